@@ -1,0 +1,1 @@
+"""What the raw tables and the marts promise, as pandera models."""

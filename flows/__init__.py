@@ -1,0 +1,33 @@
+"""The ways in, as Prefect flows: each shows the order of its stages, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from prefect_sluice.generation import Cause
+
+if TYPE_CHECKING:
+    from prefect_sluice.stages.work import Request, Work
+
+
+def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
+    """Run a request as a Prefect flow in this process, against the configured server, and return the ended work.
+
+    Raises what the stages raise, and ServerAway when no server answers.
+    """
+    from prefect_sluice.flows.running import run_flow
+
+    match request.cause:
+        case Cause.RELEASE:
+            from prefect_sluice.flows.release import release
+
+            return run_flow(release, request, wait, ref=request.ref, dirty=request.dirty)
+        case Cause.REFRESH:
+            from prefect_sluice.flows.refresh import refresh
+
+            return run_flow(refresh, request, wait)
+        case Cause.ROLLBACK:
+            from prefect_sluice.flows.rollback import rollback
+
+            return run_flow(rollback, request, wait, to=request.ref)

@@ -1,0 +1,35 @@
+"""The release that serves, on what its sources hold now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from prefect_sluice.flows.ending import concluded
+from prefect_sluice.generation import Cause
+from prefect_sluice.pipeline import begin
+from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.tasks.approve import approve
+from prefect_sluice.tasks.build import build
+from prefect_sluice.tasks.deploy import deploy
+from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.tasks.source import source
+from prefect_sluice.tasks.stage import stage
+
+
+@flow(name="refresh", flow_run_name="refresh {environment}", persist_result=False)
+def refresh(environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0) -> State[Work]:
+    """Rebuild what new source data reaches, judge it, and publish it. Nothing new: nothing is built or published.
+
+    Args:
+        environment: What to refresh; empty is the project's default environment.
+        folder: The folder that holds sluice.yml.
+        actor: Who asks for it, for the ledger.
+        wait_seconds: How long to wait when another release of this environment is at work.
+    """
+    request = Request(Path(folder), environment, Cause.REFRESH, actor=actor)
+    with begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+        return concluded(walk(work, source, build, stage, approve, deploy, monitor))

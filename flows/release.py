@@ -1,0 +1,40 @@
+"""A change in git, released."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from prefect_sluice.flows.ending import concluded
+from prefect_sluice.generation import Cause
+from prefect_sluice.pipeline import begin
+from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.tasks.approve import approve
+from prefect_sluice.tasks.build import build
+from prefect_sluice.tasks.deploy import deploy
+from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.tasks.source import source
+from prefect_sluice.tasks.stage import stage
+from prefect_sluice.tasks.test import test
+
+
+@flow(name="release", flow_run_name="release {ref} → {environment}", persist_result=False)
+def release(
+    environment: str = "", ref: str = "HEAD", folder: str = ".", dirty: bool = False, actor: str = "prefect", wait_seconds: int = 0
+) -> State[Work]:
+    """Take a commit through Source → Build → Test → Stage → Approve → Deploy → Monitor.
+
+    Args:
+        environment: Where to release to; empty is the project's default environment.
+        ref: The commit, branch or tag.
+        folder: The folder that holds sluice.yml.
+        dirty: Release the working tree as it is; only where no approval is needed.
+        actor: Who asks for it, for the ledger.
+        wait_seconds: How long to wait when another release of this environment is at work.
+    """
+    request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor)
+    with begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+        return concluded(walk(work, source, build, test, stage, approve, deploy, monitor))

@@ -1,0 +1,46 @@
+"""Running a flow from the command line: quietly, in this process, with the stages' own errors coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from prefect_sluice.errors import BadInput
+from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.workshop import Workshop
+
+
+@dataclass(eq=False)
+class ServerAway(BadInput):
+    """No Prefect server answers where one is configured."""
+
+
+def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more: object) -> Work:
+    """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
+    _reachable()
+    place = Workshop.at(request.folder).place(request.environment or None)  # so that the run's name says where
+    # The heartbeat thread is joined at the end of each run, for a second of nothing; this process is watched by its user.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        state = flow(
+            environment=place.name, folder=str(request.folder), actor=request.actor, wait_seconds=int(wait.total_seconds()),
+            return_state=True, **more,
+        )  # fmt: skip
+    result = state.data if isinstance(state.data, Work) else state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _reachable() -> None:
+    url = PREFECT_API_URL.value()
+    if not url:
+        raise ServerAway("no Prefect server is configured", "PREFECT_API_URL", "start one (prefect server start) and set it, or run with --via local")
+    try:
+        httpx.get(f"{url}/health", timeout=10).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServerAway(f"the Prefect server does not answer ({type(error).__name__})", url, "start it, or run with --via local") from error

@@ -1,0 +1,203 @@
+"""sluice.yml: every key has a default, an unknown key is an error that names the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from prefect_sluice.errors import ConfigInvalid
+
+FILE = "sluice.yml"
+PRODUCTION = ("prod", "production")
+"""Environments of these names ask for one approval unless the configuration says otherwise."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read `90s`, `10m`, `72h` or `7d`. Raises ValueError for anything else."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a duration: write it as 90s, 10m, 72h or 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _seconds(value: timedelta) -> str:
+    return f"{int(value.total_seconds())}s"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration, json_schema_input_type=str),
+    PlainSerializer(_seconds, return_type=str),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Environment(_Section):
+    """Where a release serves. Environments are ordered as they are written, production last."""
+
+    target: str | None = Field(
+        default=None,
+        description="The dbt target whose names and warehouse it uses. Default: the target of the same name, else the profile's default.",
+    )
+    approvals: int | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How many approvals a release needs. Default: 1 for prod and production, 0 elsewhere.",
+    )
+    refresh_approvals: int = Field(default=0, ge=0, le=1, description="How many approvals a refresh needs.")
+    approval_expires: Duration = Field(
+        default=timedelta(hours=72), description="How long an approval is good for."
+    )
+
+
+class Gate(_Section):
+    """One gate's settings; the gate's own page says what else it takes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    on: Literal["block", "warn", "off"] = Field(
+        default="block",
+        description="What a no does: block the release, only warn, or the gate does not run at all.",
+    )
+
+
+class Source(_Section):
+    """What Source takes from the repository."""
+
+    include: tuple[str, ...] = Field(
+        default=(),
+        description="Paths that git does not track and the project reads (data folders); they are linked into the checkout.",
+    )
+
+
+class Warehouse(_Section):
+    """How the served warehouse is treated."""
+
+    store: str = Field(
+        default="sluice_store",
+        pattern=r"^[a-z_][a-z0-9_]*$",
+        description="The schema that holds the physical relations.",
+    )
+    patience: Duration = Field(
+        default=timedelta(seconds=5),
+        description="How long to try again while another process holds the warehouse file.",
+    )
+
+
+class Config(_Section):
+    """The whole file."""
+
+    project: str = Field(default=".", description="The dbt project's folder, relative to this file.")
+    profiles: str | None = Field(
+        default=None,
+        description="The folder of profiles.yml. Default: DBT_PROFILES_DIR, the project's folder, ~/.dbt.",
+    )
+    state: str = Field(
+        default=".sluice/state.db",
+        description="The state store: a path relative to this file, or an SQLAlchemy URL (postgresql+psycopg://...).",
+    )
+    bundles: str = Field(
+        default=".sluice/bundles",
+        description="The bundle store: a folder relative to this file, or an fsspec URL.",
+    )
+    default_environment: str | None = Field(
+        default=None,
+        description="Where `sluice release` goes without --env. Default: the environment of the profile's default target.",
+    )
+    environments: dict[str, Environment] = Field(
+        default_factory=dict[str, Environment],
+        description="The environments, in order, production last. Default: one for each DuckDB target of the profile.",
+    )
+    gates: dict[str, Gate] = Field(default_factory=dict[str, Gate], description="Settings by gate id.")
+    vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
+    source: Source = Field(default_factory=Source, description="What Source takes from the repository.")
+    warehouse: Warehouse = Field(
+        default_factory=Warehouse, description="How the served warehouse is treated."
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of sluice.yml, for editors."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sluice.yml", **schema}
+
+
+def find(start: Path) -> Path:
+    """Return the nearest sluice.yml in `start` or above it. Raises ConfigInvalid when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise ConfigInvalid(f"no {FILE} here or in any folder above", str(start), "make one: sluice init")
+
+
+def load(path: Path) -> Config:
+    """Read a sluice.yml. Raises ConfigInvalid with file, key and problem in one line."""
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(
+            f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "broken YAML"
+        raise ConfigInvalid(f"is not YAML: {problem}", f"{path}{line}", "mend that line") from error
+    if raw is None:
+        return Config()
+    if not isinstance(raw, dict):
+        raise ConfigInvalid("must hold keys, such as `project: .`", str(path), "see docs/configuration.md")
+    return _validated(raw, path)  # pyright: ignore[reportUnknownArgumentType]  # YAML knows no types
+
+
+def _validated(raw: dict[str, Any], path: Path) -> Config:
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigInvalid(_problem(first), f"{path}: {_key(first)}", "see docs/configuration.md") from error
+
+
+def _key(problem: Any) -> str:
+    return ".".join(str(part) for part in problem["loc"])
+
+
+def _problem(problem: Any) -> str:
+    if problem["type"] != "extra_forbidden":
+        return str(problem["msg"]).removeprefix("Value error, ")
+    near = difflib.get_close_matches(
+        str(problem["loc"][-1]), _known_keys(problem["loc"][:-1]), n=1, cutoff=0.0
+    )
+    return f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
+
+
+def _known_keys(where: tuple[Any, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "environments": Environment,
+        "gates": Gate,
+        "source": Source,
+        "warehouse": Warehouse,
+    }
+    model = sections.get(str(where[0]), Config) if where else Config
+    return list(model.model_fields)
+
+
+def write_schema(path: Path) -> None:
+    """Write the JSON Schema beside the package; a test compares it with `json_schema()`."""
+    path.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,267 @@
+"""Turns a pandera.ibis schema and a relation's columns into verdicts that need no data and conditions that do.
+
+Pandera and Ibis are untyped where they are touched here, hence `Any`: this module and `measure` are that edge.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import reduce
+from typing import Any
+
+from prefect_sluice.contracts.load import first_line
+from prefect_sluice.contracts.wording import complaint, label
+from prefect_sluice.verdict import Verdict
+from prefect_sluice.warehouse.base import Column
+
+RELATION = "sluice relation under contract"
+"""The name of the unbound table; `measure` puts the relation's own text in its place."""
+
+_RANGES = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
+
+
+class Shape(StrEnum):
+    """What a measure's condition speaks of."""
+
+    ROWS = "rows"
+    """A boolean per row, true where the row fails."""
+    WHOLE = "whole"
+    """One boolean for the relation, true where it holds."""
+    DUPLICATES = "duplicates"
+    """No boolean but columns: rows that share their values fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A check that the columns alone decide, or that cannot be asked."""
+
+    check: str
+    verdict: Verdict
+    summary: str
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A check that rows decide. `complaint` says what is wrong with a row that fails it."""
+
+    check: str
+    complaint: str
+    shape: Shape
+    condition: Any
+    failing: Verdict = Verdict.FAILED
+    surplus_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A contract made ready for one relation. `table` is the unbound Ibis table that the measures speak of."""
+
+    table: Any
+    settled: tuple[Settled, ...]
+    measures: tuple[Measure, ...]
+
+
+class _NotPushable(Exception):
+    """The check cannot be answered by the warehouse alone."""
+
+
+def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Compiled:
+    """Return what `schema` asks of a relation with these columns. Asks the warehouse nothing.
+
+    Follows pandera.ibis but where that is silent: `Column(unique=True)` is a uniqueness check, NaN is in no range,
+    and with ignore_na=False a NULL answer is a failure.
+    """
+    table = _unbound(columns, dialect)
+    asked = list(_whole_schema(schema, table))
+    for name, column in _columns(schema, table):
+        asked.extend(_column(schema, column, name, table, {c.name: c.type for c in columns}))
+    asked.extend(_check(check, table, None) for check in schema.checks)
+    named = list(_without_repeats(asked))
+    return Compiled(
+        table,
+        tuple(each for each in named if isinstance(each, Settled)),
+        tuple(each for each in named if isinstance(each, Measure)),
+    )
+
+
+def _unbound(columns: Sequence[Column], dialect: str) -> Any:
+    ibis: Any = importlib.import_module("ibis")
+    types: Any = importlib.import_module("ibis.backends.sql.datatypes")
+    mapper = types.get_type_mapper(dialect)
+    return ibis.table({column.name: mapper.from_string(column.type) for column in columns}, name=RELATION)
+
+
+def _without_repeats(asked: Sequence[Settled | Measure]) -> Iterator[Settled | Measure]:
+    seen: dict[str, int] = {}
+    for each in asked:
+        seen[each.check] = seen.get(each.check, 0) + 1
+        again = seen[each.check] > 1
+        yield replace(each, check=f"{each.check} #{seen[each.check]}") if again else each
+
+
+def _columns(schema: Any, table: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the schema of each column under contract, patterns resolved; missing ones too."""
+    columns: dict[str, Any] = dict(schema.columns)
+    if not columns and schema.dtype is not None:
+        pandera: Any = importlib.import_module("pandera.ibis")
+        columns = {name: pandera.Column(schema.dtype, name=name) for name in table.columns}
+    for name, column in columns.items():
+        found = [name] if name in table.columns else []
+        if column.regex:
+            found = [each for each in table.columns if re.search(column.selector, each)]
+        yield from ((each, column) for each in found or ([name] if column.required else []))
+
+
+def _whole_schema(schema: Any, table: Any) -> Iterator[Settled | Measure]:
+    known = dict.fromkeys(name for name, _ in _columns(schema, table) if name in table.columns)
+    if schema.strict is True:
+        extra = [name for name in table.columns if name not in known]
+        yield _settled("strict", not extra, f"not in the contract: {', '.join(extra)}", "no other columns")
+    if schema.ordered:
+        found = [name for name in table.columns if name in known]
+        wrong = f"columns are in the order {', '.join(found)}, the contract says {', '.join(known)}"
+        yield _settled("ordered", found == list(known), wrong, "columns are in the contract's order")
+    for names in _unique_sets(schema):
+        yield _unique(names, table, surplus_only=schema.report_duplicates != "all")
+
+
+def _settled(check: str, holds: bool, broken: str, kept: str) -> Settled:
+    return Settled(check, Verdict.PASSED, kept) if holds else Settled(check, Verdict.FAILED, broken)
+
+
+def _unique_sets(schema: Any) -> list[list[str]]:
+    unique: list[Any] = list(schema.unique or ())
+    if all(isinstance(each, str) for each in unique):
+        return [unique] if unique else []
+    return [[each] if isinstance(each, str) else list(each) for each in unique]
+
+
+def _unique(names: Sequence[str], table: Any, *, surplus_only: bool = False) -> Settled | Measure:
+    check = f"unique({', '.join(names)})" if len(names) > 1 else f"{names[0]} unique"
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        return Settled(check, Verdict.FAILED, f"there is no column {', '.join(missing)}")
+    wrong = f"{', '.join(names)} not unique"
+    return Measure(check, wrong, Shape.DUPLICATES, tuple(names), surplus_only=surplus_only)
+
+
+def _column(
+    schema: Any, column: Any, name: str, table: Any, types: dict[str, str]
+) -> Iterator[Settled | Measure]:
+    if name not in table.columns:
+        wanted = "no column matches" if column.regex else "there is no column"
+        yield Settled(
+            f"{name} present", Verdict.FAILED, f"{wanted} {name}; there are {', '.join(table.columns)}"
+        )
+        return
+    expected = column.dtype if schema.dtype is None else schema.dtype
+    yield _type(name, expected, table, types[name])
+    if not column.nullable:
+        yield _not_null(name, table)
+    if column.unique:
+        yield _unique([name], table, surplus_only=column.report_duplicates != "all")
+    for check in column.checks:
+        yield _check(check, table, name)
+
+
+def _type(name: str, expected: Any, table: Any, spelled: str) -> Settled:
+    if expected is None:
+        return Settled(f"{name} present", Verdict.PASSED, f"column {name} is there")
+    check, found = f"{name} {expected}", table[name].type()
+    if found.is_unknown():
+        return Settled(check, Verdict.INCONCLUSIVE, f"{name} is {spelled}, a type that Ibis does not know")
+    engine: Any = importlib.import_module("pandera.engines.ibis_engine")
+    try:
+        holds = expected.check(engine.Engine.dtype(found), table[name]) is True
+    except TypeError:
+        holds = False
+    wrong = f"{name} is {spelled} ({found}), the contract says {expected}"
+    return _settled(check, holds, wrong, f"{name} is {spelled}")
+
+
+def _not_null(name: str, table: Any) -> Measure:
+    floating = table[name].type().is_floating()
+    empty = table[name].isnull()
+    condition = empty | table[name].isnan() if floating else empty
+    wrong = f"{name} is NULL or NaN" if floating else f"{name} is NULL"
+    return Measure(f"{name} not null", wrong, Shape.ROWS, condition)
+
+
+def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
+    builtin = _builtin(check)
+    named = label(check, builtin, key)
+    try:
+        holds, scalar = _holds(check, builtin, table, key)
+        condition = holds if scalar else _fails(check, builtin, holds, table, key)
+        wrong = complaint(check, builtin, key)
+    except _NotPushable as reason:
+        return Settled(named, Verdict.INCONCLUSIVE, f"not checked: {reason}")
+    except (Exception, SystemExit) as error:
+        if "unbound" in str(error):
+            why = "it runs a query of its own; return an Ibis expression instead"
+            return Settled(named, Verdict.INCONCLUSIVE, f"not checked: {why}")
+        kept = error if isinstance(error, Exception) else None
+        return Settled(named, Verdict.ERRORED, f"the check raised {first_line(error)}", kept)
+    failing = Verdict.WARNED if check.raise_warning else Verdict.FAILED
+    return Measure(named, wrong, Shape.WHOLE if scalar else Shape.ROWS, condition, failing)
+
+
+def _builtin(check: Any) -> str:
+    name = str(getattr(check._check_fn, "__name__", ""))
+    return name if check.is_builtin_check(name) else ""
+
+
+def _holds(check: Any, builtin: str, table: Any, key: str | None) -> tuple[Any, bool]:
+    """Return the check's boolean expression over `table`, and whether it is one boolean for the relation."""
+    types: Any = importlib.import_module("ibis.expr.types")
+    seen = table if key is None else table.select(key)  # pandera shows a column's check that column alone
+    answer = _answer(check, builtin, seen, key)
+    if isinstance(answer, dict):
+        answer = reduce(_both, list(answer.values()))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] -- pandera's answers are untyped
+    elif isinstance(answer, types.Table):
+        answer = reduce(_both, _projected(answer, seen))
+    elif isinstance(answer, bool):
+        answer = importlib.import_module("ibis").literal(answer)
+    if not isinstance(answer, types.BooleanValue):
+        raise TypeError(f"it answered {type(answer).__name__}, not a boolean expression")
+    rebased: Any = answer if key is None else answer.op().replace({seen.op(): table.op()}).to_expr()
+    return rebased, isinstance(rebased, types.BooleanScalar)
+
+
+def _both(left: Any, right: Any) -> Any:
+    return left & right
+
+
+def _answer(check: Any, builtin: str, seen: Any, key: str | None) -> Any:
+    if check.element_wise:
+        raise _NotPushable("it is element-wise, so each value would have to come into Python")
+    if check.groupby is not None or hasattr(check, "relationship"):
+        raise _NotPushable("group and hypothesis checks have no meaning in pandera.ibis")
+    if builtin == "unique_values_eq" and key is not None:
+        values = list(dict.fromkeys(check.statistics["values"]))
+        return seen[key].isin(values).all() & (seen[key].nunique() == len(values))
+    data: Any = importlib.import_module("pandera.api.ibis.types")
+    function: Callable[..., Any] = check.get_builtin_check_fn(builtin) if builtin else check._check_fn
+    return function(data.IbisData(seen, key), **check._check_kwargs)
+
+
+def _projected(answer: Any, seen: Any) -> list[Any]:
+    """Return the columns of a table that is `seen.select(...)`, which is how built-in checks answer."""
+    operations: Any = importlib.import_module("ibis.expr.operations")
+    node = answer.op()
+    if not isinstance(node, operations.Project) or node.parent != seen.op():
+        raise _NotPushable("it answers with a table of its own; return a boolean column of the checked table")
+    return [value.to_expr() for value in node.values.values()]
+
+
+def _fails(check: Any, builtin: str, holds: Any, table: Any, key: str | None) -> Any:
+    if key is not None and builtin in _RANGES and table[key].type().is_floating():
+        holds = holds & ~table[key].isnan()  # DuckDB and PostgreSQL order NaN above every number
+    if not check.ignore_na:
+        return ~holds.fill_null(False)
+    return ~(holds if key is None else holds | table[key].isnull())

@@ -1,0 +1,164 @@
+"""Imports contracts from one checkout of a data project, and leaves nothing of it behind in the process."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from prefect_sluice.errors import BadInput
+
+_ONE_AT_A_TIME = threading.RLock()
+_NEVER_FROM_A_PROJECT = frozenset(sys.stdlib_module_names) | {"ibis", "pandera", "prefect_sluice"}
+
+
+@dataclass(eq=False)
+class ContractInvalid(BadInput):
+    """A contract does not import, is not there, or is not a pandera.ibis schema; `where` is `file` or `file:line`."""
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Always compiles the text: a .pyc would write into the checkout, or be one of another commit."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class _ProjectFinder(importlib.abc.MetaPathFinder):
+    """Finds modules below one folder, for the thread that made it only; `own` is never looked for elsewhere."""
+
+    def __init__(self, root: Path, own: frozenset[str]) -> None:
+        self._root = root
+        self._own = own
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if threading.get_ident() != self._thread or not self.claims(fullname.partition(".")[0]):
+            return None
+        place = self._root.joinpath(*fullname.split("."))
+        inside, single = place / "__init__.py", place.parent / f"{place.name}.py"
+        if inside.is_file():
+            return _spec(fullname, inside, package=place)
+        if single.is_file():
+            return _spec(fullname, single)
+        return _namespace(fullname, place) if place.is_dir() else None
+
+    def claims(self, top: str) -> bool:
+        """Say whether the top-level name `top` is one of the project's, as if its root came first on sys.path."""
+        if top in _NEVER_FROM_A_PROJECT:
+            return False
+        place = self._root / top
+        if (place / "__init__.py").is_file() or (self._root / f"{top}.py").is_file():
+            return True
+        # A plain folder loses to an installed package of that name, or a folder `prefect/` would hide Prefect.
+        return _holds_python(place) and (top in self._own or not _installed(top))
+
+
+def _spec(fullname: str, file: Path, *, package: Path | None = None) -> importlib.machinery.ModuleSpec | None:
+    return importlib.util.spec_from_file_location(
+        fullname,
+        file,
+        loader=_Source(fullname, str(file)),
+        submodule_search_locations=None if package is None else [str(package)],
+    )
+
+
+def _namespace(fullname: str, place: Path) -> importlib.machinery.ModuleSpec:
+    spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
+    spec.submodule_search_locations = [str(place)]
+    return spec
+
+
+def _holds_python(place: Path) -> bool:
+    return place.is_dir() and next(place.rglob("*.py"), None) is not None
+
+
+def _installed(top: str) -> bool:
+    spec = importlib.machinery.PathFinder.find_spec(top)
+    return spec is not None and spec.origin is not None
+
+
+@contextmanager
+def project_modules(root: Path, own: Sequence[str] = ()) -> Iterator[None]:
+    """While open, this thread imports the modules below `root` from there; afterwards none of them is loaded.
+
+    `own` names modules ("contracts.marts") that must come from there whatever is installed. Nothing is written.
+    Modules of the same names that were loaded before are out of the way meanwhile, and the same objects again
+    afterwards; so is sys.path. One process has one such block open at a time, others wait.
+    """
+    with _ONE_AT_A_TIME:
+        finder = _ProjectFinder(root.resolve(), frozenset(name.partition(".")[0] for name in own))
+        path, aside = list(sys.path), _take_away(finder)
+        sys.meta_path.insert(0, finder)
+        try:
+            yield
+        finally:
+            sys.meta_path.remove(finder)
+            _take_away(finder)
+            sys.modules.update(aside)
+            sys.path[:] = path
+
+
+def _take_away(finder: _ProjectFinder) -> dict[str, ModuleType]:
+    claimed = {top for top in {name.partition(".")[0] for name in sys.modules} if finder.claims(top)}
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in claimed}
+
+
+def load_schema(root: Path, reference: str) -> Any:
+    """Return the pandera.ibis DataFrameSchema that `module:Class` names; call it inside `project_modules(root)`.
+
+    A DataFrameModel is turned into its schema. Raises ContractInvalid, in one line, for whatever goes wrong.
+    """
+    name, colon, attribute = reference.partition(":")
+    file = f"{name.replace('.', '/')}.py"
+    if not (colon and name and attribute):
+        raise ContractInvalid(f"{reference!r} is no contract", fix="write it as module:Class")
+    try:
+        module = importlib.import_module(name)
+        found = getattr(module, attribute, None)
+        schema = found.to_schema() if hasattr(found, "to_schema") else found
+    except (Exception, SystemExit) as error:
+        raise ContractInvalid(first_line(error), where=blame(error, root) or file) from error
+    if found is None:
+        raise ContractInvalid(f"there is no class {attribute!r} in it", where=file)
+    return _of_ibis(schema, attribute, file)
+
+
+def _of_ibis(schema: Any, attribute: str, file: str) -> Any:
+    pandera: Any = importlib.import_module("pandera.ibis")
+    if isinstance(schema, pandera.DataFrameSchema):
+        return schema
+    kind = f"{type(schema).__module__}.{type(schema).__qualname__}"
+    what = f"{attribute} is a {kind}, not a pandera.ibis schema"
+    raise ContractInvalid(what, where=file, fix="derive it from pandera.ibis.DataFrameModel")
+
+
+def first_line(error: BaseException) -> str:
+    """Return `Type: message`, the message's first line that is not empty."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def blame(error: BaseException, root: Path) -> str:
+    """Return `file:line` of the project's innermost line that raised `error`, or "" if none of its did."""
+    base = root.resolve()
+    lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        lines.append((error.filename, error.lineno))
+    for filename, line in reversed(lines):
+        if Path(filename).is_relative_to(base):
+            return f"{Path(filename).relative_to(base).as_posix()}:{line}"
+    return ""

@@ -1,0 +1,1 @@
+"""dbt, driven in process. The only package that imports it."""

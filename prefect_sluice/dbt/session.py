@@ -1,0 +1,210 @@
+"""One dbt project, invoked in this process against a side database that bears the public name."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from prefect_sluice import surroundings
+from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.errors import DbtFailed
+from prefect_sluice.profile import Target
+from prefect_sluice.results import NodeResult
+from prefect_sluice.warehouse.base import LIVE
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+OnNode = Callable[[str, str, float], None]
+"""Called as each node ends: unique id, status, seconds."""
+
+_QUIETLY = (
+    "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-use-colors", "--no-write-json",
+    "--no-send-anonymous-usage-stats", "--no-version-check",
+)  # fmt: skip
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where and how dbt runs. `project` is the project's folder in the checkout, `home` where its own files are
+    resolved (the folder a user would run dbt in), `work` a folder of ours that keeps the parse state between releases,
+    `side` the side database's file, `live` the served one (attached read-only if it exists)."""
+
+    target: Target
+    project: Path
+    home: Path
+    work: Path
+    side: Path
+    live: Path
+    variables: Mapping[str, Any]
+
+    def parse(self) -> Manifest:
+        """Return the manifest. Raises DbtFailed when the project does not parse."""
+        manifest = self._invoke("parse").result
+        return cast("Manifest", manifest)
+
+    def compile(self, manifest: Manifest, fqns: Sequence[str]) -> Mapping[str, str]:
+        """Return compiled code by unique id for the selected nodes; those that need data which is not there yet are left out.
+
+        Raises DbtFailed when a node's Jinja is wrong.
+        """
+        answer = self._invoke(
+            "compile", "--indirect-selection", "empty", "--select", *fqns, manifest=manifest, tolerant=True
+        )
+        return {
+            item.node.unique_id: item.node.compiled_code
+            for item in _results(answer)
+            if item.node.compiled_code
+        }
+
+    def build(
+        self, manifest: Manifest, *selection: str, on_node: OnNode | None = None
+    ) -> tuple[NodeResult, ...]:
+        """Run `dbt build` with failing rows kept, and return what became of each node. Raises DbtFailed if dbt did not start."""
+        return self._run("build", selection, manifest, on_node)
+
+    def run_unit_tests(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
+        """Run the unit tests of the selected models. Raises DbtFailed if dbt did not start."""
+        return self._run("test", ("--resource-type", "unit_test", "--select", *selection), manifest, None)
+
+    def build_empty(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
+        """Build the selected nodes without rows, for the columns that unit tests look up. Raises DbtFailed."""
+        return self._run(
+            "build", ("--empty", "--exclude-resource-type", "test", "unit_test", *selection), manifest, None
+        )
+
+    def _run(
+        self, command: str, selection: Sequence[str], manifest: Manifest, on_node: OnNode | None
+    ) -> tuple[NodeResult, ...]:
+        answer = self._invoke(
+            command, "--store-failures", *selection, manifest=manifest, on_node=on_node, tolerant=True
+        )
+        return tuple(_result(item) for item in _results(answer))
+
+    def _invoke(
+        self,
+        command: str,
+        *arguments: str,
+        manifest: Any = None,
+        on_node: OnNode | None = None,
+        tolerant: bool = False,
+    ) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        surroundings.be_quiet()
+        profiles = self._write_profile()
+        listener = _listener(on_node) if on_node else None
+        common = (
+            "--project-dir", str(self.project), "--profiles-dir", str(profiles), "--target", self.target.name,
+            "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
+        )  # fmt: skip
+        with _inside(self.project), _disconnected(), contextlib.redirect_stdout(io.StringIO()):
+            answer = dbtRunner(manifest=manifest, callbacks=[listener] if listener else []).invoke(
+                [command, *_QUIETLY, *common, *arguments]
+            )
+        if answer.exception is not None or (not answer.success and not tolerant):
+            raise _failure(command, answer.exception, self.project)
+        return answer
+
+    def _vars(self) -> tuple[str, ...]:
+        return ("--vars", canonical(cast(Json, self.variables)).decode()) if self.variables else ()
+
+    def _write_profile(self) -> Path:
+        folder = self.work / "profiles"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "profiles.yml").write_text(
+            yaml.safe_dump(self._profile(), sort_keys=False), encoding="utf-8"
+        )
+        return folder
+
+    def _profile(self) -> dict[str, Any]:
+        # Unrendered: what comes from the environment (secrets, too) stays in the environment.
+        settings = dict(self.target.raw)
+        attached = [self._at_home(item) for item in settings.get("attach") or ()]
+        if self.live.exists():
+            attached.append({"path": str(self.live), "alias": LIVE, "read_only": True})
+        options = {"autoinstall_known_extensions": "false", **(settings.get("config_options") or {})}
+        settings.update(path=str(self.side), config_options=options, attach=attached)
+        return {self.target.profile: {"target": self.target.name, "outputs": {self.target.name: settings}}}
+
+    def _at_home(self, attached: Any) -> Any:
+        # Relative to the folder where people run dbt; the checkout is elsewhere.
+        if isinstance(attached, dict):
+            item = cast(dict[str, Any], attached)
+            path = str(item.get("path", ""))
+            if path and "://" not in path and ":" not in path and "{" not in path:
+                return {**item, "path": str((self.home / path).resolve())}
+        return attached
+
+
+def _result(item: Any) -> NodeResult:
+    node = item.node
+    depends = getattr(getattr(node, "depends_on", None), "nodes", None) or ()
+    config = getattr(node, "config", None)
+    return NodeResult(
+        unique_id=str(node.unique_id),
+        kind=str(node.resource_type.value),
+        status=str(getattr(item.status, "value", item.status)),
+        message=_COLOUR.sub("", str(item.message or "")).strip(),
+        failures=item.failures,
+        seconds=float(item.execution_time or 0.0),
+        relation=str(getattr(node, "relation_name", None) or "")
+        if node.resource_type.value == "test"
+        else "",
+        parents=tuple(str(parent) for parent in depends),
+        path=str(getattr(node, "original_file_path", "")),
+        compiled=str(getattr(node, "compiled_code", None) or ""),
+        severity=str(getattr(config, "severity", "") or "").lower(),
+    )
+
+
+def _results(answer: Any) -> Sequence[Any]:
+    return getattr(answer.result, "results", None) or ()
+
+
+def _listener(on_node: OnNode) -> Callable[[Any], None]:
+    def listen(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            node, result = event.data.node_info, event.data.run_result
+            on_node(str(node.unique_id), str(result.status), float(result.execution_time))
+
+    return listen
+
+
+def _failure(command: str, error: BaseException | None, project: Path) -> DbtFailed:
+    text = _COLOUR.sub("", str(error or f"dbt {command} failed"))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
+    return DbtFailed(f"dbt {command}: {told}", fix="mend the project and commit")
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    # Projects read files by paths relative to themselves.
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def _disconnected() -> Iterator[None]:
+    """Let go of the side database afterwards: dbt keeps it open for the life of the process."""
+    try:
+        yield
+    finally:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        with contextlib.suppress(Exception):  # nothing was opened, or it is closed already
+            DuckDBConnectionManager.close_all_connections()

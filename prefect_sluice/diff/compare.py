@@ -1,0 +1,195 @@
+"""Compares two states of one relation, in the warehouse, exactly (but for a collision of 64-bit hashes)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Retyped
+from prefect_sluice.diff.sql import Comparison, Dialect, Pair, Side, compared, dialect
+from prefect_sluice.verdict import Evidence
+from prefect_sluice.warehouse.base import Column, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    before: tuple[Column, ...]
+    after: tuple[Column, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def added(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.after if column not in [pair.after for pair in self.pairs])
+
+    @property
+    def removed(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.before if column not in [pair.before for pair in self.pairs])
+
+    @property
+    def retyped(self) -> tuple[Retyped, ...]:
+        pairs = [pair for pair in self.pairs if pair.before.type != pair.after.type]
+        return tuple(Retyped(pair.name, pair.before.type, pair.after.type) for pair in pairs)
+
+
+def compare(reader: Reader, before: str, after: str, key: tuple[str, ...], name: str) -> RelationDiff:
+    """Return what differs between two relations, written as quoted SQL; `name` is what to call them.
+
+    `key` are the columns that tell rows apart, () for none. A key that is not unique and not NULL on both sides is
+    not used, and `key_problem` says so. Values are compared exactly; those of a retyped or nested column as text.
+    One query per side where nothing differs, at most seven more where something does. Repeatable.
+    Raises QueryFailed when the warehouse refuses one, BadInput for an engine that is not known.
+    """
+    engine = dialect(reader.dialect)
+    columns = _match(engine, reader.columns(before), reader.columns(after))
+    keys, problem = _keys(engine, columns, key)
+    comparison = _comparison(engine, before, after, columns, keys)
+    totals = [reader.query(comparison.totals(side)).rows[0] for side in (comparison.before, comparison.after)]
+    found = RelationDiff(
+        name,
+        *(_integer(total[0]) for total in totals),
+        key=tuple(pair.name for pair in keys),
+        key_problem=problem,
+        columns_added=columns.added,
+        columns_removed=columns.removed,
+        columns_retyped=columns.retyped,
+    )
+    if not columns.pairs:
+        return _nothing_in_common(found, columns)
+    if totals[0] == totals[1]:
+        return replace(found, key_problem="")
+    fault = _key_fault(reader, comparison, keys) if keys else ""
+    if keys and not fault:
+        return _by_key(reader, comparison, found, [pair for pair in columns.pairs if pair not in keys])
+    ordered = [*keys, *(pair for pair in columns.pairs if pair not in keys)]
+    other = [
+        ChangedColumn(pair.name, None)
+        for pair, one, two in zip(ordered, totals[0][2:], totals[1][2:], strict=True)
+        if one != two
+    ]
+    found = replace(found, key=(), key_problem=fault or problem, columns_changed=tuple(other))
+    return _as_multiset(reader, comparison, found)
+
+
+def _match(engine: Dialect, before: Sequence[Column], after: Sequence[Column]) -> _Columns:
+    known = {engine.fold(column.name): column for column in before}
+    pairs: list[Pair] = []
+    for column in after:
+        old = known.get(engine.fold(column.name))
+        if old is not None:
+            text = old.type != column.type or engine.as_text(column.type.lower())
+            pairs.append(Pair(old, column, text))
+    return _Columns(tuple(before), tuple(after), tuple(pairs))
+
+
+def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple[Pair, ...], str]:
+    known = {engine.fold(pair.name): pair for pair in columns.pairs}
+    wanted = list(dict.fromkeys(engine.fold(each) for each in key))
+    missing = [each for each in key if engine.fold(each) not in known]
+    if missing:
+        return (), f"key column {', '.join(missing)} is not on both sides"
+    return tuple(known[each] for each in wanted), ""
+
+
+def _comparison(
+    engine: Dialect, before: str, after: str, columns: _Columns, keys: Sequence[Pair]
+) -> Comparison:
+    values = [pair for pair in columns.pairs if pair not in keys]
+    return Comparison(
+        engine,
+        Side(
+            before,
+            columns.before,
+            tuple(compared(pair.before, text=pair.text) for pair in keys),
+            tuple(compared(pair.before, text=pair.text) for pair in values),
+        ),
+        Side(
+            after,
+            columns.after,
+            tuple(compared(pair.after, text=pair.text) for pair in keys),
+            tuple(compared(pair.after, text=pair.text) for pair in values),
+        ),
+    )
+
+
+def _nothing_in_common(found: RelationDiff, columns: _Columns) -> RelationDiff:
+    gone, new = found.rows_before, found.rows_after
+    return replace(
+        found,
+        rows_removed=gone,
+        rows_added=new,
+        rows_changed=None,
+        removed=Evidence(tuple(column.name for column in columns.before), (), gone) if gone else None,
+        added=Evidence(tuple(column.name for column in columns.after), (), new) if new else None,
+    )
+
+
+def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[Pair]) -> str:
+    """Return why the key cannot tell rows apart, or ""; a join by such a key would multiply rows."""
+    named = ", ".join(pair.name for pair in keys)
+    for where, side in (("after", comparison.after), ("before", comparison.before)):
+        empty, surplus = (_integer(each) for each in reader.query(comparison.key_faults(side)).rows[0])
+        if empty:
+            return f"key {named} is NULL in {empty} rows {where}"
+        if surplus:
+            return f"key {named} is not unique {where}: {surplus} rows too many"
+    return ""
+
+
+def _by_key(
+    reader: Reader, comparison: Comparison, found: RelationDiff, values: Sequence[Pair]
+) -> RelationDiff:
+    answer = [_integer(each) for each in reader.query(comparison.by_key()).rows[0]]
+    added, removed, changed, *counts = answer
+    touched = [n for n, count in enumerate(counts) if count]
+    return replace(
+        found,
+        rows_added=added,
+        rows_removed=removed,
+        rows_changed=changed,
+        columns_changed=tuple(ChangedColumn(values[n].name, counts[n]) for n in touched),
+        changed=_changed(reader, comparison, values, touched) if changed else (),
+        added=_sample(reader, comparison.moved_sample("added"), comparison.after, added),
+        removed=_sample(reader, comparison.moved_sample("removed"), comparison.before, removed),
+    )
+
+
+def _changed(
+    reader: Reader, comparison: Comparison, values: Sequence[Pair], touched: Sequence[int]
+) -> tuple[ChangedRow, ...]:
+    width = len(comparison.before.keys)
+    rows: list[ChangedRow] = []
+    for row in reader.query(comparison.changed_sample(touched)).rows:
+        cells = [
+            Cell(values[n].name, _text(row[at]), _text(row[at + 1]))
+            for n, at in zip(touched, range(width, len(row), 3), strict=True)
+            if row[at + 2]
+        ]
+        rows.append(ChangedRow(tuple(str(each) for each in row[:width]), tuple(cells)))
+    return tuple(rows)
+
+
+def _as_multiset(reader: Reader, comparison: Comparison, found: RelationDiff) -> RelationDiff:
+    added, removed = (_integer(each) for each in reader.query(comparison.as_multiset()).rows[0])
+    return replace(
+        found,
+        rows_added=added,
+        rows_removed=removed,
+        rows_changed=None,
+        added=_sample(reader, comparison.multiset_sample("added"), comparison.after, added),
+        removed=_sample(reader, comparison.multiset_sample("removed"), comparison.before, removed),
+    )
+
+
+def _sample(reader: Reader, sql: str, side: Side, total: int) -> Evidence | None:
+    if not total:
+        return None
+    rows = tuple(tuple(_text(each) for each in row) for row in reader.query(sql).rows)
+    return Evidence(tuple(column.name for column in side.columns), rows, total)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _integer(value: object) -> int:
+    return int(str(value))

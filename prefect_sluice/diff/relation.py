@@ -1,0 +1,182 @@
+"""What two states of one relation differ in, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefect_sluice.canonical import Json
+from prefect_sluice.verdict import Evidence
+from prefect_sluice.warehouse.base import Column
+
+
+@dataclass(frozen=True, slots=True)
+class Retyped:
+    """A column whose type changed, each type in the engine's own spelling."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedColumn:
+    """A column with other values than before, and in how many rows (None: compared without a key, so not known)."""
+
+    name: str
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value that changed, as text; None is SQL NULL."""
+
+    column: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRow:
+    """A row that is there before and after: its key, as text, and the cells that changed."""
+
+    key: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelationDiff:
+    """What a relation's readers will see change.
+
+    With a `key`, rows are told apart by it. With none, rows are counted as a multiset of what they hold: a row with
+    another value is then one removed and one added, and `rows_changed` is None. `key_problem` says why a key that was
+    asked for is not the one used. Columns on one side only do not make a row a changed one. Samples hold at most SAMPLE_ROWS
+    rows; `added` and `removed` are None where there are none of them.
+    """
+
+    name: str
+    rows_before: int
+    rows_after: int
+    key: tuple[str, ...] = ()
+    key_problem: str = ""
+    rows_added: int = 0
+    rows_removed: int = 0
+    rows_changed: int | None = 0
+    columns_added: tuple[Column, ...] = ()
+    columns_removed: tuple[Column, ...] = ()
+    columns_retyped: tuple[Retyped, ...] = ()
+    columns_changed: tuple[ChangedColumn, ...] = ()
+    changed: tuple[ChangedRow, ...] = ()
+    added: Evidence | None = None
+    removed: Evidence | None = None
+
+    @property
+    def same_rows(self) -> bool:
+        """Say whether the columns in both hold the same rows."""
+        return not (self.rows_added or self.rows_removed or self.rows_changed)
+
+    @property
+    def identical(self) -> bool:
+        """Say whether a reader can see no difference at all (but for the order of rows and columns)."""
+        return self.same_rows and not (self.columns_added or self.columns_removed or self.columns_retyped)
+
+    @property
+    def changed_share(self) -> float:
+        """Return the changed rows as a share of the rows before (0 to 1); without a key, the most they can be."""
+        changed = self.rows_changed
+        return self.share(min(self.rows_added, self.rows_removed) if changed is None else changed)
+
+    @property
+    def removed_share(self) -> float:
+        """Return the removed rows as a share of the rows before (0 to 1); without a key, changed ones are among them."""
+        return self.share(self.rows_removed)
+
+    def share(self, rows: int) -> float:
+        """Return `rows` as a share of the rows before; of none before, 0."""
+        return rows / self.rows_before if self.rows_before else 0.0
+
+    @property
+    def breaking(self) -> tuple[str, ...]:
+        """Return what may break queries of readers: columns removed and retyped, in words."""
+        removed = [f"column {column.name} removed" for column in self.columns_removed]
+        retyped = [f"column {each.name} is {each.after}, was {each.before}" for each in self.columns_retyped]
+        return (*removed, *retyped)
+
+    @property
+    def headline(self) -> str:
+        """Return the difference in one line, without the relation's name."""
+        if self.identical:
+            return f"identical, {self.rows_before} rows"
+        said = [self._rows(), f"+{self.rows_added} -{self.rows_removed} rows"]
+        if self.columns_added or self.columns_removed or self.columns_retyped:
+            said.append(
+                f"+{len(self.columns_added)} -{len(self.columns_removed)}"
+                f" ~{len(self.columns_retyped)} columns"
+            )
+        return "; ".join(said)
+
+    def _rows(self) -> str:
+        if self.rows_changed is None:
+            return f"{self.rows_before} rows compared without a key"
+        share = f" ({percent(self.changed_share)})" if self.rows_changed else ""
+        count = len(self.columns_changed)
+        columns = f", {count} column{'s' if count != 1 else ''}" if count else ""
+        return f"{self.rows_changed} of {self.rows_before} rows changed{share}{columns}"
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the whole of it as plain JSON values; keys are the fields' names, shares are added."""
+        return {
+            "name": self.name,
+            "identical": self.identical,
+            "key": list(self.key),
+            "key_problem": self.key_problem,
+            "rows_before": self.rows_before,
+            "rows_after": self.rows_after,
+            "rows_added": self.rows_added,
+            "rows_removed": self.rows_removed,
+            "rows_changed": self.rows_changed,
+            "changed_share": self.changed_share,
+            "removed_share": self.removed_share,
+            "columns_added": _columns(self.columns_added),
+            "columns_removed": _columns(self.columns_removed),
+            "columns_retyped": [
+                {"name": each.name, "before": each.before, "after": each.after}
+                for each in self.columns_retyped
+            ],
+            "columns_changed": [
+                {
+                    "name": each.name,
+                    "rows": each.rows,
+                    "share": None if each.rows is None else self.share(each.rows),
+                }
+                for each in self.columns_changed
+            ],
+            "changed": [
+                {"key": list(row.key), "cells": [_cell(cell) for cell in row.cells]} for row in self.changed
+            ],
+            "added": _rows_as_json(self.added),
+            "removed": _rows_as_json(self.removed),
+        }
+
+
+def percent(share: float) -> str:
+    """Return a share as people read it: `18.8 %`; never `0.0 %` for what is more than nothing."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
+def _columns(columns: Sequence[Column]) -> Json:
+    return [{"name": column.name, "type": column.type} for column in columns]
+
+
+def _cell(cell: Cell) -> Json:
+    return {"column": cell.column, "before": cell.before, "after": cell.after}
+
+
+def _rows_as_json(sample: Evidence | None) -> Json:
+    if sample is None:
+        return None
+    return {
+        "columns": list(sample.columns),
+        "rows": [list(row) for row in sample.rows],
+        "total": sample.total,
+    }

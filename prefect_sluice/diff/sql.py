@@ -1,0 +1,216 @@
+"""The SQL that compares two states of a relation inside the warehouse; nothing but counts and samples leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prefect_sluice.errors import BadInput
+from prefect_sluice.warehouse.base import Column
+
+SAMPLE_ROWS = 20
+"""How many rows of each kind (changed, added, removed) are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How an engine hashes values, and which of its types it cannot be trusted to hash or to compare.
+
+    `row_hash` takes SQL expressions and returns one whose value is a 64-bit number, never NULL; `total` sums such
+    numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text.
+    """
+
+    row_hash: Callable[[Sequence[str]], str]
+    total: Callable[[str], str]
+    as_text: Callable[[str], bool]
+    fold: Callable[[str], str]
+
+
+# A sum over rows is order-free, but hash(a, b) of DuckDB ends in an exclusive or with the last column's hash: exchange
+# that column's values between two rows and every bit has 3 in 4 to leave the sum as it was. Hence the outer hash.
+_DUCKDB = Dialect(
+    row_hash=lambda values: f"hash(hash({', '.join(values)}))",
+    total=lambda value: f"sum(CAST({value} AS HUGEINT))",
+    # DuckDB 1.5 gives [], [NULL] and NULL one hash, and a struct of NULLs that of NULL.
+    as_text=lambda kind: "[" in kind or kind.startswith(("struct", "map", "union", "variant")),
+    fold=str.lower,
+)
+_POSTGRES = Dialect(
+    row_hash=lambda values: f"hashtextextended(CAST(ROW({', '.join(values)}) AS TEXT), 0)",
+    total=lambda value: f"sum(CAST({value} AS NUMERIC))",
+    as_text=lambda kind: kind.startswith(("json", "xml", "point", "line", "polygon", "path", "box")),
+    fold=str,
+)
+_DIALECTS = {"duckdb": _DUCKDB, "postgres": _POSTGRES}
+
+
+def dialect(name: str) -> Dialect:
+    """Return how the engine of that sqlglot name is asked. Raises BadInput for one that is not known here."""
+    if name not in _DIALECTS:
+        raise BadInput(f"relations in {name!r} cannot be compared", fix=f"known are: {', '.join(_DIALECTS)}")
+    return _DIALECTS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A column that is on both sides, perhaps spelled or typed differently; `text` says that it is compared as text."""
+
+    before: Column
+    after: Column
+    text: bool
+
+    @property
+    def name(self) -> str:
+        return self.after.name
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two relations: its text in SQL, its columns, and what of it is compared, as SQL expressions."""
+
+    relation: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    """Of the pairs that are no keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The queries for one pair of relations. Each method returns one, whose shape its docstring says."""
+
+    engine: Dialect
+    before: Side
+    after: Side
+
+    def totals(self, side: Side) -> str:
+        """One row: rows, sum of row hashes, then one sum of hashes per column (keys first). NULL sums for no rows."""
+        compared = [*side.keys, *side.values]
+        hashes = [self.engine.row_hash(compared), *(self.engine.row_hash([each]) for each in compared)]
+        sums = [self.engine.total(each) for each in hashes] if compared else []
+        return f"SELECT {', '.join(['count(*)', *sums])} FROM {side.relation}"
+
+    def key_faults(self, side: Side) -> str:
+        """One row: rows whose key is NULL in part, and surplus rows of keys that occur more than once."""
+        whole = " AND ".join(f"{key} IS NOT NULL" for key in side.keys)
+        distinct = side.keys[0] if len(side.keys) == 1 else f"({', '.join(side.keys)})"
+        return (
+            f"SELECT count(*) - count(*) FILTER (WHERE {whole}),"
+            f" count(*) FILTER (WHERE {whole}) - count(DISTINCT {distinct}) FILTER (WHERE {whole})"
+            f" FROM {side.relation}"
+        )
+
+    def by_key(self) -> str:
+        """One row: rows added, removed, changed, then per value column the rows in which it changed."""
+        differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in range(len(self.before.values))]
+        anything = " OR ".join(differ) or "false"
+        counts = [f"count(*) FILTER (WHERE {each})" for each in [anything, *differ]]
+        return (
+            f"{self._moved_keys()} SELECT (SELECT count(*) FROM moved WHERE how = 'added'),"
+            f" (SELECT count(*) FROM moved WHERE how = 'removed'), {', '.join(counts)} {self._both_sides()}"
+        )
+
+    def changed_sample(self, columns: Sequence[int]) -> str:
+        """Rows of: the key's texts, then per value column of `columns` its text before and after and whether it changed."""
+        differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in columns]
+        shown = [_text(f"m.k{n}") for n in range(len(self.before.keys))]
+        for n, changed in zip(columns, differ, strict=True):
+            shown.extend([_text(f"b.v{n}"), _text(f"a.v{n}"), changed])
+        return (
+            f"{self._moved_keys()} SELECT {', '.join(shown)} {self._both_sides()} AND ({' OR '.join(differ)})"
+            f" ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+        )
+
+    def moved_sample(self, how: str) -> str:
+        """Whole rows, as text, of one side: `how` is 'added' (of the side after) or 'removed' (of the side before)."""
+        side = self.after if how == "added" else self.before
+        on = " AND ".join(f"m.k{n} = s.k{n}" for n in range(len(side.keys)))
+        return (
+            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM moved m"
+            f" JOIN (SELECT {_named('k', side.keys)}, {_named('t', _texts(side))} FROM {side.relation}) s ON {on}"
+            f" WHERE m.how = '{how}' ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+        )
+
+    def as_multiset(self) -> str:
+        """One row: rows only after, rows only before."""
+        return (
+            f"{self._moved_hashes()} SELECT coalesce(sum(CASE WHEN surplus < 0 THEN -surplus END), 0),"
+            " coalesce(sum(CASE WHEN surplus > 0 THEN surplus END), 0) FROM moved"
+        )
+
+    def multiset_sample(self, how: str) -> str:
+        """Whole rows, as text, that are on one side only: `how` as in `moved_sample`."""
+        side, sign = (self.after, "-") if how == "added" else (self.before, "")
+        shown = _numbered("t", len(side.columns))
+        return (
+            f"{self._moved_hashes()} SELECT {shown} FROM (SELECT s.*, {sign}m.surplus AS surplus,"
+            " row_number() OVER (PARTITION BY s.h) AS copy FROM moved m JOIN"
+            f" (SELECT {_named('t', _texts(side))}, {self._hash(side)} AS h FROM {side.relation}) s"
+            f" ON m.h = s.h WHERE {sign}m.surplus > 0) r WHERE copy <= surplus ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
+        )
+
+    def _hash(self, side: Side) -> str:
+        return self.engine.row_hash([*side.keys, *side.values])
+
+    def _moved_keys(self) -> str:
+        b, a = (
+            f"SELECT {_named('k', side.keys)}, {self._hash(side)} AS h FROM {side.relation}"
+            for side in (self.before, self.after)
+        )
+        numbers = range(len(self.before.keys))
+        either = ", ".join(f"coalesce(b.k{n}, a.k{n}) AS k{n}" for n in numbers)
+        on = " AND ".join(f"b.k{n} = a.k{n}" for n in numbers)
+        how = "CASE WHEN b.h IS NULL THEN 'added' WHEN a.h IS NULL THEN 'removed' ELSE 'changed' END"
+        return (
+            f"WITH b AS ({b}), a AS ({a}), moved AS MATERIALIZED (SELECT {either}, {how} AS how"
+            f" FROM b FULL JOIN a ON {on} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
+        )
+
+    def _both_sides(self) -> str:
+        joins = (
+            f" JOIN (SELECT {', '.join(filter(None, [_named('k', side.keys), _named('v', side.values)]))}"
+            f" FROM {side.relation}) {alias} ON "
+            + " AND ".join(f"m.k{n} = {alias}.k{n}" for n in range(len(side.keys)))
+            for alias, side in (("b", self.before), ("a", self.after))
+        )
+        return f"FROM moved m{''.join(joins)} WHERE m.how = 'changed'"
+
+    def _keys(self, alias: str) -> str:
+        return _numbered(f"{alias}.k", len(self.before.keys))
+
+    def _moved_hashes(self) -> str:
+        b, a = (
+            f"SELECT h, count(*) AS n FROM (SELECT {self._hash(side)} AS h FROM {side.relation}) s GROUP BY h"
+            for side in (self.before, self.after)
+        )
+        return (
+            f"WITH b AS ({b}), a AS ({a}), moved AS MATERIALIZED (SELECT coalesce(b.h, a.h) AS h,"
+            " coalesce(b.n, 0) - coalesce(a.n, 0) AS surplus"
+            " FROM b FULL JOIN a ON b.h = a.h WHERE b.n IS DISTINCT FROM a.n)"
+        )
+
+
+def compared(column: Column, *, text: bool) -> str:
+    """Return the SQL expression by which a column is hashed and compared."""
+    return _text(quoted(column.name)) if text else quoted(column.name)
+
+
+def quoted(name: str) -> str:
+    """Return an identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(expression: str) -> str:
+    return f"CAST({expression} AS VARCHAR)"
+
+
+def _texts(side: Side) -> list[str]:
+    return [_text(quoted(column.name)) for column in side.columns]
+
+
+def _named(letter: str, expressions: Sequence[str]) -> str:
+    return ", ".join(f"{expression} AS {letter}{n}" for n, expression in enumerate(expressions))
+
+
+def _numbered(prefix: str, count: int) -> str:
+    return ", ".join(f"{prefix}{n}" for n in range(count))

@@ -1,0 +1,104 @@
+"""A difference as plain text, for a terminal and a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.diff.relation import RelationDiff, percent
+from prefect_sluice.verdict import Evidence
+
+_COLUMNS = 6
+_CELLS = 6
+_WHOLE_ROWS = 2
+_WIDEST = 24
+_LONGEST = 110
+
+
+def render_text(diff: RelationDiff) -> str:
+    """Return at most 25 lines, without colour and without a line end: what changed, where, and a sample of it."""
+    lines = [f"{diff.name}: {diff.headline}"]
+    if diff.key_problem:
+        lines.append(f"  {diff.key_problem}; compared without it")
+    if diff.identical:
+        return "\n".join(lines)
+    by = f"by {', '.join(diff.key)}" if diff.key else "as whole rows, without a key"
+    lines.append(f"  rows {diff.rows_before} -> {diff.rows_after}, compared {by}")
+    lines.extend(_schema(diff))
+    lines.extend(_table(_columns(diff), more=len(diff.columns_changed) - _COLUMNS, of="columns"))
+    lines.extend(_table(_cells(diff), more=_count_cells(diff) - _CELLS, of="values"))
+    lines.extend(_whole_rows("-", diff.removed))
+    lines.extend(_whole_rows("+", diff.added))
+    return "\n".join(lines)
+
+
+def _schema(diff: RelationDiff) -> list[str]:
+    lines = {
+        "added": [f"{column.name} {column.type}" for column in diff.columns_added],
+        "removed": [column.name for column in diff.columns_removed],
+        "retyped": [f"{each.name} {each.before} -> {each.after}" for each in diff.columns_retyped],
+    }
+    return [_cut(f"  columns {what}: {', '.join(which)}", _LONGEST) for what, which in lines.items() if which]
+
+
+def _columns(diff: RelationDiff) -> list[Sequence[str]]:
+    if not diff.columns_changed:
+        return []
+    rows: list[Sequence[str]] = [("column", "rows", "share")]
+    for each in diff.columns_changed[:_COLUMNS]:
+        known = each.rows is not None
+        rows.append(
+            (each.name, str(each.rows), percent(diff.share(each.rows or 0)))
+            if known
+            else (each.name, "?", "")
+        )
+    return rows
+
+
+def _cells(diff: RelationDiff) -> list[Sequence[str]]:
+    if not diff.changed:
+        return []
+    cells: list[Sequence[str]] = [
+        (*row.key, cell.column, _shown(cell.before), _shown(cell.after))
+        for row in diff.changed
+        for cell in row.cells
+    ]
+    return [(*diff.key, "column", "before", "after"), *cells[:_CELLS]]
+
+
+def _count_cells(diff: RelationDiff) -> int:
+    return sum(each.rows or 0 for each in diff.columns_changed) if diff.changed else 0
+
+
+def _table(rows: Sequence[Sequence[str]], *, more: int, of: str) -> list[str]:
+    if not rows:
+        return []
+    cut = [[_cut(cell, _WIDEST) for cell in row] for row in rows]
+    widths = [max(len(row[n]) for row in cut) for n in range(len(cut[0]))]
+    lines = [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cut
+    ]
+    return [line.rstrip() for line in lines] + ([f"  and {more} more {of}"] if more > 0 else [])
+
+
+def _whole_rows(sign: str, sample: Evidence | None) -> list[str]:
+    if sample is None:
+        return []
+    lines = [
+        f"  {sign} "
+        + ", ".join(f"{name} {_shown(value)}" for name, value in zip(sample.columns, row, strict=True))
+        for row in sample.rows[:_WHOLE_ROWS]
+    ]
+    more = sample.total - len(lines)
+    said = [_cut(line, _LONGEST) for line in lines]
+    return said + ([f"  {sign} and {more} more rows"] if more > 0 and lines else [])
+
+
+def _shown(value: str | None) -> str:
+    return "NULL" if value is None else value
+
+
+def _cut(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    lead = " " * (len(text) - len(text.lstrip()))
+    line = lead + line
+    return line if len(line) <= width else f"{line[: width - 1]}…"

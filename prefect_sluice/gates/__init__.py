@@ -1,0 +1,38 @@
+"""The gates, listed by hand, and how they are asked: each answers, whatever happens in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from time import perf_counter
+
+from prefect_sluice.config import Gate as Settings
+from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.verdict import Finding, GateReport, Verdict, overall
+
+GATES = ("lint", "project_tests", "unit_tests", "build", "data_tests", "contracts", "diff")
+"""Every gate's id, in the order in which they are asked."""
+
+
+def run(gate: Gate, subject: Subject, settings: Mapping[str, Settings]) -> GateReport:
+    """Ask one gate. What escapes it is an ERRORED finding; a gate that is off says so."""
+    if settings.get(gate.id, Settings()).on == "off":
+        return GateReport(gate.id, not_applicable="switched off in sluice.yml")
+    started = perf_counter()
+    try:
+        report = gate.check(subject)
+    except Exception as error:
+        told = (str(error).splitlines() or [""])[0]
+        report = GateReport(gate.id, (Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}"),))
+    return replace(report, seconds=perf_counter() - started)
+
+
+def judge(reports: Iterable[GateReport], settings: Mapping[str, Settings]) -> Verdict:
+    """Return the worst verdict of the gates that apply; a gate set to `warn` counts as WARNED at the worst. None: INCONCLUSIVE."""
+    verdicts: list[Verdict] = []
+    for report in reports:
+        if report.not_applicable:
+            continue
+        warns = settings.get(report.gate, Settings()).on == "warn"
+        verdicts.append(min(report.verdict, Verdict.WARNED) if warns else report.verdict)
+    return overall(verdicts)

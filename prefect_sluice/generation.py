@@ -1,0 +1,60 @@
+"""What an environment serves: a numbered table of pointers from public names to physical addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from prefect_sluice.node import Kind, Name
+
+
+class Cause(StrEnum):
+    """Why a generation was written."""
+
+    RELEASE = "release"
+    REFRESH = "refresh"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One public name and the immutable relation behind it.
+
+    `inputs` is a digest of what the relation was built from beside its code: the versions of the sources it
+    reads, directly or not. The same `fingerprint` and `inputs` mean the same content, so it need not be built again.
+    """
+
+    name: Name
+    address: Name
+    node: str
+    kind: Kind
+    fingerprint: str
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One version of an environment. Number 0 is the empty environment before its first release. `at` is UTC.
+
+    `origin` is the generation whose table this is: its own number, or for a rollback the one written again.
+    """
+
+    environment: str
+    number: int
+    release: str
+    promotion: str
+    token: int
+    cause: Cause
+    origin: int
+    at: datetime
+    pointers: tuple[Pointer, ...]
+
+    def by_name(self) -> Mapping[Name, Pointer]:
+        """Return the pointers by public name."""
+        return {pointer.name: pointer for pointer in self.pointers}
+
+    def by_node(self) -> Mapping[str, Pointer]:
+        """Return the pointers by dbt unique id."""
+        return {pointer.node: pointer for pointer in self.pointers}

@@ -1,0 +1,127 @@
+"""What Source needs of git, through git itself: resolving, reading a tree, and whether the working tree is clean."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect_sluice.errors import BadInput
+from prefect_sluice.release import Change
+
+_FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a tree: its path in the repository, "644", "755" or "link", and its bytes."""
+
+    path: str
+    mode: str
+    content: bytes
+
+
+def root(folder: Path) -> Path:
+    """Return the repository's top folder. Raises BadInput when `folder` is in none."""
+    done = _run(folder, "rev-parse", "--show-toplevel")
+    if done.returncode:
+        raise BadInput(
+            "is not in a git repository",
+            str(folder),
+            "make one: git init && git add . && git commit -m first",
+        )
+    return Path(done.stdout.decode().strip())
+
+
+def resolve(repository: Path, ref: str, project: str) -> Change:
+    """Return the commit that `ref` names. Raises BadInput when there is none."""
+    done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if done.returncode:
+        empty = _run(repository, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+        fix = (
+            "commit something first: git add . && git commit"
+            if empty
+            else "see which there are: git branch --all; git tag"
+        )
+        raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), fix)
+    commit = done.stdout.decode().strip()
+    fields = _out(repository, "show", "--no-patch", f"--format={_FORMAT}", commit).rstrip("\n").split("\0")
+    name, tree, author, at, subject, parents = fields
+    return Change(
+        name,
+        tree,
+        project,
+        author,
+        datetime.fromisoformat(at).astimezone(UTC),
+        subject,
+        tuple(parents.split()),
+        _changed(repository, commit, bool(parents)),
+    )
+
+
+def _changed(repository: Path, commit: str, has_parent: bool) -> tuple[str, ...]:
+    if not has_parent:
+        return ()
+    names = _out(repository, "diff-tree", "--no-commit-id", "--name-only", "-r", "-z", f"{commit}^1", commit)
+    return tuple(name for name in names.split("\0") if name)
+
+
+def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Return paths that differ from HEAD: changed tracked files anywhere, and new files in `folders` that git does not ignore."""
+    listed = _out(repository, "status", "--porcelain=v1", "-z", "--untracked-files=all").split("\0")
+    found: list[str] = []
+    for entry in listed:
+        code, path = entry[:2], entry[3:]
+        if code == "??" and any(path.startswith(f"{folder.rstrip('/')}/") for folder in folders):
+            found.append(path)
+        elif code.strip() and code != "??" and path:
+            found.append(path)
+    return tuple(found)
+
+
+def files(repository: Path, commit: str) -> Iterator[File]:
+    """Yield every file of a commit's tree, as `git archive` gives it (export attributes apply)."""
+    packed = _run(repository, "archive", "--format=tar", commit)
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        for member in archive:
+            if member.issym():
+                yield File(member.name, "link", member.linkname.encode())
+            elif member.isfile():
+                stream = archive.extractfile(member)
+                yield File(
+                    member.name, "755" if member.mode & 0o100 else "644", stream.read() if stream else b""
+                )
+
+
+def working_tree(repository: Path) -> Iterator[File]:
+    """Yield the files of the working tree as they are: tracked ones and new ones that git does not ignore."""
+    names = _out(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    for name in sorted({name for name in names if name}):
+        path = repository / name
+        if path.is_symlink():
+            yield File(name, "link", str(path.readlink()).encode())
+        elif path.is_file():
+            yield File(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = ["git", "-c", "core.quotepath=off", *arguments]
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError as error:
+        what = "git is not installed" if folder.is_dir() else "there is no such folder"
+        raise BadInput(what, str(folder), "install git, or name another folder") from error
+
+
+def _out(folder: Path, *arguments: str) -> str:
+    done = _run(folder, *arguments)
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BadInput(
+            f"git {arguments[0]}: {told[0] if told else 'failed'}", str(folder), "mend the repository"
+        )
+    return done.stdout.decode(errors="surrogateescape")

@@ -1,0 +1,90 @@
+"""What a build reads: what must stand in its side database, and which version each source has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from dataclasses import replace
+from pathlib import Path
+
+from prefect_sluice.canonical import digest, digest_file
+from prefect_sluice.errors import QueryFailed
+from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.node import Node
+from prefect_sluice.plan import BY_PRODUCT, Action, Plan, source_texts
+from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
+
+texts = source_texts
+
+
+def as_planned(live: Generation, plan: Plan) -> Generation:
+    """Return what a plan's build reads: the live table of pointers, and where it reuses an older relation, that one. Pure."""
+    chosen = {step.node: step.pointer for step in plan.of(Action.REUSE) if step.pointer}
+    others = [pointer for uid, pointer in chosen.items() if uid not in live.by_node()]
+    return replace(live, pointers=(*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others))
+
+
+def stubs(
+    live: Generation, found: tuple[Served, ...], rebuilt: Iterable[str], hooks: str
+) -> tuple[Stub, ...]:
+    """Return what must stand in the side database before a build. Pure.
+
+    `rebuilt` are unique ids built in full: one that keeps history must not be there, or dbt would add to it.
+    A relation that hooks write to is cloned, so that they can.
+    """
+    again = set(rebuilt)
+    made: list[Stub] = []
+    for pointer in live.pointers:
+        if pointer.kind.keeps_history and pointer.node in again:
+            continue
+        clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
+        made.append(Stub(pointer.name, pointer.address, clone))
+    ours = {pointer.name for pointer in live.pointers}
+    words = hooks.lower()
+    for item in found:
+        if item.name not in ours:
+            clone = (
+                not item.is_view
+                and item.name.identifier.lower() in words
+                and item.name.schema.lower() in words
+            )
+            made.append(Stub(item.name, item.name, clone))
+    return tuple(made)
+
+
+def versions(nodes: Mapping[str, Node], reader: Reader, catalog: str, folder: Path, unknown: str) -> Mapping[str, str]:
+    """Return the version of every source the nodes read, by its text: equal versions mean equal content.
+
+    A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes.
+    What cannot be looked at (a URL, a call) gets `unknown`, which the caller makes new each time.
+    """
+    texts = sorted({text for node in nodes.values() for text in source_texts(node)})
+    return {text: _version(text, reader, catalog, folder, unknown) for text in texts}
+
+
+def _version(text: str, reader: Reader, catalog: str, folder: Path, unknown: str) -> str:
+    if text.startswith("file:"):
+        return _file_version(text.removeprefix("file:"), folder, unknown)
+    relation = text.removeprefix("at:") if text.startswith("at:") else quoted(catalog, *text.split(".", 1))
+    if relation.endswith("()"):
+        return unknown
+    try:
+        rows = reader.query(
+            f"select count(*), sum(hash(source)::hugeint), bit_xor(hash(source)) from {relation} as source"
+        ).rows
+    except QueryFailed:
+        return unknown
+    return digest([str(value) for value in rows[0]])
+
+
+def _file_version(path: str, folder: Path, unknown: str) -> str:
+    if "://" in path:
+        return unknown
+    found = sorted(folder.glob(path)) if not Path(path).is_absolute() and "*" in path else [folder / path]
+    present = [file for file in found if file.is_file()]
+    return digest([[file.name, digest_file(file)] for file in present]) if present else unknown
+
+
+def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:
+    """Return pointers by node, fingerprint and inputs; of equals the last wins."""
+    return {(item.node, item.fingerprint, item.inputs): item for item in pointers}

@@ -1,0 +1,139 @@
+"""A release's dbt project, loaded once per process: checked out from its bundle, parsed, its references known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect_sluice import inputs
+from prefect_sluice.canonical import Json
+from prefect_sluice.errors import BadInput
+from prefect_sluice.node import Name
+from prefect_sluice.release import Release
+from prefect_sluice.warehouse.base import References
+from prefect_sluice.workshop import Place, Workshop
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+    from prefect_sluice.dbt.nodes import Project
+    from prefect_sluice.dbt.session import Session
+
+_CACHE = "references"
+_LOADED: dict[tuple[str, str, str], Loaded] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A parsed release for one environment. `folder` is the project in the checkout."""
+
+    folder: Path
+    session: Session
+    manifest: Manifest
+    project: Project
+
+
+def side_file(workshop: Workshop, place: Place) -> Path:
+    """Return where an environment's side database is built: a fixed place, so that dbt's parse state stays valid."""
+    return workshop.work(place) / "side" / place.target.path.name
+
+
+def checkout(workshop: Workshop, release: Release) -> Path:
+    """Return the repository's folder of a release, written from its bundle; every file is verified by its digest.
+
+    Raises BundleDamaged. Repeatable: a complete checkout is used again.
+    """
+    folder = workshop.folder / "checkouts" / release.id[:16]
+    workshop.bundles.checkout(release.files, folder)
+    for path in workshop.settings.source.include:
+        _link(workshop.root / path, folder / path)
+    packages = folder / release.change.project / "dbt_packages"
+    installed = workshop.project / "dbt_packages"
+    if installed.is_dir():
+        _link(installed, packages)
+    return folder
+
+
+def _link(source: Path, place: Path) -> None:
+    if not source.exists():
+        raise BadInput("is to be included, and is not there", str(source), "mend sluice.yml: source.include")
+    if not place.exists() and not place.is_symlink():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(source.resolve(), place)
+
+
+def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
+    """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
+    key = (str(workshop.file), place.name, release.id)
+    if key not in _LOADED:
+        _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
+        _LOADED[key] = _load(workshop, place, release)
+    return _LOADED[key]
+
+
+def _load(workshop: Workshop, place: Place, release: Release) -> Loaded:
+    from prefect_sluice.dbt.fingerprint import Fingerprints
+    from prefect_sluice.dbt.nodes import declare, read
+    from prefect_sluice.dbt.session import Session
+
+    folder = checkout(workshop, release) / release.change.project
+    variables = cast(Mapping[str, Any], workshop.settings.vars)
+    session = Session(place.target, folder, workshop.project, workshop.work(place), side_file(workshop, place), place.target.path, variables)
+    manifest = session.parse()
+    everything = {**_project_variables(folder), **variables}
+    prints = Fingerprints(manifest, folder, everything, workshop.environ)
+    references = _references(workshop, place, session, manifest, prints)
+    project = read(manifest, prints, references, place.target.catalog)
+    declare(manifest, project.nodes)
+    return Loaded(folder, session, manifest, project)
+
+
+def _project_variables(folder: Path) -> Mapping[str, Any]:
+    from prefect_sluice.profile import read_yaml
+
+    return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
+
+
+def _references(workshop: Workshop, place: Place, session: Session, manifest: Manifest, prints: Any) -> Mapping[str, References | None]:
+    """Return what each SQL node reads, from the cache; only code never seen before is compiled."""
+    from prefect_sluice.dbt.nodes import code_key, sql_nodes
+
+    keys = {uid: code_key(manifest, prints, uid) for uid in sql_nodes(manifest)}
+    known = workshop.store.cached(_CACHE, keys.values())
+    missing = tuple(uid for uid, key in keys.items() if key not in known)
+    if missing:
+        linker = workshop.warehouse(place).linker
+        compiled = _compiled(workshop, place, session, manifest, missing)
+        fresh = {keys[uid]: _json(linker.references(sql)) for uid, sql in compiled.items() if uid in keys}
+        with workshop.store.transaction() as transaction:
+            for key, value in fresh.items():
+                transaction.put_cached(_CACHE, key, value)
+        known = {**known, **fresh}
+    return {uid: _references_from(known.get(key)) for uid, key in keys.items()}
+
+
+def _compiled(workshop: Workshop, place: Place, session: Session, manifest: Manifest, missing: tuple[str, ...]) -> Mapping[str, str]:
+    warehouse = workshop.warehouse(place)
+    live = warehouse.generation(place.name)
+    warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), ""))
+    return session.compile(manifest, [selector(manifest.nodes[uid].fqn) for uid in missing])
+
+
+def selector(fqn: Iterable[str]) -> str:
+    """Return dbt's selector for one node."""
+    return "fqn:" + ".".join(fqn)
+
+
+def _json(found: References | None) -> Json:
+    if found is None:
+        return None
+    return {"relations": [str(name) for name in found.relations], "files": list(found.files), "elsewhere": list(found.elsewhere)}
+
+
+def _references_from(value: Any) -> References | None:
+    if value is None:
+        return None
+    return References(tuple(Name.parse(text) for text in value["relations"]), tuple(value["files"]), tuple(value["elsewhere"]))

@@ -1,0 +1,226 @@
+"""Release against an environment: per node reuse, build, carry over or remove, with the reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prefect_sluice.canonical import Json, digest
+from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.node import Kind, Name, Node
+
+BY_PRODUCT = "hook."
+"""How the unique id of a relation begins that no node but a hook or macro of the project made."""
+
+
+class Action(StrEnum):
+    """What the plan does with one relation."""
+
+    REUSE = "reuse"
+    BUILD = "build"
+    CARRY = "carry over"
+    REMOVE = "remove"
+
+    @property
+    def makes(self) -> bool:
+        """Say whether a new physical relation comes of it."""
+        return self in {Action.BUILD, Action.CARRY}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What becomes of one relation, and why. `pointer` is what is reused (REUSE), cloned (CARRY) or dropped (REMOVE);
+    `note` says where it will be another thing than the project asked for."""
+
+    action: Action
+    node: str
+    name: Name
+    kind: Kind
+    reason: str
+    fingerprint: str = ""
+    inputs: str = ""
+    pointer: Pointer | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the plan of the release that serves now noted: digests of nodes and tests by unique id."""
+
+    nodes: Mapping[str, str]
+    tests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole plan. `steps` are in build order; `tests` are new or changed dbt tests; `edited` nodes whose own text changed.
+
+    `notes` are the digests by which the next plan sees what changed.
+    """
+
+    environment: str
+    cause: Cause
+    release: str
+    base: int
+    base_release: str
+    steps: tuple[Step, ...]
+    edited: tuple[str, ...]
+    tests: tuple[str, ...]
+    notes: Before
+
+    def of(self, *actions: Action) -> tuple[Step, ...]:
+        """Return the steps with one of these actions, in order."""
+        return tuple(step for step in self.steps if step.action in actions)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Unique ids of the nodes that are built or carried over, in build order; by-products are left out."""
+        return tuple(step.node for step in self.steps if step.action.makes and not step.node.startswith(BY_PRODUCT))
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Say whether every pointer stays as it is."""
+        return all(step.action is Action.REUSE and step.reason == UNCHANGED for step in self.steps)
+
+    def document(self) -> Json:
+        """Return the plan as a JSON document; approvals bind its digest."""
+        return {
+            "environment": self.environment,
+            "cause": self.cause.value,
+            "release": self.release,
+            "base": self.base,
+            "base_release": self.base_release,
+            "steps": [_step(step) for step in self.steps],
+            "edited": list(self.edited),
+            "tests": list(self.tests),
+            "notes": {"nodes": dict(self.notes.nodes), "tests": dict(self.notes.tests)},
+        }
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the document."""
+        return digest(self.document())
+
+
+def _step(step: Step) -> Json:
+    return {
+        "action": step.action.value,
+        "node": step.node,
+        "name": str(step.name),
+        "kind": step.kind.value,
+        "reason": step.reason,
+        "fingerprint": step.fingerprint,
+        "inputs": step.inputs,
+        "address": str(step.pointer.address) if step.pointer else "",
+        "note": step.note,
+    }
+
+
+UNCHANGED = "unchanged"
+AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
+    generations by node, fingerprint and inputs, `before` the notes of the release that serves now (None: first)."""
+
+    environment: str
+    cause: Cause
+    release: str
+    nodes: Mapping[str, Node]
+    tests: Mapping[str, str]
+    versions: Mapping[str, str]
+    live: Generation
+    kept: Mapping[tuple[str, str, str], Pointer]
+    before: Before | None
+
+
+def make_plan(asked: Asked) -> Plan:
+    """Return the plan. Touches nothing; the same question gives the same plan."""
+    inputs = _inputs(asked)
+    edited = tuple(uid for uid, node in asked.nodes.items() if asked.before is None or asked.before.nodes.get(uid) != node.own)
+    steps: dict[str, Step] = {}
+    for uid, node in asked.nodes.items():
+        steps[uid] = _decide(asked, node, inputs[uid], steps, uid in edited)
+    tests = tuple(uid for uid, text in asked.tests.items() if asked.before is None or asked.before.tests.get(uid) != text)
+    builds = any(step.action.makes for step in steps.values())
+    others = (*_by_products(asked.live, builds), *_removed(asked))
+    notes = Before({uid: node.own for uid, node in asked.nodes.items()}, dict(asked.tests))
+    return Plan(
+        environment=asked.environment,
+        cause=asked.cause,
+        release=asked.release,
+        base=asked.live.number,
+        base_release=asked.live.release,
+        steps=(*steps.values(), *others),
+        edited=edited,
+        tests=tests,
+        notes=notes,
+    )
+
+
+def source_texts(node: Node) -> tuple[str, ...]:
+    """Return the sources a node reads itself, as the keys of `Asked.versions`."""
+    return (*(str(name) for name in node.sources), *(f"file:{path}" for path in node.files), *(f"at:{text}" for text in node.elsewhere))
+
+
+def _inputs(asked: Asked) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for uid, node in asked.nodes.items():
+        own = {text: asked.versions.get(text, "") for text in source_texts(node)}
+        above = [found[parent] for parent in node.parents if parent in found]
+        found[uid] = digest({"sources": own, "parents": above})
+    return found
+
+
+def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edited: bool) -> Step:
+    live = asked.live.by_node().get(node.unique_id)
+    kept = asked.kept.get((node.unique_id, node.fingerprint, inputs))
+
+    def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
+        note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
+        return Step(action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note)
+
+    if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
+        return step(Action.REUSE, UNCHANGED, live)
+    if kept and kept.name == node.name:
+        return step(Action.REUSE, "built before, and kept", kept)
+    reason = _reason(asked, node, inputs, live, done, edited)
+    carries = live and (node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and live.fingerprint == node.fingerprint))
+    return step(Action.CARRY, reason, live) if carries else step(Action.BUILD, reason)
+
+
+def _reason(asked: Asked, node: Node, inputs: str, live: Pointer | None, done: Mapping[str, Step], edited: bool) -> str:
+    if live is None:
+        return "new"
+    if edited:
+        return "its own code changed"
+    moved = [asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes]
+    if live.fingerprint != node.fingerprint:
+        return f"reads {_some(moved)}" if moved else "what it is built from changed"
+    fresh = [text.split(":", 1)[-1] for text in source_texts(node)]
+    if live.inputs != inputs:
+        return f"new data in {_some(moved or fresh)}"
+    return "moved to another name"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
+def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
+    action, reason = (Action.CARRY, "hooks write to it") if builds else (Action.REUSE, UNCHANGED)
+    return tuple(
+        Step(action, pointer.node, pointer.name, pointer.kind, reason, pointer.fingerprint, pointer.inputs, pointer)
+        for pointer in live.pointers if pointer.node.startswith(BY_PRODUCT)
+    )  # fmt: skip
+
+
+def _removed(asked: Asked) -> tuple[Step, ...]:
+    return tuple(
+        Step(Action.REMOVE, pointer.node, pointer.name, pointer.kind, "no longer in the project", pointer=pointer)
+        for pointer in asked.live.pointers
+        if pointer.node not in asked.nodes and not pointer.node.startswith(BY_PRODUCT)
+    )

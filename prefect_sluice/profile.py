@@ -1,0 +1,179 @@
+"""The dbt profile, read without dbt: which targets there are, and which warehouse file each one means."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from prefect_sluice.errors import ConfigInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One output of the profile. `settings` is the mapping as dbt would read it, `raw` the same with its Jinja
+    unrendered (so that no secret is written anywhere), `path` the warehouse file."""
+
+    profile: str
+    name: str
+    settings: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    path: Path
+
+    @property
+    def catalog(self) -> str:
+        """The name DuckDB gives the database: the file's name without its ending."""
+        return self.path.stem
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All outputs of the project's profile. `default` is the target dbt takes when none is named."""
+
+    name: str
+    file: Path
+    default: str
+    outputs: Mapping[str, Mapping[str, Any]]
+    raw: Mapping[str, Mapping[str, Any]]
+    project: Path
+
+    def target(self, name: str) -> Target:
+        """Return one output. Raises ConfigInvalid if it is not there or is not a DuckDB file."""
+        if name not in self.outputs:
+            known = ", ".join(sorted(self.outputs)) or "none"
+            raise ConfigInvalid(
+                f"profile {self.name!r} has no target {name!r} (it has: {known})",
+                str(self.file),
+                "name one of them in sluice.yml: environments.<name>.target",
+            )
+        settings = self.outputs[name]
+        if settings.get("type") != "duckdb":
+            raise ConfigInvalid(
+                f"target {name!r} is of type {settings.get('type')!r}; this version serves DuckDB",
+                str(self.file),
+                "add a target of type duckdb",
+            )
+        path = str(settings.get("path", ":memory:"))
+        if path.startswith(":memory:") or path.partition(":")[0] in {"md", "motherduck", "ducklake"}:
+            raise ConfigInvalid(
+                f"target {name!r} has path {path!r}, which is no file",
+                str(self.file),
+                "give it the path of a DuckDB file",
+            )
+        return Target(
+            self.name,
+            name,
+            settings,
+            self.raw[name],
+            Path(os.path.normpath(self.project / Path(path).expanduser())),
+        )
+
+    def files(self) -> Mapping[str, Target]:
+        """Return the targets that are DuckDB files, by name, in the profile's order."""
+        found: dict[str, Target] = {}
+        for name in self.outputs:
+            try:
+                found[name] = self.target(name)
+            except ConfigInvalid:
+                continue
+        return found
+
+
+def read_yaml(path: Path, what: str, fix: str) -> dict[str, Any]:
+    """Return a YAML mapping. Raises ConfigInvalid when the file is missing, broken or something else."""
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigInvalid(f"no {what} there", str(path), fix) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        place = f"{path}, line {line + 1}" if line is not None else str(path)
+        raise ConfigInvalid(
+            f"is not YAML: {getattr(error, 'problem', 'unreadable')}", place, "mend that line"
+        ) from error
+    if not isinstance(raw, dict):
+        raise ConfigInvalid(f"is not a {what}", str(path), fix)
+    return cast(dict[str, Any], raw)
+
+
+def load(
+    project: Path,
+    environ: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    variables: Mapping[str, Any] | None = None,
+) -> Profile:
+    """Read the profile of the dbt project in `project`, looked for where dbt looks (dbt docs, "profiles.yml").
+
+    Raises ConfigInvalid when the project or the profile is missing or broken.
+    """
+    described = read_yaml(
+        project / "dbt_project.yml", "dbt project", "name its folder in sluice.yml: project: path/to/it"
+    )
+    name = str(described.get("profile") or "")
+    file = _find(project, environ, folder)
+    profiles = read_yaml(
+        file, "profiles.yml", f"dbt needs a profile {name!r} there: see docs/configuration.md"
+    )
+    if name not in profiles:
+        known = ", ".join(sorted(key for key in profiles if key != "config")) or "none"
+        raise ConfigInvalid(
+            f"has no profile {name!r} (it has: {known})",
+            str(file),
+            "add it, or mend `profile:` in dbt_project.yml",
+        )
+    rendered = _rendered(profiles[name], environ, dict(variables or {}), str(file))
+    outputs = cast(dict[str, dict[str, Any]], rendered.get("outputs") or {})
+    raw = cast(dict[str, dict[str, Any]], profiles[name].get("outputs") or {})
+    return Profile(name, file, str(rendered.get("target") or "default"), outputs, raw, project)
+
+
+def _find(project: Path, environ: Mapping[str, str], folder: Path | None) -> Path:
+    if folder is not None:
+        return folder / "profiles.yml"
+    if environ.get("DBT_PROFILES_DIR"):
+        return Path(environ["DBT_PROFILES_DIR"]) / "profiles.yml"
+    beside = project / "profiles.yml"
+    return beside if beside.is_file() else Path.home() / ".dbt" / "profiles.yml"
+
+
+def _rendered(value: Any, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
+    if isinstance(value, dict):
+        pairs = cast(dict[str, Any], value)
+        return {key: _rendered(item, environ, variables, place) for key, item in pairs.items()}
+    if isinstance(value, list):
+        return [_rendered(item, environ, variables, place) for item in cast(list[Any], value)]
+    if isinstance(value, str) and ("{{" in value or "{%" in value):
+        return _jinja(value, environ, variables, place)
+    return value
+
+
+def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.nativetypes import NativeEnvironment
+
+    def env_var(name: str, default: str | None = None) -> str:
+        found = environ.get(name, default)
+        if found is None:
+            raise ConfigInvalid(
+                f"environment variable {name!r} is not set", place, f"set it: export {name}=..."
+            )
+        return found
+
+    def var(name: str, default: Any = None) -> Any:
+        return variables.get(name, default)
+
+    engine = NativeEnvironment(undefined=StrictUndefined)
+    engine.filters.update({"as_bool": _as_is, "as_number": _as_is, "as_native": _as_is, "as_text": str})
+    try:
+        return engine.from_string(text).render(env_var=env_var, var=var)
+    except TemplateError as error:
+        raise ConfigInvalid(f"cannot be rendered: {error}", place, "mend the Jinja there") from error
+
+
+def _as_is(value: Any) -> Any:
+    return value

@@ -1,0 +1,117 @@
+"""The request, and the attempt, to make a release current in an environment; and the yes or no to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from prefect_sluice.canonical import digest
+from prefect_sluice.generation import Cause
+
+
+class State(StrEnum):
+    """Where a promotion stands. The ones in `ENDED` never change again."""
+
+    STARTED = "started"
+    STAGED = "staged"
+    APPROVED = "approved"
+    DEPLOYING = "deploying"
+    DEPLOYED = "deployed"
+    STABLE = "stable"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+ENDED = frozenset(
+    {State.STABLE, State.UNCHANGED, State.REFUSED, State.REJECTED, State.SUPERSEDED, State.FAILED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One attempt. `base` is the generation that it starts from, `generation` the one it wrote (None: not yet).
+
+    `plan` and `evidence` are digests of documents in the bundle store ("" until they exist). Times are UTC.
+    """
+
+    id: str
+    environment: str
+    release: str
+    cause: Cause
+    base: int
+    base_release: str
+    state: State
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+    plan: str = ""
+    evidence: str = ""
+    generation: int | None = None
+    message: str = ""
+
+    @property
+    def binding(self) -> str:
+        """The digest an approval names: environment, from, to, plan and evidence. Change any and it is another."""
+        return digest(
+            {
+                "environment": self.environment,
+                "from": {"generation": self.base, "release": self.base_release},
+                "to": self.release,
+                "plan": self.plan,
+                "evidence": self.evidence,
+            }
+        )
+
+
+class Decision(StrEnum):
+    """What an approver says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A yes or no to one exact promotion: it binds `binding`, expires, and is used once. Times are UTC.
+
+    `signature` is the seam for signed approvals: "" is a typed name, which proves nothing.
+    """
+
+    id: str
+    promotion: str
+    binding: str
+    decision: Decision
+    by: str
+    comment: str
+    at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A promotion's built relations, off to the side: the file that holds them and the digest of its bytes.
+
+    `path` is relative to the state folder; `digest` is "" when nothing had to be built.
+    """
+
+    promotion: str
+    path: str
+    digest: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one environment until `expires_at` (UTC). `token` grows with each holder, for ever."""
+
+    environment: str
+    token: int
+    holder: str
+    acquired_at: datetime
+    expires_at: datetime

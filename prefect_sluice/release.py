@@ -1,0 +1,72 @@
+"""Change and Release: what came out of git, and the immutable bundle made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect_sluice.canonical import Json, digest
+
+MANIFEST_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A commit as Source sees it. `project` is the dbt project's folder in the repository ("." is its root).
+
+    `commit` is the full object name, or "dirty" for a working tree released as it is (dev only);
+    `files` are the paths that differ from the first parent. `at` is the author's time, UTC.
+    """
+
+    commit: str
+    tree: str
+    project: str
+    author: str
+    at: datetime
+    subject: str
+    parents: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The first seven digits of the commit."""
+        return self.commit[:7]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The bundle built from a change: every file by digest, and the tools it was made for.
+
+    `files` maps a path in the repository to "mode:sha256" (mode 644, 755 or link). `id` is the digest of the manifest.
+    """
+
+    change: Change
+    files: Mapping[str, str]
+    tools: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        """The SHA-256 of the canonical manifest, 64 hexadecimal digits."""
+        return digest(self.manifest())
+
+    @property
+    def short(self) -> str:
+        """The first seven digits of the id, as people write it."""
+        return self.id[:7]
+
+    def manifest(self) -> Json:
+        """Return what the id is the digest of."""
+        return {
+            "version": MANIFEST_VERSION,
+            "commit": self.change.commit,
+            "tree": self.change.tree,
+            "project": self.change.project,
+            "author": self.change.author,
+            "at": self.change.at.isoformat(),
+            "subject": self.change.subject,
+            "parents": list(self.change.parents),
+            "changed": list(self.change.files),
+            "files": dict(self.files),
+            "tools": dict(self.tools),
+        }

@@ -1,0 +1,35 @@
+"""What dbt answered for one node or test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of one node or test in an invocation. `kind` and `status` are dbt's words, `seconds` its own time.
+
+    `relation` holds a test's failing rows (quoted SQL, "" if none), `compiled` the SQL that ran.
+    """
+
+    unique_id: str
+    kind: str
+    status: str
+    message: str
+    failures: int | None
+    seconds: float
+    relation: str
+    parents: tuple[str, ...]
+    path: str
+    compiled: str
+    severity: str
+
+    @property
+    def ok(self) -> bool:
+        """Say whether dbt calls it a success (a warning is one)."""
+        return self.status in {"success", "pass", "warn"}
+
+    @property
+    def short(self) -> str:
+        """The name that people use."""
+        return ".".join(self.unique_id.split(".")[2:]) if self.kind not in {"test", "operation"} else self.unique_id.split(".")[2]

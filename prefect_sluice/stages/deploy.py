@@ -1,0 +1,79 @@
+"""Deploy: verifies everything again, then writes the generation: intent, flip, outcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect_sluice import surroundings
+from prefect_sluice.errors import EnvironmentMoved, Refused
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.generation import Generation
+from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages.records import advance, opened, promotion_of
+from prefect_sluice.stages.stage import candidate_is_whole, contents_of
+from prefect_sluice.stages.work import Work, tell
+from prefect_sluice.warehouse.base import Publication
+from prefect_sluice.workshop import Place, Workshop
+
+
+def deploy(work: Work) -> Work:
+    """Return the work with the generation it wrote. Raises Refused when anything is not as it was approved."""
+    workshop, place = opened(work)
+    promotion = promotion_of(work)
+    if promotion.state in {State.DEPLOYED, State.STABLE}:
+        return replace(work, generation=workshop.warehouse(place).generation(place.name, promotion.generation))
+    publication = _publication(workshop, place, promotion, work)
+    intent = advance(workshop, promotion, State.DEPLOYING, actor=work.request.actor, facts={"to": publication.generation.number})
+    reach(Point.DEPLOY_INTENT)
+    tell(f"publishing generation {publication.generation.number}")
+    with workshop.store.fenced(work.lease, now=surroundings.now()):
+        written = workshop.warehouse(place).publish(publication)
+    reach(Point.DEPLOY_FLIPPED)
+    done = record_written(workshop, intent, written, work.request.actor)
+    reach(Point.DEPLOY_RECORDED)
+    return replace(work, promotion=done, generation=written)
+
+
+def _publication(workshop: Workshop, place: Place, promotion: Promotion, work: Work) -> Publication:
+    contents = contents_of(workshop, promotion)
+    if promotion.state not in {State.APPROVED, State.DEPLOYING}:
+        raise Refused(f"promotion {promotion.id} is {promotion.state.value}, not approved", f"sluice approve {promotion.id}")
+    if not candidate_is_whole(workshop, promotion):
+        advance(workshop, promotion, State.FAILED, actor=work.request.actor, message="the candidate's bytes are not the ones that were judged")
+        raise Refused(f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged", "nothing was published; release again: sluice release")
+    live = workshop.warehouse(place).generation(place.name)
+    if live.number != promotion.base and live.promotion != promotion.id:
+        raise EnvironmentMoved(place.name, promotion.base, live.number)
+    candidate = workshop.store.candidate(promotion.id)
+    number = promotion.base + 1
+    generation = Generation(
+        place.name, number, promotion.release, promotion.id, work.lease.token, promotion.cause, number, surroundings.now().replace(microsecond=0), contents.pointers,
+    )  # fmt: skip
+    file = workshop.folder / candidate.path if candidate and candidate.path else None
+    return Publication(generation, promotion.base, file, contents.tables, contents.views)
+
+
+def record_written(workshop: Workshop, promotion: Promotion, generation: Generation, actor: str) -> Promotion:
+    """Record that a promotion's generation is what the warehouse serves. Again is no change."""
+    if promotion.state in {State.DEPLOYED, State.STABLE}:
+        return promotion
+    now = surroundings.now()
+    done = replace(promotion, state=State.DEPLOYED, updated_at=now, generation=generation.number)
+    facts = {
+        "generation": generation.number, "release": generation.release, "promotion": promotion.id, "cause": generation.cause.value, "origin": generation.origin,
+    }  # fmt: skip
+    with workshop.store.transaction() as transaction:
+        transaction.put_promotion(done)
+        transaction.append("generation.written", environment=promotion.environment, actor=actor, facts=facts, at=now)
+    return done
+
+
+def settle(workshop: Workshop, place: Place) -> None:
+    """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable."""
+    pending = workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))
+    if not pending:
+        return
+    written = {generation.promotion: generation for generation in workshop.warehouse(place).history(place.name)}
+    for promotion in pending:
+        if promotion.id in written:
+            record_written(workshop, promotion, written[promotion.id], "settled at start")

@@ -1,0 +1,92 @@
+"""How Stage has a candidate judged: the gates that read its relations, and the ones that compare them with what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect_sluice import gates
+from prefect_sluice.config import Gate as Settings
+from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.build import Build
+from prefect_sluice.gates.contracts import Contracts
+from prefect_sluice.gates.dbt_tests import DataTests
+from prefect_sluice.gates.diff import Diff
+from prefect_sluice.generation import Generation
+from prefect_sluice.loading import Loaded, load
+from prefect_sluice.plan import Action, Plan
+from prefect_sluice.release import Release
+from prefect_sluice.results import NodeResult
+from prefect_sluice.stages.making import Made
+from prefect_sluice.stages.work import tell
+from prefect_sluice.verdict import GateReport
+from prefect_sluice.warehouse.base import LIVE, Reader, quoted
+from prefect_sluice.workshop import Place, Workshop
+
+
+def judge(workshop: Workshop, place: Place, release: Release, plan: Plan, made: Made) -> tuple[GateReport, ...]:
+    """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
+    loaded = load(workshop, place, release)
+    asked = _gates(workshop, loaded, plan, made)
+    if made.file is None:
+        return _ask(asked, Subject(loaded.folder, loaded.project.nodes, (), plan.edited), workshop)
+    warehouse = workshop.warehouse(place)
+    live = warehouse.generation(place.name)
+    with warehouse.candidate(made.file) as reader:
+        return _ask(asked, _subject(place.target.catalog, loaded, plan, made, live, reader), workshop)
+
+
+def _ask(asked: tuple[Gate, ...], subject: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
+    reports: list[GateReport] = []
+    for gate in asked:
+        tell(f"gate {gate.id}")
+        reports.append(gates.run(gate, subject, workshop.settings.gates))
+    return tuple(reports)
+
+
+def _gates(workshop: Workshop, loaded: Loaded, plan: Plan, made: Made) -> tuple[Gate, ...]:
+    reused = len([step for step in plan.of(Action.REUSE) if step.node in loaded.project.nodes])
+    return (
+        Build(made.results, made.notes, reused=reused),
+        DataTests(made.results),
+        Contracts(),
+        Diff(keys=keys(loaded), **_extra(workshop, "diff")),
+    )
+
+
+def _extra(workshop: Workshop, gate: str) -> Mapping[str, Any]:
+    return workshop.settings.gates.get(gate, Settings()).model_extra or {}
+
+
+def keys(loaded: Loaded) -> Mapping[str, tuple[str, ...]]:
+    """Return a key for each node that says one: its `unique_key`, or a column under dbt's `unique` test."""
+    found: dict[str, tuple[str, ...]] = {}
+    for test in loaded.manifest.nodes.values():
+        metadata: Any = getattr(test, "test_metadata", None)
+        attached = getattr(test, "attached_node", None)
+        if metadata is not None and metadata.name == "unique" and metadata.namespace is None and attached:
+            found.setdefault(str(attached), (str(metadata.kwargs.get("column_name", "")).strip('"'),))
+    for uid, node in loaded.project.nodes.items():
+        if node.unique_key:
+            found[uid] = node.unique_key
+    return {uid: key for uid, key in found.items() if all(key)}
+
+
+def _subject(catalog: str, loaded: Loaded, plan: Plan, made: Made, served: Generation, reader: Reader) -> Subject:
+    good = {result.unique_id for result in made.results if _counts(result)}
+    nodes = loaded.project.nodes
+    live = served.by_node()
+    built = [uid for uid in plan.made if uid in good]
+    return Subject(
+        project=loaded.folder,
+        nodes=nodes,
+        changed=plan.made,
+        edited=plan.edited,
+        candidate=reader,
+        candidate_relations={uid: quoted(catalog, nodes[uid].name.schema, nodes[uid].name.identifier) for uid in built},
+        live_relations={uid: quoted(LIVE, live[uid].address.schema, live[uid].address.identifier) for uid in built if uid in live},
+    )
+
+
+def _counts(result: NodeResult) -> bool:
+    return result.ok and result.kind != "test"

@@ -1,0 +1,170 @@
+"""How Stage makes a candidate: dbt in a side database under the public names, then the links between physical addresses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prefect_sluice import inputs, surroundings
+from prefect_sluice.candidate import Contents, address, link, pointers
+from prefect_sluice.canonical import digest, digest_file
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.loading import Loaded, load, selector
+from prefect_sluice.node import Kind, Name
+from prefect_sluice.plan import BY_PRODUCT, Action, Plan
+from prefect_sluice.promotion import Promotion
+from prefect_sluice.relation import Relation, RelationState
+from prefect_sluice.release import Release
+from prefect_sluice.results import NodeResult
+from prefect_sluice.stages.work import tell
+from prefect_sluice.warehouse.base import Bring, Links, Reader, Stub, Warehouse, quoted
+from prefect_sluice.workshop import Place, Workshop
+
+_OURS = ("sluice",)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
+    was done in another way than asked, by unique id."""
+
+    contents: Contents
+    file: Path | None
+    results: tuple[NodeResult, ...]
+    relations: tuple[Relation, ...]
+    notes: Mapping[str, str]
+
+
+def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
+    """Build, carry over and link what the plan says. Changes nothing that anybody reads. Repeatable: starts afresh."""
+    store = workshop.settings.warehouse.store
+    kept = tuple(step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT))
+    planned = (*pointers(plan, store, promotion.id[:6]), *kept)
+    if not plan.made and not plan.tests:
+        return Made(Contents((), (), planned, ""), None, (), (), {})
+    loaded = load(workshop, place, release)
+    warehouse = workshop.warehouse(place)
+    live = warehouse.generation(place.name)
+    laid = _lay(warehouse, loaded, live, plan)
+    reach(Point.STAGE_PREPARED)
+    results = _build(loaded, plan)
+    return _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    loaded: Loaded
+    live: Generation
+    plan: Plan
+    promotion: Promotion
+    planned: tuple[Pointer, ...]
+    results: tuple[NodeResult, ...]
+    stubs: tuple[Stub, ...]
+
+
+def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[Stub, ...]:
+    rebuilt = [step.node for step in plan.of(Action.BUILD)]
+    laid = inputs.stubs(inputs.as_planned(live, plan), warehouse.relations(), rebuilt, loaded.project.hooks)
+    warehouse.prepare(loaded.session.side, laid)
+    return laid
+
+
+def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
+    project = loaded.project
+    chosen = [selector(project.nodes[uid].fqn) for uid in plan.made]
+    chosen += [selector(project.tests[uid].fqn) for uid in plan.tests if uid in project.tests and not project.tests[uid].is_unit]
+    total, done = len(plan.made), [0]
+    if not chosen:
+        return ()
+
+    def heard(uid: str, status: str, seconds: float) -> None:
+        if uid in project.nodes:
+            done[0] += 1
+            tell(f"{done[0]}/{total} {project.nodes[uid].short} {status} {seconds:.1f} s")
+
+    tell(f"building {total} relations")
+    return loaded.session.build(loaded.manifest, "--exclude-resource-type", "unit_test", "--select", *chosen, on_node=heard)
+
+
+def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
+    loaded, plan = built.loaded, built.plan
+    compiled = {result.unique_id: result.compiled for result in built.results if result.compiled}
+    good = {result.unique_id for result in built.results if result.ok}
+    links = link(plan, loaded.project.nodes, built.planned, compiled, warehouse.linker)
+    links = Links(tuple(item for item in links.tables if _is_built(item.source, loaded, good)), links.live, tuple(pair for pair in links.views if _is_built(pair[1], loaded, good)))
+    tell("linking")
+    with warehouse.candidate(loaded.session.side) as reader:
+        extra = _by_products(reader, warehouse, built)
+    sealed = warehouse.seal(loaded.session.side, replace(links, tables=(*links.tables, *(Bring(item.name, item.address) for item in extra))))
+    broken = set(sealed.broken)
+    unlinked = tuple(Bring(name, view.address) for view, name in links.views if view.address in broken)
+    tables = (*links.tables, *unlinked, *(Bring(item.name, item.address) for item in extra if item.address not in {p.address for p in built.live.pointers}))
+    views = tuple(view for view, _ in links.views if view.address not in broken)
+    file = _keep(workshop, loaded.session.side, built.promotion)
+    planned = (*(p for p in built.planned if not p.node.startswith(BY_PRODUCT)), *extra)
+    contents = Contents(tables, views, planned, digest_file(file))
+    return Made(contents, file, built.results, _relations(built, contents), _notes(built, unlinked))
+
+
+def _is_built(name: Name, loaded: Loaded, good: set[str]) -> bool:
+    return any(node.name == name and uid in good for uid, node in loaded.project.nodes.items())
+
+
+def _by_products(reader: Reader, warehouse: Warehouse, built: _Built) -> tuple[Pointer, ...]:
+    """Return pointers to what hooks and macros made or wrote to beside the nodes; unchanged ones stay where they are."""
+    nodes = {node.name for node in built.loaded.project.nodes.values()}
+    before = {pointer.name: pointer for pointer in built.live.pointers if pointer.node.startswith(BY_PRODUCT)}
+    foreign = {stub.name for stub in built.stubs} - set(before)
+    audits = {result.relation.replace('"', "") for result in built.results if result.relation}
+    sql = "select table_schema, table_name from information_schema.tables where table_catalog = current_database() order by all"
+    found: list[Pointer] = []
+    for schema, identifier in reader.query(sql).rows:
+        name = Name(str(schema), str(identifier))
+        is_audit = f"{warehouse.catalog}.{name}" in audits
+        if name in nodes or name in foreign or is_audit or name.schema in (*_OURS, warehouse.store):
+            continue
+        found.append(_by_product(reader, warehouse, name, before.get(name), built.promotion.id[:6]))
+    return tuple(found)
+
+
+def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer | None, run: str) -> Pointer:
+    rows = reader.query(f"select count(*), bit_xor(hash(t)), sum(hash(t)::hugeint) from {quoted(warehouse.catalog, name.schema, name.identifier)} t").rows
+    columns = [[column.name, column.type] for column in reader.columns(quoted(warehouse.catalog, name.schema, name.identifier))]
+    content = digest([[str(value) for value in rows[0]], columns])
+    if old is not None and old.fingerprint == content:
+        return old
+    return Pointer(name, address(warehouse.store, name, content, run), f"{BY_PRODUCT}{name}", Kind.TABLE, content, "")
+
+
+def _keep(workshop: Workshop, side: Path, promotion: Promotion) -> Path:
+    """Move the sealed file to where it waits; the next build gets a fresh one."""
+    place = workshop.folder / "candidates" / promotion.id / side.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(side, place)
+    return place
+
+
+def _relations(built: _Built, contents: Contents) -> tuple[Relation, ...]:
+    new = {item.address for item in contents.tables} | {item.address for item in contents.views}
+    seconds = {result.unique_id: result.seconds for result in built.results}
+    at = surroundings.now()
+    return tuple(
+        Relation(
+            address=pointer.address, node=pointer.node, kind=pointer.kind, fingerprint=pointer.fingerprint, inputs=pointer.inputs,
+            promotion=built.promotion.id, state=RelationState.READY, rows=None, seconds=seconds.get(pointer.node), at=at,
+        )
+        for pointer in contents.pointers if pointer.address in new
+    )  # fmt: skip
+
+
+def _notes(built: _Built, unlinked: Iterable[Bring]) -> Mapping[str, str]:
+    nodes = built.loaded.project.nodes
+    by_name = {node.name: uid for uid, node in nodes.items()}
+    notes = {by_name[item.source]: "a view that cannot be linked: served as a table, as it is now" for item in unlinked if item.source in by_name}
+    for stub in built.stubs:
+        if stub.clone and stub.source == stub.name:
+            notes[str(stub.name)] = f"hooks may write to {stub.name}, which is not Sluice's: what they wrote is not published"
+    return notes

@@ -1,0 +1,57 @@
+"""Monitor: reads what is served, as a reader would, and closes the promotion as stable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect_sluice.errors import QueryFailed
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.promotion import State
+from prefect_sluice.stages.records import OutOfOrder, advance, keep_reports, opened, promotion_of
+from prefect_sluice.stages.work import Status, Work, tell
+from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
+
+STAGE = "monitor"
+
+
+def monitor(work: Work) -> Work:
+    """Return the work, ended: stable, or failed with the next command. A failure rolls nothing back by itself yet."""
+    workshop, place = opened(work)
+    promotion, generation = promotion_of(work), work.generation
+    if generation is None:
+        raise OutOfOrder()
+    tell("reading what is served")
+    report = _look(workshop.warehouse(place), place.name, generation)
+    keep_reports(workshop, promotion, STAGE, (report,))
+    reach(Point.MONITOR_JUDGED)
+    told = replace(work, reports=(*work.reports, report))
+    if not report.verdict.lets_through:
+        bad = next(item for item in report.findings if not item.verdict.lets_through)
+        failed = advance(workshop, promotion, State.FAILED, actor=work.request.actor, message=bad.summary)
+        return replace(told, promotion=failed).ends(Status.REFUSED, f"what is served is not right: {bad.summary}", f"sluice rollback --env {place.name}")
+    stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
+    message = f"{place.name} serves generation {generation.number}, release {generation.release[:7]}"
+    return replace(told, promotion=stable).ends(Status.DONE, message)
+
+
+def _look(warehouse: Warehouse, environment: str, expected: Generation) -> GateReport:
+    served = warehouse.generation(environment)
+    same = served.number == expected.number
+    told = f"generation {served.number} is served" if same else f"generation {served.number} is served, not {expected.number}"
+    findings = [Finding(STAGE, "generation", Verdict.PASSED if same else Verdict.INCONCLUSIVE, told, observed=served.number, limit=expected.number)]
+    if expected.pointers:
+        with warehouse.reader() as reader:
+            bad = [finding for pointer in expected.pointers if (finding := _unreadable(reader, warehouse.catalog, pointer))]
+        good = len(expected.pointers) - len(bad)
+        findings += bad or [Finding(STAGE, "readable", Verdict.PASSED, f"{good} public relations answer", observed=good, limit=len(expected.pointers))]
+    return GateReport(STAGE, tuple(findings))
+
+
+def _unreadable(reader: Reader, catalog: str, pointer: Pointer) -> Finding | None:
+    try:
+        reader.query(f"select * from {quoted(catalog, pointer.name.schema, pointer.name.identifier)} limit 1")
+    except QueryFailed as error:
+        return Finding(STAGE, "readable", Verdict.FAILED, f"{pointer.name}: {error}", pointer.node)
+    return None

@@ -1,0 +1,87 @@
+"""How stages record what became of a promotion: its state and a ledger entry, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from prefect_sluice import surroundings
+from prefect_sluice.canonical import Json
+from prefect_sluice.errors import SluiceError
+from prefect_sluice.promotion import ENDED, Promotion, State
+from prefect_sluice.stages.work import Status, Work
+from prefect_sluice.verdict import GateReport
+from prefect_sluice.workshop import Place, Workshop
+
+SERVED = frozenset({State.DEPLOYED, State.STABLE})
+"""States of a promotion whose generation was written: only Monitor has anything left to do."""
+
+
+def opened(work: Work) -> tuple[Workshop, Place]:
+    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput."""
+    workshop = Workshop.at(work.request.folder)
+    return workshop, workshop.place(work.request.environment)
+
+
+def promotion_of(work: Work) -> Promotion:
+    """Return the promotion that Build started. Raises SluiceError when stages run out of order."""
+    if work.promotion is None:
+        raise OutOfOrder()
+    return work.promotion
+
+
+class OutOfOrder(SluiceError):
+    """A stage was run before the one that makes what it needs."""
+
+    def __str__(self) -> str:
+        return "this stage was run before Build; run the stages in their order: sluice release"
+
+
+def advance(
+    workshop: Workshop, promotion: Promotion, state: State, *, actor: str, facts: Mapping[str, Json] | None = None, **changes: object
+) -> Promotion:
+    """Record a promotion in a new state, with its ledger entry, in one transaction. Again is no change."""
+    if promotion.state is state and not changes:
+        return promotion
+    now = surroundings.now()
+    moved = replace(promotion, state=state, updated_at=now, **changes)  # pyright: ignore[reportArgumentType]  # the caller names its fields
+    told: dict[str, Json] = {
+        "promotion": moved.id,
+        "release": moved.release,
+        "cause": moved.cause.value,
+        "from": moved.base,
+        "plan": moved.plan,
+        "evidence": moved.evidence,
+        **(facts or {}),
+    }
+    with workshop.store.transaction() as transaction:
+        transaction.put_promotion(moved)
+        transaction.append(f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now)
+    return moved
+
+
+def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:
+    """Record what the gates of a stage found. Repeatable: replaces."""
+    with workshop.store.transaction() as transaction:
+        transaction.put_reports(promotion.id, stage, reports)
+
+
+def recorded(workshop: Workshop, promotion: Promotion, stage: str) -> tuple[GateReport, ...]:
+    """Return what the gates of a stage found before, or nothing."""
+    return tuple(report for name, report in workshop.store.reports(promotion.id) if name == stage)
+
+
+def refuse(work: Work, workshop: Workshop, reports: Sequence[GateReport], stage: str) -> Work:
+    """End the work: the gates of a stage said no."""
+    promotion = promotion_of(work)
+    bad = [finding for report in reports for finding in report.findings if not finding.verdict.lets_through]
+    gates = sorted({finding.gate for finding in bad}) or ["none that applies"]
+    message = f"{len(bad)} finding{'' if len(bad) == 1 else 's'} of {', '.join(gates)} stopped it in {stage}"
+    ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
+    told = replace(work, promotion=ended, reports=(*work.reports, *reports))
+    return told.ends(Status.REFUSED, message, f"sluice show {work.promotion.id if work.promotion else ''}")
+
+
+def is_open(promotion: Promotion) -> bool:
+    """Say whether a promotion may still go on."""
+    return promotion.state not in ENDED

@@ -1,0 +1,85 @@
+"""Stage: builds what changed off to the side, links it, and has the gates judge the very bytes that would be served."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect_sluice import gates, surroundings
+from prefect_sluice.candidate import Contents
+from prefect_sluice.canonical import Json, digest, digest_file
+from prefect_sluice.errors import Refused
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.promotion import Candidate, Promotion, State
+from prefect_sluice.stages import making
+from prefect_sluice.stages.judging import judge
+from prefect_sluice.stages.records import SERVED, OutOfOrder, advance, keep_reports, opened, promotion_of, recorded, refuse
+from prefect_sluice.stages.work import Work
+from prefect_sluice.verdict import GateReport
+from prefect_sluice.workshop import Workshop
+
+STAGE = "stage"
+
+
+def stage(work: Work) -> Work:
+    """Return the work with its candidate and the findings on it; ended if the gates do not let it through."""
+    workshop, place = opened(work)
+    promotion, plan, release = promotion_of(work), work.plan, work.release
+    if plan is None or release is None:
+        raise OutOfOrder()
+    if promotion.state in SERVED:
+        return work
+    if promotion.evidence and candidate_is_whole(workshop, promotion):
+        return replace(work, reports=(*work.reports, *recorded(workshop, promotion, STAGE)))
+    made = making.make(workshop, place, release, plan, promotion)
+    reach(Point.STAGE_BUILT)
+    reports = judge(workshop, place, release, plan, made)
+    reach(Point.STAGE_JUDGED)
+    keep_reports(workshop, promotion, STAGE, reports)
+    if not gates.judge(reports, workshop.settings.gates).lets_through:
+        return refuse(work, workshop, reports, STAGE)
+    staged = _record(workshop, work, promotion, made, reports)
+    reach(Point.STAGE_RECORDED)
+    return replace(work, promotion=staged, reports=(*work.reports, *reports))
+
+
+def _record(workshop: Workshop, work: Work, promotion: Promotion, made: making.Made, reports: tuple[GateReport, ...]) -> Promotion:
+    contents = workshop.bundles.put_document(made.contents.document())
+    evidence = workshop.bundles.put_document(evidence_document(contents, (*work.reports, *reports)))
+    candidate = Candidate(promotion.id, str(made.file.relative_to(workshop.folder)) if made.file else "", made.contents.file, surroundings.now())
+    with workshop.store.transaction() as transaction:
+        transaction.put_candidate(candidate)
+        transaction.put_relations(made.relations)
+    return advance(workshop, promotion, State.STAGED, actor=work.request.actor, evidence=evidence, facts={"built": len(made.relations)})
+
+
+def evidence_document(contents: str, reports: tuple[GateReport, ...]) -> Json:
+    """Return what an approval says yes to: the candidate's contents, and what every gate found on it (times left out)."""
+    return {"contents": contents, "findings": [digest(_finding(report)) for report in reports]}
+
+
+def _finding(report: GateReport) -> Json:
+    return {
+        "gate": report.gate,
+        "not_applicable": report.not_applicable,
+        "findings": [[item.check, item.verdict.name, item.subject, item.location, str(item.observed), str(item.limit)] for item in report.findings],
+    }
+
+
+def contents_of(workshop: Workshop, promotion: Promotion) -> Contents:
+    """Return the candidate that the evidence binds. Raises BundleDamaged, and Refused when nothing is staged."""
+    if not promotion.evidence:
+        raise Refused(f"promotion {promotion.id} has no candidate", "stage it: sluice release")
+    evidence = workshop.bundles.get_document(promotion.evidence)
+    assert isinstance(evidence, dict)
+    return Contents.read(workshop.bundles.get_document(str(evidence["contents"])))
+
+
+def candidate_is_whole(workshop: Workshop, promotion: Promotion) -> bool:
+    """Say whether the candidate's file is there with the bytes that were judged."""
+    candidate = workshop.store.candidate(promotion.id)
+    if candidate is None:
+        return False
+    if not candidate.path:
+        return True
+    path = workshop.folder / candidate.path
+    return path.is_file() and digest_file(path) == candidate.digest

@@ -1,0 +1,126 @@
+"""Test: what needs no data. Lint, the project's own pytest, dbt unit tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from prefect_sluice import gates, inputs
+from prefect_sluice.config import Gate as Settings
+from prefect_sluice.config import parse_duration
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.dbt_tests import UnitTests
+from prefect_sluice.gates.lint import Lint
+from prefect_sluice.gates.project_tests import ProjectTests
+from prefect_sluice.generation import Cause
+from prefect_sluice.loading import Loaded, load, selector
+from prefect_sluice.plan import Action, Plan
+from prefect_sluice.results import NodeResult
+from prefect_sluice.stages.records import SERVED, OutOfOrder, keep_reports, opened, promotion_of, recorded, refuse
+from prefect_sluice.stages.work import Work, tell
+from prefect_sluice.verdict import GateReport
+from prefect_sluice.workshop import Place, Workshop
+
+STAGE = "test"
+_SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
+
+
+def test(work: Work) -> Work:
+    """Return the work with the findings of the source gates; ended if they do not let it through."""
+    workshop, place = opened(work)
+    promotion, plan = promotion_of(work), work.plan
+    if plan is None or work.release is None:
+        raise OutOfOrder()
+    if promotion.state in SERVED:
+        return work
+    reports = recorded(workshop, promotion, STAGE) or _judged(workshop, place, work, plan)
+    reach(Point.TEST_JUDGED)
+    # Nothing here may apply (no linter, no tests); that the relations were built is Stage's to find out.
+    applies = [report for report in reports if not report.not_applicable]
+    if applies and not gates.judge(applies, workshop.settings.gates).lets_through:
+        return refuse(work, workshop, reports, STAGE)
+    return replace(work, reports=(*work.reports, *reports))
+
+
+def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[GateReport, ...]:
+    assert work.release is not None
+    loaded = load(workshop, place, work.release)
+    nodes = loaded.project.nodes
+    subject = Subject(loaded.folder, nodes, plan.made, plan.edited)
+    settings = workshop.settings.gates
+    reports: list[GateReport] = []
+    for gate in _gates(workshop, place, loaded, plan, work.request.cause):
+        tell(f"gate {gate.id}")
+        reports.append(gates.run(gate, subject, settings))
+    keep_reports(workshop, promotion_of(work), STAGE, reports)
+    return tuple(reports)
+
+
+def _gates(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, cause: Cause) -> tuple[Gate, ...]:
+    """Return the gates that look at code. A refresh has the code that passed them already."""
+    if cause is Cause.REFRESH:
+        return ()
+    settings = workshop.settings.gates
+    lint = settings.get("lint", Settings()).model_extra or {}
+    tests = settings.get("project_tests", Settings()).model_extra or {}
+    environ = {name: value for name, value in workshop.environ.items() if not any(word in name.upper() for word in _SECRET)}
+    timeout = parse_duration(tests["timeout"]) if "timeout" in tests else timedelta(minutes=10)
+    switched_off = settings.get("unit_tests", Settings()).on == "off"
+    unit = UnitTests((), expected=0) if switched_off else _unit_tests(workshop, place, loaded, plan)
+    return (
+        Lint(processes=int(lint.get("processes", 1)), cache=workshop.folder / "cache" / "lint"),
+        ProjectTests(timeout=timeout, environment=environ),
+        unit,
+    )
+
+
+def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> Gate:
+    made = set(plan.made)
+    wanted = [
+        test for test in loaded.project.tests.values()
+        if test.is_unit and (test.unique_id in plan.tests or _model(test.parents, test.unique_id) in made)
+    ]  # fmt: skip
+    if not wanted:
+        return UnitTests((), expected=0)
+    tell(f"{len(wanted)} unit tests")
+    _prepare_columns(workshop, place, loaded, plan, {parent for test in wanted for parent in test.parents})
+    results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
+    return UnitTests(results, expected=len(wanted))
+
+
+def _model(parents: tuple[str, ...], unique_id: str) -> str:
+    name = unique_id.split(".")[2]
+    return next((parent for parent in parents if parent.endswith(f".{name}")), "")
+
+
+def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, models: set[str]) -> None:
+    """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built."""
+    warehouse = workshop.warehouse(place)
+    live = warehouse.generation(place.name)
+    rebuilt = [step.node for step in plan.of(Action.BUILD)]
+    laid = inputs.stubs(inputs.as_planned(live, plan), warehouse.relations(), rebuilt, loaded.project.hooks)
+    warehouse.prepare(loaded.session.side, laid)
+    needed = _above(loaded, models, set(plan.made))
+    if not needed:
+        return
+    chosen = [selector(loaded.project.nodes[uid].fqn) for uid in needed]
+    empty = loaded.session.build_empty(loaded.manifest, "--select", *chosen)
+    if not all(_built(result) for result in empty):
+        loaded.session.build(loaded.manifest, "--exclude-resource-type", "test", "unit_test", "--select", *chosen)
+
+
+def _built(result: NodeResult) -> bool:
+    return result.ok or result.kind == "operation"
+
+
+def _above(loaded: Loaded, models: set[str], made: set[str]) -> tuple[str, ...]:
+    nodes = loaded.project.nodes
+    found: set[str] = set()
+    todo = [parent for uid in models if uid in nodes for parent in nodes[uid].parents]
+    while todo:
+        uid = todo.pop()
+        if uid in made and uid in nodes and uid not in found:
+            found.add(uid)
+            todo.extend(nodes[uid].parents)
+    return tuple(uid for uid in nodes if uid in found)

@@ -1,0 +1,100 @@
+"""What goes from stage to stage: one request, and all that has become of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.plan import Plan
+from prefect_sluice.promotion import Lease, Promotion
+from prefect_sluice.release import Change, Release
+from prefect_sluice.verdict import GateReport
+
+
+class Status(StrEnum):
+    """How a run of the stages ended."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended: a status, one line that says it, and the next command, if there is one."""
+
+    status: Status
+    message: str
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is."""
+
+    folder: Path
+    environment: str
+    cause: Cause = Cause.RELEASE
+    ref: str = "HEAD"
+    dirty: bool = False
+    actor: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way."""
+
+    request: Request
+    lease: Lease
+    change: Change | None = None
+    release: Release | None = None
+    plan: Plan | None = None
+    promotion: Promotion | None = None
+    reports: tuple[GateReport, ...] = ()
+    generation: Generation | None = None
+    outcome: Outcome | None = None
+
+    def ends(self, status: Status, message: str, next: str = "") -> Work:
+        """Return the work, ended."""
+        return replace(self, outcome=Outcome(status, message, next))
+
+
+Stage = Callable[[Work], Work]
+"""Takes the work so far and returns it with its own part done. Safe to run again: what is recorded is not done twice."""
+
+OnProgress = Callable[[str], None]
+"""Hears a short line about what is going on: `3/17 fct_flights`."""
+
+_listeners: ContextVar[tuple[OnProgress, ...]] = ContextVar("listeners", default=())
+
+
+def tell(line: str) -> None:
+    """Say what is going on to all who listen; nobody may."""
+    for listener in _listeners.get():
+        listener(line)
+
+
+@contextmanager
+def listening(listener: OnProgress) -> Iterator[None]:
+    """Have `listener`, too, hear what stages tell, in this thread, while the block runs."""
+    token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+def walk(work: Work, *stages: Stage) -> Work:
+    """Go through the stages in order, until one ends the work."""
+    for stage in stages:
+        work = stage(work)
+        if work.outcome is not None:
+            break
+    return work

@@ -1,0 +1,155 @@
+"""What can be asked of the state store; a transaction and the store itself answer the same questions."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+
+from sqlalchemy import Connection, RowMapping, Select, Table, func, select
+
+from prefect_sluice.canonical import Json
+from prefect_sluice.errors import BadInput
+from prefect_sluice.ledger import Entry
+from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, State
+from prefect_sluice.relation import Relation
+from prefect_sluice.release import Release
+from prefect_sluice.state import codec
+from prefect_sluice.state.tables import (
+    APPROVAL,
+    CACHE,
+    CANDIDATE,
+    LEASE,
+    LEDGER,
+    PROMOTION,
+    RELATION,
+    RELEASE,
+    REPORT,
+)
+from prefect_sluice.verdict import GateReport
+
+_KEYS_AT_ONCE = 500
+_NAMED_WHEN_AMBIGUOUS = 3
+
+
+class Reads(ABC):
+    """The read methods. All can be repeated; each raises BadInput when what is stored cannot be read.
+
+    Times come back in UTC. `place` is the store's URL as it may be shown.
+    """
+
+    place: str
+
+    @abstractmethod
+    def _connected(self) -> AbstractContextManager[Connection]: ...
+
+    def release(self, id_or_prefix: str) -> Release | None:
+        """Return the release whose id begins so; None if there is none. Raises BadInput when several do."""
+        row = self._one(RELEASE, "release", id_or_prefix)
+        if row is None:
+            return None
+        with codec.readable(f"release {row['id'][:7]}", self.place):
+            return codec.release(row)
+
+    def releases(self, limit: int = 50) -> tuple[Release, ...]:
+        """Return the last `limit` releases, newest first."""
+        rows = self._rows(select(RELEASE).order_by(RELEASE.c.seq.desc()).limit(limit))
+        with codec.readable("a release", self.place):
+            return tuple(codec.release(row) for row in rows)
+
+    def promotion(self, id_or_prefix: str) -> Promotion | None:
+        """Return the promotion whose id begins so; None if there is none. Raises BadInput when several do."""
+        row = self._one(PROMOTION, "promotion", id_or_prefix)
+        if row is None:
+            return None
+        with codec.readable(f"promotion {row['id']}", self.place):
+            return codec.promotion(row)
+
+    def promotions(
+        self, *, environment: str | None = None, states: Collection[State] = (), limit: int = 50
+    ) -> tuple[Promotion, ...]:
+        """Return the last `limit` promotions, newest first; of `environment` and in `states` if given."""
+        query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
+        if environment is not None:
+            query = query.where(PROMOTION.c.environment == environment)
+        if states:
+            query = query.where(PROMOTION.c.state.in_([state.value for state in states]))
+        rows = self._rows(query)
+        with codec.readable("a promotion", self.place):
+            return tuple(codec.promotion(row) for row in rows)
+
+    def reports(self, promotion: str) -> tuple[tuple[str, GateReport], ...]:
+        """Return the gate reports of a promotion as (stage, report), in the order they were written."""
+        rows = self._rows(select(REPORT).where(REPORT.c.promotion == promotion).order_by(REPORT.c.seq))
+        with codec.readable(f"a gate report of promotion {promotion}", self.place):
+            return tuple((row["stage"], codec.report(row)) for row in rows)
+
+    def candidate(self, promotion: str) -> Candidate | None:
+        """Return the candidate of a promotion, or None."""
+        rows = self._rows(select(CANDIDATE).where(CANDIDATE.c.promotion == promotion))
+        with codec.readable(f"the candidate of promotion {promotion}", self.place):
+            return codec.candidate(rows[0]) if rows else None
+
+    def relations(self, promotion: str | None = None) -> tuple[Relation, ...]:
+        """Return all relations, or those that a promotion built, by address."""
+        query = select(RELATION)
+        if promotion is not None:
+            query = query.where(RELATION.c.promotion == promotion)
+        rows = self._rows(query)
+        with codec.readable("a relation", self.place):
+            # Sorted here: two databases do not agree on the order of text.
+            return tuple(sorted((codec.relation(row) for row in rows), key=lambda relation: relation.address))
+
+    def approvals(self, promotion: str) -> tuple[Approval, ...]:
+        """Return the approvals and rejections of a promotion, in the order they were recorded."""
+        rows = self._rows(select(APPROVAL).where(APPROVAL.c.promotion == promotion).order_by(APPROVAL.c.seq))
+        with codec.readable(f"an approval of promotion {promotion}", self.place):
+            return tuple(codec.approval(row) for row in rows)
+
+    def lease(self, environment: str) -> Lease | None:
+        """Return the lease as recorded, run out or not; None when it was dropped or never taken."""
+        rows = self._rows(select(LEASE).where(LEASE.c.environment == environment))
+        with codec.readable(f"the lease on {environment!r}", self.place):
+            return codec.lease(rows[0]) if rows else None
+
+    def entries(
+        self, *, environment: str | None = None, after: int = 0, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Return the ledger's entries with a number above `after`, in order; of one environment where given.
+
+        Raises LedgerBroken for an entry without the digest it was stored under; whether they follow from one
+        another, `ledger.verify` says.
+        """
+        query = select(LEDGER).where(LEDGER.c.number > after).order_by(LEDGER.c.number).limit(limit)
+        if environment is not None:
+            query = query.where(LEDGER.c.environment == environment)
+        return tuple(codec.entry(row) for row in self._rows(query))
+
+    def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:
+        """Return what is cached, by key; a key that is not is left out. Made for thousands of keys."""
+        found: dict[str, Json] = {}
+        rest = iter(keys)
+        while some := list(islice(rest, _KEYS_AT_ONCE)):
+            query = select(CACHE).where(CACHE.c.kind == kind, CACHE.c.key.in_(some))
+            with codec.readable(f"the cache of {kind}", self.place):
+                found.update({row["key"]: json.loads(row["value"]) for row in self._rows(query)})
+        return found
+
+    def _rows(self, query: Select[*tuple[object, ...]]) -> Sequence[RowMapping]:
+        with self._connected() as connection, codec.readable("a row", self.place):
+            return connection.execute(query).mappings().all()
+
+    def _one(self, table: Table, what: str, prefix: str) -> RowMapping | None:
+        if not prefix:
+            return None
+        begins_so = func.substr(table.c.id, 1, len(prefix)) == prefix
+        # The shortest first: an id that is the prefix itself is never ambiguous.
+        query = select(table).where(begins_so).order_by(func.length(table.c.id), table.c.id)
+        rows = self._rows(query.limit(_NAMED_WHEN_AMBIGUOUS + 1))
+        if len(rows) > 1 and rows[0]["id"] != prefix:
+            names = ", ".join(str(row["id"])[: len(prefix) + 6] for row in rows[:_NAMED_WHEN_AMBIGUOUS])
+            more = ", ..." if len(rows) > _NAMED_WHEN_AMBIGUOUS else ""
+            raise BadInput(f"{prefix!r} is more than one {what}: {names}{more}", fix="give more of the id")
+        return rows[0] if rows else None

@@ -1,0 +1,106 @@
+"""The state store: opens it, reads from it, and hands out transactions and fences."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+
+from prefect_sluice.promotion import Lease
+from prefect_sluice.state import engine as database
+from prefect_sluice.state import fencing, migrate
+from prefect_sluice.state.reads import Reads
+from prefect_sluice.state.transaction import Transaction
+
+__all__ = ["StateStore", "Transaction"]
+
+
+class StateStore(Reads):
+    """The one database that remembers. May be shared by threads; each read is a short transaction of its own.
+
+    Every method raises StoreBusy when another process kept the lock too long, BadInput when the database
+    cannot be used.
+    """
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self.place = place
+        self._engine = engine
+        self._thread = threading.local()
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the store at `url`; create and upgrade what has to be.
+
+        The URL is sqlite:///path or postgresql://user@host/database; a plain path is a SQLite file.
+        Raises BadInput for a URL that is none, a damaged file, a server that does not answer, and a store
+        that a newer version of Sluice made. Safe to repeat, and in several processes at once.
+        """
+        engine, place = database.connect(url)
+        try:
+            with database.translated(place):
+                migrate.bring_up(engine, place)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, place)
+
+    def close(self) -> None:
+        """Close all connections. Safe to repeat."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Generator[Transaction]:
+        """Give one transaction: committed at the end of the block, undone when the block raises.
+
+        On SQLite it is the only writer from its first line on, so keep the block short. The store's own read
+        methods do not see what it wrote yet. Raises RuntimeError inside another one or a fence.
+        """
+        with self._writing() as connection:
+            yield Transaction(connection, self.place)
+
+    @contextmanager
+    def fenced(self, lease: Lease, *, now: datetime) -> Generator[None]:
+        """Keep all others from taking the lease while the block runs. Raises LeaseLost if it is not ours.
+
+        The lease does not run out inside: its end moves by the time that the block took. On SQLite
+        nobody, this thread included, can write to the store meanwhile: write the intent before it, and the
+        outcome after it.
+        """
+        with self._writing() as connection:
+            current = fencing.check(connection, lease, now=now)
+            started = time.monotonic()
+            yield
+            fencing.extend(connection, current, timedelta(seconds=time.monotonic() - started))
+
+    @contextmanager
+    def _connected(self) -> Generator[Connection]:
+        with database.translated(self.place), self._engine.connect() as connection:
+            reading = connection.execution_options(**{database.READ: True})
+            with reading.begin():
+                yield reading
+
+    @contextmanager
+    def _writing(self) -> Generator[Connection]:
+        if getattr(self._thread, "writes", False):
+            # On SQLite it would wait for itself, half a minute, and then fail.
+            raise RuntimeError("this thread has a transaction of the state store open already")
+        self._thread.writes = True
+        try:
+            with database.translated(self.place), self._engine.connect() as connection, connection.begin():
+                yield connection
+        finally:
+            self._thread.writes = False

@@ -1,0 +1,164 @@
+"""The tables of the state store. A change here needs a migration; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import BigInteger, Column, Dialect, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+METADATA = MetaData()
+
+VERSION_TABLE = "sluice_version"
+"""Alembic's own table. Not its usual name: a team may keep Prefect's tables in the same database."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time as UTC ISO text of fixed width, which sorts as times do. A time without a zone is refused."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Return the text. Raises ValueError for a time without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """Return the time, in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def _text(name: str, *, primary_key: bool = False, unique: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=primary_key, unique=unique, nullable=False)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, UtcTime, nullable=nullable)
+
+
+def _order() -> Column[int]:
+    """Return the column that keeps the order of insertion."""
+    return Column("seq", Integer, primary_key=True)
+
+
+RELEASE = Table(
+    "sluice_release",
+    METADATA,
+    _order(),
+    _text("id", unique=True),
+    _text("commit"),
+    _text("author"),
+    _text("document"),
+)
+
+PROMOTION = Table(
+    "sluice_promotion",
+    METADATA,
+    _order(),
+    _text("id", unique=True),
+    _text("environment"),
+    _text("release"),
+    _text("cause"),
+    Column("base", Integer, nullable=False),
+    _text("base_release"),
+    _text("state"),
+    _text("actor"),
+    _time("created_at"),
+    _time("updated_at"),
+    _text("plan"),
+    _text("evidence"),
+    Column("generation", Integer),
+    _text("message"),
+    Index("sluice_promotion_by_environment", "environment", "created_at"),
+)
+
+REPORT = Table(
+    "sluice_report",
+    METADATA,
+    _order(),
+    _text("promotion"),
+    _text("stage"),
+    _text("gate"),
+    _text("verdict"),
+    _text("document"),
+    Index("sluice_report_by_promotion", "promotion", "stage"),
+)
+
+CANDIDATE = Table(
+    "sluice_candidate",
+    METADATA,
+    _text("promotion", primary_key=True),
+    _text("path"),
+    _text("digest"),
+    _time("created_at"),
+)
+
+RELATION = Table(
+    "sluice_relation",
+    METADATA,
+    _text("schema", primary_key=True),
+    _text("identifier", primary_key=True),
+    _text("node"),
+    _text("kind"),
+    _text("fingerprint"),
+    _text("inputs"),
+    _text("promotion"),
+    _text("state"),
+    Column("rows", BigInteger),
+    Column("seconds", Double),
+    _time("at"),
+    Index("sluice_relation_by_promotion", "promotion"),
+)
+
+APPROVAL = Table(
+    "sluice_approval",
+    METADATA,
+    _order(),
+    _text("id", unique=True),
+    _text("promotion"),
+    _text("binding"),
+    _text("decision"),
+    _text("by"),
+    _text("comment"),
+    _time("at"),
+    _time("expires_at"),
+    _time("used_at", nullable=True),
+    _text("signature"),
+    Index("sluice_approval_by_promotion", "promotion"),
+)
+
+LEASE = Table(
+    "sluice_lease",
+    METADATA,
+    _text("environment", primary_key=True),
+    Column("token", Integer, nullable=False),
+    _text("holder"),
+    _time("acquired_at", nullable=True),
+    _time("expires_at", nullable=True),
+)
+
+LEDGER = Table(
+    "sluice_ledger",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("at"),  # not UtcTime: one that cannot be read is LedgerBroken, which the codec raises
+    _text("event"),
+    _text("environment"),
+    _text("actor"),
+    _text("facts"),
+    _text("before"),
+    _text("digest"),
+    Index("sluice_ledger_by_environment", "environment", "number"),
+)
+
+CACHE = Table(
+    "sluice_cache",
+    METADATA,
+    _text("kind", primary_key=True),
+    _text("key", primary_key=True),
+    _text("value"),
+)

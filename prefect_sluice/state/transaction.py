@@ -1,0 +1,151 @@
+"""What can be written to the state store, all of it in one transaction or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.errors import Refused
+from prefect_sluice.ledger import Entry, chain
+from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion
+from prefect_sluice.relation import Relation
+from prefect_sluice.release import Release
+from prefect_sluice.state import codec, fencing
+from prefect_sluice.state.reads import Reads
+from prefect_sluice.state.tables import (
+    APPROVAL,
+    CACHE,
+    CANDIDATE,
+    LEDGER,
+    PROMOTION,
+    RELATION,
+    RELEASE,
+    REPORT,
+)
+from prefect_sluice.verdict import GateReport
+
+_LEDGER_LOCK = 5_783_212  # any number, the same in all processes
+
+
+class Transaction(Reads):
+    """One open transaction, from `StateStore.transaction`. It reads what it wrote; others do afterwards."""
+
+    def __init__(self, connection: Connection, place: str) -> None:
+        self.place = place
+        self._connection = connection
+
+    def _connected(self) -> AbstractContextManager[Connection]:
+        return nullcontext(self._connection)
+
+    def put_release(self, release: Release) -> None:
+        """Record a release. Safe to repeat."""
+        self._put(RELEASE, [codec.release_row(release)], ("id",), overwrite=False)
+
+    def put_promotion(self, promotion: Promotion) -> None:
+        """Record a promotion, or where it stands now. Safe to repeat."""
+        self._put(PROMOTION, [codec.promotion_row(promotion)], ("id",))
+
+    def put_reports(self, promotion: str, stage: str, reports: Sequence[GateReport]) -> None:
+        """Record what the gates said in a stage, in place of what they said there before. Safe to repeat."""
+        theirs = (REPORT.c.promotion == promotion) & (REPORT.c.stage == stage)
+        self._connection.execute(delete(REPORT).where(theirs))
+        for report in reports:  # one by one: the order of the rows is the order of the reports
+            row = {"promotion": promotion, "stage": stage, **codec.report_row(report)}
+            self._connection.execute(insert(REPORT).values(row))
+
+    def put_candidate(self, candidate: Candidate) -> None:
+        """Record a promotion's candidate, in place of one it had before. Safe to repeat."""
+        row = {name: getattr(candidate, name) for name in CANDIDATE.columns.keys()}
+        self._put(CANDIDATE, [row], ("promotion",))
+
+    def put_relations(self, relations: Sequence[Relation]) -> None:
+        """Record relations, in place of what stood at their addresses. Safe to repeat."""
+        self._put(
+            RELATION, [codec.relation_row(relation) for relation in relations], ("schema", "identifier")
+        )
+
+    def put_approval(self, approval: Approval) -> None:
+        """Record a yes or no. Safe to repeat; it never makes a used approval unused.
+
+        Raises Refused when another approval has that id.
+        """
+        self._put(APPROVAL, [codec.approval_row(approval)], ("id",), overwrite=False)
+        row = self._rows(select(APPROVAL).where(APPROVAL.c.id == approval.id))[0]
+        if replace(codec.approval(row), used_at=None) != replace(approval, used_at=None):
+            why = f"approval {approval.id!r} is recorded already, and says something else"
+            raise Refused(why, fix="give the new one its own id")
+
+    def use_approval(self, id: str, at: datetime) -> bool:
+        """Use an approval up: True the first time; False when it was used before or does not exist."""
+        unused = (APPROVAL.c.id == id) & APPROVAL.c.used_at.is_(None)
+        return self._connection.execute(update(APPROVAL).where(unused).values(used_at=at)).rowcount == 1
+
+    def take_lease(self, environment: str, holder: str, *, now: datetime, ttl: timedelta) -> Lease:
+        """Return the lease until `now + ttl`: with a new token, or with the same one if `holder` has it.
+
+        Raises LeaseHeld while another holder's has not run out.
+        """
+        return fencing.take(self._connection, environment, holder, now=now, ttl=ttl)
+
+    def renew_lease(self, lease: Lease, *, now: datetime, ttl: timedelta) -> Lease:
+        """Return the lease until `now + ttl`. Raises LeaseLost when it ran out or another holder took it."""
+        return fencing.renew(self._connection, lease, now=now, ttl=ttl)
+
+    def drop_lease(self, lease: Lease) -> None:
+        """Give a lease back. Safe to repeat; does nothing when another holder has it by now."""
+        fencing.drop(self._connection, lease)
+
+    def append(
+        self,
+        event: str,
+        *,
+        actor: str,
+        at: datetime,
+        environment: str = "",
+        facts: Mapping[str, Json] | None = None,
+    ) -> Entry:
+        """Write the next entry of the ledger and return it. Not repeatable: each call is another entry.
+
+        Other processes' entries wait until this transaction is over. Raises LedgerBroken when the last entry
+        was changed, ValueError for facts that JSON cannot spell.
+        """
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})
+        rows = self._rows(select(LEDGER).order_by(LEDGER.c.number.desc()).limit(1))
+        last = codec.entry(rows[0]) if rows else None
+        entry = chain(last, event=event, actor=actor, at=at, environment=environment, facts=facts)
+        self._connection.execute(insert(LEDGER).values(codec.entry_row(entry)))
+        return entry
+
+    def put_cached(self, kind: str, key: str, value: Json) -> None:
+        """Remember a fact derived from the content that `key` is the digest of. Safe to repeat."""
+        self.put_all_cached(kind, {key: value})
+
+    def put_all_cached(self, kind: str, values: Mapping[str, Json]) -> None:
+        """Remember many facts at once, by key. Safe to repeat."""
+        rows = [
+            {"kind": kind, "key": key, "value": canonical(value).decode()} for key, value in values.items()
+        ]
+        self._put(CACHE, rows, ("kind", "key"))
+
+    def _put(
+        self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True
+    ) -> None:
+        found = list(rows)
+        if not found:
+            return
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(table)
+        if overwrite:
+            new = {name: statement.excluded[name] for name in found[0] if name not in key}
+            statement = statement.on_conflict_do_update(index_elements=key, set_=new)
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=key)
+        self._connection.execute(statement, found)

@@ -1,0 +1,1 @@
+"""The adapters: one module per engine, all behind the port in `base`."""

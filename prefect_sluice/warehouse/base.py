@@ -1,0 +1,207 @@
+"""What Sluice asks of a warehouse. An adapter is a module beside this one; `tests/warehouse` holds its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.node import Name
+
+LIVE = "sluice_live"
+"""The name under which the served database is attached, read-only, wherever a candidate is read or built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the warehouse describes it; `type` is the engine's own spelling."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer of a query: column names, and rows as Python values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+class Reader(Protocol):
+    """Reads relations. It never writes, and it sees one state from its first query to its last.
+
+    `dialect` is the sqlglot name of the engine's SQL ("duckdb", "postgres").
+    """
+
+    dialect: str
+
+    def query(self, sql: str) -> Rows:
+        """Return all rows of a query. Raises QueryFailed when the engine refuses it."""
+        ...
+
+    def columns(self, relation: str) -> Sequence[Column]:
+        """Return the columns of a relation (written as SQL, quoted), in order. Raises QueryFailed if there is none."""
+        ...
+
+
+def quoted(*parts: str) -> str:
+    """Return a dotted name with each part quoted, as every engine we serve reads it."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """What stands under a public name in the side database before the build: a view over the live relation
+    `source`, or a clone of it (`clone`) where the node's own history is part of what it builds."""
+
+    name: Name
+    source: Name
+    clone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A relation found in the served database; `is_view` tells a view from a table."""
+
+    name: Name
+    is_view: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bring:
+    """A table of the candidate, by the public name it was built under, and the physical address it gets."""
+
+    source: Name
+    address: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A physical view: its address, and its query, in which every relation is a physical address."""
+
+    address: Name
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Everything one publish does: relations to bring in, and the generation to write on top of `base`."""
+
+    generation: Generation
+    base: int
+    candidate: Path | None = None
+    tables: tuple[Bring, ...] = ()
+    views: tuple[Linked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How physical addresses hang together in a side database: the tables built there, the relations that live on
+    in the served one, and the views over both, each with the public name that dbt built it under."""
+
+    tables: tuple[Bring, ...]
+    live: tuple[Name, ...]
+    views: tuple[tuple[Linked, Name], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The digest of a side database's bytes, and the addresses of views that could not be linked."""
+
+    digest: str
+    broken: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What a query reads. `relations` are names in the database itself; `files` are paths it opens directly;
+    `elsewhere` are relations of other databases, as written. Names are as the engine folds them (lower case)."""
+
+    relations: tuple[Name, ...] = ()
+    files: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+
+class Linker(Protocol):
+    """Reads and rewrites the engine's SQL, with the engine's own parser."""
+
+    def references(self, sql: str) -> References | None:
+        """Return what `sql` reads, common table expressions left out; None when the parser cannot tell."""
+        ...
+
+    def relink(self, sql: str, addresses: Mapping[Name, Name]) -> str | None:
+        """Return `sql` with every relation replaced by its physical address, nothing else touched.
+
+        None when it reads anything that is not in `addresses` (keys in lower case), or the parser cannot tell.
+        """
+        ...
+
+
+class Warehouse(Protocol):
+    """The served database of one target. Each method opens what it needs and closes it again.
+
+    All raise WarehouseBusy when another process holds the file and WarehouseDamaged when it is not a database.
+    `catalog` is the name the database bears; `dialect` is sqlglot's name of its SQL.
+    """
+
+    catalog: str
+    dialect: str
+    store: str
+
+    @property
+    def linker(self) -> Linker:
+        """The engine's parser."""
+        ...
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Open what is served, for reading. Raises BadInput when there is no warehouse yet."""
+        ...
+
+    def generation(self, environment: str, number: int | None = None) -> Generation:
+        """Return a generation, the current one by default; number 0, empty, when nothing was published yet.
+
+        Raises BadInput for a number that was never written.
+        """
+        ...
+
+    def history(self, environment: str) -> tuple[Generation, ...]:
+        """Return all generations, newest first, without their pointers."""
+        ...
+
+    def kept(self, environment: str) -> tuple[Pointer, ...]:
+        """Return every pointer of every generation whose relation is still there, oldest first."""
+        ...
+
+    def relations(self) -> tuple[Served, ...]:
+        """Return every relation in the database outside Sluice's own schemas."""
+        ...
+
+    def prepare(self, side: Path, stubs: Sequence[Stub]) -> tuple[Name, ...]:
+        """Make a fresh side database at `side` that bears the public name, with the stubs in it.
+
+        Returns the names whose stub could not be made (a view that no longer works). Repeatable: replaces the file.
+        """
+        ...
+
+    def candidate(self, side: Path) -> AbstractContextManager[Reader]:
+        """Open a side database for reading, the served one attached as LIVE (when there is one)."""
+        ...
+
+    def seal(self, side: Path, links: Links) -> Sealed:
+        """Try the linked views in the side database, write its journal into its file, and return the SHA-256 of the bytes.
+
+        A view that does not give the columns of the one dbt built is named in `broken`. Repeatable.
+        """
+        ...
+
+    def publish(self, publication: Publication) -> Generation:
+        """Bring the relations in and write the generation, in one transaction; return what is served then.
+
+        Done once per promotion: again is no change. Raises EnvironmentMoved when the current generation is not
+        `base`, LeaseLost when a higher token has written, Refused when a public name is somebody else's.
+        """
+        ...

@@ -1,0 +1,263 @@
+"""The one transaction that makes a generation current in a DuckDB file, and how generations are read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from prefect_sluice import faults
+from prefect_sluice.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
+from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.node import Kind, Name
+from prefect_sluice.warehouse.base import Publication, Served, quoted
+
+_CANDIDATE = "sluice_candidate"
+
+_TABLES = """
+create schema if not exists sluice;
+create table if not exists sluice.generation (
+    environment varchar not null, number bigint not null, release varchar not null, promotion varchar not null,
+    token bigint not null, cause varchar not null, origin bigint not null, written_at timestamp not null
+);
+create table if not exists sluice.pointer (
+    environment varchar not null, schema varchar not null, identifier varchar not null,
+    address_schema varchar not null, address varchar not null, node varchar not null, kind varchar not null,
+    fingerprint varchar not null, inputs varchar not null, since bigint not null, until bigint
+);
+"""
+# A pointer holds from generation `since` to before `until`, so that a publish writes what changed and no more.
+
+
+def load(connection: duckdb.DuckDBPyConnection | None, environment: str, number: int | None) -> Generation:
+    """Return a generation with its pointers; number 0 when nothing was published. Raises BadInput for an unknown number."""
+    rows = (
+        _rows(connection, environment, number) if connection is not None and _has_tables(connection) else []
+    )
+    if rows and connection is not None:
+        return _generation(rows[0], tuple(_pointers(connection, environment, int(rows[0][1]))))
+    if number:
+        raise BadInput(
+            f"environment {environment!r} has no generation {number}", fix="see which it has: sluice history"
+        )
+    return Generation(environment, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ())
+
+
+def history(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Generation, ...]:
+    """Return all generations, newest first, without pointers."""
+    if not _has_tables(connection):
+        return ()
+    sql = "select * from sluice.generation where environment = ? order by number desc"
+    return tuple(_generation(row, ()) for row in connection.execute(sql, [environment]).fetchall())
+
+
+def kept(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Pointer, ...]:
+    """Return every pointer ever written whose physical relation still exists, oldest first."""
+    if not _has_tables(connection):
+        return ()
+    sql = """
+        select p.* exclude (environment, since, until) from sluice.pointer p
+        join information_schema.tables t on t.table_catalog = current_database() and t.table_schema = p.address_schema and t.table_name = p.address
+        where p.environment = ? order by p.since
+    """
+    return tuple(_pointer(row) for row in connection.execute(sql, [environment]).fetchall())
+
+
+def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, ...]:
+    """Return the relations outside Sluice's own schemas."""
+    sql = """
+        select table_schema, table_name, table_type from information_schema.tables
+        where table_catalog = current_database() and table_schema not in ('sluice', ?)
+        order by all
+    """
+    rows = connection.execute(sql, [store]).fetchall()
+    return tuple(Served(Name(row[0], row[1]), row[2] == "VIEW") for row in rows)
+
+
+def publish(
+    connection: duckdb.DuckDBPyConnection, publication: Publication, store: str, place: str
+) -> Generation:
+    """Do the whole publication in one transaction. See Warehouse.publish."""
+    wanted = publication.generation
+    _attach(connection, publication)
+    connection.execute("begin transaction")
+    try:
+        connection.execute(_TABLES)
+        current = load(connection, wanted.environment, None)
+        if current.promotion == wanted.promotion and current.number:
+            connection.execute("rollback")
+            return current
+        _permit(connection, publication, current, store)
+        _bring(connection, publication, store)
+        faults.reach(faults.Point.DEPLOY_RELATIONS)
+        _flip(connection, current, wanted)
+        faults.reach(faults.Point.DEPLOY_VIEWS)
+        connection.execute("commit")
+    except BaseException as error:
+        connection.execute("rollback")
+        if isinstance(error, duckdb.Error):
+            raise QueryFailed(f"{place}: nothing was published: {str(error).splitlines()[0]}") from error
+        raise
+    return wanted
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, publication: Publication) -> None:
+    if publication.candidate is not None and publication.tables:
+        place = str(publication.candidate).replace("'", "''")
+        connection.execute(f"attach '{place}' as {_CANDIDATE} (read_only)")
+
+
+def _permit(
+    connection: duckdb.DuckDBPyConnection, publication: Publication, current: Generation, store: str
+) -> None:
+    wanted = publication.generation
+    if current.number != publication.base:
+        raise EnvironmentMoved(wanted.environment, publication.base, current.number)
+    highest = connection.execute(
+        "select coalesce(max(token), 0) from sluice.generation where environment = ?", [wanted.environment]
+    ).fetchall()
+    if int(highest[0][0]) > wanted.token:
+        raise LeaseLost(wanted.environment)
+    ours = {
+        row[0:2]
+        for row in connection.execute(
+            "select distinct schema, identifier from sluice.pointer where until is null"
+        ).fetchall()
+    }
+    taken = [
+        item.name
+        for item in served(connection, store)
+        if (item.name.schema, item.name.identifier) not in ours
+    ]
+    clash = sorted(set(taken) & {pointer.name for pointer in wanted.pointers})
+    if clash:
+        names = ", ".join(str(name) for name in clash)
+        raise Refused(
+            f"these public names hold relations that Sluice did not make: {names}",
+            "rename or drop them, then run the command again",
+        )
+
+
+def _bring(connection: duckdb.DuckDBPyConnection, publication: Publication, store: str) -> None:
+    connection.execute(f"create schema if not exists {quoted(store)}")
+    for table in publication.tables:
+        address = quoted(table.address.schema, table.address.identifier)
+        source = quoted(_CANDIDATE, table.source.schema, table.source.identifier)
+        connection.execute(f"create table if not exists {address} as select * from {source}")
+    for view in publication.views:
+        address = quoted(view.address.schema, view.address.identifier)
+        connection.execute(f"create view if not exists {address} as {view.sql}")
+
+
+def _flip(connection: duckdb.DuckDBPyConnection, current: Generation, wanted: Generation) -> None:
+    before, after = current.by_name(), wanted.by_name()
+    gone = [pointer for name, pointer in before.items() if after.get(name) != pointer]
+    new = [pointer for name, pointer in after.items() if before.get(name) != pointer]
+    catalog = catalog_of(connection)
+    for schema in sorted({pointer.name.schema for pointer in new}):
+        connection.execute(f"create schema if not exists {quoted(catalog, schema)}")
+    for pointer in new:
+        # The catalog is in the view's name only: DuckDB does not keep it, and a schema may bear the same name.
+        public = quoted(catalog, pointer.name.schema, pointer.name.identifier)
+        physical = quoted(pointer.address.schema, pointer.address.identifier)
+        connection.execute(f"create or replace view {public} as select * from {physical}")
+    for pointer in gone:
+        if pointer.name not in after:
+            public = quoted(catalog, pointer.name.schema, pointer.name.identifier)
+            connection.execute(f"drop view if exists {public}")
+    _record(connection, wanted, gone, new)
+
+
+def catalog_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the name that the connection's own database bears."""
+    return str(connection.execute("select current_database()").fetchall()[0][0])
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection, wanted: Generation, gone: Iterable[Pointer], new: Iterable[Pointer]
+) -> None:
+    for old in gone:
+        connection.execute(
+            "update sluice.pointer set until = ? where environment = ? and schema = ? and identifier = ? and until is null",
+            [wanted.number, wanted.environment, old.name.schema, old.name.identifier],
+        )
+    for pointer in new:
+        connection.execute(
+            "insert into sluice.pointer values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null)",
+            [wanted.environment, *_fields(pointer), wanted.number],
+        )
+    connection.execute(
+        "insert into sluice.generation values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            wanted.environment,
+            wanted.number,
+            wanted.release,
+            wanted.promotion,
+            wanted.token,
+            wanted.cause.value,
+            wanted.origin,
+            wanted.at.astimezone(UTC).replace(tzinfo=None),
+        ],
+    )
+
+
+def _fields(pointer: Pointer) -> list[str]:
+    name, address = pointer.name, pointer.address
+    return [
+        name.schema,
+        name.identifier,
+        address.schema,
+        address.identifier,
+        pointer.node,
+        pointer.kind.value,
+        pointer.fingerprint,
+        pointer.inputs,
+    ]
+
+
+def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    sql = "select 1 from information_schema.tables where table_catalog = current_database() and table_schema = 'sluice' and table_name = 'pointer'"
+    return bool(connection.execute(sql).fetchall())
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, environment: str, number: int | None
+) -> list[tuple[Any, ...]]:
+    which, parameters = (
+        ("and number = ?", [environment, number]) if number is not None else ("", [environment])
+    )
+    sql = f"select * from sluice.generation where environment = ? {which} order by number desc limit 1"
+    return connection.execute(sql, parameters).fetchall()
+
+
+def _pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: int) -> Iterable[Pointer]:
+    sql = """
+        select schema, identifier, address_schema, address, node, kind, fingerprint, inputs from sluice.pointer
+        where environment = ? and since <= ? and (until is null or until > ?) order by schema, identifier
+    """
+    for row in connection.execute(sql, [environment, number, number]).fetchall():
+        yield _pointer(row)
+
+
+def _pointer(row: tuple[Any, ...]) -> Pointer:
+    schema, identifier, address_schema, address, node, kind, fingerprint, inputs = row
+    return Pointer(
+        Name(schema, identifier), Name(address_schema, address), node, Kind(kind), fingerprint, inputs
+    )
+
+
+def _generation(row: tuple[Any, ...], pointers: tuple[Pointer, ...]) -> Generation:
+    environment, number, release, promotion, token, cause, origin, at = row
+    return Generation(
+        environment,
+        int(number),
+        release,
+        promotion,
+        int(token),
+        Cause(cause),
+        int(origin),
+        at.replace(tzinfo=UTC),
+        pointers,
+    )

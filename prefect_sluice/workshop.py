@@ -1,0 +1,150 @@
+"""Everything one command works with, opened from sluice.yml: environments, warehouse, state store, bundles, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect_sluice import config, profile, surroundings
+from prefect_sluice.errors import BadInput, ConfigInvalid
+from prefect_sluice.profile import Profile, Target
+from prefect_sluice.warehouse.base import LIVE
+
+if TYPE_CHECKING:
+    from prefect_sluice.bundles import BundleStore
+    from prefect_sluice.state.store import StateStore
+    from prefect_sluice.warehouse.base import Warehouse
+
+FOLDER = ".sluice"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment, resolved: its dbt target and its policy."""
+
+    name: str
+    target: Target
+    policy: config.Environment
+
+    @property
+    def approvals(self) -> int:
+        """How many approvals a release needs here."""
+        if self.policy.approvals is not None:
+            return self.policy.approvals
+        return 1 if self.name in config.PRODUCTION else 0
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One sluice.yml and what it names. Nothing is opened before it is asked for."""
+
+    file: Path
+    settings: config.Config
+
+    @classmethod
+    def at(cls, folder: Path) -> Workshop:
+        """Open the nearest sluice.yml. Raises ConfigInvalid."""
+        file = config.find(folder.resolve())
+        return cls(file, config.load(file))
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds sluice.yml."""
+        return self.file.parent
+
+    @property
+    def project(self) -> Path:
+        """The dbt project's folder in the working tree."""
+        return (self.root / self.settings.project).resolve()
+
+    @cached_property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables."""
+        return surroundings.environment()
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The project's dbt profile. Raises ConfigInvalid."""
+        folder = self.root / self.settings.profiles if self.settings.profiles else None
+        return profile.load(self.project, self.environ, folder=folder, variables=self.settings.vars)
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
+        written = self.settings.environments or {name: config.Environment() for name in self.profile.files()}
+        if not written:
+            raise ConfigInvalid("no target is a DuckDB file", str(self.profile.file), "add an output of type duckdb with a path")
+        found = {name: Place(name, self.profile.target(self._target(name, policy)), policy) for name, policy in written.items()}
+        self._distinct(found)
+        return found
+
+    def place(self, name: str | None = None) -> Place:
+        """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
+        wanted = name or self.settings.default_environment or self._default()
+        if wanted not in self.places:
+            raise BadInput(f"there is no environment {wanted!r} (there are: {', '.join(self.places)})", str(self.file), "name one of them: --env")
+        return self.places[wanted]
+
+    def _default(self) -> str:
+        at_default = [name for name, place in self.places.items() if place.target.name == self.profile.default]
+        return at_default[0] if at_default else next(iter(self.places))
+
+    def _target(self, name: str, policy: config.Environment) -> str:
+        if policy.target:
+            return policy.target
+        return name if name in self.profile.outputs else self.profile.default
+
+    def _distinct(self, places: Mapping[str, Place]) -> None:
+        seen: dict[tuple[Path, str], str] = {}
+        for name, place in places.items():
+            if place.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE}:
+                raise ConfigInvalid(
+                    f"the warehouse file of {name!r} bears the name of a schema of Sluice's own",
+                    str(place.target.path),
+                    "call the file something else",
+                )
+            key = (place.target.path, str(place.target.settings.get("schema", "main")))
+            if key in seen:
+                raise ConfigInvalid(f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema", str(self.file), "give each its own target: environments.<name>.target")
+            seen[key] = name
+
+    @property
+    def folder(self) -> Path:
+        """The folder of our own files; made when first asked for, and ignored by git by its own word."""
+        folder = self.root / FOLDER
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        return folder
+
+    @cached_property
+    def store(self) -> StateStore:
+        """The state store, migrated."""
+        from prefect_sluice.state.store import StateStore
+
+        url = self.settings.state
+        _ = self.folder
+        return StateStore.open(url if "://" in url else str((self.root / url).resolve()))
+
+    @cached_property
+    def bundles(self) -> BundleStore:
+        """The bundle store."""
+        from prefect_sluice.bundles import BundleStore
+
+        url = self.settings.bundles
+        return BundleStore(url if "://" in url else str((self.root / url).resolve()))
+
+    def warehouse(self, place: Place) -> Warehouse:
+        """Return the warehouse of an environment."""
+        from prefect_sluice.warehouse.duckdb import DuckDB
+
+        settings = self.settings.warehouse
+        return DuckDB(place.target.path, store=settings.store, patience=settings.patience)
+
+    def work(self, place: Place) -> Path:
+        """The folder that keeps an environment's parse state and its side database between releases."""
+        return self.folder / "work" / place.name

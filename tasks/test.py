@@ -1,0 +1,7 @@
+"""Test: what needs no data; the findings are an artifact of the run when they stop it."""
+
+from prefect_sluice.stages import test as core
+from prefect_sluice.tasks.artifacts import show_refusal
+from prefect_sluice.tasks.shell import as_task
+
+test = as_task(core.test, show_refusal)

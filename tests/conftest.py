@@ -1,0 +1,47 @@
+"""What every test gets: nothing is sent anywhere, nothing of the user's is read, nothing random in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from prefect_sluice.surroundings import QUIET
+
+_FOREIGN = ("DBT_", "GIT_", "PREFECT_", "SLUICE_")
+"""Variables of the user's own. A git hook that runs the tests, for one, sets GIT_DIR to their repository."""
+_OURS = "SLUICE_TEST_"
+"""What a developer may set to steer the tests themselves."""
+
+# Commits made by tests need a name, and must not meet the user's hooks, signing keys or templates.
+_GIT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.com",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.com",
+}
+_HOME = pytest.StashKey[str]()
+
+# No deadline: two shared cores make any single example slow now and then.
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, print_blob=True)
+settings.register_profile("thorough", parent=settings.get_profile("dev"), max_examples=2_000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the surroundings before any test module is imported: dbt and Prefect read them at import."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN) and not name.startswith(_OURS)]:
+        del os.environ[name]
+    config.stash[_HOME] = tempfile.mkdtemp(prefix="sluice-tests-")
+    os.environ.update({**QUIET, **_GIT, "PREFECT_HOME": config.stash[_HOME]})
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(config.stash[_HOME], ignore_errors=True)

@@ -1,0 +1,513 @@
+"""The gate `contracts`, with pandera itself as the oracle."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.datatypes as dt
+import pandas as pd
+import pandera.ibis
+import pytest
+from pandera.errors import SchemaErrors
+
+from prefect_sluice.contracts.load import load_schema, project_modules
+from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.contracts import Contracts
+from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.verdict import Finding, GateReport, Verdict
+from tests.gates.duck import DuckReader
+
+PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
+INCONCLUSIVE, ERRORED = Verdict.INCONCLUSIVE, Verdict.ERRORED
+HEAD = "from __future__ import annotations\nimport pandera.ibis as pa\nfrom pandera.ibis import Field\n"
+ROWS = """
+    SELECT * FROM (VALUES
+        (1, 'AA', 0.5::DOUBLE, 10),
+        (2, 'UA', 1.5::DOUBLE, NULL),
+        (3, NULL, NULL, 30),
+        (3, 'zz', 'nan'::DOUBLE, 40)
+    ) AS t(id, carrier, share, delay)
+"""
+
+
+def project(folder: Path, body: str, *, name: str = "contracts/marts.py") -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(HEAD + body)
+    return folder
+
+
+def node(name: str = "punctuality", contract: str = "contracts.marts:M") -> Node:
+    return Node(
+        f"model.flights.{name}", Kind.TABLE, Name("main", name), "", "sql", (), "f1", contract=contract
+    )
+
+
+def reader(rows: str = ROWS, relation: str = "t") -> DuckReader:
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE {relation} AS {rows}")
+    return DuckReader(connection)
+
+
+def judge(folder: Path, duck: DuckReader, *nodes: Node, relation: str = "t") -> GateReport:
+    known = {each.unique_id: each for each in nodes or (node(),)}
+    subject = Subject(
+        folder, known, tuple(known), candidate=duck, candidate_relations=dict.fromkeys(known, relation)
+    )
+    return Contracts().check(subject)
+
+
+def only(report: GateReport, check: str) -> Finding:
+    [finding] = [each for each in report.findings if each.check == check]
+    return finding
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> Iterator[None]:
+    before = (set(sys.path), list(sys.meta_path))
+    yield
+    assert (set(sys.path), list(sys.meta_path)) == before
+    assert not [name for name in sys.modules if name.split(".")[0] == "contracts"]
+
+
+def test_is_a_gate() -> None:
+    gate: Gate = Contracts()
+    assert (gate.id, gate.needs) == ("contracts", Needs.CANDIDATE)
+
+
+# check body -> (finding.check, verdict, observed, a part of the summary)
+CASES: dict[str, tuple[str, str, Verdict, float | None, str]] = {
+    "range": (
+        "share: float = Field(in_range={'min_value': 0, 'max_value': 1}, nullable=True)",
+        "share in_range(0, 1)",
+        FAILED,
+        2,
+        "2 of 4 rows: share not in [0, 1]",
+    ),
+    "range of nulls only ignored": (
+        "delay: int = Field(ge=10, nullable=True)",
+        "delay greater_than_or_equal_to(10)",
+        PASSED,
+        0,
+        "4 rows",
+    ),
+    "NaN is in no range": (
+        "share: float = Field(ge=0, nullable=True)",
+        "share greater_than_or_equal_to(0)",
+        FAILED,
+        1,
+        "1 of 4 rows: share below 0",
+    ),
+    "NULL and NaN": ("share: float", "share not null", FAILED, 2, "2 of 4 rows: share is NULL or NaN"),
+    "NULL in text": ("carrier: str", "carrier not null", FAILED, 1, "1 of 4 rows: carrier is NULL"),
+    "type": ("id: str", "id string", FAILED, None, "id is INTEGER (int32), the contract says string"),
+    "right type": ("delay: pa.typing.dt.Int32", "delay int32", PASSED, None, "delay is INTEGER"),
+    "missing": ("nowhere: int", "nowhere present", FAILED, None, "there is no column nowhere"),
+    "isin": (
+        "carrier: str = Field(isin=['AA', 'UA'], nullable=True)",
+        "carrier isin(['AA', 'UA'])",
+        FAILED,
+        1,
+        "1 of 4 rows: carrier not one of 'AA', 'UA'",
+    ),
+    "pattern": (
+        "carrier: str = Field(str_matches='[A-Z]{2}$', nullable=True)",
+        "carrier str_matches('[A-Z]{2}$')",
+        FAILED,
+        1,
+        "carrier does not match '[A-Z]{2}$'",
+    ),
+    "unique column, which pandera.ibis ignores": (
+        "id: int = Field(unique=True)",
+        "id unique",
+        FAILED,
+        2,
+        "2 of 4 rows: id not unique",
+    ),
+    "warning": ("id: int = Field(lt=3, raise_warning=True)", "id less_than(3)", WARNED, 2, "id not below 3"),
+    "exact values": (
+        "carrier: str = Field(unique_values_eq=['AA', 'UA', 'zz'], nullable=True)",
+        "carrier unique_values_eq(['AA', 'UA', 'zz'])",
+        PASSED,
+        None,
+        "is true",
+    ),
+    "not those values": (
+        "carrier: str = Field(unique_values_eq=['AA', 'UA'], nullable=True)",
+        "carrier unique_values_eq(['AA', 'UA'])",
+        FAILED,
+        None,
+        "is false",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_field(case: str, tmp_path: Path) -> None:
+    field, check, verdict, observed, summary = CASES[case]
+    head = "import ibis.expr.datatypes as dt\npa.typing.dt = dt\n"
+    folder = project(tmp_path, f"{head}class M(pa.DataFrameModel):\n    {field}\n")
+    finding = only(judge(folder, reader()), check)
+    assert (finding.verdict, finding.observed) == (verdict, observed), finding
+    assert summary in finding.summary
+    assert finding.subject == "model.flights.punctuality"
+
+
+def test_a_failure_shows_whole_rows_as_text(tmp_path: Path) -> None:
+    folder = project(tmp_path, "class M(pa.DataFrameModel):\n    share: float = Field(le=1, nullable=True)\n")
+    evidence = only(judge(folder, reader()), "share less_than_or_equal_to(1)").evidence
+    assert evidence is not None
+    assert evidence.columns == ("id", "carrier", "share", "delay")
+    assert sorted(evidence.rows) == [("2", "UA", "1.5", None), ("3", "zz", "nan", "40")]
+    assert evidence.total == 2
+
+
+def test_evidence_is_bounded_and_the_count_is_not(tmp_path: Path) -> None:
+    folder = project(tmp_path, "class M(pa.DataFrameModel):\n    id: int = Field(lt=0)\n")
+    finding = only(judge(folder, reader("SELECT range AS id FROM range(250)")), "id less_than(0)")
+    assert finding.evidence is not None
+    assert (len(finding.evidence.rows), finding.evidence.total, finding.observed) == (100, 250, 250)
+
+
+def test_all_checks_are_one_query(tmp_path: Path) -> None:
+    body = (
+        "class M(pa.DataFrameModel):\n    id: int = Field(ge=0, unique=True)\n    carrier: str\n"
+        "    class Config:\n        unique = ['id', 'carrier']\n"
+    )
+    duck = reader("SELECT range AS id, 'AA' AS carrier FROM range(10)")
+    assert judge(project(tmp_path, body), duck).verdict is PASSED
+    assert len(duck.asked) == 1
+
+
+CUSTOM = """
+import ibis
+class M(pa.DataFrameModel):
+    id: int
+    share: float = Field(nullable=True)
+    @pa.check("id")
+    def below_the_mean(cls, data):
+        return data.table[data.key] <= data.table[data.key].mean()
+    @pa.check("id")
+    def mostly_small(cls, data):
+        return (data.table[data.key] < 3).mean() >= 0.5
+    @pa.check("id", element_wise=True)
+    def in_python(cls, value):
+        return value > 0
+    @pa.check("id")
+    def broken(cls, data):
+        return data.table.nowhere > 0
+    @pa.check("id")
+    def raises(cls, data):
+        raise RuntimeError("no network\\nsecond line")
+    @pa.check("id")
+    def answers_text(cls, data):
+        return "yes"
+    @pa.check("id")
+    def own_query(cls, data):
+        return data.table.count().execute() > 0
+    @pa.check("id")
+    def refused(cls, data):
+        return data.table[data.key].cast("string").cast("date") > ibis.date(2020, 1, 1)
+    @pa.check("share", ignore_na=False)
+    def nulls_count(cls, data):
+        return data.table[data.key] >= 0
+    @pa.dataframe_check
+    def share_over_id(cls, data):
+        return data.table.share < data.table.id
+    @pa.dataframe_check
+    def several(cls, data):
+        return {"a": data.table.id > 0, "b": data.table.id < 3}
+    @pa.dataframe_check
+    def has_rows(cls, data):
+        return data.table.count() >= 4
+    @pa.dataframe_check
+    def undecided(cls, data):
+        return data.table.share.mean(where=data.table.id > 9) > 0
+"""
+ANSWERS: dict[str, tuple[Verdict, float | None, str]] = {
+    "id below_the_mean": (FAILED, 2, "2 of 4 rows: id below_the_mean does not hold"),
+    "id mostly_small": (PASSED, None, "4 rows: id mostly_small is true"),
+    "id in_python": (INCONCLUSIVE, None, "element-wise"),
+    "id broken": (ERRORED, None, "AttributeError"),
+    "id raises": (ERRORED, None, "the check raised RuntimeError: no network"),
+    "id answers_text": (ERRORED, None, "it answered str"),
+    "id own_query": (INCONCLUSIVE, None, "a query of its own"),
+    "id refused": (ERRORED, None, "Conversion Error"),
+    "share nulls_count": (FAILED, 1, "1 of 4 rows"),
+    "share_over_id": (FAILED, 1, "1 of 4 rows"),
+    "several": (FAILED, 2, "2 of 4 rows"),
+    "has_rows": (PASSED, None, "is true"),
+    "undecided": (INCONCLUSIVE, None, "NULL"),
+}
+
+
+@pytest.mark.parametrize("check", ANSWERS)
+def test_a_check_of_its_own(check: str, tmp_path: Path) -> None:
+    verdict, observed, summary = ANSWERS[check]
+    finding = only(judge(project(tmp_path, CUSTOM), reader()), check)
+    assert (finding.verdict, finding.observed) == (verdict, observed), finding
+    assert summary in finding.summary
+    assert "\n" not in finding.summary
+
+
+def test_a_check_that_raises_is_located(tmp_path: Path) -> None:
+    finding = only(judge(project(tmp_path, CUSTOM), reader()), "id raises")
+    text = (tmp_path / "contracts/marts.py").read_text().splitlines()
+    file, _, line = finding.location.partition(":")
+    assert file == "contracts/marts.py"
+    assert "RuntimeError" in text[int(line) - 1]
+
+
+def test_zero_rows_prove_nothing(tmp_path: Path) -> None:
+    body = (
+        "class M(pa.DataFrameModel):\n    id: int = Field(unique=True, ge=0)\n"
+        "    @pa.dataframe_check\n    def has_rows(cls, data):\n        return data.table.count() > 0\n"
+    )
+    report = judge(project(tmp_path, body), reader("SELECT 1::BIGINT AS id LIMIT 0"))
+    found = {each.check: each.verdict for each in report.findings}
+    assert found == {
+        "id int64": PASSED,
+        "id not null": INCONCLUSIVE,
+        "id unique": INCONCLUSIVE,
+        "id greater_than_or_equal_to(0)": INCONCLUSIVE,
+        "has_rows": FAILED,
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "check", "verdict"),
+    [
+        ("strict = True", "strict", FAILED),
+        ("strict = 'filter'", "strict", None),
+        ("ordered = True", "ordered", FAILED),
+        ("unique = ['id']", "id unique", FAILED),
+        ("unique = ['id', 'share']", "unique(id, share)", PASSED),
+        ("unique = [['id'], ['carrier', 'id']]", "unique(carrier, id)", PASSED),
+        ("unique = ['id', 'gone']", "unique(id, gone)", FAILED),
+    ],
+)
+def test_the_whole_schema(config: str, check: str, verdict: Verdict | None, tmp_path: Path) -> None:
+    body = (
+        "import ibis.expr.datatypes as dt\nclass M(pa.DataFrameModel):\n    share: float = Field(nullable=True)\n"
+        f"    id: dt.Int32\n    class Config:\n        {config}\n"
+    )
+    report = judge(project(tmp_path, body), reader())
+    assert [each.verdict for each in report.findings if each.check == check] == (
+        [] if verdict is None else [verdict]
+    )
+
+
+def test_a_pattern_of_columns(tmp_path: Path) -> None:
+    body = (
+        "class M(pa.DataFrameModel):\n"
+        "    some: float = Field(alias='^sh.*', regex=True, le=1, nullable=True)\n"
+        "    none: float = Field(alias='^zz.*', regex=True)\n"
+    )
+    report = judge(project(tmp_path, body), reader())
+    assert only(report, "share less_than_or_equal_to(1)").verdict is FAILED
+    assert "no column matches" in only(report, "^zz.* present").summary
+
+
+def test_repeated_checks_keep_apart(tmp_path: Path) -> None:
+    body = (
+        "M = pa.DataFrameSchema({'id': pa.Column(nullable=True, checks=[\n"
+        "    pa.Check(lambda d: d.table[d.key] > 0), pa.Check(lambda d: d.table[d.key] > 1)])})\n"
+    )
+    report = judge(project(tmp_path, body), reader())
+    assert {each.check: each.verdict for each in report.findings} == {
+        "id present": PASSED,
+        "id check": PASSED,
+        "id check #2": FAILED,
+    }
+
+
+def test_names_that_need_quotes(tmp_path: Path) -> None:
+    duck = reader('SELECT 1::BIGINT AS "a ""b", 2::BIGINT AS "größe" UNION ALL SELECT NULL, 3', '"o t"')
+    body = (
+        "M = pa.DataFrameSchema({'a \"b': pa.Column(int), 'größe': pa.Column(int, pa.Check.le(2))},\n"
+        "    unique=['a \"b', 'größe'])\n"
+    )
+    report = judge(project(tmp_path, body), duck, relation='"memory"."main"."o t"')
+    assert {each.check: (each.verdict, each.observed) for each in report.findings} == {
+        'unique(a "b, größe)': (PASSED, 0),
+        'a "b int64': (PASSED, None),
+        'a "b not null': (FAILED, 1),
+        "größe int64": (PASSED, None),
+        "größe not null": (PASSED, 0),
+        "größe less_than_or_equal_to(2)": (FAILED, 1),
+    }
+
+
+BROKEN: dict[str, tuple[str, str, str]] = {
+    "syntax": ("class M(\n", "contracts.marts:M", "contracts/marts.py:4: SyntaxError"),
+    "import": ("import nowhere_at_all\n", "contracts.marts:M", "contracts/marts.py:4: ModuleNotFoundError"),
+    "exit": ("raise SystemExit(3)\n", "contracts.marts:M", "contracts/marts.py:4: SystemExit: 3"),
+    "no file": ("", "contracts.none:M", "contracts/none.py: ModuleNotFoundError"),
+    "no class": ("", "contracts.marts:M", "contracts/marts.py: there is no class 'M' in it"),
+    "no schema": ("M = 3\n", "contracts.marts:M", "M is a builtins.int, not a pandera.ibis schema"),
+    "of pandas": (
+        "import pandera.pandas as pp\nclass M(pp.DataFrameModel):\n    id: int\n",
+        "contracts.marts:M",
+        "not a pandera.ibis schema; derive it from pandera.ibis.DataFrameModel",
+    ),
+    "no reference": ("", "contracts.marts", "write it as module:Class"),
+    "the standard library's": ("", "json:JSONDecoder", "not a pandera.ibis schema"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_contract_that_cannot_be_had(case: str, tmp_path: Path) -> None:
+    body, reference, summary = BROKEN[case]
+    [finding] = judge(project(tmp_path, body), reader(), node(contract=reference)).findings
+    assert finding.verdict is ERRORED
+    assert summary in finding.summary
+    assert "\n" not in finding.summary
+
+
+def test_one_broken_contract_does_not_hide_another(tmp_path: Path) -> None:
+    project(tmp_path, "raise ValueError('no')\n", name="contracts/bad.py")
+    project(
+        tmp_path,
+        "class M(pa.DataFrameModel):\n    id: int = Field(lt=3)\n    class Config:\n        coerce = True\n",
+    )
+    report = judge(tmp_path, reader(), node("a", "contracts.bad:M"), node("b"))
+    assert {each.subject for each in report.findings} == {"model.flights.a", "model.flights.b"}
+    assert only(report, "id less_than(3)").verdict is FAILED
+
+
+def test_nodes_without_a_contract_are_none_of_its_business(tmp_path: Path) -> None:
+    report = judge(tmp_path, reader(), node(contract=""))
+    assert report.not_applicable == "no changed model has a contract"
+
+
+def test_a_relation_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = project(tmp_path, "class M(pa.DataFrameModel):\n    id: int\n")
+    [finding] = judge(folder, reader(), relation="nowhere").findings
+    assert finding.verdict is ERRORED
+    assert "cannot be read" in finding.summary
+    subject = Subject(folder, {node().unique_id: node()}, (node().unique_id,), candidate=reader())
+    assert Contracts().check(subject).verdict is ERRORED
+
+
+def test_an_empty_contract_is_inconclusive(tmp_path: Path) -> None:
+    assert judge(project(tmp_path, "M = pa.DataFrameSchema()\n"), reader()).verdict is INCONCLUSIVE
+
+
+def test_two_checkouts_never_mix(tmp_path: Path) -> None:
+    for name, limit in (("one", 3), ("two", 9)):
+        project(tmp_path / name, f"LIMIT = {limit}\n", name="contracts/common.py")
+        project(tmp_path / name, "", name="contracts/__init__.py")
+        project(
+            tmp_path / name,
+            "from contracts.common import LIMIT\nclass M(pa.DataFrameModel):\n"
+            "    @pa.dataframe_check\n    def small(cls, data):\n"
+            "        from contracts.common import LIMIT as late\n"
+            "        return data.table.id < late if late == LIMIT else False\n",
+        )
+    verdicts = [only(judge(tmp_path / name, reader()), "small").verdict for name in ("one", "two", "one")]
+    assert verdicts == [FAILED, PASSED, FAILED]
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_what_was_loaded_before_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(
+        tmp_path, "import sys\nsys.path.insert(0, 'x')\nM = pa.DataFrameSchema({'id': pa.Column(int)})\n"
+    )
+    foreign = type(sys)("contracts")
+    monkeypatch.setitem(sys.modules, "contracts", foreign)
+    with project_modules(folder, ["contracts.marts"]):
+        assert list(load_schema(folder, "contracts.marts:M").columns) == ["id"]
+        assert sys.modules["contracts"] is not foreign
+    assert sys.modules["contracts"] is foreign
+    assert "contracts.marts" not in sys.modules
+
+
+def test_a_folder_does_not_hide_an_installed_package(tmp_path: Path) -> None:
+    project(tmp_path, "", name="duckdb/queries.py")
+    before = sys.modules["duckdb"]
+    with project_modules(tmp_path, ["contracts.marts"]):
+        assert sys.modules["duckdb"] is before
+
+
+# --- pandera as the oracle ---
+
+Oracle = Callable[[Any], Any]
+ORACLES: dict[str, Oracle] = {
+    "carrier isin": lambda pa: {"carrier": pa.Column(str, pa.Check.isin(["AA", "UA"]), nullable=True)},
+    "carrier notin": lambda pa: {"carrier": pa.Column(str, pa.Check.notin(["AA"]), nullable=True)},
+    "carrier length": lambda pa: {"carrier": pa.Column(str, pa.Check.str_length(1, 2), nullable=True)},
+    "carrier matches": lambda pa: {"carrier": pa.Column(str, pa.Check.str_matches("A|U"), nullable=True)},
+    "carrier ends": lambda pa: {"carrier": pa.Column(str, pa.Check.str_endswith("A"))},
+    "id range": lambda pa: {"id": pa.Column(int, pa.Check.in_range(1, 3, include_max=False))},
+    "id two": lambda pa: {"id": pa.Column(int, [pa.Check.gt(0), pa.Check.ne(2)], nullable=True)},
+    "id type": lambda pa: {"id": pa.Column(dt.int32, nullable=True)},
+    "share range": lambda pa: {"share": pa.Column(float, pa.Check.in_range(0, 1), nullable=True)},
+    "share le": lambda pa: {"share": pa.Column(float, pa.Check.le(0.5))},
+    "missing": lambda pa: {"gone": pa.Column(float), "also": pa.Column(float, required=False)},
+}
+MADE: list[list[tuple[int | None, str | None, float | None]]] = [
+    [(1, "AA", 0.5)],
+    [(None, None, None)],
+    [(1, "AA", 0.5), (2, "UA", 1.5), (2, "zz", float("nan")), (None, "A", -1.0)],
+    [(n % 7, "AUz"[n % 3] * (n % 4), n / 10) for n in range(30)],
+    [(3, "AA", 1.0), (3, "AA", 1.0), (None, None, 0.0), (None, None, 0.0)],
+]
+
+
+def _pandera(schema: Any, duck: DuckReader) -> dict[str, int | None]:
+    """Return what pandera finds wrong: `column reason` -> number of failing rows (None where it counts none)."""
+    table = ibis.duckdb.from_connection(duck.connection).table("t")
+    try:
+        schema.validate(table, lazy=True)
+    except SchemaErrors as errors:
+        return dict(_told(error) for error in errors.schema_errors)
+    return {}
+
+
+def _told(error: Any) -> tuple[str, int | None]:
+    cases = error.failure_cases
+    rows = len(cases) if isinstance(cases, pd.DataFrame) else None
+    rows = int(cases.count().execute()) if isinstance(cases, ibis.Table) else rows
+    reason = str(error.reason_code.name)
+    column = str(cases) if reason == "COLUMN_NOT_IN_DATAFRAME" else str(error.schema.name)
+    match reason:
+        case "COLUMN_NOT_IN_DATAFRAME":
+            return f"{column} present", None
+        case "WRONG_DATATYPE":
+            return f"{column} {error.schema.dtype}", None
+        case "SERIES_CONTAINS_NULLS":
+            return f"{column} not null", rows
+        case "DUPLICATES":
+            return "unique", rows
+        case _:
+            return f"{column} {error.check.error}", rows
+
+
+def _ours(report: GateReport) -> dict[str, int | None]:
+    wrong = [each for each in report.findings if each.verdict > WARNED]
+    return {
+        "unique" if "unique" in each.check else each.check: None
+        if each.observed is None
+        else int(each.observed)
+        for each in wrong
+    }
+
+
+# what Ibis 12 calls in DuckDB 1.5, and what pandera says of check answers that are NULL in every row
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("rows", MADE, ids=range(len(MADE)))
+@pytest.mark.parametrize("oracle", ORACLES)
+@pytest.mark.parametrize("unique", [None, ["id"], ["id", "carrier"]])
+def test_pandera_says_the_same(
+    oracle: str, rows: list[Any], unique: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duck = reader("SELECT 1::BIGINT AS id, ''::VARCHAR AS carrier, 0::DOUBLE AS share LIMIT 0")
+    duck.connection.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
+    schema = pandera.ibis.DataFrameSchema(ORACLES[oracle](pandera.ibis), unique=unique)
+    monkeypatch.setattr("prefect_sluice.gates.contracts.load_schema", lambda *_: schema)
+    assert _ours(judge(tmp_path, duck)) == _pandera(schema, duck)

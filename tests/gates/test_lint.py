@@ -1,0 +1,319 @@
+"""`lint` on small dbt projects: what it finds, what it cannot tell, what it does not do twice."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.lint import Lint
+from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.verdict import Finding, GateReport, Verdict
+
+CONFIG = "[sqlfluff]\ndialect = duckdb\nrules = LT01, CP01\n"
+DBT_CONFIG = CONFIG + "templater = dbt\n"
+CLEAN = "select a from t\n"
+SPACED = "select a from  t\n"
+
+
+def write(project: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, encoding="utf-8")
+
+
+def node(path: str, kind: Kind = Kind.TABLE, language: str = "sql") -> Node:
+    stem = Path(path).stem
+    return Node(f"model.shop.{stem}", kind, Name("shop", stem), path, language, ("shop", stem), "0" * 8)
+
+
+def ask(gate: Gate, project: Path, *nodes: Node) -> GateReport:
+    known = {one.unique_id: one for one in nodes}
+    return gate.check(Subject(project, known, tuple(known), tuple(known)))
+
+
+def lint(
+    project: Path, files: Mapping[str, str], *, config: str = CONFIG, gate: Gate | None = None
+) -> GateReport:
+    write(project, {".sqlfluff": config, **files})
+    models = [node(path) for path in files if path.startswith("models/") and path.endswith(".sql")]
+    return ask(gate or Lint(), project, *models)
+
+
+def only(report: GateReport) -> Finding:
+    (finding,) = report.findings
+    return finding
+
+
+def test_a_violation_is_a_finding_with_rule_place_and_reason(tmp_path: Path) -> None:
+    finding = only(lint(tmp_path, {"models/marts/x.sql": f"-- a comment\n{SPACED}"}))
+    assert (finding.gate, finding.check, finding.verdict) == ("lint", "LT01 layout.spacing", Verdict.FAILED)
+    assert (finding.subject, finding.location) == ("model.shop.x", "models/marts/x.sql:2")
+    assert "single space" in finding.summary
+
+
+def test_each_violation_is_told_and_a_clean_file_is_said_to_be_clean(tmp_path: Path) -> None:
+    report = lint(tmp_path, {"models/b.sql": "select  a FROM  t\n", "models/a.sql": CLEAN})
+    assert [(f.location, f.check) for f in report.findings] == [
+        ("models/a.sql", "sqlfluff"),
+        ("models/b.sql:1", "LT01 layout.spacing"),
+        ("models/b.sql:1", "CP01 capitalisation.keywords"),
+        ("models/b.sql:1", "LT01 layout.spacing"),
+    ]
+    assert report.findings[0].verdict is Verdict.PASSED
+    assert report.verdict is Verdict.FAILED
+
+
+def test_what_the_project_only_warns_of_warns(tmp_path: Path) -> None:
+    report = lint(tmp_path, {"models/x.sql": SPACED}, config=f"{CONFIG}warnings = LT01\n")
+    assert only(report).verdict is Verdict.WARNED
+
+
+def test_noqa_is_the_projects_own_word(tmp_path: Path) -> None:
+    assert lint(tmp_path, {"models/x.sql": "select a from  t  -- noqa: LT01\n"}).verdict is Verdict.PASSED
+
+
+def test_sql_that_does_not_parse_fails(tmp_path: Path) -> None:
+    finding = only(lint(tmp_path, {"models/x.sql": "select a from from where\n"}))
+    assert (finding.verdict, finding.check) == (Verdict.FAILED, "PRS parsing")
+
+
+def test_only_what_was_edited_is_linted(tmp_path: Path) -> None:
+    write(tmp_path, {".sqlfluff": CONFIG, "models/x.sql": CLEAN, "models/y.sql": SPACED})
+    nodes = {one.unique_id: one for one in (node("models/x.sql"), node("models/y.sql"))}
+    report = Lint().check(Subject(tmp_path, nodes, tuple(nodes), ("model.shop.x",)))
+    assert only(report).location == "models/x.sql"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        node("models/m.py", language="python"),
+        node("seeds/s.csv", Kind.SEED),
+        node("snapshots/s.yml", Kind.SNAPSHOT),
+    ],
+    ids=["python", "seed", "snapshot in YAML"],
+)
+def test_what_is_no_sql_file_is_not_looked_at(tmp_path: Path, other: Node) -> None:
+    write(tmp_path, {".sqlfluff": CONFIG, other.path: "not SQL"})
+    assert ask(Lint(), tmp_path, other).not_applicable == "no SQL model was edited"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("setup.cfg", "[sqlfluff]\ndialect = duckdb\nrules = LT01\n"),
+        ("tox.ini", "[sqlfluff]\ndialect = duckdb\nrules = LT01\n"),
+        ("pyproject.toml", '[tool.sqlfluff.core]\ndialect = "duckdb"\nrules = "LT01"\n'),
+        ("models/.sqlfluff", CONFIG),
+    ],
+)
+def test_settings_are_found_where_sqlfluff_finds_them(tmp_path: Path, file: str, text: str) -> None:
+    write(tmp_path, {file: text, "models/x.sql": SPACED})
+    assert only(ask(Lint(), tmp_path, node("models/x.sql"))).check == "LT01 layout.spacing"
+
+
+def test_settings_at_the_repositorys_root_count_and_those_above_do_not(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    write(tmp_path, {".sqlfluff": CONFIG, "repository/analytics/models/x.sql": SPACED})
+    report = ask(Lint(), repository / "analytics", node("models/x.sql"))
+    assert report.not_applicable == "the project has no .sqlfluff"
+    write(repository, {".git/HEAD": "ref: refs/heads/main\n", "pyproject.toml": "[project]\nname = 'x'\n"})
+    report = ask(Lint(), repository / "analytics", node("models/x.sql"))
+    assert report.not_applicable == "the project has no .sqlfluff"
+    write(repository, {".sqlfluff": CONFIG})
+    assert only(ask(Lint(), repository / "analytics", node("models/x.sql"))).verdict is Verdict.FAILED
+
+
+def test_the_nearest_settings_win(tmp_path: Path) -> None:
+    files = {
+        "models/x.sql": SPACED,
+        "models/old/y.sql": SPACED,
+        "models/old/.sqlfluff": "[sqlfluff]\nrules = CP01\n",
+    }
+    assert [f.verdict for f in lint(tmp_path, files).findings] == [Verdict.PASSED, Verdict.FAILED]
+
+
+def test_files_that_the_project_excludes_are_left_out(tmp_path: Path) -> None:
+    files = {".sqlfluffignore": "models/old/\n", "models/old/y.sql": SPACED}
+    assert "excludes" in lint(tmp_path, files).not_applicable
+    assert only(lint(tmp_path, files | {"models/x.sql": CLEAN})).location == "models/x.sql"
+
+
+JINJA = (
+    "{{ config(materialized='table') }}\n"
+    "select {{ cents('a') }}, '{{ var('currency', 'EUR') }}', '{{ env_var('CITY', 'Wien') }}'\n"
+    "from {{ ref('orders') }}\n"
+    "{% if is_incremental() and target.name == 'prod' and execute %}where a > 1{% endif %}\n"
+)
+
+
+def test_the_dbt_templater_is_replaced_by_one_that_needs_no_dbt(tmp_path: Path) -> None:
+    macros = {"dbt_project.yml": "name: shop\nmacro-paths: [own]\n", "own/m.sql": CENTS}
+    report = lint(tmp_path, {**macros, "models/x.sql": JINJA}, config=DBT_CONFIG)
+    assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
+
+
+CENTS = "{% macro cents(column) %}{{ column }} / 100{% endmacro %}\n"
+
+
+def test_what_only_dbt_can_render_is_inconclusive_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
+    finding = only(lint(tmp_path, {"models/x.sql": "select  {{ elsewhere.star() }}\n"}, config=DBT_CONFIG))
+    assert (finding.verdict, finding.check) == (Verdict.INCONCLUSIVE, "TMP templating")
+    assert finding.location == "models/x.sql:1"
+    assert finding.summary.startswith("the file could not be rendered outside dbt: ")
+    assert "elsewhere" in finding.summary
+
+
+def test_a_snapshot_block_is_looked_into(tmp_path: Path) -> None:
+    text = "{% snapshot history -%}\n    select a from  t\n{%- endsnapshot %}\n"
+    write(
+        tmp_path, {".sqlfluff": "[sqlfluff]\ndialect = duckdb\nrules = LT01, LT02\n", "snapshots/s.sql": text}
+    )
+    finding = only(ask(Lint(), tmp_path, node("snapshots/s.sql", Kind.SNAPSHOT)))
+    assert (finding.check, finding.location) == ("LT01 layout.spacing", "snapshots/s.sql:2")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("[sqlfluff]\ndialect = duckbd\n", "Unknown dialect"),
+        ("[sqlfluff]\ntemplater = nothing\n", "nothing"),
+        ("dialect = duckdb\n", "section"),
+        ("[sqlfluff]\nrules = LT01\n", "No dialect was specified"),
+        (
+            "[sqlfluff]\ndialect = duckdb\n[sqlfluff:rules:layout.long_lines]\nignore_comment_lines = 7\n",
+            "ignore_",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_used_are_an_error_not_a_pass(tmp_path: Path, config: str, told: str) -> None:
+    finding = only(lint(tmp_path, {"models/x.sql": CLEAN}, config=config))
+    assert finding.verdict is Verdict.ERRORED
+    assert told in finding.summary
+
+
+def test_a_file_over_the_projects_limit_is_not_taken_for_good(tmp_path: Path) -> None:
+    finding = only(
+        lint(tmp_path, {"models/x.sql": CLEAN}, config=f"{CONFIG}large_file_skip_byte_limit = 10\n")
+    )
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "16 bytes" in finding.summary
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, {".sqlfluff": CONFIG})
+    assert only(ask(Lint(), tmp_path, node("models/gone.sql"))).verdict is Verdict.ERRORED
+
+
+def test_without_sqlfluff_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlfluff", None)
+    finding = only(lint(tmp_path, {"models/x.sql": CLEAN}))
+    assert finding.verdict is Verdict.ERRORED
+    assert finding.summary.endswith("install prefect-sluice[lint]")
+
+
+# ---- the cache -----------------------------------------------------------------------------------------
+
+
+def entries(cache: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
+
+
+def test_a_file_is_linted_once_wherever_its_checkout_stands(tmp_path: Path) -> None:
+    gate = Lint(cache=tmp_path / "cache")
+    files = {"macros/m.sql": CENTS, "models/x.sql": SPACED, "models/y.sql": CLEAN}
+    first = lint(tmp_path / "one", files, config=DBT_CONFIG, gate=gate)
+    kept = entries(tmp_path / "cache")
+    assert len(kept) == 2
+    assert lint(tmp_path / "two", files, config=DBT_CONFIG, gate=gate) == first
+    assert entries(tmp_path / "cache") == kept
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("models/x.sql", "select b from t\n"), (".sqlfluff", CONFIG), ("macros/m.sql", CENTS)],
+    ids=["text", "settings", "macros"],
+)
+def test_whatever_decides_the_answer_is_part_of_its_key(tmp_path: Path, file: str, text: str) -> None:
+    gate = Lint(cache=tmp_path / "cache")
+    write(tmp_path, {"macros/m.sql": "", "models/x.sql": CLEAN, ".sqlfluff": DBT_CONFIG})
+    ask(gate, tmp_path, node("models/x.sql"))
+    write(tmp_path, {file: text})
+    ask(gate, tmp_path, node("models/x.sql"))
+    assert len(entries(tmp_path / "cache")) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"violations": [{"code": 1}], "skipped": ""}'])
+def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
+    gate = Lint(cache=tmp_path / "cache")
+    first = lint(tmp_path / "project", {"models/x.sql": SPACED}, gate=gate)
+    (entry,) = (tmp_path / "cache").iterdir()
+    good = entry.read_text()
+    entry.write_text(damage)
+    assert ask(gate, tmp_path / "project", node("models/x.sql")) == first
+    assert entry.read_text() == good
+
+
+def test_an_answer_that_broke_is_not_kept(tmp_path: Path) -> None:
+    gate = Lint(cache=tmp_path / "cache")
+    lint(tmp_path, {"models/x.sql": CLEAN}, config="[sqlfluff]\nrules = LT01\n", gate=gate)
+    assert not (tmp_path / "cache").exists()
+
+
+# ---- how it behaves ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_processes_answer_as_one_does(tmp_path: Path) -> None:
+    files = {"models/a.sql": SPACED, "models/b.sql": CLEAN, "models/c.sql": "select a from from\n"}
+    assert lint(tmp_path, files, gate=Lint(processes=2)) == lint(tmp_path, files)
+
+
+def test_it_prints_nothing_and_leaves_no_handler_and_no_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("sqlfluff")
+    before = (list(logger.handlers), logger.propagate, logger.level)
+    project = tmp_path / "project"
+    # A wrong noqa and an ignored file both make sqlfluff log a warning.
+    files = {
+        "models/x.sql": "select a from t  -- noqa: disable=NOPE\n",
+        "models/y.sql": CLEAN,
+        ".sqlfluffignore": "models/y.sql\n",
+    }
+    lint(project, files)
+    assert capfd.readouterr() == ("", "")
+    assert (logger.handlers, logger.propagate, logger.level) == before
+    left = {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
+    assert left == {*files, ".sqlfluff"}
+
+
+def test_neither_the_working_folder_nor_the_home_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    write(elsewhere, {".sqlfluff": "[sqlfluff]\nexclude_rules = LT01\n", ".sqlfluffignore": "*.sql\n"})
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("HOME", str(elsewhere))
+    report = lint(tmp_path / "project", {"models/x.sql": SPACED})
+    assert only(report).check == "LT01 layout.spacing"
+    assert Path(os.curdir).resolve() == elsewhere.resolve()
+
+
+def test_settings_that_changed_in_place_are_seen(tmp_path: Path) -> None:
+    assert lint(tmp_path, {"models/x.sql": SPACED}).verdict is Verdict.FAILED
+    assert (
+        lint(tmp_path, {"models/x.sql": SPACED}, config=CONFIG.replace("LT01, ", "")).verdict
+        is Verdict.PASSED
+    )
+
+
+def test_it_is_a_gate_for_sources() -> None:
+    gate: Gate = Lint()
+    assert (gate.id, gate.needs) == ("lint", Needs.SOURCES)

@@ -1,0 +1,302 @@
+"""`project_tests` on small pytest suites: each way in which a suite can end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.project_tests import ProjectTests
+from prefect_sluice.verdict import Finding, GateReport, Verdict
+
+# Plugins that happen to be installed here would only cost each suite a second.
+BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+PASSES = "def test_passes():\n    pass\n"
+FAILS = """\
+class TestOrders:
+    def test_fails(self):
+        value = 2
+        assert value == 3, 'no\\nyes'
+"""
+SKIPS = "import pytest\n\n\n@pytest.mark.skip(reason='no network')\ndef test_skips():\n    pass\n"
+XFAILS = "import pytest\n\n\n@pytest.mark.xfail\ndef test_xfails():\n    assert 0\n"
+
+
+def ask(project: Path, files: Mapping[str, str], gate: Gate | None = None) -> GateReport:
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, encoding="utf-8")
+    return (gate or ProjectTests(BARE)).check(Subject(project, {}, ()))
+
+
+def only(report: GateReport) -> Finding:
+    (finding,) = report.findings
+    return finding
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"tests/a_dbt_test.sql": "select 1"},
+        {"pyproject.toml": "[project]\nname = 'x'\n", "setup.cfg": "[metadata]\n", "tox.ini": "[tox]\n"},
+        {"models/test_orders.py": "def model(dbt, session): ..."},
+    ],
+)
+def test_a_project_without_pytest_tests_is_left_alone(tmp_path: Path, files: Mapping[str, str]) -> None:
+    assert ask(tmp_path, files).not_applicable == "the project has no pytest tests"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pytest.ini", "[pytest]\ntestpaths = checks\n"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\ntestpaths = ['checks']\n"),
+        ("setup.cfg", "[tool:pytest]\ntestpaths = checks\n"),
+        ("tox.ini", "[pytest]\ntestpaths = checks\n"),
+        ("tests/test_y.py", PASSES),
+        ("tests/deep/y_test.py", PASSES),
+    ],
+)
+def test_a_suite_is_found_by_its_settings_or_its_files(tmp_path: Path, file: str, text: str) -> None:
+    report = ask(tmp_path, {file: text, "checks/test_x.py": PASSES})
+    assert (report.not_applicable, report.verdict) == ("", Verdict.PASSED)
+
+
+def test_what_passed_is_one_finding(tmp_path: Path) -> None:
+    finding = only(ask(tmp_path, {"tests/test_x.py": PASSES, "tests/test_y.py": PASSES}))
+    assert (finding.verdict, finding.summary, finding.observed) == (Verdict.PASSED, "2 tests passed", 2)
+
+
+def test_a_failure_is_told_with_place_and_output(tmp_path: Path) -> None:
+    report = ask(tmp_path, {"tests/test_x.py": FAILS, "tests/test_y.py": PASSES})
+    failed, passed = report.findings
+    assert (failed.verdict, failed.check) == (Verdict.FAILED, "tests/test_x.py::TestOrders::test_fails")
+    assert (failed.subject, failed.location) == ("tests/test_x.py", "tests/test_x.py:4")
+    assert failed.summary == "AssertionError: no"
+    assert failed.evidence is not None
+    assert failed.evidence.columns == ("output",)
+    assert failed.evidence.rows[-1] == ("tests/test_x.py:4: AssertionError",)
+    assert (passed.verdict, passed.summary) == (Verdict.PASSED, "1 test passed")
+    assert report.verdict is Verdict.FAILED
+
+
+def test_only_the_end_of_a_long_failure_is_kept(tmp_path: Path) -> None:
+    lines = "".join(f"    x = {number}\n" for number in range(60))
+    finding = only(ask(tmp_path, {"tests/test_x.py": f"def test_long():\n{lines}    assert not x\n"}))
+    assert finding.evidence is not None
+    assert len(finding.evidence.rows) == 20
+    assert finding.evidence.total > 60
+    assert finding.evidence.rows[-1] == ("tests/test_x.py:62: AssertionError",)
+
+
+BROKEN_FIXTURE = """\
+import pytest
+
+@pytest.fixture
+def broken():
+    raise OSError('no disk')
+
+def test_x(broken):
+    pass
+"""
+
+
+def test_a_test_that_cannot_run_is_an_error(tmp_path: Path) -> None:
+    finding = only(ask(tmp_path, {"tests/test_x.py": BROKEN_FIXTURE}))
+    assert (finding.verdict, finding.check) == (Verdict.ERRORED, "tests/test_x.py::test_x")
+    assert "no disk" in finding.summary
+    assert finding.location == "tests/test_x.py:5"
+
+
+def test_a_module_that_cannot_be_imported_is_an_error_that_says_why(tmp_path: Path) -> None:
+    report = ask(tmp_path, {"tests/test_x.py": "import not_there\n", "tests/test_y.py": PASSES})
+    finding = only(report)
+    assert finding.verdict is Verdict.ERRORED
+    assert finding.summary == "collection failure: ModuleNotFoundError: No module named 'not_there'"
+
+
+def test_what_was_skipped_is_named_and_warns(tmp_path: Path) -> None:
+    skipped, passed = ask(tmp_path, {"tests/test_x.py": SKIPS, "tests/test_y.py": PASSES}).findings
+    assert (skipped.verdict, skipped.observed) == (Verdict.WARNED, 1)
+    assert skipped.summary == "1 test skipped: tests/test_x.py::test_skips"
+    assert skipped.evidence is not None
+    assert skipped.evidence.rows == (("tests/test_x.py::test_skips", "no network"),)
+    assert passed.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tests/test_x.py": SKIPS},
+        {"tests/test_x.py": SKIPS, "tests/test_y.py": XFAILS},
+        {"tests/test_x.py": "import pytest\n\npytest.skip('all of it', allow_module_level=True)\n"},
+        {"tests/test_x.py": XFAILS},
+        {"tests/test_x.py": "def helper(): ...\n"},
+        {"tests/test_x.py": PASSES, "pytest.ini": "[pytest]\naddopts = --collect-only\n"},
+    ],
+    ids=["skipped", "skipped and xfailed", "module skipped", "xfailed", "none found", "none run"],
+)
+def test_a_suite_in_which_nothing_passed_is_inconclusive(tmp_path: Path, files: Mapping[str, str]) -> None:
+    assert only(ask(tmp_path, files)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_expected_failure_is_counted_and_an_unexpected_pass_fails(tmp_path: Path) -> None:
+    report = ask(tmp_path, {"tests/test_x.py": XFAILS, "tests/test_y.py": PASSES})
+    assert only(report).summary == "1 test passed, 1 failed as expected"
+    strict = XFAILS.replace("xfail", "xfail(strict=True)", 1).replace("assert 0", "pass")
+    assert ask(tmp_path, {"tests/test_x.py": strict}).findings[0].verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("conftest", "verdict", "told"),
+    [
+        (
+            "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n",
+            Verdict.FAILED,
+            "no test failed",
+        ),
+        (
+            "import pytest\ndef pytest_runtest_setup(item):\n    pytest.exit('enough')\n",
+            Verdict.ERRORED,
+            "broke off with 2",
+        ),
+        ("def pytest_collection():\n    raise OSError('inside')\n", Verdict.ERRORED, "internal error"),
+        (
+            "def pytest_configure():\n    import os\n    os._exit(7)\n",
+            Verdict.ERRORED,
+            "7 and wrote no results",
+        ),
+        ("import nothing_here\n", Verdict.ERRORED, "4 and wrote no results"),
+    ],
+    ids=["a plugin says no", "stopped", "internal error", "crash", "no conftest"],
+)
+def test_an_ending_that_no_test_explains_is_never_a_pass(
+    tmp_path: Path, conftest: str, verdict: Verdict, told: str
+) -> None:
+    report = ask(tmp_path, {"tests/test_x.py": PASSES, "conftest.py": conftest})
+    assert report.verdict is verdict
+    finding = report.findings[0]
+    assert told in finding.summary
+
+
+def test_without_pytest_it_says_what_to_install(tmp_path: Path) -> None:
+    # A module of this name that cannot be imported stands in for an environment without pytest.
+    hidden = 'raise ModuleNotFoundError("No module named pytest")\n'
+    finding = only(ask(tmp_path, {"pytest.py": hidden, "tests/test_x.py": PASSES}))
+    assert finding.verdict is Verdict.ERRORED
+    assert finding.summary == "pytest is not installed; install prefect-sluice[pytest]"
+
+
+HANGS = """\
+import os, pathlib, subprocess, sys, time
+
+def test_hangs():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    pathlib.Path(os.environ["PIDS"]).write_text(f"{os.getpid()} {child.pid}")
+    WAIT
+"""
+
+
+def is_running(process: int) -> bool:
+    """Say whether the process runs; a zombie, which only waits for its new parent to take note, does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    return False
+
+
+def ends(process: int) -> bool:
+    """Say whether the process is gone soon: one that was killed may need a moment to die."""
+    until = time.monotonic() + 5
+    while is_running(process) and time.monotonic() < until:
+        os.sched_yield()
+    return not is_running(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [("time.sleep(600)", 8), ("pass", 60)], ids=["time-out", "left behind"]
+)
+def test_nothing_that_the_suite_started_lives_on(tmp_path: Path, wait: str, seconds: int) -> None:
+    pids = tmp_path / "pids"
+    gate = ProjectTests({**BARE, "PIDS": str(pids)}, timeout=timedelta(seconds=seconds))
+    try:
+        report = ask(tmp_path / "project", {"tests/test_x.py": HANGS.replace("WAIT", wait)}, gate)
+        assert all(ends(pid) for pid in map(int, pids.read_text().split()))
+    finally:
+        for pid in map(int, pids.read_text().split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    finding = only(report)
+    if wait == "pass":
+        assert finding.verdict is Verdict.PASSED
+    else:
+        assert (finding.verdict, finding.limit) == (Verdict.ERRORED, 8)
+        assert finding.summary == "the tests were stopped after 8 s"
+        assert finding.observed is not None
+        assert finding.observed >= 8
+
+
+SEES_REGION_ONLY = """\
+import os
+
+def test_x():
+    assert os.environ['REGION'] == 'eu'
+    assert 'PASSWORD_OF_THE_CALLER' not in os.environ
+"""
+
+
+def test_the_tests_see_the_given_variables_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD_OF_THE_CALLER", "x")
+    assert (
+        ask(tmp_path, {"tests/test_x.py": SEES_REGION_ONLY}, ProjectTests({**BARE, "REGION": "eu"})).verdict
+        is Verdict.PASSED
+    )
+
+
+def test_it_runs_in_the_projects_folder_with_this_python_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "rules.py": "LIMIT = 3\n",
+        "tests/test_x.py": (
+            "import pathlib, sys\nfrom rules import LIMIT\n\n"
+            "def test_x():\n"
+            "    assert pathlib.Path('rules.py').exists() and LIMIT == 3\n"
+            f"    assert sys.executable == {sys.executable!r}\n"
+        ),
+    }
+    project = tmp_path / "project"
+    assert ask(project, files).verdict is Verdict.PASSED
+    assert {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()} == set(
+        files
+    )
+
+
+def test_the_projects_own_results_file_and_colours_do_not_get_in_the_way(tmp_path: Path) -> None:
+    ini = "[pytest]\naddopts = --junitxml=own.xml --color=yes -o junit_family=xunit2 -x\n"
+    report = ask(tmp_path, {"pytest.ini": ini, "tests/test_x.py": FAILS})
+    finding = report.findings[0]
+    assert (finding.verdict, finding.location) == (Verdict.FAILED, "tests/test_x.py:4")
+    assert not (tmp_path / "own.xml").exists()
+
+
+def test_places_are_relative_to_the_project_when_the_settings_are_above_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-q'\n")
+    assert ask(tmp_path / "analytics", {"tests/test_x.py": FAILS}).findings[0].location == "tests/test_x.py:4"
+
+
+def test_it_is_a_gate_for_sources() -> None:
+    gate: Gate = ProjectTests({})
+    assert (gate.id, gate.needs) == ("project_tests", Needs.SOURCES)
