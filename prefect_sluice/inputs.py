@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from dataclasses import replace
 from pathlib import Path
 
 from prefect_sluice.canonical import digest, digest_file

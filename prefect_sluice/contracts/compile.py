@@ -1,6 +1,6 @@
-"""Turns a pandera.ibis schema and a relation's columns into verdicts that need no data and conditions that do.
+"""Turns a contract and a relation's columns into verdicts that need no data, and conditions that do.
 
-Pandera and Ibis are untyped where they are touched here, hence `Any`: this module and `measure` are that edge.
+Pandera and Ibis are untyped where they are touched here, hence `Any`; `load` and `measure` are that edge too.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A contract made ready for one relation. `table` is the unbound Ibis table that the measures speak of."""
+    """A contract made ready for one relation; its measures speak of `table`, an unbound Ibis table."""
 
     table: Any
     settled: tuple[Settled, ...]
@@ -73,8 +73,8 @@ class _NotPushable(Exception):
 def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Compiled:
     """Return what `schema` asks of a relation with these columns. Asks the warehouse nothing.
 
-    Follows pandera.ibis but where that is silent: `Column(unique=True)` is a uniqueness check, NaN is in no range,
-    and with ignore_na=False a NULL answer is a failure.
+    Follows pandera.ibis, but where that keeps silent: `Column(unique=True)` is a uniqueness check, NaN is in
+    no range, and with ignore_na=False a NULL answer is a failure.
     """
     table = _unbound(columns, dialect)
     asked = list(_whole_schema(schema, table))

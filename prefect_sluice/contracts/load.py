@@ -9,7 +9,7 @@ import importlib.util
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _NEVER_FROM_A_PROJECT = frozenset(sys.stdlib_module_names) | {"ibis", "pandera",
 
 @dataclass(eq=False)
 class ContractInvalid(BadInput):
-    """A contract does not import, is not there, or is not a pandera.ibis schema; `where` is `file` or `file:line`."""
+    """A contract does not import, or is no pandera.ibis schema; `where` is `file` or `file:line`."""
 
 
 class _Source(importlib.machinery.SourceFileLoader):
@@ -36,7 +36,7 @@ class _Source(importlib.machinery.SourceFileLoader):
 
 
 class _ProjectFinder(importlib.abc.MetaPathFinder):
-    """Finds modules below one folder, for the thread that made it only; `own` is never looked for elsewhere."""
+    """Finds modules below one folder, for the thread that made it; `own` is never looked for elsewhere."""
 
     def __init__(self, root: Path, own: frozenset[str]) -> None:
         self._root = root
@@ -57,13 +57,13 @@ class _ProjectFinder(importlib.abc.MetaPathFinder):
         return _namespace(fullname, place) if place.is_dir() else None
 
     def claims(self, top: str) -> bool:
-        """Say whether the top-level name `top` is one of the project's, as if its root came first on sys.path."""
+        """Say whether `top`, a top-level name, is the project's, as if its root came first on sys.path."""
         if top in _NEVER_FROM_A_PROJECT:
             return False
         place = self._root / top
         if (place / "__init__.py").is_file() or (self._root / f"{top}.py").is_file():
             return True
-        # A plain folder loses to an installed package of that name, or a folder `prefect/` would hide Prefect.
+        # A plain folder loses to an installed package of its name: a folder `prefect/` must not hide Prefect.
         return _holds_python(place) and (top in self._own or not _installed(top))
 
 
@@ -92,10 +92,10 @@ def _installed(top: str) -> bool:
 
 
 @contextmanager
-def project_modules(root: Path, own: Sequence[str] = ()) -> Iterator[None]:
+def project_modules(root: Path, own: Sequence[str] = ()) -> Generator[None]:
     """While open, this thread imports the modules below `root` from there; afterwards none of them is loaded.
 
-    `own` names modules ("contracts.marts") that must come from there whatever is installed. Nothing is written.
+    `own` names modules ("contracts.marts") that come from there whatever is installed. Nothing is written.
     Modules of the same names that were loaded before are out of the way meanwhile, and the same objects again
     afterwards; so is sys.path. One process has one such block open at a time, others wait.
     """
@@ -118,7 +118,7 @@ def _take_away(finder: _ProjectFinder) -> dict[str, ModuleType]:
 
 
 def load_schema(root: Path, reference: str) -> Any:
-    """Return the pandera.ibis DataFrameSchema that `module:Class` names; call it inside `project_modules(root)`.
+    """Return the pandera.ibis DataFrameSchema that `module:Class` names; call it in `project_modules(root)`.
 
     A DataFrameModel is turned into its schema. Raises ContractInvalid, in one line, for whatever goes wrong.
     """
@@ -128,7 +128,7 @@ def load_schema(root: Path, reference: str) -> Any:
         raise ContractInvalid(f"{reference!r} is no contract", fix="write it as module:Class")
     try:
         module = importlib.import_module(name)
-        found = getattr(module, attribute, None)
+        found: Any = getattr(module, attribute, None)
         schema = found.to_schema() if hasattr(found, "to_schema") else found
     except (Exception, SystemExit) as error:
         raise ContractInvalid(first_line(error), where=blame(error, root) or file) from error

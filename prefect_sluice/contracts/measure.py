@@ -1,4 +1,4 @@
-"""Asks the warehouse how many rows fail each check of a contract: one query for all, and one more for each that fails."""
+"""Asks the warehouse how many rows fail each check of a contract, and for the rows that do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FLAG = "sluice flag "
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The warehouse's answer to one measure: failing rows of `rows`, or whether the whole holds (None: it said NULL)."""
+    """The answer to one measure: failing rows of `rows`, or whether the whole holds (None: it said NULL)."""
 
     measure: Measure
     rows: int
@@ -29,7 +29,7 @@ class Counted:
 def count(compiled: Compiled, reader: Reader, relation: str) -> Iterator[Counted | Settled]:
     """Yield one answer per measure, in order; a measure that the warehouse refuses is Settled.
 
-    One query over one scan. Only if that is refused, one query per measure, to tell which of them is at fault.
+    One query over one scan. Only if that is refused, one query per measure, to tell which is at fault.
     """
     if not compiled.measures:
         return
@@ -72,7 +72,7 @@ def _metric(compiled: Compiled, flagged: Any, measure: Measure, flag: str) -> An
         case Shape.ROWS:
             return flagged.count(where=flagged[flag])
         case Shape.WHOLE:
-            # it speaks of the table below `flagged`; its columns would be found there, a bare count() would not
+            # it speaks of the table below `flagged`: Ibis finds its columns there, but not a bare count()
             return measure.condition.op().replace({compiled.table.op(): flagged.op()}).to_expr()
         case Shape.DUPLICATES:
             return flagged.count() - _distinct(flagged, measure.condition)

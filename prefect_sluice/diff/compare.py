@@ -34,8 +34,9 @@ class _Columns:
 def compare(reader: Reader, before: str, after: str, key: tuple[str, ...], name: str) -> RelationDiff:
     """Return what differs between two relations, written as quoted SQL; `name` is what to call them.
 
-    `key` are the columns that tell rows apart, () for none. A key that is not unique and not NULL on both sides is
-    not used, and `key_problem` says so. Values are compared exactly; those of a retyped or nested column as text.
+    `key` are the columns that tell rows apart, () for none. A key that is not unique and not NULL on both
+    sides is not used, and `key_problem` says so. Values are compared exactly; those of a retyped or nested
+    column as text.
     One query per side where nothing differs, at most seven more where something does. Repeatable.
     Raises QueryFailed when the warehouse refuses one, BadInput for an engine that is not known.
     """

@@ -21,7 +21,7 @@ class Retyped:
 
 @dataclass(frozen=True, slots=True)
 class ChangedColumn:
-    """A column with other values than before, and in how many rows (None: compared without a key, so not known)."""
+    """A column with other values than before, and in how many rows (None: without a key, it is not known)."""
 
     name: str
     rows: int | None
@@ -48,10 +48,10 @@ class ChangedRow:
 class RelationDiff:
     """What a relation's readers will see change.
 
-    With a `key`, rows are told apart by it. With none, rows are counted as a multiset of what they hold: a row with
-    another value is then one removed and one added, and `rows_changed` is None. `key_problem` says why a key that was
-    asked for is not the one used. Columns on one side only do not make a row a changed one. Samples hold at most SAMPLE_ROWS
-    rows; `added` and `removed` are None where there are none of them.
+    With a `key`, rows are told apart by it. With none, rows are counted by what they hold: one with another
+    value is then one removed and one added, and `rows_changed` is None. `key_problem` says why a key that was
+    asked for is not used. A column on one side only does not make a row a changed one. Samples hold at most
+    `sql.SAMPLE_ROWS` rows; `added` and `removed` are None where there are no such rows.
     """
 
     name: str
@@ -82,13 +82,13 @@ class RelationDiff:
 
     @property
     def changed_share(self) -> float:
-        """Return the changed rows as a share of the rows before (0 to 1); without a key, the most they can be."""
+        """Return changed rows as a share of the rows before (0 to 1); without a key, the most they can be."""
         changed = self.rows_changed
         return self.share(min(self.rows_added, self.rows_removed) if changed is None else changed)
 
     @property
     def removed_share(self) -> float:
-        """Return the removed rows as a share of the rows before (0 to 1); without a key, changed ones are among them."""
+        """Return removed rows as a share of the rows before (0 to 1); without a key, these hold the changed ones."""
         return self.share(self.rows_removed)
 
     def share(self, rows: int) -> float:

@@ -1,4 +1,4 @@
-"""The SQL that compares two states of a relation inside the warehouse; nothing but counts and samples leaves it."""
+"""The SQL that compares two states of a relation in the warehouse; only counts and samples leave it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ SAMPLE_ROWS = 20
 class Dialect:
     """How an engine hashes values, and which of its types it cannot be trusted to hash or to compare.
 
-    `row_hash` takes SQL expressions and returns one whose value is a 64-bit number, never NULL; `total` sums such
-    numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text.
+    `row_hash` takes SQL expressions and returns one that is a 64-bit number, never NULL; `total` sums such
+    numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text;
+    `fold` makes names equal that the engine takes for the same.
     """
 
     row_hash: Callable[[Sequence[str]], str]
@@ -26,8 +27,9 @@ class Dialect:
     fold: Callable[[str], str]
 
 
-# A sum over rows is order-free, but hash(a, b) of DuckDB ends in an exclusive or with the last column's hash: exchange
-# that column's values between two rows and every bit has 3 in 4 to leave the sum as it was. Hence the outer hash.
+# A sum over rows is order-free, but hash(a, b) of DuckDB ends in an exclusive or with the last column's hash:
+# exchange that column's values between two rows, and each bit leaves the sum as it was in 3 of 4 cases. Hence
+# the outer hash.
 _DUCKDB = Dialect(
     row_hash=lambda values: f"hash(hash({', '.join(values)}))",
     total=lambda value: f"sum(CAST({value} AS HUGEINT))",
@@ -53,7 +55,7 @@ def dialect(name: str) -> Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A column that is on both sides, perhaps spelled or typed differently; `text` says that it is compared as text."""
+    """A column on both sides, perhaps spelled or typed differently; `text`: it is compared as text."""
 
     before: Column
     after: Column
@@ -66,7 +68,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two relations: its text in SQL, its columns, and what of it is compared, as SQL expressions."""
+    """One of two relations: its text in SQL, its columns, and what of it is compared, as SQL expressions."""
 
     relation: str
     columns: tuple[Column, ...]
@@ -84,7 +86,7 @@ class Comparison:
     after: Side
 
     def totals(self, side: Side) -> str:
-        """One row: rows, sum of row hashes, then one sum of hashes per column (keys first). NULL sums for no rows."""
+        """One row: rows, sum of row hashes, a sum of hashes per column, keys first; the sum of none is NULL."""
         compared = [*side.keys, *side.values]
         hashes = [self.engine.row_hash(compared), *(self.engine.row_hash([each]) for each in compared)]
         sums = [self.engine.total(each) for each in hashes] if compared else []
@@ -111,7 +113,7 @@ class Comparison:
         )
 
     def changed_sample(self, columns: Sequence[int]) -> str:
-        """Rows of: the key's texts, then per value column of `columns` its text before and after and whether it changed."""
+        """Rows: the key's texts, then per column of `columns` its text before, after, and if it changed."""
         differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in columns]
         shown = [_text(f"m.k{n}") for n in range(len(self.before.keys))]
         for n, changed in zip(columns, differ, strict=True):
@@ -122,13 +124,13 @@ class Comparison:
         )
 
     def moved_sample(self, how: str) -> str:
-        """Whole rows, as text, of one side: `how` is 'added' (of the side after) or 'removed' (of the side before)."""
+        """Whole rows, as text: those 'added' (of the side after) or 'removed' (of the side before)."""
         side = self.after if how == "added" else self.before
         on = " AND ".join(f"m.k{n} = s.k{n}" for n in range(len(side.keys)))
         return (
-            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM moved m"
-            f" JOIN (SELECT {_named('k', side.keys)}, {_named('t', _texts(side))} FROM {side.relation}) s ON {on}"
-            f" WHERE m.how = '{how}' ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM moved m JOIN"
+            f" (SELECT {_named('k', side.keys)}, {_named('t', _texts(side))} FROM {side.relation}) s"
+            f" ON {on} WHERE m.how = '{how}' ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
         )
 
     def as_multiset(self) -> str:
@@ -146,7 +148,8 @@ class Comparison:
             f"{self._moved_hashes()} SELECT {shown} FROM (SELECT s.*, {sign}m.surplus AS surplus,"
             " row_number() OVER (PARTITION BY s.h) AS copy FROM moved m JOIN"
             f" (SELECT {_named('t', _texts(side))}, {self._hash(side)} AS h FROM {side.relation}) s"
-            f" ON m.h = s.h WHERE {sign}m.surplus > 0) r WHERE copy <= surplus ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
+            f" ON m.h = s.h WHERE {sign}m.surplus > 0) r WHERE copy <= surplus"
+            f" ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
         )
 
     def _hash(self, side: Side) -> str:

@@ -15,7 +15,7 @@ _LONGEST = 110
 
 
 def render_text(diff: RelationDiff) -> str:
-    """Return at most 25 lines, without colour and without a line end: what changed, where, and a sample of it."""
+    """Return at most 25 lines, without colour or a last line end: what changed, where, and a sample of it."""
     lines = [f"{diff.name}: {diff.headline}"]
     if diff.key_problem:
         lines.append(f"  {diff.key_problem}; compared without it")

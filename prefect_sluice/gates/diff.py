@@ -17,8 +17,9 @@ from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport,
 class Diff:
     """Says what changes in the rows of each changed relation.
 
-    `keys` gives, by unique id, the columns that tell rows apart; without an entry it is the node's unique_key. Above `max_changed_share`
-    or `max_removed_share` (0 to 1, of the rows served now) a relation fails; None sets no limit.
+    `keys` gives, by unique id, the columns that tell rows apart; without an entry it is the unique_key. Above
+    `max_changed_share` or `max_removed_share` (0 to 1, of the rows served now) a relation fails; None
+    sets no limit.
     Raises ConfigInvalid for a limit that is no share.
     """
 
@@ -118,7 +119,7 @@ def _doubts(diff: RelationDiff) -> list[str]:
 
 
 def _evidence(diff: RelationDiff) -> Evidence | None:
-    """Return the changed values, one per row of evidence; where none changed, rows removed, else rows added."""
+    """Return the changed values, one per row of evidence; where none changed, rows removed, else added."""
     if not diff.changed:
         return diff.removed or diff.added
     rows = [(*row.key, cell.column, cell.before, cell.after) for row in diff.changed for cell in row.cells]

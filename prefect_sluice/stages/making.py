@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_sluice import inputs, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
-from prefect_sluice.canonical import digest, digest_file
+from prefect_sluice.canonical import digest
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.loading import Loaded, load, selector
@@ -20,7 +20,7 @@ from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages.work import tell
-from prefect_sluice.warehouse.base import Bring, Links, Reader, Stub, Warehouse, quoted
+from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
 from prefect_sluice.workshop import Place, Workshop
 
 _OURS = ("sluice",)
@@ -90,27 +90,41 @@ def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
 
 
 def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
-    loaded, plan = built.loaded, built.plan
-    compiled = {result.unique_id: result.compiled for result in built.results if result.compiled}
-    good = {result.unique_id for result in built.results if result.ok}
-    links = link(plan, loaded.project.nodes, built.planned, compiled, warehouse.linker)
-    links = Links(tuple(item for item in links.tables if _is_built(item.source, loaded, good)), links.live, tuple(pair for pair in links.views if _is_built(pair[1], loaded, good)))
+    side = built.loaded.session.side
     tell("linking")
-    with warehouse.candidate(loaded.session.side) as reader:
+    with warehouse.candidate(side) as reader:
         extra = _by_products(reader, warehouse, built)
-    sealed = warehouse.seal(loaded.session.side, replace(links, tables=(*links.tables, *(Bring(item.name, item.address) for item in extra))))
-    broken = set(sealed.broken)
-    unlinked = tuple(Bring(name, view.address) for view, name in links.views if view.address in broken)
-    tables = (*links.tables, *unlinked, *(Bring(item.name, item.address) for item in extra if item.address not in {p.address for p in built.live.pointers}))
-    views = tuple(view for view, _ in links.views if view.address not in broken)
-    file = _keep(workshop, loaded.session.side, built.promotion)
-    planned = (*(p for p in built.planned if not p.node.startswith(BY_PRODUCT)), *extra)
-    contents = Contents(tables, views, planned, digest_file(file))
-    return Made(contents, file, built.results, _relations(built, contents), _notes(built, unlinked))
+    links = _links(warehouse, built, extra)
+    sealed = warehouse.seal(side, links)
+    contents = Contents(
+        tables=_brought(links, sealed),
+        views=tuple(view for view, _ in links.views if view.address not in sealed.broken),
+        pointers=(*(item for item in built.planned if not item.node.startswith(BY_PRODUCT)), *extra),
+        file=sealed.digest,
+    )
+    file = _keep(workshop, side, built.promotion)
+    return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed))
 
 
-def _is_built(name: Name, loaded: Loaded, good: set[str]) -> bool:
-    return any(node.name == name and uid in good for uid, node in loaded.project.nodes.items())
+def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> Links:
+    """Link what was built; what failed has no relation to link, and no gate will let it through."""
+    nodes = built.loaded.project.nodes
+    good = {nodes[result.unique_id].name for result in built.results if result.ok and result.unique_id in nodes}
+    compiled = {result.unique_id: result.compiled for result in built.results if result.compiled}
+    links = link(built.plan, nodes, built.planned, compiled, warehouse.linker)
+    there = {pointer.address for pointer in built.live.pointers}
+    fresh = tuple(Bring(item.name, item.address) for item in extra if item.address not in there)
+    return Links(
+        tables=(*(item for item in links.tables if item.source in good), *fresh),
+        live=links.live,
+        views=tuple(pair for pair in links.views if pair[1] in good),
+    )
+
+
+def _brought(links: Links, sealed: Sealed) -> tuple[Bring, ...]:
+    pinned = set(sealed.pinned)
+    kept = [item for item in links.tables if item.address not in pinned]
+    return (*kept, *(Bring(address, address) for address in sealed.pinned))
 
 
 def _by_products(reader: Reader, warehouse: Warehouse, built: _Built) -> tuple[Pointer, ...]:
@@ -160,10 +174,9 @@ def _relations(built: _Built, contents: Contents) -> tuple[Relation, ...]:
     )  # fmt: skip
 
 
-def _notes(built: _Built, unlinked: Iterable[Bring]) -> Mapping[str, str]:
-    nodes = built.loaded.project.nodes
-    by_name = {node.name: uid for uid, node in nodes.items()}
-    notes = {by_name[item.source]: "a view that cannot be linked: served as a table, as it is now" for item in unlinked if item.source in by_name}
+def _notes(built: _Built, sealed: Sealed) -> Mapping[str, str]:
+    broken = set(sealed.broken)
+    notes = {item.node: "a view that cannot be linked: served as a table, as it is now" for item in built.planned if item.address in broken}
     for stub in built.stubs:
         if stub.clone and stub.source == stub.name:
             notes[str(stub.name)] = f"hooks may write to {stub.name}, which is not Sluice's: what they wrote is not published"

@@ -73,7 +73,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Bring:
-    """A table of the candidate, by the public name it was built under, and the physical address it gets."""
+    """A table of the candidate, by the name it has there, and the physical address it gets."""
 
     source: Name
     address: Name
@@ -110,10 +110,12 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The digest of a side database's bytes, and the addresses of views that could not be linked."""
+    """The digest of a side database's bytes. `broken` are views that could not be linked; they, and other views that
+    are served as tables, are `pinned`: tables in the side database already, at their physical address."""
 
     digest: str
     broken: tuple[Name, ...]
+    pinned: tuple[Name, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class Warehouse(Protocol):
     def seal(self, side: Path, links: Links) -> Sealed:
         """Try the linked views in the side database, write its journal into its file, and return the SHA-256 of the bytes.
 
-        A view that does not give the columns of the one dbt built is named in `broken`. Repeatable.
+        A view that does not give the columns of the one dbt built is named in `broken`. Done once per side database.
         """
         ...
 

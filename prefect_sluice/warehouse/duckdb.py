@@ -139,9 +139,9 @@ class DuckDB:
         """See Warehouse."""
         with self._open(side) as connection:
             self._attach_live(connection)
-            broken = duckdb_links.link(connection, links, self.store)
+            broken, pinned = duckdb_links.link(connection, links, self.store)
             connection.execute("checkpoint")
-        return Sealed(digest_file(side), broken)
+        return Sealed(digest_file(side), broken, pinned)
 
     def publish(self, publication: Publication) -> Generation:
         """See Warehouse."""

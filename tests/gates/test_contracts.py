@@ -293,7 +293,8 @@ def test_zero_rows_prove_nothing(tmp_path: Path) -> None:
 )
 def test_the_whole_schema(config: str, check: str, verdict: Verdict | None, tmp_path: Path) -> None:
     body = (
-        "import ibis.expr.datatypes as dt\nclass M(pa.DataFrameModel):\n    share: float = Field(nullable=True)\n"
+        "import ibis.expr.datatypes as dt\nclass M(pa.DataFrameModel):\n"
+        "    share: float = Field(nullable=True)\n"
         f"    id: dt.Int32\n    class Config:\n        {config}\n"
     )
     report = judge(project(tmp_path, body), reader())
@@ -460,7 +461,7 @@ MADE: list[list[tuple[int | None, str | None, float | None]]] = [
 
 
 def _pandera(schema: Any, duck: DuckReader) -> dict[str, int | None]:
-    """Return what pandera finds wrong: `column reason` -> number of failing rows (None where it counts none)."""
+    """Return what pandera finds wrong: check -> number of failing rows (None where it counts none)."""
     table = ibis.duckdb.from_connection(duck.connection).table("t")
     try:
         schema.validate(table, lazy=True)

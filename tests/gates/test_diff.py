@@ -118,7 +118,11 @@ def test_columns_that_come_go_and_change_type() -> None:
 
 
 def test_retyped_columns_are_compared_as_text_keys_too() -> None:
-    diff = differ("SELECT range AS id, range AS n FROM range(3)", "SELECT range::VARCHAR AS id, 1 AS n FROM range(3)", "id")
+    diff = differ(
+        "SELECT range AS id, range AS n FROM range(3)",
+        "SELECT range::VARCHAR AS id, 1 AS n FROM range(3)",
+        "id",
+    )
     assert (diff.key, diff.rows_changed, diff.rows_added) == (("id",), 2, 0)
 
 
@@ -128,7 +132,9 @@ def test_names_are_what_the_engine_takes_them_for() -> None:
 
 
 def test_names_that_need_quotes() -> None:
-    diff = differ('SELECT 1 AS "a b", 1 AS "q""q", 1 AS größe', 'SELECT 1 AS "a b", 2 AS "q""q", 1 AS größe', "a b")
+    diff = differ(
+        'SELECT 1 AS "a b", 1 AS "q""q", 1 AS größe', 'SELECT 1 AS "a b", 2 AS "q""q", 1 AS größe', "a b"
+    )
     assert diff.changed == (ChangedRow(("1",), (Cell('q"q', "1", "2"),)),)
 
 
@@ -239,9 +245,14 @@ def test_by_key_it_finds_what_python_finds(
     diff = compare(duck, "before", "after", ("id",), "t")
     both = [(_plain(before[key]), _plain(after[key])) for key in before.keys() & after.keys()]
     per_column = {name: sum(one[n] != two[n] for one, two in both) for n, name in enumerate("abc")}
-    assert (diff.rows_added, diff.rows_removed) == (len(after.keys() - before.keys()), len(before.keys() - after.keys()))
+    assert (diff.rows_added, diff.rows_removed) == (
+        len(after.keys() - before.keys()),
+        len(before.keys() - after.keys()),
+    )
     assert diff.rows_changed == sum(one != two for one, two in both)
-    assert {each.name: each.rows for each in diff.columns_changed} == {k: n for k, n in per_column.items() if n}
+    assert {each.name: each.rows for each in diff.columns_changed} == {
+        k: n for k, n in per_column.items() if n
+    }
     assert sum(len(row.cells) for row in diff.changed) == sum(per_column.values())
     assert len(diff.added.rows if diff.added else ()) == diff.rows_added
     json.dumps(diff.as_json(), allow_nan=False)
@@ -269,7 +280,9 @@ def test_without_a_key_it_counts_what_python_counts(
 # --- the gate ---
 
 
-def judge(duck: DuckReader, gate: Diff | None = None, *, key: tuple[str, ...] = ("id",), kind: Kind = Kind.TABLE) -> Finding:
+def judge(
+    duck: DuckReader, gate: Diff | None = None, *, key: tuple[str, ...] = ("id",), kind: Kind = Kind.TABLE
+) -> Finding:
     node = Node("model.flights.t", kind, Name("main", "t"), "", "sql", (), "f1", unique_key=key)
     known = {node.unique_id: node}
     names = {"candidate_relations": {node.unique_id: "after"}, "live_relations": {node.unique_id: "before"}}
@@ -300,7 +313,13 @@ GATED: dict[str, tuple[str, str, Diff, Verdict, str]] = {
         WARNED,
         "t: 0 of 1 rows changed; +0 -0 rows; +0 -1 ~0 columns; breaking for readers: column x removed",
     ),
-    "column retyped": ("SELECT 1 AS id", "SELECT 1::BIGINT AS id", Diff(), WARNED, "id is BIGINT, was INTEGER"),
+    "column retyped": (
+        "SELECT 1 AS id",
+        "SELECT 1::BIGINT AS id",
+        Diff(),
+        WARNED,
+        "id is BIGINT, was INTEGER",
+    ),
     "column new": ("SELECT 1 AS id", "SELECT 1 AS id, 2 AS x", Diff(), PASSED, "+1 -0 ~0 columns"),
     "all gone": (named(LIVE), f"{named(LIVE)} LIMIT 0", Diff(), FAILED, "all 4 rows gone"),
     "first rows": (f"{named(LIVE)} LIMIT 0", named(LIVE), Diff(), PASSED, "+4 -0 rows"),

@@ -1,0 +1,66 @@
+"""The edge: where lines become text on stdout, in colour on a terminal only, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TextIO
+
+import click
+
+from prefect_sluice.canonical import Json
+from prefect_sluice.render.styled import Line, Style, plain
+from prefect_sluice.render.table import WIDTH
+
+_LOOKS: dict[Style, dict[str, bool | str]] = {
+    Style.PLAIN: {},
+    Style.STRONG: {"bold": True},
+    Style.FAINT: {"dim": True},
+    Style.GOOD: {"fg": "green"},
+    Style.WARN: {"fg": "yellow"},
+    Style.BAD: {"fg": "red", "bold": True},
+}
+_NARROWEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a command's answer goes. `json`: only documents are written; `colour`: asked for, if the place can show it."""
+
+    json: bool = False
+    colour: bool = True
+
+    @property
+    def width(self) -> int:
+        """How many columns a page has: the terminal's, else a fixed number, so that a log reads the same everywhere."""
+        return max(shutil.get_terminal_size().columns, _NARROWEST) if sys.stdout.isatty() else WIDTH
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Write lines for people; nothing in JSON mode."""
+        if not self.json:
+            sys.stdout.write(self.text(lines, sys.stdout))
+            sys.stdout.flush()
+
+    def answer(self, document: Json) -> None:
+        """Write the one document of JSON mode; nothing otherwise."""
+        if self.json:
+            print(json.dumps(document, ensure_ascii=False, indent=2))
+
+    def text(self, lines: Iterable[Line], stream: TextIO) -> str:
+        """Return lines as text for a stream."""
+        if not self.colours(stream):
+            return plain(lines)
+        return "".join("".join(click.style(span.text, **_LOOKS[span.style]) for span in one) + "\n" for one in lines)  # pyright: ignore[reportArgumentType]  # click types each keyword by itself
+
+    def colours(self, stream: TextIO) -> bool:
+        """Say whether a stream shows colours, and they are wanted."""
+        return self.colour and is_live(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_live(stream: TextIO) -> bool:
+    """Say whether a person watches: a terminal that can move its cursor, and no CI."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and os.environ.get("CI", "").lower() not in {"1", "true"}

@@ -1,0 +1,61 @@
+"""How anything that goes wrong is told: one line on stderr, an exit code, and never a traceback unless asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+import click
+
+from prefect_sluice.errors import SluiceError
+
+INTERRUPTED = 130
+DEBUG = "SLUICE_DEBUG"
+"""Set to 1, an internal error shows where it came from."""
+
+
+def failed(error: BaseException, *, as_json: bool = False) -> int:
+    """Tell an error and return the exit code. Says nothing when whoever read our output went away."""
+    if isinstance(error, BrokenPipeError):
+        _close_stdout()
+        return 1
+    message, code = told(error)
+    if not isinstance(error, SluiceError | click.ClickException) and os.environ.get(DEBUG) == "1":
+        traceback.print_exception(error)
+    print(f"sluice: {message}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False, indent=2))
+    return code
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """Return the one line that tells an error, and its exit code."""
+    match error:
+        case SluiceError():
+            return one_line(str(error)), error.exit_code
+        case KeyboardInterrupt():
+            return "interrupted; run the command again, it goes on where it was", INTERRUPTED
+        case click.Abort():
+            return "not confirmed, so nothing was done", 1
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "sluice"
+            return f"{one_line(error.format_message()).rstrip('.')}; see {command} --help", 2
+        case click.ClickException():
+            return one_line(error.format_message()), error.exit_code
+        case _:
+            first = one_line((str(error).splitlines() or ["no message"])[0])
+            kind = type(error).__name__
+            return f"internal error: {kind}: {first}; run with {DEBUG}=1 for the details, and report it", 1
+
+
+def one_line(text: str) -> str:
+    """Return a message on one line, without anything that could steer a terminal."""
+    joined = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in joined)
+
+
+def _close_stdout() -> None:
+    # Python would try to write what is left as it ends, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,64 @@
+"""The options that commands share, each said once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from prefect_sluice.cli.console import Console
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+Decorator = Callable[[_Command], _Command]
+
+
+class Duration(click.ParamType[timedelta]):
+    """A duration as sluice.yml writes it: 90s, 10m, 72h, 7d."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the duration, or fail with how to write one."""
+        from prefect_sluice.config import parse_duration
+
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def common(command: _Command) -> _Command:
+    """Add what every command takes: --folder as `folder`, --json and --no-color as one `console`."""
+    for option in (_FOLDER, _JSON, _COLOUR):
+        command = option(command)
+    return command
+
+
+def _console(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Put --json and --no-color together into the parameter `console`."""
+    before: Console = ctx.params.get("console", Console())
+    as_json = value if param.name == "as_json" else before.json
+    colour = not value if param.name == "no_color" else before.colour
+    ctx.params["console"] = Console(as_json, colour)
+
+
+_FOLDER = click.option(
+    "-C", "--folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where sluice.yml is looked for."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, expose_value=False, callback=_console, help="Print one JSON document.")
+_COLOUR = click.option("--no-color", is_flag=True, expose_value=False, callback=_console, help="Print without colours.")
+
+environment = click.option("--env", "environment", default="", metavar="NAME", help="The environment. Default: the default one.")
+actor = click.option("--as", "actor", default="", metavar="NAME", help="Who you are. Default: git's user.name, else your login.")
+wait = click.option(
+    "--wait", type=Duration(), default="0s", metavar="TIME", help="How long to wait for another release of it: 90s, 10m, 2h."
+)
+via = click.option(
+    "--via",
+    type=click.Choice(["auto", "local", "prefect"]),
+    default="auto",
+    help="Who runs the stages. Auto: Prefect if PREFECT_API_URL is set, else this process.",
+)

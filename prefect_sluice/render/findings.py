@@ -1,0 +1,118 @@
+"""What the gates found: a table of verdicts, then each finding that matters with the rows that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.table import WIDTH, Cell, table
+from prefect_sluice.render.words import count, number, seconds
+from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+
+ROWS = 10
+"""How many rows of a finding are shown."""
+
+DIFF = "diff"
+_MOST_FINDINGS = 20
+_WIDEST_CELL = 28
+_STYLES = {
+    Verdict.PASSED: Style.GOOD,
+    Verdict.WARNED: Style.WARN,
+    Verdict.INCONCLUSIVE: Style.BAD,
+    Verdict.ERRORED: Style.BAD,
+    Verdict.FAILED: Style.BAD,
+}
+
+
+def gates_table(reports: Sequence[GateReport], *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
+    """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
+    rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in reports]
+    return table(rows, header=("gate", "verdict", "findings", "time", ""), right=(2, 3), indent=2, width=width)
+
+
+def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
+    if report.not_applicable:
+        return report.gate, faint("-"), "", "", faint(report.not_applicable)
+    said = "a no here only warns" if only_warns and not report.verdict.lets_through else _headline(report)
+    return report.gate, verdict(report.verdict), str(len(report.findings)), seconds(report.seconds), faint(said)
+
+
+def _headline(report: GateReport) -> str:
+    if len(report.findings) == 1:
+        return report.findings[0].summary
+    good = sum(finding.verdict is Verdict.PASSED for finding in report.findings)
+    return f"{good} of {len(report.findings)} passed" if good < len(report.findings) else ""
+
+
+def verdict(value: Verdict) -> Span:
+    """Return a verdict in its style."""
+    return Span(value.name, _STYLES[value])
+
+
+def notable(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
+    """Return the findings that did not pass, the worst first."""
+    found = [finding for report in reports for finding in report.findings if finding.verdict is not Verdict.PASSED]
+    return tuple(sorted(found, key=lambda finding: -finding.verdict))
+
+
+def findings_lines(findings: Sequence[Finding], *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
+    """Return each finding with its rows, at most `rows` of each."""
+    lines: list[Line] = []
+    for finding in findings[:_MOST_FINDINGS]:
+        lines += [*([BLANK] if lines else []), *finding_lines(finding, rows=rows, width=width)]
+    if len(findings) > _MOST_FINDINGS:
+        lines.append(line(faint(f"and {len(findings) - _MOST_FINDINGS} more findings (all of them: --json)")))
+    return lines
+
+
+def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
+    """Return one finding: verdict, gate and check; what it says; where; the rows."""
+    lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
+    lines.append(line(cut(finding.summary, width - 2), indent=2))
+    about = [text for text in (finding.subject, finding.location, _numbers(finding)) if text and text != finding.summary]
+    if about:
+        lines.append(line(faint(cut(" · ".join(dict.fromkeys(about)), width - 2)), indent=2))
+    return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
+
+
+def _numbers(finding: Finding) -> str:
+    if finding.observed is None or finding.limit is None:
+        return ""
+    return f"{number(finding.observed)} against {number(finding.limit)}"
+
+
+def evidence_lines(evidence: Evidence, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
+    """Return the rows as a table; where there are more, how many of how many are shown."""
+    shown: list[Sequence[Cell]] = [tuple(_value(value) for value in row) for row in evidence.rows[:rows]]
+    lines = table(shown, header=evidence.columns, indent=4, widest=_WIDEST_CELL, width=width)
+    if len(shown) < evidence.total:
+        lines.append(line(faint(f"{len(shown)} of {count(evidence.total, 'row')}"), indent=4))
+    return lines
+
+
+def _value(value: str | None) -> Cell:
+    return faint("NULL") if value is None else value
+
+
+def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
+    """Return what the diff found to have changed for readers; relations that stay the same are left out."""
+    return tuple(
+        finding for report in reports if report.gate == DIFF
+        for finding in report.findings if finding.evidence is not None or finding.verdict is not Verdict.PASSED
+    )  # fmt: skip
+
+
+def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = WIDTH) -> list[Line]:
+    """Return what changes in the rows that people read, relation by relation."""
+    same = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    found = changes(reports)
+    lines: list[Line] = []
+    for finding in found[:_MOST_FINDINGS]:
+        lines.append(line(cut(finding.summary, width - 2), indent=2))
+        lines += evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else []
+    if len(found) > _MOST_FINDINGS:
+        lines.append(line(faint(f"and {len(found) - _MOST_FINDINGS} more relations"), indent=2))
+    unchanged = len(same) - len(found)
+    if unchanged:
+        lines.append(line(faint(f"{count(unchanged, 'relation')} rebuilt with the rows it had" if unchanged == 1 else f"{unchanged} relations rebuilt with the rows they had"), indent=2))
+    return lines

@@ -1,0 +1,81 @@
+"""A plan on one screen: what is built, carried over, relinked and removed, and why."""
+
+from __future__ import annotations
+
+from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.release import Change, Release
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.table import WIDTH, table
+from prefect_sluice.render.words import count, short
+
+_MOST_STEPS = 30
+_MOST_FILES = 8
+_STYLES = {Action.BUILD: Style.GOOD, Action.CARRY: Style.WARN, Action.REMOVE: Style.BAD, Action.REUSE: Style.FAINT}
+
+
+def plan_lines(plan: Plan, release: Release | None = None, *, width: int = WIDTH) -> list[Line]:
+    """Return the whole plan: headline, change, steps, summary."""
+    lines = [headline(plan)]
+    if release is not None:
+        lines.append(change_line(release.change, width))
+    steps = steps_lines(plan, width=width)
+    lines += [BLANK, *steps] if steps else []
+    lines += [BLANK, line(strong(summary(plan)))]
+    if release is not None:
+        lines += files_lines(release.change, width)
+    return lines
+
+
+def headline(plan: Plan) -> Line:
+    """Return `release a1b2c3d → prod (generation 3, release 9f8e7d6)`."""
+    serves = f"generation {plan.base}, release {short(plan.base_release)}" if plan.base else "it serves nothing yet"
+    return line(plan.cause.value, " ", strong(short(plan.release)), " → ", strong(plan.environment), f" ({serves})")
+
+
+def change_line(change: Change, width: int = WIDTH) -> Line:
+    """Return the commit with its subject and author."""
+    told = f"{change.short} {change.subject}"
+    return line(cut(told, max(width - len(change.author) - 2, 20)), faint(f"  {change.author}"))
+
+
+def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
+    """Return a line for each relation that gets another pointer, and its note below it."""
+    steps = [step for step in plan.steps if not _is_untouched(step)]
+    rows = [(Span(_word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason) for step in steps[:_MOST_STEPS]]
+    lines: list[Line] = []
+    for step, row in zip(steps, table(rows, indent=2, width=width), strict=False):
+        lines.append(row)
+        if step.note:
+            lines.append(line(faint(cut(f"note: {step.note}", width - 6)), indent=6))
+    if len(steps) > _MOST_STEPS:
+        lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
+    return lines
+
+
+def summary(plan: Plan) -> str:
+    """Return `2 built, 16 reused, 0 removed`; `carried over` and `relinked` only where there is any."""
+    built, carried, removed = (len(plan.of(action)) for action in (Action.BUILD, Action.CARRY, Action.REMOVE))
+    relinked = len([step for step in plan.of(Action.REUSE) if not _is_untouched(step)])
+    parts = [f"{built} built"]
+    parts += [f"{carried} carried over"] if carried else []
+    parts += [f"{relinked} built before"] if relinked else []
+    parts += [f"{len(plan.of(Action.REUSE)) - relinked} reused", f"{removed} removed"]
+    return ", ".join(parts)
+
+
+def files_lines(change: Change, width: int = WIDTH) -> list[Line]:
+    """Return the files that the commit changed, cut to one screen."""
+    if not change.files:
+        return []
+    lines = [line(faint(f"{count(len(change.files), 'file')} changed by {change.short}:"))]
+    lines += [line(cut(path, width - 2), indent=2) for path in change.files[:_MOST_FILES]]
+    more = len(change.files) - _MOST_FILES
+    return [*lines, line(faint(f"and {more} more"), indent=2)] if more > 0 else lines
+
+
+def _word(step: Step) -> str:
+    return "relink" if step.action is Action.REUSE else step.action.value
+
+
+def _is_untouched(step: Step) -> bool:
+    return step.action is Action.REUSE and step.reason == UNCHANGED

@@ -1,0 +1,95 @@
+"""Text with meaning: spans with a style's name. Which colour that is, if any, the edge decides."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class Style(StrEnum):
+    """What a piece of text means."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    FAINT = "faint"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of one line. Its text never holds a control character, wherever it came from."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clean(self.text))
+
+    @property
+    def width(self) -> int:
+        """How many columns it takes on a terminal."""
+        return wide(self.text)
+
+
+Line: TypeAlias = tuple[Span, ...]
+"""One line; without its end."""
+
+BLANK: Line = ()
+
+
+def clean(text: str) -> str:
+    """Return text without what could move a cursor, colour a terminal or turn the direction of a line."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_harmless(letter) for letter in text)
+
+
+def _harmless(letter: str) -> str:
+    if letter in "\n\r\t":
+        return " "
+    return "\ufffd" if unicodedata.category(letter) in {"Cc", "Cs"} or letter in _TURNING else letter
+
+
+def wide(text: str) -> int:
+    """Return how many columns a text takes: wide letters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def cut(text: str, columns: int) -> str:
+    """Return at most so many columns of a text; one that is cut ends in …"""
+    text = clean(text)
+    if wide(text) <= columns:
+        return text
+    while wide(text) > max(columns - 1, 0):
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def line(*parts: str | Span, indent: int = 0) -> Line:
+    """Return one line of these parts, one after the other."""
+    spans = tuple(part if isinstance(part, Span) else Span(part) for part in parts)
+    return (Span(" " * indent), *spans) if indent else spans
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """Return the text without any style, no line with blanks at its end, each with its line end."""
+    return "".join("".join(span.text for span in one).rstrip() + "\n" for one in lines)
+
+
+def strong(text: str) -> Span:
+    """Return a span that stands out."""
+    return Span(text, Style.STRONG)
+
+
+def faint(text: str) -> Span:
+    """Return a span that steps back."""
+    return Span(text, Style.FAINT)

@@ -1,0 +1,63 @@
+"""Numbers, times and ids as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
+_KIB = 1024
+
+
+def seconds(value: float) -> str:
+    """Return a duration: `0.05 s`, `1.2 s`, `48 s`, `3 min 20 s`, `2 h 5 min`."""
+    if value < 0.1:
+        return f"{value:.2f} s"
+    if value < 9.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """Return how long ago a time was, in its largest unit: `3 h ago`."""
+    passed = now - then
+    for unit, name in _UNITS:
+        if passed >= unit:
+            return f"{passed // unit} {name} ago"
+    return "just now"
+
+
+def moment(at: datetime) -> str:
+    """Return a time to the minute: `2026-01-31 08:05 UTC`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """Return `1 row`, `2 rows`."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def size(octets: int) -> str:
+    """Return a number of bytes: `512 B`, `3.4 MiB`."""
+    value = float(octets)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < _KIB:
+            return f"{octets} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KIB
+    return f"{value:.1f} TiB"
+
+
+def short(identifier: str) -> str:
+    """Return the first seven digits of a digest or commit."""
+    return identifier[:7]
+
+
+def number(value: float | None) -> str:
+    """Return a number without needless digits, "" for none."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
