@@ -29,7 +29,10 @@ def parse_duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError(f"{value!r} is not a duration: write it as 90s, 10m, 72h or 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is too long for a duration") from error
 
 
 def _seconds(value: timedelta) -> str:
@@ -41,6 +44,30 @@ Duration = Annotated[
     BeforeValidator(parse_duration, json_schema_input_type=str),
     PlainSerializer(_seconds, return_type=str),
 ]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML, but for two things: `on` and `off` are words, as in YAML 1.2, and no key is written twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # the stubs leave it open
+    "tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF")
+)
 
 
 class _Section(BaseModel):
@@ -149,7 +176,7 @@ def find(start: Path) -> Path:
 def load(path: Path) -> Config:
     """Read a sluice.yml. Raises ConfigInvalid with file, key and problem in one line."""
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid(
             f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
@@ -168,10 +195,19 @@ def load(path: Path) -> Config:
 
 def _validated(raw: dict[str, Any], path: Path) -> Config:
     try:
-        return Config.model_validate(raw)
+        return Config.model_validate(_filled(raw))
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigInvalid(_problem(first), f"{path}: {_key(first)}", "see docs/configuration.md") from error
+
+
+def _filled(raw: dict[str, Any]) -> dict[str, Any]:
+    """Read a key with nothing behind it (`environments:` with `dev:` alone in it) as one that is left at its default."""
+    known = {key: value for key, value in raw.items() if value is not None}
+    for key in ("environments", "gates"):
+        if isinstance(known.get(key), dict):
+            known[key] = {name: {} if value is None else value for name, value in known[key].items()}
+    return known
 
 
 def _key(problem: Any) -> str:

@@ -1,8 +1,9 @@
-"""What Source needs of git, through git itself: resolving, reading a tree, and whether the working tree is clean."""
+"""What Source needs of git, by git itself: resolving, reading a tree, and whether the working tree is clean."""
 
 from __future__ import annotations
 
 import io
+import posixpath
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput
 from prefect_sluice.release import Change
 
 _FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P"
+_FIXED = ("core.quotepath=off", "log.showSignature=false", "i18n.logOutputEncoding=UTF-8")
+"""Settings of the user's that would change what git answers."""
+_IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
+"""Variables that git sets for its hooks, which would lead us to another repository than the folder's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +34,14 @@ class File:
 def root(folder: Path) -> Path:
     """Return the repository's top folder. Raises BadInput when `folder` is in none."""
     done = _run(folder, "rev-parse", "--show-toplevel")
-    if done.returncode:
+    if b"dubious ownership" in done.stderr:
+        what = "is in a git repository of another user's, which git does not read"
         raise BadInput(
-            "is not in a git repository",
-            str(folder),
-            "make one: git init && git add . && git commit -m first",
+            what, str(folder), "tell git that you trust it: git config --global --add safe.directory PATH"
         )
+    if done.returncode:
+        fix = "make one: git init && git add . && git commit -m first"
+        raise BadInput("is not in a git repository", str(folder), fix)
     return Path(done.stdout.decode().strip())
 
 
@@ -71,22 +79,25 @@ def _changed(repository: Path, commit: str, has_parent: bool) -> tuple[str, ...]
 
 
 def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
-    """Return paths that differ from HEAD: changed tracked files anywhere, and new files in `folders` that git does not ignore."""
-    listed = _out(repository, "status", "--porcelain=v1", "-z", "--untracked-files=all").split("\0")
+    """Return paths that differ from HEAD: changed tracked files anywhere, and new, unignored ones in `folders`."""
+    # A rename would be one entry with two paths.
+    listed = _out(
+        repository, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"
+    ).split("\0")
+    inside = tuple(posixpath.normpath(folder) for folder in folders)
     found: list[str] = []
     for entry in listed:
         code, path = entry[:2], entry[3:]
-        if code == "??" and any(path.startswith(f"{folder.rstrip('/')}/") for folder in folders):
-            found.append(path)
-        elif code.strip() and code != "??" and path:
+        is_new = code == "??"
+        counts = any(folder == "." or path.startswith(f"{folder}/") for folder in inside) if is_new else path
+        if code.strip() and counts:
             found.append(path)
     return tuple(found)
 
 
 def files(repository: Path, commit: str) -> Iterator[File]:
     """Yield every file of a commit's tree, as `git archive` gives it (export attributes apply)."""
-    packed = _run(repository, "archive", "--format=tar", commit)
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(_bytes(repository, "archive", "--format=tar", commit))) as archive:
         for member in archive:
             if member.issym():
                 yield File(member.name, "link", member.linkname.encode())
@@ -109,19 +120,28 @@ def working_tree(repository: Path) -> Iterator[File]:
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["git", "-c", "core.quotepath=off", *arguments]
+    settings = [word for setting in _FIXED for word in ("-c", setting)]
+    command = ["git", "--no-optional-locks", *settings, *arguments]
+    environ = {name: value for name, value in surroundings.environment().items() if name not in _IN_HOOKS}
+    environ["LC_ALL"] = "C.UTF-8"
     try:
-        return subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False, env=environ
+        )
     except FileNotFoundError as error:
         what = "git is not installed" if folder.is_dir() else "there is no such folder"
         raise BadInput(what, str(folder), "install git, or name another folder") from error
 
 
 def _out(folder: Path, *arguments: str) -> str:
+    return _bytes(folder, *arguments).decode(errors="surrogateescape")
+
+
+def _bytes(folder: Path, *arguments: str) -> bytes:
     done = _run(folder, *arguments)
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise BadInput(
             f"git {arguments[0]}: {told[0] if told else 'failed'}", str(folder), "mend the repository"
         )
-    return done.stdout.decode(errors="surrogateescape")
+    return done.stdout

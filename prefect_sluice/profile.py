@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.warehouse.duckdb_name import catalog_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +27,25 @@ class Target:
 
     @property
     def catalog(self) -> str:
-        """The name DuckDB gives the database: the file's name without its ending."""
-        return self.path.stem
+        """The name that DuckDB gives the database."""
+        return catalog_name(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All outputs of the project's profile. `default` is the target dbt takes when none is named."""
+    """The project's profile. `default` is the target dbt takes when none is named; `outputs` are as written: a target
+    is rendered when it is asked for, since another may need environment variables that are not set here."""
 
     name: str
     file: Path
     default: str
     outputs: Mapping[str, Mapping[str, Any]]
-    raw: Mapping[str, Mapping[str, Any]]
     project: Path
+    environ: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, Any]
 
     def target(self, name: str) -> Target:
-        """Return one output. Raises ConfigInvalid if it is not there or is not a DuckDB file."""
+        """Return one output. Raises ConfigInvalid if it is not there, cannot be rendered or is not a DuckDB file."""
         if name not in self.outputs:
             known = ", ".join(sorted(self.outputs)) or "none"
             raise ConfigInvalid(
@@ -50,7 +53,7 @@ class Profile:
                 str(self.file),
                 "name one of them in sluice.yml: environments.<name>.target",
             )
-        settings = self.outputs[name]
+        settings = _rendered(self.outputs[name], self.environ, self.variables, str(self.file))
         if settings.get("type") != "duckdb":
             raise ConfigInvalid(
                 f"target {name!r} is of type {settings.get('type')!r}; this version serves DuckDB",
@@ -68,7 +71,7 @@ class Profile:
             self.name,
             name,
             settings,
-            self.raw[name],
+            self.outputs[name],
             Path(os.path.normpath(self.project / Path(path).expanduser())),
         )
 
@@ -114,7 +117,9 @@ def load(
     described = read_yaml(
         project / "dbt_project.yml", "dbt project", "name its folder in sluice.yml: project: path/to/it"
     )
-    name = str(described.get("profile") or "")
+    name = str(_rendered(described.get("profile"), environ, dict(variables or {}), str(project)) or "")
+    if not name:
+        raise ConfigInvalid("names no profile", str(project / "dbt_project.yml"), "add to it: profile: NAME")
     file = _find(project, environ, folder)
     profiles = read_yaml(
         file, "profiles.yml", f"dbt needs a profile {name!r} there: see docs/configuration.md"
@@ -126,10 +131,21 @@ def load(
             str(file),
             "add it, or mend `profile:` in dbt_project.yml",
         )
-    rendered = _rendered(profiles[name], environ, dict(variables or {}), str(file))
-    outputs = cast(dict[str, dict[str, Any]], rendered.get("outputs") or {})
-    raw = cast(dict[str, dict[str, Any]], profiles[name].get("outputs") or {})
-    return Profile(name, file, str(rendered.get("target") or "default"), outputs, raw, project)
+    known = dict(variables or {})
+    outputs = _outputs(profiles[name], file)
+    default = _rendered(profiles[name].get("target"), environ, known, str(file))
+    return Profile(name, file, str(default or "default"), outputs, project, environ, known)
+
+
+def _outputs(profile: Any, file: Path) -> Mapping[str, Mapping[str, Any]]:
+    outputs: Any = cast(dict[str, Any], profile).get("outputs") if isinstance(profile, dict) else None
+    if isinstance(outputs, dict) and all(
+        isinstance(item, dict) for item in cast(dict[str, Any], outputs).values()
+    ):
+        return cast(dict[str, dict[str, Any]], outputs)
+    raise ConfigInvalid(
+        "a profile holds `target` and `outputs`, each output with its keys", str(file), "mend it there"
+    )
 
 
 def _find(project: Path, environ: Mapping[str, str], folder: Path | None) -> Path:
@@ -153,8 +169,7 @@ def _rendered(value: Any, environ: Mapping[str, str], variables: Mapping[str, An
 
 
 def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
-    from jinja2 import StrictUndefined, TemplateError
-    from jinja2.nativetypes import NativeEnvironment
+    from jinja2 import Environment, StrictUndefined, TemplateError
 
     def env_var(name: str, default: str | None = None) -> str:
         found = environ.get(name, default)
@@ -167,11 +182,12 @@ def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], 
     def var(name: str, default: Any = None) -> Any:
         return variables.get(name, default)
 
-    engine = NativeEnvironment(undefined=StrictUndefined)
+    # All we read are texts (type, path, schema); dbt makes numbers of what it needs itself.
+    engine = Environment(undefined=StrictUndefined)
     engine.filters.update({"as_bool": _as_is, "as_number": _as_is, "as_native": _as_is, "as_text": str})
     try:
         return engine.from_string(text).render(env_var=env_var, var=var)
-    except TemplateError as error:
+    except (TemplateError, TypeError, ValueError) as error:
         raise ConfigInvalid(f"cannot be rendered: {error}", place, "mend the Jinja there") from error
 
 

@@ -19,6 +19,10 @@ is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
+version_of() {
+    if command -v "$1" >/dev/null; then "$1" --version 2>&1 | head -n 1; else echo "no such command"; fi
+}
+
 find_python() {
     local name
     for name in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
@@ -28,9 +32,9 @@ find_python() {
         fi
     done
     if [ -n "${PYTHON:-}" ]; then
-        fail "PYTHON=$PYTHON is not a Python $OLDEST or newer ($("$PYTHON" --version 2>&1 | head -n 1 || true))"
+        fail "PYTHON=$PYTHON is not a Python $OLDEST or newer: $(version_of "$PYTHON")"
     fi
-    fail "no Python $OLDEST or newer found; the python3 on PATH is: $(python3 --version 2>&1 | head -n 1 || true)" \
+    fail "no Python $OLDEST or newer found; python3 is: $(version_of python3)" \
         "install one, or name it: make setup PYTHON=/path/to/python3.12"
 }
 

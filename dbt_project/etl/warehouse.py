@@ -44,10 +44,10 @@ class Loaded:
 @contextmanager
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the warehouse file, made if it is not there; WarehouseError if it is in use."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(str(path), config=CONFIG)
-    except duckdb.IOException as error:
+    except (OSError, duckdb.IOException) as error:
         busy = "lock" in str(error)
         reason = "another process holds it open" if busy else _first_line(error)
         raise WarehouseError(f"cannot open the warehouse {path}: {reason}") from error

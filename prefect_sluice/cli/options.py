@@ -15,19 +15,14 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 Decorator = Callable[[_Command], _Command]
 
 
-class Duration(click.ParamType[timedelta]):
-    """A duration as sluice.yml writes it: 90s, 10m, 72h, 7d."""
+def _duration(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
+    """Return a duration as sluice.yml writes it: 90s, 10m, 72h, 7d."""
+    from prefect_sluice.config import parse_duration
 
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the duration, or fail with how to write one."""
-        from prefect_sluice.config import parse_duration
-
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def common(command: _Command) -> _Command:
@@ -54,7 +49,11 @@ _COLOUR = click.option("--no-color", is_flag=True, expose_value=False, callback=
 environment = click.option("--env", "environment", default="", metavar="NAME", help="The environment. Default: the default one.")
 actor = click.option("--as", "actor", default="", metavar="NAME", help="Who you are. Default: git's user.name, else your login.")
 wait = click.option(
-    "--wait", type=Duration(), default="0s", metavar="TIME", help="How long to wait for another release of it: 90s, 10m, 2h."
+    "--wait",
+    callback=_duration,
+    default="0s",
+    metavar="TIME",
+    help="How long to wait for another release of it: 90s, 10m, 2h.",
 )
 via = click.option(
     "--via",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 from prefect_sluice.contracts.load import first_line
 from prefect_sluice.contracts.wording import complaint, label
@@ -222,7 +222,7 @@ def _holds(check: Any, builtin: str, table: Any, key: str | None) -> tuple[Any, 
     seen = table if key is None else table.select(key)  # pandera shows a column's check that column alone
     answer = _answer(check, builtin, seen, key)
     if isinstance(answer, dict):
-        answer = reduce(_both, list(answer.values()))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] -- pandera's answers are untyped
+        answer = reduce(_both, cast("dict[str, Any]", answer).values())
     elif isinstance(answer, types.Table):
         answer = reduce(_both, _projected(answer, seen))
     elif isinstance(answer, bool):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from prefect_sluice.errors import BadInput
 
@@ -126,9 +126,11 @@ def load_schema(root: Path, reference: str) -> Any:
     file = f"{name.replace('.', '/')}.py"
     if not (colon and name and attribute):
         raise ContractInvalid(f"{reference!r} is no contract", fix="write it as module:Class")
+    if not ((root / file).is_file() or (root / file).with_suffix("").joinpath("__init__.py").is_file()):
+        raise ContractInvalid("there is no such file in the project", where=file)
     try:
         module = importlib.import_module(name)
-        found: Any = getattr(module, attribute, None)
+        found = cast(Any, getattr(module, attribute, None))
         schema = found.to_schema() if hasattr(found, "to_schema") else found
     except (Exception, SystemExit) as error:
         raise ContractInvalid(first_line(error), where=blame(error, root) or file) from error

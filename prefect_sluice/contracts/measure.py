@@ -34,37 +34,33 @@ def count(compiled: Compiled, reader: Reader, relation: str) -> Iterator[Counted
     if not compiled.measures:
         return
     try:
-        yield from _ask(compiled, compiled.measures, reader, relation)
-    except Exception:  # whatever it was, the single questions below say it of the measure that it belongs to
-        for measure in compiled.measures:
-            yield from _ask_alone(compiled, measure, reader, relation)
-
-
-def _ask_alone(
-    compiled: Compiled, measure: Measure, reader: Reader, relation: str
-) -> Iterator[Counted | Settled]:
-    exceptions: Any = importlib.import_module("ibis.common.exceptions")
-    try:
-        answers = list(_ask(compiled, [measure], reader, relation))
-    except exceptions.OperationNotDefinedError as error:
-        why = f"not checked: {reader.dialect} cannot do it ({first_line(error)})"
-        answers = [Settled(measure.check, Verdict.INCONCLUSIVE, why)]
-    except Exception as error:
-        why = error.why if isinstance(error, QueryFailed) else first_line(error)
-        answers = [Settled(measure.check, Verdict.ERRORED, f"the check cannot be asked: {why}")]
+        answers: Sequence[Counted | Settled] = _ask(compiled, compiled.measures, reader, relation)
+    except Exception:  # whatever it was, the single questions say it of the measure that it belongs to
+        answers = [_ask_alone(compiled, measure, reader, relation) for measure in compiled.measures]
     yield from answers
 
 
-def _ask(
-    compiled: Compiled, measures: Sequence[Measure], reader: Reader, relation: str
-) -> Iterator[Counted | Settled]:
-    rows = [(f"{_FLAG}{n}", each.condition) for n, each in enumerate(measures) if each.shape is Shape.ROWS]
-    flagged = compiled.table.mutate(**dict(rows))
-    metrics = {f"m{n}": _metric(compiled, flagged, each, f"{_FLAG}{n}") for n, each in enumerate(measures)}
+def _ask_alone(compiled: Compiled, measure: Measure, reader: Reader, relation: str) -> Counted | Settled:
+    exceptions: Any = importlib.import_module("ibis.common.exceptions")
+    try:
+        return _ask(compiled, [measure], reader, relation)[0]
+    except exceptions.OperationNotDefinedError as error:
+        why = f"not checked: {reader.dialect} cannot do it ({first_line(error)})"
+        return Settled(measure.check, Verdict.INCONCLUSIVE, why)
+    except Exception as error:
+        why = error.why if isinstance(error, QueryFailed) else first_line(error)
+        return Settled(measure.check, Verdict.ERRORED, f"the check cannot be asked: {why}")
+
+
+def _ask(compiled: Compiled, measures: Sequence[Measure], reader: Reader, relation: str) -> list[Counted]:
+    named = [(f"{_FLAG}{n}", each) for n, each in enumerate(measures)]
+    flags = {flag: each.condition for flag, each in named if each.shape is Shape.ROWS}
+    flagged = compiled.table.mutate(**flags)
+    metrics = {f"m{n}": _metric(compiled, flagged, each, flag) for n, (flag, each) in enumerate(named)}
     sql = _sql(flagged.aggregate(n=flagged.count(), **metrics), reader, relation)
     total, *answers = reader.query(sql).rows[0]
-    for measure, answer in zip(measures, answers, strict=True):
-        yield _counted(measure, _integer(total), answer)
+    rows = _integer(total)
+    return [_counted(measure, rows, answer) for measure, answer in zip(measures, answers, strict=True)]
 
 
 def _metric(compiled: Compiled, flagged: Any, measure: Measure, flag: str) -> Any:

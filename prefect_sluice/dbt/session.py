@@ -57,14 +57,15 @@ class Session:
 
         Raises DbtFailed when a node's Jinja is wrong.
         """
-        answer = self._invoke(
-            "compile", "--indirect-selection", "empty", "--select", *fqns, manifest=manifest, tolerant=True
-        )
-        return {
-            item.node.unique_id: item.node.compiled_code
-            for item in _results(answer)
-            if item.node.compiled_code
-        }
+        try:
+            answer = self._invoke("compile", "--indirect-selection", "empty", "--select", *fqns, manifest=manifest, tolerant=True)
+        except DbtFailed as error:
+            if not _wants_data(error.__cause__):
+                raise
+            # One node's question to the database fails the whole command: find it by halves, and do without it.
+            half = len(fqns) // 2
+            return {**self.compile(manifest, fqns[:half]), **self.compile(manifest, fqns[half:])} if half else {}
+        return {item.node.unique_id: item.node.compiled_code for item in _results(answer) if item.node.compiled_code}
 
     def build(
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None
@@ -101,6 +102,8 @@ class Session:
         from dbt.cli.main import dbtRunner
 
         surroundings.be_quiet()
+        if manifest is not None:
+            _forget_compiled(manifest)
         profiles = self._write_profile()
         listener = _listener(on_node) if on_node else None
         common = (
@@ -112,7 +115,7 @@ class Session:
                 [command, *_QUIETLY, *common, *arguments]
             )
         if answer.exception is not None or (not answer.success and not tolerant):
-            raise _failure(command, answer.exception, self.project)
+            raise _failure(command, answer.exception, self.project) from answer.exception
         return answer
 
     def _vars(self) -> tuple[str, ...]:
@@ -167,6 +170,16 @@ def _result(item: Any) -> NodeResult:
     )
 
 
+def _forget_compiled(manifest: Manifest) -> None:
+    """Undo what an earlier command left in the manifest: dbt would take ephemeral models as inlined already."""
+    for node in manifest.nodes.values():
+        if getattr(node, "compiled", False):
+            compiled: Any = node
+            compiled.compiled, compiled.compiled_code, compiled.compiled_path = False, None, None
+            compiled.extra_ctes_injected, compiled.extra_ctes = False, []
+            compiled._pre_injected_sql = None
+
+
 def _results(answer: Any) -> Sequence[Any]:
     return getattr(answer.result, "results", None) or ()
 
@@ -178,6 +191,12 @@ def _listener(on_node: OnNode) -> Callable[[Any], None]:
             on_node(str(node.unique_id), str(result.status), float(result.execution_time))
 
     return listen
+
+
+def _wants_data(error: BaseException | None) -> bool:
+    from dbt_common.exceptions import CompilationError, DbtRuntimeError
+
+    return isinstance(error, DbtRuntimeError) and not isinstance(error, CompilationError)
 
 
 def _failure(command: str, error: BaseException | None, project: Path) -> DbtFailed:

@@ -88,7 +88,7 @@ class RelationDiff:
 
     @property
     def removed_share(self) -> float:
-        """Return removed rows as a share of the rows before (0 to 1); without a key, these hold the changed ones."""
+        """Return removed rows as a share of the rows before (0 to 1); without a key, of changed ones too."""
         return self.share(self.rows_removed)
 
     def share(self, rows: int) -> float:

@@ -11,6 +11,9 @@ from prefect_sluice.warehouse.base import Column
 SAMPLE_ROWS = 20
 """How many rows of each kind (changed, added, removed) are shown."""
 
+# A relation may be written without its schema, and no name of ours may then stand for it.
+_BEFORE, _AFTER, _MOVED = "sluice_before", "sluice_after", "sluice_moved"
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -86,7 +89,7 @@ class Comparison:
     after: Side
 
     def totals(self, side: Side) -> str:
-        """One row: rows, sum of row hashes, a sum of hashes per column, keys first; the sum of none is NULL."""
+        """One row: rows, sum of row hashes, one of hashes per column, keys first; NULL sums for no rows."""
         compared = [*side.keys, *side.values]
         hashes = [self.engine.row_hash(compared), *(self.engine.row_hash([each]) for each in compared)]
         sums = [self.engine.total(each) for each in hashes] if compared else []
@@ -108,8 +111,9 @@ class Comparison:
         anything = " OR ".join(differ) or "false"
         counts = [f"count(*) FILTER (WHERE {each})" for each in [anything, *differ]]
         return (
-            f"{self._moved_keys()} SELECT (SELECT count(*) FROM moved WHERE how = 'added'),"
-            f" (SELECT count(*) FROM moved WHERE how = 'removed'), {', '.join(counts)} {self._both_sides()}"
+            f"{self._moved_keys()} SELECT (SELECT count(*) FROM {_MOVED} WHERE how = 'added'),"
+            f" (SELECT count(*) FROM {_MOVED} WHERE how = 'removed'), {', '.join(counts)}"
+            f" {self._both_sides()}"
         )
 
     def changed_sample(self, columns: Sequence[int]) -> str:
@@ -128,7 +132,7 @@ class Comparison:
         side = self.after if how == "added" else self.before
         on = " AND ".join(f"m.k{n} = s.k{n}" for n in range(len(side.keys)))
         return (
-            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM moved m JOIN"
+            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM {_MOVED} m JOIN"
             f" (SELECT {_named('k', side.keys)}, {_named('t', _texts(side))} FROM {side.relation}) s"
             f" ON {on} WHERE m.how = '{how}' ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
         )
@@ -137,7 +141,7 @@ class Comparison:
         """One row: rows only after, rows only before."""
         return (
             f"{self._moved_hashes()} SELECT coalesce(sum(CASE WHEN surplus < 0 THEN -surplus END), 0),"
-            " coalesce(sum(CASE WHEN surplus > 0 THEN surplus END), 0) FROM moved"
+            f" coalesce(sum(CASE WHEN surplus > 0 THEN surplus END), 0) FROM {_MOVED}"
         )
 
     def multiset_sample(self, how: str) -> str:
@@ -146,7 +150,7 @@ class Comparison:
         shown = _numbered("t", len(side.columns))
         return (
             f"{self._moved_hashes()} SELECT {shown} FROM (SELECT s.*, {sign}m.surplus AS surplus,"
-            " row_number() OVER (PARTITION BY s.h) AS copy FROM moved m JOIN"
+            f" row_number() OVER (PARTITION BY s.h) AS copy FROM {_MOVED} m JOIN"
             f" (SELECT {_named('t', _texts(side))}, {self._hash(side)} AS h FROM {side.relation}) s"
             f" ON m.h = s.h WHERE {sign}m.surplus > 0) r WHERE copy <= surplus"
             f" ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
@@ -165,8 +169,9 @@ class Comparison:
         on = " AND ".join(f"b.k{n} = a.k{n}" for n in numbers)
         how = "CASE WHEN b.h IS NULL THEN 'added' WHEN a.h IS NULL THEN 'removed' ELSE 'changed' END"
         return (
-            f"WITH b AS ({b}), a AS ({a}), moved AS MATERIALIZED (SELECT {either}, {how} AS how"
-            f" FROM b FULL JOIN a ON {on} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
+            f"WITH {_BEFORE} AS ({b}), {_AFTER} AS ({a}),"
+            f" {_MOVED} AS MATERIALIZED (SELECT {either}, {how} AS how"
+            f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON {on} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
         )
 
     def _both_sides(self) -> str:
@@ -176,7 +181,7 @@ class Comparison:
             + " AND ".join(f"m.k{n} = {alias}.k{n}" for n in range(len(side.keys)))
             for alias, side in (("b", self.before), ("a", self.after))
         )
-        return f"FROM moved m{''.join(joins)} WHERE m.how = 'changed'"
+        return f"FROM {_MOVED} m{''.join(joins)} WHERE m.how = 'changed'"
 
     def _keys(self, alias: str) -> str:
         return _numbered(f"{alias}.k", len(self.before.keys))
@@ -187,9 +192,10 @@ class Comparison:
             for side in (self.before, self.after)
         )
         return (
-            f"WITH b AS ({b}), a AS ({a}), moved AS MATERIALIZED (SELECT coalesce(b.h, a.h) AS h,"
+            f"WITH {_BEFORE} AS ({b}), {_AFTER} AS ({a}),"
+            f" {_MOVED} AS MATERIALIZED (SELECT coalesce(b.h, a.h) AS h,"
             " coalesce(b.n, 0) - coalesce(a.n, 0) AS surplus"
-            " FROM b FULL JOIN a ON b.h = a.h WHERE b.n IS DISTINCT FROM a.n)"
+            f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON b.h = a.h WHERE b.n IS DISTINCT FROM a.n)"
         )
 
 

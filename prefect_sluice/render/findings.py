@@ -27,7 +27,7 @@ _STYLES = {
 def gates_table(reports: Sequence[GateReport], *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
     """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
     rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in reports]
-    return table(rows, header=("gate", "verdict", "findings", "time", ""), right=(2, 3), indent=2, width=width)
+    return table(rows, header=("gate", "verdict", "findings", "time", ""), right=(2, 3), indent=2, width=width, stretch=True)
 
 
 def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
@@ -109,10 +109,18 @@ def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = 
     lines: list[Line] = []
     for finding in found[:_MOST_FINDINGS]:
         lines.append(line(cut(finding.summary, width - 2), indent=2))
-        lines += evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else []
+        if finding.evidence is not None:
+            lines += [*_which_rows(finding, finding.evidence), *evidence_lines(finding.evidence, rows=rows, width=width)]
     if len(found) > _MOST_FINDINGS:
         lines.append(line(faint(f"and {len(found) - _MOST_FINDINGS} more relations"), indent=2))
-    unchanged = len(same) - len(found)
-    if unchanged:
-        lines.append(line(faint(f"{count(unchanged, 'relation')} rebuilt with the rows it had" if unchanged == 1 else f"{unchanged} relations rebuilt with the rows they had"), indent=2))
+    if len(same) > len(found):
+        told = f"{count(len(same) - len(found), 'relation')} rebuilt with the same rows as before"
+        lines.append(line(faint(told), indent=2))
     return lines
+
+
+def _which_rows(finding: Finding, evidence: Evidence) -> list[Line]:
+    # The gate shows changed values if there are any, else rows that go, else rows that come.
+    if evidence.columns[-3:] == ("column", "before", "after"):
+        return []
+    return [line(faint("rows that come:" if " -0 rows" in finding.summary else "rows that go:"), indent=4)]

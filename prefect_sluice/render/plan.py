@@ -43,7 +43,7 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
     steps = [step for step in plan.steps if not _is_untouched(step)]
     rows = [(Span(_word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason) for step in steps[:_MOST_STEPS]]
     lines: list[Line] = []
-    for step, row in zip(steps, table(rows, indent=2, width=width), strict=False):
+    for step, row in zip(steps, table(rows, indent=2, width=width, stretch=True), strict=False):
         lines.append(row)
         if step.note:
             lines.append(line(faint(cut(f"note: {step.note}", width - 6)), indent=6))

@@ -13,6 +13,7 @@ WIDTH = 100
 """Columns of a page where nobody says otherwise."""
 
 _GAP = "  "
+_NARROWEST = 12
 
 
 def table(
@@ -23,15 +24,22 @@ def table(
     indent: int = 0,
     widest: int = 60,
     width: int = WIDTH,
+    stretch: bool = False,
 ) -> list[Line]:
     """Return the rows under their header, aligned; `right` are the columns aligned to the right.
 
-    No cell is wider than `widest`. Columns that do not fit into `width` are left out, and named below.
+    No cell is wider than `widest`; with `stretch` the last column takes the room that the others leave, more or less.
+    Columns that do not fit into `width` are left out, and named below.
     """
     titles = [[Span(title, Style.FAINT) for title in header]] if header else []
     spans = titles + [[_span(cell, widest) for cell in row] for row in rows]
     if not spans:
         return []
+    if stretch:
+        taken = sum(max(row[n].width for row in spans) + len(_GAP) for n in range(len(spans[0]) - 1))
+        room = max(width - indent - taken, _NARROWEST)
+        last = [*header[-1:], *(row[-1] for row in rows)]
+        spans = [[*row[:-1], _span(cell, room)] for row, cell in zip(spans, last, strict=True)]
     widths = [max(row[n].width for row in spans) for n in range(len(spans[0]))]
     shown = _fitting(widths, width - indent)
     lines = [line(*_aligned(row[:shown], widths, right), indent=indent) for row in spans]

@@ -44,10 +44,12 @@ def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: App
         message = f"rejected by {approval.by}: {approval.comment}" if approval.comment else f"rejected by {approval.by}"
         ended = advance(workshop, promotion, State.REJECTED, actor=approval.by, facts=facts, message=message)
         return replace(work, promotion=ended).ends(Status.REJECTED, message)
-    approved = advance(workshop, promotion, State.APPROVED, actor=approval.by, facts=facts, message=f"approved by {approval.by}")
+    now = surroundings.now()
+    approved = advance(
+        workshop, promotion, State.APPROVED, actor=approval.by, facts=facts, message=f"approved by {approval.by}",
+        also=lambda transaction: transaction.use_approval(approval.id, now),
+    )  # fmt: skip
     reach(Point.APPROVE_USED)
-    with workshop.store.transaction() as transaction:
-        transaction.use_approval(approval.id, surroundings.now())
     return replace(work, promotion=approved)
 
 

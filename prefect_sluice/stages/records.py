@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json
@@ -12,6 +13,9 @@ from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
+
+if TYPE_CHECKING:
+    from prefect_sluice.state.store import Transaction
 
 SERVED = frozenset({State.DEPLOYED, State.STABLE})
 """States of a promotion whose generation was written: only Monitor has anything left to do."""
@@ -38,9 +42,10 @@ class OutOfOrder(SluiceError):
 
 
 def advance(
-    workshop: Workshop, promotion: Promotion, state: State, *, actor: str, facts: Mapping[str, Json] | None = None, **changes: object
+    workshop: Workshop, promotion: Promotion, state: State, *, actor: str, facts: Mapping[str, Json] | None = None,
+    also: Callable[[Transaction], object] = lambda transaction: None, **changes: object,
 ) -> Promotion:
-    """Record a promotion in a new state, with its ledger entry, in one transaction. Again is no change."""
+    """Record a promotion in a new state, with its ledger entry and what `also` writes, in one transaction. Again is no change."""
     if promotion.state is state and not changes:
         return promotion
     now = surroundings.now()
@@ -56,6 +61,7 @@ def advance(
     }
     with workshop.store.transaction() as transaction:
         transaction.put_promotion(moved)
+        also(transaction)
         transaction.append(f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now)
     return moved
 

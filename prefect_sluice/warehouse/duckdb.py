@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from prefect_sluice.warehouse.base import (
     Stub,
     quoted,
 )
+from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
@@ -36,7 +37,7 @@ NEW_FILE = {**CONFIG, "default_block_size": "16384"}
 """1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
 _STEP = 0.05
-_HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
 class DuckReader:
@@ -73,13 +74,13 @@ class DuckDB:
     ) -> None:
         """Serve from `path`; nothing is opened yet."""
         self.path = path
-        self.catalog = path.stem
+        self.catalog = catalog_name(path)
         self.store = store
         self.linker = DuckLinker(self.catalog)
         self._patience = patience
 
     @contextmanager
-    def reader(self) -> Iterator[Reader]:
+    def reader(self) -> Generator[Reader]:
         """See Warehouse."""
         if not self.path.exists():
             raise BadInput(
@@ -125,10 +126,10 @@ class DuckDB:
             self._attach_live(connection)
             for schema in sorted({stub.name.schema for stub in stubs}):
                 connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
-            return tuple(stub.name for stub in stubs if not _place(connection, stub, self.catalog))
+            return _place_all(connection, stubs, self.catalog)
 
     @contextmanager
-    def candidate(self, side: Path) -> Iterator[Reader]:
+    def candidate(self, side: Path) -> Generator[Reader]:
         """See Warehouse."""
         with self._open(side, read_only=True) as connection:
             self._attach_live(connection)
@@ -147,17 +148,22 @@ class DuckDB:
         """See Warehouse."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open(self.path, new=not self.path.exists()) as connection:
+            if publication.candidate is not None and publication.tables:
+                self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
             return duckdb_publish.publish(connection, publication, self.store, str(self.path))
 
     def _attach_live(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self.path.exists():
-            place = str(self.path).replace("'", "''")
-            self._patiently(lambda: connection.execute(f"attach '{place}' as {LIVE} (read_only)"), self.path)
+            self._attach(connection, self.path, LIVE)
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
+        place = str(path).replace("'", "''")
+        self._patiently(lambda: connection.execute(f"attach '{place}' as {alias} (read_only)"), path)
 
     @contextmanager
     def _open(
         self, path: Path, *, read_only: bool = False, new: bool = False
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    ) -> Generator[duckdb.DuckDBPyConnection]:
         config = NEW_FILE if new else CONFIG
         connection = self._patiently(
             lambda: duckdb.connect(str(path), read_only=read_only, config=dict(config)), path
@@ -188,6 +194,8 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
         found = _HOLDER.search(text)
         holder = f"process {found['pid']} ({Path(found['program']).name})" if found else ""
         return WarehouseBusy(str(path), holder)
+    if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
+        return WarehouseBusy(str(path), "this very process")
     first = text.splitlines()[0]
     if "not a valid DuckDB database" in text or isinstance(
         error, (duckdb.SerializationException, duckdb.InternalException)
@@ -202,6 +210,18 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
             "check the path, its rights and the DuckDB version that wrote it",
         )
     return QueryFailed(first)
+
+
+def _place_all(
+    connection: duckdb.DuckDBPyConnection, stubs: Sequence[Stub], catalog: str
+) -> tuple[Name, ...]:
+    """Place the stubs, and return the names of those that cannot be: a view may read one that is placed after it."""
+    missing = list(stubs)
+    while failed := [stub for stub in missing if not _place(connection, stub, catalog)]:
+        if len(failed) == len(missing):
+            break
+        missing = failed
+    return tuple(stub.name for stub in failed)
 
 
 def _place(connection: duckdb.DuckDBPyConnection, stub: Stub, catalog: str) -> bool:

@@ -1,4 +1,4 @@
-"""Physical relations, tried in the side database before anybody approves them."""
+"""Physical relations, tried before anybody approves them: as they will stand in the served database."""
 
 from __future__ import annotations
 
@@ -9,19 +9,32 @@ from prefect_sluice.warehouse.base import LIVE, Bring, Linked, Links, quoted
 from prefect_sluice.warehouse.duckdb_publish import catalog_of
 
 Connection = duckdb.DuckDBPyConnection
+_TRIAL = "sluice_trial"
+"""A database in memory with the store and nothing else: a view that needs a macro or a type that a hook made in
+the side database works there, and would fail where it is to be served."""
 
 
 def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
-    """Make every address readable in the side database; return the broken ones and the pinned ones.
+    """Try every address; return the broken ones and the pinned ones.
 
     Broken is a view whose linked query does not give the columns of the one dbt built. Pinned is what is a view
-    in the side database and will be a table: it is made one here, so that its rows are among the sealed bytes.
+    in the side database and will be a table: it is made one there, so that its rows are among the sealed bytes.
     """
-    connection.execute(f"create schema if not exists {quoted(store)}")
     catalog = catalog_of(connection)
+    connection.execute(f"create schema if not exists {quoted(catalog, store)}")
+    connection.execute(f"attach ':memory:' as {_TRIAL}")
+    connection.execute(f"use {_TRIAL}")
+    connection.execute(f"create schema {quoted(store)}")
+    try:
+        return _tried(connection, catalog, links)
+    finally:
+        connection.execute(f"use {quoted(catalog, 'main')}")
+
+
+def _tried(connection: Connection, catalog: str, links: Links) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
     pinned = tuple(table.address for table in links.tables if _lay(connection, catalog, table))
     for address in links.live:
-        _make(connection, "view", address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
+        _view(connection, address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
     broken = tuple(view.address for view, built in links.views if not _same(connection, catalog, view, built))
     return broken, (*pinned, *broken)
 
@@ -29,31 +42,42 @@ def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, 
 def _lay(connection: Connection, catalog: str, table: Bring) -> bool:
     """Make the table readable at its address; say whether it had to be made of a view."""
     is_view = _is_view(connection, catalog, table.source)
-    source = quoted(catalog, table.source.schema, table.source.identifier)
-    _make(connection, "table" if is_view else "view", table.address, f"select * from {source}")
+    if is_view:
+        _pin(connection, catalog, table)
+    else:
+        _view(connection, table.address, f"select * from {_in(catalog, table.source)}")
     return is_view
 
 
 def _is_view(connection: Connection, catalog: str, name: Name) -> bool:
-    sql = "select 1 from information_schema.tables where table_catalog = ? and table_schema = ? and table_name = ? and table_type = 'VIEW'"
+    sql = "select 1 from duckdb_views() where database_name = ? and schema_name = ? and view_name = ?"
     return bool(connection.execute(sql, [catalog, name.schema, name.identifier]).fetchall())
 
 
-def _make(connection: Connection, what: str, address: Name, sql: str) -> None:
-    connection.execute(f"create or replace {what} {quoted(address.schema, address.identifier)} as {sql}")
+def _view(connection: Connection, address: Name, sql: str) -> None:
+    connection.execute(f"create or replace view {quoted(address.schema, address.identifier)} as {sql}")
+
+
+def _pin(connection: Connection, catalog: str, table: Bring) -> None:
+    pinned = _in(catalog, table.address)
+    connection.execute(f"create or replace table {pinned} as select * from {_in(catalog, table.source)}")
+    _view(connection, table.address, f"select * from {pinned}")
 
 
 def _same(connection: Connection, catalog: str, view: Linked, built: Name) -> bool:
     try:
-        _make(connection, "view", view.address, view.sql)
+        _view(connection, view.address, view.sql)
         linked = _columns(connection, quoted(view.address.schema, view.address.identifier))
     except duckdb.Error:
         linked = []
-    if linked == _columns(connection, quoted(catalog, built.schema, built.identifier)):
+    if linked == _columns(connection, _in(catalog, built)):
         return True
-    connection.execute(f"drop view if exists {quoted(view.address.schema, view.address.identifier)}")
-    _make(connection, "table", view.address, f"select * from {quoted(catalog, built.schema, built.identifier)}")
+    _pin(connection, catalog, Bring(built, view.address))
     return False
+
+
+def _in(catalog: str, name: Name) -> str:
+    return quoted(catalog, name.schema, name.identifier)
 
 
 def _columns(connection: Connection, relation: str) -> list[tuple[object, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,8 @@ from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.warehouse.base import Publication, Served, quoted
 
-_CANDIDATE = "sluice_candidate"
+CANDIDATE = "sluice_candidate"
+"""The name under which the candidate is attached while it is published."""
 
 _TABLES = """
 create schema if not exists sluice;
@@ -79,9 +81,8 @@ def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, .
 def publish(
     connection: duckdb.DuckDBPyConnection, publication: Publication, store: str, place: str
 ) -> Generation:
-    """Do the whole publication in one transaction. See Warehouse.publish."""
+    """Do the whole publication in one transaction, the candidate attached as CANDIDATE. See Warehouse.publish."""
     wanted = publication.generation
-    _attach(connection, publication)
     connection.execute("begin transaction")
     try:
         connection.execute(_TABLES)
@@ -96,17 +97,12 @@ def publish(
         faults.reach(faults.Point.DEPLOY_VIEWS)
         connection.execute("commit")
     except BaseException as error:
-        connection.execute("rollback")
+        with contextlib.suppress(duckdb.Error):  # a commit that failed has ended the transaction itself
+            connection.execute("rollback")
         if isinstance(error, duckdb.Error):
             raise QueryFailed(f"{place}: nothing was published: {str(error).splitlines()[0]}") from error
         raise
     return wanted
-
-
-def _attach(connection: duckdb.DuckDBPyConnection, publication: Publication) -> None:
-    if publication.candidate is not None and publication.tables:
-        place = str(publication.candidate).replace("'", "''")
-        connection.execute(f"attach '{place}' as {_CANDIDATE} (read_only)")
 
 
 def _permit(
@@ -115,36 +111,45 @@ def _permit(
     wanted = publication.generation
     if current.number != publication.base:
         raise EnvironmentMoved(wanted.environment, publication.base, current.number)
-    highest = connection.execute(
-        "select coalesce(max(token), 0) from sluice.generation where environment = ?", [wanted.environment]
-    ).fetchall()
-    if int(highest[0][0]) > wanted.token:
+    sql = "select coalesce(max(token), 0) from sluice.generation where environment = ?"
+    if int(connection.execute(sql, [wanted.environment]).fetchall()[0][0]) > wanted.token:
         raise LeaseLost(wanted.environment)
-    ours = {
-        row[0:2]
-        for row in connection.execute(
-            "select distinct schema, identifier from sluice.pointer where until is null"
-        ).fetchall()
-    }
-    taken = [
-        item.name
-        for item in served(connection, store)
-        if (item.name.schema, item.name.identifier) not in ours
-    ]
-    clash = sorted(set(taken) & {pointer.name for pointer in wanted.pointers})
+    _not_somebody_elses(connection, wanted, store)
+
+
+def _not_somebody_elses(connection: duckdb.DuckDBPyConnection, wanted: Generation, store: str) -> None:
+    """Raise Refused if a public name is held by another environment, or by a relation that is not Sluice's."""
+    rows = connection.execute(
+        "select schema, identifier, environment from sluice.pointer where until is null"
+    )
+    holders = {_folded(Name(schema, identifier)): owner for schema, identifier, owner in rows.fetchall()}
+    names = {_folded(pointer.name): pointer.name for pointer in wanted.pointers}
+    others = sorted(
+        name for key, name in names.items() if holders.get(key, wanted.environment) != wanted.environment
+    )
+    if others:
+        owner = holders[_folded(others[0])]
+        told = ", ".join(str(name) for name in others)
+        fix = "give each its own schema: environments.<name>.target in sluice.yml"
+        raise Refused(f"environment {owner!r} serves these public names: {told}", fix)
+    taken = {_folded(item.name) for item in served(connection, store)} - set(holders)
+    clash = ", ".join(str(name) for key, name in sorted(names.items()) if key in taken)
     if clash:
-        names = ", ".join(str(name) for name in clash)
         raise Refused(
-            f"these public names hold relations that Sluice did not make: {names}",
+            f"these public names hold relations that Sluice did not make: {clash}",
             "rename or drop them, then run the command again",
         )
+
+
+def _folded(name: Name) -> tuple[str, str]:
+    return name.schema.lower(), name.identifier.lower()
 
 
 def _bring(connection: duckdb.DuckDBPyConnection, publication: Publication, store: str) -> None:
     connection.execute(f"create schema if not exists {quoted(store)}")
     for table in publication.tables:
         address = quoted(table.address.schema, table.address.identifier)
-        source = quoted(_CANDIDATE, table.source.schema, table.source.identifier)
+        source = quoted(CANDIDATE, table.source.schema, table.source.identifier)
         connection.execute(f"create table if not exists {address} as select * from {source}")
     for view in publication.views:
         address = quoted(view.address.schema, view.address.identifier)
@@ -158,15 +163,16 @@ def _flip(connection: duckdb.DuckDBPyConnection, current: Generation, wanted: Ge
     catalog = catalog_of(connection)
     for schema in sorted({pointer.name.schema for pointer in new}):
         connection.execute(f"create schema if not exists {quoted(catalog, schema)}")
+    for pointer in gone:
+        # Before the new ones: a name may come back in another spelling, and DuckDB does not tell Foo from foo.
+        if pointer.name not in after:
+            public = quoted(catalog, pointer.name.schema, pointer.name.identifier)
+            connection.execute(f"drop view if exists {public}")
     for pointer in new:
         # The catalog is in the view's name only: DuckDB does not keep it, and a schema may bear the same name.
         public = quoted(catalog, pointer.name.schema, pointer.name.identifier)
         physical = quoted(pointer.address.schema, pointer.address.identifier)
         connection.execute(f"create or replace view {public} as select * from {physical}")
-    for pointer in gone:
-        if pointer.name not in after:
-            public = quoted(catalog, pointer.name.schema, pointer.name.identifier)
-            connection.execute(f"drop view if exists {public}")
     _record(connection, wanted, gone, new)
 
 

@@ -31,7 +31,7 @@ Tree = dict[str, Any]
 class _Table:
     """One name in FROM: its parts as written, where it stands (byte offset), and whether it has an alias."""
 
-    parts: tuple[str, ...]
+    parts: list[str]
     at: int
     aliased: bool
 
@@ -64,9 +64,8 @@ class DuckLinker:
             return None
         content = sql.encode()
         for table in sorted(_tables(tree, frozenset()), key=lambda table: -table.at):
-            name = self._name(table)
-            end = _end(content, table)
-            if name not in addresses or end is None:
+            name, end = self._name(table), _end(content, table)
+            if name is None or name not in addresses or end is None:
                 return None
             alias = "" if table.aliased else " as " + quoted(table.parts[-1])
             address = addresses[name]
@@ -78,18 +77,18 @@ class DuckLinker:
         return content.decode()
 
     def _name(self, table: _Table) -> Name | None:
-        parts = tuple(part.lower() for part in table.parts)
+        parts = [part.lower() for part in table.parts]
         if _is_file(table) or len(parts) > 3 or (len(parts) == 3 and parts[0] != self._catalog):
             return None
         if len(parts) == 2 and parts[0] == self._catalog and parts[0] != "main":
             return Name("main", parts[1])
-        return Name(parts[-2] if len(parts) > 1 else "main", parts[-1])
+        return Name("main", parts[0]) if len(parts) == 1 else Name(parts[-2], parts[-1])
 
 
 def _parsed(sql: str) -> Tree | None:
     with _parser().cursor() as cursor:
-        answer = cursor.execute("select json_serialize_sql(?)", [sql]).fetchall()
-    tree = cast(Tree, json.loads(answer[0][0]))
+        ((text,),) = cursor.execute("select json_serialize_sql(?)", [sql]).fetchall()
+    tree = cast(Tree, json.loads(text))
     return tree if not tree.get("error") and len(tree.get("statements", ())) == 1 else None
 
 
@@ -109,15 +108,13 @@ def _tables(tree: Any, scope: frozenset[str]) -> Iterator[_Table]:
 
 def _tables_of(tree: Tree, scope: frozenset[str]) -> Iterator[_Table]:
     if tree.get("type") == "BASE_TABLE" and "table_name" in tree:
-        parts = tuple(
-            part for part in (tree["catalog_name"], tree["schema_name"], tree["table_name"]) if part
-        )
+        parts = [part for part in (tree["catalog_name"], tree["schema_name"], tree["table_name"]) if part]
         if len(parts) > 1 or parts[0].lower() not in scope:
             yield _Table(parts, int(tree["query_location"]), bool(tree["alias"]))
     inner = scope
     if tree.get("type") == "RECURSIVE_CTE_NODE":
         inner = inner | {str(tree["cte_name"]).lower()}
-    for entry in (tree.get("cte_map") or {}).get("map", ()):
+    for entry in cast(Tree, tree.get("cte_map") or {}).get("map", ()):
         # An expression sees the ones before it; a name of its own inside it is the table it shadows.
         yield from _tables(entry["value"], inner)
         inner = inner | {str(entry["key"]).lower()}

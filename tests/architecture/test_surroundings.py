@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EXEMPT = (
     "prefect_sluice/cli/",
-    "prefect_sluice/__main__.py",
     "prefect_sluice/demo.py",
     "prefect_sluice/faults.py",
     "prefect_sluice/surroundings.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def three_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(three_days: Path, tmp_path: Path) -> Source:
     """A copy of the three days that a test may spoil."""
     return Source(Path(shutil.copytree(three_days, tmp_path / "source")))
+
+
+@pytest.fixture
+def spoil(source: Source) -> Callable[[str, str, str], None]:
+    """Replace the first place where `old` stands in a file of the source."""
+
+    def replace(file: str, old: str, new: str) -> None:
+        path = source.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return replace
 
 
 @pytest.fixture

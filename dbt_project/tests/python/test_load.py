@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,8 @@ import pytest
 
 from etl import load
 from etl.source import Source
-from tests.python.spoiling import spoil
+
+Spoil = Callable[[str, str, str], None]
 
 
 def run(file: Path, source: Source, day: str) -> int:
@@ -35,13 +37,13 @@ def test_says_what_it_wrote_and_then_that_there_is_nothing_new(
 
 
 def test_a_batch_that_breaks_its_contract_is_refused_with_the_rows_that_break_it(
-    source: Source, file: Path, capsys: pytest.CaptureFixture[str]
+    source: Source, spoil: Spoil, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spoil(source, "flights.csv", ",EWR,IAH,227,", ",XXX,IAH,227,")
-    spoil(source, "flights.csv", ",JFK,MIA,160,1089,", ",JFK,MIA,160,-1089,")
-    spoil(source, "flights.csv", "2013,1,1,544,545,-1,", "2013,1,1,NA,545,-1,")
-    spoil(source, "flights.csv", ",DL,461,", ",DL,NA,")
-    spoil(source, "flights.csv", ",EV,5708,N829AS,LGA,IAD,", ",B6,507,N829AS,EWR,IAD,")
+    spoil("flights.csv", ",EWR,IAH,227,", ",XXX,IAH,227,")
+    spoil("flights.csv", ",JFK,MIA,160,1089,", ",JFK,MIA,160,-1089,")
+    spoil("flights.csv", "2013,1,1,544,545,-1,", "2013,1,1,NA,545,-1,")
+    spoil("flights.csv", ",DL,461,", ",DL,NA,")
+    spoil("flights.csv", ",EV,5708,N829AS,LGA,IAD,", ",B6,507,N829AS,EWR,IAD,")
     assert run(file, source, "2013-01-01") == 1
     message = capsys.readouterr().err
     flight = "year=2013 month=1 day=1 carrier={} flight={} origin={}"
@@ -63,9 +65,9 @@ def test_a_batch_that_breaks_its_contract_is_refused_with_the_rows_that_break_it
 
 
 def test_a_column_that_has_another_name_is_said(
-    source: Source, file: Path, capsys: pytest.CaptureFixture[str]
+    source: Source, spoil: Spoil, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spoil(source, "airlines.csv", "carrier,name", "carrier,title")
+    spoil("airlines.csv", "carrier,name", "carrier,title")
     assert run(file, source, "2013-01-01") == 2
     assert "airlines.csv has the columns carrier, title; expected: carrier, name" in capsys.readouterr().err
 

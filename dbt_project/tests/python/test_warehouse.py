@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 from etl import warehouse
 from etl.source import COLUMNS, Source, SourceError
-from tests.python.spoiling import spoil
+
+Spoil = Callable[[str, str, str], None]
 
 FLIGHTS_ON_1_JANUARY = 842
 FLIGHTS_ON_2_JANUARY = 943
@@ -77,9 +79,9 @@ def test_a_day_that_was_left_out_is_made_up_for(source: Source, file: Path) -> N
     assert load(file, source, 3)[0] == warehouse.Loaded("flights", FLIGHTS_ON_2_JANUARY, 1)
 
 
-def test_a_reference_table_is_written_again_when_it_differs(source: Source, file: Path) -> None:
+def test_a_reference_table_is_written_again_when_it_differs(source: Source, spoil: Spoil, file: Path) -> None:
     load(file, source, 1)
-    spoil(source, "airlines.csv", "Endeavor Air Inc.", "Pinnacle Airlines")
+    spoil("airlines.csv", "Endeavor Air Inc.", "Pinnacle Airlines")
     load(file, source, 2)
     renamed = ask(file, "select name, loaded_at from raw.airlines where carrier = '9E'")
     assert renamed == [("Pinnacle Airlines", datetime(2013, 1, 3, 10))]
@@ -97,8 +99,8 @@ def test_a_refused_batch_leaves_everything_as_it_was(source: Source, file: Path)
     assert ask(file, "select count(*), max(day) from raw.flights") == [(FLIGHTS_ON_1_JANUARY, 1)]
 
 
-def test_a_row_without_a_date_is_part_of_the_batch(source: Source, file: Path) -> None:
-    spoil(source, "flights.csv", "2013,1,1,517,515,2,", "2013,1,NA,517,515,2,")
+def test_a_row_without_a_date_is_part_of_the_batch(source: Source, spoil: Spoil, file: Path) -> None:
+    spoil("flights.csv", "2013,1,1,517,515,2,", "2013,1,NA,517,515,2,")
     seen: dict[str, int] = {}
 
     def count(connection: duckdb.DuckDBPyConnection, table: str, batch: str) -> None:
@@ -117,7 +119,7 @@ def test_a_missing_file_is_named(source: Source, file: Path) -> None:
         load(file, source, 1)
 
 
-def test_a_file_that_cannot_be_read_is_named(source: Source, file: Path) -> None:
-    spoil(source, "flights.csv", "2013,1,1,517,", "2013,1,1,a quarter past five,")
+def test_a_file_that_cannot_be_read_is_named(source: Source, spoil: Spoil, file: Path) -> None:
+    spoil("flights.csv", "2013,1,1,517,", "2013,1,1,a quarter past five,")
     with pytest.raises(SourceError, match=r"^flights\.csv cannot be read: "):
         load(file, source, 1)

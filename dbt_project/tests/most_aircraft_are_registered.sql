@@ -1,4 +1,4 @@
--- The register lacks about one aircraft in seven. Returns a row when it lacks so many that figures per
+-- The register lacks nearly one aircraft in five. Returns a row when it lacks so many more that figures per
 -- manufacturer or seat would mislead.
 with coverage as (
     select avg(cast(is_registered as integer)) as registered_share

@@ -1,0 +1,136 @@
+"""`sluice approve` and `sluice reject`: a yes or no to one exact promotion, shown before it is said."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.who import actor as who
+
+if TYPE_CHECKING:
+    from prefect_sluice.promotion import Approval, Promotion
+    from prefect_sluice.render.styled import Line
+    from prefect_sluice.workshop import Workshop
+
+_COMMENT = click.option("--comment", default="", metavar="TEXT", help="Why; kept in the ledger.")
+
+
+@click.command()
+@click.argument("promotion", default="")
+@options.actor
+@_COMMENT
+@click.option("-y", "--yes", is_flag=True, help="Do not ask again, on a terminal.")
+@click.option("--deploy", is_flag=True, help="Go on with the release at once.")
+@options.common
+def approve(promotion: str, actor: str, comment: str, yes: bool, deploy: bool, folder: Path, console: Console) -> int:
+    """Say yes to one exact promotion.
+
+    PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits. The yes is for
+    this environment, release, plan and evidence: change any byte and it is void.
+    """
+    from prefect_sluice.promotion import Decision
+    from prefect_sluice.stages.approve import record
+
+    workshop, found = _found(folder, promotion)
+    console.show(_lines(workshop, found, console.width))
+    if not (yes or console.json) and sys.stdin.isatty() and sys.stdout.isatty():
+        click.confirm(f"Approve promotion {found.id}?", abort=True)
+    by = who(actor, folder)
+    given = record(workshop, found, Decision.APPROVE, by=by, comment=comment)
+    return _go_on(workshop, found, by, console) if deploy else _tell(workshop, found, given, console)
+
+
+@click.command()
+@click.argument("promotion", default="")
+@options.actor
+@_COMMENT
+@options.common
+def reject(promotion: str, actor: str, comment: str, folder: Path, console: Console) -> int:
+    """Say no to one exact promotion.
+
+    PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits.
+    """
+    from prefect_sluice.promotion import Decision
+    from prefect_sluice.stages.approve import record
+
+    workshop, found = _found(folder, promotion)
+    given = record(workshop, found, Decision.REJECT, by=who(actor, folder), comment=comment)
+    return _tell(workshop, found, given, console)
+
+
+def _found(folder: Path, text: str) -> tuple[Workshop, Promotion]:
+    from prefect_sluice.cli.found import existing_store, waiting_promotion
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    return workshop, waiting_promotion(existing_store(workshop), text)
+
+
+def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
+    """Return what exactly is approved: from, to, relations, verdicts, changes."""
+    from prefect_sluice.render.findings import changes_lines, gates_table
+    from prefect_sluice.render.promotion import promotion_lines, section
+    from prefect_sluice.render.styled import BLANK
+
+    store = workshop.store
+    reports = tuple(report for _, report in store.reports(promotion.id))
+    built = store.relations(promotion.id)
+    names = ", ".join(sorted(item.node.split(".")[-1] for item in built))
+    release, former = store.release(promotion.release), store.release(promotion.base_release)
+    return [
+        *promotion_lines(promotion, release, former, width=width),
+        *section(f"{len(built)} built", _words(names, width)),
+        *section("Gates", gates_table(reports, width=width)),
+        *section("What changes for readers", changes_lines(reports, width=width)),
+        BLANK,
+    ]
+
+
+def _words(text: str, width: int) -> list[Line]:
+    from textwrap import wrap
+
+    from prefect_sluice.render.styled import line
+
+    return [line(part, indent=2) for part in wrap(text, width - 2)]
+
+
+def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Console) -> int:
+    from prefect_sluice.promotion import Decision
+    from prefect_sluice.render import document
+    from prefect_sluice.render.styled import Span, Style, line, strong
+    from prefect_sluice.render.words import moment
+
+    said_yes = given.decision is Decision.APPROVE
+    head = Span("approved", Style.GOOD) if said_yes else Span("rejected", Style.BAD)
+    until = f", good until {moment(given.expires_at)}" if said_yes else ""
+    step = _next(workshop, promotion)
+    console.show([line(head, f": promotion {promotion.id} by {given.by}{until}; next: ", strong(step))])
+    console.answer({"approval": document.approval(given), "promotion": document.promotion(promotion), "next": step, "exit_code": 0})
+    return 0
+
+
+def _next(workshop: Workshop, promotion: Promotion) -> str:
+    from prefect_sluice.generation import Cause
+
+    if promotion.cause is Cause.REFRESH:
+        return f"sluice refresh --env {promotion.environment}"
+    release = workshop.store.release(promotion.release)
+    commit = release.change.short if release else "HEAD"
+    return f"sluice release {commit} --env {promotion.environment}"
+
+
+def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) -> int:
+    """Run the stages again: the ones before Approve find their work done."""
+    from prefect_sluice.cli.running import run_and_show
+    from prefect_sluice.stages.work import Request
+
+    release = workshop.store.release(promotion.release)
+    ref = release.change.commit if release else "HEAD"
+    request = Request(workshop.root, promotion.environment, promotion.cause, ref, actor=by)
+    return run_and_show(request, console, wait=timedelta(0), via="local")

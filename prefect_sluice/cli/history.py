@@ -1,0 +1,88 @@
+"""`sluice history`: what was served, when and by whom; and whether the ledger is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.canonical import Json
+    from prefect_sluice.render.history import Event
+    from prefect_sluice.state.store import StateStore
+    from prefect_sluice.workshop import Place, Workshop
+
+_MANY = 100_000
+
+
+@click.command()
+@options.environment
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many lines to show.")
+@options.common
+def history(environment: str, limit: int, folder: Path, console: Console) -> int:
+    """List the generations of an environment, newest first.
+
+    Attempts that were refused, rejected or superseded stand between them. The last line says whether the ledger is whole.
+    """
+    from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.render.history import history_lines, ledger_line
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    place = workshop.place(environment)
+    store = existing_store(workshop)
+    found = _events(workshop, place, store)
+    entries, problem = _ledger(store)
+    console.show([*history_lines(found, limit=limit, width=console.width), ledger_line(entries, problem)])
+    console.answer({
+        "environment": place.name,
+        "events": [_document(event) for event in found[:limit]],
+        "ledger": {"entries": entries, "unbroken": not problem, "problem": problem},
+    })  # fmt: skip
+    return 1 if problem else 0
+
+
+def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple[Event, ...]:
+    from prefect_sluice.render.history import events
+
+    if store is None and not place.target.path.exists():
+        return ()
+    generations = workshop.warehouse(place).history(place.name)
+    if store is None:
+        return events(generations, (), {}, {})
+    promotions = store.promotions(environment=place.name, limit=_MANY)
+    ids = {item.release for item in (*generations, *promotions)}
+    releases = {item.id: item for item in store.releases(_MANY) if item.id in ids}
+    approvals = {item.id: store.approvals(item.id) for item in promotions}
+    return events(generations, promotions, releases, {key: given[-1].by for key, given in approvals.items() if given})
+
+
+def _ledger(store: StateStore | None) -> tuple[int, str]:
+    """Return how many entries there are, and what is wrong with them."""
+    from prefect_sluice import ledger
+    from prefect_sluice.errors import LedgerBroken
+
+    if store is None:
+        return 0, ""
+    try:
+        entries = store.entries()
+        ledger.verify(entries)
+    except LedgerBroken as error:
+        return error.number, str(error)
+    return len(entries), ""
+
+
+def _document(event: Event) -> Json:
+    from prefect_sluice.render import document
+
+    return {
+        "at": event.at.isoformat(),
+        "generation": document.generation(event.generation) if event.generation else None,
+        "promotion": document.promotion(event.promotion) if event.promotion else None,
+        "release": document.release(event.release) if event.release else None,
+        "approver": event.approver,
+    }

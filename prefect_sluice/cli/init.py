@@ -1,0 +1,170 @@
+"""`sluice init`: a commented sluice.yml for the dbt project that is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.profile import Profile, Target
+
+_FIRST = ("dev", "development", "local")
+_SKIPPED = frozenset({"dbt_packages", "target", "node_modules"})
+
+
+@click.command()
+@click.option("--project", type=click.Path(path_type=Path), metavar="DIR", help="The dbt project's folder, where there are several.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of sluice.yml, for editors, and write nothing.")
+@options.common
+def init(project: Path | None, schema: bool, folder: Path, console: Console) -> int:
+    """Write a sluice.yml for the dbt project found here."""
+    from prefect_sluice import config
+
+    if schema:
+        print(json.dumps(config.json_schema(), indent=2))
+        return 0
+    present = _present(folder.resolve())
+    if present is None:
+        place, found = _project(folder.resolve(), project)
+        profile, targets = _targets(found)
+        present = place / config.FILE
+        present.write_text(_text(found.relative_to(place).as_posix(), profile, targets), encoding="utf-8")
+        written = True
+    else:
+        written = False
+    _tell(present, written, console)
+    return 0
+
+
+def _present(folder: Path) -> Path | None:
+    from prefect_sluice import config
+    from prefect_sluice.errors import ConfigInvalid
+
+    try:
+        return config.find(folder)
+    except ConfigInvalid:
+        return None
+
+
+def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
+    """Return where sluice.yml goes, and the dbt project's folder. Raises BadInput when there is none, or one must be named."""
+    from prefect_sluice import git
+    from prefect_sluice.errors import BadInput
+
+    top = git.root(folder)
+    if named is not None:
+        found = (folder / named).resolve()
+        if not (found / "dbt_project.yml").is_file() or not found.is_relative_to(top):
+            raise BadInput("no dbt project in this repository", str(found), "name the folder of its dbt_project.yml: --project DIR")
+        return (found, found) if found == folder else (top, found)
+    if (folder / "dbt_project.yml").is_file():
+        return folder, folder
+    found_all = _projects(top)
+    if len(found_all) == 1:
+        return top, found_all[0]
+    if not found_all:
+        raise BadInput("no dbt project here or below", str(top), "go to a repository that has a dbt_project.yml, or make one: dbt init")
+    names = ", ".join(item.relative_to(top).as_posix() for item in found_all)
+    raise BadInput(f"several dbt projects: {names}", str(top), "name one of them: sluice init --project DIR")
+
+
+def _projects(top: Path) -> list[Path]:
+    """Return the folders of every dbt_project.yml that git would hold; those of installed packages are none."""
+    import subprocess
+
+    asked = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":(glob)**/dbt_project.yml"]
+    listed = subprocess.run(asked, cwd=top, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False).stdout
+    files = {top / name for name in listed.split("\0") if name and not _SKIPPED & set(Path(name).parts)}
+    return sorted(file.parent for file in files if file.is_file())
+
+
+def _targets(project: Path) -> tuple[Profile, list[Target]]:
+    """Return the profile, and the DuckDB targets that can be environments: dev first, production last."""
+    from prefect_sluice import config, profile, surroundings
+    from prefect_sluice.errors import ConfigInvalid
+
+    read = profile.load(project, surroundings.environment())
+    different: dict[tuple[Path, str], Target] = {}
+    for target in read.files().values():
+        # Two environments cannot share their names: of targets with one file and schema the first counts.
+        different.setdefault((target.path, str(target.settings.get("schema", "main"))), target)
+    if not different:
+        raise ConfigInvalid("no target is a DuckDB file", str(read.file), "add an output of type duckdb with a path")
+
+    def rank(target: Target) -> int:
+        return 0 if target.name in _FIRST else 2 if target.name in config.PRODUCTION else 1
+
+    return read, sorted(different.values(), key=rank)
+
+
+def _text(project: str, profile: Profile, targets: list[Target]) -> str:
+    from prefect_sluice.config import PRODUCTION
+
+    names = [_yaml(target.name) for target in targets]
+    lines = [
+        f"  {name}: {{target: {name}{', approvals: 1' if target.name in PRODUCTION else ''}}}"
+        for name, target in zip(names, targets, strict=True)
+    ]
+    default = _yaml(profile.default) if profile.default in {target.name for target in targets} else names[0]
+    return _TEMPLATE.format(project=_yaml(project), environments="\n".join(lines), default=default)
+
+
+_TEMPLATE = """\
+# How this dbt project is released with Sluice. Every key has a default.
+# `sluice init --schema` prints the JSON Schema of this file: give it to your editor for completion and checks.
+
+# The dbt project's folder, relative to this file.
+project: {project}
+
+# Where releases serve, in order, production last: one for each DuckDB target of the profile.
+# `approvals` is how many approvals a release needs there.
+environments:
+{environments}
+
+# Where `sluice release` goes without --env.
+default_environment: {default}
+
+# What a gate's no does: block the release (default), only warn, or off.
+# gates:
+#   lint: {{on: warn}}
+
+# Paths that git does not track and the project reads: linked into each checkout.
+# source:
+#   include: [data]
+"""
+
+
+def _yaml(text: str) -> str:
+    import yaml
+
+    return yaml.safe_dump(text, default_flow_style=True, allow_unicode=True).splitlines()[0]
+
+
+def _tell(file: Path, written: bool, console: Console) -> None:
+    from prefect_sluice.render.styled import Span, Style, faint, line, strong
+    from prefect_sluice.render.table import table
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(file.parent)
+    head = line(Span("written", Style.GOOD), f": {file}") if written else line(f"{file} is there already; nothing was changed")
+    rows = [
+        (place.name, str(place.target.path), "needs an approval" if place.approvals else "")
+        for place in workshop.places.values()
+    ]
+    default = workshop.place().name
+    following = [line("next: ", strong("sluice plan"), faint("     what a release would do")), line("      ", strong("sluice release"), faint("  do it"))]
+    console.show([head, line(faint("project      "), str(workshop.project)), line(faint("profile      "), str(workshop.profile.file)), *table(rows, indent=2, width=console.width), line(faint("default      "), default), *following])
+    console.answer({
+        "file": str(file),
+        "written": written,
+        "project": str(workshop.project),
+        "environments": [{"name": name, "warehouse": path, "approvals": workshop.place(name).approvals} for name, path, _ in rows],
+        "default_environment": default,
+        "next": ["sluice plan", "sluice release"],
+    })  # fmt: skip

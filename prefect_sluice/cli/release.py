@@ -1,0 +1,34 @@
+"""`sluice release`: a commit through all stages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.who import actor as who
+
+
+@click.command()
+@click.argument("ref", default="HEAD")
+@options.environment
+@click.option("--dirty", is_flag=True, help="Release the working tree as it is; only where no approval is needed.")
+@options.wait
+@options.actor
+@options.via
+@options.common
+def release(ref: str, environment: str, dirty: bool, wait: timedelta, actor: str, via: str, folder: Path, console: Console) -> int:
+    """Take a commit through the stages into an environment.
+
+    REF is a commit, branch or tag; HEAD by default. What did not change is not built. Running it again after a crash
+    or a yes goes on where it was.
+    """
+    from prefect_sluice.cli.running import run_and_show
+    from prefect_sluice.generation import Cause
+    from prefect_sluice.stages.work import Request
+
+    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who(actor, folder))
+    return run_and_show(request, console, wait=wait, via=via)

@@ -1,0 +1,48 @@
+"""What release, refresh and approve share: running the stages, here or as a Prefect flow, and showing how it ended."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.progress import progress
+from prefect_sluice.render import document
+from prefect_sluice.render.outcome import outcome_lines
+from prefect_sluice.stages.work import Request, Status, Work
+
+EXIT_CODES = {Status.DONE: 0, Status.UNCHANGED: 0, Status.WAITING: 3, Status.REFUSED: 1, Status.REJECTED: 1}
+
+
+def run_and_show(request: Request, console: Console, *, wait: timedelta, via: str) -> int:
+    """Run all stages of a request, show how it ended, and return the exit code."""
+    from prefect_sluice.workshop import Workshop
+
+    # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
+    settings = Workshop.at(request.folder).settings.gates
+    warns = {gate for gate, policy in settings.items() if policy.on == "warn"}
+    work = _through_prefect(request, console, wait) if _wants_prefect(via) else _here(request, console, wait)
+    code = EXIT_CODES[work.outcome.status] if work.outcome else 0
+    console.show(outcome_lines(work, warns=warns, width=console.width))
+    console.answer(document.work(work, code))
+    return code
+
+
+def _wants_prefect(via: str) -> bool:
+    return via == "prefect" or (via == "auto" and bool(os.environ.get("PREFECT_API_URL")))
+
+
+def _here(request: Request, console: Console, wait: timedelta) -> Work:
+    from prefect_sluice import pipeline
+
+    with progress(console) as shown:
+        return pipeline.run(request, wait=wait, around=shown.around)
+
+
+def _through_prefect(request: Request, console: Console, wait: timedelta) -> Work:
+    with progress(console) as shown:
+        shown.hear("starting Prefect")
+        from prefect_sluice.flows import run
+
+        shown.hear("a Prefect flow is at work: watch it in the Prefect UI")
+        return run(request, wait=wait)

@@ -1,0 +1,114 @@
+"""`sluice status`: reads, and writes nothing. Loads no database driver for what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.canonical import Json
+    from prefect_sluice.generation import Generation
+    from prefect_sluice.promotion import Lease, Promotion
+    from prefect_sluice.render.status import Standing
+    from prefect_sluice.state.store import StateStore
+    from prefect_sluice.workshop import Place, Workshop
+
+
+@click.command()
+@options.environment
+@options.common
+def status(environment: str, folder: Path, console: Console) -> int:
+    """Show what each environment serves, and what waits."""
+    from prefect_sluice import surroundings
+    from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.render.status import status_lines
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    places = [workshop.place(environment)] if environment else list(workshop.places.values())
+    store = existing_store(workshop)
+    standings = [_standing(workshop, place, store) for place in places]
+    console.show(status_lines(standings, surroundings.now(), width=console.width))
+    console.answer({"environments": [_document(standing) for standing in standings]})
+    return 0
+
+
+def _standing(workshop: Workshop, place: Place, store: StateStore | None) -> Standing:
+    from prefect_sluice.render.status import Standing
+
+    generation, problem = _generation(workshop, place)
+    release = store.release(generation.release) if store and generation else None
+    file = place.target.path
+    return Standing(
+        name=place.name,
+        generation=generation,
+        release=release,
+        warehouse=_shown(file, workshop.root),
+        size=file.stat().st_size if file.is_file() else 0,
+        open=_open(store, place) if store else (),
+        lease=_lease(store, place) if store else None,
+        problem=problem,
+        recorded=_recorded(store, place) if store and generation is None else 0,
+    )
+
+
+def _generation(workshop: Workshop, place: Place) -> tuple[Generation | None, str]:
+    from datetime import UTC, datetime
+
+    from prefect_sluice.errors import WarehouseBusy
+    from prefect_sluice.generation import Cause, Generation
+
+    if not place.target.path.exists():
+        return Generation(place.name, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ()), ""
+    try:
+        return workshop.warehouse(place).generation(place.name), ""
+    except WarehouseBusy as error:
+        return None, str(error)
+
+
+def _recorded(store: StateStore, place: Place) -> int:
+    from prefect_sluice import ledger
+
+    present = ledger.fold(store.entries(environment=place.name)).get(place.name)
+    return present["generation"] if present else 0
+
+
+def _open(store: StateStore, place: Place) -> tuple[Promotion, ...]:
+    from prefect_sluice.promotion import ENDED, State
+
+    return store.promotions(environment=place.name, states=[state for state in State if state not in ENDED])
+
+
+def _lease(store: StateStore, place: Place) -> Lease | None:
+    from prefect_sluice import surroundings
+    from prefect_sluice.state.lease import holder_is_dead
+
+    lease = store.lease(place.name)
+    if lease is None or lease.expires_at <= surroundings.now() or holder_is_dead(lease.holder, surroundings.host()):
+        return None
+    return lease
+
+
+def _shown(file: Path, root: Path) -> str:
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def _document(standing: Standing) -> Json:
+    from prefect_sluice.render import document
+    from prefect_sluice.render.status import next_step
+
+    lease = standing.lease
+    return {
+        "environment": standing.name,
+        "generation": document.generation(standing.generation) if standing.generation and standing.generation.number else None,
+        "release": document.release(standing.release) if standing.release else None,
+        "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
+        "recorded_generation": standing.recorded,
+        "open": [{**document.promotion(item), "next": next_step(item)} for item in standing.open],
+        "lease": {"holder": lease.holder, "since": lease.acquired_at.isoformat()} if lease else None,
+    }

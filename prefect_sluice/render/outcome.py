@@ -1,0 +1,46 @@
+"""How a run of the stages ended: what the gates said, what changes for readers, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prefect_sluice.generation import Generation
+from prefect_sluice.release import Release
+from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, line, strong
+from prefect_sluice.render.table import WIDTH
+from prefect_sluice.render.words import moment, seconds, short
+from prefect_sluice.stages.work import Outcome, Status, Work
+
+_STYLES = {
+    Status.DONE: Style.GOOD,
+    Status.UNCHANGED: Style.GOOD,
+    Status.WAITING: Style.WARN,
+    Status.REFUSED: Style.BAD,
+    Status.REJECTED: Style.BAD,
+}
+
+
+def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
+    """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
+    outcome = work.outcome or Outcome(Status.DONE, "done")
+    blocks = [gates_table(work.reports, warns=warns, width=width)]
+    blocks.append(findings_lines([finding for finding in notable(work.reports) if finding.gate != DIFF], width=width))
+    changed = changes_lines(work.reports, width=width)
+    blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
+    blocks.append([verdict_line(outcome)])
+    return [part for block in blocks if block for part in (BLANK, *block)][1 if not work.reports else 0 :]
+
+
+def verdict_line(outcome: Outcome) -> Line:
+    """Return how it ended, and the next command."""
+    told = [Span(f"{outcome.status.value}: ", _STYLES[outcome.status]), Span(outcome.message)]
+    return line(*told, "; next: ", strong(outcome.next)) if outcome.next else line(*told)
+
+
+def rollback_line(generation: Generation, release: Release | None, origin: Generation | None, took: float) -> Line:
+    """Return `prod serves generation 6 = generation 2 again, release 9f8e7d6 ("subject"), data as of …; 0.05 s`."""
+    subject = f' ("{release.change.subject}")' if release else ""
+    data = f", data as of {moment(origin.at)}" if origin else ""
+    head = f"{generation.environment} serves generation {generation.number} = generation {generation.origin} again"
+    return line(strong(head), f", release {short(generation.release)}{subject}{data}; {seconds(took)}")

@@ -1,0 +1,42 @@
+"""What exactly a yes would say yes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.promotion import Approval, Promotion
+from prefect_sluice.release import Release
+from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
+from prefect_sluice.render.table import WIDTH
+from prefect_sluice.render.words import moment, short
+
+
+def promotion_lines(promotion: Promotion, release: Release | None, former: Release | None, *, width: int = WIDTH) -> list[Line]:
+    """Return from where to where a promotion goes, and what it is bound to."""
+    base = f"generation {promotion.base}, {_named(promotion.base_release, former)}" if promotion.base else "it serves nothing yet"
+    return [
+        line("promotion ", strong(promotion.id), f" of {promotion.environment}, by {promotion.actor}, {moment(promotion.created_at)}"),
+        line(faint("  from  "), cut(base, width - 8)),
+        line(faint("  to    "), cut(_named(promotion.release, release), width - 8)),
+        line(faint("  bound "), f"plan {short(promotion.plan) or '-'}, evidence {short(promotion.evidence) or '-'}, all of it {short(promotion.binding)}"),
+    ]  # fmt: skip
+
+
+def _named(identifier: str, release: Release | None) -> str:
+    told = f"release {short(identifier)}"
+    return f"{told}, {release.change.short} {release.change.subject}" if release else told
+
+
+def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> list[Line]:
+    """Return each yes and no that was said."""
+    lines: list[Line] = []
+    for item in approvals:
+        comment = f': "{item.comment}"' if item.comment else ""
+        used = f", used {moment(item.used_at)}" if item.used_at else f", good until {moment(item.expires_at)}"
+        lines.append(line(cut(f"{item.decision.value} by {item.by}, {moment(item.at)}{used}{comment}", width - 2), indent=2))
+    return lines
+
+
+def section(title: str, lines: Sequence[Line]) -> list[Line]:
+    """Return lines under a title, set off by a blank line; nothing where there are none."""
+    return [BLANK, line(strong(title)), *lines] if lines else []

@@ -1,0 +1,67 @@
+"""One line per stage, as it ends: its mark, its name, its time, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.plan import Action
+from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
+from prefect_sluice.render.words import count, seconds, short
+from prefect_sluice.stages.work import Status, Work
+from prefect_sluice.verdict import GateReport, Verdict
+
+_MARKS = {
+    Status.DONE: Span("✓", Style.GOOD),
+    Status.UNCHANGED: Span("✓", Style.GOOD),
+    Status.WAITING: Span("…", Style.WARN),
+    Status.REFUSED: Span("✗", Style.BAD),
+    Status.REJECTED: Span("✗", Style.BAD),
+}
+_LONGEST = 70
+
+
+def stage_line(name: str, took: float, before: Work, after: Work) -> Line:
+    """Return `✓ Build      1.2 s  2 to build, 16 reused`: `before` and `after` are the work as the stage got and left it."""
+    mark = _MARKS[after.outcome.status if after.outcome else Status.DONE]
+    return line(mark, f" {name.capitalize():<9}", faint(f"{seconds(took):>11}"), f"  {cut(_came_of_it(name, before, after), _LONGEST)}")
+
+
+def _came_of_it(name: str, before: Work, after: Work) -> str:
+    match name:
+        case "source":
+            return f"{after.change.short} {after.change.subject}" if after.change else ""
+        case "build":
+            return _planned(after)
+        case "test" | "stage" | "monitor":
+            return gates_told(after.reports[len(before.reports) :])
+        case "approve":
+            return _approved(after)
+        case _:
+            return f"generation {after.generation.number}" if after.generation else ""
+
+
+def _planned(work: Work) -> str:
+    if work.plan is None:
+        return ""
+    made, reused, removed = len(work.plan.of(Action.BUILD, Action.CARRY)), len(work.plan.of(Action.REUSE)), len(work.plan.of(Action.REMOVE))
+    told = f"{made} to build, {reused} reused" + (f", {removed} to remove" if removed else "")
+    return f"{told}; release {short(work.plan.release)}"
+
+
+def _approved(work: Work) -> str:
+    if work.outcome is not None:
+        return "waits for a yes" if work.outcome.status is Status.WAITING else work.outcome.message
+    message = work.promotion.message if work.promotion else ""
+    return message if message.startswith("approved") else "no approval needed"
+
+
+def gates_told(reports: Sequence[GateReport]) -> str:
+    """Return what these gates came to in a few words; the ones that say no are named."""
+    asked = [report for report in reports if not report.not_applicable]
+    if not asked:
+        return "nothing to look at"
+    said_no = [f"{report.gate} {report.verdict.name}" for report in asked if not report.verdict.lets_through]
+    if said_no:
+        return ", ".join(said_no)
+    warned = [report.gate for report in asked if report.verdict is Verdict.WARNED]
+    return f"{count(len(asked), 'gate')} passed" + (f", with warnings: {', '.join(warned)}" if warned else "")

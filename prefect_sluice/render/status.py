@@ -1,0 +1,90 @@
+"""What each environment serves and what waits, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.promotion import Lease, Promotion, State
+from prefect_sluice.release import Release
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.table import WIDTH
+from prefect_sluice.render.words import ago, count, moment, short, size
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An environment as it stands. `generation` has number 0 when nothing was published, and is None when the warehouse
+    could not be asked: `problem` says why, and `recorded` is then the generation that the ledger knows of.
+
+    `size` is that of the warehouse file, in bytes. `holders` are leases in force; `releases` what is known of the ids.
+    """
+
+    name: str
+    generation: Generation | None
+    release: Release | None
+    warehouse: str
+    size: int
+    open: tuple[Promotion, ...] = ()
+    lease: Lease | None = None
+    problem: str = ""
+    recorded: int = 0
+
+
+def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
+    """Return a block per environment."""
+    lines: list[Line] = []
+    for standing in standings:
+        lines += [*([BLANK] if lines else []), *_environment(standing, now, width)]
+    return lines
+
+
+def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
+    lines = [*_serves(standing, now, width), _warehouse(standing, width)]
+    lines += [_open(promotion, width) for promotion in standing.open]
+    if standing.lease is not None:
+        told = f"{standing.lease.holder} since {moment(standing.lease.acquired_at)}"
+        lines.append(_field("at work", Span(cut(told, width - 13), Style.WARN)))
+    return lines
+
+
+def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
+    current = standing.generation
+    if current is None:
+        known = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
+        return [line(strong(standing.name), f"  {known}"), _field("problem", Span(cut(standing.problem, width - 13), Style.BAD))]
+    if not current.number:
+        return [line(strong(standing.name), faint("  nothing is served yet: "), f"sluice release --env {standing.name}")]
+    again = f" = generation {current.origin} again" if current.cause is Cause.ROLLBACK else ""
+    head = f"  generation {current.number}{again}, {count(len(current.pointers), 'relation')}"
+    lines = [line(strong(standing.name), head)]
+    change = standing.release.change if standing.release else None
+    told = f"{short(current.release)}" + (f"  {change.short} {change.subject}" if change else "")
+    lines.append(_field("release", Span(cut(told, width - 13))))
+    lines.append(_field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}")))
+    return lines
+
+
+def _warehouse(standing: Standing, width: int) -> Line:
+    told = f", {size(standing.size)}" if standing.size else ", not there yet"
+    return _field("warehouse", Span(cut(standing.warehouse, width - 13 - len(told)) + told))
+
+
+def _open(promotion: Promotion, width: int) -> Line:
+    told = f"{promotion.id}: {promotion.cause.value} {short(promotion.release)}, {promotion.state.value}, by {promotion.actor}"
+    step = next_step(promotion)
+    label = "waits" if promotion.state is State.STAGED else "open"
+    return _field(label, Span(cut(told, max(width - 15 - len(step), 20)), Style.WARN), "  ", strong(step))
+
+
+def next_step(promotion: Promotion) -> str:
+    """Return the command that takes an open promotion on."""
+    if promotion.state is State.STAGED:
+        return f"sluice approve {promotion.id}"
+    return f"sluice {promotion.cause.value} --env {promotion.environment}"
+
+
+def _field(name: str, *parts: Span | str) -> Line:
+    return line(faint(f"  {name:<11}"), *parts)

@@ -1,0 +1,35 @@
+"""A process that has imported everything, and forks a child for each line it reads: `folder cause fault` -> exit status.
+
+A release in a process of its own costs seconds of imports; a fork costs nothing, and dies as thoroughly.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import dbt.adapters.duckdb  # noqa: F401  # imported here so that no child has to
+import dbt.cli.main  # noqa: F401
+import scenario
+
+from prefect_sluice.generation import Cause
+
+
+def child(folder: str, cause: str, fault: str) -> None:
+    """Do the scenario's part; never returns."""
+    try:
+        scenario.go(Path(folder), Cause(cause), fault)
+    except BaseException as error:
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 70
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(code)
+    os._exit(0)
+
+
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        child(*line.rstrip("\n").split("\t"))
+    _, status = os.waitpid(pid, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)

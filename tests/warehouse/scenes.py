@@ -1,0 +1,120 @@
+"""What the contract of warehouses runs against: each adapter, and the builds that dbt would make in its side database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.node import Kind, Name
+from prefect_sluice.warehouse.base import Bring, Linked, Publication, Rows, Warehouse, quoted
+from prefect_sluice.warehouse.duckdb import CONFIG, DuckDB
+
+STORE = "sluice_store"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def duckdb_warehouse(folder: Path) -> Warehouse:
+    """Return a warehouse that does not exist yet, and does not wait for anybody."""
+    return DuckDB(folder / "shop.duckdb", patience=timedelta(0))
+
+
+ADAPTERS: dict[str, Callable[[Path], Warehouse]] = {"duckdb": duckdb_warehouse}
+
+
+def run_sql(path: Path, *statements: str) -> None:
+    """Do in a database what dbt, a hook or a person would."""
+    with duckdb.connect(str(path), config=dict(CONFIG)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def pointer(name: Name, run: str, kind: Kind = Kind.TABLE, node: str = "") -> Pointer:
+    """Return a pointer to the relation that `run` built under a public name."""
+    address = Name(STORE, f"{name.identifier}__{run}")
+    return Pointer(name, address, node or f"model.shop.{name.identifier}", kind, f"print-{run}", f"data-{run}")
+
+
+@dataclass
+class Scene:
+    """A warehouse with a folder to build in. Each publish builds its tables under a run of its own."""
+
+    warehouse: Warehouse
+    folder: Path
+    runs: int = 0
+    sides: dict[str, Path] = field(default_factory=dict[str, Path])
+
+    @property
+    def file(self) -> Path:
+        """The served database's file."""
+        return self.folder / "shop.duckdb"
+
+    def side(self) -> Path:
+        """Return where the next side database goes: it bears the public name."""
+        self.runs += 1
+        return self.folder / f"side{self.runs}" / self.file.name
+
+    def build(self, tables: Mapping[Name, str]) -> Path:
+        """Return a side database in which each query stands as a table under its name."""
+        side = self.side()
+        self.warehouse.prepare(side, ())
+        statements = [f"create schema if not exists {quoted(name.schema)}" for name in tables]
+        run_sql(side, *statements, *(f"create table {written(name)} as {sql}" for name, sql in tables.items()))
+        return side
+
+    def publication(
+        self,
+        tables: Mapping[Name, str],
+        *,
+        environment: str = "prod",
+        views: Mapping[Name, str] | None = None,
+        gone: Iterable[Name] = (),
+        token: int = 1,
+    ) -> Publication:
+        """Return the publication of these tables and (linked) views on top of what is live; `gone` go."""
+        live = self.warehouse.generation(environment)
+        side = self.build(tables) if tables else None
+        self.runs += 1
+        run = f"{self.runs:06}"
+        made = {name: pointer(name, run) for name in tables}
+        made |= {name: pointer(name, run, Kind.VIEW) for name in views or {}}
+        pointers = {**live.by_name(), **made}
+        for name in gone:
+            del pointers[name]
+        generation = Generation(
+            environment=environment,
+            number=live.number + 1,
+            release=f"release-{run}",
+            promotion=f"promotion-{run}",
+            token=token,
+            cause=Cause.RELEASE,
+            origin=live.number + 1,
+            at=NOW,
+            pointers=tuple(pointers[name] for name in sorted(pointers)),
+        )
+        bring = tuple(Bring(name, made[name].address) for name in tables)
+        linked = tuple(Linked(made[name].address, sql) for name, sql in (views or {}).items())
+        return Publication(generation, live.number, side, bring, linked)
+
+    def publish(self, tables: Mapping[Name, str], environment: str = "prod", token: int = 1) -> Generation:
+        """Build these tables and publish them on top of what is live."""
+        return self.warehouse.publish(self.publication(tables, environment=environment, token=token))
+
+    def read(self, sql: str) -> Rows:
+        """Return what a reader of the served database sees."""
+        with self.warehouse.reader() as reader:
+            return reader.query(sql)
+
+    def values(self, *names: Name) -> list[object]:
+        """Return the only value in each of these public relations."""
+        with self.warehouse.reader() as reader:
+            return [reader.query(f"from {written(name)}").rows[0][0] for name in names]
+
+
+def written(name: Name) -> str:
+    """Return a name as SQL."""
+    return quoted(name.schema, name.identifier)
