@@ -21,7 +21,9 @@ from prefect_sluice.tasks.stage import stage
 
 
 @flow(name="refresh", flow_run_name="refresh {environment}", persist_result=False)
-def refresh(environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0) -> State[Work]:
+def refresh(
+    environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0
+) -> State[Work]:
     """Rebuild what new source data reaches, judge it, and publish it. Nothing new: nothing is built or published.
 
     Args:

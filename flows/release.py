@@ -23,7 +23,12 @@ from prefect_sluice.tasks.test import test
 
 @flow(name="release", flow_run_name="release {ref} → {environment}", persist_result=False)
 def release(
-    environment: str = "", ref: str = "HEAD", folder: str = ".", dirty: bool = False, actor: str = "prefect", wait_seconds: int = 0
+    environment: str = "",
+    ref: str = "HEAD",
+    folder: str = ".",
+    dirty: bool = False,
+    actor: str = "prefect",
+    wait_seconds: int = 0,
 ) -> State[Work]:
     """Take a commit through Source → Build → Test → Stage → Approve → Deploy → Monitor.
 

@@ -17,7 +17,9 @@ from prefect_sluice.tasks.rollback import rollback as write_again
 
 
 @flow(name="rollback", flow_run_name="rollback {environment}", persist_result=False)
-def rollback(environment: str = "", to: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0) -> State[Work]:
+def rollback(
+    environment: str = "", to: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0
+) -> State[Work]:
     """Write an older table of pointers again. Builds nothing, moves no row.
 
     Args:

@@ -8,11 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from prefect_sluice.errors import BadInput
 from prefect_sluice.stages.work import Request, Work
 from prefect_sluice.workshop import Workshop
+
+_PATIENCE = 10
+"""Seconds that sending queued logs may take."""
 
 
 @dataclass(eq=False)
@@ -23,13 +28,18 @@ class ServerAway(BadInput):
 def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more: object) -> Work:
     """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
     _reachable()
-    place = Workshop.at(request.folder).place(request.environment or None)  # so that the run's name says where
+    place = Workshop.at(request.folder).place(
+        request.environment or None
+    )  # so that the run's name says where
     # The heartbeat thread is joined at the end of each run, for a second of nothing; this process is watched by its user.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        state = flow(
-            environment=place.name, folder=str(request.folder), actor=request.actor, wait_seconds=int(wait.total_seconds()),
-            return_state=True, **more,
-        )  # fmt: skip
+        try:
+            state = flow(
+                environment=place.name, folder=str(request.folder), actor=request.actor, wait_seconds=int(wait.total_seconds()),
+                return_state=True, **more,
+            )  # fmt: skip
+        finally:
+            _send_what_is_queued()
     result = state.data if isinstance(state.data, Work) else state.result(raise_on_failure=False)
     if isinstance(result, BaseException):
         raise result
@@ -39,8 +49,22 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
 def _reachable() -> None:
     url = PREFECT_API_URL.value()
     if not url:
-        raise ServerAway("no Prefect server is configured", "PREFECT_API_URL", "start one (prefect server start) and set it, or run with --via local")
+        raise ServerAway(
+            "no Prefect server is configured",
+            "PREFECT_API_URL",
+            "start one (prefect server start) and set it, or run with --via local",
+        )
     try:
         httpx.get(f"{url}/health", timeout=10).raise_for_status()
     except httpx.HTTPError as error:
-        raise ServerAway(f"the Prefect server does not answer ({type(error).__name__})", url, "start it, or run with --via local") from error
+        raise ServerAway(
+            f"the Prefect server does not answer ({type(error).__name__})",
+            url,
+            "start it, or run with --via local",
+        ) from error
+
+
+def _send_what_is_queued() -> None:
+    """Send logs and events now: left to the end of the process, they are lost, or waited for, if the server goes first."""
+    APILogWorker.drain_all(timeout=_PATIENCE, at_exit=False)
+    EventsWorker.drain_all(timeout=_PATIENCE, at_exit=False)

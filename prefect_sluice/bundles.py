@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, cast
@@ -152,7 +151,7 @@ def _link(place: Path, key: str, target: bytes) -> None:
 def _check_link(link: Path, key: str, folder: Path) -> None:
     target = Path(os.path.realpath(link))
     # An absolute one would point into the temporary folder at best.
-    if Path(os.readlink(link)).is_absolute() or not target.is_relative_to(os.path.realpath(folder)):
+    if link.readlink().is_absolute() or not target.is_relative_to(os.path.realpath(folder)):
         raise BundleDamaged(key, f"{link.relative_to(folder)} (the link leaves the folder)")
 
 
@@ -187,13 +186,12 @@ def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
     """Write a file so that nobody ever sees a part of it."""
     handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
-        with open(handle, "wb") as stream:
+        with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             os.fchmod(stream.fileno(), mode)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
 
 

@@ -18,7 +18,9 @@ def canonical(value: Json) -> bytes:
 
     Raises ValueError for NaN and infinities, which JSON cannot spell.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def digest(value: Json) -> str:

@@ -79,7 +79,7 @@ class Environment(_Section):
 
     target: str | None = Field(
         default=None,
-        description="The dbt target whose names and warehouse it uses. Default: the target of the same name, else the profile's default.",
+        description="The dbt target whose names and warehouse it uses. Default: the one of the same name, else the profile's default.",
     )
     approvals: int | None = Field(
         default=None,

@@ -14,13 +14,21 @@ from prefect_sluice.plan import BY_PRODUCT, Action, Plan, source_texts
 from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
 
 texts = source_texts
+_ROW = '"the whole row"'
+"""An alias that no column bears: `hash(t)` would be that of the column t, where there is one."""
+
+_CONTENT = f"select count(*), sum(hash(hash({_ROW}))::hugeint), sum(hash({_ROW}::varchar)::hugeint)"
+"""A relation's content, whatever its order. Twice, because DuckDB's hash of a row is linear in its last column, and
+gives empty and missing lists the same value; the text of a row tells them apart."""
 
 
 def as_planned(live: Generation, plan: Plan) -> Generation:
     """Return what a plan's build reads: the live table of pointers, and where it reuses an older relation, that one. Pure."""
     chosen = {step.node: step.pointer for step in plan.of(Action.REUSE) if step.pointer}
     others = [pointer for uid, pointer in chosen.items() if uid not in live.by_node()]
-    return replace(live, pointers=(*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others))
+    return replace(
+        live, pointers=(*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
+    )
 
 
 def stubs(
@@ -51,7 +59,9 @@ def stubs(
     return tuple(made)
 
 
-def versions(nodes: Mapping[str, Node], reader: Reader, catalog: str, folder: Path, unknown: str) -> Mapping[str, str]:
+def versions(
+    nodes: Mapping[str, Node], reader: Reader, catalog: str, folder: Path, unknown: str
+) -> Mapping[str, str]:
     """Return the version of every source the nodes read, by its text: equal versions mean equal content.
 
     A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes.
@@ -68,12 +78,19 @@ def _version(text: str, reader: Reader, catalog: str, folder: Path, unknown: str
     if relation.endswith("()"):
         return unknown
     try:
-        rows = reader.query(
-            f"select count(*), sum(hash(source)::hugeint), bit_xor(hash(source)) from {relation} as source"
-        ).rows
+        return content(relation, reader)
     except QueryFailed:
         return unknown
-    return digest([str(value) for value in rows[0]])
+
+
+def content(relation: str, reader: Reader) -> str:
+    """Return a digest over the columns and all rows of a relation (quoted SQL), whatever their order.
+
+    Raises QueryFailed.
+    """
+    columns = [[column.name, column.type] for column in reader.columns(relation)]
+    values = reader.query(f"{_CONTENT} from {relation} as {_ROW}").rows[0]
+    return digest([columns, [str(value) for value in values]])
 
 
 def _file_version(path: str, folder: Path, unknown: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import inputs
-from prefect_sluice.canonical import Json
+from prefect_sluice.canonical import Json, digest_file
 from prefect_sluice.errors import BadInput
 from prefect_sluice.node import Name
 from prefect_sluice.release import Release
@@ -17,10 +17,8 @@ from prefect_sluice.warehouse.base import References
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
-
     from prefect_sluice.dbt.nodes import Project
-    from prefect_sluice.dbt.session import Session
+    from prefect_sluice.dbt.session import Manifest, Session
 
 _CACHE = "references"
 _LOADED: dict[tuple[str, str, str], Loaded] = {}
@@ -41,13 +39,17 @@ def side_file(workshop: Workshop, place: Place) -> Path:
     return workshop.work(place) / "side" / place.target.path.name
 
 
-def checkout(workshop: Workshop, release: Release) -> Path:
+def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") -> Path:
     """Return the repository's folder of a release, written from its bundle; every file is verified by its digest.
 
-    Raises BundleDamaged. Repeatable: a complete checkout is used again.
+    Each `purpose` has a folder of its own: what the project's tests write does not reach what is built.
+    Raises BundleDamaged. Repeatable: a complete checkout is used again, one that was altered is written anew.
     """
-    folder = workshop.folder / "checkouts" / release.id[:16]
+    folder = workshop.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
     workshop.bundles.checkout(release.files, folder)
+    if _is_altered(folder, release.files):
+        shutil.rmtree(folder)
+        workshop.bundles.checkout(release.files, folder)
     for path in workshop.settings.source.include:
         _link(workshop.root / path, folder / path)
     packages = folder / release.change.project / "dbt_packages"
@@ -57,12 +59,21 @@ def checkout(workshop: Workshop, release: Release) -> Path:
     return folder
 
 
+def _is_altered(folder: Path, files: Mapping[str, str]) -> bool:
+    for name, entry in files.items():
+        mode, _, expected = entry.partition(":")
+        path = folder / name
+        if mode != "link" and (not path.is_file() or digest_file(path) != expected):
+            return True
+    return False
+
+
 def _link(source: Path, place: Path) -> None:
     if not source.exists():
         raise BadInput("is to be included, and is not there", str(source), "mend sluice.yml: source.include")
     if not place.exists() and not place.is_symlink():
         place.parent.mkdir(parents=True, exist_ok=True)
-        os.symlink(source.resolve(), place)
+        place.symlink_to(source.resolve())
 
 
 def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
@@ -81,7 +92,15 @@ def _load(workshop: Workshop, place: Place, release: Release) -> Loaded:
 
     folder = checkout(workshop, release) / release.change.project
     variables = cast(Mapping[str, Any], workshop.settings.vars)
-    session = Session(place.target, folder, workshop.project, workshop.work(place), side_file(workshop, place), place.target.path, variables)
+    session = Session(
+        place.target,
+        folder,
+        workshop.project,
+        workshop.work(place),
+        side_file(workshop, place),
+        place.target.path,
+        variables,
+    )
     manifest = session.parse()
     everything = {**_project_variables(folder), **variables}
     prints = Fingerprints(manifest, folder, everything, workshop.environ)
@@ -97,7 +116,9 @@ def _project_variables(folder: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
 
 
-def _references(workshop: Workshop, place: Place, session: Session, manifest: Manifest, prints: Any) -> Mapping[str, References | None]:
+def _references(
+    workshop: Workshop, place: Place, session: Session, manifest: Manifest, prints: Any
+) -> Mapping[str, References | None]:
     """Return what each SQL node reads, from the cache; only code never seen before is compiled."""
     from prefect_sluice.dbt.nodes import code_key, sql_nodes
 
@@ -115,7 +136,9 @@ def _references(workshop: Workshop, place: Place, session: Session, manifest: Ma
     return {uid: _references_from(known.get(key)) for uid, key in keys.items()}
 
 
-def _compiled(workshop: Workshop, place: Place, session: Session, manifest: Manifest, missing: tuple[str, ...]) -> Mapping[str, str]:
+def _compiled(
+    workshop: Workshop, place: Place, session: Session, manifest: Manifest, missing: tuple[str, ...]
+) -> Mapping[str, str]:
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
     warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), ""))
@@ -130,10 +153,18 @@ def selector(fqn: Iterable[str]) -> str:
 def _json(found: References | None) -> Json:
     if found is None:
         return None
-    return {"relations": [str(name) for name in found.relations], "files": list(found.files), "elsewhere": list(found.elsewhere)}
+    return {
+        "relations": [str(name) for name in found.relations],
+        "files": list(found.files),
+        "elsewhere": list(found.elsewhere),
+    }
 
 
 def _references_from(value: Any) -> References | None:
     if value is None:
         return None
-    return References(tuple(Name.parse(text) for text in value["relations"]), tuple(value["files"]), tuple(value["elsewhere"]))
+    return References(
+        tuple(Name.parse(text) for text in value["relations"]),
+        tuple(value["files"]),
+        tuple(value["elsewhere"]),
+    )

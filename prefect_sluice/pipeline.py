@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +29,7 @@ BY_CAUSE = {Cause.RELEASE: RELEASE, Cause.REFRESH: REFRESH, Cause.ROLLBACK: ROLL
 
 
 @contextmanager
-def begin(request: Request, *, wait: timedelta = timedelta(0)) -> Iterator[Work]:
+def begin(request: Request, *, wait: timedelta = timedelta(0)) -> Generator[Work]:
     """Take the environment's lease, settle what a dead process left, and give the work to walk with.
 
     Raises LeaseHeld when another promotion is at work and `wait` is over.
@@ -47,10 +47,7 @@ def _waiting(error: LeaseHeld) -> None:
     tell(f"waiting: {error.holder} is at work on {error.environment} since {error.since}")
 
 
-def run(request: Request, *, wait: timedelta = timedelta(0), around: Callable[[Stage], Stage] = lambda stage: stage) -> Work:
-    """Run all stages of the request's cause in this process and return the ended work. Safe to run again after any crash.
-
-    `around` may wrap each stage, to time or show it.
-    """
+def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
+    """Run all stages of the request's cause in this process and return the ended work. Safe to run again after any crash."""
     with begin(request, wait=wait) as work:
-        return walk(work, *(around(stage) for stage in BY_CAUSE[request.cause]))
+        return walk(work, *BY_CAUSE[request.cause])

@@ -76,7 +76,9 @@ class Plan:
     @property
     def made(self) -> tuple[str, ...]:
         """Unique ids of the nodes that are built or carried over, in build order; by-products are left out."""
-        return tuple(step.node for step in self.steps if step.action.makes and not step.node.startswith(BY_PRODUCT))
+        return tuple(
+            step.node for step in self.steps if step.action.makes and not step.node.startswith(BY_PRODUCT)
+        )
 
     @property
     def changes_nothing(self) -> bool:
@@ -140,11 +142,19 @@ class Asked:
 def make_plan(asked: Asked) -> Plan:
     """Return the plan. Touches nothing; the same question gives the same plan."""
     inputs = _inputs(asked)
-    edited = tuple(uid for uid, node in asked.nodes.items() if asked.before is None or asked.before.nodes.get(uid) != node.own)
+    edited = tuple(
+        uid
+        for uid, node in asked.nodes.items()
+        if asked.before is None or asked.before.nodes.get(uid) != node.own
+    )
     steps: dict[str, Step] = {}
     for uid, node in asked.nodes.items():
         steps[uid] = _decide(asked, node, inputs[uid], steps, uid in edited)
-    tests = tuple(uid for uid, text in asked.tests.items() if asked.before is None or asked.before.tests.get(uid) != text)
+    tests = tuple(
+        uid
+        for uid, text in asked.tests.items()
+        if asked.before is None or asked.before.tests.get(uid) != text
+    )
     builds = any(step.action.makes for step in steps.values())
     others = (*_by_products(asked.live, builds), *_removed(asked))
     notes = Before({uid: node.own for uid, node in asked.nodes.items()}, dict(asked.tests))
@@ -163,7 +173,11 @@ def make_plan(asked: Asked) -> Plan:
 
 def source_texts(node: Node) -> tuple[str, ...]:
     """Return the sources a node reads itself, as the keys of `Asked.versions`."""
-    return (*(str(name) for name in node.sources), *(f"file:{path}" for path in node.files), *(f"at:{text}" for text in node.elsewhere))
+    return (
+        *(str(name) for name in node.sources),
+        *(f"file:{path}" for path in node.files),
+        *(f"at:{text}" for text in node.elsewhere),
+    )
 
 
 def _inputs(asked: Asked) -> Mapping[str, str]:
@@ -181,23 +195,31 @@ def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edi
 
     def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
         note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
-        return Step(action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note)
+        return Step(
+            action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
+        )
 
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
         return step(Action.REUSE, UNCHANGED, live)
     if kept and kept.name == node.name:
         return step(Action.REUSE, "built before, and kept", kept)
     reason = _reason(asked, node, inputs, live, done, edited)
-    carries = live and (node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and live.fingerprint == node.fingerprint))
+    carries = live and (
+        node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and live.fingerprint == node.fingerprint)
+    )
     return step(Action.CARRY, reason, live) if carries else step(Action.BUILD, reason)
 
 
-def _reason(asked: Asked, node: Node, inputs: str, live: Pointer | None, done: Mapping[str, Step], edited: bool) -> str:
+def _reason(
+    asked: Asked, node: Node, inputs: str, live: Pointer | None, done: Mapping[str, Step], edited: bool
+) -> str:
     if live is None:
         return "new"
     if edited:
         return "its own code changed"
-    moved = [asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes]
+    moved = [
+        asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
+    ]
     if live.fingerprint != node.fingerprint:
         return f"reads {_some(moved)}" if moved else "what it is built from changed"
     fresh = [text.split(":", 1)[-1] for text in source_texts(node)]
@@ -220,7 +242,14 @@ def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
 
 def _removed(asked: Asked) -> tuple[Step, ...]:
     return tuple(
-        Step(Action.REMOVE, pointer.node, pointer.name, pointer.kind, "no longer in the project", pointer=pointer)
+        Step(
+            Action.REMOVE,
+            pointer.node,
+            pointer.name,
+            pointer.kind,
+            "no longer in the project",
+            pointer=pointer,
+        )
         for pointer in asked.live.pointers
         if pointer.node not in asked.nodes and not pointer.node.startswith(BY_PRODUCT)
     )

@@ -32,4 +32,8 @@ class NodeResult:
     @property
     def short(self) -> str:
         """The name that people use."""
-        return ".".join(self.unique_id.split(".")[2:]) if self.kind not in {"test", "operation"} else self.unique_id.split(".")[2]
+        return (
+            ".".join(self.unique_id.split(".")[2:])
+            if self.kind not in {"test", "operation"}
+            else self.unique_id.split(".")[2]
+        )

@@ -76,8 +76,15 @@ class Workshop:
         """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
         written = self.settings.environments or {name: config.Environment() for name in self.profile.files()}
         if not written:
-            raise ConfigInvalid("no target is a DuckDB file", str(self.profile.file), "add an output of type duckdb with a path")
-        found = {name: Place(name, self.profile.target(self._target(name, policy)), policy) for name, policy in written.items()}
+            raise ConfigInvalid(
+                "no target is a DuckDB file",
+                str(self.profile.file),
+                "add an output of type duckdb with a path",
+            )
+        found = {
+            name: Place(name, self.profile.target(self._target(name, policy)), policy)
+            for name, policy in written.items()
+        }
         self._distinct(found)
         return found
 
@@ -85,11 +92,17 @@ class Workshop:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
         wanted = name or self.settings.default_environment or self._default()
         if wanted not in self.places:
-            raise BadInput(f"there is no environment {wanted!r} (there are: {', '.join(self.places)})", str(self.file), "name one of them: --env")
+            raise BadInput(
+                f"there is no environment {wanted!r} (there are: {', '.join(self.places)})",
+                str(self.file),
+                "name one of them: --env",
+            )
         return self.places[wanted]
 
     def _default(self) -> str:
-        at_default = [name for name, place in self.places.items() if place.target.name == self.profile.default]
+        at_default = [
+            name for name, place in self.places.items() if place.target.name == self.profile.default
+        ]
         return at_default[0] if at_default else next(iter(self.places))
 
     def _target(self, name: str, policy: config.Environment) -> str:
@@ -108,7 +121,11 @@ class Workshop:
                 )
             key = (place.target.path, str(place.target.settings.get("schema", "main")))
             if key in seen:
-                raise ConfigInvalid(f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema", str(self.file), "give each its own target: environments.<name>.target")
+                raise ConfigInvalid(
+                    f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema",
+                    str(self.file),
+                    "give each its own target: environments.<name>.target",
+                )
             seen[key] = name
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -15,7 +15,7 @@ Explain = Callable[[Work], None]
 """Shows what a stage did, as artifacts of the run."""
 
 
-async def passes_by_itself(task: Any, run: Any, state: Any) -> bool:
+async def passes_by_itself(_task: Any, _run: Any, state: Any) -> bool:
     """Say whether to try again: only what the error itself calls temporary."""
     error = await state.aresult(raise_on_failure=False)
     return isinstance(error, SluiceError) and error.retry
@@ -36,7 +36,8 @@ def as_task(stage: Stage, explain: Explain | None = None) -> Stage:
 
     run.__name__ = run.__qualname__ = stage.__name__
     run.__doc__ = stage.__doc__
-    return task(
+    # Prefect's overloads do not know a plain function with this mix of arguments.
+    return cast(Any, task)(
         run,
         name=stage.__name__.capitalize(),
         retries=3,

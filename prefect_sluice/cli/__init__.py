@@ -1,7 +1,8 @@
-"""The command `sluice`. Imports click and the standard library only: each command is loaded when it is used."""
+"""The command `sluice`: imports click and the standard library only, and each command when it is used."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -47,7 +48,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="sluice", message="%(prog)s %(version)s")
 def cli() -> None:
     """Releases for data: atomic, gated, reversible. Start with: sluice init
@@ -61,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         # What a terminal cannot show is replaced: no output is worth a crash.
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         if "_SLUICE_COMPLETE" in os.environ:

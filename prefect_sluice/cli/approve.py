@@ -28,11 +28,13 @@ _COMMENT = click.option("--comment", default="", metavar="TEXT", help="Why; kept
 @click.option("-y", "--yes", is_flag=True, help="Do not ask again, on a terminal.")
 @click.option("--deploy", is_flag=True, help="Go on with the release at once.")
 @options.common
-def approve(promotion: str, actor: str, comment: str, yes: bool, deploy: bool, folder: Path, console: Console) -> int:
+def approve(
+    promotion: str, actor: str, comment: str, yes: bool, deploy: bool, folder: Path, console: Console
+) -> int:
     """Say yes to one exact promotion.
 
-    PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits. The yes is for
-    this environment, release, plan and evidence: change any byte and it is void.
+    PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits. The
+    yes is for this environment, release, plan and evidence: change any byte and it is void.
     """
     from prefect_sluice.promotion import Decision
     from prefect_sluice.stages.approve import record
@@ -111,7 +113,14 @@ def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Co
     until = f", good until {moment(given.expires_at)}" if said_yes else ""
     step = _next(workshop, promotion)
     console.show([line(head, f": promotion {promotion.id} by {given.by}{until}; next: ", strong(step))])
-    console.answer({"approval": document.approval(given), "promotion": document.promotion(promotion), "next": step, "exit_code": 0})
+    console.answer(
+        {
+            "approval": document.approval(given),
+            "promotion": document.promotion(promotion),
+            "next": step,
+            "exit_code": 0,
+        }
+    )
     return 0
 
 

@@ -13,37 +13,33 @@ from typing import TextIO
 import click
 
 from prefect_sluice.canonical import Json
-from prefect_sluice.render.styled import Line, Style, plain
+from prefect_sluice.render.styled import Line, Span, Style, plain
 from prefect_sluice.render.table import WIDTH
 
-_LOOKS: dict[Style, dict[str, bool | str]] = {
-    Style.PLAIN: {},
-    Style.STRONG: {"bold": True},
-    Style.FAINT: {"dim": True},
-    Style.GOOD: {"fg": "green"},
-    Style.WARN: {"fg": "yellow"},
-    Style.BAD: {"fg": "red", "bold": True},
-}
+_LOOKS = {Style.STRONG: "1", Style.FAINT: "2", Style.GOOD: "32", Style.WARN: "33", Style.BAD: "1;31"}
+"""The escape codes of a terminal; a style that is not here looks like any other text."""
+
 _NARROWEST = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where a command's answer goes. `json`: only documents are written; `colour`: asked for, if the place can show it."""
+    """Where a command's answer goes. `json`: only documents are written; `colour`: asked for, if the place
+    can show it."""
 
     json: bool = False
     colour: bool = True
 
     @property
     def width(self) -> int:
-        """How many columns a page has: the terminal's, else a fixed number, so that a log reads the same everywhere."""
+        """How many columns a page has: the terminal's, else a fixed number, so that a log reads the same
+        everywhere."""
         return max(shutil.get_terminal_size().columns, _NARROWEST) if sys.stdout.isatty() else WIDTH
 
     def show(self, lines: Iterable[Line]) -> None:
         """Write lines for people; nothing in JSON mode."""
         if not self.json:
-            sys.stdout.write(self.text(lines, sys.stdout))
-            sys.stdout.flush()
+            click.echo(self.text(lines, sys.stdout), nl=False, color=self.colours(sys.stdout))
 
     def answer(self, document: Json) -> None:
         """Write the one document of JSON mode; nothing otherwise."""
@@ -51,16 +47,25 @@ class Console:
             print(json.dumps(document, ensure_ascii=False, indent=2))
 
     def text(self, lines: Iterable[Line], stream: TextIO) -> str:
-        """Return lines as text for a stream."""
+        """Return lines as text for a stream, each with its line end."""
         if not self.colours(stream):
             return plain(lines)
-        return "".join("".join(click.style(span.text, **_LOOKS[span.style]) for span in one) + "\n" for one in lines)  # pyright: ignore[reportArgumentType]  # click types each keyword by itself
+        return "".join("".join(_painted(span) for span in one) + "\n" for one in lines)
 
     def colours(self, stream: TextIO) -> bool:
         """Say whether a stream shows colours, and they are wanted."""
         return self.colour and is_live(stream) and not os.environ.get("NO_COLOR")
 
 
+def _painted(span: Span) -> str:
+    look = _LOOKS.get(span.style)
+    return f"\x1b[{look}m{span.text}\x1b[0m" if look and span.text else span.text
+
+
 def is_live(stream: TextIO) -> bool:
     """Say whether a person watches: a terminal that can move its cursor, and no CI."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and os.environ.get("CI", "").lower() not in {"1", "true"}
+    return (
+        stream.isatty()
+        and os.environ.get("TERM") != "dumb"
+        and os.environ.get("CI", "").lower() not in {"1", "true"}
+    )

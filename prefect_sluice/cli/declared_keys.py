@@ -1,4 +1,4 @@
-"""Which column tells the rows of a model apart, as the release's own YAML files say: without dbt, for old releases too."""
+"""Which column tells the rows of a model apart, as a release's own YAML files say: no dbt is needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _SECTIONS = ("models", "seeds", "snapshots")
 def declared_keys(workshop: Workshop, release: Release | None) -> Mapping[str, tuple[str, ...]]:
     """Return the first column under a `unique` test, by the name of the model. Repeatable.
 
-    A file that cannot be read, or is no plain YAML, says nothing: what is compared without a key is compared all the same.
+    A file that cannot be read, or is no plain YAML, says nothing: what is compared without a key is compared
+    all the same.
     """
     found: dict[str, tuple[str, ...]] = {}
     for content in _yaml_files(workshop, release) if release else ():

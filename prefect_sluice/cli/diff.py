@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 @click.argument("a", default="")
 @click.argument("b", default="")
 @options.environment
-@click.option("--relation", default="", metavar="NAME", help="Only this relation: a model's name, or schema.name.")
-@click.option("--key", default="", metavar="COLUMNS", help="What tells rows apart, with commas. Default: a column under dbt's unique test.")
+@click.option(
+    "--relation", default="", metavar="NAME", help="Only this relation: a model's name, or schema.name."
+)
+@click.option(
+    "--key",
+    default="",
+    metavar="COLUMNS",
+    help="What tells rows apart, with commas. Default: a column under dbt's unique test.",
+)
 @options.common
 def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path, console: Console) -> int:
     """Compare the rows of two generations.
 
-    A and B are numbers of generations, or the beginning of a release's id; by default the one before the current one, and
-    the current one.
+    A and B are numbers of generations, or the beginning of a release's id; by default the one before the
+    current one, and the current one.
     """
     from prefect_sluice.render.generations import differences_lines, document
     from prefect_sluice.workshop import Workshop
@@ -46,27 +53,39 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
 
 
 def _two(workshop: Workshop, place: Place, a: str, b: str) -> tuple[Generation, Generation]:
-    """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an unknown one."""
+    """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an
+    unknown one."""
     from prefect_sluice.cli.found import generation_named
     from prefect_sluice.errors import Refused
 
     warehouse = workshop.warehouse(place)
     history = warehouse.history(place.name)
     if not history:
-        raise Refused(f"environment {place.name!r} serves nothing yet", f"release something first: sluice release --env {place.name}")
+        raise Refused(
+            f"environment {place.name!r} serves nothing yet",
+            f"release something first: sluice release --env {place.name}",
+        )
     last = generation_named(history, b) if b else history[0]
     if a:
         first = generation_named(history, a)
     else:
         older = [item for item in history if item.number < last.number]
         if not older:
-            raise Refused(f"generation {last.number} is the first, there is nothing before it to compare with", "see what there was: sluice history")
+            raise Refused(
+                f"generation {last.number} is the first, there is nothing before it to compare with",
+                "see what there was: sluice history",
+            )
         first = older[0]
     return warehouse.generation(place.name, first.number), warehouse.generation(place.name, last.number)
 
 
 def _compared(
-    workshop: Workshop, place: Place, before: Generation, after: Generation, relation: str, key: tuple[str, ...]
+    workshop: Workshop,
+    place: Place,
+    before: Generation,
+    after: Generation,
+    relation: str,
+    key: tuple[str, ...],
 ) -> tuple[Difference, ...]:
     from prefect_sluice.cli.declared_keys import declared_keys
     from prefect_sluice.errors import BadInput
@@ -74,14 +93,19 @@ def _compared(
 
     found = differences(before, after, relation)
     if relation and not found:
-        raise BadInput(f"neither generation {before.number} nor {after.number} has a relation {relation!r}", fix="see which there are: sluice show")
+        raise BadInput(
+            f"neither generation {before.number} nor {after.number} has a relation {relation!r}",
+            fix="see which there are: sluice show",
+        )
     store_release = workshop.store.release(after.release)
-    keys = {} if key else declared_keys(workshop, store_release)
+    keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workshop, store_release)
     with workshop.warehouse(place).reader() as reader:
         return tuple(_with_rows(reader, item, key, keys) for item in found)
 
 
-def _with_rows(reader: Reader, item: Difference, key: tuple[str, ...], keys: Mapping[str, tuple[str, ...]]) -> Difference:
+def _with_rows(
+    reader: Reader, item: Difference, key: tuple[str, ...], keys: Mapping[str, tuple[str, ...]]
+) -> Difference:
     """Return the difference with the rows of a relation that has another address now."""
     from dataclasses import replace
 
@@ -92,7 +116,9 @@ def _with_rows(reader: Reader, item: Difference, key: tuple[str, ...], keys: Map
         return item
     chosen = key or keys.get(item.after.node.split(".")[-1], ())
     try:
-        return replace(item, rows=compare(reader, _sql(item.before), _sql(item.after), chosen, str(item.name)))
+        return replace(
+            item, rows=compare(reader, _sql(item.before), _sql(item.after), chosen, str(item.name))
+        )
     except (QueryFailed, BadInput) as error:
         return replace(item, problem=str(error))
 

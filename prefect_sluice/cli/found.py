@@ -28,10 +28,14 @@ def existing_store(workshop: Workshop) -> StateStore | None:
 def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
     """Return the promotion that a user names to approve or reject; without a name, the only one that waits.
 
-    `text` is the beginning of a promotion's id, or of a release's that has exactly one promotion waiting. Raises BadInput.
+    `text` is the beginning of a promotion's id, or of a release's that has exactly one promotion waiting.
+    Raises BadInput.
     """
     if store is None:
-        raise BadInput("nothing was released here yet, so nothing waits for an approval", fix="release something: sluice release")
+        raise BadInput(
+            "nothing was released here yet, so nothing waits for an approval",
+            fix="release something: sluice release",
+        )
     waiting = store.promotions(states=(State.STAGED,), limit=_MANY)
     if text:
         named = store.promotion(text)
@@ -43,11 +47,17 @@ def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
     if waiting:
         names = ", ".join(f"{item.id} ({item.environment})" for item in waiting)
         raise BadInput(f"{len(waiting)} promotions wait for an approval: {names}", fix="name one of them")
-    raise BadInput(f"no promotion or release {text!r} waits for an approval" if text else "no promotion waits for an approval", fix="see what does: sluice status")
+    raise BadInput(
+        f"no promotion or release {text!r} waits for an approval"
+        if text
+        else "no promotion waits for an approval",
+        fix="see what does: sluice status",
+    )
 
 
 def release_of(store: StateStore, text: str) -> Release | None:
-    """Return the release whose id, or whose commit, begins so; None if there is none. Raises BadInput when several do."""
+    """Return the release whose id, or whose commit, begins so; None if there is none. Raises BadInput when
+    several do."""
     found = store.release(text)
     if found is not None:
         return found
@@ -56,10 +66,13 @@ def release_of(store: StateStore, text: str) -> Release | None:
 
 
 def generation_named(history: Sequence[Generation], text: str) -> Generation:
-    """Return the generation of that number, or the newest of a release whose id begins so. Raises BadInput."""
+    """Return the generation of that number, or the newest of a release whose id begins so. Raises
+    BadInput."""
     by_number = [item for item in history if text == str(item.number)]
     by_release = [item for item in history if item.release.startswith(text)]
     found = by_number or by_release
     if not found:
-        raise BadInput(f"no generation or release {text!r} ever served here", fix="see which did: sluice history")
+        raise BadInput(
+            f"no generation or release {text!r} ever served here", fix="see which did: sluice history"
+        )
     return found[0]

@@ -21,12 +21,15 @@ _MANY = 100_000
 
 @click.command()
 @options.environment
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many lines to show.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many lines to show."
+)
 @options.common
 def history(environment: str, limit: int, folder: Path, console: Console) -> int:
     """List the generations of an environment, newest first.
 
-    Attempts that were refused, rejected or superseded stand between them. The last line says whether the ledger is whole.
+    Attempts that were refused, rejected or superseded stand between them. The last line says whether the
+    ledger is whole.
     """
     from prefect_sluice.cli.found import existing_store
     from prefect_sluice.render.history import history_lines, ledger_line
@@ -58,7 +61,9 @@ def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple
     ids = {item.release for item in (*generations, *promotions)}
     releases = {item.id: item for item in store.releases(_MANY) if item.id in ids}
     approvals = {item.id: store.approvals(item.id) for item in promotions}
-    return events(generations, promotions, releases, {key: given[-1].by for key, given in approvals.items() if given})
+    return events(
+        generations, promotions, releases, {key: given[-1].by for key, given in approvals.items() if given}
+    )
 
 
 def _ledger(store: StateStore | None) -> tuple[int, str]:

@@ -12,15 +12,22 @@ from prefect_sluice.cli import options
 from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
-    from prefect_sluice.profile import Profile, Target
+    from prefect_sluice.profile import Target
 
 _FIRST = ("dev", "development", "local")
 _SKIPPED = frozenset({"dbt_packages", "target", "node_modules"})
 
 
 @click.command()
-@click.option("--project", type=click.Path(path_type=Path), metavar="DIR", help="The dbt project's folder, where there are several.")
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of sluice.yml, for editors, and write nothing.")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The dbt project's folder, where there are several.",
+)
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON Schema of sluice.yml, for editors, and write nothing."
+)
 @options.common
 def init(project: Path | None, schema: bool, folder: Path, console: Console) -> int:
     """Write a sluice.yml for the dbt project found here."""
@@ -32,9 +39,9 @@ def init(project: Path | None, schema: bool, folder: Path, console: Console) -> 
     present = _present(folder.resolve())
     if present is None:
         place, found = _project(folder.resolve(), project)
-        profile, targets = _targets(found)
+        default, targets = _targets(found)
         present = place / config.FILE
-        present.write_text(_text(found.relative_to(place).as_posix(), profile, targets), encoding="utf-8")
+        present.write_text(_text(found.relative_to(place).as_posix(), default, targets), encoding="utf-8")
         written = True
     else:
         written = False
@@ -53,7 +60,8 @@ def _present(folder: Path) -> Path | None:
 
 
 def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
-    """Return where sluice.yml goes, and the dbt project's folder. Raises BadInput when there is none, or one must be named."""
+    """Return where sluice.yml goes, and the dbt project's folder. Raises BadInput when there is none, or one
+    must be named."""
     from prefect_sluice import git
     from prefect_sluice.errors import BadInput
 
@@ -61,7 +69,11 @@ def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
     if named is not None:
         found = (folder / named).resolve()
         if not (found / "dbt_project.yml").is_file() or not found.is_relative_to(top):
-            raise BadInput("no dbt project in this repository", str(found), "name the folder of its dbt_project.yml: --project DIR")
+            raise BadInput(
+                "no dbt project in this repository",
+                str(found),
+                "name the folder of its dbt_project.yml: --project DIR",
+            )
         return (found, found) if found == folder else (top, found)
     if (folder / "dbt_project.yml").is_file():
         return folder, folder
@@ -69,23 +81,39 @@ def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
     if len(found_all) == 1:
         return top, found_all[0]
     if not found_all:
-        raise BadInput("no dbt project here or below", str(top), "go to a repository that has a dbt_project.yml, or make one: dbt init")
+        raise BadInput(
+            "no dbt project here or below",
+            str(top),
+            "go to a repository that has a dbt_project.yml, or make one: dbt init",
+        )
     names = ", ".join(item.relative_to(top).as_posix() for item in found_all)
     raise BadInput(f"several dbt projects: {names}", str(top), "name one of them: sluice init --project DIR")
 
 
 def _projects(top: Path) -> list[Path]:
-    """Return the folders of every dbt_project.yml that git would hold; those of installed packages are none."""
+    """Return the folders of every dbt_project.yml that git would hold; those of installed packages are
+    none."""
     import subprocess
 
-    asked = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":(glob)**/dbt_project.yml"]
-    listed = subprocess.run(asked, cwd=top, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False).stdout
+    asked = [
+        "git",
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        ":(glob)**/dbt_project.yml",
+    ]
+    listed = subprocess.run(
+        asked, cwd=top, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    ).stdout
     files = {top / name for name in listed.split("\0") if name and not _SKIPPED & set(Path(name).parts)}
     return sorted(file.parent for file in files if file.is_file())
 
 
-def _targets(project: Path) -> tuple[Profile, list[Target]]:
-    """Return the profile, and the DuckDB targets that can be environments: dev first, production last."""
+def _targets(project: Path) -> tuple[str, list[Target]]:
+    """Return the default environment, and the DuckDB targets that can be environments, production last."""
     from prefect_sluice import config, profile, surroundings
     from prefect_sluice.errors import ConfigInvalid
 
@@ -93,31 +121,38 @@ def _targets(project: Path) -> tuple[Profile, list[Target]]:
     different: dict[tuple[Path, str], Target] = {}
     for target in read.files().values():
         # Two environments cannot share their names: of targets with one file and schema the first counts.
-        different.setdefault((target.path, str(target.settings.get("schema", "main"))), target)
+        different.setdefault(_names(target), target)
     if not different:
-        raise ConfigInvalid("no target is a DuckDB file", str(read.file), "add an output of type duckdb with a path")
+        raise ConfigInvalid(
+            "no target is a DuckDB file", str(read.file), "add an output of type duckdb with a path"
+        )
 
     def rank(target: Target) -> int:
         return 0 if target.name in _FIRST else 2 if target.name in config.PRODUCTION else 1
 
-    return read, sorted(different.values(), key=rank)
+    ordered = sorted(different.values(), key=rank)
+    default = different[_names(read.files()[read.default])] if read.default in read.files() else ordered[0]
+    return default.name, ordered
 
 
-def _text(project: str, profile: Profile, targets: list[Target]) -> str:
+def _names(target: Target) -> tuple[Path, str]:
+    """Return where a target's names are: its file and its schema."""
+    return target.path, str(target.settings.get("schema", "main"))
+
+
+def _text(project: str, default: str, targets: list[Target]) -> str:
     from prefect_sluice.config import PRODUCTION
 
-    names = [_yaml(target.name) for target in targets]
-    lines = [
-        f"  {name}: {{target: {name}{', approvals: 1' if target.name in PRODUCTION else ''}}}"
-        for name, target in zip(names, targets, strict=True)
-    ]
-    default = _yaml(profile.default) if profile.default in {target.name for target in targets} else names[0]
-    return _TEMPLATE.format(project=_yaml(project), environments="\n".join(lines), default=default)
+    lines: list[str] = []
+    for target in targets:
+        name, approvals = _yaml(target.name), ", approvals: 1" if target.name in PRODUCTION else ""
+        lines.append(f"  {name}: {{target: {name}{approvals}}}")
+    return _TEMPLATE.format(project=_yaml(project), environments="\n".join(lines), default=_yaml(default))
 
 
 _TEMPLATE = """\
 # How this dbt project is released with Sluice. Every key has a default.
-# `sluice init --schema` prints the JSON Schema of this file: give it to your editor for completion and checks.
+# `sluice init --schema` prints the JSON Schema of this file: give it to your editor for checks.
 
 # The dbt project's folder, relative to this file.
 project: {project}
@@ -152,19 +187,38 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(file.parent)
-    head = line(Span("written", Style.GOOD), f": {file}") if written else line(f"{file} is there already; nothing was changed")
+    head = (
+        line(Span("written", Style.GOOD), f": {file}")
+        if written
+        else line(f"{file} is there already; nothing was changed")
+    )
     rows = [
         (place.name, str(place.target.path), "needs an approval" if place.approvals else "")
         for place in workshop.places.values()
     ]
     default = workshop.place().name
-    following = [line("next: ", strong("sluice plan"), faint("     what a release would do")), line("      ", strong("sluice release"), faint("  do it"))]
-    console.show([head, line(faint("project      "), str(workshop.project)), line(faint("profile      "), str(workshop.profile.file)), *table(rows, indent=2, width=console.width), line(faint("default      "), default), *following])
+    following = [
+        line("next: ", strong("sluice plan"), faint("     what a release would do")),
+        line("      ", strong("sluice release"), faint("  do it")),
+    ]
+    console.show(
+        [
+            head,
+            line(faint("project      "), str(workshop.project)),
+            line(faint("profile      "), str(workshop.profile.file)),
+            *table(rows, indent=2, width=console.width),
+            line(faint("default      "), default),
+            *following,
+        ]
+    )
     console.answer({
         "file": str(file),
         "written": written,
         "project": str(workshop.project),
-        "environments": [{"name": name, "warehouse": path, "approvals": workshop.place(name).approvals} for name, path, _ in rows],
+        "environments": [
+            {"name": place.name, "warehouse": str(place.target.path), "approvals": place.approvals}
+            for place in workshop.places.values()
+        ],
         "default_environment": default,
         "next": ["sluice plan", "sluice release"],
     })  # fmt: skip

@@ -15,7 +15,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 Decorator = Callable[[_Command], _Command]
 
 
-def _duration(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
+def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     """Return a duration as sluice.yml writes it: 90s, 10m, 72h, 7d."""
     from prefect_sluice.config import parse_duration
 
@@ -41,13 +41,30 @@ def _console(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 
 _FOLDER = click.option(
-    "-C", "--folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where sluice.yml is looked for."
+    "-C",
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Where sluice.yml is looked for.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, expose_value=False, callback=_console, help="Print one JSON document.")
-_COLOUR = click.option("--no-color", is_flag=True, expose_value=False, callback=_console, help="Print without colours.")
+_JSON = click.option(
+    "--json", "as_json", is_flag=True, expose_value=False, callback=_console, help="Print one JSON document."
+)
+_COLOUR = click.option(
+    "--no-color", is_flag=True, expose_value=False, callback=_console, help="Print without colours."
+)
 
-environment = click.option("--env", "environment", default="", metavar="NAME", help="The environment. Default: the default one.")
-actor = click.option("--as", "actor", default="", metavar="NAME", help="Who you are. Default: git's user.name, else your login.")
+environment = click.option(
+    "--env", "environment", default="", metavar="NAME", help="The environment. Default: the default one."
+)
+actor = click.option(
+    "--as",
+    "actor",
+    default="",
+    metavar="NAME",
+    help="Who you are. Default: git's user.name, else your login.",
+)
 wait = click.option(
     "--wait",
     callback=_duration,

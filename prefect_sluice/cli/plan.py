@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("ref", default="HEAD")
 @options.environment
-@click.option("--dirty", is_flag=True, help="Plan for the working tree as it is; only where no approval is needed.")
+@click.option(
+    "--dirty", is_flag=True, help="Plan for the working tree as it is; only where no approval is needed."
+)
 @options.common
 def plan(ref: str, environment: str, dirty: bool, folder: Path, console: Console) -> int:
     """Show what a release would build, reuse and remove, and why.
 
-    REF is a commit, branch or tag; HEAD by default. Nothing is built, and a release that is at work is not disturbed.
+    REF is a commit, branch or tag; HEAD by default. Nothing is built, and a release that is at work is not
+    disturbed.
     """
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.generation import Cause
@@ -66,7 +69,8 @@ def _planned(request: Request) -> tuple[Plan, Release]:
 
 
 def _aside(folder: Path) -> Workshop:
-    """Return the workshop with work folders of its own: in the shared ones a release may be building right now."""
+    """Return the workshop with work folders of its own: in the shared ones a release may be building right
+    now."""
     from prefect_sluice.workshop import Place, Workshop
 
     class Aside(Workshop):

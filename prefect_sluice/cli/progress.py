@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from prefect_sluice.cli.console import Console, is_live
 from prefect_sluice.render.stages import stage_line
 from prefect_sluice.render.styled import Line, cut
-from prefect_sluice.stages.work import Stage, Work, listening
+from prefect_sluice.stages.work import Stage, Work, listening, watching
 
 if TYPE_CHECKING:
     from rich.status import Status
 
 
 class Progress:
-    """Shows stages. On a terminal on stderr, so that stdout holds the answer; in a pipe the lines are part of the answer."""
+    """Shows stages. On a terminal on stderr, so that stdout holds the answer; in a pipe the lines are part of
+    the answer."""
 
     def __init__(self, console: Console, status: Status | None = None) -> None:
         """Show on `status`'s terminal; without one, as plain lines."""
@@ -57,11 +58,11 @@ class Progress:
 
 
 @contextmanager
-def progress(console: Console) -> Iterator[Progress]:
+def progress(console: Console) -> Generator[Progress]:
     """Give a Progress that hears what stages tell, for the time of the block."""
     with _status(console) as status:
         shown = Progress(console, status)
-        with listening(shown.hear):
+        with listening(shown.hear), watching(shown.around):
             yield shown
 
 

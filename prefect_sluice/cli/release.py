@@ -15,16 +15,27 @@ from prefect_sluice.cli.who import actor as who
 @click.command()
 @click.argument("ref", default="HEAD")
 @options.environment
-@click.option("--dirty", is_flag=True, help="Release the working tree as it is; only where no approval is needed.")
+@click.option(
+    "--dirty", is_flag=True, help="Release the working tree as it is; only where no approval is needed."
+)
 @options.wait
 @options.actor
 @options.via
 @options.common
-def release(ref: str, environment: str, dirty: bool, wait: timedelta, actor: str, via: str, folder: Path, console: Console) -> int:
+def release(
+    ref: str,
+    environment: str,
+    dirty: bool,
+    wait: timedelta,
+    actor: str,
+    via: str,
+    folder: Path,
+    console: Console,
+) -> int:
     """Take a commit through the stages into an environment.
 
-    REF is a commit, branch or tag; HEAD by default. What did not change is not built. Running it again after a crash
-    or a yes goes on where it was.
+    REF is a commit, branch or tag; HEAD by default. What did not change is not built. Running it again after
+    a crash or a yes goes on where it was.
     """
     from prefect_sluice.cli.running import run_and_show
     from prefect_sluice.generation import Cause

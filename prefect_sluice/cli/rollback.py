@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--to", default="", metavar="GENERATION|RELEASE", help="Where to go back to. Default: what another release served before.")
+@click.option(
+    "--to",
+    default="",
+    metavar="GENERATION|RELEASE",
+    help="Where to go back to. Default: what another release served before.",
+)
 @options.environment
 @options.wait
 @options.actor
 @options.common
 def rollback(to: str, environment: str, wait: timedelta, actor: str, folder: Path, console: Console) -> int:
-    """Serve an older generation again, at once: nothing is built, and no row moves."""
+    """Serve an older generation again, at once.
+
+    Nothing is built, and no row moves. What comes after it stays, to go forward to again.
+    """
     from prefect_sluice import pipeline
     from prefect_sluice.cli.running import EXIT_CODES
     from prefect_sluice.generation import Cause
@@ -52,5 +60,7 @@ def _lines(work: Work, took: float, width: int) -> list[Line]:
         return outcome_lines(work, width=width)
     workshop = Workshop.at(work.request.folder)
     warehouse = workshop.warehouse(workshop.place(work.request.environment))
-    origin = next((item for item in warehouse.history(generation.environment) if item.number == generation.origin), None)
+    origin = next(
+        (item for item in warehouse.history(generation.environment) if item.number == generation.origin), None
+    )
     return [rollback_line(generation, workshop.store.release(generation.release), origin, took)]

@@ -1,4 +1,4 @@
-"""What release, refresh and approve share: running the stages, here or as a Prefect flow, and showing how it ended."""
+"""What release, refresh and approve share: running the stages, here or as a Prefect flow, and the end."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def _wants_prefect(via: str) -> bool:
 def _here(request: Request, console: Console, wait: timedelta) -> Work:
     from prefect_sluice import pipeline
 
-    with progress(console) as shown:
-        return pipeline.run(request, wait=wait, around=shown.around)
+    with progress(console):
+        return pipeline.run(request, wait=wait)
 
 
 def _through_prefect(request: Request, console: Console, wait: timedelta) -> Work:
     with progress(console) as shown:
         shown.hear("starting Prefect")
+        # The stages are shown here; the server keeps every line of the log.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
         from prefect_sluice.flows import run
 
-        shown.hear("a Prefect flow is at work: watch it in the Prefect UI")
         return run(request, wait=wait)

@@ -31,7 +31,8 @@ _MANY = 100_000
 def show(what: str, environment: str, folder: Path, console: Console) -> int:
     """Show all about a release, a promotion or a generation.
 
-    It is named by the beginning of its id, of its commit, or by a generation's number; by default what serves now.
+    It is named by the beginning of its id, of its commit, or by a generation's number; by default what serves
+    now.
     """
     from prefect_sluice.render.show import dossier_lines
     from prefect_sluice.workshop import Workshop
@@ -61,7 +62,11 @@ def _dossier(workshop: Workshop, environment: str, what: str) -> Dossier:
         reports=tuple(report for _, report in store.reports(promotion.id)) if promotion else (),
         approvals=store.approvals(promotion.id) if promotion else (),
         generations=_generations(workshop, promotion) if promotion else (),
-        others=tuple(item for item in everything if item.release == identifier and promotion and item.id != promotion.id),
+        others=tuple(
+            item
+            for item in everything
+            if item.release == identifier and promotion and item.id != promotion.id
+        ),
         entries=_entries(store, identifier, promotion),
     )
 
@@ -71,10 +76,14 @@ def _unknown(what: str) -> Exception:
 
     if not what:
         return BadInput("nothing was released here yet", fix="release something: sluice release")
-    return BadInput(f"no release, promotion, commit or generation {what!r}", fix="see which there are: sluice history")
+    return BadInput(
+        f"no release, promotion, commit or generation {what!r}", fix="see which there are: sluice history"
+    )
 
 
-def _named(workshop: Workshop, store: StateStore, environment: str, what: str) -> tuple[Release | None, Promotion | None]:
+def _named(
+    workshop: Workshop, store: StateStore, environment: str, what: str
+) -> tuple[Release | None, Promotion | None]:
     """Return what the user names. A number is a generation's if there is such a one."""
     from prefect_sluice.cli.found import release_of
 
@@ -92,7 +101,11 @@ def _named(workshop: Workshop, store: StateStore, environment: str, what: str) -
     release = release_of(store, what)
     if release is None:
         return None, None
-    of_it = [item for item in store.promotions(environment=environment or None, limit=_MANY) if item.release == release.id]
+    of_it = [
+        item
+        for item in store.promotions(environment=environment or None, limit=_MANY)
+        if item.release == release.id
+    ]
     return release, of_it[0] if of_it else None
 
 
@@ -100,23 +113,30 @@ def _plan(workshop: Workshop, promotion: Promotion) -> Plan | None:
     from prefect_sluice.cli.stored_plan import stored_plan
     from prefect_sluice.generation import Cause
 
-    return stored_plan(workshop, promotion.plan) if promotion.plan and promotion.cause is not Cause.ROLLBACK else None
+    return (
+        stored_plan(workshop, promotion.plan)
+        if promotion.plan and promotion.cause is not Cause.ROLLBACK
+        else None
+    )
 
 
 def _generations(workshop: Workshop, promotion: Promotion) -> tuple[Generation, ...]:
     place = workshop.place(promotion.environment) if promotion.environment in workshop.places else None
     if place is None or not place.target.path.exists():
         return ()
-    return tuple(item for item in workshop.warehouse(place).history(place.name) if item.promotion == promotion.id)
+    return tuple(
+        item for item in workshop.warehouse(place).history(place.name) if item.promotion == promotion.id
+    )
 
 
 def _entries(store: StateStore, release: str, promotion: Promotion | None) -> tuple[Entry, ...]:
     """Return the ledger's entries about a promotion, and the one that packed its release."""
-    named = promotion.id if promotion else None
-    return tuple(
-        entry for entry in store.entries()
-        if (named and entry.facts.get("promotion") == named) or (entry.event == "release.packed" and entry.facts.get("release") == release)
-    )  # fmt: skip
+
+    def is_about(entry: Entry) -> bool:
+        packed = entry.event == "release.packed" and entry.facts.get("release") == release
+        return packed or (promotion is not None and entry.facts.get("promotion") == promotion.id)
+
+    return tuple(entry for entry in store.entries() if is_about(entry))
 
 
 def _document(found: Dossier) -> Json:

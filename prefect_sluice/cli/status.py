@@ -13,8 +13,8 @@ from prefect_sluice.cli.console import Console
 if TYPE_CHECKING:
     from prefect_sluice.canonical import Json
     from prefect_sluice.generation import Generation
-    from prefect_sluice.promotion import Lease, Promotion
-    from prefect_sluice.render.status import Standing
+    from prefect_sluice.promotion import Lease
+    from prefect_sluice.render.status import Attempt, Standing
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.workshop import Place, Workshop
 
@@ -68,7 +68,7 @@ def _generation(workshop: Workshop, place: Place) -> tuple[Generation | None, st
     try:
         return workshop.warehouse(place).generation(place.name), ""
     except WarehouseBusy as error:
-        return None, str(error)
+        return None, f"the warehouse is held by {error.holder or 'another process'}"
 
 
 def _recorded(store: StateStore, place: Place) -> int:
@@ -78,10 +78,21 @@ def _recorded(store: StateStore, place: Place) -> int:
     return present["generation"] if present else 0
 
 
-def _open(store: StateStore, place: Place) -> tuple[Promotion, ...]:
+def _open(store: StateStore, place: Place) -> tuple[Attempt, ...]:
+    from prefect_sluice import surroundings
+    from prefect_sluice.approving import rule
     from prefect_sluice.promotion import ENDED, State
+    from prefect_sluice.render.status import Attempt
 
-    return store.promotions(environment=place.name, states=[state for state in State if state not in ENDED])
+    now = surroundings.now()
+    attempts: list[Attempt] = []
+    for item in store.promotions(
+        environment=place.name, states=[state for state in State if state not in ENDED]
+    ):
+        release = store.release(item.release)
+        decision = rule(item, store.approvals(item.id), now).by if item.state is State.STAGED else None
+        attempts.append(Attempt(item, release.change.commit if release else "", decision))
+    return tuple(attempts)
 
 
 def _lease(store: StateStore, place: Place) -> Lease | None:
@@ -89,7 +100,11 @@ def _lease(store: StateStore, place: Place) -> Lease | None:
     from prefect_sluice.state.lease import holder_is_dead
 
     lease = store.lease(place.name)
-    if lease is None or lease.expires_at <= surroundings.now() or holder_is_dead(lease.holder, surroundings.host()):
+    if (
+        lease is None
+        or lease.expires_at <= surroundings.now()
+        or holder_is_dead(lease.holder, surroundings.host())
+    ):
         return None
     return lease
 
@@ -100,15 +115,16 @@ def _shown(file: Path, root: Path) -> str:
 
 def _document(standing: Standing) -> Json:
     from prefect_sluice.render import document
-    from prefect_sluice.render.status import next_step
 
     lease = standing.lease
     return {
         "environment": standing.name,
-        "generation": document.generation(standing.generation) if standing.generation and standing.generation.number else None,
+        "generation": document.generation(standing.generation)
+        if standing.generation and standing.generation.number
+        else None,
         "release": document.release(standing.release) if standing.release else None,
         "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
         "recorded_generation": standing.recorded,
-        "open": [{**document.promotion(item), "next": next_step(item)} for item in standing.open],
+        "open": [{**document.promotion(item.promotion), "next": item.next} for item in standing.open],
         "lease": {"holder": lease.holder, "since": lease.acquired_at.isoformat()} if lease else None,
     }

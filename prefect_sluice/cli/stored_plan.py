@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def stored_plan(workshop: Workshop, digest: str) -> Plan:
-    """Return the plan of that digest; its own digest is the same. Raises BundleDamaged, and BadInput when it is missing."""
+    """Return the plan of that digest; its own digest is the same. Raises BundleDamaged, and BadInput when it
+    is missing."""
     raw = cast(Mapping[str, Any], workshop.bundles.get_document(digest))
     return Plan(
         environment=raw["environment"],
@@ -32,5 +33,19 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
 def _step(raw: Mapping[str, Any]) -> Step:
     name, kind = Name.parse(raw["name"]), Kind(raw["kind"])
     # The document holds of a pointer its address only; what else it had is the step's own.
-    pointer = Pointer(name, Name.parse(raw["address"]), raw["node"], kind, raw["fingerprint"], raw["inputs"]) if raw["address"] else None
-    return Step(Action(raw["action"]), raw["node"], name, kind, raw["reason"], raw["fingerprint"], raw["inputs"], pointer, raw["note"])
+    pointer = (
+        Pointer(name, Name.parse(raw["address"]), raw["node"], kind, raw["fingerprint"], raw["inputs"])
+        if raw["address"]
+        else None
+    )
+    return Step(
+        Action(raw["action"]),
+        raw["node"],
+        name,
+        kind,
+        raw["reason"],
+        raw["fingerprint"],
+        raw["inputs"],
+        pointer,
+        raw["note"],
+    )

@@ -63,12 +63,14 @@ def read(
         for uid in relations
     }
     ordered = _ordered(_acyclic(drafts, declared))
+    keys = _tested_keys(manifest)
     nodes: dict[str, Node] = {}
     for uid, node in ordered.items():
         above = [nodes[parent].fingerprint for parent in node.parents if parent in nodes]
         inlined = [prints.own(manifest.nodes[item]) for item in _ephemeral(manifest.nodes[uid], manifest)]
         own = with_parents(prints.own(manifest.nodes[uid]), inlined)
-        nodes[uid] = replace(node, own=own, fingerprint=with_parents(own, above))
+        key = node.unique_key or keys.get(uid, ())
+        nodes[uid] = replace(node, own=own, fingerprint=with_parents(own, above), unique_key=key)
     return Project(
         name=str(manifest.metadata.project_name),
         nodes=nodes,
@@ -81,9 +83,7 @@ def read(
 def code_key(manifest: Manifest, prints: Fingerprints, uid: str) -> str:
     """Return what a node's compiled text depends on, to remember its references by."""
     node = manifest.nodes[uid]
-    read = sorted(
-        str(getattr(_any(manifest, parent), "relation_name", parent)) for parent in _declared(node)
-    )
+    read = sorted(str(getattr(_any(manifest, parent), "relation_name", parent)) for parent in _declared(node))
     inlined = [prints.own(manifest.nodes[item]) for item in _ephemeral(node, manifest)]
     return digest(
         {"own": prints.own(node), "reads": read, "inlined": inlined, "relation": str(node.relation_name)}
@@ -93,9 +93,12 @@ def code_key(manifest: Manifest, prints: Fingerprints, uid: str) -> str:
 def sql_nodes(manifest: Manifest) -> tuple[str, ...]:
     """Return the unique ids of nodes whose compiled SQL can be looked into."""
     return tuple(
-        uid for uid, node in manifest.nodes.items()
-        if node.resource_type.value in {"model", "snapshot"} and _has_relation(node) and str(getattr(node, "language", "sql")) == "sql"
-    )  # fmt: skip
+        uid
+        for uid, node in manifest.nodes.items()
+        if node.resource_type.value in {"model", "snapshot"}
+        and _has_relation(node)
+        and str(getattr(node, "language", "sql")) == "sql"
+    )
 
 
 def declare(manifest: Manifest, nodes: Mapping[str, Node]) -> None:
@@ -236,6 +239,23 @@ def _key(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",")) if re.fullmatch(r"[\w\s,]+", value) else ()
     return tuple(str(item) for item in cast(Iterable[Any], value)) if value else ()
+
+
+def _tested_keys(manifest: Manifest) -> Mapping[str, tuple[str, ...]]:
+    """Return the columns that a `unique` or `unique_combination…` test names, by the unique id of the node it is on."""
+    found: dict[str, tuple[str, ...]] = {}
+    for test in manifest.nodes.values():
+        metadata: Any = getattr(test, "test_metadata", None)
+        attached = getattr(test, "attached_node", None)
+        if metadata is not None and attached and str(metadata.name).startswith("unique"):
+            found.setdefault(str(attached), _columns(metadata.kwargs))
+    return {uid: key for uid, key in found.items() if key and all(key)}
+
+
+def _columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    lists = [cast(list[Any], value) for value in arguments.values() if isinstance(value, list)]
+    named = lists[0] if lists else [arguments.get("column_name") or ""]
+    return tuple(str(item).strip('"') for item in named)
 
 
 def _acyclic(drafts: Mapping[str, Node], declared: Mapping[str, frozenset[str]]) -> Mapping[str, Node]:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -58,14 +58,28 @@ class Session:
         Raises DbtFailed when a node's Jinja is wrong.
         """
         try:
-            answer = self._invoke("compile", "--indirect-selection", "empty", "--select", *fqns, manifest=manifest, tolerant=True)
+            answer = self._invoke(
+                "compile",
+                "--indirect-selection",
+                "empty",
+                "--select",
+                *fqns,
+                manifest=manifest,
+                tolerant=True,
+            )
         except DbtFailed as error:
             if not _wants_data(error.__cause__):
                 raise
             # One node's question to the database fails the whole command: find it by halves, and do without it.
             half = len(fqns) // 2
-            return {**self.compile(manifest, fqns[:half]), **self.compile(manifest, fqns[half:])} if half else {}
-        return {item.node.unique_id: item.node.compiled_code for item in _results(answer) if item.node.compiled_code}
+            return (
+                {**self.compile(manifest, fqns[:half]), **self.compile(manifest, fqns[half:])} if half else {}
+            )
+        return {
+            item.node.unique_id: item.node.compiled_code
+            for item in _results(answer)
+            if item.node.compiled_code
+        }
 
     def build(
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None
@@ -207,7 +221,7 @@ def _failure(command: str, error: BaseException | None, project: Path) -> DbtFai
 
 
 @contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
+def _inside(folder: Path) -> Generator[None]:
     # Projects read files by paths relative to themselves.
     before = Path.cwd()
     os.chdir(folder)
@@ -218,7 +232,7 @@ def _inside(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _disconnected() -> Iterator[None]:
+def _disconnected() -> Generator[None]:
     """Let go of the side database afterwards: dbt keeps it open for the life of the process."""
     try:
         yield

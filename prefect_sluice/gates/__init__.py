@@ -23,12 +23,14 @@ def run(gate: Gate, subject: Subject, settings: Mapping[str, Settings]) -> GateR
         report = gate.check(subject)
     except Exception as error:
         told = (str(error).splitlines() or [""])[0]
-        report = GateReport(gate.id, (Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}"),))
+        report = GateReport(
+            gate.id, (Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}"),)
+        )
     return replace(report, seconds=perf_counter() - started)
 
 
 def judge(reports: Iterable[GateReport], settings: Mapping[str, Settings]) -> Verdict:
-    """Return the worst verdict of the gates that apply; a gate set to `warn` counts as WARNED at the worst. None: INCONCLUSIVE."""
+    """Return the worst verdict of the gates that apply; one set to `warn` counts as WARNED at worst. None: INCONCLUSIVE."""
     verdicts: list[Verdict] = []
     for report in reports:
         if report.not_applicable:

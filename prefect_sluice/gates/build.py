@@ -24,13 +24,25 @@ class Build:
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per relation that failed or was left out, and one for the rest."""
         findings = [self._bad(uid) for uid in subject.changed if not self._is_ok(uid)]
-        findings += [self._operation(result) for result in self._results.values() if result.kind == "operation" and not result.ok]
-        findings += [Finding(self.id, "as asked", Verdict.WARNED, note, uid) for uid, note in self._notes.items()]
+        findings += [
+            self._operation(result)
+            for result in self._results.values()
+            if result.kind == "operation" and not result.ok
+        ]
+        findings += [
+            Finding(self.id, "as asked", Verdict.WARNED, note, uid) for uid, note in self._notes.items()
+        ]
         good = sum(self._is_ok(uid) for uid in subject.changed)
         if good or not subject.changed:
             seconds = sum(self._results[uid].seconds for uid in subject.changed if uid in self._results)
-            told = f"{good} built in {seconds:.1f} s, {self._reused} reused" if good else f"nothing to build, {self._reused} reused"
-            findings.append(Finding(self.id, "built", Verdict.PASSED, told, observed=good, limit=len(subject.changed)))
+            told = (
+                f"{good} built in {seconds:.1f} s, {self._reused} reused"
+                if good
+                else f"nothing to build, {self._reused} reused"
+            )
+            findings.append(
+                Finding(self.id, "built", Verdict.PASSED, told, observed=good, limit=len(subject.changed))
+            )
         return GateReport(self.id, tuple(findings))
 
     def _is_ok(self, uid: str) -> bool:
@@ -39,8 +51,12 @@ class Build:
     def _bad(self, uid: str) -> Finding:
         result = self._results.get(uid)
         if result is None or result.status == "skipped":
-            return Finding(self.id, "built", Verdict.INCONCLUSIVE, "left out, because something it reads failed", uid)
-        return Finding(self.id, "built", Verdict.FAILED, first_line(result.message), uid, location=result.path)
+            return Finding(
+                self.id, "built", Verdict.INCONCLUSIVE, "left out, because something it reads failed", uid
+            )
+        return Finding(
+            self.id, "built", Verdict.FAILED, first_line(result.message), uid, location=result.path
+        )
 
     def _operation(self, result: NodeResult) -> Finding:
         return Finding(self.id, "hook", Verdict.FAILED, first_line(result.message), result.unique_id)

@@ -39,7 +39,9 @@ class UnitTests:
         findings = [_unit(self.id, result) for result in self._results]
         if len(findings) < self._expected:
             missing = self._expected - len(findings)
-            findings.append(Finding(self.id, "all ran", Verdict.INCONCLUSIVE, f"{missing} unit tests did not run"))
+            findings.append(
+                Finding(self.id, "all ran", Verdict.INCONCLUSIVE, f"{missing} unit tests did not run")
+            )
         return GateReport(self.id, tuple(findings))
 
 
@@ -57,7 +59,9 @@ class DataTests:
         """Return a finding per data test."""
         if not self._results:
             return GateReport(self.id, not_applicable="no data test looks at what changed")
-        return GateReport(self.id, tuple(_data(self.id, result, subject.candidate) for result in self._results))
+        return GateReport(
+            self.id, tuple(_data(self.id, result, subject.candidate) for result in self._results)
+        )
 
 
 def _verdict(result: NodeResult) -> Verdict:
@@ -72,7 +76,9 @@ def _unit(gate: str, result: NodeResult) -> Finding:
     summary = "as expected" if verdict is Verdict.PASSED else "actual differs from expected"
     if verdict is Verdict.ERRORED:
         summary = first_line(result.message)
-    return Finding(gate, result.short, verdict, summary, _model(result), location=result.path, evidence=evidence)
+    return Finding(
+        gate, result.short, verdict, summary, _model(result), location=result.path, evidence=evidence
+    )
 
 
 def _model(result: NodeResult) -> str:
@@ -95,7 +101,11 @@ def _told(result: NodeResult, verdict: Verdict) -> str:
         return "holds"
     if verdict in {Verdict.WARNED, Verdict.FAILED}:
         return f"{result.failures} row{'' if result.failures == 1 else 's'} break it"
-    return "did not run, because something it reads failed" if result.status == "skipped" else first_line(result.message)
+    return (
+        "did not run, because something it reads failed"
+        if result.status == "skipped"
+        else first_line(result.message)
+    )
 
 
 def _rows(result: NodeResult, reader: Reader) -> Evidence | None:

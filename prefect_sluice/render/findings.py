@@ -24,17 +24,32 @@ _STYLES = {
 }
 
 
-def gates_table(reports: Sequence[GateReport], *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
+def gates_table(
+    reports: Sequence[GateReport], *, warns: Collection[str] = (), width: int = WIDTH
+) -> list[Line]:
     """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
     rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in reports]
-    return table(rows, header=("gate", "verdict", "findings", "time", ""), right=(2, 3), indent=2, width=width, stretch=True)
+    return table(
+        rows,
+        header=("gate", "verdict", "findings", "time", ""),
+        right=(2, 3),
+        indent=2,
+        width=width,
+        stretch=True,
+    )
 
 
 def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
     if report.not_applicable:
         return report.gate, faint("-"), "", "", faint(report.not_applicable)
     said = "a no here only warns" if only_warns and not report.verdict.lets_through else _headline(report)
-    return report.gate, verdict(report.verdict), str(len(report.findings)), seconds(report.seconds), faint(said)
+    return (
+        report.gate,
+        verdict(report.verdict),
+        str(len(report.findings)),
+        seconds(report.seconds),
+        faint(said),
+    )
 
 
 def _headline(report: GateReport) -> str:
@@ -51,7 +66,9 @@ def verdict(value: Verdict) -> Span:
 
 def notable(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return the findings that did not pass, the worst first."""
-    found = [finding for report in reports for finding in report.findings if finding.verdict is not Verdict.PASSED]
+    found = [
+        finding for report in reports for finding in report.findings if finding.verdict is not Verdict.PASSED
+    ]
     return tuple(sorted(found, key=lambda finding: -finding.verdict))
 
 
@@ -69,7 +86,11 @@ def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> 
     """Return one finding: verdict, gate and check; what it says; where; the rows."""
     lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
     lines.append(line(cut(finding.summary, width - 2), indent=2))
-    about = [text for text in (finding.subject, finding.location, _numbers(finding)) if text and text != finding.summary]
+    about = [
+        text
+        for text in (finding.subject, finding.location, _numbers(finding))
+        if text and text != finding.summary
+    ]
     if about:
         lines.append(line(faint(cut(" · ".join(dict.fromkeys(about)), width - 2)), indent=2))
     return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
@@ -98,8 +119,8 @@ def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return what the diff found to have changed for readers; relations that stay the same are left out."""
     return tuple(
         finding for report in reports if report.gate == DIFF
-        for finding in report.findings if finding.evidence is not None or finding.verdict is not Verdict.PASSED
-    )  # fmt: skip
+        for finding in report.findings if finding.evidence is not None or finding.verdict is not
+        Verdict.PASSED )  # fmt: skip
 
 
 def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = WIDTH) -> list[Line]:
@@ -110,7 +131,10 @@ def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = 
     for finding in found[:_MOST_FINDINGS]:
         lines.append(line(cut(finding.summary, width - 2), indent=2))
         if finding.evidence is not None:
-            lines += [*_which_rows(finding, finding.evidence), *evidence_lines(finding.evidence, rows=rows, width=width)]
+            lines += [
+                *_which_rows(finding, finding.evidence),
+                *evidence_lines(finding.evidence, rows=rows, width=width),
+            ]
     if len(found) > _MOST_FINDINGS:
         lines.append(line(faint(f"and {len(found) - _MOST_FINDINGS} more relations"), indent=2))
     if len(same) > len(found):

@@ -19,7 +19,8 @@ _MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One relation in two generations: its pointer in each (None: not there), and, if both, what differs in its rows.
+    """One relation in two generations: its pointer in each (None: not there), and, if both, what differs in
+    its rows.
 
     `rows` is None where nobody looked, or could: `problem` says why.
     """
@@ -33,17 +34,26 @@ class Difference:
     @property
     def is_same(self) -> bool:
         """Say whether both generations have the very same relation."""
-        return self.before is not None and self.after is not None and self.before.address == self.after.address
+        return (
+            self.before is not None and self.after is not None and self.before.address == self.after.address
+        )
 
 
 def differences(before: Generation, after: Generation, only: str = "") -> tuple[Difference, ...]:
-    """Return the relations whose pointer is another one, by name; with `only` that relation, the same or not. Pure."""
+    """Return the relations whose pointer is another one, by name; with `only` that relation, the same or not.
+    Pure."""
     old, new = before.by_name(), after.by_name()
     found = (Difference(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()))
-    return tuple(item for item in found if (only in {str(item.name), item.name.identifier} if only else not item.is_same))
+    return tuple(
+        item
+        for item in found
+        if (only in {str(item.name), item.name.identifier} if only else not item.is_same)
+    )
 
 
-def differences_lines(before: Generation, after: Generation, found: Sequence[Difference], *, width: int = WIDTH) -> list[Line]:
+def differences_lines(
+    before: Generation, after: Generation, found: Sequence[Difference], *, width: int = WIDTH
+) -> list[Line]:
     """Return a headline, and below it each relation with what changed in it."""
     head = line(strong(after.environment), f": {_named(before)} → {_named(after)}")
     if not found:
@@ -52,7 +62,10 @@ def differences_lines(before: Generation, after: Generation, found: Sequence[Dif
     for item in found[:_MOST]:
         lines += [BLANK, *_difference(item, width)]
     if len(found) > _MOST:
-        lines += [BLANK, line(faint(f"and {len(found) - _MOST} more (one of them: --relation NAME; all of them: --json)"))]
+        lines += [
+            BLANK,
+            line(faint(f"and {len(found) - _MOST} more (one of them: --relation NAME; all of them: --json)")),
+        ]
     return lines
 
 

@@ -13,14 +13,20 @@ from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
 from prefect_sluice.render.table import WIDTH, Cell, table
 from prefect_sluice.render.words import count, short
 
-_STYLES = {State.REFUSED: Style.BAD, State.REJECTED: Style.BAD, State.FAILED: Style.BAD, State.SUPERSEDED: Style.FAINT}
+_STYLES = {
+    State.REFUSED: Style.BAD,
+    State.REJECTED: Style.BAD,
+    State.FAILED: Style.BAD,
+    State.SUPERSEDED: Style.FAINT,
+}
 
 _WIDEST_NAME = 28
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A generation with the promotion that wrote it, or (`generation` None) a promotion that ended without one."""
+    """A generation with the promotion that wrote it, or (`generation` None) a promotion that ended without
+    one."""
 
     at: datetime
     generation: Generation | None
@@ -39,7 +45,13 @@ def events(
     known = {promotion.id: promotion for promotion in promotions}
     written = {generation.promotion for generation in generations}
     found = [
-        Event(item.at, item, known.get(item.promotion), releases.get(item.release), approvers.get(item.promotion, ""))
+        Event(
+            item.at,
+            item,
+            known.get(item.promotion),
+            releases.get(item.release),
+            approvers.get(item.promotion, ""),
+        )
         for item in generations
     ]
     found += [
@@ -47,7 +59,13 @@ def events(
         for item in promotions if item.state in _STYLES and item.id not in written
     ]  # fmt: skip
     # Generations carry whole seconds: within one second the higher number is the newer.
-    return tuple(sorted(found, key=lambda event: (event.at, event.generation.number if event.generation else 0), reverse=True))
+    return tuple(
+        sorted(
+            found,
+            key=lambda event: (event.at, event.generation.number if event.generation else 0),
+            reverse=True,
+        )
+    )
 
 
 def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> list[Line]:
@@ -55,7 +73,9 @@ def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> 
     if not found:
         return [line("nothing was released here yet")]
     header = ("", "when (UTC)", "cause", "release", "by", "commit")
-    first, *rest = table([_row(event) for event in found[:limit]], header=header, right=(0,), width=width, stretch=True)
+    first, *rest = table(
+        [_row(event) for event in found[:limit]], header=header, right=(0,), width=width, stretch=True
+    )
     lines = [first]
     for event, row in zip(found, rest, strict=False):
         lines.append(row)
@@ -73,7 +93,14 @@ def _row(event: Event) -> Sequence[Cell]:
     cause = generation.cause if generation else promotion.cause if promotion else ""
     release = generation.release if generation else promotion.release if promotion else ""
     number = str(generation.number) if generation else faint("-")
-    return number, f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}", str(cause), short(release), cut(_by(event), _WIDEST_NAME), commit
+    return (
+        number,
+        f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        str(cause),
+        short(release),
+        cut(_by(event), _WIDEST_NAME),
+        commit,
+    )
 
 
 def _by(event: Event) -> str:
@@ -84,7 +111,11 @@ def _by(event: Event) -> str:
 def _note(event: Event) -> Span | None:
     generation, promotion = event.generation, event.promotion
     if promotion is not None and promotion.state in _STYLES:
-        told = promotion.message if promotion.message.startswith(promotion.state.value) else f"{promotion.state.value}: {promotion.message}"
+        told = (
+            promotion.message
+            if promotion.message.startswith(promotion.state.value)
+            else f"{promotion.state.value}: {promotion.message}"
+        )
         return Span(told, _STYLES[promotion.state])
     if generation is not None and generation.cause is Cause.ROLLBACK:
         return Span(f"= generation {generation.origin} again", Style.FAINT)

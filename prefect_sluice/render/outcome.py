@@ -25,7 +25,9 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
     """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
     blocks = [gates_table(work.reports, warns=warns, width=width)]
-    blocks.append(findings_lines([finding for finding in notable(work.reports) if finding.gate != DIFF], width=width))
+    blocks.append(
+        findings_lines([finding for finding in notable(work.reports) if finding.gate != DIFF], width=width)
+    )
     changed = changes_lines(work.reports, width=width)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
     blocks.append([verdict_line(outcome)])
@@ -38,9 +40,12 @@ def verdict_line(outcome: Outcome) -> Line:
     return line(*told, "; next: ", strong(outcome.next)) if outcome.next else line(*told)
 
 
-def rollback_line(generation: Generation, release: Release | None, origin: Generation | None, took: float) -> Line:
-    """Return `prod serves generation 6 = generation 2 again, release 9f8e7d6 ("subject"), data as of …; 0.05 s`."""
+def rollback_line(
+    generation: Generation, release: Release | None, origin: Generation | None, took: float
+) -> Line:
+    """Return `prod serves generation 6 = generation 2 again, release 9f8e7d6 ("subject"), data as of …`."""
     subject = f' ("{release.change.subject}")' if release else ""
     data = f", data as of {moment(origin.at)}" if origin else ""
-    head = f"{generation.environment} serves generation {generation.number} = generation {generation.origin} again"
+    same = f"generation {generation.number} = generation {generation.origin} again"
+    head = f"{generation.environment} serves {same}"
     return line(strong(head), f", release {short(generation.release)}{subject}{data}; {seconds(took)}")

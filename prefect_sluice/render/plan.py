@@ -10,7 +10,12 @@ from prefect_sluice.render.words import count, short
 
 _MOST_STEPS = 30
 _MOST_FILES = 8
-_STYLES = {Action.BUILD: Style.GOOD, Action.CARRY: Style.WARN, Action.REMOVE: Style.BAD, Action.REUSE: Style.FAINT}
+_STYLES = {
+    Action.BUILD: Style.GOOD,
+    Action.CARRY: Style.WARN,
+    Action.REMOVE: Style.BAD,
+    Action.REUSE: Style.FAINT,
+}
 
 
 def plan_lines(plan: Plan, release: Release | None = None, *, width: int = WIDTH) -> list[Line]:
@@ -28,20 +33,30 @@ def plan_lines(plan: Plan, release: Release | None = None, *, width: int = WIDTH
 
 def headline(plan: Plan) -> Line:
     """Return `release a1b2c3d → prod (generation 3, release 9f8e7d6)`."""
-    serves = f"generation {plan.base}, release {short(plan.base_release)}" if plan.base else "it serves nothing yet"
-    return line(plan.cause.value, " ", strong(short(plan.release)), " → ", strong(plan.environment), f" ({serves})")
+    serves = (
+        f"generation {plan.base}, release {short(plan.base_release)}"
+        if plan.base
+        else "it serves nothing yet"
+    )
+    return line(
+        plan.cause.value, " ", strong(short(plan.release)), " → ", strong(plan.environment), f" ({serves})"
+    )
 
 
 def change_line(change: Change, width: int = WIDTH) -> Line:
-    """Return the commit with its subject and author."""
+    """Return the commit with its subject and its author's name."""
+    author = change.author.partition(" <")[0]
     told = f"{change.short} {change.subject}"
-    return line(cut(told, max(width - len(change.author) - 2, 20)), faint(f"  {change.author}"))
+    return line(cut(told, max(width - len(author) - 2, 20)), faint(f"  {author}"))
 
 
 def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
     """Return a line for each relation that gets another pointer, and its note below it."""
     steps = [step for step in plan.steps if not _is_untouched(step)]
-    rows = [(Span(_word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason) for step in steps[:_MOST_STEPS]]
+    rows = [
+        (Span(_word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason)
+        for step in steps[:_MOST_STEPS]
+    ]
     lines: list[Line] = []
     for step, row in zip(steps, table(rows, indent=2, width=width, stretch=True), strict=False):
         lines.append(row)

@@ -11,15 +11,28 @@ from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import moment, short
 
 
-def promotion_lines(promotion: Promotion, release: Release | None, former: Release | None, *, width: int = WIDTH) -> list[Line]:
+def promotion_lines(
+    promotion: Promotion, release: Release | None, former: Release | None, *, width: int = WIDTH
+) -> list[Line]:
     """Return from where to where a promotion goes, and what it is bound to."""
-    base = f"generation {promotion.base}, {_named(promotion.base_release, former)}" if promotion.base else "it serves nothing yet"
+    base = (
+        f"generation {promotion.base}, {_named(promotion.base_release, former)}"
+        if promotion.base
+        else "it serves nothing yet"
+    )
+    asked = f" of {promotion.environment}, by {promotion.actor}, {moment(promotion.created_at)}"
     return [
-        line("promotion ", strong(promotion.id), f" of {promotion.environment}, by {promotion.actor}, {moment(promotion.created_at)}"),
+        line("promotion ", strong(promotion.id), asked),
         line(faint("  from  "), cut(base, width - 8)),
         line(faint("  to    "), cut(_named(promotion.release, release), width - 8)),
-        line(faint("  bound "), f"plan {short(promotion.plan) or '-'}, evidence {short(promotion.evidence) or '-'}, all of it {short(promotion.binding)}"),
-    ]  # fmt: skip
+        line(faint("  bound "), bound(promotion)),
+    ]
+
+
+def bound(promotion: Promotion) -> str:
+    """Return what a yes to a promotion is bound to, as short digests."""
+    plan, evidence = short(promotion.plan) or "-", short(promotion.evidence) or "-"
+    return f"plan {plan}, evidence {evidence}, all of it {short(promotion.binding)}"
 
 
 def _named(identifier: str, release: Release | None) -> str:
@@ -33,7 +46,12 @@ def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> lis
     for item in approvals:
         comment = f': "{item.comment}"' if item.comment else ""
         used = f", used {moment(item.used_at)}" if item.used_at else f", good until {moment(item.expires_at)}"
-        lines.append(line(cut(f"{item.decision.value} by {item.by}, {moment(item.at)}{used}{comment}", width - 2), indent=2))
+        lines.append(
+            line(
+                cut(f"{item.decision.value} by {item.by}, {moment(item.at)}{used}{comment}", width - 2),
+                indent=2,
+            )
+        )
     return lines
 
 

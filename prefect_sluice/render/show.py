@@ -1,4 +1,4 @@
-"""Everything about one change, on one screen: what it is, what it did, who said yes, and where it is written."""
+"""Everything about one change, on one screen: what it is, what it did, and who said yes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect_sluice.promotion import Approval, Promotion
 from prefect_sluice.release import Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
-from prefect_sluice.render.promotion import approvals_lines, section
+from prefect_sluice.render.promotion import approvals_lines, bound, section
 from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import moment, short
@@ -21,8 +21,9 @@ from prefect_sluice.verdict import GateReport
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """What is known of one release, and of one promotion of it in full. `generations` are those that it wrote, newest first;
-    `plan` is None where there is none, or it is another promotion's (a rollback writes an older table again)."""
+    """What is known of one release, and of one promotion of it in full. `generations` are those that it
+    wrote, newest first; `plan` is None where there is none, or it is another promotion's (a rollback writes
+    an older table again)."""
 
     release: Release | None
     promotion: Promotion | None = None
@@ -37,7 +38,11 @@ class Dossier:
 def dossier_lines(found: Dossier, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
     lines = _release(found.release, width) if found.release else []
-    lines += _promotion(found.promotion, found.generations, width) if found.promotion else [BLANK, line("it was never promoted anywhere")]
+    lines += (
+        _promotion(found.promotion, found.generations, width)
+        if found.promotion
+        else [BLANK, line("it was never promoted anywhere")]
+    )
     if found.plan is not None:
         lines += section("Plan", [*steps_lines(found.plan, width=width), line(summary(found.plan), indent=2)])
     lines += section("Gates", gates_table(found.reports, width=width))
@@ -55,34 +60,62 @@ def _release(release: Release, width: int) -> list[Line]:
         line("release ", strong(short(release.id)), faint(f"  {release.id}")),
         line(faint("  commit   "), cut(f"{change.commit}  {change.subject}", width - 11)),
         line(faint("  author   "), cut(f"{change.author}, {moment(change.at)}", width - 11)),
-        line(faint("  tools    "), cut(", ".join(f"{name} {version}" for name, version in release.tools.items()), width - 11)),
+        line(
+            faint("  tools    "),
+            cut(", ".join(f"{name} {version}" for name, version in release.tools.items()), width - 11),
+        ),
         *(line(*one, indent=2) for one in files_lines(change, width - 2)),
     ]
 
 
 def _promotion(promotion: Promotion, generations: Sequence[Generation], width: int) -> list[Line]:
     said = f", {promotion.message}" if promotion.message else ""
-    base = f"generation {promotion.base} (release {short(promotion.base_release)})" if promotion.base else "nothing served"
+    base = (
+        f"generation {promotion.base} (release {short(promotion.base_release)})"
+        if promotion.base
+        else "nothing served"
+    )
     lines = [
         BLANK,
-        line("promotion ", strong(promotion.id), f" of {promotion.environment}: ", cut(f"{promotion.state.value}{said}", max(width - 40, 30))),
-        line(faint("  asked    "), cut(f"by {promotion.actor}, {moment(promotion.created_at)}, as a {promotion.cause.value}, on {base}", width - 11)),
+        line(
+            "promotion ",
+            strong(promotion.id),
+            f" of {promotion.environment}: ",
+            cut(f"{promotion.state.value}{said}", max(width - 40, 30)),
+        ),
+        line(
+            faint("  asked    "),
+            cut(
+                f"{promotion.cause.value} by {promotion.actor}, {moment(promotion.created_at)}, on {base}",
+                width - 11,
+            ),
+        ),
     ]
     for item in generations:
         again = f" = generation {item.origin} again" if item.origin != item.number else ""
-        lines.append(line(faint("  served   "), f"as generation {item.number}{again} since {moment(item.at)}"))
-    bound = f"plan {short(promotion.plan) or '-'}, evidence {short(promotion.evidence) or '-'}, all of it {short(promotion.binding)}"
-    return [*lines, line(faint("  digests  "), bound)]
+        lines.append(
+            line(faint("  served   "), f"as generation {item.number}{again} since {moment(item.at)}")
+        )
+    return [*lines, line(faint("  digests  "), bound(promotion))]
 
 
 def _others(promotions: Sequence[Promotion], width: int) -> list[Line]:
     rows = [
-        (item.id, item.environment, item.cause.value, item.state.value, f"generation {item.generation}" if item.generation else "", moment(item.created_at))
+        (
+            item.id,
+            item.environment,
+            item.cause.value,
+            item.state.value,
+            f"generation {item.generation}" if item.generation else "",
+            moment(item.created_at),
+        )
         for item in promotions
     ]
     return table(rows, indent=2, width=width)
 
 
 def _entries(entries: Sequence[Entry], width: int) -> list[Line]:
-    rows = [(str(item.number), moment(item.at), item.event, item.actor, short(item.digest)) for item in entries]
+    rows = [
+        (str(item.number), moment(item.at), item.event, item.actor, short(item.digest)) for item in entries
+    ]
     return table(rows, indent=2, right=(0,), widest=32, width=width)

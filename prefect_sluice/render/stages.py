@@ -21,9 +21,15 @@ _LONGEST = 70
 
 
 def stage_line(name: str, took: float, before: Work, after: Work) -> Line:
-    """Return `✓ Build      1.2 s  2 to build, 16 reused`: `before` and `after` are the work as the stage got and left it."""
+    """Return `✓ Build      1.2 s  2 to build, 16 reused`: `before` and `after` are the work as the stage got
+    and left it."""
     mark = _MARKS[after.outcome.status if after.outcome else Status.DONE]
-    return line(mark, f" {name.capitalize():<9}", faint(f"{seconds(took):>11}"), f"  {cut(_came_of_it(name, before, after), _LONGEST)}")
+    return line(
+        mark,
+        f" {name.capitalize():<9}",
+        faint(f"{seconds(took):>11}"),
+        f"  {cut(_came_of_it(name, before, after), _LONGEST)}",
+    )
 
 
 def _came_of_it(name: str, before: Work, after: Work) -> str:
@@ -43,7 +49,11 @@ def _came_of_it(name: str, before: Work, after: Work) -> str:
 def _planned(work: Work) -> str:
     if work.plan is None:
         return ""
-    made, reused, removed = len(work.plan.of(Action.BUILD, Action.CARRY)), len(work.plan.of(Action.REUSE)), len(work.plan.of(Action.REMOVE))
+    made, reused, removed = (
+        len(work.plan.of(Action.BUILD, Action.CARRY)),
+        len(work.plan.of(Action.REUSE)),
+        len(work.plan.of(Action.REMOVE)),
+    )
     told = f"{made} to build, {reused} reused" + (f", {removed} to remove" if removed else "")
     return f"{told}; release {short(work.plan.release)}"
 

@@ -7,19 +7,45 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.promotion import Lease, Promotion, State
+from prefect_sluice.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import ago, count, moment, short, size
 
+_LABEL = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A promotion that is not at its end.
+
+    `commit` is its release's ("" if not known), `decision` the yes or no that no run has heard yet.
+    """
+
+    promotion: Promotion
+    commit: str = ""
+    decision: Approval | None = None
+
+    @property
+    def next(self) -> str:
+        """The command that takes it on."""
+        if self.promotion.state is State.STAGED and self.decision is None:
+            return f"sluice approve {self.promotion.id}"
+        ref = ""
+        if self.promotion.cause is Cause.RELEASE and self.commit:
+            ref = " --dirty" if self.commit == "dirty" else f" {self.commit[:7]}"
+        return f"sluice {self.promotion.cause.value}{ref} --env {self.promotion.environment}"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An environment as it stands. `generation` has number 0 when nothing was published, and is None when the warehouse
-    could not be asked: `problem` says why, and `recorded` is then the generation that the ledger knows of.
+    """An environment as it stands. `generation` has number 0 when nothing was published, and is None when the
+    warehouse could not be asked: `problem` says why, and `recorded` is then the generation that the ledger
+    knows of.
 
-    `size` is that of the warehouse file, in bytes. `holders` are leases in force; `releases` what is known of the ids.
+    `size` is that of the warehouse file, in bytes. `holders` are leases in force; `releases` what is known of
+    the ids.
     """
 
     name: str
@@ -27,7 +53,7 @@ class Standing:
     release: Release | None
     warehouse: str
     size: int
-    open: tuple[Promotion, ...] = ()
+    open: tuple[Attempt, ...] = ()
     lease: Lease | None = None
     problem: str = ""
     recorded: int = 0
@@ -43,10 +69,10 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
-    lines += [_open(promotion, width) for promotion in standing.open]
+    lines += [_open(attempt, width) for attempt in standing.open]
     if standing.lease is not None:
         told = f"{standing.lease.holder} since {moment(standing.lease.acquired_at)}"
-        lines.append(_field("at work", Span(cut(told, width - 13), Style.WARN)))
+        lines.append(_field("at work", Span(cut(told, width - _LABEL), Style.WARN)))
     return lines
 
 
@@ -54,36 +80,44 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
     current = standing.generation
     if current is None:
         known = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
-        return [line(strong(standing.name), f"  {known}"), _field("problem", Span(cut(standing.problem, width - 13), Style.BAD))]
+        return [
+            line(strong(standing.name), f"  {known}"),
+            _field("problem", Span(cut(standing.problem, width - _LABEL), Style.BAD)),
+        ]
     if not current.number:
-        return [line(strong(standing.name), faint("  nothing is served yet: "), f"sluice release --env {standing.name}")]
+        return [
+            line(
+                strong(standing.name),
+                faint("  nothing is served yet: "),
+                f"sluice release --env {standing.name}",
+            )
+        ]
     again = f" = generation {current.origin} again" if current.cause is Cause.ROLLBACK else ""
     head = f"  generation {current.number}{again}, {count(len(current.pointers), 'relation')}"
     lines = [line(strong(standing.name), head)]
     change = standing.release.change if standing.release else None
     told = f"{short(current.release)}" + (f"  {change.short} {change.subject}" if change else "")
-    lines.append(_field("release", Span(cut(told, width - 13))))
-    lines.append(_field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}")))
+    lines.append(_field("release", Span(cut(told, width - _LABEL))))
+    lines.append(
+        _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
+    )
     return lines
 
 
 def _warehouse(standing: Standing, width: int) -> Line:
     told = f", {size(standing.size)}" if standing.size else ", not there yet"
-    return _field("warehouse", Span(cut(standing.warehouse, width - 13 - len(told)) + told))
+    return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(told)) + told))
 
 
-def _open(promotion: Promotion, width: int) -> Line:
-    told = f"{promotion.id}: {promotion.cause.value} {short(promotion.release)}, {promotion.state.value}, by {promotion.actor}"
-    step = next_step(promotion)
+def _open(attempt: Attempt, width: int) -> Line:
+    promotion, step = attempt.promotion, attempt.next
+    heard = attempt.decision
+    asked = f"{promotion.state.value}, by {promotion.actor}"
+    said = f"{heard.decision.value} by {heard.by}" if heard else asked
+    told = f"{promotion.id}: {promotion.cause.value} {short(promotion.release)}, {said}"
     label = "waits" if promotion.state is State.STAGED else "open"
-    return _field(label, Span(cut(told, max(width - 15 - len(step), 20)), Style.WARN), "  ", strong(step))
-
-
-def next_step(promotion: Promotion) -> str:
-    """Return the command that takes an open promotion on."""
-    if promotion.state is State.STAGED:
-        return f"sluice approve {promotion.id}"
-    return f"sluice {promotion.cause.value} --env {promotion.environment}"
+    room = max(width - _LABEL - 2 - len(step), 20)
+    return _field(label, Span(cut(told, room), Style.WARN), "  ", strong(step))
 
 
 def _field(name: str, *parts: Span | str) -> Line:

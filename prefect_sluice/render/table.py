@@ -28,8 +28,8 @@ def table(
 ) -> list[Line]:
     """Return the rows under their header, aligned; `right` are the columns aligned to the right.
 
-    No cell is wider than `widest`; with `stretch` the last column takes the room that the others leave, more or less.
-    Columns that do not fit into `width` are left out, and named below.
+    No cell is wider than `widest`; with `stretch` the last column takes the room that the others leave, more
+    or less. Columns that do not fit into `width` are left out, and named below.
     """
     titles = [[Span(title, Style.FAINT) for title in header]] if header else []
     spans = titles + [[_span(cell, widest) for cell in row] for row in rows]
@@ -45,7 +45,12 @@ def table(
     lines = [line(*_aligned(row[:shown], widths, right), indent=indent) for row in spans]
     left_out = [span.text for span in spans[0][shown:]] if header else []
     if left_out:
-        lines.append(line(faint(cut(f"and {len(left_out)} more columns: {', '.join(left_out)}", width - indent)), indent=indent))
+        lines.append(
+            line(
+                faint(cut(f"and {len(left_out)} more columns: {', '.join(left_out)}", width - indent)),
+                indent=indent,
+            )
+        )
     return lines
 
 

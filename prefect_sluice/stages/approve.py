@@ -25,11 +25,20 @@ def approve(work: Work) -> Work:
     if promotion.state in _PAST:
         return work
     if not needed(place, promotion):
-        return replace(work, promotion=advance(workshop, promotion, State.APPROVED, actor="policy", facts={"policy": "automatic"}))
+        return replace(
+            work,
+            promotion=advance(
+                workshop, promotion, State.APPROVED, actor="policy", facts={"policy": "automatic"}
+            ),
+        )
     ruling = rule(promotion, workshop.store.approvals(promotion.id), surroundings.now())
     if ruling.by is None:
         why = f" ({ruling.ignored[-1]})" if ruling.ignored else ""
-        return work.ends(Status.WAITING, f"promotion {promotion.id} waits for an approval{why}", f"sluice approve {promotion.id}")
+        return work.ends(
+            Status.WAITING,
+            f"promotion {promotion.id} waits for an approval{why}",
+            f"sluice approve {promotion.id}",
+        )
     return _decided(workshop, work, promotion, ruling.by)
 
 
@@ -39,31 +48,67 @@ def needed(place: Place, promotion: Promotion) -> int:
 
 
 def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: Approval) -> Work:
-    facts = {"approval": approval.id, "by": approval.by, "binding": approval.binding, "comment": approval.comment}
+    facts = {
+        "approval": approval.id,
+        "by": approval.by,
+        "binding": approval.binding,
+        "comment": approval.comment,
+    }
     if approval.decision is Decision.REJECT:
-        message = f"rejected by {approval.by}: {approval.comment}" if approval.comment else f"rejected by {approval.by}"
+        message = (
+            f"rejected by {approval.by}: {approval.comment}"
+            if approval.comment
+            else f"rejected by {approval.by}"
+        )
         ended = advance(workshop, promotion, State.REJECTED, actor=approval.by, facts=facts, message=message)
         return replace(work, promotion=ended).ends(Status.REJECTED, message)
     now = surroundings.now()
     approved = advance(
-        workshop, promotion, State.APPROVED, actor=approval.by, facts=facts, message=f"approved by {approval.by}",
+        workshop,
+        promotion,
+        State.APPROVED,
+        actor=approval.by,
+        facts=facts,
+        message=f"approved by {approval.by}",
         also=lambda transaction: transaction.use_approval(approval.id, now),
-    )  # fmt: skip
+    )
     reach(Point.APPROVE_USED)
     return replace(work, promotion=approved)
 
 
-def record(workshop: Workshop, promotion: Promotion, decision: Decision, *, by: str, comment: str = "") -> Approval:
-    """Record a yes or no to a promotion, with its ledger entry. Raises Refused when it waits for none, BadInput without a name."""
+def record(
+    workshop: Workshop, promotion: Promotion, decision: Decision, *, by: str, comment: str = ""
+) -> Approval:
+    """Record a yes or no to a promotion, with its ledger entry. Raises Refused if it waits for none, BadInput without a name."""
     if not by.strip():
         raise BadInput("an approval needs a name", fix="say who you are: --as NAME")
     if promotion.state is not State.STAGED:
-        raise Refused(f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval", "see what does: sluice status")
+        raise Refused(
+            f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval",
+            "see what does: sluice status",
+        )
     place = workshop.place(promotion.environment)
     now = surroundings.now()
-    approval = Approval(uuid.uuid4().hex[:10], promotion.id, promotion.binding, decision, by.strip(), comment, now, now + place.policy.approval_expires)
+    approval = Approval(
+        uuid.uuid4().hex[:10],
+        promotion.id,
+        promotion.binding,
+        decision,
+        by.strip(),
+        comment,
+        now,
+        now + place.policy.approval_expires,
+    )
     with workshop.store.transaction() as transaction:
         transaction.put_approval(approval)
-        facts = {"promotion": promotion.id, "decision": decision.value, "binding": approval.binding, "comment": comment, "expires": approval.expires_at.isoformat()}
-        transaction.append("approval.given", environment=promotion.environment, actor=approval.by, facts=facts, at=now)
+        facts = {
+            "promotion": promotion.id,
+            "decision": decision.value,
+            "binding": approval.binding,
+            "comment": comment,
+            "expires": approval.expires_at.isoformat(),
+        }
+        transaction.append(
+            "approval.given", environment=promotion.environment, actor=approval.by, facts=facts, at=now
+        )
     return approval

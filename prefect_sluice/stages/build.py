@@ -41,7 +41,10 @@ def build(work: Work) -> Work:
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
-        return told.ends(Status.UNCHANGED, f"{place.name} serves this already: generation {plan.base}, release {release.short}")
+        return told.ends(
+            Status.UNCHANGED,
+            f"{place.name} serves this already: generation {plan.base}, release {release.short}",
+        )
     return replace(told, promotion=_promotion(workshop, plan, work.request.actor))
 
 
@@ -63,7 +66,12 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
     if workshop.store.release(release.id) is None:
         with workshop.store.transaction() as transaction:
             transaction.put_release(release)
-            facts = {"release": release.id, "commit": change.commit, "author": change.author, "subject": change.subject}
+            facts = {
+                "release": release.id,
+                "commit": change.commit,
+                "author": change.author,
+                "subject": change.subject,
+            }
             transaction.append("release.packed", actor=actor, facts=facts, at=surroundings.now())
     return release
 
@@ -90,7 +98,9 @@ def plan_release(workshop: Workshop, place: Place, release: Release, cause: Caus
     return make_plan(asked)
 
 
-def _versions(workshop: Workshop, place: Place, loaded: Loaded, live: Generation, release: Release) -> Mapping[str, str]:
+def _versions(
+    workshop: Workshop, place: Place, loaded: Loaded, live: Generation, release: Release
+) -> Mapping[str, str]:
     # What nobody can look at is new each time something else is; the same for a rerun of this very attempt.
     unknown = f"unknown since generation {live.number} with {release.id}"
     nodes = loaded.project.nodes
@@ -120,14 +130,29 @@ def _promotion(workshop: Workshop, plan: Plan, actor: str) -> Promotion:
         if old.plan == plan.digest and again is None:
             again = old
         else:
-            advance(workshop, old, State.SUPERSEDED, actor=actor, message=f"release {plan.release[:7]} took its place")
+            advance(
+                workshop,
+                old,
+                State.SUPERSEDED,
+                actor=actor,
+                message=f"release {plan.release[:7]} took its place",
+            )
     if again is not None:
         return again
     now = surroundings.now()
     fresh = Promotion(
-        uuid.uuid4().hex[:10], plan.environment, plan.release, plan.cause, plan.base, plan.base_release, State.STARTED, actor, now, now,
+        uuid.uuid4().hex[:10],
+        plan.environment,
+        plan.release,
+        plan.cause,
+        plan.base,
+        plan.base_release,
+        State.STARTED,
+        actor,
+        now,
+        now,
         plan=workshop.bundles.put_document(plan.document()),
-    )  # fmt: skip
+    )
     if fresh.plan != plan.digest:
         raise Refused("the plan changed while it was stored", "run the command again")
     return advance(workshop, fresh, State.STARTED, actor=actor, message="")

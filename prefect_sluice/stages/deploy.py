@@ -21,9 +21,17 @@ def deploy(work: Work) -> Work:
     workshop, place = opened(work)
     promotion = promotion_of(work)
     if promotion.state in {State.DEPLOYED, State.STABLE}:
-        return replace(work, generation=workshop.warehouse(place).generation(place.name, promotion.generation))
+        return replace(
+            work, generation=workshop.warehouse(place).generation(place.name, promotion.generation)
+        )
     publication = _publication(workshop, place, promotion, work)
-    intent = advance(workshop, promotion, State.DEPLOYING, actor=work.request.actor, facts={"to": publication.generation.number})
+    intent = advance(
+        workshop,
+        promotion,
+        State.DEPLOYING,
+        actor=work.request.actor,
+        facts={"to": publication.generation.number},
+    )
     reach(Point.DEPLOY_INTENT)
     tell(f"publishing generation {publication.generation.number}")
     with workshop.store.fenced(work.lease, now=surroundings.now()):
@@ -37,18 +45,38 @@ def deploy(work: Work) -> Work:
 def _publication(workshop: Workshop, place: Place, promotion: Promotion, work: Work) -> Publication:
     contents = contents_of(workshop, promotion)
     if promotion.state not in {State.APPROVED, State.DEPLOYING}:
-        raise Refused(f"promotion {promotion.id} is {promotion.state.value}, not approved", f"sluice approve {promotion.id}")
+        raise Refused(
+            f"promotion {promotion.id} is {promotion.state.value}, not approved",
+            f"sluice approve {promotion.id}",
+        )
     if not candidate_is_whole(workshop, promotion):
-        advance(workshop, promotion, State.FAILED, actor=work.request.actor, message="the candidate's bytes are not the ones that were judged")
-        raise Refused(f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged", "nothing was published; release again: sluice release")
+        advance(
+            workshop,
+            promotion,
+            State.FAILED,
+            actor=work.request.actor,
+            message="the candidate's bytes are not the ones that were judged",
+        )
+        raise Refused(
+            f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
+            "nothing was published; release again: sluice release",
+        )
     live = workshop.warehouse(place).generation(place.name)
     if live.number != promotion.base and live.promotion != promotion.id:
         raise EnvironmentMoved(place.name, promotion.base, live.number)
     candidate = workshop.store.candidate(promotion.id)
     number = promotion.base + 1
     generation = Generation(
-        place.name, number, promotion.release, promotion.id, work.lease.token, promotion.cause, number, surroundings.now().replace(microsecond=0), contents.pointers,
-    )  # fmt: skip
+        place.name,
+        number,
+        promotion.release,
+        promotion.id,
+        work.lease.token,
+        promotion.cause,
+        number,
+        surroundings.now().replace(microsecond=0),
+        contents.pointers,
+    )
     file = workshop.folder / candidate.path if candidate and candidate.path else None
     return Publication(generation, promotion.base, file, contents.tables, contents.views)
 
@@ -60,11 +88,17 @@ def record_written(workshop: Workshop, promotion: Promotion, generation: Generat
     now = surroundings.now()
     done = replace(promotion, state=State.DEPLOYED, updated_at=now, generation=generation.number)
     facts = {
-        "generation": generation.number, "release": generation.release, "promotion": promotion.id, "cause": generation.cause.value, "origin": generation.origin,
-    }  # fmt: skip
+        "generation": generation.number,
+        "release": generation.release,
+        "promotion": promotion.id,
+        "cause": generation.cause.value,
+        "origin": generation.origin,
+    }
     with workshop.store.transaction() as transaction:
         transaction.put_promotion(done)
-        transaction.append("generation.written", environment=promotion.environment, actor=actor, facts=facts, at=now)
+        transaction.append(
+            "generation.written", environment=promotion.environment, actor=actor, facts=facts, at=now
+        )
     return done
 
 
@@ -73,7 +107,9 @@ def settle(workshop: Workshop, place: Place) -> None:
     pending = workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))
     if not pending:
         return
-    written = {generation.promotion: generation for generation in workshop.warehouse(place).history(place.name)}
+    written = {
+        generation.promotion: generation for generation in workshop.warehouse(place).history(place.name)
+    }
     for promotion in pending:
         if promotion.id in written:
             record_written(workshop, promotion, written[promotion.id], "settled at start")

@@ -24,7 +24,9 @@ from prefect_sluice.warehouse.base import LIVE, Reader, quoted
 from prefect_sluice.workshop import Place, Workshop
 
 
-def judge(workshop: Workshop, place: Place, release: Release, plan: Plan, made: Made) -> tuple[GateReport, ...]:
+def judge(
+    workshop: Workshop, place: Place, release: Release, plan: Plan, made: Made
+) -> tuple[GateReport, ...]:
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
     loaded = load(workshop, place, release)
     asked = _gates(workshop, loaded, plan, made)
@@ -50,7 +52,7 @@ def _gates(workshop: Workshop, loaded: Loaded, plan: Plan, made: Made) -> tuple[
         Build(made.results, made.notes, reused=reused),
         DataTests(made.results),
         Contracts(),
-        Diff(keys=keys(loaded), **_extra(workshop, "diff")),
+        Diff(**_extra(workshop, "diff")),
     )
 
 
@@ -58,21 +60,9 @@ def _extra(workshop: Workshop, gate: str) -> Mapping[str, Any]:
     return workshop.settings.gates.get(gate, Settings()).model_extra or {}
 
 
-def keys(loaded: Loaded) -> Mapping[str, tuple[str, ...]]:
-    """Return a key for each node that says one: its `unique_key`, or a column under dbt's `unique` test."""
-    found: dict[str, tuple[str, ...]] = {}
-    for test in loaded.manifest.nodes.values():
-        metadata: Any = getattr(test, "test_metadata", None)
-        attached = getattr(test, "attached_node", None)
-        if metadata is not None and metadata.name == "unique" and metadata.namespace is None and attached:
-            found.setdefault(str(attached), (str(metadata.kwargs.get("column_name", "")).strip('"'),))
-    for uid, node in loaded.project.nodes.items():
-        if node.unique_key:
-            found[uid] = node.unique_key
-    return {uid: key for uid, key in found.items() if all(key)}
-
-
-def _subject(catalog: str, loaded: Loaded, plan: Plan, made: Made, served: Generation, reader: Reader) -> Subject:
+def _subject(
+    catalog: str, loaded: Loaded, plan: Plan, made: Made, served: Generation, reader: Reader
+) -> Subject:
     good = {result.unique_id for result in made.results if _counts(result)}
     nodes = loaded.project.nodes
     live = served.by_node()
@@ -83,8 +73,14 @@ def _subject(catalog: str, loaded: Loaded, plan: Plan, made: Made, served: Gener
         changed=plan.made,
         edited=plan.edited,
         candidate=reader,
-        candidate_relations={uid: quoted(catalog, nodes[uid].name.schema, nodes[uid].name.identifier) for uid in built},
-        live_relations={uid: quoted(LIVE, live[uid].address.schema, live[uid].address.identifier) for uid in built if uid in live},
+        candidate_relations={
+            uid: quoted(catalog, nodes[uid].name.schema, nodes[uid].name.identifier) for uid in built
+        },
+        live_relations={
+            uid: quoted(LIVE, live[uid].address.schema, live[uid].address.identifier)
+            for uid in built
+            if uid in live
+        },
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +40,9 @@ class Made:
 def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
     """Build, carry over and link what the plan says. Changes nothing that anybody reads. Repeatable: starts afresh."""
     store = workshop.settings.warehouse.store
-    kept = tuple(step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT))
+    kept = tuple(
+        step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT)
+    )
     planned = (*pointers(plan, store, promotion.id[:6]), *kept)
     if not plan.made and not plan.tests:
         return Made(Contents((), (), planned, ""), None, (), (), {})
@@ -75,7 +76,11 @@ def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> 
 def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
     project = loaded.project
     chosen = [selector(project.nodes[uid].fqn) for uid in plan.made]
-    chosen += [selector(project.tests[uid].fqn) for uid in plan.tests if uid in project.tests and not project.tests[uid].is_unit]
+    chosen += [
+        selector(project.tests[uid].fqn)
+        for uid in plan.tests
+        if uid in project.tests and not project.tests[uid].is_unit
+    ]
     total, done = len(plan.made), [0]
     if not chosen:
         return ()
@@ -86,7 +91,9 @@ def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
             tell(f"{done[0]}/{total} {project.nodes[uid].short} {status} {seconds:.1f} s")
 
     tell(f"building {total} relations")
-    return loaded.session.build(loaded.manifest, "--exclude-resource-type", "unit_test", "--select", *chosen, on_node=heard)
+    return loaded.session.build(
+        loaded.manifest, "--exclude-resource-type", "unit_test", "--select", *chosen, on_node=heard
+    )
 
 
 def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
@@ -109,7 +116,9 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
 def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> Links:
     """Link what was built; what failed has no relation to link, and no gate will let it through."""
     nodes = built.loaded.project.nodes
-    good = {nodes[result.unique_id].name for result in built.results if result.ok and result.unique_id in nodes}
+    good = {
+        nodes[result.unique_id].name for result in built.results if result.ok and result.unique_id in nodes
+    }
     compiled = {result.unique_id: result.compiled for result in built.results if result.compiled}
     links = link(built.plan, nodes, built.planned, compiled, warehouse.linker)
     there = {pointer.address for pointer in built.live.pointers}
@@ -145,19 +154,21 @@ def _by_products(reader: Reader, warehouse: Warehouse, built: _Built) -> tuple[P
 
 
 def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer | None, run: str) -> Pointer:
-    rows = reader.query(f"select count(*), bit_xor(hash(t)), sum(hash(t)::hugeint) from {quoted(warehouse.catalog, name.schema, name.identifier)} t").rows
-    columns = [[column.name, column.type] for column in reader.columns(quoted(warehouse.catalog, name.schema, name.identifier))]
-    content = digest([[str(value) for value in rows[0]], columns])
+    relation = quoted(warehouse.catalog, name.schema, name.identifier)
+    columns = [[column.name, column.type] for column in reader.columns(relation)]
+    content = digest([inputs.content(relation, reader), columns])
     if old is not None and old.fingerprint == content:
         return old
-    return Pointer(name, address(warehouse.store, name, content, run), f"{BY_PRODUCT}{name}", Kind.TABLE, content, "")
+    return Pointer(
+        name, address(warehouse.store, name, content, run), f"{BY_PRODUCT}{name}", Kind.TABLE, content, ""
+    )
 
 
 def _keep(workshop: Workshop, side: Path, promotion: Promotion) -> Path:
     """Move the sealed file to where it waits; the next build gets a fresh one."""
     place = workshop.folder / "candidates" / promotion.id / side.name
     place.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(side, place)
+    side.replace(place)
     return place
 
 
@@ -167,17 +178,32 @@ def _relations(built: _Built, contents: Contents) -> tuple[Relation, ...]:
     at = surroundings.now()
     return tuple(
         Relation(
-            address=pointer.address, node=pointer.node, kind=pointer.kind, fingerprint=pointer.fingerprint, inputs=pointer.inputs,
-            promotion=built.promotion.id, state=RelationState.READY, rows=None, seconds=seconds.get(pointer.node), at=at,
+            address=pointer.address,
+            node=pointer.node,
+            kind=pointer.kind,
+            fingerprint=pointer.fingerprint,
+            inputs=pointer.inputs,
+            promotion=built.promotion.id,
+            state=RelationState.READY,
+            rows=None,
+            seconds=seconds.get(pointer.node),
+            at=at,
         )
-        for pointer in contents.pointers if pointer.address in new
-    )  # fmt: skip
+        for pointer in contents.pointers
+        if pointer.address in new
+    )
 
 
 def _notes(built: _Built, sealed: Sealed) -> Mapping[str, str]:
     broken = set(sealed.broken)
-    notes = {item.node: "a view that cannot be linked: served as a table, as it is now" for item in built.planned if item.address in broken}
+    notes = {
+        item.node: "a view that cannot be linked: served as a table, as it is now"
+        for item in built.planned
+        if item.address in broken
+    }
     for stub in built.stubs:
         if stub.clone and stub.source == stub.name:
-            notes[str(stub.name)] = f"hooks may write to {stub.name}, which is not Sluice's: what they wrote is not published"
+            notes[str(stub.name)] = (
+                f"hooks may write to {stub.name}, which is not Sluice's: what they wrote is not published"
+            )
     return notes

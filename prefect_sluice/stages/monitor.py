@@ -30,7 +30,11 @@ def monitor(work: Work) -> Work:
     if not report.verdict.lets_through:
         bad = next(item for item in report.findings if not item.verdict.lets_through)
         failed = advance(workshop, promotion, State.FAILED, actor=work.request.actor, message=bad.summary)
-        return replace(told, promotion=failed).ends(Status.REFUSED, f"what is served is not right: {bad.summary}", f"sluice rollback --env {place.name}")
+        return replace(told, promotion=failed).ends(
+            Status.REFUSED,
+            f"what is served is not right: {bad.summary}",
+            f"sluice rollback --env {place.name}",
+        )
     stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
     message = f"{place.name} serves generation {generation.number}, release {generation.release[:7]}"
     return replace(told, promotion=stable).ends(Status.DONE, message)
@@ -39,13 +43,39 @@ def monitor(work: Work) -> Work:
 def _look(warehouse: Warehouse, environment: str, expected: Generation) -> GateReport:
     served = warehouse.generation(environment)
     same = served.number == expected.number
-    told = f"generation {served.number} is served" if same else f"generation {served.number} is served, not {expected.number}"
-    findings = [Finding(STAGE, "generation", Verdict.PASSED if same else Verdict.INCONCLUSIVE, told, observed=served.number, limit=expected.number)]
+    told = (
+        f"generation {served.number} is served"
+        if same
+        else f"generation {served.number} is served, not {expected.number}"
+    )
+    findings = [
+        Finding(
+            STAGE,
+            "generation",
+            Verdict.PASSED if same else Verdict.INCONCLUSIVE,
+            told,
+            observed=served.number,
+            limit=expected.number,
+        )
+    ]
     if expected.pointers:
         with warehouse.reader() as reader:
-            bad = [finding for pointer in expected.pointers if (finding := _unreadable(reader, warehouse.catalog, pointer))]
+            bad = [
+                finding
+                for pointer in expected.pointers
+                if (finding := _unreadable(reader, warehouse.catalog, pointer))
+            ]
         good = len(expected.pointers) - len(bad)
-        findings += bad or [Finding(STAGE, "readable", Verdict.PASSED, f"{good} public relations answer", observed=good, limit=len(expected.pointers))]
+        findings += bad or [
+            Finding(
+                STAGE,
+                "readable",
+                Verdict.PASSED,
+                f"{good} public relations answer",
+                observed=good,
+                limit=len(expected.pointers),
+            )
+        ]
     return GateReport(STAGE, tuple(findings))
 
 

@@ -41,9 +41,19 @@ class OutOfOrder(SluiceError):
         return "this stage was run before Build; run the stages in their order: sluice release"
 
 
+def _nothing(_: Transaction) -> None:
+    return None
+
+
 def advance(
-    workshop: Workshop, promotion: Promotion, state: State, *, actor: str, facts: Mapping[str, Json] | None = None,
-    also: Callable[[Transaction], object] = lambda transaction: None, **changes: object,
+    workshop: Workshop,
+    promotion: Promotion,
+    state: State,
+    *,
+    actor: str,
+    facts: Mapping[str, Json] | None = None,
+    also: Callable[[Transaction], object] = _nothing,
+    **changes: object,
 ) -> Promotion:
     """Record a promotion in a new state, with its ledger entry and what `also` writes, in one transaction. Again is no change."""
     if promotion.state is state and not changes:
@@ -62,7 +72,9 @@ def advance(
     with workshop.store.transaction() as transaction:
         transaction.put_promotion(moved)
         also(transaction)
-        transaction.append(f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now)
+        transaction.append(
+            f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
+        )
     return moved
 
 

@@ -31,7 +31,11 @@ def source(work: Work) -> Work:
     repository = git.root(workshop.root)
     project = workshop.project.relative_to(repository).as_posix()
     tell(f"resolving {work.request.ref}")
-    change = _dirty(repository, project, work, place) if work.request.dirty else _clean(repository, project, workshop, work)
+    change = (
+        _dirty(repository, project, work, place)
+        if work.request.dirty
+        else _clean(repository, project, workshop, work)
+    )
     return replace(work, change=change)
 
 
@@ -40,7 +44,10 @@ def serving(workshop: Workshop, place: Place) -> Release:
     current = workshop.warehouse(place).generation(place.name)
     release = workshop.store.release(current.release) if current.number else None
     if release is None:
-        raise Refused(f"environment {place.name!r} serves no release yet", f"release one first: sluice release --env {place.name}")
+        raise Refused(
+            f"environment {place.name!r} serves no release yet",
+            f"release one first: sluice release --env {place.name}",
+        )
     return release
 
 
@@ -48,23 +55,42 @@ def _clean(repository: Path, project: str, workshop: Workshop, work: Work) -> Ch
     ref = work.request.ref
     change = git.resolve(repository, ref, project)
     if ref == "HEAD":
-        changed = [path for path in git.uncommitted(repository, _folders(workshop.project, project)) if Path(path).name != workshop.file.name]
+        changed = [
+            path
+            for path in git.uncommitted(repository, _folders(workshop.project, project))
+            if Path(path).name != workshop.file.name
+        ]
         if changed:
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-            raise Refused(f"not committed: {changed[0]}{more}", "commit first (git commit -a), name a ref (sluice release main), or add --dirty in dev")
+            raise Refused(
+                f"not committed: {changed[0]}{more}",
+                "commit first (git commit -a), name a ref (sluice release main), or add --dirty in dev",
+            )
     return change
 
 
 def _folders(folder: Path, project: str) -> tuple[str, ...]:
-    described = read_yaml(folder / "dbt_project.yml", "dbt project", "name its folder in sluice.yml: project: path/to/it")
+    described = read_yaml(
+        folder / "dbt_project.yml", "dbt project", "name its folder in sluice.yml: project: path/to/it"
+    )
     inside = [str(item) for key, default in _FOLDERS.items() for item in described.get(key) or default]
     return tuple(name if project == "." else f"{project}/{name}" for name in inside)
 
 
 def _dirty(repository: Path, project: str, work: Work, place: Place) -> Change:
     if place.approvals:
-        raise Refused(f"environment {place.name!r} needs approvals, and takes commits only", "commit first: git commit -a")
+        raise Refused(
+            f"environment {place.name!r} needs approvals, and takes commits only",
+            "commit first: git commit -a",
+        )
     hasher = hashlib.sha256()
     for file in git.working_tree(repository):
         hasher.update(f"{file.path}\0{file.mode}\0{len(file.content)}\0".encode() + file.content)
-    return Change(DIRTY, hasher.hexdigest()[:40], project, work.request.actor, surroundings.now().replace(microsecond=0), "working tree, not committed")
+    return Change(
+        DIRTY,
+        hasher.hexdigest()[:40],
+        project,
+        work.request.actor,
+        surroundings.now().replace(microsecond=0),
+        "working tree, not committed",
+    )

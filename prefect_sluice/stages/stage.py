@@ -12,7 +12,16 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.promotion import Candidate, Promotion, State
 from prefect_sluice.stages import making
 from prefect_sluice.stages.judging import judge
-from prefect_sluice.stages.records import SERVED, OutOfOrder, advance, keep_reports, opened, promotion_of, recorded, refuse
+from prefect_sluice.stages.records import (
+    SERVED,
+    OutOfOrder,
+    advance,
+    keep_reports,
+    opened,
+    promotion_of,
+    recorded,
+    refuse,
+)
 from prefect_sluice.stages.work import Work
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Workshop
@@ -42,14 +51,28 @@ def stage(work: Work) -> Work:
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
 
 
-def _record(workshop: Workshop, work: Work, promotion: Promotion, made: making.Made, reports: tuple[GateReport, ...]) -> Promotion:
+def _record(
+    workshop: Workshop, work: Work, promotion: Promotion, made: making.Made, reports: tuple[GateReport, ...]
+) -> Promotion:
     contents = workshop.bundles.put_document(made.contents.document())
     evidence = workshop.bundles.put_document(evidence_document(contents, (*work.reports, *reports)))
-    candidate = Candidate(promotion.id, str(made.file.relative_to(workshop.folder)) if made.file else "", made.contents.file, surroundings.now())
+    candidate = Candidate(
+        promotion.id,
+        str(made.file.relative_to(workshop.folder)) if made.file else "",
+        made.contents.file,
+        surroundings.now(),
+    )
     with workshop.store.transaction() as transaction:
         transaction.put_candidate(candidate)
         transaction.put_relations(made.relations)
-    return advance(workshop, promotion, State.STAGED, actor=work.request.actor, evidence=evidence, facts={"built": len(made.relations)})
+    return advance(
+        workshop,
+        promotion,
+        State.STAGED,
+        actor=work.request.actor,
+        evidence=evidence,
+        facts={"built": len(made.relations)},
+    )
 
 
 def evidence_document(contents: str, reports: tuple[GateReport, ...]) -> Json:
@@ -61,7 +84,10 @@ def _finding(report: GateReport) -> Json:
     return {
         "gate": report.gate,
         "not_applicable": report.not_applicable,
-        "findings": [[item.check, item.verdict.name, item.subject, item.location, str(item.observed), str(item.limit)] for item in report.findings],
+        "findings": [
+            [item.check, item.verdict.name, item.subject, item.location, str(item.observed), str(item.limit)]
+            for item in report.findings
+        ],
     }
 
 

@@ -14,10 +14,18 @@ from prefect_sluice.gates.dbt_tests import UnitTests
 from prefect_sluice.gates.lint import Lint
 from prefect_sluice.gates.project_tests import ProjectTests
 from prefect_sluice.generation import Cause
-from prefect_sluice.loading import Loaded, load, selector
+from prefect_sluice.loading import Loaded, checkout, load, selector
 from prefect_sluice.plan import Action, Plan
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages.records import SERVED, OutOfOrder, keep_reports, opened, promotion_of, recorded, refuse
+from prefect_sluice.stages.records import (
+    SERVED,
+    OutOfOrder,
+    keep_reports,
+    opened,
+    promotion_of,
+    recorded,
+    refuse,
+)
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
@@ -48,11 +56,14 @@ def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[G
     loaded = load(workshop, place, work.release)
     nodes = loaded.project.nodes
     subject = Subject(loaded.folder, nodes, plan.made, plan.edited)
+    apart = replace(
+        subject, project=checkout(workshop, work.release, purpose="tests") / work.release.change.project
+    )
     settings = workshop.settings.gates
     reports: list[GateReport] = []
     for gate in _gates(workshop, place, loaded, plan, work.request.cause):
         tell(f"gate {gate.id}")
-        reports.append(gates.run(gate, subject, settings))
+        reports.append(gates.run(gate, apart if gate.id == "project_tests" else subject, settings))
     keep_reports(workshop, promotion_of(work), STAGE, reports)
     return tuple(reports)
 
@@ -64,7 +75,11 @@ def _gates(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, cause: 
     settings = workshop.settings.gates
     lint = settings.get("lint", Settings()).model_extra or {}
     tests = settings.get("project_tests", Settings()).model_extra or {}
-    environ = {name: value for name, value in workshop.environ.items() if not any(word in name.upper() for word in _SECRET)}
+    environ = {
+        name: value
+        for name, value in workshop.environ.items()
+        if not any(word in name.upper() for word in _SECRET)
+    }
     timeout = parse_duration(tests["timeout"]) if "timeout" in tests else timedelta(minutes=10)
     switched_off = settings.get("unit_tests", Settings()).on == "off"
     unit = UnitTests((), expected=0) if switched_off else _unit_tests(workshop, place, loaded, plan)
@@ -78,9 +93,10 @@ def _gates(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, cause: 
 def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> Gate:
     made = set(plan.made)
     wanted = [
-        test for test in loaded.project.tests.values()
+        test
+        for test in loaded.project.tests.values()
         if test.is_unit and (test.unique_id in plan.tests or _model(test.parents, test.unique_id) in made)
-    ]  # fmt: skip
+    ]
     if not wanted:
         return UnitTests((), expected=0)
     tell(f"{len(wanted)} unit tests")
@@ -107,7 +123,9 @@ def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Pla
     chosen = [selector(loaded.project.nodes[uid].fqn) for uid in needed]
     empty = loaded.session.build_empty(loaded.manifest, "--select", *chosen)
     if not all(_built(result) for result in empty):
-        loaded.session.build(loaded.manifest, "--exclude-resource-type", "test", "unit_test", "--select", *chosen)
+        loaded.session.build(
+            loaded.manifest, "--exclude-resource-type", "test", "unit_test", "--select", *chosen
+        )
 
 
 def _built(result: NodeResult) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -82,7 +82,7 @@ def tell(line: str) -> None:
 
 
 @contextmanager
-def listening(listener: OnProgress) -> Iterator[None]:
+def listening(listener: OnProgress) -> Generator[None]:
     """Have `listener`, too, hear what stages tell, in this thread, while the block runs."""
     token = _listeners.set((*_listeners.get(), listener))
     try:
@@ -91,10 +91,27 @@ def listening(listener: OnProgress) -> Iterator[None]:
         _listeners.reset(token)
 
 
+Around = Callable[[Stage], Stage]
+"""Wraps a stage, to time or show it."""
+
+_around: ContextVar[Around | None] = ContextVar("around", default=None)
+
+
+@contextmanager
+def watching(around: Around) -> Generator[None]:
+    """Have `walk` wrap each stage in `around`, in this thread, while the block runs."""
+    token = _around.set(around)
+    try:
+        yield
+    finally:
+        _around.reset(token)
+
+
 def walk(work: Work, *stages: Stage) -> Work:
     """Go through the stages in order, until one ends the work."""
+    around = _around.get()
     for stage in stages:
-        work = stage(work)
+        work = around(stage)(work) if around else stage(work)
         if work.outcome is not None:
             break
     return work

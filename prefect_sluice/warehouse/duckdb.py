@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -147,10 +149,22 @@ class DuckDB:
     def publish(self, publication: Publication) -> Generation:
         """See Warehouse."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open(self.path, new=not self.path.exists()) as connection:
+        if not self.path.exists():
+            self._create()
+        with self._open(self.path) as connection:
             if publication.candidate is not None and publication.tables:
                 self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
             return duckdb_publish.publish(connection, publication, self.store, str(self.path))
+
+    def _create(self) -> None:
+        # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
+        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        _remove(fresh)
+        with self._open(fresh, new=True):
+            pass
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, self.path)
+        fresh.unlink()
 
     def _attach_live(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self.path.exists():

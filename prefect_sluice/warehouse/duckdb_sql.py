@@ -18,8 +18,11 @@ import duckdb
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import References, quoted
 
-_READERS = re.compile(r"^(read_|parquet_|sniff_|glob$|.*_scan$|query|duckdb_|st_read)")
-"""Table functions that open something outside the catalog."""
+_READERS = re.compile(r"read_|parquet_|sniff_|st_read|glob$|.*_scan$")
+"""Table functions whose first argument is a file, or several."""
+
+_ASKERS = re.compile(r"query|duckdb_|pragma_|json_execute_|.*_query$")
+"""Table functions that read what no name in FROM says: another database, the catalog, a text as SQL."""
 
 _BARE = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^\W\d][\w$]*)|\'((?:[^\']|\'\')*)\')')
 _DOT = re.compile(r"\s*\.")
@@ -124,15 +127,15 @@ def _tables_of(tree: Tree, scope: frozenset[str]) -> Iterator[_Table]:
 
 
 def _opened(tree: Any) -> tuple[set[str], set[str]]:
-    """Return the files that table functions open, and the calls whose argument is no plain text."""
+    """Return the files that table functions open, and the calls of which nobody can say what they read."""
     files: set[str] = set()
     unknown: set[str] = set()
     for call in _calls(tree):
-        name, paths = str(call.get("function_name", "")).lower(), list(_literals(call))
-        if _READERS.match(name):
+        name, paths = str(call.get("function_name", "")).lower(), _literals(call)
+        if _ASKERS.match(name) or (_READERS.match(name) and not paths):
+            unknown.add(f"{name}()")
+        elif _READERS.match(name):
             files.update(paths)
-            if not paths:
-                unknown.add(f"{name}()")
     return files, unknown
 
 
@@ -148,21 +151,22 @@ def _calls(tree: Any) -> Iterator[Tree]:
             yield from _calls(value)
 
 
-def _literals(call: Tree) -> Iterator[str]:
-    first = (call.get("children") or [None])[:1]
-    todo: list[Any] = list(first)
-    while todo:
-        item = todo.pop(0)
-        if isinstance(item, dict):
-            leaf = cast(Tree, item)
-            value = leaf.get("value")
-            if (
-                leaf.get("type") == "VALUE_CONSTANT"
-                and isinstance(value, dict)
-                and isinstance(cast(Tree, value).get("value"), str)
-            ):
-                yield str(cast(Tree, value)["value"])
-            todo.extend(leaf.get("children") or ())
+def _literals(call: Tree) -> list[str]:
+    """Return the texts of a call's first argument, a text or a list of them; nothing if it is computed."""
+    first = next(iter(_children(call)), cast(Tree, {}))
+    items = _children(first) if first.get("function_name") == "list_value" else [first]
+    texts: list[Any] = [
+        cast(Tree, item.get("value") or {}).get("value") for item in items if _is_constant(item)
+    ]
+    return texts if len(texts) == len(items) and all(isinstance(text, str) for text in texts) else []
+
+
+def _children(call: Tree) -> list[Tree]:
+    return cast(list[Tree], call.get("children") or [])
+
+
+def _is_constant(item: Tree) -> bool:
+    return item.get("type") == "VALUE_CONSTANT"
 
 
 def _is_file(table: _Table) -> bool:

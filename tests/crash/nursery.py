@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-import dbt.adapters.duckdb  # noqa: F401  # imported here so that no child has to
-import dbt.cli.main  # noqa: F401
+import dbt.adapters.duckdb  # pyright: ignore[reportUnusedImport]  # imported here so that no child has to
+import dbt.cli.main  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import scenario
 
 from prefect_sluice.generation import Cause

@@ -19,16 +19,21 @@ from prefect_sluice.workshop import Workshop
 
 FILES = {
     ".gitignore": "shop.duckdb*\n",
-    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\non-run-end: \"create table if not exists runs as select 1 as n\"\n",
+    "dbt_project.yml": (
+        "name: shop\nprofile: shop\nversion: '1.0'\non-run-end: \"create table if not exists runs as select 1 as n\"\n"
+    ),
     "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, schema: main, threads: 1}}}\n",
     "sluice.yml": "environments:\n  prod: {approvals: 1}\n",
     "models/sources.yml": "sources: [{name: raw, schema: raw, tables: [{name: orders}]}]\n",
     "models/stg_orders.sql": "select id, day, amount from {{ source('raw', 'orders') }}\n",
     "models/orders.sql": (
         "{{ config(materialized='incremental', unique_key='id', incremental_strategy='delete+insert') }}\n"
-        "select * from {{ ref('stg_orders') }}\n{% if is_incremental() %}where day > (select max(day) from {{ this }}){% endif %}\n"
+        "select * from {{ ref('stg_orders') }}\n"
+        "{% if is_incremental() %}where day > (select max(day) from {{ this }}){% endif %}\n"
     ),
-    "models/revenue.sql": "{{ config(materialized='table') }}\nselect day, sum(amount) as amount from {{ ref('orders') }} group by day\n",
+    "models/revenue.sql": (
+        "{{ config(materialized='table') }}\nselect day, sum(amount) as amount from {{ ref('orders') }} group by day\n"
+    ),
     "models/best_day.sql": "select max(amount) as amount from {{ ref('revenue') }}\n",
     "models/old.sql": "select 1 as n\n",
     "models/schema.yml": "models: [{name: revenue, columns: [{name: day, data_tests: [unique, not_null]}]}]\n",
@@ -60,8 +65,12 @@ def load(folder: Path, *, days: int) -> None:
 
 def edit(folder: Path) -> None:
     """Commit a change: one model changed, one added, one removed."""
-    (folder / "models" / "revenue.sql").write_text(FILES["models/revenue.sql"].replace("sum(amount)", "2 * sum(amount)"), encoding="utf-8")
-    (folder / "models" / "worst_day.sql").write_text("select min(amount) as amount from {{ ref('revenue') }}\n", encoding="utf-8")
+    (folder / "models" / "revenue.sql").write_text(
+        FILES["models/revenue.sql"].replace("sum(amount)", "2 * sum(amount)"), encoding="utf-8"
+    )
+    (folder / "models" / "worst_day.sql").write_text(
+        "select min(amount) as amount from {{ ref('revenue') }}\n", encoding="utf-8"
+    )
     (folder / "models" / "old.sql").unlink()
     subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
     subprocess.run(["git", "commit", "-qm", "second"], cwd=folder, check=True)
@@ -72,7 +81,9 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
-    work = pipeline.run(Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada"))
+    work = pipeline.run(
+        Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada")
+    )
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
         record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
         work = pipeline.run(Request(folder, "prod", cause, actor="Ada"))

@@ -48,14 +48,21 @@ def nursery() -> Generator[Nursery]:
     """The process that forks, for the whole session."""
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(HERE / "nursery.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    ) as process:
         yield Nursery(process)
 
 
 def scene(*arguments: str, folder: Path) -> None:
     """Run one of the scenario's preparations: `make`, `edit`, `load DAYS`."""
-    code = f"import scenario, pathlib; scenario.{arguments[0]}(pathlib.Path({str(folder)!r}){''.join(', ' + item for item in arguments[1:])})"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])})
+    more = "".join(f", {argument}" for argument in arguments[1:])
+    code = f"import scenario, pathlib; scenario.{arguments[0]}(pathlib.Path({str(folder)!r}){more})"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
+    )
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +88,9 @@ def before(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def undisturbed(nursery: Nursery, before: dict[Cause, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[Cause, Any]:
+def undisturbed(
+    nursery: Nursery, before: dict[Cause, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[Cause, Any]:
     """What each way in ends in when nothing is killed."""
     ends: dict[Cause, Any] = {}
     for cause, folder in before.items():
@@ -95,13 +104,23 @@ def undisturbed(nursery: Nursery, before: dict[Cause, Path], tmp_path_factory: p
 CASES = [
     *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK),
     *((Cause.REFRESH, point) for point in Point if point not in NOT_IN_REFRESH),
-    *((Cause.ROLLBACK, point) for point in (*sorted(ROLLBACK), Point.DEPLOY_RELATIONS, Point.DEPLOY_VIEWS, Point.MONITOR_JUDGED)),
+    *(
+        (Cause.ROLLBACK, point)
+        for point in (*sorted(ROLLBACK), Point.DEPLOY_RELATIONS, Point.DEPLOY_VIEWS, Point.MONITOR_JUDGED)
+    ),
 ]
 
 
-@pytest.mark.parametrize(("cause", "point"), CASES, ids=[f"{cause.value}-{point.value}" for cause, point in CASES])
+@pytest.mark.parametrize(
+    ("cause", "point"), CASES, ids=[f"{cause.value}-{point.value}" for cause, point in CASES]
+)
 def test_killed_there_and_run_again(
-    nursery: Nursery, before: dict[Cause, Path], undisturbed: dict[Cause, Any], tmp_path: Path, cause: Cause, point: Point
+    nursery: Nursery,
+    before: dict[Cause, Path],
+    undisturbed: dict[Cause, Any],
+    tmp_path: Path,
+    cause: Cause,
+    point: Point,
 ) -> None:
     """The process dies at the point (not elsewhere, not never); readers then see old or new; the rerun ends as undisturbed."""
     folder = tmp_path / "shop"
@@ -130,7 +149,9 @@ def serves(folder: Path) -> dict[str, Any]:
             f"{schema}.{name}": sorted(map(str, connection.execute(f'select * from "{schema}"."{name}"').fetchall()))
             for schema, name in names if name != "kept"
         }  # fmt: skip
-        kept = connection.execute("select id, amount, dbt_valid_to is null from main.kept order by all").fetchall()
+        kept = connection.execute(
+            "select id, amount, dbt_valid_to is null from main.kept order by all"
+        ).fetchall()
     return {"number": number, "rows": rows, "kept": kept}
 
 
@@ -144,13 +165,19 @@ def end(folder: Path) -> dict[str, Any]:
     ledger.verify(entries)
     assert ledger.fold(entries)[place.name]["generation"] == current.number
     promotions = store.promotions(environment=place.name, limit=100)
-    stable = sorted((item.generation or 0, item.cause.value, item.release) for item in promotions if item.state is State.STABLE)
+    stable = sorted(
+        (item.generation or 0, item.cause.value, item.release)
+        for item in promotions
+        if item.state is State.STABLE
+    )
     open_ones = [item.id for item in promotions if item.state not in ENDED]
     lease = store.lease(place.name)
     store.close()
     return {
         "serves": serves(folder),
-        "pointers": sorted((str(item.name), item.node, item.fingerprint, item.inputs) for item in current.pointers),
+        "pointers": sorted(
+            (str(item.name), item.node, item.fingerprint, item.inputs) for item in current.pointers
+        ),
         "stable": stable,
         "open": open_ones,
         "lease": lease,

@@ -70,7 +70,9 @@ def _run(program: str, *arguments: str, cwd: Path, also_fine: int = 0) -> str:
     command = [str(found) if found.exists() and program == "dbt" else program, *arguments]
     environ = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
     environ.pop("PREFECT_API_URL", None)
-    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
     assert done.returncode in {0, also_fine}, done.stdout + done.stderr
     return done.stdout
 
@@ -82,10 +84,15 @@ def _relations(file: Path) -> dict[str, tuple[list[tuple[str, str]], list[tuple[
             "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
             " and table_schema not in ('sluice', 'sluice_store') and not table_schema like '%dbt_test__audit'"
         ).fetchall()
-        return {f"{schema}.{name}": _content(connection, f'"{file.stem}"."{schema}"."{name}"') for schema, name in listed}
+        return {
+            f"{schema}.{name}": _content(connection, f'"{file.stem}"."{schema}"."{name}"')
+            for schema, name in listed
+        }
 
 
-def _content(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[list[tuple[str, str]], list[tuple[object, ...]]]:
+def _content(
+    connection: duckdb.DuckDBPyConnection, relation: str
+) -> tuple[list[tuple[str, str]], list[tuple[object, ...]]]:
     described = connection.execute(f"describe select * from {relation}").fetchall()
     columns = [(str(row[0]), str(row[1])) for row in described]
     compared = ", ".join(f'"{name}"::varchar' for name, _ in columns if name not in OF_THE_RUN)

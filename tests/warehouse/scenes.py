@@ -36,7 +36,9 @@ def run_sql(path: Path, *statements: str) -> None:
 def pointer(name: Name, run: str, kind: Kind = Kind.TABLE, node: str = "") -> Pointer:
     """Return a pointer to the relation that `run` built under a public name."""
     address = Name(STORE, f"{name.identifier}__{run}")
-    return Pointer(name, address, node or f"model.shop.{name.identifier}", kind, f"print-{run}", f"data-{run}")
+    return Pointer(
+        name, address, node or f"model.shop.{name.identifier}", kind, f"print-{run}", f"data-{run}"
+    )
 
 
 @dataclass
@@ -62,8 +64,10 @@ class Scene:
         """Return a side database in which each query stands as a table under its name."""
         side = self.side()
         self.warehouse.prepare(side, ())
-        statements = [f"create schema if not exists {quoted(name.schema)}" for name in tables]
-        run_sql(side, *statements, *(f"create table {written(name)} as {sql}" for name, sql in tables.items()))
+        catalog = quoted(self.warehouse.catalog)
+        for name, sql in tables.items():
+            schema = f"create schema if not exists {catalog}.{quoted(name.schema)}"
+            run_sql(side, schema, f"create table {catalog}.{written(name)} as {sql}")
         return side
 
     def publication(

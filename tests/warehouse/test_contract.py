@@ -15,7 +15,12 @@ from prefect_sluice.warehouse.base import LIVE, Bring, Column, Linked, Links, Pu
 from tests.warehouse.scenes import STORE, Scene, pointer, run_sql, written
 
 A, B, C = Name("main", "a"), Name("main", "b"), Name("mart", "c")
-ODD = (Name("main", 'it\'s "so"'), Name("my schema", "Größe; drop"), Name("Main Mart", "select"), Name("main", "a.b"))
+ODD = (
+    Name("main", 'it\'s "so"'),
+    Name("my schema", "Größe; drop"),
+    Name("Main Mart", "select"),
+    Name("main", "a.b"),
+)
 
 
 # ---- reading -------------------------------------------------------------------------------------------
@@ -31,7 +36,10 @@ def test_before_the_first_release_there_is_nothing(scene: Scene) -> None:
 
 
 def test_a_reader_of_no_warehouse_is_told_what_to_do(scene: Scene) -> None:
-    with pytest.raises(BadInput, match=r"there is no warehouse yet; .*sluice release"), scene.warehouse.reader():
+    with (
+        pytest.raises(BadInput, match=r"there is no warehouse yet; .*sluice release"),
+        scene.warehouse.reader(),
+    ):
         pytest.fail("it was opened")
     assert not scene.file.exists()
 
@@ -73,9 +81,15 @@ def test_relations_are_those_outside_our_own_schemas(scene: Scene) -> None:
 
 
 def test_a_reader_sees_one_state_and_answers_in_our_words(scene: Scene) -> None:
-    scene.publish({A: "select 1 as id, 'x' as name, null::date as day union all select 2, 'y', date '2026-03-01'"})
+    scene.publish(
+        {A: "select 1 as id, 'x' as name, null::date as day union all select 2, 'y', date '2026-03-01'"}
+    )
     with scene.warehouse.reader() as reader:
-        assert reader.columns(written(A)) == (Column("id", "INTEGER"), Column("name", "VARCHAR"), Column("day", "DATE"))
+        assert reader.columns(written(A)) == (
+            Column("id", "INTEGER"),
+            Column("name", "VARCHAR"),
+            Column("day", "DATE"),
+        )
         answer = reader.query(f"select name from {written(A)} order by id")
         assert (answer.columns, answer.rows) == (("name",), (("x",), ("y",)))
         with pytest.raises(QueryFailed, match="nowhere") as caught:
@@ -169,17 +183,23 @@ def sealed_views(scene: Scene, built: str, linked: str, *before: str) -> tuple[N
         ("this is no query", True),
     ],
 )
-def test_a_view_that_does_not_give_what_dbt_built_is_named(scene: Scene, linked: str, is_broken: bool) -> None:
+def test_a_view_that_does_not_give_what_dbt_built_is_named(
+    scene: Scene, linked: str, is_broken: bool
+) -> None:
     assert sealed_views(scene, "select v from main.a", linked) == ((address("b"),) if is_broken else ())
 
 
 def test_a_view_that_needs_what_is_only_in_the_side_database_is_broken(scene: Scene) -> None:
     """A hook made a macro and a type there: where the view will be served, there are none."""
     macro = "create macro double(x) as 2 * x"
-    broken = sealed_views(scene, "select double(v) as v from main.a", "select double(v) as v from sluice_store.a__1", macro)
+    broken = sealed_views(
+        scene, "select double(v) as v from main.a", "select double(v) as v from sluice_store.a__1", macro
+    )
     assert broken == (address("b"),)
     kind = "create type size as enum ('s', 'm')"
-    broken = sealed_views(scene, "select 's'::size as v from main.a", "select 's'::size as v from sluice_store.a__1", kind)
+    broken = sealed_views(
+        scene, "select 's'::size as v from main.a", "select 's'::size as v from sluice_store.a__1", kind
+    )
     assert broken == (address("b"),)
 
 
@@ -200,7 +220,9 @@ def test_a_view_may_read_what_is_live(scene: Scene) -> None:
     attach = f"attach '{scene.file}' as {LIVE} (read_only)"
     run_sql(side, attach, "create view main.b as select v + 1 as v from main.a")
     sql = f"select v + 1 as v from {written(live.address)}"
-    assert scene.warehouse.seal(side, Links((), (live.address,), ((Linked(address("b"), sql), B),))).broken == ()
+    assert (
+        scene.warehouse.seal(side, Links((), (live.address,), ((Linked(address("b"), sql), B),))).broken == ()
+    )
 
 
 def test_what_is_a_view_and_will_be_a_table_is_among_the_sealed_bytes(scene: Scene) -> None:
@@ -226,7 +248,9 @@ def test_what_is_sealed_is_all_in_the_file(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     sealed = scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), ()))
     assert sealed.digest == digest_file(side)
-    assert [path.name for path in side.parent.iterdir()] == [side.name], "a journal would not be in the digest"
+    assert [path.name for path in side.parent.iterdir()] == [side.name], (
+        "a journal would not be in the digest"
+    )
     with scene.warehouse.candidate(side) as reader:
         reader.query("from main.a")
     assert sealed.digest == digest_file(side), "reading changed it"
@@ -240,8 +264,12 @@ def test_a_publication_brings_tables_and_views(scene: Scene) -> None:
     live = publication.generation.by_name()[A].address
     views = {B: f"select v + 1 as v from {written(live)}"}
     more = scene.publication({}, views=views)
-    generation = replace(publication.generation, pointers=(*publication.generation.pointers, *more.generation.pointers))
-    assert scene.warehouse.publish(replace(publication, generation=generation, views=more.views)) == generation
+    generation = replace(
+        publication.generation, pointers=(*publication.generation.pointers, *more.generation.pointers)
+    )
+    assert (
+        scene.warehouse.publish(replace(publication, generation=generation, views=more.views)) == generation
+    )
     assert scene.values(A, B) == [1, 2]
 
 
@@ -369,7 +397,9 @@ def test_names_that_are_hard_to_write(scene: Scene) -> None:
     assert scene.values(*ODD) == [0, 1, 2, 3]
     assert scene.warehouse.generation("prod") == generation
     side = scene.side()
-    stubs = [Stub(name, generation.by_name()[name].address, clone=number == 0) for number, name in enumerate(ODD)]
+    stubs = [
+        Stub(name, generation.by_name()[name].address, clone=number == 0) for number, name in enumerate(ODD)
+    ]
     assert scene.warehouse.prepare(side, stubs) == ()
     with scene.warehouse.candidate(side) as reader:
         assert [reader.query(f"from {written(name)}").rows[0][0] for name in ODD] == [0, 1, 2, 3]
@@ -397,7 +427,9 @@ def test_kinds_come_back(scene: Scene) -> None:
     publication = scene.publication({A: "select 1 as v"})
     for number, kind in enumerate(Kind):
         made = pointer(A, publication.generation.by_name()[A].address.identifier.partition("__")[2], kind)
-        generation = replace(publication.generation, number=number + 1, promotion=kind.value, pointers=(made,))
+        generation = replace(
+            publication.generation, number=number + 1, promotion=kind.value, pointers=(made,)
+        )
         scene.warehouse.publish(replace(publication, generation=generation, base=number))
         assert scene.warehouse.generation("prod").pointers[0].kind is kind
 
@@ -405,7 +437,7 @@ def test_kinds_come_back(scene: Scene) -> None:
 def test_a_path_may_hold_anything(tmp_path: Path) -> None:
     from tests.warehouse.scenes import ADAPTERS
 
-    folder = tmp_path / "it's a \"folder\""
+    folder = tmp_path / 'it\'s a "folder"'
     folder.mkdir()
     for make in ADAPTERS.values():
         scene = Scene(make(folder), folder)

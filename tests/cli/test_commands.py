@@ -1,0 +1,270 @@
+"""Every command on a real project, by what it prints and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a text, with single blanks, without those at the ends."""
+    return [re.sub(r"\s+", " ", line).strip() for line in text.splitlines()]
+
+
+def waiting(run: Run, folder: Path) -> str:
+    """Return the id of the one promotion that waits in prod."""
+    document = json.loads(run("status", "-C", folder, "--env", "prod", "--json").out)
+    return document["environments"][0]["open"][0]["id"]
+
+
+# ---- looking -------------------------------------------------------------------------------------------
+
+
+def test_status_says_what_serves_and_what_waits(run: Run, shared: Path) -> None:
+    answer = run("status", "-C", shared)
+    assert answer.code == 0
+    assert "dev generation 2, 3 relations" in lines(answer.out)
+    assert re.search(r"release +[0-9a-f]{7} +[0-9a-f]{7} Dearer", answer.out)
+    assert "prod nothing is served yet: sluice release --env prod" in lines(answer.out)
+    assert re.search(r"waits +[0-9a-f]{10}: release .*sluice approve [0-9a-f]{10}", answer.out)
+
+
+def test_status_before_anything_was_released_makes_nothing(run: Run, project: Path) -> None:
+    answer = run("status", "-C", project)
+    assert (answer.code, answer.err) == (0, "")
+    assert "dev nothing is served yet: sluice release --env dev" in lines(answer.out)
+    assert not (project / ".sluice").exists()
+
+
+def test_history_has_the_refused_attempt_between_the_generations(run: Run, shared: Path) -> None:
+    answer = run("history", "-C", shared)
+    assert answer.code == 0
+    first = [line.split(" ")[0] for line in lines(answer.out)[1:]]
+    assert first[:2] == ["-", "refused:"]
+    assert first[2:4] == ["2", "1"]
+    assert re.fullmatch(r"ledger: \d+ entries, unbroken", answer.out.splitlines()[-1])
+
+
+def test_history_shows_as_many_as_asked(run: Run, shared: Path) -> None:
+    document = json.loads(run("history", "-C", shared, "--limit", "1", "--json").out)
+    assert len(document["events"]) == 1
+    assert document["ledger"]["unbroken"] is True
+    assert "and 2 older (--limit 3 shows all)" in run("history", "-C", shared, "--limit", "1").out
+
+
+def test_a_ledger_that_was_changed_is_told(run: Run, released: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(released / ".sluice" / "state.db") as state:
+        # Whoever wants to hide something first has to get past the triggers.
+        for (name,) in state.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            state.execute(f'drop trigger "{name}"')
+        state.execute("update sluice_ledger set actor = 'Eve' where number = 2")
+    state.close()
+    answer = run("history", "-C", released)
+    assert answer.code == 1
+    assert "ledger entry 2" in answer.out
+    assert "unbroken" not in answer.out
+    assert json.loads(run("history", "-C", released, "--json").out)["ledger"]["unbroken"] is False
+
+
+def test_show_tells_why_a_release_was_refused(run: Run, shared: Path) -> None:
+    history = json.loads(run("history", "-C", shared, "--json").out)
+    refused = next(event for event in history["events"] if event["generation"] is None)
+    for named in (
+        refused["promotion"]["id"],
+        refused["release"]["id"][:12],
+        refused["release"]["change"]["commit"][:9],
+    ):
+        answer = run("show", "-C", shared, named)
+        assert answer.code == 0
+        assert "FAILED data_tests unique_orders_id" in answer.out
+        assert "10 of 15 rows" in answer.out
+        assert f"promotion {refused['promotion']['id']} of dev: refused" in answer.out
+        assert "promotion.refused" in answer.out
+
+
+def test_show_a_generation_by_its_number(run: Run, shared: Path) -> None:
+    document = json.loads(run("show", "-C", shared, "1", "--json").out)
+    assert [item["number"] for item in document["generations"]] == [1]
+    assert document["release"]["change"]["subject"] == "First orders"
+    assert document["promotion"]["plan"] == document["plan"]["digest"]
+    assert {entry["event"] for entry in document["ledger"]} >= {"release.packed", "generation.written"}
+
+
+def test_diff_finds_the_rows_that_changed_by_the_declared_key(run: Run, shared: Path) -> None:
+    answer = run("diff", "-C", shared)
+    assert answer.code == 0
+    assert "main.orders: 3 of 30 rows changed (10.0 %), 1 column" in answer.out
+    assert "customers" not in answer.out
+    document = json.loads(run("diff", "-C", shared, "2", "1", "--relation", "orders", "--json").out)
+    (only,) = document["relations"]
+    assert only["rows"]["key"] == ["id"]
+    assert only["rows"]["rows_changed"] == 3
+
+
+def test_plan_says_what_would_be_built_and_builds_nothing(
+    run: Run, released: Path, commit: Callable[..., None]
+) -> None:
+    commit(released, "Cheaper", orders="select range as id, range * 9 as amount from range(30)\n")
+    before = (released / "dev.duckdb").read_bytes()
+    answer = run("plan", "-C", released)
+    assert (answer.code, answer.err) == (0, "")
+    assert re.match(r"release [0-9a-f]{7} → dev \(generation 2, release [0-9a-f]{7}\)", answer.out)
+    assert "build main.orders table its own code changed" in lines(answer.out)
+    assert "build main.totals table reads orders" in lines(answer.out)
+    assert "2 built, 1 reused, 0 removed" in answer.out
+    assert "models/orders.sql" in answer.out
+    assert (released / "dev.duckdb").read_bytes() == before
+    assert "Cheaper" not in run("history", "-C", released).out
+    document = json.loads(run("plan", "-C", released, "--json").out)
+    assert len(document["digest"]) == 64
+
+
+# ---- acting --------------------------------------------------------------------------------------------
+
+
+def test_the_same_release_again_is_unchanged(run: Run, released: Path) -> None:
+    answer = run("release", "HEAD~1", "-C", released)
+    assert answer.code == 0
+    assert "unchanged: dev serves this already: generation 2" in answer.out
+
+
+def test_a_refused_release_shows_the_rows_and_the_next_command(run: Run, released: Path) -> None:
+    answer = run("release", "-C", released)
+    assert (answer.code, answer.err) == (1, "")
+    assert "✗ Stage" in answer.out
+    assert "FAILED data_tests unique_orders_id" in answer.out
+    assert "10 of 15 rows" in answer.out
+    assert re.search(r"refused: .*; next: sluice show [0-9a-f]{10}$", answer.out.strip())
+
+
+def test_approve_then_release(run: Run, released: Path) -> None:
+    promotion = waiting(run, released)
+    answer = run("approve", "-C", released, promotion[:6], "--as", "Bo", "--comment", "as agreed")
+    assert (answer.code, answer.err) == (0, "")
+    assert "from it serves nothing yet" in lines(answer.out)
+    assert "customers, orders, totals" in answer.out
+    assert re.search(r"data_tests +PASSED", answer.out)
+    (step,) = re.findall(r"next: sluice (release [0-9a-f]{7} --env prod)", answer.out)
+    assert f"approve by Bo sluice {step}" in " ".join(lines(run("status", "-C", released).out))
+    done = run(*step.split(), "-C", released)
+    assert done.code == 0
+    assert "done: prod serves generation 1" in done.out
+    assert "approve by Bo" in run("show", "-C", released, "--env", "prod").out
+
+
+def test_approve_and_deploy_at_once_by_release(run: Run, released: Path) -> None:
+    release = json.loads(run("status", "-C", released, "--env", "prod", "--json").out)["environments"][0][
+        "open"
+    ][0]["release"]
+    answer = run("approve", "-C", released, release[:9], "--as", "Bo", "--deploy", "--json")
+    assert answer.code == 0
+    document = json.loads(answer.out)
+    assert (document["status"], document["generation"]["number"]) == ("done", 1)
+
+
+def test_reject(run: Run, released: Path) -> None:
+    answer = run("reject", "-C", released, "--as", "Bo", "--comment", "not today")
+    assert answer.code == 0
+    assert "rejected: promotion" in answer.out
+    (step,) = re.findall(r"next: sluice (release [0-9a-f]{7} --env prod)", answer.out)
+    ended = run(*step.split(), "-C", released)
+    assert ended.code == 1
+    assert "rejected by Bo: not today" in ended.out
+    assert "rejected by Bo: not today" in run("history", "-C", released, "--env", "prod").out
+
+
+def test_rollback_and_back_again(run: Run, released: Path) -> None:
+    answer = run("rollback", "-C", released, "--as", "Ada")
+    assert (answer.code, answer.err) == (0, "")
+    told = (
+        r"dev serves generation 3 = generation 1 again, "
+        r'release [0-9a-f]{7} \("First orders"\), data as of .* UTC; [\d.]+ s'
+    )
+    assert re.fullmatch(told, answer.out.strip())
+    assert "= generation 1 again" in run("history", "-C", released).out
+    assert "dev generation 3 = generation 1 again, 3 relations" in lines(run("status", "-C", released).out)
+    document = json.loads(run("rollback", "-C", released, "--to", "2", "--json").out)
+    assert document["generation"]["origin"] == 2
+    assert document["exit_code"] == 0
+
+
+def test_refresh_without_new_data_changes_nothing(run: Run, released: Path) -> None:
+    answer = run("refresh", "-C", released)
+    assert answer.code == 0
+    assert "unchanged:" in answer.out
+
+
+def test_release_as_json_is_one_document(run: Run, released: Path) -> None:
+    answer = run("release", "-C", released, "--json")
+    document = json.loads(answer.out)
+    assert answer.code == document["exit_code"] == 1
+    assert document["status"] == "refused"
+    failed = [
+        finding
+        for report in document["reports"]
+        for finding in report["findings"]
+        if finding["verdict"] == "FAILED"
+    ]
+    assert failed[0]["evidence"]["total"] == 15
+
+
+# ---- init ----------------------------------------------------------------------------------------------
+
+
+def test_init_writes_what_release_needs(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    answer = run("init", "-C", project)
+    assert (answer.code, answer.err) == (0, "")
+    assert (
+        "  dev: {target: dev}\n  prod: {target: prod, approvals: 1}\n" in (project / "sluice.yml").read_text()
+    )
+    assert "sluice plan" in answer.out
+    document = json.loads(run("status", "-C", project, "--json").out)
+    assert [item["environment"] for item in document["environments"]] == ["dev", "prod"]
+
+
+def test_init_again_changes_nothing(run: Run, project: Path) -> None:
+    before = (project / "sluice.yml").read_bytes()
+    answer = run("init", "-C", project)
+    assert answer.code == 0
+    assert "is there already" in answer.out
+    assert (project / "sluice.yml").read_bytes() == before
+
+
+def test_init_finds_the_one_project_below(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    below = project / "warehouse" / "dbt"
+    below.mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml", "models"):
+        (project / name).rename(below / name)
+    (project / "docs").mkdir()
+    answer = run("init", "-C", project / "docs", "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["file"] == str(project / "sluice.yml")
+    assert "project: warehouse/dbt\n" in (project / "sluice.yml").read_text()
+
+
+def test_init_orders_environments_and_leaves_out_twins(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    outputs = "prod: {P}, uat: {U}, 'on': {O}, copy: {U}, dev: {D}, other: {type: postgres}"
+    for letter in "PUOD":
+        outputs = outputs.replace(f"{{{letter}}}", f"{{type: duckdb, path: {letter}.duckdb}}")
+    (project / "profiles.yml").write_text(f"shop: {{target: copy, outputs: {{{outputs}}}}}\n")
+    document = json.loads(run("init", "-C", project, "--json").out)
+    assert [item["name"] for item in document["environments"]] == ["dev", "uat", "on", "prod"]
+    assert document["default_environment"] == "uat"
+
+
+def test_init_prints_the_schema(run: Run, tmp_path: Path) -> None:
+    schema = json.loads(run("init", "-C", tmp_path, "--schema").out)
+    assert "environments" in schema["properties"]

@@ -1,0 +1,183 @@
+"""The edge itself: what is loaded, what is written where, and how things end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from prefect_sluice.cli import COMMANDS, cli, main
+from prefect_sluice.cli.failing import failed
+from prefect_sluice.errors import Refused
+
+SLUICE = [sys.executable, "-m", "prefect_sluice.cli"]
+
+
+def test_each_command_is_what_the_table_says() -> None:
+    context = click.Context(cli)
+    for name, (_, told) in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.get_short_help_str(limit=200) == told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_takes_the_common_options(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {"--json", "--folder", "-C", "--no-color"} <= options
+
+
+def test_help_imports_no_command() -> None:
+    program = (
+        "import sys\nfrom prefect_sluice.cli import main\nmain(['--help'])\n"
+        "own = [name for name in sys.modules if name.startswith('prefect_sluice')]\n"
+        "assert sorted(own) == ['prefect_sluice', 'prefect_sluice.cli'], own\n"
+        "assert 'rich' not in sys.modules and 'yaml' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_status_of_nothing_loads_no_engine(tmp_path: Path) -> None:
+    (tmp_path / "sluice.yml").write_text("")
+    (tmp_path / "dbt_project.yml").write_text("profile: p\n")
+    (tmp_path / "profiles.yml").write_text("p: {outputs: {dev: {type: duckdb, path: d.duckdb}}}\n")
+    program = (
+        "import sys\nfrom prefect_sluice.cli import main\ncode = main(['status', '-C', sys.argv[1]])\n"
+        "assert not {'dbt', 'prefect', 'duckdb', 'sqlalchemy'} & set(sys.modules)\nsys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing is served yet" in done.stdout
+
+
+def test_in_a_pipe_there_are_no_escape_codes(tmp_path: Path) -> None:
+    (tmp_path / "sluice.yml").write_text("bad: key\n")
+    done = subprocess.run([*SLUICE, "status", "-C", tmp_path], capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*SLUICE, "--help"], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert done.stderr == b""
+
+
+def test_without_arguments_it_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "sluice init" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from prefect_sluice import __version__
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sluice {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (Refused("no\n\x1b[31mway", "try: x"), 1, "sluice: no \ufffd[31mway; try: x\n"),
+        (KeyboardInterrupt(), 130, "sluice: interrupted; run the command again, it goes on where it was\n"),
+        (click.Abort(), 1, "sluice: not confirmed, so nothing was done\n"),
+        (
+            ValueError("first\nsecond"),
+            1,
+            "sluice: internal error: ValueError: first;"
+            " run with SLUICE_DEBUG=1 for the details, and report it\n",
+        ),
+        (BrokenPipeError(), 1, ""),
+    ],
+)
+def test_how_errors_are_told(
+    error: BaseException,
+    code: int,
+    line: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if isinstance(error, BrokenPipeError):
+        monkeypatch.setattr(
+            "prefect_sluice.cli.failing._close_stdout", lambda: None
+        )  # it is pytest's own here
+    assert failed(error) == code
+    assert capfd.readouterr().err == line
+
+
+def test_the_details_of_an_internal_error_are_shown_when_asked_for(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_DEBUG", "1")
+    assert failed(ValueError("x")) == 1
+    assert "ValueError: x\nsluice: internal error" in capfd.readouterr().err
+
+
+class Terminal:
+    """A stream that says it is a terminal."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted", "coloured"),
+    [
+        ({}, True, True),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"CI": "true"}, True, False),
+        ({}, False, False),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_colours_only_where_they_are_wanted(
+    variables: dict[str, str], wanted: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect_sluice.cli.console import Console
+    from prefect_sluice.render.styled import line, strong
+
+    for name in ("NO_COLOR", "CI", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", **variables}.items():
+        monkeypatch.setenv(name, value)
+    stream: Any = Terminal()
+    text = Console(colour=wanted).text([line("a ", strong("b"))], stream)
+    assert text == ("a \x1b[1mb\x1b[0m\n" if coloured else "a b\n")
+
+
+def test_who_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect_sluice import surroundings
+    from prefect_sluice.cli.who import actor
+
+    monkeypatch.delenv("SLUICE_ACTOR", raising=False)
+    assert actor("", tmp_path) == surroundings.user()
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "config", "user.name", "Ada L"], cwd=tmp_path, check=True)
+    assert actor("", tmp_path) == "Ada L"
+    monkeypatch.setenv("SLUICE_ACTOR", "ci")
+    assert actor("", tmp_path) == "ci"
+    assert actor(" Bo ", tmp_path) == "Bo"
+    assert actor("", tmp_path / "gone") == "ci"

@@ -1,0 +1,66 @@
+"""What the tests run in processes of their own: `worker.py hold|poll|publish FILE`. They speak by lines on pipes."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from prefect_sluice.errors import WarehouseBusy
+from prefect_sluice.node import Name
+from prefect_sluice.warehouse.duckdb import DuckDB
+from tests.warehouse.scenes import Scene
+
+NAMES = (Name("main", "a"), Name("main", "b"), Name("mart", "c"))
+
+
+def say(word: str) -> None:
+    """Tell the test."""
+    print(word, flush=True)
+
+
+def hold(file: Path) -> None:
+    """Hold the file open for writing until the test closes the pipe."""
+    with duckdb.connect(str(file)):
+        say("held")
+        sys.stdin.read()
+
+
+def poll(file: Path) -> None:
+    """Read one state after the other, each in a transaction of its own, until the test closes the pipe."""
+    import threading
+
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    seen: set[str] = set()
+    warehouse = DuckDB(file, patience=timedelta(0))
+    say("polling")
+    while not over.is_set():
+        try:
+            with warehouse.reader() as reader:
+                sql = "select (from a), (from b), (from mart.c), (select max(number) from sluice.generation)"
+                seen.add(" ".join(str(value) for value in reader.query(sql).rows[0]))
+        except WarehouseBusy:
+            pass
+        over.wait(0.02)  # a reader that never lets go would keep the publisher out for good
+    for line in sorted(seen):
+        say(line)
+
+
+def publish(file: Path) -> None:
+    """Publish one generation after the other, and tell each number, until killed."""
+    scene = Scene(DuckDB(file, patience=timedelta(seconds=30)), file.parent)
+    scene.runs = 1000 * (scene.warehouse.generation("prod").number + 1)
+    number = scene.warehouse.generation("prod").number
+    while True:
+        number += 1
+        publication = scene.publication({name: f"select {number} as v from range(500)" for name in NAMES})
+        say(f"begin {number}")
+        scene.warehouse.publish(publication)
+        say(f"end {number}")
+
+
+if __name__ == "__main__":
+    {"hold": hold, "poll": poll, "publish": publish}[sys.argv[1]](Path(sys.argv[2]))
