@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 
 from prefect_sluice.canonical import digest, digest_file
@@ -25,6 +26,8 @@ gives empty and missing lists the same value; the text of a row tells them apart
 def as_planned(live: Generation, plan: Plan) -> Generation:
     """Return what a plan's build reads: the live table of pointers, and where it reuses an older relation, that one. Pure."""
     chosen = {step.node: step.pointer for step in plan.of(Action.REUSE) if step.pointer}
+    # A snapshot under a new name finds its history there, not under the old one.
+    chosen |= {step.node: replace(step.pointer, name=step.name) for step in plan.of(Action.CARRY) if step.pointer}
     others = [pointer for uid, pointer in chosen.items() if uid not in live.by_node()]
     return replace(
         live, pointers=(*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
@@ -96,9 +99,11 @@ def content(relation: str, reader: Reader) -> str:
 def _file_version(path: str, folder: Path, unknown: str) -> str:
     if "://" in path:
         return unknown
-    found = sorted(folder.glob(path)) if not Path(path).is_absolute() and "*" in path else [folder / path]
-    present = [file for file in found if file.is_file()]
-    return digest([[file.name, digest_file(file)] for file in present]) if present else unknown
+    found = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))
+    present = [name for name in found if (folder / name).is_file()]
+    # Where a file lies counts for a pattern: its folders may be values (`year=2026/`).
+    written = [["" if name == path else name, digest_file(folder / name)] for name in present]
+    return digest(written) if written else unknown
 
 
 def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:

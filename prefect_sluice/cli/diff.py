@@ -88,19 +88,26 @@ def _compared(
     key: tuple[str, ...],
 ) -> tuple[Difference, ...]:
     from prefect_sluice.cli.declared_keys import declared_keys
-    from prefect_sluice.errors import BadInput
     from prefect_sluice.render.generations import differences
 
     found = differences(before, after, relation)
     if relation and not found:
-        raise BadInput(
-            f"neither generation {before.number} nor {after.number} has a relation {relation!r}",
-            fix="see which there are: sluice show",
-        )
+        raise _unknown(relation, before, after)
     store_release = workshop.store.release(after.release)
     keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workshop, store_release)
     with workshop.warehouse(place).reader() as reader:
         return tuple(_with_rows(reader, item, key, keys) for item in found)
+
+
+def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
+    from difflib import get_close_matches
+
+    from prefect_sluice.errors import BadInput
+
+    names = sorted({name.identifier for name in (*before.by_name(), *after.by_name())})
+    near = get_close_matches(relation, names, n=3, cutoff=0) or ["none"]
+    what = f"neither generation {before.number} nor {after.number} has a relation {relation!r}"
+    return BadInput(what, fix=f"name one of them, such as {', '.join(near)}: --relation NAME")
 
 
 def _with_rows(

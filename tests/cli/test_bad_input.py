@@ -86,6 +86,12 @@ def corrupt_warehouse(folder: Path) -> None:
         file.write(b"no database at all" * 500)
 
 
+def corrupt_state(folder: Path) -> None:
+    """Overwrite the state store."""
+    for path in (folder / ".sluice").glob("state.db*"):
+        path.write_bytes(b"no database at all" * 500)
+
+
 MISSING = "select * from {{ ref('nowhere') }}\n"
 CASES = {
     "no sluice.yml": Case(removed("sluice.yml"), "release", 2, ("sluice.yml", "sluice init")),
@@ -135,7 +141,9 @@ CASES = {
     "nothing to roll back": Case(nothing, "rollback", 1, ("nothing is served", "sluice release")),
     "nothing to refresh": Case(nothing, "refresh", 1, ("no release", "sluice release")),
     "nothing to compare": Case(nothing, "diff", 1, ("nothing", "sluice release")),
-    "unknown relation": Case(nothing, "diff --relation gone", 2, ("'gone'", "sluice"), released=True),
+    "unknown relation": Case(
+        nothing, "diff --relation order", 2, ("'order'", "such as orders"), released=True
+    ),
     "not a git repository": Case(removed(".git"), "release", 2, ("git repository", "git init")),
     "not a git repository to plan": Case(removed(".git"), "plan", 2, ("git repository", "git init")),
     "empty repository": Case(empty_repository, "release", 2, ("HEAD", "git commit")),
@@ -143,6 +151,8 @@ CASES = {
     "corrupt warehouse for status": Case(
         corrupt_warehouse, "status", 2, ("dev.duckdb", "backup"), released=True
     ),
+    "corrupt state store": Case(corrupt_state, "status", 2, ("state.db",), released=True),
+    "no such folder": Case(nothing, "status -C gone", 2, ("gone", "sluice init")),
     "changed bundle": Case(flipped_bundle, "release HEAD~1", 1, ("digest", "delete it"), released=True),
     "a wait that is none": Case(nothing, "release --wait long", 2, ("'long'", "10m")),
     "unknown command": Case(nothing, "deploy", 2, ("deploy", "--help")),
@@ -164,7 +174,6 @@ def test_one_line_and_nothing_changed(name: str, run: Run, request: pytest.Fixtu
     command, _, rest = case.command.partition(" ")
     answer = run(command, *(() if command == "deploy" else ("-C", folder)), *rest.split())
     assert (answer.code, answer.err.count("\n")) == (case.code, 1), answer
-    print(answer.err)
     assert answer.err.startswith("sluice: ")
     assert [word for word in case.says if word not in answer.err] == [], answer.err
     assert "Traceback" not in answer.err + answer.out

@@ -1,0 +1,176 @@
+"""The ways in, run as real Prefect flows against a real Prefect server."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
+from prefect.testing.utilities import prefect_test_harness
+
+from prefect_sluice import pipeline
+from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.flows import run
+from prefect_sluice.generation import Cause
+from prefect_sluice.promotion import Decision
+from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.workshop import Workshop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+FILES = {
+    ".gitignore": "shop.duckdb*\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
+    "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, schema: main}}}\n",
+    "sluice.yml": "environments:\n  prod: {approvals: 1}\n",
+    "models/orders.sql": "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount\n",
+    "models/schema.yml": "models: [{name: orders, columns: [{name: id, data_tests: [unique]}]}]\n",
+}
+
+
+@pytest.fixture(scope="session")
+def server() -> Generator[None]:
+    """One Prefect server for the session."""
+    with prefect_test_harness(server_startup_timeout=180):
+        quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+        with temporary_settings(cast(dict[Any, Any], quiet)):
+            yield
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A git repository with a small dbt project."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    commit(tmp_path, "first", start=True)
+    return tmp_path
+
+
+def commit(folder: Path, message: str, *, start: bool = False) -> None:
+    """Commit everything there is."""
+    for command in ([["init", "-q", "-b", "main"]] if start else []) + [["add", "-A"], ["commit", "-qm", message]]:
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def ask(folder: Path, cause: Cause = Cause.RELEASE) -> Work:
+    """Run a flow the way the command line does."""
+    return run(Request(folder, "prod", cause, "HEAD" if cause is Cause.RELEASE else "", actor="Ada"))
+
+
+def released(folder: Path) -> Work:
+    """Release, with the approval that production asks for."""
+    waiting = ask(folder)
+    assert waiting.promotion is not None
+    record(Workshop.at(folder), waiting.promotion, Decision.APPROVE, by="Grace")
+    return ask(folder)
+
+
+def amounts(folder: Path) -> list[tuple[object, ...]]:
+    """Return what a reader sees."""
+    with duckdb.connect(str(folder / "shop.duckdb"), read_only=True) as connection:
+        return connection.execute("select * from main.orders").fetchall()
+
+
+def runs() -> list[tuple[str, str, str]]:
+    """Return flow, state type and state name of every run, oldest first."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=None)))
+    ordered = sorted(found, key=lambda item: item.created.timestamp() if item.created else 0)
+    return [(item.name, item.state_type.value if item.state_type else "", item.state_name or "") for item in ordered]
+
+
+def test_a_release_waits_is_approved_serves_and_is_rolled_back(server: None, project: Path) -> None:
+    """The whole story through Prefect: each way in ends in a state that says what happened."""
+    waiting = ask(project)
+    assert waiting.outcome is not None
+    assert waiting.outcome.status is Status.WAITING
+    assert not (project / "shop.duckdb").exists()
+    assert waiting.promotion is not None
+    record(Workshop.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
+    done = ask(project)
+    assert done.generation is not None
+    assert (done.generation.number, amounts(project)) == (1, [(1, 10)])
+
+    (project / "models" / "orders.sql").write_text(FILES["models/orders.sql"].replace("10", "20"), encoding="utf-8")
+    commit(project, "second")
+    released(project)
+    assert amounts(project) == [(1, 20)]
+
+    ask(project, Cause.ROLLBACK)
+    assert amounts(project) == [(1, 10)]
+    unchanged = ask(project, Cause.REFRESH)
+    assert unchanged.outcome is not None
+    assert unchanged.outcome.status is Status.UNCHANGED
+
+    names = [(name, state) for name, _, state in runs()]
+    assert names[-6:] == [
+        ("release HEAD → prod", "AwaitingApproval"),
+        ("release HEAD → prod", "Released"),
+        ("release HEAD → prod", "AwaitingApproval"),
+        ("release HEAD → prod", "Released"),
+        ("rollback prod", "Released"),
+        ("refresh prod", "Unchanged"),
+    ]
+
+
+def test_a_refused_release_fails_its_run_and_changes_nothing(server: None, project: Path) -> None:
+    """A gate's no is a state with its reason, not a traceback."""
+    released(project)
+    (project / "models" / "orders.sql").write_text(
+        "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount union all select 1, 30\n", encoding="utf-8"
+    )
+    commit(project, "twice")
+    work = ask(project)
+    assert work.outcome is not None
+    assert work.outcome.status is Status.REFUSED
+    assert runs()[-1] == ("release HEAD → prod", "FAILED", "Refused")
+    assert amounts(project) == [(1, 10)]
+
+
+def test_a_rejected_release_is_cancelled_not_failed(server: None, project: Path) -> None:
+    """A person's no neither crashes nor fails the run."""
+    waiting = ask(project)
+    assert waiting.promotion is not None
+    record(Workshop.at(project), waiting.promotion, Decision.REJECT, by="Grace", comment="not on a Friday")
+    work = ask(project)
+    assert work.outcome is not None
+    assert work.outcome.message == "rejected by Grace: not on a Friday"
+    assert runs()[-1] == ("release HEAD → prod", "CANCELLED", "Rejected")
+
+
+def test_errors_come_back_as_what_they_are(server: None, project: Path) -> None:
+    """Prefect stands between, and the command line still gets its one line."""
+    with pytest.raises(BadInput, match="'nowhere' is not a commit"):
+        run(Request(project, "prod", Cause.RELEASE, "nowhere"))
+    with pytest.raises(Refused, match="nothing is served"):
+        run(Request(project, "prod", Cause.ROLLBACK, ""))
+
+
+def test_the_flow_has_the_stages_in_the_order_of_the_pipeline() -> None:
+    """There is one order; the flows spell it out, the pipeline runs it without Prefect."""
+    for name, stages in (("release", pipeline.RELEASE), ("refresh", pipeline.REFRESH)):
+        text = (Path(__file__).parents[2] / "flows" / f"{name}.py").read_text(encoding="utf-8")
+        order = text.split("walk(work, ")[1].split(")")[0].split(", ")
+        assert order == [stage.__name__ for stage in stages]
+
+
+def test_plan_and_findings_are_artifacts_of_the_run(server: None, project: Path) -> None:
+    """Who looks at the run in the Prefect UI sees what would change and what the gates found."""
+    ask(project)
+    with get_client(sync_client=True) as client:
+        found = {item.key: str(item.data) for item in client.read_artifacts()}
+    assert "orders" in found["plan-prod"]
+    assert "data_tests" in found["gates-prod"]
