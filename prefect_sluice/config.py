@@ -47,7 +47,7 @@ Duration = Annotated[
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML, but for two things: `on` and `off` are words, as in YAML 1.2, and no key is written twice."""
+    """YAML as everybody means it: `on` and `off` are words (YAML 1.2), dates are texts, no key stands there twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
@@ -62,7 +62,9 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    first: [
+        pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
+    ]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # the stubs leave it open
@@ -79,7 +81,8 @@ class Environment(_Section):
 
     target: str | None = Field(
         default=None,
-        description="The dbt target whose names and warehouse it uses. Default: the one of the same name, else the profile's default.",
+        description="The dbt target whose names and warehouse it uses. "
+        "Default: the one of the same name, else the profile's default.",
     )
     approvals: int | None = Field(
         default=None,

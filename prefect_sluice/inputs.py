@@ -27,7 +27,9 @@ def as_planned(live: Generation, plan: Plan) -> Generation:
     """Return what a plan's build reads: the live table of pointers, and where it reuses an older relation, that one. Pure."""
     chosen = {step.node: step.pointer for step in plan.of(Action.REUSE) if step.pointer}
     # A snapshot under a new name finds its history there, not under the old one.
-    chosen |= {step.node: replace(step.pointer, name=step.name) for step in plan.of(Action.CARRY) if step.pointer}
+    chosen |= {
+        step.node: replace(step.pointer, name=step.name) for step in plan.of(Action.CARRY) if step.pointer
+    }
     others = [pointer for uid, pointer in chosen.items() if uid not in live.by_node()]
     return replace(
         live, pointers=(*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
@@ -99,7 +101,8 @@ def content(relation: str, reader: Reader) -> str:
 def _file_version(path: str, folder: Path, unknown: str) -> str:
     if "://" in path:
         return unknown
-    found = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))
+    # Path.glob takes no absolute pattern.
+    found = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))  # noqa: PTH207
     present = [name for name in found if (folder / name).is_file()]
     # Where a file lies counts for a pattern: its folders may be values (`year=2026/`).
     written = [["" if name == path else name, digest_file(folder / name)] for name in present]

@@ -27,7 +27,9 @@ def version(sql: str, folder: Path) -> str:
     with duckdb.connect() as connection:
         connection.execute("create schema raw")
         connection.execute(f"create table raw.orders as {sql}")
-        return versions({"a": node(sources=(RAW,))}, DuckReader(connection), "memory", folder, "?")["raw.orders"]
+        return versions({"a": node(sources=(RAW,))}, DuckReader(connection), "memory", folder, "?")[
+            "raw.orders"
+        ]
 
 
 SAME = "from (values (1, 'x'), (2, null)) t(id, name)"
@@ -98,13 +100,17 @@ def file_versions(folder: Path, path: str) -> str:
 def test_the_version_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("id\n1\n")
     first = file_versions(tmp_path, "x.csv")
-    assert first == file_versions(tmp_path, "x.csv") == file_versions(tmp_path / "..", f"{tmp_path.name}/x.csv")
+    assert (
+        first == file_versions(tmp_path, "x.csv") == file_versions(tmp_path / "..", f"{tmp_path.name}/x.csv")
+    )
     assert first == file_versions(tmp_path, str(tmp_path / "x.csv"))
     (tmp_path / "x.csv").write_text("id\n2\n")
     assert file_versions(tmp_path, "x.csv") not in {first, "?"}
 
 
-@pytest.mark.parametrize("pattern", ["data/*.csv", "data/[xy].csv", "data/?.csv", "**/*.csv", "{folder}/data/*.csv"])
+@pytest.mark.parametrize(
+    "pattern", ["data/*.csv", "data/[xy].csv", "data/?.csv", "**/*.csv", "{folder}/data/*.csv"]
+)
 def test_the_version_of_a_pattern_is_that_of_all_its_files(tmp_path: Path, pattern: str) -> None:
     pattern = pattern.format(folder=tmp_path)
     (tmp_path / "data").mkdir()
@@ -122,7 +128,9 @@ def test_the_version_of_a_pattern_is_that_of_all_its_files(tmp_path: Path, patte
 
 def pointer(identifier: str, kind: Kind, unique_id: str = "") -> Pointer:
     name = Name("main", identifier)
-    return Pointer(name, Name("store", f"{identifier}__1"), unique_id or f"model.shop.{identifier}", kind, "f", "i")
+    return Pointer(
+        name, Name("store", f"{identifier}__1"), unique_id or f"model.shop.{identifier}", kind, "f", "i"
+    )
 
 
 def live(*pointers: Pointer) -> Generation:

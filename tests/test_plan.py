@@ -15,7 +15,17 @@ from prefect_sluice.canonical import digest
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.inputs import by_content
 from prefect_sluice.node import Kind, Name, Node, descendants
-from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Asked, Before, Plan, Step, make_plan, source_texts
+from prefect_sluice.plan import (
+    AS_TABLE,
+    UNCHANGED,
+    Action,
+    Asked,
+    Before,
+    Plan,
+    Step,
+    make_plan,
+    source_texts,
+)
 
 RAW = Name("raw", "orders")
 ORDERS = {"raw.orders": "v1"}
@@ -27,7 +37,16 @@ def uid(name: str) -> str:
 
 def node(name: str, *parents: str, code: str = "1", kind: Kind = Kind.TABLE, **more: object) -> Node:
     """Return a node; `code` stands for its text. Its fingerprint is left open: `project` fills it in."""
-    draft = Node(uid(name), kind, Name("main", name), f"models/{name}.sql", "sql", ("shop", name), "", own=f"{name}:{code}")
+    draft = Node(
+        uid(name),
+        kind,
+        Name("main", name),
+        f"models/{name}.sql",
+        "sql",
+        ("shop", name),
+        "",
+        own=f"{name}:{code}",
+    )
     return replace(draft, parents=tuple(uid(parent) for parent in parents), **more)  # pyright: ignore[reportArgumentType]  # the cases give the fields
 
 
@@ -55,18 +74,46 @@ class Environment:
 
     def empty(self, number: int, pointers: tuple[Pointer, ...]) -> Generation:
         at = datetime(2026, 3, 1, tzinfo=UTC)
-        return Generation(self.name, number, f"r{number}", f"p{number}", 1, Cause.RELEASE, number, at, pointers)
+        return Generation(
+            self.name, number, f"r{number}", f"p{number}", 1, Cause.RELEASE, number, at, pointers
+        )
 
-    def plan(self, nodes: Mapping[str, Node], *, versions: Mapping[str, str] | None = None, tests: Mapping[str, str] | None = None) -> Plan:
+    def plan(
+        self,
+        nodes: Mapping[str, Node],
+        *,
+        versions: Mapping[str, str] | None = None,
+        tests: Mapping[str, str] | None = None,
+    ) -> Plan:
         found = ORDERS if versions is None else versions
-        asked = Asked(self.name, Cause.RELEASE, "release", nodes, tests or {}, found, self.live, by_content(self.kept), self.notes)
+        asked = Asked(
+            self.name,
+            Cause.RELEASE,
+            "release",
+            nodes,
+            tests or {},
+            found,
+            self.live,
+            by_content(self.kept),
+            self.notes,
+        )
         return make_plan(asked)
 
-    def release(self, nodes: Mapping[str, Node], *, versions: Mapping[str, str] | None = None, extra: tuple[Pointer, ...] = ()) -> Plan:
+    def release(
+        self,
+        nodes: Mapping[str, Node],
+        *,
+        versions: Mapping[str, str] | None = None,
+        extra: tuple[Pointer, ...] = (),
+    ) -> Plan:
         """Plan, and serve what the plan says; `extra` are by-products of hooks."""
         plan = self.plan(nodes, versions=versions)
         number = self.live.number + 1
-        pointers = tuple(serve(step, number) for step in plan.steps if step.action is not Action.REMOVE and not step.node.startswith("hook."))
+        pointers = tuple(
+            serve(step, number)
+            for step in plan.steps
+            if step.action is not Action.REMOVE and not step.node.startswith("hook.")
+        )
         self.generations.append(self.empty(number, (*pointers, *extra)))
         self.kept = (*self.kept, *pointers)
         self.notes = plan.notes
@@ -77,7 +124,14 @@ def serve(step: Step, number: int) -> Pointer:
     if step.action is Action.REUSE:
         assert step.pointer is not None
         return step.pointer
-    return Pointer(step.name, Name("store", f"{step.name.identifier}__{number}"), step.node, step.kind, step.fingerprint, step.inputs)
+    return Pointer(
+        step.name,
+        Name("store", f"{step.name.identifier}__{number}"),
+        step.node,
+        step.kind,
+        step.fingerprint,
+        step.inputs,
+    )
 
 
 def told(plan: Plan) -> dict[str, tuple[Action, str]]:
@@ -102,7 +156,7 @@ def after_first(*nodes: Node) -> Environment:
 
 def test_the_first_release_builds_everything() -> None:
     plan = Environment().plan(project(*SHOP))
-    assert told(plan) == {name: (Action.BUILD, "new") for name in "abc"}
+    assert told(plan) == dict.fromkeys("abc", (Action.BUILD, "new"))
     assert plan.made == (uid("a"), uid("b"), uid("c"))
     assert plan.edited == plan.made
     assert (plan.base, plan.base_release, plan.changes_nothing) == (0, "r0", False)
@@ -110,7 +164,7 @@ def test_the_first_release_builds_everything() -> None:
 
 def test_what_did_not_change_is_not_built() -> None:
     plan = after_first().plan(project(*SHOP))
-    assert told(plan) == {name: (Action.REUSE, UNCHANGED) for name in "abc"}
+    assert told(plan) == dict.fromkeys("abc", (Action.REUSE, UNCHANGED))
     assert plan.changes_nothing
     assert (plan.made, plan.edited, plan.base) == ((), (), 1)
 
@@ -182,7 +236,7 @@ def test_what_was_built_before_and_is_kept_is_not_built_again() -> None:
 def test_kept_is_used_for_old_data_too() -> None:
     environment = after_first()
     environment.release(project(*SHOP), versions={"raw.orders": "v2"})
-    assert actions(environment.plan(project(*SHOP))) == {name: Action.REUSE for name in "abc"}
+    assert actions(environment.plan(project(*SHOP))) == dict.fromkeys("abc", Action.REUSE)
 
 
 def test_what_left_the_project_is_removed() -> None:
@@ -208,7 +262,9 @@ def test_a_node_under_another_public_name_is_built() -> None:
 
 
 def test_a_view_over_a_source_says_that_it_becomes_a_table() -> None:
-    plan = Environment().plan(project(node("a", kind=Kind.VIEW, reads_outside=True), node("b", kind=Kind.VIEW)))
+    plan = Environment().plan(
+        project(node("a", kind=Kind.VIEW, reads_outside=True), node("b", kind=Kind.VIEW))
+    )
     assert [step.note for step in plan.steps] == [AS_TABLE, ""]
 
 
@@ -277,7 +333,11 @@ def test_what_hooks_write_to_is_carried_whenever_they_run() -> None:
     environment = Environment()
     environment.release(project(*SHOP), extra=(LOG,))
     still = environment.plan(project(*SHOP))
-    assert (still.steps[-1].action, still.steps[-1].reason, still.changes_nothing) == (Action.REUSE, UNCHANGED, True)
+    assert (still.steps[-1].action, still.steps[-1].reason, still.changes_nothing) == (
+        Action.REUSE,
+        UNCHANGED,
+        True,
+    )
     moved = environment.plan(project(*SHOP), versions={"raw.orders": "v2"})
     assert (moved.steps[-1].action, moved.steps[-1].reason) == (Action.CARRY, "hooks write to it")
     assert moved.steps[-1].pointer == LOG
@@ -286,7 +346,9 @@ def test_what_hooks_write_to_is_carried_whenever_they_run() -> None:
 
 def test_new_and_changed_tests_are_run() -> None:
     environment = after_first()
-    environment.notes = Before(environment.notes.nodes if environment.notes else {}, {"t1": "1", "t2": "1", "gone": "1"})
+    environment.notes = Before(
+        environment.notes.nodes if environment.notes else {}, {"t1": "1", "t2": "1", "gone": "1"}
+    )
     plan = environment.plan(project(*SHOP), tests={"t1": "1", "t2": "2", "t3": "1"})
     assert plan.tests == ("t2", "t3")
     assert plan.notes.tests == {"t1": "1", "t2": "2", "t3": "1"}
@@ -322,7 +384,9 @@ def test_exactly_what_is_downstream_of_a_change_is_made(nodes: tuple[Node, ...],
     environment = after_first(*nodes)
     edited = data.draw(st.sets(st.sampled_from([item.unique_id for item in nodes])))
     fresh = data.draw(st.sets(st.sampled_from(["raw.orders", "raw.refunds"])))
-    after = project(*(replace(item, own=item.own + "!") if item.unique_id in edited else item for item in nodes))
+    after = project(
+        *(replace(item, own=item.own + "!") if item.unique_id in edited else item for item in nodes)
+    )
     plan = environment.plan(after, versions={**ORDERS, **dict.fromkeys(fresh, "v2")})
     touched = edited | {item.unique_id for item in nodes if fresh & set(source_texts(item))}
     assert set(plan.made) == touched | descendants(after, touched)
@@ -331,10 +395,14 @@ def test_exactly_what_is_downstream_of_a_change_is_made(nodes: tuple[Node, ...],
 
 
 @given(projects(), st.data())
-def test_steps_are_in_build_order_and_the_plan_is_deterministic(nodes: tuple[Node, ...], data: st.DataObject) -> None:
+def test_steps_are_in_build_order_and_the_plan_is_deterministic(
+    nodes: tuple[Node, ...], data: st.DataObject
+) -> None:
     environment = after_first(*nodes)
     edited = data.draw(st.sets(st.sampled_from([item.unique_id for item in nodes])))
-    after = project(*(replace(item, own=item.own + "!") if item.unique_id in edited else item for item in nodes))
+    after = project(
+        *(replace(item, own=item.own + "!") if item.unique_id in edited else item for item in nodes)
+    )
     plan = environment.plan(after)
     assert plan == environment.plan(dict(after))
     assert plan.digest == environment.plan(dict(after)).digest
@@ -379,5 +447,7 @@ def test_the_digest_changes_with_everything_that_the_document_says() -> None:
     )
     digests = [plan.digest, *(other.digest for other in others)]
     assert len(set(digests)) == len(digests)
-    assert all(one != other for one, other in pairwise([plan.document(), *(other.document() for other in others)]))
+    assert all(
+        one != other for one, other in pairwise([plan.document(), *(other.document() for other in others)])
+    )
     assert replace(plan).digest == plan.digest

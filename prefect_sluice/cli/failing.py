@@ -21,7 +21,7 @@ def failed(error: BaseException, *, as_json: bool = False) -> int:
     if isinstance(error, BrokenPipeError):
         _close_stdout()
         return 1
-    message, code = told(error)
+    message, code = told(_first_cause(error))
     if not isinstance(error, SluiceError | click.ClickException) and os.environ.get(DEBUG) == "1":
         traceback.print_exception(error)
     print(f"sluice: {message}", file=sys.stderr)
@@ -48,6 +48,14 @@ def told(error: BaseException) -> tuple[str, int]:
             first = one_line((str(error).splitlines() or ["no message"])[0])
             kind = type(error).__name__
             return f"internal error: {kind}: {first}; run with {DEBUG}=1 for the details, and report it", 1
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return the error, or the interrupt behind it: dbt answers to Ctrl-C as to any failure of its own."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause or error
 
 
 def one_line(text: str) -> str:

@@ -21,14 +21,15 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
     settings = Workshop.at(request.folder).settings.gates
     warns = {gate for gate, policy in settings.items() if policy.on == "warn"}
-    work = _through_prefect(request, console, wait) if _wants_prefect(via) else _here(request, console, wait)
+    work = _through_prefect(request, console, wait) if wants_prefect(via) else _here(request, console, wait)
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     console.show(outcome_lines(work, warns=warns, width=console.width))
     console.answer(document.work(work, code))
     return code
 
 
-def _wants_prefect(via: str) -> bool:
+def wants_prefect(via: str) -> bool:
+    """Say whether Prefect is to run the stages: if asked for, or a server is set and nothing else was said."""
     return via == "prefect" or (via == "auto" and bool(os.environ.get("PREFECT_API_URL")))
 
 

@@ -8,6 +8,8 @@ Left out: documentation, tags, groups, and dbt's own macros (the versions of the
 from __future__ import annotations
 
 import ast
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +36,7 @@ _NOT_DATA = frozenset(
 )
 """Configuration that never changes a row."""
 
+_ENV_VAR = re.compile(r"""env_var\(\s*['"](\w+)['"]""")
 _DBT_PACKAGES = frozenset({"dbt", "dbt_duckdb"})
 
 
@@ -46,6 +49,8 @@ class Fingerprints:
     variables: Mapping[str, Any]
     environ: Mapping[str, str]
     _macros: dict[str, str] = field(default_factory=dict[str, str])
+    _files: dict[str, list[Path]] = field(default_factory=dict[str, "list[Path]"])
+    _common: str = ""
 
     def own(self, node: Any) -> str:
         """Return the digest of the node itself, its parents left out."""
@@ -54,17 +59,34 @@ class Fingerprints:
                 "type": str(node.resource_type.value),
                 "relation": [str(node.schema), str(node.alias)],
                 "code": str(node.raw_code or ""),
-                "config": _plain(
-                    {key: value for key, value in node.config.to_dict().items() if key not in _NOT_DATA}
-                ),
+                "config": _config(node),
                 "contract": self._contract(node),
-                "macros": sorted(self._reached(node)),
-                "overrides": self._overrides(),
+                "macros": self._reached(node.depends_on.macros),
                 "seed": self._seed(node),
                 "modules": sorted(self._modules(node)),
-                "variables": _plain(dict(self.variables)),
-                "environment": {name: self.environ.get(name, "") for name in sorted(self.manifest.env_vars)},
+                "common": self._everywhere(),
             }
+        )
+
+    def _everywhere(self) -> str:
+        """Return the digest of what may change any node: variables, the environment, macros nobody has to name."""
+        if not self._common:
+            self._common = digest(
+                {
+                    "overrides": self._overrides(),
+                    "start": self._start(),
+                    "variables": _plain(dict(self.variables)),
+                    "environment": {name: self.environ.get(name) for name in self._environment()},
+                }
+            )
+        return self._common
+
+    def _environment(self) -> list[str]:
+        """Return the environment variables that dbt read as it parsed, and those it will read as it runs."""
+        own = (str(macro.macro_sql) for macro in self._own_macros())
+        nodes = (str(getattr(node, "raw_code", "") or "") for node in self.manifest.nodes.values())
+        return sorted(
+            {*self.manifest.env_vars, *(name for text in (*own, *nodes) for name in _ENV_VAR.findall(text))}
         )
 
     def test(self, test: Any) -> str:
@@ -77,12 +99,14 @@ class Fingerprints:
             if key not in {"created_at", "checksum", "config"}
         }
         kwargs = getattr(getattr(test, "test_metadata", None), "kwargs", None)
+        macros = self._reached(getattr(test.depends_on, "macros", ()))
         return digest(
             {
                 "code": code,
                 "unit": stable,
                 "arguments": _plain(kwargs),
-                "severity": str(getattr(test.config, "severity", "")),
+                "config": _config(test),
+                "macros": macros,
             }
         )
 
@@ -94,33 +118,43 @@ class Fingerprints:
             for name, column in node.columns.items()
         }
 
-    def _reached(self, node: Any) -> Iterator[str]:
+    def _reached(self, macros: Iterable[str]) -> list[str]:
+        """Return names and digests of the project's macros among these, and of those that they call."""
         seen: set[str] = set()
-        todo = list(node.depends_on.macros)
+        todo = list(macros)
         while todo:
             name = todo.pop()
             macro = self.manifest.macros.get(name)
-            if macro is None or name in seen:
-                continue
-            seen.add(name)
-            todo.extend(macro.depends_on.macros)
-            if macro.package_name not in _DBT_PACKAGES:
-                yield f"{name}:{self._macro(name)}"
+            if macro is not None and name not in seen:
+                seen.add(name)
+                todo.extend(macro.depends_on.macros)
+        own = {macro.unique_id for macro in self._own_macros()}
+        return sorted(f"{name}:{self._macro(name)}" for name in seen & own)
+
+    def _own_macros(self) -> list[Any]:
+        return [macro for macro in self.manifest.macros.values() if macro.package_name not in _DBT_PACKAGES]
 
     def _overrides(self) -> list[str]:
-        """Macros that take the place of dbt's own act without being named: materializations and overridden built-ins."""
-        own = [macro for macro in self.manifest.macros.values() if macro.package_name not in _DBT_PACKAGES]
+        """Return macros that take the place of dbt's own without being named, and those that they call."""
         builtin = {
-            macro.name.removeprefix("default__").removeprefix("duckdb__")
+            _bare(macro.name)
             for macro in self.manifest.macros.values()
             if macro.package_name in _DBT_PACKAGES
         }
         hidden = [
-            macro
-            for macro in own
+            macro.unique_id
+            for macro in self._own_macros()
             if macro.name.startswith("materialization_") or _bare(macro.name) in builtin
         ]
-        return sorted(f"{macro.unique_id}:{self._macro(macro.unique_id)}" for macro in hidden)
+        return self._reached(hidden)
+
+    def _start(self) -> list[Json]:
+        """Return what runs before any node: a hook may set the search path, or make a function that models call."""
+        return [
+            [str(node.raw_code), self._reached(node.depends_on.macros)]
+            for _, node in sorted(self.manifest.nodes.items())
+            if node.resource_type.value == "operation" and "on-run-start" in node.tags
+        ]
 
     def _macro(self, name: str) -> str:
         if name not in self._macros:
@@ -134,12 +168,32 @@ class Fingerprints:
         return digest_file(Path(str(node.root_path or self.project)) / str(node.original_file_path))
 
     def _modules(self, node: Any) -> Iterator[str]:
+        """Yield the project's modules that a Python model imports, and those that they import, with their digests."""
         if str(getattr(node, "language", "sql")) != "python":
             return
-        for module in _imported(str(node.raw_code)):
-            for found in (self.project / f"{module}.py", *sorted((self.project / module).glob("**/*.py"))):
-                if found.is_file():
-                    yield f"{found.relative_to(self.project)}:{digest_file(found)}"
+        seen: set[Path] = set()
+        todo = _imported(str(node.raw_code))
+        while todo:
+            for path in self._python_files().get(todo.pop(), ()):
+                if path not in seen:
+                    seen.add(path)
+                    todo |= _imported(path.read_text(encoding="utf-8", errors="replace"))
+                    yield f"{path.relative_to(self.project)}:{digest_file(path)}"
+
+    def _python_files(self) -> Mapping[str, list[Path]]:
+        """Return the project's Python files by the names under which they may be imported, wherever `sys.path` starts."""
+        if not self._files:
+            for folder, _, names in os.walk(self.project):
+                inside = Path(folder).relative_to(self.project).parts
+                for name in names:
+                    if name.endswith(".py"):
+                        for part in (*inside, name.removesuffix(".py")):
+                            self._files.setdefault(part, []).append(Path(folder, name))
+        return self._files
+
+
+def _config(node: Any) -> Json:
+    return _plain({key: value for key, value in node.config.to_dict().items() if key not in _NOT_DATA})
 
 
 def with_parents(own: str, parents: Iterable[str]) -> str:

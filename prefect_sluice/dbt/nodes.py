@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.canonical import digest
 from prefect_sluice.dbt.fingerprint import Fingerprints, with_parents
+from prefect_sluice.errors import DbtFailed
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.warehouse.base import References
 
@@ -47,12 +48,16 @@ class Project:
 def read(
     manifest: Manifest, prints: Fingerprints, references: Mapping[str, References | None], catalog: str
 ) -> Project:
-    """Return the project. `references` holds what each SQL node's compiled text reads, by unique id."""
+    """Return the project. `references` holds what each SQL node's compiled text reads, by unique id.
+
+    Raises DbtFailed for a node that dbt would build in another database than `catalog`, the one that is served.
+    """
     relations = {
         uid: node
         for uid, node in manifest.nodes.items()
         if node.resource_type.value in _RELATIONS and _has_relation(node)
     }
+    _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
     drafts = {
         uid: _draft(uid, node, manifest, references.get(uid), named, catalog)
@@ -78,6 +83,14 @@ def read(
         hooks=_hooks(manifest),
         exposures={uid: tuple(item.depends_on.nodes) for uid, item in manifest.exposures.items()},
     )
+
+
+def _all_at_home(relations: Mapping[str, Any], catalog: str) -> None:
+    # It would be written to where people read it, before any gate has seen it.
+    for uid, node in relations.items():
+        if str(node.database).lower() != catalog.lower():
+            what = f"{uid} is built in database {node.database!r}, and only {catalog!r} is released"
+            raise DbtFailed(what, str(node.original_file_path), "take its `database` away, or disable it")
 
 
 def code_key(manifest: Manifest, prints: Fingerprints, uid: str) -> str:
@@ -128,10 +141,10 @@ def _draft(
         for parent in declared
         if (name := _source(manifest, parent, catalog)) and name in named and named[name] != uid
     }
-    elsewhere = {text for text in written.elsewhere} | {
+    elsewhere = set(written.elsewhere) | {
         text for parent in declared if (text := _foreign(manifest, parent, catalog))
     }
-    meta = cast(dict[str, Any], (node.config.meta or {}).get("sluice") or {})
+    meta = cast(dict[str, Any], cast(dict[str, Any], node.config.meta or {}).get("sluice") or {})
     return Node(
         unique_id=uid,
         kind=_kind(node),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,10 +126,14 @@ class Session:
             "--project-dir", str(self.project), "--profiles-dir", str(profiles), "--target", self.target.name,
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
         )  # fmt: skip
-        with _inside(self.project), _disconnected(), contextlib.redirect_stdout(io.StringIO()):
-            answer = dbtRunner(manifest=manifest, callbacks=[listener] if listener else []).invoke(
-                [command, *_QUIETLY, *common, *arguments]
-            )
+        with (
+            _inside(self.project),
+            _own_modules(self.project),
+            _disconnected(),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
+            answer = runner.invoke([command, *_QUIETLY, *common, *arguments])  # pyright: ignore[reportUnknownMemberType]  # its keywords
         if answer.exception is not None or (not answer.success and not tolerant):
             raise _failure(command, answer.exception, self.project) from answer.exception
         return answer
@@ -149,7 +155,8 @@ class Session:
         attached = [self._at_home(item) for item in settings.get("attach") or ()]
         if self.live.exists():
             attached.append({"path": str(self.live), "alias": LIVE, "read_only": True})
-        options = {"autoinstall_known_extensions": "false", **(settings.get("config_options") or {})}
+        own = cast(dict[str, Any], settings.get("config_options") or {})
+        options = {"autoinstall_known_extensions": "false", **own}
         settings.update(path=str(self.side), config_options=options, attach=attached)
         return {self.target.profile: {"target": self.target.name, "outputs": {self.target.name: settings}}}
 
@@ -160,7 +167,7 @@ class Session:
             path = str(item.get("path", ""))
             if path and "://" not in path and ":" not in path and "{" not in path:
                 return {**item, "path": str((self.home / path).resolve())}
-        return attached
+        return cast(Any, attached)
 
 
 def _result(item: Any) -> NodeResult:
@@ -229,6 +236,18 @@ def _inside(folder: Path) -> Generator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+@contextlib.contextmanager
+def _own_modules(folder: Path) -> Generator[None]:
+    """Forget the project's modules afterwards: Python would give the next release those of this one."""
+    importlib.invalidate_caches()  # `module_paths` are relative, and the folder is another
+    try:
+        yield
+    finally:
+        for name, module in tuple(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or os.devnull).is_relative_to(folder):
+                del sys.modules[name]
 
 
 @contextlib.contextmanager

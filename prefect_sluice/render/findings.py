@@ -28,6 +28,8 @@ def gates_table(
     reports: Sequence[GateReport], *, warns: Collection[str] = (), width: int = WIDTH
 ) -> list[Line]:
     """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
+    if not reports:
+        return []
     rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in reports]
     return table(
         rows,

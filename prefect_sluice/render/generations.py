@@ -82,7 +82,7 @@ def _difference(item: Difference, width: int) -> list[Line]:
         return [line(cut(text, width)) for text in render_text(item.rows).splitlines()]
     if item.problem:
         return [line(Span("unknown  ", Style.WARN), cut(f"{item.name}: {item.problem}", width - 9))]
-    return [line(faint("same     "), str(item.name))]
+    return [line(faint("same     " if item.is_same else "changed  "), str(item.name))]
 
 
 def document(before: Generation, after: Generation, found: Sequence[Difference]) -> Json:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from prefect_sluice.plan import UNCHANGED, Action, Plan
+from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Approval, Promotion
 from prefect_sluice.release import Release
 from prefect_sluice.render.findings import ROWS, notable
-from prefect_sluice.render.plan import headline, summary
+from prefect_sluice.render.plan import headline, moved, summary, word
+from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.styled import clean, plain
 from prefect_sluice.render.words import count, moment, seconds, short
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
@@ -31,10 +32,9 @@ def plan_markdown(plan: Plan, release: Release | None = None) -> str:
     if release is not None:
         change = release.change
         lines += [f"`{change.short}` {escaped(change.subject)}, by {escaped(change.author)}", ""]
-    steps = [step for step in plan.steps if not (step.action is Action.REUSE and step.reason == UNCHANGED)]
+    steps = moved(plan)
     rows = [
-        (step.action.value, str(step.name), step.kind.value, step.reason, step.note)
-        for step in steps[:_MOST_STEPS]
+        (word(step), str(step.name), step.kind.value, step.reason, step.note) for step in steps[:_MOST_STEPS]
     ]
     lines += _table(("", "relation", "kind", "why", "note"), rows) if rows else []
     lines += [f"and {len(steps) - _MOST_STEPS} more", ""] if len(steps) > _MOST_STEPS else []
@@ -88,7 +88,7 @@ def promotion_markdown(
 
 def _said(approval: Approval) -> str:
     comment = f": {escaped(approval.comment)}" if approval.comment else ""
-    return f"* {approval.decision.value} by {escaped(approval.by)}, {moment(approval.at)}{comment}"
+    return f"* {SAID[approval.decision]} by {escaped(approval.by)}, {moment(approval.at)}{comment}"
 
 
 def _gate(report: GateReport) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
     changed = changes_lines(work.reports, width=width)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
     blocks.append([verdict_line(outcome)])
-    return [part for block in blocks if block for part in (BLANK, *block)][1 if not work.reports else 0 :]
+    lines = [part for block in blocks if block for part in (BLANK, *block)]
+    return lines if work.reports else lines[1:]
 
 
 def verdict_line(outcome: Outcome) -> Line:

@@ -52,9 +52,9 @@ def change_line(change: Change, width: int = WIDTH) -> Line:
 
 def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
     """Return a line for each relation that gets another pointer, and its note below it."""
-    steps = [step for step in plan.steps if not _is_untouched(step)]
+    steps = moved(plan)
     rows = [
-        (Span(_word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason)
+        (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason)
         for step in steps[:_MOST_STEPS]
     ]
     lines: list[Line] = []
@@ -70,7 +70,7 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
 def summary(plan: Plan) -> str:
     """Return `2 built, 16 reused, 0 removed`; `carried over` and `relinked` only where there is any."""
     built, carried, removed = (len(plan.of(action)) for action in (Action.BUILD, Action.CARRY, Action.REMOVE))
-    relinked = len([step for step in plan.of(Action.REUSE) if not _is_untouched(step)])
+    relinked = sum(step.action is Action.REUSE for step in moved(plan))
     parts = [f"{built} built"]
     parts += [f"{carried} carried over"] if carried else []
     parts += [f"{relinked} built before"] if relinked else []
@@ -88,9 +88,11 @@ def files_lines(change: Change, width: int = WIDTH) -> list[Line]:
     return [*lines, line(faint(f"and {more} more"), indent=2)] if more > 0 else lines
 
 
-def _word(step: Step) -> str:
+def moved(plan: Plan) -> tuple[Step, ...]:
+    """Return the steps that give a name another relation, or take it away."""
+    return tuple(step for step in plan.steps if step.action is not Action.REUSE or step.reason != UNCHANGED)
+
+
+def word(step: Step) -> str:
+    """Return what a step does in one word; `relink` is to point to a relation that was built before."""
     return "relink" if step.action is Action.REUSE else step.action.value
-
-
-def _is_untouched(step: Step) -> bool:
-    return step.action is Action.REUSE and step.reason == UNCHANGED

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_sluice.promotion import Approval, Promotion
+from prefect_sluice.promotion import Approval, Decision, Promotion
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import moment, short
+
+SAID = {Decision.APPROVE: "approved", Decision.REJECT: "rejected"}
 
 
 def promotion_lines(
@@ -48,7 +50,7 @@ def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> lis
         used = f", used {moment(item.used_at)}" if item.used_at else f", good until {moment(item.expires_at)}"
         lines.append(
             line(
-                cut(f"{item.decision.value} by {item.by}, {moment(item.at)}{used}{comment}", width - 2),
+                cut(f"{SAID[item.decision]} by {item.by}, {moment(item.at)}{used}{comment}", width - 2),
                 indent=2,
             )
         )

@@ -9,6 +9,7 @@ from datetime import datetime
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.release import Release
+from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import ago, count, moment, short, size
@@ -113,7 +114,7 @@ def _open(attempt: Attempt, width: int) -> Line:
     promotion, step = attempt.promotion, attempt.next
     heard = attempt.decision
     asked = f"{promotion.state.value}, by {promotion.actor}"
-    said = f"{heard.decision.value} by {heard.by}" if heard else asked
+    said = f"{SAID[heard.decision]} by {heard.by}" if heard else asked
     told = f"{promotion.id}: {promotion.cause.value} {short(promotion.release)}, {said}"
     label = "waits" if promotion.state is State.STAGED else "open"
     room = max(width - _LABEL - 2 - len(step), 20)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line, wide
+from prefect_sluice.render.words import count
 
 Cell: TypeAlias = str | Span
 
@@ -47,7 +48,9 @@ def table(
     if left_out:
         lines.append(
             line(
-                faint(cut(f"and {len(left_out)} more columns: {', '.join(left_out)}", width - indent)),
+                faint(
+                    cut(f"and {count(len(left_out), 'more column')}: {', '.join(left_out)}", width - indent)
+                ),
                 indent=indent,
             )
         )

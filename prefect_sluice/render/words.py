@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 _KIB = 1024
@@ -60,4 +61,4 @@ def number(value: float | None) -> str:
     """Return a number without needless digits, "" for none."""
     if value is None:
         return ""
-    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
+    return f"{value:.0f}" if isfinite(value) and value == round(value) else f"{value:.4g}"

@@ -61,7 +61,8 @@ def kept(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Point
         return ()
     sql = """
         select p.* exclude (environment, since, until) from sluice.pointer p
-        join information_schema.tables t on t.table_catalog = current_database() and t.table_schema = p.address_schema and t.table_name = p.address
+        join information_schema.tables t
+        on t.table_catalog = current_database() and t.table_schema = p.address_schema and t.table_name = p.address
         where p.environment = ? order by p.since
     """
     return tuple(_pointer(row) for row in connection.execute(sql, [environment]).fetchall())
@@ -224,7 +225,10 @@ def _fields(pointer: Pointer) -> list[str]:
 
 
 def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
-    sql = "select 1 from information_schema.tables where table_catalog = current_database() and table_schema = 'sluice' and table_name = 'pointer'"
+    sql = """
+        select 1 from duckdb_tables()
+        where database_name = current_database() and schema_name = 'sluice' and table_name = 'pointer'
+    """
     return bool(connection.execute(sql).fetchall())
 
 

@@ -155,11 +155,11 @@ def test_approve_then_release(run: Run, released: Path) -> None:
     assert "customers, orders, totals" in answer.out
     assert re.search(r"data_tests +PASSED", answer.out)
     (step,) = re.findall(r"next: sluice (release [0-9a-f]{7} --env prod)", answer.out)
-    assert f"approve by Bo sluice {step}" in " ".join(lines(run("status", "-C", released).out))
+    assert f"approved by Bo sluice {step}" in " ".join(lines(run("status", "-C", released).out))
     done = run(*step.split(), "-C", released)
     assert done.code == 0
     assert "done: prod serves generation 1" in done.out
-    assert "approve by Bo" in run("show", "-C", released, "--env", "prod").out
+    assert "approved by Bo" in run("show", "-C", released, "--env", "prod").out
 
 
 def test_approve_and_deploy_at_once_by_release(run: Run, released: Path) -> None:

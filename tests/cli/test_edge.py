@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from prefect_sluice.cli import COMMANDS, cli, main
 from prefect_sluice.cli.failing import failed
-from prefect_sluice.errors import Refused
+from prefect_sluice.errors import DbtFailed, Refused
 
 SLUICE = [sys.executable, "-m", "prefect_sluice.cli"]
 
@@ -87,6 +88,31 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"sluice {__version__}\n"
+
+
+def test_an_interrupt_that_dbt_caught_is_one(capfd: pytest.CaptureFixture[str]) -> None:
+    error = DbtFailed("dbt build: ", fix="mend the project and commit")
+    error.__cause__ = KeyboardInterrupt()
+    assert failed(error, as_json=True) == 130
+    answer = capfd.readouterr()
+    assert answer.err.startswith("sluice: interrupted")
+    assert json.loads(answer.out)["exit_code"] == 130
+
+
+@pytest.mark.parametrize(
+    ("via", "server", "answer"),
+    [
+        ("auto", "", False),
+        ("auto", "http://localhost", True),
+        ("local", "http://localhost", False),
+        ("prefect", "", True),
+    ],
+)
+def test_who_runs_the_stages(via: str, server: str, answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect_sluice.cli.running import wants_prefect
+
+    monkeypatch.setenv("PREFECT_API_URL", server)
+    assert wants_prefect(via) is answer
 
 
 @pytest.mark.parametrize(

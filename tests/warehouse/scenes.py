@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,7 +48,6 @@ class Scene:
     warehouse: Warehouse
     folder: Path
     runs: int = 0
-    sides: dict[str, Path] = field(default_factory=dict[str, Path])
 
     @property
     def file(self) -> Path:

@@ -45,7 +45,7 @@ def test_a_reader_of_no_warehouse_is_told_what_to_do(scene: Scene) -> None:
 
 
 def test_a_generation_that_never_was(scene: Scene) -> None:
-    with pytest.raises(BadInput, match="environment 'prod' has no generation 7; .*sluice history"):
+    with pytest.raises(BadInput, match=r"environment 'prod' has no generation 7; .*sluice history"):
         scene.warehouse.generation("prod", 7)
     scene.publish({A: "select 1 as v"})
     with pytest.raises(BadInput, match="has no generation 7"):
@@ -277,7 +277,7 @@ def test_publishing_does_all_or_nothing(scene: Scene) -> None:
     scene.publish({A: "select 1 as v", B: "select 1 as v"})
     publication = scene.publication({A: "select 2 as v", B: "select 2 as v"})
     broken = Linked(Name(STORE, "c__x"), "select nothing from nowhere")
-    with pytest.raises(QueryFailed, match="nothing was published: .*nowhere"):
+    with pytest.raises(QueryFailed, match=r"nothing was published: .*nowhere"):
         scene.warehouse.publish(replace(publication, views=(broken,)))
     assert scene.warehouse.generation("prod").number == 1
     assert scene.values(A, B) == [1, 1]
@@ -323,7 +323,7 @@ def test_who_lost_the_lease_does_not_write(scene: Scene) -> None:
 
 def test_names_that_are_not_ours_are_refused_with_the_list(scene: Scene) -> None:
     run_sql(scene.file, "create table a as select 7 as v", "create view B as select 8 as v")
-    with pytest.raises(Refused, match="did not make: main.a, main.b; rename or drop"):
+    with pytest.raises(Refused, match=r"did not make: main.a, main.b; rename or drop"):
         scene.publish({A: "select 1 as v", B: "select 1 as v"})
     assert scene.values(A, B) == [7, 8]
     assert scene.warehouse.generation("prod").number == 0

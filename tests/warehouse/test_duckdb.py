@@ -57,7 +57,7 @@ def heard(process: subprocess.Popen[str]) -> str:
 
 
 def publish_all(scene: Scene, value: int) -> int:
-    return scene.publish({name: f"select {value} as v" for name in NAMES}).number
+    return scene.publish(dict.fromkeys(NAMES, f"select {value} as v")).number
 
 
 # ---- who holds the file --------------------------------------------------------------------------------

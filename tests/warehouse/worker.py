@@ -56,7 +56,7 @@ def publish(file: Path) -> None:
     number = scene.warehouse.generation("prod").number
     while True:
         number += 1
-        publication = scene.publication({name: f"select {number} as v from range(500)" for name in NAMES})
+        publication = scene.publication(dict.fromkeys(NAMES, f"select {number} as v from range(500)"))
         say(f"begin {number}")
         scene.warehouse.publish(publication)
         say(f"end {number}")

@@ -1,0 +1,104 @@
+"""The gate `build`: every relation of the plan was built, and whoever was left out is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.build import Build, first_line
+from prefect_sluice.results import NodeResult
+from prefect_sluice.verdict import Finding, GateReport, Verdict
+
+
+def result(
+    name: str, status: str = "success", message: str = "", kind: str = "model", seconds: float = 0.5
+) -> NodeResult:
+    return NodeResult(
+        unique_id=f"{kind}.shop.{name}", kind=kind, status=status, message=message, failures=None, seconds=seconds,
+        relation="", parents=(), path=f"models/{name}.sql", compiled="", severity="",
+    )  # fmt: skip
+
+
+def check(
+    *results: NodeResult, changed: tuple[str, ...], notes: Mapping[str, str] | None = None
+) -> GateReport:
+    gate: Gate = Build(results, notes or {}, reused=7)
+    assert (gate.id, gate.needs) == ("build", Needs.CANDIDATE)
+    return gate.check(Subject(Path(), {}, tuple(f"model.shop.{name}" for name in changed)))
+
+
+def only(report: GateReport) -> Finding:
+    assert len(report.findings) == 1
+    return report.findings[0]
+
+
+def test_all_built() -> None:
+    finding = only(check(result("a"), result("b", seconds=1.0), changed=("a", "b")))
+    assert (finding.verdict, finding.summary) == (Verdict.PASSED, "2 built in 1.5 s, 7 reused")
+    assert (finding.observed, finding.limit) == (2, 2)
+
+
+def test_nothing_to_build() -> None:
+    finding = only(check(changed=()))
+    assert (finding.verdict, finding.summary) == (Verdict.PASSED, "nothing to build, 7 reused")
+
+
+def test_one_that_failed_is_named_with_its_error() -> None:
+    message = "Runtime Error in model a (models/a.sql)\n  Binder Error: no column x\n  LINE 1: select x\n"
+    report = check(result("a", "error", message), result("b"), changed=("a", "b"))
+    assert report.verdict is Verdict.FAILED
+    bad, good = report.findings
+    assert (bad.verdict, bad.subject, bad.location) == (Verdict.FAILED, "model.shop.a", "models/a.sql")
+    assert bad.summary == "Binder Error: no column x LINE 1: select x"
+    assert (good.verdict, good.observed, good.limit) == (Verdict.PASSED, 1, 2)
+
+
+@pytest.mark.parametrize("results", [(result("a", "skipped"),), ()], ids=["skipped", "not mentioned at all"])
+def test_one_that_was_left_out_is_not_a_yes(results: tuple[NodeResult, ...]) -> None:
+    finding = only(check(*results, changed=("a",)))
+    assert (finding.verdict, finding.subject) == (Verdict.INCONCLUSIVE, "model.shop.a")
+    assert finding.summary == "left out, because something it reads failed"
+
+
+@pytest.mark.parametrize("status", ["error", "fail", "partial success", "runtime error", "something new"])
+def test_whatever_is_no_success_fails(status: str) -> None:
+    assert check(result("a", status), changed=("a",)).verdict is Verdict.FAILED
+
+
+def test_a_hook_that_failed_fails_the_release() -> None:
+    report = check(result("a"), result("start-0", "error", "no such table", kind="operation"), changed=("a",))
+    assert report.verdict is Verdict.FAILED
+    assert [finding.check for finding in report.findings] == ["hook", "built"]
+    assert report.findings[0].summary == "no such table"
+    assert check(result("a"), result("start-0", kind="operation"), changed=("a",)).verdict is Verdict.PASSED
+
+
+def test_the_results_of_tests_are_not_looked_at() -> None:
+    assert check(result("a"), result("t", "fail", kind="test"), changed=("a",)).verdict is Verdict.PASSED
+
+
+def test_what_is_done_in_another_way_than_asked_warns() -> None:
+    report = check(result("a"), changed=("a",), notes={"model.shop.a": "a view, served as a table"})
+    assert report.verdict is Verdict.WARNED
+    warned = report.findings[0]
+    assert (warned.check, warned.subject, warned.summary) == (
+        "as asked",
+        "model.shop.a",
+        "a view, served as a table",
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("", "no message"),
+        ("  \n\n", "no message"),
+        ("only one", "only one"),
+        ("head\n\n  what\n  more\n  less", "what more"),
+    ],
+)
+def test_the_line_that_says_what_is_wrong(message: str, line: str) -> None:
+    assert first_line(message) == line

@@ -1,0 +1,158 @@
+"""The gates `unit_tests` and `data_tests`: dbt's own answers as findings, with the rows that broke them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.dbt_tests import DataTests, UnitTests
+from prefect_sluice.results import NodeResult
+from prefect_sluice.verdict import EVIDENCE_ROWS, Finding, GateReport, Verdict
+from tests.gates.duck import DuckReader
+
+MODEL = "model.shop.orders"
+
+
+def data_test(status: str, failures: int | None = 0, message: str = "", relation: str = "") -> NodeResult:
+    return NodeResult(
+        unique_id="test.shop.unique_orders_id.0123456789", kind="test", status=status, message=message, failures=failures,
+        seconds=0.1, relation=relation, parents=(MODEL,), path="models/schema.yml", compiled="", severity="error",
+    )  # fmt: skip
+
+
+def unit_test(status: str, message: str = "") -> NodeResult:
+    return NodeResult(
+        unique_id="unit_test.shop.orders.adds_up", kind="unit_test", status=status, message=message, failures=None,
+        seconds=0.1, relation="", parents=(MODEL, "seed.shop.x"), path="models/schema.yml", compiled="", severity="",
+    )  # fmt: skip
+
+
+def check(gate: Gate, rows: int = 0) -> GateReport:
+    """Ask the gate; the failing rows stand in `audit.bad`."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema audit")
+        connection.execute(
+            f"create table audit.bad as select v as id, null as gap, date '2026-03-01' as day from range({rows}) t(v)"
+        )
+        return gate.check(Subject(Path(), {}, (MODEL,), candidate=DuckReader(connection)))
+
+
+def only(report: GateReport) -> Finding:
+    assert len(report.findings) == 1
+    return report.findings[0]
+
+
+# ---- data tests ----------------------------------------------------------------------------------------
+
+
+def test_when_they_look() -> None:
+    assert (DataTests(()).id, DataTests(()).needs) == ("data_tests", Needs.CANDIDATE)
+    assert (UnitTests((), expected=0).id, UnitTests((), expected=0).needs) == ("unit_tests", Needs.SOURCES)
+
+
+def test_a_data_test_that_holds() -> None:
+    finding = only(check(DataTests([data_test("pass")])))
+    assert (finding.verdict, finding.summary, finding.observed, finding.limit) == (
+        Verdict.PASSED,
+        "holds",
+        0,
+        0,
+    )
+    assert (finding.check, finding.subject, finding.location) == (
+        "unique_orders_id",
+        MODEL,
+        "models/schema.yml",
+    )
+    assert finding.evidence is None
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("fail", Verdict.FAILED), ("warn", Verdict.WARNED)])
+def test_a_data_test_that_is_broken_shows_the_rows(status: str, verdict: Verdict) -> None:
+    finding = only(check(DataTests([data_test(status, 2, relation='"audit"."bad"')]), rows=2))
+    assert (finding.verdict, finding.summary, finding.observed, finding.limit) == (
+        verdict,
+        "2 rows break it",
+        2,
+        0,
+    )
+    assert finding.evidence is not None
+    assert finding.evidence.columns == ("id", "gap", "day")
+    assert finding.evidence.rows == (("0", None, "2026-03-01"), ("1", None, "2026-03-01"))
+    assert finding.evidence.total == 2
+
+
+def test_one_row_is_one_row() -> None:
+    assert only(check(DataTests([data_test("fail", 1)]))).summary == "1 row break it"
+
+
+def test_of_many_rows_some_are_kept_and_all_are_counted() -> None:
+    finding = only(check(DataTests([data_test("fail", 5000, relation='"audit"."bad"')]), rows=5000))
+    assert finding.evidence is not None
+    assert (len(finding.evidence.rows), finding.evidence.total) == (EVIDENCE_ROWS, 5000)
+
+
+@pytest.mark.parametrize("relation", ["", '"audit"."gone"'])
+def test_rows_that_cannot_be_read_do_not_hide_the_no(relation: str) -> None:
+    finding = only(check(DataTests([data_test("fail", 3, relation=relation)])))
+    assert (finding.verdict, finding.observed, finding.evidence) == (Verdict.FAILED, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "told"),
+    [
+        ("error", Verdict.ERRORED, "Binder Error: no column x"),
+        ("runtime error", Verdict.ERRORED, "Binder Error: no column x"),
+        ("skipped", Verdict.INCONCLUSIVE, "did not run, because something it reads failed"),
+        ("something new", Verdict.INCONCLUSIVE, "Binder Error: no column x"),
+    ],
+)
+def test_one_that_did_not_run_is_not_a_yes(status: str, verdict: Verdict, told: str) -> None:
+    finding = only(
+        check(DataTests([data_test(status, None, "Runtime Error in test\n  Binder Error: no column x")]))
+    )
+    assert (finding.verdict, finding.summary) == (verdict, told)
+    assert (finding.observed, finding.limit) == (None, None)
+
+
+def test_without_data_tests_there_is_nothing_to_look_at() -> None:
+    report = check(DataTests([unit_test("pass")]))
+    assert (report.findings, report.not_applicable) == ((), "no data test looks at what changed")
+
+
+# ---- unit tests ----------------------------------------------------------------------------------------
+
+
+def test_a_unit_test_that_passes() -> None:
+    finding = only(check(UnitTests([unit_test("pass")], expected=1)))
+    assert (finding.verdict, finding.summary, finding.subject) == (Verdict.PASSED, "as expected", MODEL)
+    assert finding.evidence is None
+
+
+def test_a_unit_test_that_fails_shows_what_dbt_said() -> None:
+    finding = only(
+        check(
+            UnitTests([unit_test("fail", "actual differs from expected:\n\n| id |\n| 1 → 2 |")], expected=1)
+        )
+    )
+    assert (finding.verdict, finding.summary) == (Verdict.FAILED, "actual differs from expected")
+    assert finding.evidence is not None
+    assert finding.evidence.rows == (("actual differs from expected:",), ("| id |",), ("| 1 → 2 |",))
+
+
+def test_a_unit_test_that_broke() -> None:
+    finding = only(check(UnitTests([unit_test("error", "Compilation Error\n  no model x")], expected=1)))
+    assert (finding.verdict, finding.summary) == (Verdict.ERRORED, "no model x")
+
+
+def test_one_that_is_missing_is_noticed() -> None:
+    report = check(UnitTests([unit_test("pass")], expected=3))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.findings[1].summary == "2 unit tests did not run"
+
+
+def test_without_unit_tests_there_is_nothing_to_look_at() -> None:
+    report = check(UnitTests((), expected=0))
+    assert (report.findings, report.not_applicable) == ((), "no unit test looks at what changed")

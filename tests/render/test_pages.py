@@ -1,0 +1,291 @@
+"""Every page as a golden file; SLUICE_TEST_UPDATE_GOLDEN=1 writes them anew, and git shows what changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice import ledger
+from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.node import Kind, Name
+from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Before, Plan, Step
+from prefect_sluice.promotion import Approval, Decision, Lease, Promotion, State
+from prefect_sluice.release import Change, Release
+from prefect_sluice.render import document
+from prefect_sluice.render.findings import changes_lines, findings_lines, gates_table, notable
+from prefect_sluice.render.generations import differences, differences_lines
+from prefect_sluice.render.history import events, history_lines, ledger_line
+from prefect_sluice.render.markdown import plan_markdown, promotion_markdown, reports_markdown
+from prefect_sluice.render.outcome import outcome_lines, rollback_line
+from prefect_sluice.render.plan import plan_lines
+from prefect_sluice.render.promotion import approvals_lines, promotion_lines
+from prefect_sluice.render.show import Dossier, dossier_lines
+from prefect_sluice.render.stages import stage_line
+from prefect_sluice.render.status import Attempt, Standing, status_lines
+from prefect_sluice.render.styled import Line, plain
+from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+CHANGE = Change(
+    commit="a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
+    tree="t" * 40,
+    project="dbt",
+    author="Ada Lovelace <ada@example.com>",
+    at=NOW - timedelta(hours=5),
+    subject="Count a cancelled flight once",
+    files=("dbt/models/marts/fct_flights.sql", "dbt/models/marts/_marts.yml"),
+)
+RELEASE = Release(CHANGE, {"dbt/a": "644:0"}, {"dbt-core": "1.11.16", "duckdb": "1.5.5"})
+FORMER = Release(replace(CHANGE, commit="0f" * 20, subject="First", files=()), {}, {})
+
+
+def step(action: Action, name: str, reason: str, note: str = "", kind: Kind = Kind.TABLE) -> Step:
+    return Step(action, f"model.flights.{name}", Name("marts", name), kind, reason, note=note)
+
+
+PLAN = Plan(
+    environment="prod",
+    cause=Cause.RELEASE,
+    release=RELEASE.id,
+    base=3,
+    base_release=FORMER.id,
+    steps=(
+        step(Action.REUSE, "stg_flights", UNCHANGED, kind=Kind.VIEW),
+        step(Action.BUILD, "fct_flights", "its own code changed"),
+        step(Action.BUILD, "daily", "reads fct_flights", AS_TABLE, Kind.VIEW),
+        step(Action.CARRY, "history", "new data in raw.flights", kind=Kind.INCREMENTAL),
+        step(Action.REUSE, "carriers", "built before, and kept"),
+        step(Action.REMOVE, "old_report", "no longer in the project"),
+    ),
+    edited=("model.flights.fct_flights",),
+    tests=(),
+    notes=Before({}, {}),
+)
+EMPTY = replace(PLAN, base=0, base_release="", steps=())
+
+ROWS = tuple((str(n), f"note {n} \x1b[31m", None) for n in range(12))
+REPORTS = (
+    GateReport("lint", not_applicable="the project has no .sqlfluff"),
+    GateReport(
+        "build",
+        (Finding("build", "built", Verdict.PASSED, "3 built in 1.2 s, 16 reused", observed=3, limit=3),),
+        seconds=0.001,
+    ),
+    GateReport(
+        "data_tests",
+        (
+            Finding("data_tests", "not_null_daily_day", Verdict.PASSED, "holds"),
+            Finding(
+                "data_tests", "unique_fct_flights_id", Verdict.FAILED, "4321 rows break it",
+                "model.flights.fct_flights", observed=4321, limit=0, location="models/marts/_marts.yml",
+                evidence=Evidence(("id", "remark", "tail"), ROWS, 4321),
+            ),
+            Finding("data_tests", "recent", Verdict.WARNED, "1 row breaks it", "model.flights.daily"),
+        ),
+        seconds=75.3,
+    ),
+    GateReport(
+        "diff",
+        (
+            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows"),
+            Finding(
+                "diff", "fct_flights", Verdict.PASSED,
+                "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column; +0 -0 rows",
+                evidence=Evidence(
+                    ("id", "column", "before", "after"), (("17", "delay", "3", "4"), ("18", "delay", None, "0")), 2
+                ),
+            ),
+            Finding(
+                "diff", "history", Verdict.PASSED, "history: 5 rows compared without a key; +1 -0 rows",
+                evidence=Evidence(("id", "航班"), (("1", "東京 → 大阪"),), 1),
+            ),
+        ),
+        seconds=0.25,
+    ),
+)  # fmt: skip
+PROMOTION = Promotion(
+    "5e9c1d2f3a", "prod", RELEASE.id, Cause.RELEASE, 3, FORMER.id, State.STAGED, "Ada", NOW - timedelta(hours=1),
+    NOW, plan="ab" * 32, evidence="cd" * 32,
+)  # fmt: skip
+APPROVAL = Approval(
+    "a" * 10,
+    PROMOTION.id,
+    PROMOTION.binding,
+    Decision.APPROVE,
+    "Bo",
+    "as *agreed*",
+    NOW,
+    NOW + timedelta(hours=72),
+)
+
+
+def pointer(name: str, address: str) -> Pointer:
+    return Pointer(
+        Name("marts", name), Name("sluice_store", address), f"model.flights.{name}", Kind.TABLE, "f", "i"
+    )
+
+
+def generation(number: int, release: Release, *pointers: Pointer, **changes: object) -> Generation:
+    made = Generation(
+        "prod", number, release.id, f"promotion{number}", number, Cause.RELEASE, number,
+        NOW - timedelta(days=7 - number, minutes=5), pointers,
+    )  # fmt: skip
+    return replace(made, **changes)  # pyright: ignore[reportArgumentType]  # each test names what it changes
+
+
+G1 = generation(1, FORMER, pointer("fct_flights", "a"), pointer("gone", "b"), pointer("same", "c"))
+G2 = generation(2, RELEASE, pointer("fct_flights", "d"), pointer("fresh", "e"), pointer("same", "c"))
+G3 = replace(generation(3, FORMER), cause=Cause.ROLLBACK, origin=1, pointers=G1.pointers)
+LEASE = Lease("prod", 9, "ada@host pid 42 start 7", NOW - timedelta(minutes=2), NOW + timedelta(minutes=1))
+
+
+def working(status: Status, message: str, next: str = "") -> Work:
+    request = Request(Path(), "prod")
+    work = Work(request, LEASE, CHANGE, RELEASE, PLAN, PROMOTION, REPORTS, replace(G2, number=4))
+    return work.ends(status, message, next)
+
+
+def _stages() -> list[Line]:
+    start = Work(Request(Path(), "prod"), LEASE)
+    sourced = replace(start, change=CHANGE)
+    built = replace(sourced, plan=PLAN, release=RELEASE, promotion=PROMOTION)
+    failed = replace(built, reports=REPORTS).ends(Status.REFUSED, "1 finding")
+    fine = replace(built, reports=REPORTS[:2])
+    waits = fine.ends(Status.WAITING, "waits")
+    approved = replace(fine, promotion=replace(PROMOTION, message="approved by Bo"))
+    return [
+        stage_line("source", 0.04, start, sourced),
+        stage_line("build", 12.3, sourced, built),
+        stage_line("test", 0.0, built, built),
+        stage_line("stage", 4000, built, failed),
+        stage_line("stage", 200, built, fine),
+        stage_line("approve", 0.02, fine, waits),
+        stage_line("approve", 0.02, fine, approved),
+        stage_line("approve", 0.02, fine, fine),
+        stage_line("deploy", 1.25, fine, replace(fine, generation=G2)),
+    ]
+
+
+def _status() -> list[Line]:
+    waiting = Attempt(PROMOTION, CHANGE.commit)
+    said_yes = Attempt(replace(PROMOTION, id="0" * 10), CHANGE.commit, APPROVAL)
+    unwatched = Attempt(
+        replace(PROMOTION, id="1" * 10, cause=Cause.REFRESH, state=State.DEPLOYED), CHANGE.commit
+    )
+    none = generation(0, FORMER)
+    return status_lines(
+        [
+            Standing("dev", none, None, "dev.duckdb", 0),
+            Standing(
+                "staging",
+                None,
+                None,
+                "staging.duckdb",
+                3 << 20,
+                problem="the warehouse is held by process 7",
+                recorded=5,
+            ),
+            Standing("prod", G3, FORMER, "/data/prod.duckdb", 5 << 30, (waiting, said_yes, unwatched), LEASE),
+        ],
+        NOW,
+    )
+
+
+def _history() -> list[Line]:
+    refused = replace(
+        PROMOTION,
+        id="refused",
+        state=State.REFUSED,
+        message="3 findings of lint stopped it in test",
+        updated_at=G1.at,
+    )
+    rejected = replace(PROMOTION, id="rejected", state=State.REJECTED, message="rejected by Bo: not today")
+    known = (replace(PROMOTION, id="promotion2", state=State.STABLE), refused, rejected)
+    found = events([G3, G2, G1], known, {RELEASE.id: RELEASE, FORMER.id: FORMER}, {"promotion2": "Bo"})
+    return [
+        *history_lines(found, limit=4),
+        ledger_line(37),
+        ledger_line(1),
+        ledger_line(2, "ledger entry 2 is broken"),
+        *history_lines((), limit=4),
+    ]
+
+
+def _show() -> list[Line]:
+    first = ledger.chain(None, event="release.packed", actor="Ada", at=NOW, facts={"release": RELEASE.id})
+    second = ledger.chain(first, event="promotion.refused", actor="Ada", at=NOW, environment="prod", facts={})
+    other = replace(PROMOTION, id="other", environment="dev", state=State.STABLE, generation=7)
+    refused = replace(PROMOTION, state=State.REFUSED, message="1 finding of data_tests stopped it in stage")
+    found = Dossier(RELEASE, refused, PLAN, REPORTS, (APPROVAL,), (G2,), (other,), (first, second))
+    return [*dossier_lines(found), (), *dossier_lines(Dossier(FORMER))]
+
+
+PAGES: dict[str, Callable[[], list[Line]]] = {
+    "plan": lambda: plan_lines(PLAN, RELEASE),
+    "plan_first": lambda: plan_lines(EMPTY),
+    "plan_narrow": lambda: plan_lines(PLAN, RELEASE, width=60),
+    "gates": lambda: gates_table(REPORTS, warns={"data_tests"}),
+    "findings": lambda: findings_lines(notable(REPORTS)),
+    "findings_narrow": lambda: findings_lines(notable(REPORTS), rows=2, width=40),
+    "changes": lambda: changes_lines(REPORTS, rows=1),
+    "stages": _stages,
+    "refused": lambda: outcome_lines(
+        working(Status.REFUSED, "1 finding of data_tests stopped it", "sluice show 5e9c1d2f3a")
+    ),
+    "done": lambda: outcome_lines(replace(working(Status.DONE, "prod serves generation 4"), reports=())),
+    "rollback": lambda: [rollback_line(G3, FORMER, G1, 0.051), rollback_line(G3, None, None, 1.0)],
+    "status": _status,
+    "history": _history,
+    "promotion": lambda: [*promotion_lines(PROMOTION, RELEASE, FORMER), *approvals_lines([APPROVAL])],
+    "diff": lambda: differences_lines(G1, G2, differences(G1, G2)),
+    "diff_same": lambda: differences_lines(G2, G2, differences(G2, G2)),
+    "show": _show,
+}
+MARKDOWN = {
+    "plan": lambda: plan_markdown(PLAN, RELEASE),
+    "reports": lambda: reports_markdown(REPORTS),
+    "promotion": lambda: promotion_markdown(
+        PROMOTION, RELEASE, plan=EMPTY, reports=REPORTS[:2], approvals=[APPROVAL]
+    ),
+}
+
+
+def golden(name: str, text: str) -> None:
+    """Compare a text with its file, or write the file."""
+    file = GOLDEN / name
+    if os.environ.get("SLUICE_TEST_UPDATE_GOLDEN"):
+        file.write_text(text, encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(name: str) -> None:
+    text = plain(PAGES[name]())
+    assert "\x1b" not in text
+    golden(f"{name}.txt", text)
+
+
+@pytest.mark.parametrize("name", MARKDOWN)
+def test_markdown(name: str) -> None:
+    golden(f"{name}.md.txt", MARKDOWN[name]())
+
+
+def test_the_document_of_a_run() -> None:
+    text = json.dumps(
+        document.work(working(Status.REFUSED, "no", "sluice show x"), 1), indent=1, ensure_ascii=False
+    )
+    golden("work.json.txt", text + "\n")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    names = {f"{name}.txt" for name in PAGES} | {f"{name}.md.txt" for name in MARKDOWN} | {"work.json.txt"}
+    assert {path.name for path in GOLDEN.iterdir()} == names
