@@ -11,7 +11,7 @@ from prefect_sluice.stages.work import Outcome, Status, Work
 
 
 def concluded(work: Work) -> State[Work]:
-    """Return the state that a flow run ends in; the work is its data."""
+    """Return the state that a flow run ends in; the work is its data, but for a no, which has only its message."""
     outcome = work.outcome or Outcome(Status.DONE, "")
     message = f"{outcome.message}; {outcome.next}" if outcome.next else outcome.message
     match outcome.status:
@@ -22,7 +22,7 @@ def concluded(work: Work) -> State[Work]:
         case Status.WAITING:
             return Completed(name="AwaitingApproval", message=message, data=work)
         case Status.REFUSED:
-            return Failed(name="Refused", message=message, data=work)
+            return Failed(name="Refused", message=message)
         case Status.REJECTED:
-            return Cancelled(name="Rejected", message=message, data=work)
+            return Cancelled(name="Rejected", message=message)
     assert_never(outcome.status)

@@ -13,7 +13,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from prefect_sluice.errors import BadInput
-from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.stages.work import Request, Work, keeping
 from prefect_sluice.workshop import Workshop
 
 _PATIENCE = 10
@@ -28,11 +28,10 @@ class ServerAway(BadInput):
 def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more: object) -> Work:
     """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
     _reachable()
-    place = Workshop.at(request.folder).place(
-        request.environment or None
-    )  # so that the run's name says where
+    place = Workshop.at(request.folder).place(request.environment or None)  # for the run's name
     # The heartbeat thread is joined at the end of each run, for a second of nothing; this process is watched by its user.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    kept: list[Work] = []
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), keeping(kept):
         try:
             state = flow(
                 environment=place.name, folder=str(request.folder), actor=request.actor, wait_seconds=int(wait.total_seconds()),
@@ -40,10 +39,12 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
             )  # fmt: skip
         finally:
             _send_what_is_queued()
-    result = state.data if isinstance(state.data, Work) else state.result(raise_on_failure=False)
+    if kept and kept[-1].outcome is not None:
+        return kept[-1]
+    result = state.result(raise_on_failure=False)
     if isinstance(result, BaseException):
         raise result
-    return result
+    raise ServerAway("the run has no end", place.name, "look at it in the Prefect UI")
 
 
 def _reachable() -> None:

@@ -169,10 +169,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def find(start: Path) -> Path:
-    """Return the nearest sluice.yml in `start` or above it. Raises ConfigInvalid when there is none."""
+    """Return the nearest sluice.yml in `start` or above it, within its repository. Raises ConfigInvalid when there is none."""
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return folder / FILE
+        if (folder / ".git").exists():
+            break  # what lies above belongs to somebody else
     raise ConfigInvalid(f"no {FILE} here or in any folder above", str(start), "make one: sluice init")
 
 

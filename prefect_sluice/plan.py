@@ -120,6 +120,7 @@ def _step(step: Step) -> Json:
 
 
 UNCHANGED = "unchanged"
+IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
 AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
 
@@ -181,12 +182,27 @@ def source_texts(node: Node) -> tuple[str, ...]:
 
 
 def _inputs(asked: Asked) -> Mapping[str, str]:
+    live = asked.live.by_node()
     found: dict[str, str] = {}
     for uid, node in asked.nodes.items():
         own = {text: asked.versions.get(text, "") for text in source_texts(node)}
         above = [found[parent] for parent in node.parents if parent in found]
-        found[uid] = digest({"sources": own, "parents": above})
+        found[uid] = _with_history(node, digest({"sources": own, "parents": above}), live.get(uid))
     return found
+
+
+def _with_history(node: Node, now: str, live: Pointer | None) -> str:
+    """Return `now`, the inputs of this day; for what carries its history over, with all that it was built from before."""
+    if live is None or not _carries(node, live):
+        return now
+    if live.fingerprint == node.fingerprint and live.inputs.partition("+")[0] == now:
+        return live.inputs
+    return f"{now}+{digest(live.inputs)}"
+
+
+def _carries(node: Node, live: Pointer) -> bool:
+    same = live.fingerprint == node.fingerprint
+    return node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and same)
 
 
 def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edited: bool) -> Step:
@@ -195,6 +211,8 @@ def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edi
 
     def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
         note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
+        if live and action is Action.BUILD and node.kind is Kind.INCREMENTAL:
+            note = IN_FULL
         return Step(
             action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
         )
@@ -204,9 +222,7 @@ def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edi
     if kept and kept.name == node.name:
         return step(Action.REUSE, "built before, and kept", kept)
     reason = _reason(asked, node, inputs, live, done, edited)
-    carries = live and (
-        node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and live.fingerprint == node.fingerprint)
-    )
+    carries = live and _carries(node, live)
     return step(Action.CARRY, reason, live) if carries else step(Action.BUILD, reason)
 
 

@@ -91,6 +91,8 @@ class Workshop:
     def place(self, name: str | None = None) -> Place:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
         wanted = name or self.settings.default_environment or self._default()
+        if wanted not in self.places and not self.settings.environments and wanted in self.profile.outputs:
+            self.profile.target(wanted)  # says what is wrong with it
         if wanted not in self.places:
             raise BadInput(
                 f"there is no environment {wanted!r} (there are: {', '.join(self.places)})",

@@ -301,7 +301,6 @@ def test_the_first_build_of_what_keeps_history_carries_nothing(kind: Kind) -> No
     assert actions(Environment().plan(project(*history(kind))))["h"] is Action.BUILD
 
 
-@pytest.mark.xfail(reason="the inputs of what keeps history do not hold the history", strict=True)
 @pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
 def test_history_is_not_lost_when_a_source_is_again_as_it_was(kind: Kind) -> None:
     """v1, v2, v1: the relation of the first v1 does not hold what v2 added, nor do those that read it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -59,29 +60,25 @@ class Session:
 
         Raises DbtFailed when a node's Jinja is wrong.
         """
+        answer = self._compiled(manifest, fqns)
+        if answer is not None:
+            results = _results(answer)
+            return {
+                item.node.unique_id: item.node.compiled_code for item in results if item.node.compiled_code
+            }
+        # One node's question to the database fails the whole command: find it by halves, and do without it.
+        half = len(fqns) // 2
+        return {**self.compile(manifest, fqns[:half]), **self.compile(manifest, fqns[half:])} if half else {}
+
+    def _compiled(self, manifest: Manifest, fqns: Sequence[str]) -> Any:
+        """Return dbt's answer, or None where a node wants data. The error ends here: its frames hold connections."""
+        selection = ("--indirect-selection", "empty", "--select", *fqns)
         try:
-            answer = self._invoke(
-                "compile",
-                "--indirect-selection",
-                "empty",
-                "--select",
-                *fqns,
-                manifest=manifest,
-                tolerant=True,
-            )
+            return self._invoke("compile", *selection, manifest=manifest, tolerant=True)
         except DbtFailed as error:
             if not _wants_data(error.__cause__):
                 raise
-            # One node's question to the database fails the whole command: find it by halves, and do without it.
-            half = len(fqns) // 2
-            return (
-                {**self.compile(manifest, fqns[:half]), **self.compile(manifest, fqns[half:])} if half else {}
-            )
-        return {
-            item.node.unique_id: item.node.compiled_code
-            for item in _results(answer)
-            if item.node.compiled_code
-        }
+            return None
 
     def build(
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None
@@ -134,6 +131,8 @@ class Session:
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
             answer = runner.invoke([command, *_QUIETLY, *common, *arguments])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+        if isinstance(answer.exception, KeyboardInterrupt):
+            raise answer.exception
         if answer.exception is not None or (not answer.success and not tolerant):
             raise _failure(command, answer.exception, self.project) from answer.exception
         return answer
@@ -260,3 +259,5 @@ def _disconnected() -> Generator[None]:
 
         with contextlib.suppress(Exception):  # nothing was opened, or it is closed already
             DuckDBConnectionManager.close_all_connections()
+        # The cursors of dbt's threads keep the file open until they are collected.
+        gc.collect()

@@ -82,8 +82,9 @@ def _unit(gate: str, result: NodeResult) -> Finding:
 
 
 def _model(result: NodeResult) -> str:
-    models = [parent for parent in result.parents if parent.startswith("model.")]
-    return models[0] if models else result.unique_id
+    # dbt's unit tests are named `model.test`, and list what they mock beside the model.
+    name = result.unique_id.split(".")[2]
+    return next((parent for parent in result.parents if parent.split(".")[2:] == [name]), result.unique_id)
 
 
 def _data(gate: str, result: NodeResult, reader: Reader | None) -> Finding:
@@ -100,7 +101,7 @@ def _told(result: NodeResult, verdict: Verdict) -> str:
     if verdict is Verdict.PASSED:
         return "holds"
     if verdict in {Verdict.WARNED, Verdict.FAILED}:
-        return f"{result.failures} row{'' if result.failures == 1 else 's'} break it"
+        return "1 row breaks it" if result.failures == 1 else f"{result.failures} rows break it"
     return (
         "did not run, because something it reads failed"
         if result.status == "skipped"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, clean, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH, Cell, table
 from prefect_sluice.render.words import count, number, seconds
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
@@ -13,6 +14,7 @@ ROWS = 10
 """How many rows of a finding are shown."""
 
 DIFF = "diff"
+_MOST_WITH_ROWS = 3
 _MOST_FINDINGS = 20
 _WIDEST_CELL = 28
 _STYLES = {
@@ -87,7 +89,7 @@ def findings_lines(findings: Sequence[Finding], *, rows: int = ROWS, width: int 
 def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
     """Return one finding: verdict, gate and check; what it says; where; the rows."""
     lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
-    lines.append(line(cut(finding.summary, width - 2), indent=2))
+    lines += wrapped(finding.summary, width)
     about = [
         text
         for text in (finding.subject, finding.location, _numbers(finding))
@@ -96,6 +98,12 @@ def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> 
     if about:
         lines.append(line(faint(cut(" · ".join(dict.fromkeys(about)), width - 2)), indent=2))
     return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
+
+
+def wrapped(text: str, width: int) -> list[Line]:
+    """Return a text in lines that fit: what is wrong, and where, is never cut."""
+    parts = textwrap.wrap(clean(text), max(width - 2, 20), break_long_words=False, break_on_hyphens=False)
+    return [line(part, indent=2) for part in parts or [""]]
 
 
 def _numbers(finding: Finding) -> str:
@@ -107,7 +115,9 @@ def _numbers(finding: Finding) -> str:
 def evidence_lines(evidence: Evidence, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
     """Return the rows as a table; where there are more, how many of how many are shown."""
     shown: list[Sequence[Cell]] = [tuple(_value(value) for value in row) for row in evidence.rows[:rows]]
-    lines = table(shown, header=evidence.columns, indent=4, widest=_WIDEST_CELL, width=width)
+    # A single column is text (a test's output, an error): it has the whole line.
+    widest = _WIDEST_CELL if len(evidence.columns) > 1 else width - 4
+    lines = table(shown, header=evidence.columns, indent=4, widest=widest, width=width)
     if len(shown) < evidence.total:
         lines.append(line(faint(f"{len(shown)} of {count(evidence.total, 'row')}"), indent=4))
     return lines
@@ -119,20 +129,23 @@ def _value(value: str | None) -> Cell:
 
 def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return what the diff found to have changed for readers; relations that stay the same are left out."""
-    return tuple(
-        finding for report in reports if report.gate == DIFF
-        for finding in report.findings if finding.evidence is not None or finding.verdict is not
-        Verdict.PASSED )  # fmt: skip
+    told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    return tuple(finding for finding in told if not _is_same(finding))
+
+
+def _is_same(finding: Finding) -> bool:
+    # An added column changes no row, and is a change all the same: only the diff's own word counts.
+    return finding.verdict is Verdict.PASSED and ": identical, " in finding.summary
 
 
 def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = WIDTH) -> list[Line]:
-    """Return what changes in the rows that people read, relation by relation."""
+    """Return what changes in the rows that people read, relation by relation; rows only where a few relations change."""
     same = [finding for report in reports if report.gate == DIFF for finding in report.findings]
     found = changes(reports)
     lines: list[Line] = []
     for finding in found[:_MOST_FINDINGS]:
-        lines.append(line(cut(finding.summary, width - 2), indent=2))
-        if finding.evidence is not None:
+        lines += wrapped(finding.summary, width)
+        if finding.evidence is not None and len(found) <= _MOST_WITH_ROWS:
             lines += [
                 *_which_rows(finding, finding.evidence),
                 *evidence_lines(finding.evidence, rows=rows, width=width),

@@ -24,6 +24,8 @@ _STYLES = {
 def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
     """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
+    if work.resumed and outcome.status is Status.DONE:
+        return [BLANK, verdict_line(outcome)]  # the findings were shown when it was staged, and approved
     blocks = [gates_table(work.reports, warns=warns, width=width)]
     blocks.append(
         findings_lines([finding for finding in notable(work.reports) if finding.gate != DIFF], width=width)

@@ -13,7 +13,7 @@ from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.loading import Loaded, load, side_file
-from prefect_sluice.plan import Asked, Before, Plan, make_plan
+from prefect_sluice.plan import Action, Asked, Before, Plan, make_plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
@@ -37,6 +37,7 @@ def build(work: Work) -> Work:
     plan = plan_release(workshop, place, release, work.request.cause)
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
+    _refuse_foreign_names(workshop, place, plan)
     if plan.base and plan.changes_nothing and plan.base_release == release.id:
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
@@ -46,6 +47,23 @@ def build(work: Work) -> Work:
             f"{place.name} serves this already: generation {plan.base}, release {release.short}",
         )
     return replace(told, promotion=_promotion(workshop, plan, work.request.actor))
+
+
+def _refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
+    """Say now what Deploy would refuse later: a public name that holds what Sluice did not make."""
+    warehouse = workshop.warehouse(place)
+    ours = {pointer.name for pointer in warehouse.generation(place.name).pointers}
+    wanted = {str(step.name).lower() for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
+    taken = [
+        str(item.name)
+        for item in warehouse.relations()
+        if item.name not in ours and str(item.name).lower() in wanted
+    ]
+    if taken:
+        raise Refused(
+            f"these public names hold relations that Sluice did not make: {', '.join(taken)}",
+            "move them to another schema or file, then run the command again",
+        )
 
 
 def _unwatched(workshop: Workshop, place: Place) -> Promotion | None:

@@ -18,7 +18,7 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages.work import tell
+from prefect_sluice.stages.work import tell, teller
 from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
 from prefect_sluice.workshop import Place, Workshop
 
@@ -81,14 +81,14 @@ def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
         for uid in plan.tests
         if uid in project.tests and not project.tests[uid].is_unit
     ]
-    total, done = len(plan.made), [0]
+    total, done, say = len(plan.made), [0], teller()
     if not chosen:
         return ()
 
     def heard(uid: str, status: str, seconds: float) -> None:
         if uid in project.nodes:
             done[0] += 1
-            tell(f"{done[0]}/{total} {project.nodes[uid].short} {status} {seconds:.1f} s")
+            say(f"{done[0]}/{total} {project.nodes[uid].short} {status} {seconds:.1f} s")
 
     tell(f"building {total} relations")
     return loaded.session.build(

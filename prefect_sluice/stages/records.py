@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -75,6 +76,9 @@ def advance(
         transaction.append(
             f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
         )
+    if state in ENDED:
+        # Its rows are served, or nobody may serve them any more; failing rows are kept as evidence.
+        shutil.rmtree(workshop.folder / "candidates" / moved.id, ignore_errors=True)
     return moved
 
 

@@ -78,7 +78,7 @@ def choose(current: Generation, history: tuple[Generation, ...], to: str) -> Gen
                 "see what there was: sluice history",
             )
         return former[0]
-    if to.isdigit() and any(item.number == int(to) for item in history):
+    if to.isdecimal() and any(item.number == int(to) for item in history):
         chosen = next(item for item in history if item.number == int(to))
     else:
         chosen = next((item for item in history if item.release.startswith(to)), None)

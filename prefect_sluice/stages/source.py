@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect_sluice import git, surroundings
-from prefect_sluice.errors import Refused
+from prefect_sluice import git
+from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.profile import read_yaml
 from prefect_sluice.release import Change, Release
@@ -16,6 +17,8 @@ from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.workshop import Place, Workshop
 
 DIRTY = "dirty"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+"""A working tree has no time: with one, the same files would be another release each second."""
 _FOLDERS = {
     "model-paths": ["models"], "macro-paths": ["macros"], "seed-paths": ["seeds"], "snapshot-paths": ["snapshots"],
     "test-paths": ["tests"], "analysis-paths": ["analyses"],
@@ -64,7 +67,7 @@ def _clean(repository: Path, project: str, workshop: Workshop, work: Work) -> Ch
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             raise Refused(
                 f"not committed: {changed[0]}{more}",
-                "commit first (git commit -a), name a ref (sluice release main), or add --dirty in dev",
+                "commit first (git add -A && git commit), name a ref (sluice release main), or add --dirty in dev",
             )
     return change
 
@@ -81,7 +84,12 @@ def _dirty(repository: Path, project: str, work: Work, place: Place) -> Change:
     if place.approvals:
         raise Refused(
             f"environment {place.name!r} needs approvals, and takes commits only",
-            "commit first: git commit -a",
+            "commit first: git add -A && git commit",
+        )
+    if work.request.ref != "HEAD":
+        raise BadInput(
+            f"a working tree has no ref, and you named {work.request.ref!r}",
+            fix="leave out either it or --dirty",
         )
     hasher = hashlib.sha256()
     for file in git.working_tree(repository):
@@ -91,6 +99,6 @@ def _dirty(repository: Path, project: str, work: Work, place: Place) -> Change:
         hasher.hexdigest()[:40],
         project,
         work.request.actor,
-        surroundings.now().replace(microsecond=0),
+        _EPOCH,
         "working tree, not committed",
     )

@@ -38,7 +38,7 @@ def stage(work: Work) -> Work:
     if promotion.state in SERVED:
         return work
     if promotion.evidence and candidate_is_whole(workshop, promotion):
-        return replace(work, reports=(*work.reports, *recorded(workshop, promotion, STAGE)))
+        return replace(work, reports=(*work.reports, *recorded(workshop, promotion, STAGE)), resumed=True)
     made = making.make(workshop, place, release, plan, promotion)
     reach(Point.STAGE_BUILT)
     reports = judge(workshop, place, release, plan, made)

@@ -49,7 +49,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way."""
+    """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
+
+    `resumed` says that its candidate was made and judged by an earlier run, which showed the findings.
+    """
 
     request: Request
     lease: Lease
@@ -59,6 +62,7 @@ class Work:
     promotion: Promotion | None = None
     reports: tuple[GateReport, ...] = ()
     generation: Generation | None = None
+    resumed: bool = False
     outcome: Outcome | None = None
 
     def ends(self, status: Status, message: str, next: str = "") -> Work:
@@ -79,6 +83,17 @@ def tell(line: str) -> None:
     """Say what is going on to all who listen; nobody may."""
     for listener in _listeners.get():
         listener(line)
+
+
+def teller() -> OnProgress:
+    """Return `tell` for another thread: it reaches those who listen in this one."""
+    listeners = _listeners.get()
+
+    def told(line: str) -> None:
+        for listener in listeners:
+            listener(line)
+
+    return told
 
 
 @contextmanager
@@ -107,11 +122,26 @@ def watching(around: Around) -> Generator[None]:
         _around.reset(token)
 
 
+_boxes: ContextVar[tuple[list[Work], ...]] = ContextVar("boxes", default=())
+
+
+@contextmanager
+def keeping(box: list[Work]) -> Generator[None]:
+    """Have `walk` put the work after each stage into `box`: what a flow run cannot hand back as its state's data."""
+    token = _boxes.set((*_boxes.get(), box))
+    try:
+        yield
+    finally:
+        _boxes.reset(token)
+
+
 def walk(work: Work, *stages: Stage) -> Work:
     """Go through the stages in order, until one ends the work."""
     around = _around.get()
     for stage in stages:
         work = around(stage)(work) if around else stage(work)
+        for box in _boxes.get():
+            box.append(work)
         if work.outcome is not None:
             break
     return work

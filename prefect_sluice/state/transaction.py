@@ -62,7 +62,7 @@ class Transaction(Reads):
 
     def put_candidate(self, candidate: Candidate) -> None:
         """Record a promotion's candidate, in place of one it had before. Safe to repeat."""
-        row = {name: getattr(candidate, name) for name in CANDIDATE.columns.keys()}
+        row = {name: getattr(candidate, name) for name in (column.name for column in CANDIDATE.columns)}
         self._put(CANDIDATE, [row], ("promotion",))
 
     def put_relations(self, relations: Sequence[Relation]) -> None:

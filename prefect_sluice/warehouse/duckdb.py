@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import threading
@@ -39,6 +40,7 @@ NEW_FILE = {**CONFIG, "default_block_size": "16384"}
 """1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
 _STEP = 0.05
+_OURSELVES = "this very process"
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -142,8 +144,11 @@ class DuckDB:
         """See Warehouse."""
         with self._open(side) as connection:
             self._attach_live(connection)
-            broken, pinned = duckdb_links.link(connection, links, self.store)
-            connection.execute("checkpoint")
+            try:
+                broken, pinned = duckdb_links.link(connection, links, self.store)
+                connection.execute("checkpoint")
+            except duckdb.Error as error:
+                raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
         return Sealed(digest_file(side), broken, pinned)
 
     def publish(self, publication: Publication) -> Generation:
@@ -199,6 +204,8 @@ class DuckDB:
                 failure = _translated(error, path)
                 if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
                     raise failure from error
+                if failure.holder == _OURSELVES:
+                    gc.collect()  # a connection that nobody uses any more is open until it is collected
                 pause.wait(_STEP)
 
 
@@ -209,7 +216,7 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
         holder = f"process {found['pid']} ({Path(found['program']).name})" if found else ""
         return WarehouseBusy(str(path), holder)
     if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
-        return WarehouseBusy(str(path), "this very process")
+        return WarehouseBusy(str(path), _OURSELVES)
     first = text.splitlines()[0]
     if "not a valid DuckDB database" in text or isinstance(
         error, (duckdb.SerializationException, duckdb.InternalException)

@@ -60,7 +60,8 @@ def test_the_working_folder_and_the_modules_are_as_before(shop: Shop) -> None:
 def test_each_build_imports_the_modules_of_its_own_checkout(shop: Shop, tmp_path: Path) -> None:
     """A worker builds one release after the other in one process, each from a folder of its own."""
     shop.write("profiles.yml", PROFILE)
-    code = "import pricing\n\ndef model(dbt, session):\n    dbt.ref('c')\n    return session.sql(f'select {pricing.RATE} as rate')\n"
+    code = "import pricing\n\ndef model(dbt, session):\n    dbt.ref('c')\n"
+    code += "    return session.sql(f'select {pricing.RATE} as rate')\n"
     shop.write("models/python.py", code)
     shop.write("lib/pricing.py", "RATE = 1\n")
     build(shop, "c", "python")

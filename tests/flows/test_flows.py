@@ -61,7 +61,10 @@ def project(tmp_path: Path) -> Path:
 
 def commit(folder: Path, message: str, *, start: bool = False) -> None:
     """Commit everything there is."""
-    for command in ([["init", "-q", "-b", "main"]] if start else []) + [["add", "-A"], ["commit", "-qm", message]]:
+    for command in ([["init", "-q", "-b", "main"]] if start else []) + [
+        ["add", "-A"],
+        ["commit", "-qm", message],
+    ]:
         subprocess.run(["git", *command], cwd=folder, check=True)
 
 
@@ -89,7 +92,10 @@ def runs() -> list[tuple[str, str, str]]:
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=None)))
     ordered = sorted(found, key=lambda item: item.created.timestamp() if item.created else 0)
-    return [(item.name, item.state_type.value if item.state_type else "", item.state_name or "") for item in ordered]
+    return [
+        (item.name, item.state_type.value if item.state_type else "", item.state_name or "")
+        for item in ordered
+    ]
 
 
 def test_a_release_waits_is_approved_serves_and_is_rolled_back(server: None, project: Path) -> None:
@@ -104,7 +110,9 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(server: None, pro
     assert done.generation is not None
     assert (done.generation.number, amounts(project)) == (1, [(1, 10)])
 
-    (project / "models" / "orders.sql").write_text(FILES["models/orders.sql"].replace("10", "20"), encoding="utf-8")
+    (project / "models" / "orders.sql").write_text(
+        FILES["models/orders.sql"].replace("10", "20"), encoding="utf-8"
+    )
     commit(project, "second")
     released(project)
     assert amounts(project) == [(1, 20)]
@@ -130,7 +138,8 @@ def test_a_refused_release_fails_its_run_and_changes_nothing(server: None, proje
     """A gate's no is a state with its reason, not a traceback."""
     released(project)
     (project / "models" / "orders.sql").write_text(
-        "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount union all select 1, 30\n", encoding="utf-8"
+        "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount union all select 1, 30\n",
+        encoding="utf-8",
     )
     commit(project, "twice")
     work = ask(project)

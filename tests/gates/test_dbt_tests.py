@@ -85,7 +85,7 @@ def test_a_data_test_that_is_broken_shows_the_rows(status: str, verdict: Verdict
 
 
 def test_one_row_is_one_row() -> None:
-    assert only(check(DataTests([data_test("fail", 1)]))).summary == "1 row break it"
+    assert only(check(DataTests([data_test("fail", 1)]))).summary == "1 row breaks it"
 
 
 def test_of_many_rows_some_are_kept_and_all_are_counted() -> None:

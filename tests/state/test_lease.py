@@ -210,9 +210,12 @@ def test_held_waits_for_another_and_says_so_once(store: StateStore) -> None:
 
 
 def test_held_gives_up_after_its_wait(store: StateStore) -> None:
-    with held(store, "prod", "grace"), pytest.raises(LeaseHeld):
-        with held(store, "prod", "ada", wait=timedelta(seconds=0.3)):
-            pytest.fail("two hold it")
+    with (
+        held(store, "prod", "grace"),
+        pytest.raises(LeaseHeld),
+        held(store, "prod", "ada", wait=timedelta(seconds=0.3)),
+    ):
+        pytest.fail("two hold it")
 
 
 def test_after_kill_9_a_rerun_does_not_wait(store: StateStore, url: str) -> None:

@@ -1,0 +1,74 @@
+"""What is refused, or found unchanged, before a relation is built: on a real project, with real dbt and git."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_sluice import pipeline
+from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.promotion import ENDED
+from prefect_sluice.stages.work import Request, Status
+from prefect_sluice.workshop import Workshop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+FILES = {
+    ".gitignore": "shop.duckdb*\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
+    "profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, schema: main}}}\n",
+    "sluice.yml": "",
+    "models/orders.sql": "{{ config(materialized='table') }}\nselect 1 as id\n",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A git repository with one model."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_name_that_somebody_else_owns_is_refused_before_the_build(project: Path) -> None:
+    """A warehouse that dbt built into: said at once, by name, with nothing built and nothing left open."""
+    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+        connection.execute("create table Orders as select 7 as id")
+    with pytest.raises(Refused, match=r"did not make: main\.Orders"):
+        pipeline.run(Request(project, "dev"))
+    store = Workshop.at(project).store
+    assert not store.promotions()
+    store.close()
+    with duckdb.connect(str(project / "shop.duckdb"), read_only=True) as connection:
+        assert connection.execute("select id from orders").fetchall() == [(7,)]
+
+
+def test_the_same_working_tree_is_the_same_release(project: Path) -> None:
+    """Released as it is, twice: the second time there is nothing to do."""
+    (project / "models" / "orders.sql").write_text(
+        "{{ config(materialized='table') }}\nselect 2 as id\n", encoding="utf-8"
+    )
+    with pytest.raises(Refused, match=r"not committed: models/orders\.sql"):
+        pipeline.run(Request(project, "dev"))
+    first = pipeline.run(Request(project, "dev", dirty=True))
+    again = pipeline.run(Request(project, "dev", dirty=True))
+    assert first.outcome is not None
+    assert again.outcome is not None
+    assert (first.outcome.status, again.outcome.status) == (Status.DONE, Status.UNCHANGED)
+    store = Workshop.at(project).store
+    assert {promotion.state for promotion in store.promotions()} <= ENDED
+    store.close()
+    assert not list((project / ".sluice" / "candidates").iterdir())
+
+
+def test_a_working_tree_has_no_ref(project: Path) -> None:
+    """Both at once is a question with two answers."""
+    with pytest.raises(BadInput, match="a working tree has no ref"):
+        pipeline.run(Request(project, "dev", ref="HEAD~1", dirty=True))
