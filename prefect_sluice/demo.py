@@ -223,13 +223,16 @@ def _wait_for(process: subprocess.Popen[bytes]) -> None:
 
 
 def _farewell(folder: Path, project: Path, seconds: float) -> None:
-    port = os.environ["PREFECT_SERVER_API_PORT"]
+    port, programs = os.environ["PREFECT_SERVER_API_PORT"], Path(sys.executable).parent
+    warehouse = project / "warehouse" / "nyc_flights.duckdb"
     print(
-        f"\nThat took {seconds:.0f} s. It is all still there:\n"
-        f"  cd {project} && sluice status\n"
-        f"  python -c \"import duckdb; duckdb.connect('{project}/warehouse/nyc_flights.duckdb', read_only=True)"
-        ".sql('from marts.carrier_punctuality').show()\"\n"
-        f"  PREFECT_HOME={folder}/prefect prefect server start --port {port}    # then http://127.0.0.1:{port}/runs\n"
+        f"\nThat took {seconds:.0f} s. It is all still there:\n\n"
+        f"cd {project}\n"
+        f"{programs}/sluice status\n"
+        f'{sys.executable} -c "import duckdb; '
+        f"print(duckdb.connect('{warehouse}', read_only=True).sql('from marts.carrier_punctuality'))\"\n"
+        f"PREFECT_HOME={folder}/prefect {programs}/prefect server start --port {port}"
+        f"    # then open http://127.0.0.1:{port}/runs\n"
     )
 
 

@@ -135,6 +135,11 @@ def _targets(project: Path) -> tuple[str, list[Target]]:
     return default.name, ordered
 
 
+def _shown(path: Path, root: Path) -> str:
+    """Return a path as people would type it in the folder of sluice.yml."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
 def _names(target: Target) -> tuple[Path, str]:
     """Return where a target's names are: its file and its schema."""
     return target.path, str(target.settings.get("schema", "main"))
@@ -193,7 +198,7 @@ def _tell(file: Path, written: bool, console: Console) -> None:
         else line(f"{file} is there already; nothing was changed")
     )
     rows = [
-        (place.name, str(place.target.path), "needs an approval" if place.approvals else "")
+        (place.name, _shown(place.target.path, workshop.root), "needs an approval" if place.approvals else "")
         for place in workshop.places.values()
     ]
     default = workshop.place().name
@@ -204,8 +209,8 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     console.show(
         [
             head,
-            line(faint("project      "), str(workshop.project)),
-            line(faint("profile      "), str(workshop.profile.file)),
+            line(faint("project      "), _shown(workshop.project, workshop.root)),
+            line(faint("profile      "), _shown(workshop.profile.file, workshop.root)),
             *table(rows, indent=2, width=console.width),
             line(faint("default      "), default),
             *following,
