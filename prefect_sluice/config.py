@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from prefect_sluice.errors import ConfigInvalid
 
@@ -107,10 +115,16 @@ class Gate(_Section):
     )
 
 
+def _inside(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/"):
+        raise ValueError(f"{value!r} leads out of the repository: name a path inside it")
+    return value
+
+
 class Source(_Section):
     """What Source takes from the repository."""
 
-    include: tuple[str, ...] = Field(
+    include: tuple[Annotated[str, AfterValidator(_inside)], ...] = Field(
         default=(),
         description="Paths that git does not track and the project reads (data folders); they are linked into the checkout.",
     )

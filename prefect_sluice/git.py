@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import posixpath
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,17 +94,29 @@ def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+_MODES = {"100644": "644", "100755": "755", "120000": "link"}
+
+
 def files(repository: Path, commit: str) -> Iterator[File]:
-    """Yield every file of a commit's tree, as `git archive` gives it (export attributes apply)."""
-    with tarfile.open(fileobj=io.BytesIO(_bytes(repository, "archive", "--format=tar", commit))) as archive:
-        for member in archive:
-            if member.issym():
-                yield File(member.name, "link", member.linkname.encode())
-            elif member.isfile():
-                stream = archive.extractfile(member)
-                yield File(
-                    member.name, "755" if member.mode & 0o100 else "644", stream.read() if stream else b""
-                )
+    """Yield every file of a commit's tree, byte for byte: no attribute and no setting of this machine applies.
+
+    Submodules are left out; they are other repositories.
+    """
+    listed = [
+        entry.split("\t", 1) for entry in _out(repository, "ls-tree", "-r", "-z", commit).split("\0") if entry
+    ]
+    wanted = [(*head.split()[::2], path) for head, path in listed]
+    blobs = [(_MODES[mode], name, path) for mode, name, path in wanted if mode in _MODES]
+    asked = "".join(f"{name}\n" for _, name, _ in blobs).encode()
+    answer = io.BytesIO(_bytes(repository, "cat-file", "--batch", given=asked))
+    for mode, name, path in blobs:
+        head = answer.readline().split()
+        if len(head) != 3:
+            raise BadInput(
+                f"git has no object {name[:12]} for {path}", str(repository), "mend the repository: git fsck"
+            )
+        yield File(path, mode, answer.read(int(head[2])))
+        answer.read(1)
 
 
 def working_tree(repository: Path) -> Iterator[File]:
@@ -119,15 +130,13 @@ def working_tree(repository: Path) -> Iterator[File]:
             yield File(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     settings = [word for setting in _FIXED for word in ("-c", setting)]
     command = ["git", "--no-optional-locks", *settings, *arguments]
     environ = {name: value for name, value in surroundings.environment().items() if name not in _IN_HOOKS}
     environ["LC_ALL"] = "C.UTF-8"
     try:
-        return subprocess.run(
-            command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False, env=environ
-        )
+        return subprocess.run(command, cwd=folder, capture_output=True, input=given, check=False, env=environ)
     except FileNotFoundError as error:
         what = "git is not installed" if folder.is_dir() else "there is no such folder"
         raise BadInput(what, str(folder), "install git, or name another folder") from error
@@ -137,8 +146,8 @@ def _out(folder: Path, *arguments: str) -> str:
     return _bytes(folder, *arguments).decode(errors="surrogateescape")
 
 
-def _bytes(folder: Path, *arguments: str) -> bytes:
-    done = _run(folder, *arguments)
+def _bytes(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+    done = _run(folder, *arguments, given=given)
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise BadInput(

@@ -10,11 +10,12 @@ from pathlib import Path
 from prefect_sluice.canonical import digest, digest_file
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.generation import Generation, Pointer
-from prefect_sluice.node import Node
+from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.plan import BY_PRODUCT, Action, Plan, source_texts
 from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
 
 texts = source_texts
+_ADDED_TO = frozenset({Kind.SEED, Kind.INCREMENTAL, Kind.SNAPSHOT})
 _ROW = '"the whole row"'
 """An alias that no column bears: `hash(t)` would be that of the column t, where there is one."""
 
@@ -31,9 +32,23 @@ def as_planned(live: Generation, plan: Plan) -> Generation:
         step.node: replace(step.pointer, name=step.name) for step in plan.of(Action.CARRY) if step.pointer
     }
     others = [pointer for uid, pointer in chosen.items() if uid not in live.by_node()]
-    return replace(
-        live, pointers=(*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
-    )
+    served = (*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
+    absent = _absent(plan)
+    return replace(live, pointers=tuple(item for item in served if item.name.folded not in absent))
+
+
+def _absent(plan: Plan) -> frozenset[Name]:
+    """Return names that must not stand there: what is removed, so that who still reads it fails as it would with dbt; and
+    what is built anew by a kind that dbt adds to, or refuses to build over a view."""
+    removed = {step.name.folded for step in plan.of(Action.REMOVE)}
+    fresh = {step.name.folded for step in plan.of(Action.BUILD) if step.kind in _ADDED_TO}
+    return frozenset(removed | fresh)
+
+
+def others(found: Iterable[Served], live: Generation) -> tuple[Served, ...]:
+    """Return the relations that are not the environment's own: raw data, and what people made. Pure."""
+    ours = {pointer.name.folded for pointer in live.pointers}
+    return tuple(item for item in found if item.name.folded not in ours)
 
 
 def stubs(
@@ -51,10 +66,10 @@ def stubs(
             continue
         clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
         made.append(Stub(pointer.name, pointer.address, clone))
-    ours = {pointer.name for pointer in live.pointers}
+    ours = {pointer.name.folded for pointer in live.pointers}
     words = hooks.lower()
     for item in found:
-        if item.name not in ours:
+        if item.name.folded not in ours:
             clone = (
                 not item.is_view
                 and item.name.identifier.lower() in words
@@ -74,6 +89,11 @@ def versions(
     """
     texts = sorted({text for node in nodes.values() for text in source_texts(node)})
     return {text: _version(text, reader, catalog, folder, unknown) for text in texts}
+
+
+def unknown(live: Generation, release: str) -> str:
+    """Return the version of what nobody can look at: new each time something else is, the same for a rerun of one attempt."""
+    return f"unknown since generation {live.number} with {release}"
 
 
 def _version(text: str, reader: Reader, catalog: str, folder: Path, unknown: str) -> str:

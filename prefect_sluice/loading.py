@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prefect_sluice.dbt.session import Manifest, Session
 
 _CACHE = "references"
-_LOADED: dict[tuple[str, str, str], Loaded] = {}
+_LOADED: dict[tuple[str, str, str, frozenset[Name]], Loaded] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") ->
     """
     folder = workshop.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
     workshop.bundles.checkout(release.files, folder)
-    if _is_altered(folder, release.files):
+    links = {Path(path) for path in workshop.settings.source.include}
+    links.add(Path(release.change.project) / "dbt_packages")
+    if _is_altered(folder, release.files, links):
         shutil.rmtree(folder)
         workshop.bundles.checkout(release.files, folder)
     for path in workshop.settings.source.include:
@@ -59,7 +61,17 @@ def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") ->
     return folder
 
 
-def _is_altered(folder: Path, files: Mapping[str, str]) -> bool:
+def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path]) -> bool:
+    """Say whether a file is not as it was packed, or one is there that was not; our own links apart."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        known = (
+            str(name) in files
+            or any(name.is_relative_to(link) for link in links)
+            or "__pycache__" in name.parts
+        )
+        if not known and (path.is_symlink() or not path.is_dir()):
+            return True
     for name, entry in files.items():
         mode, _, expected = entry.partition(":")
         path = folder / name
@@ -78,14 +90,22 @@ def _link(source: Path, place: Path) -> None:
 
 def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
     """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
-    key = (str(workshop.file), place.name, release.id)
+    served = _others(workshop, place)
+    key = (str(workshop.file), place.name, release.id, served)
     if key not in _LOADED:
         _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
-        _LOADED[key] = _load(workshop, place, release)
+        _LOADED[key] = _load(workshop, place, release, served)
     return _LOADED[key]
 
 
-def _load(workshop: Workshop, place: Place, release: Release) -> Loaded:
+def _others(workshop: Workshop, place: Place) -> frozenset[Name]:
+    """Return the names in the warehouse that are not the environment's own, in lower case."""
+    warehouse = workshop.warehouse(place)
+    found = inputs.others(warehouse.relations(), warehouse.generation(place.name))
+    return frozenset(item.name.folded for item in found)
+
+
+def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[Name]) -> Loaded:
     from prefect_sluice.dbt.fingerprint import Fingerprints
     from prefect_sluice.dbt.nodes import declare, read
     from prefect_sluice.dbt.session import Session
@@ -103,9 +123,9 @@ def _load(workshop: Workshop, place: Place, release: Release) -> Loaded:
     )
     manifest = session.parse()
     everything = {**_project_variables(folder), **variables}
-    prints = Fingerprints(manifest, folder, everything, workshop.environ)
+    prints = Fingerprints(manifest, folder, everything, workshop.environ, place.target.raw)
     references = _references(workshop, place, session, manifest, prints)
-    project = read(manifest, prints, references, place.target.catalog)
+    project = read(manifest, prints, references, place.target.catalog, served)
     declare(manifest, project.nodes)
     return Loaded(folder, session, manifest, project)
 

@@ -36,6 +36,11 @@ class Name:
     def __str__(self) -> str:
         return f"{self.schema}.{self.identifier}"
 
+    @property
+    def folded(self) -> Name:
+        """The name as engines compare it: case does not count."""
+        return Name(self.schema.lower(), self.identifier.lower())
+
     @classmethod
     def parse(cls, text: str) -> Name:
         """Read what `str` wrote. Raises BadInput for anything that is not `schema.relation`."""

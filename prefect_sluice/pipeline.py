@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from prefect_sluice import surroundings
-from prefect_sluice.errors import LeaseHeld
+from prefect_sluice.errors import LeaseHeld, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
@@ -20,7 +20,7 @@ from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
 from prefect_sluice.stages.work import Request, Stage, Work, tell, walk
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workshop import Place, Workshop
 
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
 REFRESH: tuple[Stage, ...] = (source, build, stage, approve, deploy, monitor)
@@ -40,7 +40,18 @@ def begin(request: Request, *, wait: timedelta = timedelta(0)) -> Generator[Work
     holder = this_process(request.actor)
     with held(workshop.store, place.name, holder, wait=wait, on_wait=_waiting) as lease:
         settle(workshop, place)
+        _know_what_serves(workshop, place)
         yield Work(replace(request, environment=place.name), lease.lease)
+
+
+def _know_what_serves(workshop: Workshop, place: Place) -> None:
+    """Raise Refused when another state store released what is served: this one knows neither its plan nor its tokens."""
+    current = workshop.warehouse(place).generation(place.name)
+    if current.number and workshop.store.promotion(current.promotion) is None:
+        raise Refused(
+            f"{place.name} serves generation {current.number}, of which this state store knows nothing",
+            f"work where it was released, or name that state store in {workshop.file.name}: state",
+        )
 
 
 def _waiting(error: LeaseHeld) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefect_sluice.canonical import Json, digest
@@ -46,10 +46,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the plan of the release that serves now noted: digests of nodes and tests by unique id."""
+    """What a plan notes for the next one: digests of nodes and tests by unique id, and the versions of the sources it read."""
 
     nodes: Mapping[str, str]
     tests: Mapping[str, str]
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,12 @@ class Plan:
         )
 
     @property
+    def relinked(self) -> tuple[str, ...]:
+        """Unique ids of nodes that go back to a relation built earlier: nothing is built, but readers see another one."""
+        back = (step for step in self.of(Action.REUSE) if step.reason != UNCHANGED)
+        return tuple(step.node for step in back if not step.node.startswith(BY_PRODUCT))
+
+    @property
     def changes_nothing(self) -> bool:
         """Say whether every pointer stays as it is."""
         return all(step.action is Action.REUSE and step.reason == UNCHANGED for step in self.steps)
@@ -96,7 +103,11 @@ class Plan:
             "steps": [_step(step) for step in self.steps],
             "edited": list(self.edited),
             "tests": list(self.tests),
-            "notes": {"nodes": dict(self.notes.nodes), "tests": dict(self.notes.tests)},
+            "notes": {
+                "nodes": dict(self.notes.nodes),
+                "tests": dict(self.notes.tests),
+                "versions": dict(self.notes.versions),
+            },
         }
 
     @property
@@ -127,7 +138,8 @@ AS_TABLE = "a view over a source, served as a table: as a view it would show row
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
-    generations by node, fingerprint and inputs, `before` the notes of the release that serves now (None: first)."""
+    generations by node, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
+    `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes."""
 
     environment: str
     cause: Cause
@@ -138,6 +150,7 @@ class Asked:
     live: Generation
     kept: Mapping[tuple[str, str, str], Pointer]
     before: Before | None
+    unbound: frozenset[str] = frozenset()
 
 
 def make_plan(asked: Asked) -> Plan:
@@ -158,7 +171,11 @@ def make_plan(asked: Asked) -> Plan:
     )
     builds = any(step.action.makes for step in steps.values())
     others = (*_by_products(asked.live, builds), *_removed(asked))
-    notes = Before({uid: node.own for uid, node in asked.nodes.items()}, dict(asked.tests))
+    if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
+        tests = (*tests, *sorted(asked.unbound - set(tests)))
+    notes = Before(
+        {uid: node.own for uid, node in asked.nodes.items()}, dict(asked.tests), dict(asked.versions)
+    )
     return Plan(
         environment=asked.environment,
         cause=asked.cause,
@@ -249,11 +266,13 @@ def _some(names: list[str]) -> str:
 
 
 def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
+    # Never removed: a hook may make its names as it runs, and what such a table holds is history.
     action, reason = (Action.CARRY, "hooks write to it") if builds else (Action.REUSE, UNCHANGED)
     return tuple(
-        Step(action, pointer.node, pointer.name, pointer.kind, reason, pointer.fingerprint, pointer.inputs, pointer)
-        for pointer in live.pointers if pointer.node.startswith(BY_PRODUCT)
-    )  # fmt: skip
+        Step(action, item.node, item.name, item.kind, reason, item.fingerprint, item.inputs, item)
+        for item in live.pointers
+        if item.node.startswith(BY_PRODUCT)
+    )
 
 
 def _removed(asked: Asked) -> tuple[Step, ...]:

@@ -280,13 +280,17 @@ def test_a_commit_and_a_clean_working_tree_have_the_same_files(repository: Repos
     assert committed == list(git.working_tree(repository.folder))
 
 
-def test_what_is_not_to_be_exported_is_left_out(repository: Repository) -> None:
-    repository.write(".gitattributes", "secret/ export-ignore\n")
-    repository.write("secret/x")
-    assert [file.path for file in git.files(repository.folder, repository.commit())] == [".gitattributes"]
+def test_no_attribute_leaves_a_file_out_or_changes_one(repository: Repository) -> None:
+    """A failing test that is not exported would not fail; a file that this machine rewrites is another release."""
+    repository.write(".gitattributes", "tests/ export-ignore\nstamp export-subst\nlines text eol=crlf\n")
+    for name, text in {"tests/x": "a\n", "stamp": "$Format:%H$\n", "lines": "1\n2\n"}.items():
+        repository.write(name, text)
+    found = {file.path: file.content for file in git.files(repository.folder, repository.commit())}
+    assert sorted(found) == [".gitattributes", "lines", "stamp", "tests/x"]
+    assert (found["stamp"], found["lines"]) == (b"$Format:%H$\n", b"1\n2\n")
 
 
 def test_files_of_a_commit_that_is_not_there(repository: Repository) -> None:
     repository.commit()
-    with pytest.raises(BadInput, match=r"git archive: fatal: .*; mend the repository"):
+    with pytest.raises(BadInput, match=r"git ls-tree: fatal: .*; mend the repository"):
         list(git.files(repository.folder, "0" * 40))

@@ -36,18 +36,25 @@ _NOT_DATA = frozenset(
 )
 """Configuration that never changes a row."""
 
+_NO_SETTING = frozenset(
+    {"path", "threads", "attach", "secrets", "token", "password", "type", "retries", "keep_open"}
+)
+"""What a target says that changes no row: where and how to connect. What is left (time zone, extensions) may."""
+
 _ENV_VAR = re.compile(r"""env_var\(\s*['"](\w+)['"]""")
 _DBT_PACKAGES = frozenset({"dbt", "dbt_duckdb"})
 
 
 @dataclass(slots=True)
 class Fingerprints:
-    """Computes and remembers the digests of one manifest. `variables` are all dbt variables, `environ` the environment."""
+    """Computes and remembers the digests of one manifest. `variables` are all dbt variables, `environ` the environment,
+    `settings` the target's, as written in the profile."""
 
     manifest: Manifest
     project: Path
     variables: Mapping[str, Any]
     environ: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     _macros: dict[str, str] = field(default_factory=dict[str, str])
     _files: dict[str, list[Path]] = field(default_factory=dict[str, "list[Path]"])
     _common: str = ""
@@ -74,7 +81,10 @@ class Fingerprints:
             self._common = digest(
                 {
                     "overrides": self._overrides(),
-                    "start": self._start(),
+                    "hooks": self._hooks(),
+                    "settings": _plain(
+                        {key: value for key, value in self.settings.items() if key not in _NO_SETTING}
+                    ),
                     "variables": _plain(dict(self.variables)),
                     "environment": {name: self.environ.get(name) for name in self._environment()},
                 }
@@ -148,12 +158,13 @@ class Fingerprints:
         ]
         return self._reached(hidden)
 
-    def _start(self) -> list[Json]:
-        """Return what runs before any node: a hook may set the search path, or make a function that models call."""
+    def _hooks(self) -> list[Json]:
+        """Return what runs before and after all nodes: a hook may set the search path, make a function that models
+        call, or write to a table that is served."""
         return [
             [str(node.raw_code), self._reached(node.depends_on.macros)]
             for _, node in sorted(self.manifest.nodes.items())
-            if node.resource_type.value == "operation" and "on-run-start" in node.tags
+            if node.resource_type.value == "operation" and {"on-run-start", "on-run-end"} & set(node.tags)
         ]
 
     def _macro(self, name: str) -> str:

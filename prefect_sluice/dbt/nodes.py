@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,9 +46,14 @@ class Project:
 
 
 def read(
-    manifest: Manifest, prints: Fingerprints, references: Mapping[str, References | None], catalog: str
+    manifest: Manifest,
+    prints: Fingerprints,
+    references: Mapping[str, References | None],
+    catalog: str,
+    served: Collection[Name] = (),
 ) -> Project:
-    """Return the project. `references` holds what each SQL node's compiled text reads, by unique id.
+    """Return the project. `references` holds what each SQL node's compiled text reads, by unique id; `served` are
+    relations in the warehouse that are not the project's own, in lower case: one that a text names counts as read.
 
     Raises DbtFailed for a node that dbt would build in another database than `catalog`, the one that is served.
     """
@@ -60,7 +65,7 @@ def read(
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
     drafts = {
-        uid: _draft(uid, node, manifest, references.get(uid), named, catalog)
+        uid: _draft(uid, node, manifest, references.get(uid), named, catalog, frozenset(served))
         for uid, node in relations.items()
     }
     declared = {
@@ -124,11 +129,17 @@ def declare(manifest: Manifest, nodes: Mapping[str, Node]) -> None:
 
 
 def _draft(
-    uid: str, node: Any, manifest: Manifest, found: References | None, named: Mapping[Name, str], catalog: str
+    uid: str,
+    node: Any,
+    manifest: Manifest,
+    found: References | None,
+    named: Mapping[Name, str],
+    catalog: str,
+    served: frozenset[Name],
 ) -> Node:
     declared = [parent for parent in _flattened(node, manifest) if parent != uid]
     language = str(getattr(node, "language", "sql") or "sql")
-    written = _searched(found, named) if found is not None else _mentioned(node, named)
+    written = _searched(found, named, served) if found is not None else _mentioned(node, named)
     opaque = found is None and language == "sql" and node.resource_type.value != "seed"
     parents = {parent for parent in declared if not parent.startswith("source.")}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
@@ -154,7 +165,7 @@ def _draft(
         fqn=tuple(str(part) for part in node.fqn),
         fingerprint="",
         parents=tuple(sorted(parents)),
-        sources=tuple(sorted(outside)),
+        sources=tuple(sorted(outside | (_in_texts(node, manifest, served) - named.keys()))),
         files=tuple(sorted(written.files)),
         reads_outside=bool(outside or written.files or elsewhere or opaque),
         elsewhere=tuple(sorted(elsewhere)),
@@ -164,14 +175,53 @@ def _draft(
     )
 
 
-def _searched(found: References, named: Mapping[Name, str]) -> References:
-    """A bare name that only one node bears means that node: a hook may have set the search path."""
-
-    def meant(name: Name) -> Name:
+def _searched(found: References, named: Mapping[Name, str], served: frozenset[Name]) -> References:
+    """A bare name that only one node bears means that node, too: a hook may have set the search path."""
+    meant: dict[Name, None] = {}
+    for name in found.relations:
         same = [known for known in named if known.identifier == name.identifier]
-        return same[0] if name not in named and name.schema == "main" and len(same) == 1 else name
+        if name in named or name.schema != "main" or len(same) != 1:
+            meant[name] = None
+        else:
+            meant.update(dict.fromkeys([same[0], *({name} & served)]))
+    return replace(found, relations=tuple(meant))
 
-    return replace(found, relations=tuple(meant(name) for name in found.relations))
+
+def _in_texts(node: Any, manifest: Manifest, served: frozenset[Name]) -> set[Name]:
+    """Return served relations whose full name stands in what runs for a node: its code, its hooks, the macros it
+    reaches, and what runs at the start. What a query asked by a macro, a hook or Python reads is found nowhere else."""
+    texts = [str(node.raw_code or ""), *_own_hooks(node), *_macro_texts(node.depends_on.macros, manifest)]
+    for operation in manifest.nodes.values():
+        if operation.resource_type.value == "operation" and "on-run-start" in operation.tags:
+            texts += [str(operation.raw_code), *_macro_texts(operation.depends_on.macros, manifest)]
+    words = {
+        word.rpartition(".")[0].rpartition(".")[2] + "." + word.rpartition(".")[2]
+        for word in _dotted("\n".join(texts))
+    }
+    return {name for name in served if str(name) in words}
+
+
+def _dotted(text: str) -> set[str]:
+    return set(re.findall(r"\w+(?:\.\w+)+", text.lower().replace('"', "")))
+
+
+def _own_hooks(node: Any) -> list[str]:
+    hooks = (
+        *(getattr(node.config, "pre_hook", None) or ()),
+        *(getattr(node.config, "post_hook", None) or ()),
+    )
+    return [str(getattr(hook, "sql", hook)) for hook in hooks]
+
+
+def _macro_texts(macros: Iterable[str], manifest: Manifest) -> list[str]:
+    seen: dict[str, str] = {}
+    todo = list(macros)
+    while todo:
+        macro = manifest.macros.get(todo.pop())
+        if macro is not None and macro.unique_id not in seen:
+            seen[macro.unique_id] = str(macro.macro_sql)
+            todo.extend(macro.depends_on.macros)
+    return list(seen.values())
 
 
 def _kind(node: Any) -> Kind:
@@ -320,11 +370,7 @@ def _hooks(manifest: Manifest) -> str:
     for node in manifest.nodes.values():
         if node.resource_type.value == "operation":
             texts.append(str(node.raw_code))
-        for hook in (
-            *(getattr(node.config, "pre_hook", None) or ()),
-            *(getattr(node.config, "post_hook", None) or ()),
-        ):
-            texts.append(str(getattr(hook, "sql", hook)))
+        texts += _own_hooks(node)
     own = [
         str(macro.macro_sql)
         for macro in manifest.macros.values()

@@ -15,15 +15,18 @@ class Build:
     id = "build"
     needs = Needs.CANDIDATE
 
-    def __init__(self, results: Sequence[NodeResult], notes: Mapping[str, str], *, reused: int) -> None:
-        """Judge these results; `reused` counts the relations that were live already."""
+    def __init__(
+        self, results: Sequence[NodeResult], notes: Mapping[str, str], *, made: Sequence[str], reused: int
+    ) -> None:
+        """Judge these results; `made` are the nodes that were to be built, `reused` counts those that were there already."""
+        self._made = made
         self._results = {result.unique_id: result for result in results if result.kind != "test"}
         self._notes = notes
         self._reused = reused
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per relation that failed or was left out, and one for the rest."""
-        findings = [self._bad(uid) for uid in subject.changed if not self._is_ok(uid)]
+        findings = [self._bad(uid) for uid in self._made if not self._is_ok(uid)]
         findings += [
             self._operation(result)
             for result in self._results.values()
@@ -32,16 +35,16 @@ class Build:
         findings += [
             Finding(self.id, "as asked", Verdict.WARNED, note, uid) for uid, note in self._notes.items()
         ]
-        good = sum(self._is_ok(uid) for uid in subject.changed)
-        if good or not subject.changed:
-            seconds = sum(self._results[uid].seconds for uid in subject.changed if uid in self._results)
+        good = sum(self._is_ok(uid) for uid in self._made)
+        if good or not self._made:
+            seconds = sum(self._results[uid].seconds for uid in self._made if uid in self._results)
             told = (
                 f"{good} built in {seconds:.1f} s, {self._reused} reused"
                 if good
                 else f"nothing to build, {self._reused} reused"
             )
             findings.append(
-                Finding(self.id, "built", Verdict.PASSED, told, observed=good, limit=len(subject.changed))
+                Finding(self.id, "built", Verdict.PASSED, told, observed=good, limit=len(self._made))
             )
         return GateReport(self.id, tuple(findings))
 

@@ -11,20 +11,23 @@ from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
-from prefect_sluice.stages.records import advance, opened, promotion_of
+from prefect_sluice.stages.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.workshop import Place, Workshop
 
-_PAST = frozenset({State.APPROVED, State.DEPLOYING, State.DEPLOYED, State.STABLE})
+_PAST = frozenset({State.APPROVED, State.DEPLOYING})
 
 
 def approve(work: Work) -> Work:
     """Return the work, approved; ended if it waits for a yes or got a no."""
     workshop, place = opened(work)
     promotion = promotion_of(work)
-    if promotion.state in _PAST:
+    must = needed(place, promotion)
+    if promotion.state in SERVED or (
+        promotion.state in _PAST and (not must or is_approved(workshop, promotion))
+    ):
         return work
-    if not needed(place, promotion):
+    if not must:
         return replace(
             work,
             promotion=advance(
@@ -40,6 +43,14 @@ def approve(work: Work) -> Work:
             f"sluice approve {promotion.id}",
         )
     return _decided(workshop, work, promotion, ruling.by)
+
+
+def is_approved(workshop: Workshop, promotion: Promotion) -> bool:
+    """Say whether somebody's yes was used for exactly this promotion: Deploy asks again, whatever the state says."""
+    return any(
+        item.decision is Decision.APPROVE and item.used_at is not None and item.binding == promotion.binding
+        for item in workshop.store.approvals(promotion.id)
+    )
 
 
 def needed(place: Place, promotion: Promotion) -> int:
@@ -82,7 +93,7 @@ def record(
     """Record a yes or no to a promotion, with its ledger entry. Raises Refused if it waits for none, BadInput without a name."""
     if not by.strip():
         raise BadInput("an approval needs a name", fix="say who you are: --as NAME")
-    if promotion.state is not State.STAGED:
+    if promotion.state not in {State.STAGED, *_PAST}:
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval",
             "see what does: sluice status",

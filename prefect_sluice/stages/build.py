@@ -52,12 +52,12 @@ def build(work: Work) -> Work:
 def _refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
     """Say now what Deploy would refuse later: a public name that holds what Sluice did not make."""
     warehouse = workshop.warehouse(place)
-    ours = {pointer.name for pointer in warehouse.generation(place.name).pointers}
+    ours = {pointer.name.folded for pointer in warehouse.generation(place.name).pointers}
     wanted = {str(step.name).lower() for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
     taken = [
         str(item.name)
         for item in warehouse.relations()
-        if item.name not in ours and str(item.name).lower() in wanted
+        if item.name.folded not in ours and str(item.name).lower() in wanted
     ]
     if taken:
         raise Refused(
@@ -112,6 +112,9 @@ def plan_release(workshop: Workshop, place: Place, release: Release, cause: Caus
         live=live,
         kept=inputs.by_content(warehouse.kept(place.name)),
         before=before(workshop, live),
+        unbound=frozenset(
+            uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
+        ),
     )
     return make_plan(asked)
 
@@ -119,15 +122,15 @@ def plan_release(workshop: Workshop, place: Place, release: Release, cause: Caus
 def _versions(
     workshop: Workshop, place: Place, loaded: Loaded, live: Generation, release: Release
 ) -> Mapping[str, str]:
-    # What nobody can look at is new each time something else is; the same for a rerun of this very attempt.
-    unknown = f"unknown since generation {live.number} with {release.id}"
     nodes = loaded.project.nodes
     if not any(inputs.texts(node) for node in nodes.values()):
         return {}
     warehouse, side = workshop.warehouse(place), side_file(workshop, place)
     warehouse.prepare(side, inputs.stubs(live, warehouse.relations(), (), ""))
     with warehouse.candidate(side) as reader:
-        return inputs.versions(nodes, reader, warehouse.catalog, loaded.folder, unknown)
+        return inputs.versions(
+            nodes, reader, warehouse.catalog, loaded.folder, inputs.unknown(live, release.id)
+        )
 
 
 def before(workshop: Workshop, live: Generation) -> Before | None:

@@ -9,6 +9,7 @@ from prefect_sluice.errors import EnvironmentMoved, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages.approve import is_approved, needed
 from prefect_sluice.stages.records import advance, opened, promotion_of
 from prefect_sluice.stages.stage import candidate_is_whole, contents_of
 from prefect_sluice.stages.work import Work, tell
@@ -48,6 +49,11 @@ def _publication(workshop: Workshop, place: Place, promotion: Promotion, work: W
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, not approved",
             f"sluice approve {promotion.id}",
+        )
+    if needed(place, promotion) and not is_approved(workshop, promotion):
+        raise Refused(
+            f"promotion {promotion.id} has no approval that counts for it as it is now",
+            f"see who said what: sluice show {promotion.id}",
         )
     if not candidate_is_whole(workshop, promotion):
         advance(

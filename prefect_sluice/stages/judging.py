@@ -49,7 +49,7 @@ def _ask(asked: tuple[Gate, ...], subject: Subject, workshop: Workshop) -> tuple
 def _gates(workshop: Workshop, loaded: Loaded, plan: Plan, made: Made) -> tuple[Gate, ...]:
     reused = len([step for step in plan.of(Action.REUSE) if step.node in loaded.project.nodes])
     return (
-        Build(made.results, made.notes, reused=reused),
+        Build(made.results, made.notes, made=plan.made, reused=reused),
         DataTests(made.results),
         Contracts(),
         Diff(**_extra(workshop, "diff")),
@@ -66,11 +66,12 @@ def _subject(
     good = {result.unique_id for result in made.results if _counts(result)}
     nodes = loaded.project.nodes
     live = served.by_node()
-    built = [uid for uid in plan.made if uid in good]
+    # What goes back to an older relation is new to readers, and to the tests and contracts of today.
+    built = [uid for uid in (*plan.made, *plan.relinked) if uid in good or uid in plan.relinked]
     return Subject(
         project=loaded.folder,
         nodes=nodes,
-        changed=plan.made,
+        changed=(*plan.made, *plan.relinked),
         edited=plan.edited,
         candidate=reader,
         candidate_relations={

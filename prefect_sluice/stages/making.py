@@ -9,6 +9,7 @@ from pathlib import Path
 from prefect_sluice import inputs, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
 from prefect_sluice.canonical import digest
+from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.loading import Loaded, load, selector
@@ -19,7 +20,7 @@ from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages.work import tell, teller
-from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
+from prefect_sluice.warehouse.base import LIVE, Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
 from prefect_sluice.workshop import Place, Workshop
 
 _OURS = ("sluice",)
@@ -44,7 +45,7 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
         step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT)
     )
     planned = (*pointers(plan, store, promotion.id[:6]), *kept)
-    if not plan.made and not plan.tests:
+    if not plan.made and not plan.relinked and not plan.tests:
         return Made(Contents((), (), planned, ""), None, (), (), {})
     loaded = load(workshop, place, release)
     warehouse = workshop.warehouse(place)
@@ -68,7 +69,8 @@ class _Built:
 
 def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[Stub, ...]:
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
-    laid = inputs.stubs(inputs.as_planned(live, plan), warehouse.relations(), rebuilt, loaded.project.hooks)
+    found = inputs.others(warehouse.relations(), live)
+    laid = inputs.stubs(inputs.as_planned(live, plan), found, rebuilt, loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
     return laid
 
@@ -76,10 +78,11 @@ def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> 
 def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
     project = loaded.project
     chosen = [selector(project.nodes[uid].fqn) for uid in plan.made]
+    relinked = set(plan.relinked)
     chosen += [
-        selector(project.tests[uid].fqn)
-        for uid in plan.tests
-        if uid in project.tests and not project.tests[uid].is_unit
+        selector(test.fqn)
+        for uid, test in project.tests.items()
+        if not test.is_unit and (uid in plan.tests or relinked.intersection(test.parents))
     ]
     total, done, say = len(plan.made), [0], teller()
     if not chosen:
@@ -100,6 +103,7 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     side = built.loaded.session.side
     tell("linking")
     with warehouse.candidate(side) as reader:
+        _still_the_same(reader, built)
         extra = _by_products(reader, warehouse, built)
     links = _links(warehouse, built, extra)
     sealed = warehouse.seal(side, links)
@@ -111,6 +115,18 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     )
     file = _keep(workshop, side, built.promotion)
     return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed))
+
+
+def _still_the_same(reader: Reader, built: _Built) -> None:
+    """Raise Refused when a source is not what the plan was made for: the build may have read either."""
+    planned = built.plan.notes.versions
+    nodes, folder = built.loaded.project.nodes, built.loaded.folder
+    if not planned or not built.loaded.session.live.exists():
+        return
+    now = inputs.versions(nodes, reader, LIVE, folder, inputs.unknown(built.live, built.plan.release))
+    moved = [text for text, version in planned.items() if now.get(text) != version]
+    if moved:
+        raise Refused(f"{moved[0]} changed while it was built from", "run the command again: it plans anew")
 
 
 def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> Links:

@@ -101,11 +101,10 @@ def contents_of(workshop: Workshop, promotion: Promotion) -> Contents:
 
 
 def candidate_is_whole(workshop: Workshop, promotion: Promotion) -> bool:
-    """Say whether the candidate's file is there with the bytes that were judged."""
+    """Say whether the candidate's file is there with the bytes that were judged: those that the evidence names."""
+    expected = contents_of(workshop, promotion).file
     candidate = workshop.store.candidate(promotion.id)
-    if candidate is None:
-        return False
-    if not candidate.path:
-        return True
+    if candidate is None or not expected:
+        return candidate is not None
     path = workshop.folder / candidate.path
-    return path.is_file() and digest_file(path) == candidate.digest
+    return bool(candidate.path) and path.is_file() and digest_file(path) == expected

@@ -115,7 +115,8 @@ def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Pla
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
-    laid = inputs.stubs(inputs.as_planned(live, plan), warehouse.relations(), rebuilt, loaded.project.hooks)
+    found = inputs.others(warehouse.relations(), live)
+    laid = inputs.stubs(inputs.as_planned(live, plan), found, rebuilt, loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
     needed = _above(loaded, models, set(plan.made))
     if not needed:

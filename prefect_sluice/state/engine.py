@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -80,8 +82,22 @@ def _sqlite(url: URL, place: str) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Python's driver would begin transactions by itself, late and deferred; ours begin in _begin_sqlite.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL").close()
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL").close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite does not wait for its lock here, whatever the time-out: so we do."""
+    deadline, pause = monotonic() + BUSY_SECONDS, threading.Event()
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchall() != [("wal",)]:
+                connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _SQLITE_BUSY or monotonic() > deadline:
+                raise
+            pause.wait(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:

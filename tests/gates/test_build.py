@@ -25,9 +25,10 @@ def result(
 def check(
     *results: NodeResult, changed: tuple[str, ...], notes: Mapping[str, str] | None = None
 ) -> GateReport:
-    gate: Gate = Build(results, notes or {}, reused=7)
+    made = tuple(f"model.shop.{name}" for name in changed)
+    gate: Gate = Build(results, notes or {}, made=made, reused=7)
     assert (gate.id, gate.needs) == ("build", Needs.CANDIDATE)
-    return gate.check(Subject(Path(), {}, tuple(f"model.shop.{name}" for name in changed)))
+    return gate.check(Subject(Path(), {}, made))
 
 
 def only(report: GateReport) -> Finding:
