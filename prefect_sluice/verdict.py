@@ -71,8 +71,3 @@ class GateReport:
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst verdict; none at all is INCONCLUSIVE."""
     return max(verdicts, default=Verdict.INCONCLUSIVE)
-
-
-def decide(reports: Iterable[GateReport]) -> Verdict:
-    """Return the worst verdict of the gates that apply; if none applies, INCONCLUSIVE."""
-    return overall(report.verdict for report in reports if not report.not_applicable)
