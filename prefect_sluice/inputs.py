@@ -79,6 +79,12 @@ def stubs(
     return tuple(made)
 
 
+def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: str) -> tuple[Stub, ...]:
+    """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
+    rebuilt = [step.node for step in plan.of(Action.BUILD)]
+    return stubs(as_planned(live, plan), others(found, live), rebuilt, hooks)
+
+
 def versions(
     nodes: Mapping[str, Node], reader: Reader, catalog: str, folder: Path, unknown: str
 ) -> Mapping[str, str]:

@@ -52,13 +52,9 @@ def build(work: Work) -> Work:
 def _refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
     """Say now what Deploy would refuse later: a public name that holds what Sluice did not make."""
     warehouse = workshop.warehouse(place)
-    ours = {pointer.name.folded for pointer in warehouse.generation(place.name).pointers}
-    wanted = {str(step.name).lower() for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
-    taken = [
-        str(item.name)
-        for item in warehouse.relations()
-        if item.name.folded not in ours and str(item.name).lower() in wanted
-    ]
+    others = inputs.others(warehouse.relations(), warehouse.generation(place.name))
+    wanted = {step.name.folded for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
+    taken = [str(item.name) for item in others if item.name.folded in wanted]
     if taken:
         raise Refused(
             f"these public names hold relations that Sluice did not make: {', '.join(taken)}",

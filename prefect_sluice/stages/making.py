@@ -68,9 +68,7 @@ class _Built:
 
 
 def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[Stub, ...]:
-    rebuilt = [step.node for step in plan.of(Action.BUILD)]
-    found = inputs.others(warehouse.relations(), live)
-    laid = inputs.stubs(inputs.as_planned(live, plan), found, rebuilt, loaded.project.hooks)
+    laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
     return laid
 

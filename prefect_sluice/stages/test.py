@@ -15,7 +15,7 @@ from prefect_sluice.gates.lint import Lint
 from prefect_sluice.gates.project_tests import ProjectTests
 from prefect_sluice.generation import Cause
 from prefect_sluice.loading import Loaded, checkout, load, selector
-from prefect_sluice.plan import Action, Plan
+from prefect_sluice.plan import Plan
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages.records import (
     SERVED,
@@ -114,9 +114,7 @@ def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Pla
     """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built."""
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
-    rebuilt = [step.node for step in plan.of(Action.BUILD)]
-    found = inputs.others(warehouse.relations(), live)
-    laid = inputs.stubs(inputs.as_planned(live, plan), found, rebuilt, loaded.project.hooks)
+    laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
     needed = _above(loaded, models, set(plan.made))
     if not needed:
