@@ -59,6 +59,7 @@ class Node:
     `sources` are the public names of relations outside the project that it reads (dbt sources and
     hard-coded ones), `files` the files its SQL opens, `elsewhere` relations of other databases, as written;
     `reads_outside` says that there is any of these, or that its code cannot be looked into;
+    `volatile` is what its code asks that no source's version tells: "clock:day", "clock:now", "random";
     `contract` is `module:Class` of its pandera contract, relative to the project's root, or "".
     """
 
@@ -75,6 +76,7 @@ class Node:
     files: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     reads_outside: bool = False
+    volatile: tuple[str, ...] = ()
     unique_key: tuple[str, ...] = ()
     contract: str = ""
     description: str = ""
