@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -P -m
 UV ?= uv
 ARGS ?=
+# How many processes the tests run in: `make test JOBS=0` runs them in this one, to debug.
+JOBS ?= auto
 
 .PHONY: help setup check format test demo bench lock package clean
 
@@ -39,7 +41,7 @@ format: $(READY) ## rewrite what ruff can put right by itself
 	@$(RUN) ruff format .
 
 test: $(READY) ## all tests; make test ARGS="-k name" for some
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 demo: $(READY) ## a whole release, a refusal and a rollback on temporary data
 	@$(VENV)/bin/python -P -m prefect_sluice.demo $(ARGS)
