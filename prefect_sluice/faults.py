@@ -1,13 +1,15 @@
-"""The named points at which a process may die. The crash tests die at each of them, then run the command again."""
+"""The named points at which a process may die, or an error strike. The crash tests do both at each of them, then run again."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from enum import StrEnum
 
 VARIABLE = "SLUICE_FAULT"
-"""Set to a point's name, the process kills itself there with SIGKILL. Nothing but the crash tests sets it."""
+"""Set to a point's name, the process kills itself there with SIGKILL; to `error:` and the name, the disk is "full"
+there. Nothing but the crash tests sets it."""
 
 
 class Point(StrEnum):
@@ -33,6 +35,9 @@ class Point(StrEnum):
 
 
 def reach(point: Point) -> None:
-    """Die here if the environment says so; otherwise do nothing."""
-    if os.environ.get(VARIABLE) == point.value:
+    """Die here, or raise OSError, if the environment says so; otherwise do nothing."""
+    wanted = os.environ.get(VARIABLE)
+    if wanted == point.value:
         os.kill(os.getpid(), signal.SIGKILL)
+    if wanted == f"error:{point.value}":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point.value)
