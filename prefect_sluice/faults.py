@@ -9,6 +9,9 @@ from enum import StrEnum
 VARIABLE = "SLUICE_FAULT"
 """Set to a point's name, the process kills itself there with SIGKILL. Nothing but the crash tests sets it."""
 
+SLEEP = "sleep:"
+"""Before the point's name: the process stops there instead (SIGSTOP), until somebody wakes it (SIGCONT)."""
+
 
 class Point(StrEnum):
     """Every point there is. A new step gets its own; the crash test reads this list."""
@@ -30,9 +33,15 @@ class Point(StrEnum):
     MONITOR_JUDGED = "monitor.judged"
     ROLLBACK_INTENT = "rollback.intent"
     ROLLBACK_FLIPPED = "rollback.flipped"
+    ROLLBACK_HELD = "rollback.held"
 
 
 def reach(point: Point) -> None:
-    """Die here if the environment says so; otherwise do nothing."""
-    if os.environ.get(VARIABLE) == point.value:
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Die or sleep here if the environment says so; otherwise do nothing."""
+    match os.environ.get(VARIABLE):
+        case point.value:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case str(text) if text == SLEEP + point.value:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case _:
+            pass

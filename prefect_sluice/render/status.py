@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from prefect_sluice.controls import Control, Kind
 from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.holder import told as holder_told
 from prefect_sluice.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.promotion import SAID
@@ -45,8 +47,8 @@ class Standing:
     warehouse could not be asked: `problem` says why, and `recorded` is then the generation that the ledger
     knows of.
 
-    `size` is that of the warehouse file, in bytes. `holders` are leases in force; `releases` what is known of
-    the ids.
+    `size` is that of the warehouse file, in bytes. `controls` are the holds and freezes in force here, and the
+    block of the release that serves.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Standing:
     lease: Lease | None = None
     problem: str = ""
     recorded: int = 0
+    controls: tuple[Control, ...] = ()
 
 
 def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
@@ -70,9 +73,10 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
+    lines += [part for control in standing.controls for part in _control(control, standing.name, width)]
     lines += [_open(attempt, width) for attempt in standing.open]
     if standing.lease is not None:
-        told = f"{standing.lease.holder} since {moment(standing.lease.acquired_at)}"
+        told = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
         lines.append(_field("at work", Span(cut(told, width - _LABEL), Style.WARN)))
     return lines
 
@@ -103,6 +107,26 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
         _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
     )
     return lines
+
+
+def _control(control: Control, environment: str, width: int) -> list[Line]:
+    """Return a hold, freeze or block with the command that ends it; serving a blocked release is told in red."""
+    if control.kind is Kind.BLOCK:
+        told, step = f"what serves is bad: {control.told}", f"sluice rollback --env {environment}"
+        return [
+            _field("blocked", Span(cut(told, width - _LABEL), Style.BAD)),
+            _field("", "go back: ", strong(step), faint("  or lift it: "), control.lift),
+        ]
+    return [
+        _field(control.done, Span(cut(control.told, width - _LABEL), Style.WARN)),
+        _field("", "lift it: ", strong(control.lift)),
+    ]
+
+
+def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Line]:
+    """Return the blocked releases that serve nowhere, after a blank line; nothing where there are none."""
+    lines = [_field("blocked", cut(item.told, width - _LABEL)) for item in controls]
+    return [BLANK, *lines] if lines else []
 
 
 def _warehouse(standing: Standing, width: int) -> Line:

@@ -22,7 +22,7 @@ from prefect_sluice.promotion import ENDED, State
 from prefect_sluice.workshop import Workshop
 
 HERE = Path(__file__).parent
-ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED}
+ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}
 NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
