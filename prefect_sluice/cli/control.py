@@ -121,9 +121,10 @@ def block(release: str, reason: str, actor: str, folder: Path, console: Console)
 def release_hold(
     target: str, everywhere: bool, reason: str, actor: str, folder: Path, console: Console
 ) -> int:
-    """Lift every hold and freeze of an environment, or the block of a release.
+    """Lift a hold, freeze or block.
 
-    With --all, the freeze of every environment; those of single environments stay.
+    Of an environment every hold and freeze, of a release its block; what was lifted is told. With --all, the
+    freeze of every environment; those of single environments stay.
     """
     from prefect_sluice.controls import EVERYWHERE
     from prefect_sluice.stages.controlling import lift

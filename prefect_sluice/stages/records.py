@@ -18,6 +18,7 @@ from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
+    from prefect_sluice.state.reads import Reads
     from prefect_sluice.state.store import Transaction
 
 SERVED = frozenset({State.DEPLOYED, State.STABLE})
@@ -83,9 +84,7 @@ def advance(
         **(facts or {}),
     }
     with workshop.store.transaction() as transaction:
-        recorded = transaction.promotion(moved.id)
-        if recorded is not None and recorded.state is not promotion.state:
-            raise LeaseLost(promotion.environment)
+        still_ours(transaction, promotion)
         transaction.put_promotion(moved)
         also(transaction)
         transaction.append(
@@ -94,6 +93,13 @@ def advance(
     if state in ENDED:
         drop_candidate(workshop, moved)
     return moved
+
+
+def still_ours(reads: Reads, promotion: Promotion) -> None:
+    """Raise LeaseLost when a promotion is recorded in another state than ours: another process has it by now."""
+    recorded = reads.promotion(promotion.id)
+    if recorded is not None and recorded.state is not promotion.state:
+        raise LeaseLost(promotion.environment)
 
 
 def drop_candidate(workshop: Workshop, promotion: Promotion) -> None:
@@ -130,8 +136,9 @@ def outdated(
 
 
 def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:
-    """Record what the gates of a stage found. Repeatable: replaces."""
+    """Record what the gates of a stage found. Repeatable: replaces. Raises LeaseLost as `advance` does."""
     with workshop.store.transaction() as transaction:
+        still_ours(transaction, promotion)
         transaction.put_reports(promotion.id, stage, reports)
 
 
