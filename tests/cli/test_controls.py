@@ -109,15 +109,15 @@ def test_a_freeze_of_everything_ends_by_itself(
         (("release-hold", "--reason", "x"), "it is not said where"),
     ],
 )
-def test_bad_input(run: Run, released: Path, arguments: tuple[str, ...], message: str) -> None:
-    answer = run(*arguments, "-C", released)
+def test_bad_input(run: Run, shared: Path, arguments: tuple[str, ...], message: str) -> None:
+    answer = run(*arguments, "-C", shared)
     assert answer.code == 2
     assert message in answer.err
     assert answer.err.count("\n") == 1
 
 
-def test_nothing_to_lift(run: Run, released: Path) -> None:
-    answer = run("release-hold", "dev", "--reason", "x", "-C", released)
+def test_nothing_to_lift(run: Run, shared: Path) -> None:
+    answer = run("release-hold", "dev", "--reason", "x", "-C", shared)
     assert answer.code == 1
     assert "nothing is held, frozen or blocked at all" in answer.err
 
