@@ -60,7 +60,12 @@ class Control:
     def told(self) -> str:
         """What it is, by whom, since when and why, in one line."""
         until = f" until {_minute(self.until)}" if self.until else ""
-        return f"{self.named} is {self.done}{until} by {self.by} since {_minute(self.at)}: {self.reason}"
+        return f"{self.named} is {self.done}{until} {self.origin}"
+
+    @property
+    def origin(self) -> str:
+        """By whom, since when and why: `by Grace since 2026-03-04 09:00 UTC: close of books`."""
+        return f"by {self.by} since {_minute(self.at)}: {self.reason}"
 
     @property
     def lift(self) -> str:

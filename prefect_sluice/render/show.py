@@ -40,10 +40,9 @@ class Dossier:
 def dossier_lines(found: Dossier, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
     lines = _release(found.release, width) if found.release else []
-    lines += [
-        line(Span(cut(f"  blocked  {item.told}; lift it: {item.lift}", width), Style.BAD))
-        for item in found.blocks
-    ]
+    for item in found.blocks:
+        lines.append(line(Span(cut(f"  blocked  {item.origin}", width), Style.BAD)))
+        lines.append(line(faint("           lift it: "), item.lift))
     lines += (
         _promotion(found.promotion, found.generations, width)
         if found.promotion

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 
 from prefect_sluice.controls import Control, Kind
 from prefect_sluice.generation import Cause, Generation
@@ -112,20 +113,23 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
 def _control(control: Control, environment: str, width: int) -> list[Line]:
     """Return a hold, freeze or block with the command that ends it; serving a blocked release is told in red."""
     if control.kind is Kind.BLOCK:
-        told, step = f"what serves is bad: {control.told}", f"sluice rollback --env {environment}"
-        return [
-            _field("blocked", Span(cut(told, width - _LABEL), Style.BAD)),
-            _field("", "go back: ", strong(step), faint("  or lift it: "), control.lift),
-        ]
-    return [
-        _field(control.done, Span(cut(control.told, width - _LABEL), Style.WARN)),
-        _field("", "lift it: ", strong(control.lift)),
-    ]
+        step = strong(f"sluice rollback --env {environment}")
+        lines = _wrapped("blocked", f"what serves here is bad: {control.told}", Style.BAD, width)
+        return [*lines, _field("", "go back: ", step), _field("", "lift it: ", control.lift)]
+    where = "" if control.target else "every environment, "
+    until = f"until {moment(control.until)}, " if control.until else ""
+    lines = _wrapped(control.done, f"{where}{until}{control.origin}", Style.WARN, width)
+    return [*lines, _field("", "lift it: ", strong(control.lift))]
+
+
+def _wrapped(name: str, text: str, style: Style, width: int) -> list[Line]:
+    first, *more = wrap(text, width - _LABEL) or [""]
+    return [_field(name, Span(first, style)), *(_field("", Span(part, style)) for part in more)]
 
 
 def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Line]:
     """Return the blocked releases that serve nowhere, after a blank line; nothing where there are none."""
-    lines = [_field("blocked", cut(item.told, width - _LABEL)) for item in controls]
+    lines = [part for item in controls for part in _wrapped("blocked", item.told, Style.PLAIN, width)]
     return [BLANK, *lines] if lines else []
 
 

@@ -32,8 +32,8 @@ def opened(work: Work) -> tuple[Workshop, Place]:
     workshop = Workshop.at(work.request.folder)
     place = workshop.place(work.request.environment)
     lease = workshop.store.lease(place.name)
-    if lease is not None and lease.token > work.lease.token:
-        # The fence would say so, too, but only after minutes of work in folders that are another's by now.
+    if lease is None or lease.token != work.lease.token:
+        # Another one had it meanwhile, or has it. The fence would say so, too, but only after minutes of work in folders that are another's by now.
         raise LeaseLost(place.name)
     return workshop, place
 

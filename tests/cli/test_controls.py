@@ -134,7 +134,7 @@ def test_a_blocked_release_goes_nowhere(run: Run, released: Path) -> None:
         assert "is blocked by Bo" in stopped.err
         assert "counts twice" in stopped.err
     status = run("status", "-C", released).out
-    assert f"what serves is bad: release {bad[:7]} is blocked by Bo" in status
+    assert f"what serves here is bad: release {bad[:7]} is blocked by Bo" in status
     assert "go back: sluice rollback --env dev" in status
     assert "counts twice" in run("show", bad[:9], "-C", released).out
     assert run("rollback", "-C", released).code == 0
