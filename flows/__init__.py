@@ -30,4 +30,13 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
         case Cause.ROLLBACK:
             from prefect_sluice.flows.rollback import rollback
 
-            return run_flow(rollback, request, wait, to=request.ref)
+            after = request.after
+            return run_flow(
+                rollback,
+                request,
+                wait,
+                to=request.ref,
+                hold=after.hold,
+                reason=after.reason,
+                catch_up=after.catch_up,
+            )

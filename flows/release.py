@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import begin
 from prefect_sluice.stages.work import Request, Work, walk
@@ -41,5 +42,5 @@ def release(
         wait_seconds: How long to wait when another release of this environment is at work.
     """
     request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor)
-    with begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+    with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
         return concluded(walk(work, source, build, test, stage, approve, deploy, monitor))

@@ -9,26 +9,49 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import begin
-from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.stages.catching_up import follow_up, followed_up
+from prefect_sluice.stages.work import After, Request, Work, walk
+from prefect_sluice.tasks.approve import approve
+from prefect_sluice.tasks.build import build
+from prefect_sluice.tasks.deploy import deploy
 from prefect_sluice.tasks.monitor import monitor
 from prefect_sluice.tasks.rollback import rollback as write_again
+from prefect_sluice.tasks.source import source
+from prefect_sluice.tasks.stage import stage
 
 
 @flow(name="rollback", flow_run_name="rollback {environment}", persist_result=False)
 def rollback(
-    environment: str = "", to: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0
+    environment: str = "",
+    to: str = "",
+    folder: str = ".",
+    hold: bool = True,
+    reason: str = "",
+    catch_up: bool = False,
+    actor: str = "prefect",
+    wait_seconds: int = 0,
 ) -> State[Work]:
     """Write an older table of pointers again. Builds nothing, moves no row.
 
     Args:
         environment: What to roll back; empty is the project's default environment.
-        to: A generation's number or a release's id; empty is the former release.
+        to: A generation's number or a release's id; empty is the former release that is not blocked.
         folder: The folder that holds sluice.yml.
+        hold: Keep the environment there until somebody lifts the hold.
+        reason: Why; it is the hold's reason, too.
+        catch_up: Refresh the older code's data afterwards, through its gates.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
     """
-    request = Request(Path(folder), environment, Cause.ROLLBACK, to, actor=actor)
-    with begin(request, wait=timedelta(seconds=wait_seconds)) as work:
-        return concluded(walk(work, write_again, monitor))
+    after, wait = After(hold, reason, catch_up), timedelta(seconds=wait_seconds)
+    request = Request(Path(folder), environment, Cause.ROLLBACK, to, actor=actor, after=after)
+    with logged_waits(), begin(request, wait=wait) as work:
+        done = walk(work, write_again, monitor)
+    more = follow_up(done)
+    if more is None:
+        return concluded(done)
+    with logged_waits(), begin(more, wait=wait) as work:
+        return concluded(followed_up(walk(work, source, build, stage, approve, deploy, monitor)))

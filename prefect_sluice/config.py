@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,6 +41,25 @@ def parse_duration(value: object) -> timedelta:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError as error:
         raise ValueError(f"{value!r} is too long for a duration") from error
+
+
+def parse_end(text: str, now: datetime) -> datetime:
+    """Read a time to come, as a duration from now (`12h`) or a date or time in ISO 8601 (UTC without a zone).
+
+    Raises ValueError for anything else, and for a time that is past.
+    """
+    try:
+        end = now + parse_duration(text)
+    except (ValueError, OverflowError):
+        try:
+            end = datetime.fromisoformat(text.strip())
+        except ValueError as error:
+            fix = "write 12h, 2d, 2026-12-24 or 2026-12-24T18:00+01:00"
+            raise ValueError(f"{text!r} is no time: {fix}") from error
+    end = end.replace(tzinfo=UTC) if end.tzinfo is None else end
+    if end <= now:
+        raise ValueError(f"{text!r} is past")
+    return end.astimezone(UTC)
 
 
 def _seconds(value: timedelta) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from prefect_sluice.holder import told
+
 
 def _revive(kind: type[SluiceError], facts: dict[str, Any]) -> SluiceError:
     error = kind.__new__(kind)
@@ -55,6 +57,13 @@ class Refused(SluiceError):
 
 
 @dataclass(eq=False)
+class Stopped(Refused):
+    """A hold, freeze or block forbids it now; `control` is its id, `fix` the command that lifts it."""
+
+    control: str = ""
+
+
+@dataclass(eq=False)
 class WarehouseBusy(SluiceError):
     """Another process holds the warehouse file. It passes when that process closes it."""
 
@@ -89,7 +98,7 @@ class BundleDamaged(SluiceError):
 
 @dataclass(eq=False)
 class LeaseHeld(SluiceError):
-    """Another promotion of this environment is at work. `since` is UTC, ISO 8601."""
+    """Another promotion of this environment is at work. `holder` is as the lease has it, `since` UTC, ISO 8601."""
 
     retry: ClassVar[bool] = True
     environment: str
@@ -98,7 +107,7 @@ class LeaseHeld(SluiceError):
 
     def __str__(self) -> str:
         return (
-            f"environment {self.environment!r} is being released by {self.holder} since {self.since};"
+            f"environment {self.environment!r} is being worked on by {told(self.holder)} since {self.since};"
             " wait for it (--wait 10m) or look: sluice status"
         )
 

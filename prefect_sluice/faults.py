@@ -8,8 +8,13 @@ import signal
 from enum import StrEnum
 
 VARIABLE = "SLUICE_FAULT"
-"""Set to a point's name, the process kills itself there with SIGKILL; to `error:` and the name, the disk is "full"
-there. Nothing but the crash tests sets it."""
+"""Set to a point's name, the process kills itself there with SIGKILL. Nothing but the crash tests sets it."""
+
+ERROR = "error:"
+"""Before the point's name: the disk is "full" there instead."""
+
+SLEEP = "sleep:"
+"""Before the point's name: the process stops there instead (SIGSTOP), until somebody wakes it (SIGCONT)."""
 
 
 class Point(StrEnum):
@@ -32,12 +37,15 @@ class Point(StrEnum):
     MONITOR_JUDGED = "monitor.judged"
     ROLLBACK_INTENT = "rollback.intent"
     ROLLBACK_FLIPPED = "rollback.flipped"
+    ROLLBACK_HELD = "rollback.held"
 
 
 def reach(point: Point) -> None:
-    """Die here, or raise OSError, if the environment says so; otherwise do nothing."""
+    """Die, sleep or raise OSError here, if the environment says so; otherwise do nothing."""
     wanted = os.environ.get(VARIABLE)
     if wanted == point.value:
         os.kill(os.getpid(), signal.SIGKILL)
-    if wanted == f"error:{point.value}":
+    if wanted == SLEEP + point.value:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if wanted == ERROR + point.value:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point.value)

@@ -8,18 +8,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 from prefect_sluice import surroundings
-from prefect_sluice.errors import LeaseHeld, Refused
-from prefect_sluice.generation import Cause
+from prefect_sluice.errors import Refused
+from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
+from prefect_sluice.stages.catching_up import follow_up, followed_up
+from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.monitor import monitor
 from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
-from prefect_sluice.stages.work import Request, Stage, Work, tell, walk
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.stages.waiting import wait_teller
+from prefect_sluice.stages.work import Request, Stage, Work, walk
+from prefect_sluice.state.lease import TTL, held, this_process
 from prefect_sluice.workshop import Place, Workshop
 
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
@@ -29,36 +32,48 @@ BY_CAUSE = {Cause.RELEASE: RELEASE, Cause.REFRESH: REFRESH, Cause.ROLLBACK: ROLL
 
 
 @contextmanager
-def begin(request: Request, *, wait: timedelta = timedelta(0)) -> Generator[Work]:
+def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Generator[Work]:
     """Take the environment's lease, settle what a dead process left, and give the work to walk with.
 
-    Raises LeaseHeld when another promotion is at work and `wait` is over.
+    Raises LeaseHeld when another promotion is at work and `wait` is over, Stopped when a hold, freeze or block forbids it.
     """
     surroundings.be_quiet()
     workshop = Workshop.at(request.folder)
     place = workshop.place(request.environment or None)
-    holder = this_process(request.actor)
-    with held(workshop.store, place.name, holder, wait=wait, on_wait=_waiting) as lease:
+    permit(workshop, place.name, request.cause, past=request.past)  # before any waiting
+    told = wait_teller(place.name, wait)
+    with held(
+        workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
+    ) as lease:
         settle(workshop, place)
-        _know_what_serves(workshop, place)
+        current = _know_what_serves(workshop, place)
+        # Again: the rollback that was settled just now, or waited for, may have placed a hold.
+        serving = current.release if request.cause is Cause.REFRESH else ""
+        permit(workshop, place.name, request.cause, serving, past=request.past)
         yield Work(replace(request, environment=place.name), lease.lease)
 
 
-def _know_what_serves(workshop: Workshop, place: Place) -> None:
-    """Raise Refused when another state store released what is served: this one knows neither its plan nor its tokens."""
+def _know_what_serves(workshop: Workshop, place: Place) -> Generation:
+    """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens."""
     current = workshop.warehouse(place).generation(place.name)
     if current.number and workshop.store.promotion(current.promotion) is None:
         raise Refused(
             f"{place.name} serves generation {current.number}, of which this state store knows nothing",
             f"work where it was released, or name that state store in {workshop.file.name}: state",
         )
+    return current
 
 
-def _waiting(error: LeaseHeld) -> None:
-    tell(f"waiting: {error.holder} is at work on {error.environment} since {error.since}")
+def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Work:
+    """Run all stages of the request's cause in this process and return the ended work. Safe to run again after any crash.
 
-
-def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
-    """Run all stages of the request's cause in this process and return the ended work. Safe to run again after any crash."""
-    with begin(request, wait=wait) as work:
+    What a rollback asked to come after it does not run here, but in `catch_up`.
+    """
+    with begin(request, wait=wait, ttl=ttl) as work:
         return walk(work, *BY_CAUSE[request.cause])
+
+
+def catch_up(work: Work, *, wait: timedelta = timedelta(0)) -> Work | None:
+    """Refresh the older code's data after a rollback, if that was asked for; return the ended work, or None. Repeatable."""
+    request = follow_up(work)
+    return followed_up(run(request, wait=wait)) if request is not None else None

@@ -20,12 +20,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("approve", "Say yes to one exact promotion."),
     "reject": ("approve", "Say no to one exact promotion."),
     "rollback": ("rollback", "Serve an older generation again, at once."),
+    "hold": ("control", "Pin an environment where it is."),
+    "freeze": ("control", "Stop everything, in one environment or in all."),
+    "block": ("control", "Say that a release is bad."),
+    "release-hold": ("control", "Lift a hold, freeze or block."),
     "status": ("status", "Show what each environment serves, and what waits."),
     "history": ("history", "List the generations of an environment, newest first."),
     "diff": ("diff", "Compare the rows of two generations."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
 }
-"""Each command's name, its module here (which holds it under that name), and its one-line help."""
+"""Each command's name, its module here (which holds it under that name, `-` as `_`), and its one-line help."""
 
 
 class LazyGroup(click.Group):
@@ -40,7 +44,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        return getattr(import_module(f"{__name__}.{module}"), cmd_name)
+        return getattr(import_module(f"{__name__}.{module}"), cmd_name.replace("-", "_"))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table alone."""

@@ -58,11 +58,18 @@ def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
 def release_of(store: StateStore, text: str) -> Release | None:
     """Return the release whose id, or whose commit, begins so; None if there is none. Raises BadInput when
     several do."""
+    found = releases_of(store, text)
+    return found[0] if found else None
+
+
+def releases_of(store: StateStore, text: str) -> tuple[Release, ...]:
+    """Return the release whose id begins so, else all whose commit does, newest first: one per set of tools.
+    Raises BadInput when the ids of several begin so."""
     found = store.release(text)
     if found is not None:
-        return found
-    of_commit = [item for item in store.releases(_MANY) if item.change.commit.startswith(text)]
-    return of_commit[0] if of_commit else None
+        return (found,)
+    of_commit = (item for item in store.releases(_MANY) if text and item.change.commit.startswith(text))
+    return tuple(of_commit)
 
 
 def generation_named(history: Sequence[Generation], text: str) -> Generation:

@@ -12,6 +12,7 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.canonical import Json
+    from prefect_sluice.controls import Control
     from prefect_sluice.render.history import Event
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.workshop import Place, Workshop
@@ -62,8 +63,21 @@ def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple
     releases = {item.id: item for item in store.releases(_MANY) if item.id in ids}
     approvals = {item.id: store.approvals(item.id) for item in promotions}
     return events(
-        generations, promotions, releases, {key: given[-1].by for key, given in approvals.items() if given}
+        generations,
+        promotions,
+        releases,
+        {key: given[-1].by for key, given in approvals.items() if given},
+        _controls(store, place, ids),
     )
+
+
+def _controls(store: StateStore, place: Place, releases: set[str]) -> tuple[Control, ...]:
+    """Return every hold and freeze there ever was here, and the blocks of releases that came to this environment."""
+    from prefect_sluice.controls import Kind, on
+
+    everything = store.controls(lifted=True)
+    blocks = (item for item in everything if item.kind is Kind.BLOCK and item.target in releases)
+    return (*on(everything, place.name), *blocks)
 
 
 def _ledger(store: StateStore | None) -> tuple[int, str]:
@@ -90,4 +104,5 @@ def _document(event: Event) -> Json:
         "promotion": document.promotion(event.promotion) if event.promotion else None,
         "release": document.release(event.release) if event.release else None,
         "approver": event.approver,
+        "control": document.control(event.control) if event.control else None,
     }

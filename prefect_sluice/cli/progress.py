@@ -5,16 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import click
+
 from prefect_sluice.cli.console import Console, is_live
 from prefect_sluice.render.stages import stage_line
-from prefect_sluice.render.styled import Line, cut
+from prefect_sluice.render.styled import Line, cut, line
+from prefect_sluice.stages.waiting import Waiting, watching_waits
 from prefect_sluice.stages.work import Stage, Work, listening, watching
 
 if TYPE_CHECKING:
     from rich.status import Status
+
+_EACH = timedelta(seconds=30)
+"""In a pipe, how often to say that the waiting goes on."""
 
 
 class Progress:
@@ -62,8 +69,35 @@ def progress(console: Console) -> Generator[Progress]:
     """Give a Progress that hears what stages tell, for the time of the block."""
     with _status(console) as status:
         shown = Progress(console, status)
-        with listening(shown.hear), watching(shown.around):
+        hearer = Waits(console, status)
+        with listening(shown.hear), watching(shown.around), watching_waits(hearer.hear):
             yield shown
+
+
+@contextmanager
+def waits(console: Console) -> Generator[None]:
+    """Show waiting for another's lease, and nothing else, for the time of the block."""
+    with _status(console) as status, watching_waits(Waits(console, status).hear):
+        yield
+
+
+class Waits:
+    """Shows who is waited for: on a terminal the line that moves; in a pipe a line on stderr, and another each half minute."""
+
+    def __init__(self, console: Console, status: Status | None) -> None:
+        """Show on `status`'s terminal; without one, as plain lines."""
+        self._console = console
+        self._status = status
+        self._told: tuple[str, timedelta] | None = None
+
+    def hear(self, waiting: Waiting) -> None:
+        """Show how the waiting goes."""
+        if self._status is not None:
+            self._status.update(_escaped(cut(waiting.line, self._console.width - 4)))
+            return
+        if self._told is None or self._told[0] != waiting.holder or waiting.waited - self._told[1] >= _EACH:
+            self._told = (waiting.holder, waiting.waited)
+            click.echo(self._console.text([line(waiting.line)], sys.stderr), nl=False, err=True)
 
 
 def _status(console: Console) -> AbstractContextManager[Status | None]:

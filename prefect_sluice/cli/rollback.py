@@ -14,6 +14,9 @@ from prefect_sluice.cli.console import Console
 from prefect_sluice.cli.who import actor as who
 
 if TYPE_CHECKING:
+    from prefect_sluice.canonical import Json
+    from prefect_sluice.controls import Control
+    from prefect_sluice.generation import Generation
     from prefect_sluice.render.styled import Line
     from prefect_sluice.stages.work import Work
 
@@ -25,32 +28,85 @@ if TYPE_CHECKING:
     metavar="GENERATION|RELEASE",
     help="Where to go back to. Default: what another release served before.",
 )
+@click.option("--no-hold", is_flag=True, help="Leave the environment open to the next release or refresh.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; it is the hold's reason, too.")
+@click.option("--catch-up", is_flag=True, help="Refresh the older code's data afterwards, through its gates.")
 @options.environment
 @options.wait
 @options.actor
 @options.common
-def rollback(to: str, environment: str, wait: timedelta, actor: str, folder: Path, console: Console) -> int:
+def rollback(
+    to: str,
+    no_hold: bool,
+    reason: str,
+    catch_up: bool,
+    environment: str,
+    wait: timedelta,
+    actor: str,
+    folder: Path,
+    console: Console,
+) -> int:
     """Serve an older generation again, at once.
 
-    Nothing is built, and no row moves. What comes after it stays, to go forward to again.
+    Nothing is built, and no row moves. What comes after it stays, to go forward to again. A hold keeps the
+    environment there until it is lifted: sluice release-hold.
     """
     from prefect_sluice import pipeline
+    from prefect_sluice.cli.progress import waits
     from prefect_sluice.cli.running import EXIT_CODES
     from prefect_sluice.generation import Cause
     from prefect_sluice.render import document
-    from prefect_sluice.stages.work import Request
+    from prefect_sluice.stages.work import After, Request
 
-    request = Request(folder, environment, Cause.ROLLBACK, to, actor=who(actor, folder))
+    after = After(hold=not no_hold, reason=reason, catch_up=catch_up)
+    request = Request(folder, environment, Cause.ROLLBACK, to, actor=who(actor, folder), after=after)
     started = perf_counter()
-    work = pipeline.run(request, wait=wait)
+    with waits(console):
+        work = pipeline.run(request, wait=wait)
     took = perf_counter() - started
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
-    console.show(_lines(work, took, console.width))
-    console.answer({**document.work(work, code), "seconds": round(took, 3)})
+    hold, despite = _in_the_way(work)
+    origin = _origin(work)
+    console.show([*_lines(work, origin, took, console.width), *_told(hold, despite)])
+    code, caught = (code, None) if code else _catch_up(work, wait, console)
+    console.answer({
+        **document.work(work, code),
+        "seconds": round(took, 3),
+        "data_as_of": origin.at.isoformat() if origin else None,
+        "hold": document.control(hold) if hold else None,
+        "despite": [document.control(item) for item in despite],
+        "catch_up": caught,
+    })  # fmt: skip
     return code
 
 
-def _lines(work: Work, took: float, width: int) -> list[Line]:
+def _in_the_way(work: Work) -> tuple[Control | None, tuple[Control, ...]]:
+    """Return the hold that this rollback placed, and the holds and freezes that did not stop it."""
+    from prefect_sluice.controls import on
+    from prefect_sluice.stages.controlling import current
+    from prefect_sluice.workshop import Workshop
+
+    mine = work.promotion.id if work.promotion else ""
+    there = on(current(Workshop.at(work.request.folder)), work.request.environment)
+    hold = next((item for item in there if mine and item.promotion == mine), None)
+    return hold, tuple(item for item in there if item != hold)
+
+
+def _origin(work: Work) -> Generation | None:
+    """Return the generation whose data is served again."""
+    from prefect_sluice.workshop import Workshop
+
+    if work.generation is None:
+        return None
+    workshop = Workshop.at(work.request.folder)
+    history = workshop.warehouse(workshop.place(work.request.environment)).history(
+        work.generation.environment
+    )
+    return next((item for item in history if item.number == work.generation.origin), None)
+
+
+def _lines(work: Work, origin: Generation | None, took: float, width: int) -> list[Line]:
+    from prefect_sluice import surroundings
     from prefect_sluice.render.outcome import outcome_lines, rollback_line
     from prefect_sluice.stages.work import Status
     from prefect_sluice.workshop import Workshop
@@ -58,9 +114,37 @@ def _lines(work: Work, took: float, width: int) -> list[Line]:
     generation = work.generation
     if generation is None or (work.outcome and work.outcome.status is not Status.DONE):
         return outcome_lines(work, width=width)
-    workshop = Workshop.at(work.request.folder)
-    warehouse = workshop.warehouse(workshop.place(work.request.environment))
-    origin = next(
-        (item for item in warehouse.history(generation.environment) if item.number == generation.origin), None
-    )
-    return [rollback_line(generation, workshop.store.release(generation.release), origin, took)]
+    release = Workshop.at(work.request.folder).store.release(generation.release)
+    return [rollback_line(generation, release, origin, took, surroundings.now())]
+
+
+def _told(hold: Control | None, despite: tuple[Control, ...]) -> list[Line]:
+    from prefect_sluice.render.controls import despite_lines, own_hold_line
+
+    return [*despite_lines(despite), *([own_hold_line(hold)] if hold else [])]
+
+
+def _catch_up(work: Work, wait: timedelta, console: Console) -> tuple[int, Json]:
+    """Refresh the older code's data, if that was asked for; return the exit code and the document of it.
+
+    The rollback is done by now, so what goes wrong here is told beside it and not in its place.
+    """
+    from prefect_sluice import pipeline
+    from prefect_sluice.cli.progress import progress
+    from prefect_sluice.cli.running import EXIT_CODES
+    from prefect_sluice.errors import SluiceError
+    from prefect_sluice.render import document
+    from prefect_sluice.render.outcome import outcome_lines, trouble_line
+
+    try:
+        with progress(console):
+            done = pipeline.catch_up(work, wait=wait)
+    except SluiceError as error:
+        again = f"sluice rollback --catch-up --env {work.request.environment}"
+        console.show([trouble_line(f"not caught up: {error}", again)])
+        return error.exit_code, {"error": str(error), "exit_code": error.exit_code, "next": again}
+    if done is None:
+        return 0, None
+    code = EXIT_CODES[done.outcome.status] if done.outcome else 0
+    console.show(outcome_lines(done, width=console.width))
+    return code, document.work(done, code)

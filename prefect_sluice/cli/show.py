@@ -45,7 +45,9 @@ def show(what: str, environment: str, folder: Path, console: Console) -> int:
 
 
 def _dossier(workshop: Workshop, environment: str, what: str) -> Dossier:
+    from prefect_sluice import surroundings
     from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.controls import in_force, of_release
     from prefect_sluice.render.show import Dossier
 
     store = existing_store(workshop)
@@ -68,6 +70,7 @@ def _dossier(workshop: Workshop, environment: str, what: str) -> Dossier:
             if item.release == identifier and promotion and item.id != promotion.id
         ),
         entries=_entries(store, identifier, promotion),
+        blocks=of_release(in_force(store.controls(), surroundings.now()), identifier),
     )
 
 
@@ -133,8 +136,11 @@ def _entries(store: StateStore, release: str, promotion: Promotion | None) -> tu
     """Return the ledger's entries about a promotion, and the one that packed its release."""
 
     def is_about(entry: Entry) -> bool:
-        packed = entry.event == "release.packed" and entry.facts.get("release") == release
-        return packed or (promotion is not None and entry.facts.get("promotion") == promotion.id)
+        # What packed it, and what blocked it; the other entries with this release are other promotions'.
+        told = entry.event in {"release.packed", "block.placed", "block.lifted"}
+        return (told and entry.facts.get("release") == release) or (
+            promotion is not None and entry.facts.get("promotion") == promotion.id
+        )
 
     return tuple(entry for entry in store.entries() if is_about(entry))
 
@@ -150,5 +156,6 @@ def _document(found: Dossier) -> Json:
         "approvals": [document.approval(item) for item in found.approvals],
         "generations": [document.generation(item) for item in found.generations],
         "other_promotions": [document.promotion(item) for item in found.others],
+        "blocks": [document.control(item) for item in found.blocks],
         "ledger": [document.entry(item) for item in found.entries],
     }

@@ -12,6 +12,7 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.canonical import Json
+    from prefect_sluice.controls import Control
     from prefect_sluice.generation import Generation
     from prefect_sluice.promotion import Lease
     from prefect_sluice.render.status import Attempt, Standing
@@ -26,19 +27,40 @@ def status(environment: str, folder: Path, console: Console) -> int:
     """Show what each environment serves, and what waits."""
     from prefect_sluice import surroundings
     from prefect_sluice.cli.found import existing_store
-    from prefect_sluice.render.status import status_lines
+    from prefect_sluice.controls import Kind, in_force
+    from prefect_sluice.render import document
+    from prefect_sluice.render.status import blocks_lines, status_lines
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)
     places = [workshop.place(environment)] if environment else list(workshop.places.values())
     store = existing_store(workshop)
-    standings = [_standing(workshop, place, store) for place in places]
-    console.show(status_lines(standings, surroundings.now(), width=console.width))
-    console.answer({"environments": [_document(standing) for standing in standings]})
+    found = in_force(store.controls(), surroundings.now()) if store else ()
+    standings = [_standing(workshop, place, store, found) for place in places]
+    elsewhere = _elsewhere(found, standings)
+    console.show([
+        *status_lines(standings, surroundings.now(), width=console.width),
+        *blocks_lines(elsewhere, width=console.width),
+    ])  # fmt: skip
+    console.answer({
+        "environments": [_document(standing) for standing in standings],
+        "blocks": [document.control(item) for item in found if item.kind is Kind.BLOCK],
+    })  # fmt: skip
     return 0
 
 
-def _standing(workshop: Workshop, place: Place, store: StateStore | None) -> Standing:
+def _elsewhere(found: tuple[Control, ...], standings: list[Standing]) -> tuple[Control, ...]:
+    """Return the blocks of releases that serve in none of these environments: those that do are told there."""
+    from prefect_sluice.controls import Kind
+
+    told = {item.id for standing in standings for item in standing.controls}
+    return tuple(item for item in found if item.kind is Kind.BLOCK and item.id not in told)
+
+
+def _standing(
+    workshop: Workshop, place: Place, store: StateStore | None, found: tuple[Control, ...]
+) -> Standing:
+    from prefect_sluice.controls import on
     from prefect_sluice.render.status import Standing
 
     generation, problem = _generation(workshop, place)
@@ -54,6 +76,7 @@ def _standing(workshop: Workshop, place: Place, store: StateStore | None) -> Sta
         lease=_lease(store, place) if store else None,
         problem=problem,
         recorded=_recorded(store, place) if store and generation is None else 0,
+        controls=on(found, place.name, generation.release if generation else ""),
     )
 
 
@@ -126,5 +149,6 @@ def _document(standing: Standing) -> Json:
         "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
         "recorded_generation": standing.recorded,
         "open": [{**document.promotion(item.promotion), "next": item.next} for item in standing.open],
+        "controls": [document.control(item) for item in standing.controls],
         "lease": {"holder": lease.holder, "since": lease.acquired_at.isoformat()} if lease else None,
     }

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TypeAlias
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.controls import Control, Kind
 from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
 from prefect_sluice.plan import Plan
@@ -74,6 +75,25 @@ def approval(value: Approval) -> Object:
         "at": value.at.isoformat(),
         "expires_at": value.expires_at.isoformat(),
         "used_at": value.used_at.isoformat() if value.used_at else None,
+    }
+
+
+def control(value: Control) -> Object:
+    """Return a hold, freeze or block."""
+    return {
+        "id": value.id,
+        "kind": value.kind.value,
+        "environment": None if value.kind is Kind.BLOCK else value.target or "*",
+        "release": value.target if value.kind is Kind.BLOCK else None,
+        "by": value.by,
+        "reason": value.reason,
+        "at": value.at.isoformat(),
+        "until": value.until.isoformat() if value.until else None,
+        "promotion": value.promotion or None,
+        "lifted": {"at": value.lifted_at.isoformat(), "by": value.lifted_by, "reason": value.lifted_reason}
+        if value.lifted_at
+        else None,
+        "lift": value.lift,
     }
 
 

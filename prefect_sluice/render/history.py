@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from prefect_sluice.controls import EVERYWHERE, Control, Kind
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
 from prefect_sluice.render.table import WIDTH, Cell, table
-from prefect_sluice.render.words import count, short
+from prefect_sluice.render.words import count, moment, short
 
 _STYLES = {
     State.REFUSED: Style.BAD,
@@ -25,14 +26,15 @@ _WIDEST_NAME = 28
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A generation with the promotion that wrote it, or (`generation` None) a promotion that ended without
-    one."""
+    """A generation with the promotion that wrote it, a promotion that ended without one (`generation` None), or
+    a hold, freeze or block: as it was placed, or as it was lifted (`at` tells which)."""
 
     at: datetime
     generation: Generation | None
     promotion: Promotion | None
     release: Release | None
     approver: str = ""
+    control: Control | None = None
 
 
 def events(
@@ -40,8 +42,9 @@ def events(
     promotions: Sequence[Promotion],
     releases: Mapping[str, Release],
     approvers: Mapping[str, str],
+    controls: Sequence[Control] = (),
 ) -> tuple[Event, ...]:
-    """Return both, newest first. `approvers` are names by promotion id. Pure."""
+    """Return all of it, newest first. `approvers` are names by promotion id. Pure."""
     known = {promotion.id: promotion for promotion in promotions}
     written = {generation.promotion for generation in generations}
     found = [
@@ -58,6 +61,9 @@ def events(
         Event(item.updated_at, None, item, releases.get(item.release), approvers.get(item.id, ""))
         for item in promotions if item.state in _STYLES and item.id not in written
     ]  # fmt: skip
+    for item in controls:
+        times = (item.at, item.lifted_at) if item.lifted_at else (item.at,)
+        found += [Event(at, None, None, releases.get(item.target), control=item) for at in times]
     # Generations carry whole seconds: within one second the higher number is the newer.
     return tuple(
         sorted(
@@ -89,6 +95,8 @@ def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> 
 
 def _row(event: Event) -> Sequence[Cell]:
     generation, promotion = event.generation, event.promotion
+    if event.control is not None:
+        return _control_row(event, event.control)
     commit = f"{event.release.change.short} {event.release.change.subject}" if event.release else ""
     cause = generation.cause if generation else promotion.cause if promotion else ""
     release = generation.release if generation else promotion.release if promotion else ""
@@ -101,6 +109,22 @@ def _row(event: Event) -> Sequence[Cell]:
         cut(_by(event), _WIDEST_NAME),
         commit,
     )
+
+
+def _control_row(event: Event, control: Control) -> Sequence[Cell]:
+    lifted = event.at == control.lifted_at
+    by, reason = (control.lifted_by, control.lifted_reason) if lifted else (control.by, control.reason)
+    what = "lifted" if lifted else control.kind.value
+    release = short(control.target) if control.kind is Kind.BLOCK else ""
+    told = f"the {control.kind.value} of {moment(control.at)}: {reason}" if lifted else _reason(control)
+    when = f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return (faint("-"), when, Span(what, Style.WARN), release, cut(by, _WIDEST_NAME), told)
+
+
+def _reason(control: Control) -> str:
+    until = f" (until {moment(control.until)})" if control.until else ""
+    where = "every environment: " if control.kind is Kind.FREEZE and control.target == EVERYWHERE else ""
+    return f"{where}{control.reason}{until}"
 
 
 def _by(event: Event) -> str:

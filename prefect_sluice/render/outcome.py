@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from prefect_sluice.generation import Generation
 from prefect_sluice.release import Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, line, strong
 from prefect_sluice.render.table import WIDTH
-from prefect_sluice.render.words import moment, seconds, short
+from prefect_sluice.render.words import age, moment, seconds, short
 from prefect_sluice.stages.work import Outcome, Status, Work
 
 _STYLES = {
@@ -43,12 +44,17 @@ def verdict_line(outcome: Outcome) -> Line:
     return line(*told, "; next: ", strong(outcome.next)) if outcome.next else line(*told)
 
 
+def trouble_line(told: str, next: str) -> Line:
+    """Return what could not be done beside what was, and the next command."""
+    return line(Span(told, Style.BAD), "; then: ", strong(next))
+
+
 def rollback_line(
-    generation: Generation, release: Release | None, origin: Generation | None, took: float
+    generation: Generation, release: Release | None, origin: Generation | None, took: float, now: datetime
 ) -> Line:
-    """Return `prod serves generation 6 = generation 2 again, release 9f8e7d6 ("subject"), data as of …`."""
+    """Return `prod serves generation 6 = generation 2 again, release 9f8e7d6 ("subject"), data as of …, 3 days old`."""
     subject = f' ("{release.change.subject}")' if release else ""
-    data = f", data as of {moment(origin.at)}" if origin else ""
+    data = f", data as of {moment(origin.at)}, {age(origin.at, now)}" if origin else ""
     same = f"generation {generation.number} = generation {generation.origin} again"
     head = f"{generation.environment} serves {same}"
     return line(strong(head), f", release {short(generation.release)}{subject}{data}; {seconds(took)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prefect_sluice.controls import Control
 from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
 from prefect_sluice.plan import Plan
@@ -13,7 +14,7 @@ from prefect_sluice.release import Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
 from prefect_sluice.render.promotion import approvals_lines, bound, section
-from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import moment, short
 from prefect_sluice.verdict import GateReport
@@ -23,7 +24,7 @@ from prefect_sluice.verdict import GateReport
 class Dossier:
     """What is known of one release, and of one promotion of it in full. `generations` are those that it
     wrote, newest first; `plan` is None where there is none, or it is another promotion's (a rollback writes
-    an older table again)."""
+    an older table again). `blocks` are those of the release that are in force."""
 
     release: Release | None
     promotion: Promotion | None = None
@@ -33,11 +34,15 @@ class Dossier:
     generations: tuple[Generation, ...] = ()
     others: tuple[Promotion, ...] = ()
     entries: tuple[Entry, ...] = ()
+    blocks: tuple[Control, ...] = ()
 
 
 def dossier_lines(found: Dossier, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
     lines = _release(found.release, width) if found.release else []
+    for item in found.blocks:
+        lines.append(line(Span(cut(f"  blocked  {item.origin}", width), Style.BAD)))
+        lines.append(line(faint("           lift it: "), item.lift))
     lines += (
         _promotion(found.promotion, found.generations, width)
         if found.promotion

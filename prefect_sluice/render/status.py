@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 
+from prefect_sluice.controls import Control, Kind
 from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.holder import told as holder_told
 from prefect_sluice.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.promotion import SAID
@@ -45,8 +48,8 @@ class Standing:
     warehouse could not be asked: `problem` says why, and `recorded` is then the generation that the ledger
     knows of.
 
-    `size` is that of the warehouse file, in bytes. `holders` are leases in force; `releases` what is known of
-    the ids.
+    `size` is that of the warehouse file, in bytes. `controls` are the holds and freezes in force here, and the
+    block of the release that serves.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Standing:
     lease: Lease | None = None
     problem: str = ""
     recorded: int = 0
+    controls: tuple[Control, ...] = ()
 
 
 def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
@@ -70,9 +74,10 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
+    lines += [part for control in standing.controls for part in _control(control, standing.name, width)]
     lines += [_open(attempt, width) for attempt in standing.open]
     if standing.lease is not None:
-        told = f"{standing.lease.holder} since {moment(standing.lease.acquired_at)}"
+        told = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
         lines.append(_field("at work", Span(cut(told, width - _LABEL), Style.WARN)))
     return lines
 
@@ -103,6 +108,29 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
         _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
     )
     return lines
+
+
+def _control(control: Control, environment: str, width: int) -> list[Line]:
+    """Return a hold, freeze or block with the command that ends it; serving a blocked release is told in red."""
+    if control.kind is Kind.BLOCK:
+        step = strong(f"sluice rollback --env {environment}")
+        lines = _wrapped("blocked", f"what serves here is bad: {control.told}", Style.BAD, width)
+        return [*lines, _field("", "go back: ", step), _field("", "lift it: ", control.lift)]
+    where = "" if control.target else "every environment, "
+    until = f"until {moment(control.until)}, " if control.until else ""
+    lines = _wrapped(control.done, f"{where}{until}{control.origin}", Style.WARN, width)
+    return [*lines, _field("", "lift it: ", strong(control.lift))]
+
+
+def _wrapped(name: str, text: str, style: Style, width: int) -> list[Line]:
+    first, *more = wrap(text, width - _LABEL) or [""]
+    return [_field(name, Span(first, style)), *(_field("", Span(part, style)) for part in more)]
+
+
+def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Line]:
+    """Return the blocked releases that serve nowhere, after a blank line; nothing where there are none."""
+    lines = [part for item in controls for part in _wrapped("blocked", item.told, Style.PLAIN, width)]
+    return [BLANK, *lines] if lines else []
 
 
 def _warehouse(standing: Standing, width: int) -> Line:

@@ -32,6 +32,18 @@ def ago(then: datetime, now: datetime) -> str:
     return "just now"
 
 
+def age(then: datetime, now: datetime) -> str:
+    """Return how old something is, in its largest unit: `3 days old`."""
+    for unit, name in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "minute"),
+    ):
+        if now - then >= unit:
+            return f"{count((now - then) // unit, name)} old"
+    return "less than a minute old"
+
+
 def moment(at: datetime) -> str:
     """Return a time to the minute: `2026-01-31 08:05 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

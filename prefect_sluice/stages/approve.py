@@ -94,8 +94,9 @@ def record(
     if not by.strip():
         raise BadInput("an approval needs a name", fix="say who you are: --as NAME")
     if promotion.state not in {State.STAGED, *_PAST}:
+        why = f" ({promotion.message})" if promotion.state is State.SUPERSEDED and promotion.message else ""
         raise Refused(
-            f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval",
+            f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval{why}",
             "see what does: sluice status",
         )
     place = workshop.place(promotion.environment)

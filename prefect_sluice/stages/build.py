@@ -16,6 +16,7 @@ from prefect_sluice.loading import Loaded, load, side_file
 from prefect_sluice.plan import Action, Asked, Before, Plan, make_plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
+from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Status, Work, tell
@@ -34,6 +35,7 @@ def build(work: Work) -> Work:
         raise OutOfOrder()
     release = work.release or pack(workshop, work.change, work.request.actor)
     reach(Point.BUILD_PACKED)
+    permit(workshop, place.name, work.request.cause, release.id, past=work.request.past)
     plan = plan_release(workshop, place, release, work.request.cause)
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
@@ -146,7 +148,8 @@ def _promotion(workshop: Workshop, plan: Plan, actor: str) -> Promotion:
             continue
         if old.plan == plan.digest and again is None:
             again = old
-        else:
+        elif plan.cause is not Cause.REFRESH or old.cause is Cause.REFRESH:
+            # A refresh leaves a release that waits for its approval alone, until it publishes: it may well not.
             advance(
                 workshop,
                 old,

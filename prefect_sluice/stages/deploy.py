@@ -7,10 +7,12 @@ from dataclasses import replace
 from prefect_sluice import surroundings
 from prefect_sluice.errors import EnvironmentMoved, Refused
 from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Generation
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages.approve import is_approved, needed
-from prefect_sluice.stages.records import advance, opened, promotion_of
+from prefect_sluice.stages.catching_up import place_hold
+from prefect_sluice.stages.controlling import permit
+from prefect_sluice.stages.records import advance, drop_candidate, opened, outdated, promotion_of
 from prefect_sluice.stages.stage import candidate_is_whole, contents_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
@@ -36,6 +38,8 @@ def deploy(work: Work) -> Work:
     reach(Point.DEPLOY_INTENT)
     tell(f"publishing generation {publication.generation.number}")
     with workshop.store.fenced(work.lease, now=surroundings.now()):
+        # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
+        permit(workshop, place.name, promotion.cause, promotion.release, past=work.request.past)
         written = workshop.warehouse(place).publish(publication)
     reach(Point.DEPLOY_FLIPPED)
     done = record_written(workshop, intent, written, work.request.actor)
@@ -101,10 +105,18 @@ def record_written(workshop: Workshop, promotion: Promotion, generation: Generat
         "origin": generation.origin,
     }
     with workshop.store.transaction() as transaction:
+        recorded = transaction.promotion(promotion.id)
+        if recorded is not None and recorded.state in {State.DEPLOYED, *ENDED}:
+            return recorded  # another process settled it while this one slept
         transaction.put_promotion(done)
         transaction.append(
             "generation.written", environment=promotion.environment, actor=actor, facts=facts, at=now
         )
+        if generation.cause is Cause.ROLLBACK:
+            place_hold(transaction, done, now)
+        void = outdated(transaction, generation, actor=actor, now=now)
+    for old in void:
+        drop_candidate(workshop, old)
     return done
 
 

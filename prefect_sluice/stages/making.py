@@ -19,6 +19,7 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
+from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
 from prefect_sluice.warehouse.base import LIVE, Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
 from prefect_sluice.workshop import Place, Workshop
@@ -180,6 +181,7 @@ def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer |
 
 def _keep(workshop: Workshop, side: Path, promotion: Promotion) -> Path:
     """Move the sealed file to where it waits; the next build gets a fresh one."""
+    still_ours(workshop.store, promotion)
     place = workshop.folder / "candidates" / promotion.id / side.name
     place.parent.mkdir(parents=True, exist_ok=True)
     side.replace(place)

@@ -5,27 +5,37 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json
-from prefect_sluice.errors import SluiceError
+from prefect_sluice.errors import LeaseLost, SluiceError
+from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
+    from prefect_sluice.state.reads import Reads
     from prefect_sluice.state.store import Transaction
 
 SERVED = frozenset({State.DEPLOYED, State.STABLE})
 """States of a promotion whose generation was written: only Monitor has anything left to do."""
 
+_MANY = 100_000
+
 
 def opened(work: Work) -> tuple[Workshop, Place]:
-    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput."""
+    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept."""
     workshop = Workshop.at(work.request.folder)
-    return workshop, workshop.place(work.request.environment)
+    place = workshop.place(work.request.environment)
+    lease = workshop.store.lease(place.name)
+    if lease is None or lease.token != work.lease.token:
+        # Another one had it meanwhile, or has it. The fence would say so, too, but only after minutes of work in folders that are another's by now.
+        raise LeaseLost(place.name)
+    return workshop, place
 
 
 def promotion_of(work: Work) -> Promotion:
@@ -56,7 +66,10 @@ def advance(
     also: Callable[[Transaction], object] = _nothing,
     **changes: object,
 ) -> Promotion:
-    """Record a promotion in a new state, with its ledger entry and what `also` writes, in one transaction. Again is no change."""
+    """Record a promotion in a new state, with its ledger entry and what `also` writes, in one transaction. Again is no change.
+
+    Raises LeaseLost when another process moved it on meanwhile: whoever slept past the lease changes nothing.
+    """
     if promotion.state is state and not changes:
         return promotion
     now = surroundings.now()
@@ -71,20 +84,61 @@ def advance(
         **(facts or {}),
     }
     with workshop.store.transaction() as transaction:
+        still_ours(transaction, promotion)
         transaction.put_promotion(moved)
         also(transaction)
         transaction.append(
             f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
         )
     if state in ENDED:
-        # Its rows are served, or nobody may serve them any more; failing rows are kept as evidence.
-        shutil.rmtree(workshop.folder / "candidates" / moved.id, ignore_errors=True)
+        drop_candidate(workshop, moved)
     return moved
 
 
+def still_ours(reads: Reads, promotion: Promotion) -> None:
+    """Raise LeaseLost when a promotion is recorded in another state than ours: another process has it by now."""
+    recorded = reads.promotion(promotion.id)
+    if recorded is not None and recorded.state is not promotion.state:
+        raise LeaseLost(promotion.environment)
+
+
+def drop_candidate(workshop: Workshop, promotion: Promotion) -> None:
+    """Delete the side file of a promotion that ended: its rows are served, or nobody may serve them any more. Repeatable.
+
+    Failing rows are kept as evidence, in the state store.
+    """
+    shutil.rmtree(workshop.folder / "candidates" / promotion.id, ignore_errors=True)
+
+
+def outdated(
+    transaction: Transaction, generation: Generation, *, actor: str, now: datetime
+) -> tuple[Promotion, ...]:
+    """Supersede, as this generation is recorded, every open promotion that was planned on an older one. Returns them.
+
+    Its plan and a yes to it are void from here on: said at once, and not when somebody comes to deploy it.
+    """
+    environment, number = generation.environment, generation.number
+    open_states = [state for state in State if state not in {*ENDED, State.DEPLOYED}]
+    found = [
+        item
+        for item in transaction.promotions(environment=environment, states=open_states, limit=_MANY)
+        if item.base < number and item.id != generation.promotion
+    ]
+    for old in found:
+        message = (
+            f"{environment} moved on from generation {old.base} to {number} (a {generation.cause.value}), so its plan"
+            " and any approval of it are void; run it again: it plans anew"
+        )
+        transaction.put_promotion(replace(old, state=State.SUPERSEDED, updated_at=now, message=message))
+        facts: dict[str, Json] = {"promotion": old.id, "release": old.release, "by": generation.promotion}
+        transaction.append("promotion.superseded", environment=environment, actor=actor, facts=facts, at=now)
+    return tuple(found)
+
+
 def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:
-    """Record what the gates of a stage found. Repeatable: replaces."""
+    """Record what the gates of a stage found. Repeatable: replaces. Raises LeaseLost as `advance` does."""
     with workshop.store.transaction() as transaction:
+        still_ours(transaction, promotion)
         transaction.put_reports(promotion.id, stage, reports)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 
 from prefect_sluice import surroundings
+from prefect_sluice.controls import Aftercare, blocked
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages.catching_up import unfinished
+from prefect_sluice.stages.controlling import current as controls_in_force
+from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import record_written
 from prefect_sluice.stages.records import advance, is_open, opened
-from prefect_sluice.stages.work import Work, tell
+from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.workshop import Workshop
 
@@ -28,10 +33,16 @@ def rollback(work: Work) -> Work:
     dead = _unfinished(workshop, current)
     if dead is not None:
         return replace(work, promotion=dead, generation=current)
-    target = warehouse.generation(
-        place.name, choose(current, warehouse.history(place.name), work.request.ref).number
-    )
-    promotion = _intent(workshop, current, target, work.request.actor)
+    history = warehouse.history(place.name)
+    half = _to_catch_up(workshop, current, history, work.request)
+    if half is not None:
+        return replace(work, promotion=half).ends(
+            Status.DONE, f"{place.name} was rolled back already; catching up goes on"
+        )
+    barred = blocked(controls_in_force(workshop))
+    target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
+    permit(workshop, place.name, Cause.ROLLBACK, target.release)
+    promotion = _intent(workshop, current, target, work.request)
     reach(Point.ROLLBACK_INTENT)
     number = current.number + 1
     generation = replace(
@@ -45,9 +56,11 @@ def rollback(work: Work) -> Work:
     )
     tell(f"publishing generation {number}: {target.number} again")
     with workshop.store.fenced(work.lease, now=surroundings.now()):
+        permit(workshop, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
         written = warehouse.publish(Publication(generation, current.number))
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor)
+    reach(Point.ROLLBACK_HELD)
     return replace(work, promotion=done, generation=written)
 
 
@@ -59,10 +72,25 @@ def _unfinished(workshop: Workshop, current: Generation) -> Promotion | None:
     return None
 
 
-def choose(current: Generation, history: tuple[Generation, ...], to: str) -> Generation:
+def _to_catch_up(
+    workshop: Workshop, current: Generation, history: tuple[Generation, ...], request: Request
+) -> Promotion | None:
+    """Return the rollback that did all but its catch-up, if the same is asked for again: going back further is not."""
+    half = unfinished(workshop, current) if request.after.catch_up else None
+    written = next((item for item in history if half is not None and item.number == half.generation), None)
+    if half is None or written is None:
+        return None
+    same = request.ref in {"", str(written.origin)} or written.release.startswith(request.ref)
+    return half if same else None
+
+
+def choose(
+    current: Generation, history: tuple[Generation, ...], to: str, barred: Collection[str] = ()
+) -> Generation:
     """Return the generation to go back to. `to` is a number, a release id (or its beginning), or "": the former release. Pure.
 
     The former release is the last one that served before the present one did; where none did, the generation before.
+    One of the releases `barred` is passed over, unless `to` names it: what becomes of that is the caller's.
     """
     if not current.number:
         raise Refused(
@@ -70,8 +98,14 @@ def choose(current: Generation, history: tuple[Generation, ...], to: str) -> Gen
         )
     older = [item for item in history if item.number < current.number]
     if not to:
-        before = [item for item in older if item.number < current.origin]
+        served = [item for item in older if item.number < current.origin]
+        before = [item for item in served if item.release not in barred]
         former = [item for item in before if item.release != current.release] or before
+        if served and not former:
+            raise Refused(
+                f"every release that served before generation {current.number} is blocked",
+                "see by whom and why: sluice status",
+            )
         if not former:
             raise Refused(
                 f"generation {current.number} is the first, there is nothing before it",
@@ -93,7 +127,8 @@ def choose(current: Generation, history: tuple[Generation, ...], to: str) -> Gen
     return chosen
 
 
-def _intent(workshop: Workshop, current: Generation, target: Generation, actor: str) -> Promotion:
+def _intent(workshop: Workshop, current: Generation, target: Generation, request: Request) -> Promotion:
+    actor = request.actor
     for old in workshop.store.promotions(environment=current.environment, limit=20):
         if is_open(old) and old.state is not State.DEPLOYED:
             advance(
@@ -126,4 +161,13 @@ def _intent(workshop: Workshop, current: Generation, target: Generation, actor: 
         State.DEPLOYING,
         actor=actor,
         facts={"to": current.number + 1, "origin": target.origin},
+        also=lambda transaction: transaction.put_aftercare(_aftercare(promotion, current, request)),
     )
+
+
+def _aftercare(promotion: Promotion, current: Generation, request: Request) -> Aftercare:
+    """Return what this rollback brings with it: recorded now, so that it comes with the generation or not at all."""
+    why = f"rolled back from generation {current.number} by {request.actor}"
+    if request.after.reason.strip():
+        why += f": {request.after.reason.strip()}"
+    return Aftercare(promotion.id, why if request.after.hold else "", request.after.catch_up)

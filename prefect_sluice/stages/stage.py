@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from prefect_sluice import gates, surroundings
 from prefect_sluice.candidate import Contents
@@ -25,6 +26,9 @@ from prefect_sluice.stages.records import (
 from prefect_sluice.stages.work import Work
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Workshop
+
+if TYPE_CHECKING:
+    from prefect_sluice.state.store import Transaction
 
 STAGE = "stage"
 
@@ -62,9 +66,11 @@ def _record(
         made.contents.file,
         surroundings.now(),
     )
-    with workshop.store.transaction() as transaction:
+
+    def also(transaction: Transaction) -> None:
         transaction.put_candidate(candidate)
         transaction.put_relations(made.relations)
+
     return advance(
         workshop,
         promotion,
@@ -72,6 +78,7 @@ def _record(
         actor=work.request.actor,
         evidence=evidence,
         facts={"built": len(made.relations)},
+        also=also,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,8 +36,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """What a rollback is to bring with it: a hold, why, and a refresh of the older code's data."""
+
+    hold: bool = True
+    reason: str = ""
+    catch_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is."""
+    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is.
+
+    `past` is the rollback that this refresh belongs to: its own hold does not stop it.
+    """
 
     folder: Path
     environment: str
@@ -45,6 +57,8 @@ class Request:
     ref: str = "HEAD"
     dirty: bool = False
     actor: str = "unknown"
+    after: After = field(default_factory=After)
+    past: str = ""
 
 
 @dataclass(frozen=True, slots=True)

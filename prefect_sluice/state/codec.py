@@ -11,6 +11,8 @@ from math import isfinite
 from typing import Any
 
 from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.controls import Aftercare, Control
+from prefect_sluice.controls import Kind as ControlKind
 from prefect_sluice.errors import BadInput, LedgerBroken
 from prefect_sluice.generation import Cause
 from prefect_sluice.ledger import Entry
@@ -102,6 +104,21 @@ def approval_row(approval: Approval) -> dict[str, Any]:
 def approval(row: Columns) -> Approval:
     """Return the approval."""
     return Approval(**_only(Approval, row, decision=Decision(row["decision"])))
+
+
+def control_row(control: Control) -> dict[str, Any]:
+    """Return the columns of a hold, freeze or block."""
+    return {**asdict(control), "kind": control.kind.value}
+
+
+def control(row: Columns) -> Control:
+    """Return the hold, freeze or block."""
+    return Control(**_only(Control, row, kind=ControlKind(row["kind"])))
+
+
+def aftercare(row: Columns) -> Aftercare:
+    """Return what a rollback brings with it."""
+    return Aftercare(**_only(Aftercare, row))
 
 
 def lease(row: Columns) -> Lease | None:

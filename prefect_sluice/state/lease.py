@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -14,38 +14,52 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect_sluice.errors import LeaseHeld, LeaseLost, SluiceError
+from prefect_sluice.holder import Holder, read
 from prefect_sluice.promotion import Lease
 
 if TYPE_CHECKING:  # the store brings SQLAlchemy with it
     from prefect_sluice.state.store import StateStore
 
+OnWait = Callable[[LeaseHeld, timedelta], None]
+"""Hears who is waited for, and how long already."""
+
+TTL = timedelta(seconds=60)
+"""How long a lease lasts that nobody renews."""
+
 _STEP = 0.2
-_HOLDER = re.compile(r".*@(?P<host>[^@\s]+) pid (?P<pid>\d+)(?: start (?P<start>\d+))?")
+_running: set[str] = set()
+"""The holders whose `held` block is open in this process: a lease of this process and none of these was left behind."""
 
 
 def this_process(user: str) -> str:
-    """Return the holder string of this process: "ada@host pid 4242 start 81234".
+    """Return a holder of this process, another one at each call: "ada@host pid 4242 start 81234 run 9f8e7d".
 
-    `start` is when the process began, in clock ticks since boot, so that a later process with the same
-    number is not taken for it; it is left out where there is no /proc.
+    So two threads of one process are two holders. `start` is left out where there is no /proc.
     """
-    holder = f"{user}@{socket.gethostname()} pid {os.getpid()}"
     stat = _stat(os.getpid())
-    return f"{holder} start {stat[1]}" if stat else holder
+    start, run = stat[1] if stat else "", uuid.uuid4().hex[:6]
+    return str(Holder(user, socket.gethostname(), os.getpid(), start, run))
 
 
 def holder_is_dead(holder: str, host: str) -> bool:
     """Say whether `holder` was a process on `host` (this one) and runs no more; False where in doubt."""
-    found = _HOLDER.fullmatch(holder)
-    if found is None or found["host"] != host:
+    found = read(holder)
+    if found is None or found.host != host:
         return False
-    pid = int(found["pid"])
-    stat = _stat(pid)
+    stat = _stat(found.pid)
     if stat is None:
-        return not _exists(pid)
+        return not _exists(found.pid)
     state, start = stat
     # A killed child that nobody waited for is a zombie: it has a number still, and does nothing.
-    return state in "ZX" or (found["start"] is not None and found["start"] != start)
+    return state in "ZX" or found.start not in {"", start}
+
+
+def _left_behind(holder: str) -> bool:
+    """Say whether a run of this very process took the lease, ended, and could not give it back."""
+    found = read(holder)
+    if found is None or not found.run or (found.host, found.pid) != (socket.gethostname(), os.getpid()):
+        return False
+    return holder not in _running
 
 
 class Held:
@@ -106,21 +120,25 @@ def held(
     environment: str,
     holder: str,
     *,
-    ttl: timedelta = timedelta(seconds=60),
+    ttl: timedelta = TTL,
     wait: timedelta = timedelta(0),
-    on_wait: Callable[[LeaseHeld], None] | None = None,
+    on_wait: OnWait | None = None,
 ) -> Generator[Held]:
     """Hold the lease on an environment while the block runs, and give it back at its end.
 
     A holder that died on this host is not waited for. Raises LeaseHeld when another one has it still after
-    `wait`; `on_wait` is told once per holder that is waited for.
+    `wait`; `on_wait` is told, some times a second, who is waited for and since when.
     """
-    keeper = Held(store, _taken(store, environment, holder, ttl, wait, on_wait), ttl)
-    keeper.start()
+    _running.add(holder)  # before the lease is there: another thread may look at once
     try:
-        yield keeper
+        keeper = Held(store, _taken(store, environment, holder, ttl, wait, on_wait), ttl)
+        keeper.start()
+        try:
+            yield keeper
+        finally:
+            keeper.end()
     finally:
-        keeper.end()
+        _running.discard(holder)
 
 
 def _taken(
@@ -129,26 +147,25 @@ def _taken(
     holder: str,
     ttl: timedelta,
     wait: timedelta,
-    on_wait: Callable[[LeaseHeld], None] | None,
+    on_wait: OnWait | None,
 ) -> Lease:
-    give_up = time.monotonic() + wait.total_seconds()
-    told = ""
+    started = time.monotonic()
+    give_up = started + wait.total_seconds()
     while True:
         try:
             return _take(store, environment, holder, ttl)
         except LeaseHeld as held_by:
             if time.monotonic() >= give_up:
                 raise
-            if on_wait and held_by.holder != told:
-                on_wait(held_by)
-            told = held_by.holder
+            if on_wait:
+                on_wait(held_by, timedelta(seconds=time.monotonic() - started))
         threading.Event().wait(min(_STEP, max(0.0, give_up - time.monotonic())))
 
 
 def _take(store: StateStore, environment: str, holder: str, ttl: timedelta) -> Lease:
     with store.transaction() as tx:
         current = tx.lease(environment)
-        if current and holder_is_dead(current.holder, socket.gethostname()):
+        if current and (holder_is_dead(current.holder, socket.gethostname()) or _left_behind(current.holder)):
             tx.drop_lease(current)
         return tx.take_lease(environment, holder, now=_now(), ttl=ttl)
 

@@ -11,6 +11,7 @@ from itertools import islice
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.controls import Aftercare, Control
 from prefect_sluice.errors import BadInput
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, State
@@ -18,9 +19,11 @@ from prefect_sluice.relation import Relation
 from prefect_sluice.release import Release
 from prefect_sluice.state import codec
 from prefect_sluice.state.tables import (
+    AFTERCARE,
     APPROVAL,
     CACHE,
     CANDIDATE,
+    CONTROL,
     LEASE,
     LEDGER,
     PROMOTION,
@@ -107,6 +110,21 @@ class Reads(ABC):
         rows = self._rows(select(APPROVAL).where(APPROVAL.c.promotion == promotion).order_by(APPROVAL.c.seq))
         with codec.readable(f"an approval of promotion {promotion}", self.place):
             return tuple(codec.approval(row) for row in rows)
+
+    def controls(self, *, lifted: bool = False) -> tuple[Control, ...]:
+        """Return the holds, freezes and blocks that nobody lifted, run out or not; with `lifted` all there ever were."""
+        query = select(CONTROL).order_by(CONTROL.c.seq)
+        if not lifted:
+            query = query.where(CONTROL.c.lifted_at.is_(None))
+        rows = self._rows(query)
+        with codec.readable("a hold, freeze or block", self.place):
+            return tuple(codec.control(row) for row in rows)
+
+    def aftercare(self, promotion: str) -> Aftercare | None:
+        """Return what a rollback brings with it; None for any other promotion."""
+        rows = self._rows(select(AFTERCARE).where(AFTERCARE.c.promotion == promotion))
+        with codec.readable(f"the rollback {promotion}", self.place):
+            return codec.aftercare(rows[0]) if rows else None
 
     def lease(self, environment: str) -> Lease | None:
         """Return the lease as recorded, run out or not; None when it was dropped or never taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Dialect, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, Double, Index, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 METADATA = MetaData()
@@ -139,6 +139,33 @@ LEASE = Table(
     _text("holder"),
     _time("acquired_at", nullable=True),
     _time("expires_at", nullable=True),
+)
+
+CONTROL = Table(
+    "sluice_control",
+    METADATA,
+    _order(),
+    _text("id", unique=True),
+    _text("kind"),
+    _text("target"),
+    _text("by"),
+    _text("reason"),
+    _time("at"),
+    _time("until", nullable=True),
+    _text("promotion"),
+    _time("lifted_at", nullable=True),
+    _text("lifted_by"),
+    _text("lifted_reason"),
+    Index("sluice_control_by_target", "kind", "target"),
+)
+
+AFTERCARE = Table(
+    "sluice_aftercare",
+    METADATA,
+    _text("promotion", primary_key=True),
+    _text("hold"),
+    Column("catch_up", Boolean, nullable=False),
+    Column("caught_up", Boolean, nullable=False),
 )
 
 LEDGER = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.controls import Aftercare, Control
 from prefect_sluice.errors import Refused
 from prefect_sluice.ledger import Entry, chain
 from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion
@@ -20,9 +21,11 @@ from prefect_sluice.release import Release
 from prefect_sluice.state import codec, fencing
 from prefect_sluice.state.reads import Reads
 from prefect_sluice.state.tables import (
+    AFTERCARE,
     APPROVAL,
     CACHE,
     CANDIDATE,
+    CONTROL,
     LEDGER,
     PROMOTION,
     RELATION,
@@ -87,6 +90,19 @@ class Transaction(Reads):
         unused = (APPROVAL.c.id == id) & APPROVAL.c.used_at.is_(None)
         return self._connection.execute(update(APPROVAL).where(unused).values(used_at=at)).rowcount == 1
 
+    def put_control(self, control: Control) -> None:
+        """Record a hold, freeze or block, or that it was lifted. Safe to repeat."""
+        self._put(CONTROL, [codec.control_row(control)], ("id",))
+
+    def put_aftercare(self, aftercare: Aftercare) -> None:
+        """Record what a rollback brings with it, or how far that is. Safe to repeat."""
+        self._put(AFTERCARE, [asdict(aftercare)], ("promotion",))
+
+    def stand_still(self) -> None:
+        """Wait until nobody publishes or writes the ledger, and keep it so until this transaction ends."""
+        fencing.lock_all(self._connection)
+        self._lock_ledger()
+
     def take_lease(self, environment: str, holder: str, *, now: datetime, ttl: timedelta) -> Lease:
         """Return the lease until `now + ttl`: with a new token, or with the same one if `holder` has it.
 
@@ -116,8 +132,7 @@ class Transaction(Reads):
         Other processes' entries wait until this transaction is over. Raises LedgerBroken when the last entry
         was changed, ValueError for facts that JSON cannot spell.
         """
-        if self._connection.dialect.name == "postgresql":
-            self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})
+        self._lock_ledger()
         rows = self._rows(select(LEDGER).order_by(LEDGER.c.number.desc()).limit(1))
         last = codec.entry(rows[0]) if rows else None
         entry = chain(last, event=event, actor=actor, at=at, environment=environment, facts=facts)
@@ -134,6 +149,10 @@ class Transaction(Reads):
             {"kind": kind, "key": key, "value": canonical(value).decode()} for key, value in values.items()
         ]
         self._put(CACHE, rows, ("kind", "key"))
+
+    def _lock_ledger(self) -> None:
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})
 
     def _put(
         self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True

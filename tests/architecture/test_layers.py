@@ -19,8 +19,10 @@ VALUES = tuple(
     f"prefect_sluice.{name}"
     for name in (
         "canonical",
+        "controls",
         "errors",
         "generation",
+        "holder",
         "ledger",
         "node",
         "plan",

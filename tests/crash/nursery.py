@@ -1,5 +1,7 @@
 """A process that has imported everything, and forks a child for each line it reads: `folder cause fault` -> exit status.
 
+One that goes to sleep has its number written, and its exit status when somebody woke it.
+
 A release in a process of its own costs seconds of imports; a fork costs nothing, and dies as thoroughly.
 """
 
@@ -31,5 +33,8 @@ for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
         child(*line.rstrip("\n").split("\t"))
-    _, status = os.waitpid(pid, 0)
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if os.WIFSTOPPED(status):  # asleep, until the test wakes it
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
     print(os.waitstatus_to_exitcode(status), flush=True)

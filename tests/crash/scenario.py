@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
 from prefect_sluice import pipeline
-from prefect_sluice.faults import VARIABLE
+from prefect_sluice.faults import SLEEP, VARIABLE
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Decision
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.work import Request, Status
+from prefect_sluice.state.lease import TTL
 from prefect_sluice.workshop import Workshop
 
 FILES = {
@@ -77,15 +79,19 @@ def edit(folder: Path) -> None:
 
 
 def go(folder: Path, cause: Cause, fault: str = "") -> None:
-    """Do the whole of it in this process: ask, approve if it waits, ask again. Dies at `fault`; exits 1 when refused."""
+    """Do the whole of it in this process: ask, approve if it waits, ask again. Exits 1 when refused.
+
+    Dies at `fault`, or sleeps there (`sleep:deploy.intent`), with a lease that soon runs out then.
+    """
+    ttl = timedelta(seconds=3) if fault.startswith(SLEEP) else TTL
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
     work = pipeline.run(
-        Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada")
+        Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada"), ttl=ttl
     )
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
         record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
-        work = pipeline.run(Request(folder, "prod", cause, actor="Ada"))
+        work = pipeline.run(Request(folder, "prod", cause, actor="Ada"), ttl=ttl)
     if work.outcome is None or work.outcome.status not in {Status.DONE, Status.UNCHANGED}:
         sys.exit(1)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,13 @@ import duckdb
 import pytest
 
 from prefect_sluice import ledger
-from prefect_sluice.faults import Point
+from prefect_sluice.faults import SLEEP, Point
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import ENDED, State
 from prefect_sluice.workshop import Workshop
 
 HERE = Path(__file__).parent
-ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED}
+ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}
 NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -36,16 +39,42 @@ class Nursery:
 
     def go(self, folder: Path, cause: Cause, fault: Point | None = None) -> int:
         """Return the exit code of one run; negative is the signal that killed it."""
+        self._ask(folder, cause, fault.value if fault else "")
+        return self._answer()
+
+    def put_to_sleep(self, folder: Path, cause: Cause, fault: Point) -> int:
+        """Start one run that stops at `fault`; return its process id once it sleeps."""
+        self._ask(folder, cause, SLEEP + fault.value)
+        return self._answer()
+
+    def wake(self, pid: int) -> int:
+        """Let a run go on that sleeps, and return its exit code."""
+        os.kill(pid, signal.SIGCONT)
+        return self._answer()
+
+    def _ask(self, folder: Path, cause: Cause, fault: str) -> None:
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{folder}\t{cause.value}\t{fault.value if fault else ''}\n")
+        self.process.stdin.write(f"{folder}\t{cause.value}\t{fault}\n")
         self.process.stdin.flush()
+
+    def _answer(self) -> int:
+        assert self.process.stdout is not None
         return int(self.process.stdout.readline())
 
 
 @pytest.fixture(scope="session")
 def nursery() -> Generator[Nursery]:
     """The process that forks, for the whole session."""
+    yield from _nursery()
+
+
+@pytest.fixture(scope="session")
+def dormitory() -> Generator[Nursery]:
+    """Another one, for the runs that sleep while others go on."""
+    yield from _nursery()
+
+
+def _nursery() -> Generator[Nursery]:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(HERE / "nursery.py")]
     with subprocess.Popen(
@@ -137,6 +166,92 @@ def test_every_point_is_tried() -> None:
     assert {point for _, point in CASES} == set(Point)
 
 
+SLEEPERS = [
+    (Cause.RELEASE, Point.STAGE_BUILT),
+    (Cause.RELEASE, Point.DEPLOY_INTENT),
+    (Cause.RELEASE, Point.DEPLOY_FLIPPED),
+    (Cause.REFRESH, Point.DEPLOY_INTENT),
+    (Cause.ROLLBACK, Point.ROLLBACK_INTENT),
+    (Cause.ROLLBACK, Point.ROLLBACK_FLIPPED),
+]
+
+
+@pytest.mark.parametrize(
+    ("cause", "point"), SLEEPERS, ids=[f"{cause.value}-{point.value}" for cause, point in SLEEPERS]
+)
+def test_who_slept_past_the_lease_writes_nothing(
+    nursery: Nursery,
+    dormitory: Nursery,
+    before: dict[Cause, Path],
+    undisturbed: dict[Cause, Any],
+    tmp_path: Path,
+    cause: Cause,
+    point: Point,
+) -> None:
+    """A real process, stopped (SIGSTOP) until its lease ran out and another did its work: woken, it changes nothing more."""
+    folder, pid = asleep(dormitory, before[cause], tmp_path, cause, point)
+    try:
+        lease_runs_out(folder)
+        assert nursery.go(folder, cause) == 0
+        done, entries = end(folder), len(ledger_of(folder))
+        assert done == undisturbed[cause]
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)  # or the dormitory would wait for it for ever
+        raise
+    assert dormitory.wake(pid) == 70  # LeaseLost, as nursery.py tells any error
+    assert end(folder) == done
+    assert len(ledger_of(folder)) == entries
+
+
+def asleep(dormitory: Nursery, before: Path, tmp_path: Path, cause: Cause, point: Point) -> tuple[Path, int]:
+    """Return a folder, and the process that sleeps in it at the point: not while it writes to the state store.
+
+    There it would keep everybody out until it is woken or killed; that is another story, and no writing.
+    """
+    for attempt in range(9):
+        folder = tmp_path / str(attempt) / "shop"
+        shutil.copytree(before, folder, symlinks=True)
+        pid = dormitory.put_to_sleep(folder, cause, point)
+        assert pid > 1
+        if not is_locked(folder / ".sluice" / "state.db"):
+            return folder, pid
+        dormitory.wake(pid)
+    pytest.fail("it always fell asleep while it renewed its lease")
+
+
+def is_locked(file: Path) -> bool:
+    """Say whether somebody is writing to a SQLite file."""
+    connection = sqlite3.connect(file, timeout=0, isolation_level=None)
+    try:
+        connection.execute("begin immediate")
+        connection.execute("rollback")
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        connection.close()
+    return False
+
+
+def lease_runs_out(folder: Path) -> None:
+    """Return when nobody holds the environment any more: its holder sleeps, and cannot renew."""
+    store, tick = Workshop.at(folder).store, threading.Event()
+    for _ in range(1000):
+        lease = store.lease("prod")
+        if lease is None or lease.expires_at <= datetime.now(UTC):
+            store.close()
+            return
+        tick.wait(0.02)
+    pytest.fail("the lease did not run out")
+
+
+def ledger_of(folder: Path) -> tuple[ledger.Entry, ...]:
+    """Return every entry."""
+    store = Workshop.at(folder).store
+    entries = store.entries()
+    store.close()
+    return entries
+
+
 def serves(folder: Path) -> dict[str, Any]:
     """Return what a reader finds: the generation's number, and every public relation's rows."""
     with duckdb.connect(str(folder / "shop.duckdb"), read_only=True) as connection:
@@ -172,6 +287,7 @@ def end(folder: Path) -> dict[str, Any]:
     )
     open_ones = [item.id for item in promotions if item.state not in ENDED]
     lease = store.lease(place.name)
+    held = [(item.kind, item.target, item.reason) for item in store.controls()]
     store.close()
     return {
         "serves": serves(folder),
@@ -181,4 +297,5 @@ def end(folder: Path) -> dict[str, Any]:
         "stable": stable,
         "open": open_ones,
         "lease": lease,
+        "held": held,
     }

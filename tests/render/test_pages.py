@@ -12,22 +12,25 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice import ledger
+from prefect_sluice.controls import EVERYWHERE, Control
+from prefect_sluice.controls import Kind as ControlKind
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Before, Plan, Step
 from prefect_sluice.promotion import Approval, Decision, Lease, Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render import document
+from prefect_sluice.render.controls import despite_lines, lifted_lines, own_hold_line, placed_lines
 from prefect_sluice.render.findings import changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.generations import differences, differences_lines
 from prefect_sluice.render.history import events, history_lines, ledger_line
 from prefect_sluice.render.markdown import plan_markdown, promotion_markdown, reports_markdown
-from prefect_sluice.render.outcome import outcome_lines, rollback_line
+from prefect_sluice.render.outcome import outcome_lines, rollback_line, trouble_line
 from prefect_sluice.render.plan import plan_lines
 from prefect_sluice.render.promotion import approvals_lines, promotion_lines
 from prefect_sluice.render.show import Dossier, dossier_lines
 from prefect_sluice.render.stages import stage_line
-from prefect_sluice.render.status import Attempt, Standing, status_lines
+from prefect_sluice.render.status import Attempt, Standing, blocks_lines, status_lines
 from prefect_sluice.render.styled import Line, plain
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
@@ -45,7 +48,13 @@ CHANGE = Change(
     files=("dbt/models/marts/fct_flights.sql", "dbt/models/marts/_marts.yml"),
 )
 RELEASE = Release(CHANGE, {"dbt/a": "644:0"}, {"dbt-core": "1.11.16", "duckdb": "1.5.5"})
+HOLD = Control("h", ControlKind.HOLD, "prod", "Grace", "close of books", NOW - timedelta(hours=3))
+FREEZE = Control(
+    "f", ControlKind.FREEZE, EVERYWHERE, "Ada", "peak", NOW - timedelta(hours=2), NOW + timedelta(hours=9)
+)
 FORMER = Release(replace(CHANGE, commit="0f" * 20, subject="First", files=()), {}, {})
+
+BLOCK = Control("b", ControlKind.BLOCK, FORMER.id, "Bo", "counts twice", NOW - timedelta(hours=1))
 
 
 def step(action: Action, name: str, reason: str, note: str = "", kind: Kind = Kind.TABLE) -> Step:
@@ -194,7 +203,16 @@ def _status() -> list[Line]:
                 problem="the warehouse is held by process 7",
                 recorded=5,
             ),
-            Standing("prod", G3, FORMER, "/data/prod.duckdb", 5 << 30, (waiting, said_yes, unwatched), LEASE),
+            Standing(
+                "prod",
+                G3,
+                FORMER,
+                "/data/prod.duckdb",
+                5 << 30,
+                (waiting, said_yes, unwatched),
+                LEASE,
+                controls=(HOLD, FREEZE, BLOCK),
+            ),
         ],
         NOW,
     )
@@ -210,9 +228,11 @@ def _history() -> list[Line]:
     )
     rejected = replace(PROMOTION, id="rejected", state=State.REJECTED, message="rejected by Bo: not today")
     known = (replace(PROMOTION, id="promotion2", state=State.STABLE), refused, rejected)
-    found = events([G3, G2, G1], known, {RELEASE.id: RELEASE, FORMER.id: FORMER}, {"promotion2": "Bo"})
+    lifted = replace(HOLD, at=G1.at, lifted_at=G2.at, lifted_by="Ada", lifted_reason="books closed")
+    known_releases = {RELEASE.id: RELEASE, FORMER.id: FORMER}
+    found = events([G3, G2, G1], known, known_releases, {"promotion2": "Bo"}, (lifted, FREEZE, BLOCK))
     return [
-        *history_lines(found, limit=4),
+        *history_lines(found, limit=8),
         ledger_line(37),
         ledger_line(1),
         ledger_line(2, "ledger entry 2 is broken"),
@@ -226,7 +246,7 @@ def _show() -> list[Line]:
     other = replace(PROMOTION, id="other", environment="dev", state=State.STABLE, generation=7)
     refused = replace(PROMOTION, state=State.REFUSED, message="1 finding of data_tests stopped it in stage")
     found = Dossier(RELEASE, refused, PLAN, REPORTS, (APPROVAL,), (G2,), (other,), (first, second))
-    return [*dossier_lines(found), (), *dossier_lines(Dossier(FORMER))]
+    return [*dossier_lines(found), (), *dossier_lines(Dossier(FORMER, blocks=(BLOCK,)))]
 
 
 PAGES: dict[str, Callable[[], list[Line]]] = {
@@ -242,7 +262,19 @@ PAGES: dict[str, Callable[[], list[Line]]] = {
         working(Status.REFUSED, "1 finding of data_tests stopped it", "sluice show 5e9c1d2f3a")
     ),
     "done": lambda: outcome_lines(replace(working(Status.DONE, "prod serves generation 4"), reports=())),
-    "rollback": lambda: [rollback_line(G3, FORMER, G1, 0.051), rollback_line(G3, None, None, 1.0)],
+    "rollback": lambda: [
+        rollback_line(G3, FORMER, G1, 0.051, NOW),
+        rollback_line(G3, None, None, 1.0, NOW),
+        *despite_lines([FREEZE]),
+        own_hold_line(HOLD),
+        trouble_line("not caught up: dev is frozen", "sluice rollback --catch-up"),
+    ],
+    "controls": lambda: [
+        *placed_lines(HOLD, fresh=True),
+        *placed_lines(BLOCK, fresh=False, served=("prod", "dev")),
+        *lifted_lines([HOLD], [FREEZE]),
+        *blocks_lines([BLOCK]),
+    ],
     "status": _status,
     "history": _history,
     "promotion": lambda: [*promotion_lines(PROMOTION, RELEASE, FORMER), *approvals_lines([APPROVAL])],

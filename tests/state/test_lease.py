@@ -198,15 +198,21 @@ def test_held_says_that_it_was_lost(store: StateStore) -> None:
     assert store.lease("prod") == other
 
 
-def test_held_waits_for_another_and_says_so_once(store: StateStore) -> None:
-    waits: list[LeaseHeld] = []
+def test_held_waits_for_another_and_says_how_long(store: StateStore) -> None:
+    waits: list[tuple[str, timedelta]] = []
     with held(store, "prod", "grace") as theirs:
         gone = threading.Timer(0.5, theirs.end)
         gone.start()
-        with held(store, "prod", "ada", wait=timedelta(seconds=10), on_wait=waits.append) as mine:
+
+        def heard(by: LeaseHeld, waited: timedelta) -> None:
+            waits.append((by.holder, waited))
+
+        with held(store, "prod", "ada", wait=timedelta(seconds=10), on_wait=heard) as mine:
             assert mine.lease.token == theirs.lease.token + 1
         gone.join()
-    assert [wait.holder for wait in waits] == ["grace"]
+    assert {holder for holder, _ in waits} == {"grace"}
+    assert len(waits) > 1
+    assert [waited for _, waited in waits] == sorted(waited for _, waited in waits)
 
 
 def test_held_gives_up_after_its_wait(store: StateStore) -> None:

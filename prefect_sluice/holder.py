@@ -1,0 +1,48 @@
+"""Who holds a lease: a run in a process on a machine, written as one line and read back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_HOLDER = re.compile(
+    r"(?P<user>.*)@(?P<host>[^@\s]+) pid (?P<pid>\d+)(?: start (?P<start>\d+))?(?: run (?P<run>[0-9a-f]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A run of a user in a process on a host.
+
+    `start` is when the process began, in clock ticks since boot ("" where nobody knows), so that a later process of
+    the same number is not taken for it; `run` tells two runs in one process apart ("": an older version wrote it).
+    """
+
+    user: str
+    host: str
+    pid: int
+    start: str = ""
+    run: str = ""
+
+    def __str__(self) -> str:
+        start = f" start {self.start}" if self.start else ""
+        return f"{self.user}@{self.host} pid {self.pid}{start}" + (f" run {self.run}" if self.run else "")
+
+    @property
+    def told(self) -> str:
+        """As people read it: `ada on host build-7 (pid 4242)`."""
+        return f"{self.user} on host {self.host} (pid {self.pid})"
+
+
+def read(text: str) -> Holder | None:
+    """Return the holder written as `text`, None when it is none of ours."""
+    found = _HOLDER.fullmatch(text)
+    if found is None:
+        return None
+    return Holder(found["user"], found["host"], int(found["pid"]), found["start"] or "", found["run"] or "")
+
+
+def told(text: str) -> str:
+    """Return a holder as people read it; what is none of ours as it is."""
+    found = read(text)
+    return found.told if found else text

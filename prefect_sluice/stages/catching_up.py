@@ -1,0 +1,83 @@
+"""What comes after a rollback: its hold, and the refresh of the older code's data that was asked for with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from prefect_sluice import surroundings
+from prefect_sluice.controls import Control, Kind
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.promotion import Promotion
+from prefect_sluice.stages.controlling import put
+from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.workshop import Workshop
+
+if TYPE_CHECKING:
+    from prefect_sluice.state.store import Transaction
+
+
+def place_hold(transaction: Transaction, promotion: Promotion, now: datetime) -> None:
+    """Place the hold that a rollback asked for, in the transaction that records its generation: never without it."""
+    wanted = transaction.aftercare(promotion.id)
+    if wanted is not None and wanted.hold:
+        hold = Control(
+            promotion.id,
+            Kind.HOLD,
+            promotion.environment,
+            promotion.actor,
+            wanted.hold,
+            now,
+            promotion=promotion.id,
+        )
+        put(transaction, hold)
+
+
+def follow_up(work: Work) -> Request | None:
+    """Return the refresh that belongs to a rollback that is done, None when none was asked for or it is done.
+
+    The rollback's own hold does not stop it; any other control does.
+    """
+    promotion = work.promotion
+    if promotion is None or work.outcome is None or work.outcome.status is not Status.DONE:
+        return None
+    wanted = Workshop.at(work.request.folder).store.aftercare(promotion.id)
+    if wanted is None or not wanted.catch_up or wanted.caught_up:
+        return None
+    return replace(work.request, cause=Cause.REFRESH, ref="", past=promotion.id)
+
+
+def followed_up(work: Work) -> Work:
+    """Record that the catch-up is done, if it is, and return the work. One that waits says how it goes on."""
+    if work.outcome is None or not work.request.past:
+        return work
+    if work.outcome.status is Status.WAITING:
+        again = f"{work.outcome.next}, then: sluice rollback --catch-up --env {work.request.environment}"
+        return replace(work, outcome=replace(work.outcome, next=again))
+    if work.outcome.status in {Status.DONE, Status.UNCHANGED}:
+        store = Workshop.at(work.request.folder).store
+        wanted = store.aftercare(work.request.past)
+        if wanted is not None:
+            with store.transaction() as transaction:
+                transaction.put_aftercare(replace(wanted, caught_up=True))
+                transaction.append(
+                    "rollback.caught-up",
+                    environment=work.request.environment,
+                    actor=work.request.actor,
+                    facts={"promotion": work.request.past},
+                    at=surroundings.now(),
+                )
+    return work
+
+
+def unfinished(workshop: Workshop, current: Generation) -> Promotion | None:
+    """Return the rollback whose catch-up is not done yet, if it or that catch-up wrote what is served; else None."""
+    promotion = workshop.store.promotion(current.promotion) if current.number else None
+    if promotion is not None and promotion.cause is Cause.REFRESH:
+        before = workshop.store.promotions(environment=current.environment, limit=20)
+        promotion = next((item for item in before if item.generation == promotion.base), None)
+    if promotion is None or promotion.cause is not Cause.ROLLBACK:
+        return None
+    wanted = workshop.store.aftercare(promotion.id)
+    return promotion if wanted is not None and wanted.catch_up and not wanted.caught_up else None
