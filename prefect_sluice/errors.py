@@ -54,6 +54,10 @@ class Refused(SluiceError):
         return f"{self.why}; {self.fix}" if self.fix else self.why
 
 
+OURSELVES = "this very process"
+"""The holder of a file that another connection of ours has open."""
+
+
 @dataclass(eq=False)
 class WarehouseBusy(SluiceError):
     """Another process holds the warehouse file. It passes when that process closes it."""
