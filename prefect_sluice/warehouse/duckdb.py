@@ -205,7 +205,7 @@ class DuckDB:
 
     @property
     def _writer(self) -> Writer:
-        return Writer(self.path, self._rule, self._open)
+        return Writer(self.path, self._rule, self._open, self._patience)
 
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.

@@ -13,7 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from prefect_sluice import faults
@@ -23,22 +25,29 @@ SUFFIX = ".sluice-copy"
 _LOCK = ".sluice-lock"
 _FICLONE = 0x40049409
 _CHUNK = 64 * 1024 * 1024
+_STEP = 0.01
 _GRACE = 0.2
 """Seconds for which the replaced file stays locked: a writer that opened it before, and asks for its lock now, is refused."""
 
 _Answer = TypeVar("_Answer")
 
 
-def replaced(path: Path, write: Callable[[Path], _Answer], *, room: int = 0) -> _Answer:
+def replaced(
+    path: Path,
+    write: Callable[[Path], _Answer],
+    *,
+    room: int = 0,
+    patience: timedelta = timedelta(0),
+) -> _Answer:
     """Copy `path`, have `write` change the copy, put the copy in its place, and return what `write` returned.
 
-    `room` is what `write` will add, in bytes. A symbolic link stays one: what it leads to is replaced. Killed anywhere,
-    the file is the old one or the new one, whole. Raises WarehouseBusy while another process writes the file, Refused
-    when it cannot be copied or was changed all the same.
+    `room` is what `write` will add, in bytes; `patience` how long to try while a writer has the file. A symbolic link
+    stays one: what it leads to is replaced. Killed anywhere, the file is the old one or the new one, whole. Raises
+    WarehouseBusy while another process writes the file, Refused when it cannot be copied or was changed all the same.
     """
     real = path.resolve()
     copy = real.parent / (path.name + SUFFIX)
-    with _alone(real), _still(path, real) as (original, unchanged):
+    with _alone(real), _still(path, real, patience) as (original, unchanged):
         _remove(copy)
         try:
             _cloned(original, copy, room)
@@ -102,11 +111,10 @@ def _alone(real: Path) -> Generator[None]:
 
 
 @contextmanager
-def _still(path: Path, real: Path) -> Generator[tuple[int, Callable[[], None]]]:
+def _still(path: Path, real: Path, patience: timedelta) -> Generator[tuple[int, Callable[[], None]]]:
     """Give the original as a descriptor that keeps writers out, and a check that nothing changed it all the same."""
-    original = os.open(real, os.O_RDONLY)
+    original = _locked(path, real, patience)
     try:
-        _keep_writers_out(original, path)
         if why := obstacle(path):
             raise Refused(
                 f"{path} cannot be published by a copy: {why}", "close what holds it, and run it again"
@@ -130,21 +138,33 @@ def _seen(found: os.stat_result) -> tuple[int, int, int, int]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _keep_writers_out(original: int, path: Path) -> None:
-    """Take the lock that DuckDB's readers take. Raises WarehouseBusy while a writer has the file."""
+def _locked(path: Path, real: Path, patience: timedelta) -> int:
+    """Return a descriptor of the file that keeps writers out. Raises WarehouseBusy when one has it for longer than `patience`."""
+    deadline = monotonic() + patience.total_seconds()
+    while True:
+        original = os.open(real, os.O_RDONLY)
+        try:
+            _keep_writers_out(original)
+            return original
+        except OSError as error:
+            os.close(original)
+            if monotonic() > deadline:
+                raise WarehouseBusy(str(path), "a process that writes it") from error
+            threading.Event().wait(_STEP)
+
+
+def _keep_writers_out(original: int) -> None:
+    """Take the lock that DuckDB's readers take. Raises OSError while a writer has the file."""
     import fcntl
 
-    try:
-        # Two locks. The first lets DuckDB tell a writer who we are, but ends when any connection of this process
-        # to the file is closed; the second, where there is such a thing, ends with our descriptor only.
-        fcntl.lockf(original, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if sys.platform == "linux":
-            import struct
+    # Two locks. The first lets DuckDB tell a writer who we are, but ends when any connection of this process
+    # to the file is closed; the second, where there is such a thing, ends with our descriptor only.
+    fcntl.lockf(original, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    if sys.platform == "linux":
+        import struct
 
-            whole = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
-            fcntl.fcntl(original, fcntl.F_OFD_SETLK, whole)
-    except OSError as error:
-        raise WarehouseBusy(str(path), "a process that writes it") from error
+        whole = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        fcntl.fcntl(original, fcntl.F_OFD_SETLK, whole)
 
 
 def _journal(path: Path, real: Path) -> Path | None:

@@ -38,6 +38,7 @@ class Writer:
     path: Path
     rule: Rule
     open: Opener
+    patience: timedelta
 
     def forecast(self, weight: Weight) -> Forecast:
         """Return which way a write of this weight goes. Looks at the file's folder only."""
@@ -96,8 +97,10 @@ class Writer:
                 connection.execute("checkpoint")
             return answer
 
-        started = monotonic()
-        answer = duckdb_copy.replaced(self.path, write, room=weight.bring)
+        started = (
+            monotonic()
+        )  # what it waited for another writer is in it: from here on, it wants the file still
+        answer = duckdb_copy.replaced(self.path, write, room=weight.bring, patience=self.patience)
         if told:
             told(Published(Way.COPY, why, timedelta(0), timedelta(seconds=monotonic() - started)))
         return answer
