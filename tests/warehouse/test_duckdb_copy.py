@@ -308,7 +308,11 @@ def test_a_disk_without_room_is_a_refusal(shop: Scene, monkeypatch: pytest.Monke
 
     by(COPY, shop)
     publication = shop.publication({A: "select 2 as v"})
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, 1))
+
+    def usage(_: object) -> Usage:
+        return Usage(10, 9, 1)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
     monkeypatch.setattr(duckdb_copy, "_FICLONE", 0)  # as on a file system that cannot share bytes
     with pytest.raises(Refused, match=r"a copy of the warehouse needs .* and 0 MB are free; make room"):
         shop.warehouse.publish(publication)
