@@ -22,11 +22,13 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
         case Cause.RELEASE:
             from prefect_sluice.flows.release import release
 
-            return run_flow(release, request, wait, ref=request.ref, dirty=request.dirty)
+            return run_flow(release, request, wait, ref=request.ref, dirty=request.dirty, adopt=request.adopt)
         case Cause.REFRESH:
             from prefect_sluice.flows.refresh import refresh
 
             return run_flow(refresh, request, wait)
+        case Cause.ADOPTION:
+            raise ValueError("nobody asks for an adoption: a first release does it")
         case Cause.ROLLBACK:
             from prefect_sluice.flows.rollback import rollback
 

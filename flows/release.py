@@ -30,6 +30,7 @@ def release(
     dirty: bool = False,
     actor: str = "prefect",
     wait_seconds: int = 0,
+    adopt: bool = False,
 ) -> State[Work]:
     """Take a commit through Source → Build → Test → Stage → Approve → Deploy → Monitor.
 
@@ -40,7 +41,8 @@ def release(
         dirty: Release the working tree as it is; only where no approval is needed.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
+        adopt: Take over what stands under the project's names; a first release only.
     """
-    request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor)
+    request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor, adopt)
     with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
         return concluded(walk(work, source, build, test, stage, approve, deploy, monitor))

@@ -161,6 +161,15 @@ class Warehouse(_Section):
         default=timedelta(seconds=5),
         description="How long to try again while another process holds the warehouse file.",
     )
+    publish: Literal["auto", "in_place", "copy"] = Field(
+        default="auto",
+        description="How a publish gets into the file: `in_place` locks readers out while it lasts, `copy` changes a copy "
+        "and puts it in its place, `auto` copies where a reader holds the file or would wait longer than `lock`.",
+    )
+    lock: Duration = Field(
+        default=timedelta(seconds=2),
+        description="How long a publish may lock readers out before `auto` takes a copy.",
+    )
 
 
 class Config(_Section):

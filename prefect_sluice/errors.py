@@ -56,6 +56,10 @@ class Refused(SluiceError):
         return f"{self.why}; {self.fix}" if self.fix else self.why
 
 
+OURSELVES = "this very process"
+"""The holder of a file that another connection of ours has open."""
+
+
 @dataclass(eq=False)
 class Stopped(Refused):
     """A hold, freeze or block forbids it now; `control` is its id, `fix` the command that lifts it."""

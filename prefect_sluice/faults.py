@@ -30,6 +30,7 @@ class Point(StrEnum):
     STAGE_RECORDED = "stage.recorded"
     APPROVE_USED = "approve.used"
     DEPLOY_INTENT = "deploy.intent"
+    DEPLOY_ADOPTED = "deploy.adopted"
     DEPLOY_RELATIONS = "deploy.relations"
     DEPLOY_VIEWS = "deploy.views"
     DEPLOY_FLIPPED = "deploy.flipped"
@@ -38,6 +39,11 @@ class Point(StrEnum):
     ROLLBACK_INTENT = "rollback.intent"
     ROLLBACK_FLIPPED = "rollback.flipped"
     ROLLBACK_HELD = "rollback.held"
+    COPY_MADE = "copy.made"
+    COPY_WRITTEN = "copy.written"
+    COPY_REPLACED = "copy.replaced"
+    LEAVE_WRITTEN = "leave.written"
+    LEAVE_DONE = "leave.done"
 
 
 def reach(point: Point) -> None:

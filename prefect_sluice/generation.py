@@ -16,6 +16,8 @@ class Cause(StrEnum):
     RELEASE = "release"
     REFRESH = "refresh"
     ROLLBACK = "rollback"
+    ADOPTION = "adoption"
+    """Generation 0: what stood under the public names before the first release. Nobody asks for it; a first release does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One version of an environment. Number 0 is the empty environment before its first release. `at` is UTC.
+    """One version of an environment. Number 0 is what was before the first release: nothing, or what that adopted. `at` is UTC.
 
     `origin` is the generation whose table this is: its own number, or for a rollback the one written again.
     """

@@ -15,7 +15,10 @@ FIRST = "0" * 64
 """What the first entry names as the one before it."""
 
 GENERATION_WRITTEN = "generation.written"
-"""The one event that changes what an environment serves. Its facts: generation, release, promotion, cause."""
+"""The event that changes what an environment serves. Its facts: generation, release, promotion, cause."""
+
+LEFT = "environment.left"
+"""The event after which an environment serves plain relations, and nothing of ours. Its facts: generation, release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ def fold(entries: Iterable[Entry]) -> dict[str, Present]:
     for entry in entries:
         if entry.event == GENERATION_WRITTEN:
             present[entry.environment] = _written(entry)
+        elif entry.event == LEFT:
+            present.pop(entry.environment, None)
     return present
 
 

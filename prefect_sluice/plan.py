@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from prefect_sluice import adoption
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name, Node
@@ -57,7 +58,7 @@ class Before:
 class Plan:
     """The whole plan. `steps` are in build order; `tests` are new or changed dbt tests; `edited` nodes whose own text changed.
 
-    `notes` are the digests by which the next plan sees what changed.
+    `notes` are the digests by which the next plan sees what changed; `adopted` is what a first release takes over.
     """
 
     environment: str
@@ -69,6 +70,7 @@ class Plan:
     edited: tuple[str, ...]
     tests: tuple[str, ...]
     notes: Before
+    adopted: tuple[adoption.Adopted, ...] = ()
 
     def of(self, *actions: Action) -> tuple[Step, ...]:
         """Return the steps with one of these actions, in order."""
@@ -108,7 +110,17 @@ class Plan:
                 "tests": dict(self.notes.tests),
                 "versions": dict(self.notes.versions),
             },
+            **({"adopted": adoption.document(self.adopted)} if self.adopted else {}),
         }
+
+    @property
+    def takers(self) -> Mapping[Name, adoption.Taker]:
+        """The nodes by their public names in lower case: what is adopted becomes their history."""
+        return {step.name.folded: adoption.Taker(step.node, step.kind) for step in self.steps}
+
+    def base_of(self, live: Generation) -> Generation:
+        """Return what the build starts from: `live`, or what a first release adopts, where it stands until the publish."""
+        return live if live.number else adoption.before_moving(live, self.adopted, self.takers)
 
     @property
     def digest(self) -> str:
@@ -218,6 +230,8 @@ def _with_history(node: Node, now: str, live: Pointer | None) -> str:
 
 
 def _carries(node: Node, live: Pointer) -> bool:
+    if adoption.is_adopted(live):
+        return adoption.carries(live, node.kind)
     same = live.fingerprint == node.fingerprint
     return node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and same)
 
@@ -248,6 +262,8 @@ def _reason(
 ) -> str:
     if live is None:
         return "new"
+    if adoption.is_adopted(live):
+        return "adopted, and its history goes on" if _carries(node, live) else "adopted, and built anew"
     if edited:
         return "its own code changed"
     moved = [

@@ -160,9 +160,11 @@ class Workshop:
     def warehouse(self, place: Place) -> Warehouse:
         """Return the warehouse of an environment."""
         from prefect_sluice.warehouse.duckdb import DuckDB
+        from prefect_sluice.warehouse.publishing import Rule, Way
 
         settings = self.settings.warehouse
-        return DuckDB(place.target.path, store=settings.store, patience=settings.patience)
+        rule = Rule(None if settings.publish == "auto" else Way(settings.publish), settings.lock)
+        return DuckDB(place.target.path, store=settings.store, patience=settings.patience, rule=rule)
 
     def work(self, place: Place) -> Path:
         """The folder that keeps an environment's parse state and its side database between releases."""

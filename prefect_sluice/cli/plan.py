@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prefect_sluice.plan import Plan
     from prefect_sluice.release import Release
     from prefect_sluice.stages.work import Request
+    from prefect_sluice.warehouse.publishing import Forecast
     from prefect_sluice.workshop import Workshop
 
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 @click.option(
     "--dirty", is_flag=True, help="Plan for the working tree as it is; only where no approval is needed."
 )
+@click.option("--adopt", is_flag=True, help="Plan to take over what stands under the project's names.")
 @options.common
-def plan(ref: str, environment: str, dirty: bool, folder: Path, console: Console) -> int:
+def plan(ref: str, environment: str, dirty: bool, adopt: bool, folder: Path, console: Console) -> int:
     """Show what a release would build, reuse and remove, and why.
 
     REF is a commit, branch or tag; HEAD by default. Nothing is built, and a release that is at work is not
@@ -37,21 +39,23 @@ def plan(ref: str, environment: str, dirty: bool, folder: Path, console: Console
     from prefect_sluice.render.plan import plan_lines
     from prefect_sluice.stages.work import Request
 
-    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who("", folder))
+    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who("", folder), adopt)
     with progress(console):
-        made, release = _planned(request)
-    console.show(plan_lines(made, release, width=console.width))
-    console.answer({**document.plan(made), "change": document.change(release.change)})
+        made, release, expected = _planned(request)
+    console.show(plan_lines(made, release, width=console.width, expected=expected))
+    told = {"publish": expected.facts(), "change": document.change(release.change)}
+    console.answer({**document.plan(made), **told})
     return 0
 
 
-def _planned(request: Request) -> tuple[Plan, Release]:
-    """Return the plan and the release it is for, without a lease."""
+def _planned(request: Request) -> tuple[Plan, Release, Forecast]:
+    """Return the plan, the release it is for, and how its publish will go, without a lease."""
     from dataclasses import replace
 
     from prefect_sluice import surroundings
     from prefect_sluice.promotion import Lease
     from prefect_sluice.stages.build import pack, plan_release
+    from prefect_sluice.stages.publishing import forecast
     from prefect_sluice.stages.records import OutOfOrder
     from prefect_sluice.stages.source import source
     from prefect_sluice.stages.work import Work
@@ -65,7 +69,8 @@ def _planned(request: Request) -> tuple[Plan, Release]:
     if change is None:
         raise OutOfOrder()
     release = pack(workshop, change, request.actor)
-    return plan_release(workshop, place, release, request.cause), release
+    made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
+    return made, release, forecast(workshop, place, made)
 
 
 def _aside(folder: Path) -> Workshop:

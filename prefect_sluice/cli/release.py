@@ -18,6 +18,9 @@ from prefect_sluice.cli.who import actor as who
 @click.option(
     "--dirty", is_flag=True, help="Release the working tree as it is; only where no approval is needed."
 )
+@click.option(
+    "--adopt", is_flag=True, help="Take over what stands under the project's names; a first release only."
+)
 @options.wait
 @options.actor
 @options.via
@@ -26,6 +29,7 @@ def release(
     ref: str,
     environment: str,
     dirty: bool,
+    adopt: bool,
     wait: timedelta,
     actor: str,
     via: str,
@@ -41,5 +45,5 @@ def release(
     from prefect_sluice.generation import Cause
     from prefect_sluice.stages.work import Request
 
-    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who(actor, folder))
+    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who(actor, folder), adopt)
     return run_and_show(request, console, wait=wait, via=via)

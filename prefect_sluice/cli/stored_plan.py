@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from prefect_sluice import adoption
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.plan import Action, Before, Plan, Step
@@ -27,6 +28,7 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
         edited=tuple(raw["edited"]),
         tests=tuple(raw["tests"]),
         notes=Before(raw["notes"]["nodes"], raw["notes"]["tests"], raw["notes"].get("versions", {})),
+        adopted=adoption.read(raw.get("adopted", [])),
     )
 
 

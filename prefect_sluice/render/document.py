@@ -174,4 +174,5 @@ def work(value: Work, exit_code: int) -> Object:
         "promotion": promotion(value.promotion) if value.promotion else None,
         "reports": reports(value.reports),
         "generation": generation(value.generation) if value.generation else None,
+        "publish": value.published.facts() if value.published else None,
     }

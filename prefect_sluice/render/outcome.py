@@ -8,7 +8,8 @@ from datetime import datetime
 from prefect_sluice.generation import Generation
 from prefect_sluice.release import Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, line, strong
+from prefect_sluice.render.publishing import published_told
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import age, moment, seconds, short
 from prefect_sluice.stages.work import Outcome, Status, Work
@@ -25,15 +26,20 @@ _STYLES = {
 def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
     """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
+    published = [line(faint(cut(published_told(work.published), width)))] if work.published else []
     if work.resumed and outcome.status is Status.DONE:
-        return [BLANK, verdict_line(outcome)]  # the findings were shown when it was staged, and approved
+        return [
+            BLANK,
+            *published,
+            verdict_line(outcome),
+        ]  # the findings were shown when it was staged, and approved
     blocks = [gates_table(work.reports, warns=warns, width=width)]
     blocks.append(
         findings_lines([finding for finding in notable(work.reports) if finding.gate != DIFF], width=width)
     )
     changed = changes_lines(work.reports, width=width)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
-    blocks.append([verdict_line(outcome)])
+    blocks.append([*published, verdict_line(outcome)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
     return lines if work.reports else lines[1:]
 
@@ -57,4 +63,5 @@ def rollback_line(
     data = f", data as of {moment(origin.at)}, {age(origin.at, now)}" if origin else ""
     same = f"generation {generation.number} = generation {generation.origin} again"
     head = f"{generation.environment} serves {same}"
-    return line(strong(head), f", release {short(generation.release)}{subject}{data}; {seconds(took)}")
+    served = f"release {short(generation.release)}{subject}" if generation.release else "what was adopted"
+    return line(strong(head), f", {served}{data}; {seconds(took)}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.release import Change, Release
+from prefect_sluice.render.publishing import adopted_lines, forecast_line
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import count, short
+from prefect_sluice.warehouse.publishing import Forecast
 
 _MOST_STEPS = 30
 _MOST_FILES = 8
@@ -18,14 +20,19 @@ _STYLES = {
 }
 
 
-def plan_lines(plan: Plan, release: Release | None = None, *, width: int = WIDTH) -> list[Line]:
-    """Return the whole plan: headline, change, steps, summary."""
+def plan_lines(
+    plan: Plan, release: Release | None = None, *, width: int = WIDTH, expected: Forecast | None = None
+) -> list[Line]:
+    """Return the whole plan: headline, change, steps, what is adopted, summary, and how its publish is expected to go."""
     lines = [headline(plan)]
     if release is not None:
         lines.append(change_line(release.change, width))
     steps = steps_lines(plan, width=width)
     lines += [BLANK, *steps] if steps else []
+    adopted = adopted_lines(plan.adopted, width=width)
+    lines += [BLANK, *adopted] if adopted else []
     lines += [BLANK, line(strong(summary(plan)))]
+    lines += [forecast_line(expected)] if expected and not plan.changes_nothing else []
     if release is not None:
         lines += files_lines(release.change, width)
     return lines

@@ -102,7 +102,8 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
     head = f"  generation {current.number}{again}, {count(len(current.pointers), 'relation')}"
     lines = [line(strong(standing.name), head)]
     change = standing.release.change if standing.release else None
-    told = f"{short(current.release)}" + (f"  {change.short} {change.subject}" if change else "")
+    told = short(current.release) + (f"  {change.short} {change.subject}" if change else "")
+    told = told or "none: what was adopted"
     lines.append(_field("release", Span(cut(told, width - _LABEL))))
     lines.append(
         _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))

@@ -13,9 +13,10 @@ from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.loading import Loaded, load, side_file
-from prefect_sluice.plan import Action, Asked, Before, Plan, make_plan
+from prefect_sluice.plan import Asked, Before, Plan, make_plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
+from prefect_sluice.stages import adopting, publishing
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
 from prefect_sluice.stages.source import DIRTY
@@ -36,10 +37,12 @@ def build(work: Work) -> Work:
     release = work.release or pack(workshop, work.change, work.request.actor)
     reach(Point.BUILD_PACKED)
     permit(workshop, place.name, work.request.cause, release.id, past=work.request.past)
-    plan = plan_release(workshop, place, release, work.request.cause)
+    adopt = work.request.adopt or adopting.is_open(workshop, place, release)
+    plan = plan_release(workshop, place, release, work.request.cause, adopt=adopt)
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
-    _refuse_foreign_names(workshop, place, plan)
+    adopting.refuse_foreign_names(workshop, place, plan)
+    publishing.refuse_what_does_not_fit(workshop, place, plan)
     if plan.base and plan.changes_nothing and plan.base_release == release.id:
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
@@ -49,19 +52,6 @@ def build(work: Work) -> Work:
             f"{place.name} serves this already: generation {plan.base}, release {release.short}",
         )
     return replace(told, promotion=_promotion(workshop, plan, work.request.actor))
-
-
-def _refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
-    """Say now what Deploy would refuse later: a public name that holds what Sluice did not make."""
-    warehouse = workshop.warehouse(place)
-    others = inputs.others(warehouse.relations(), warehouse.generation(place.name))
-    wanted = {step.name.folded for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
-    taken = [str(item.name) for item in others if item.name.folded in wanted]
-    if taken:
-        raise Refused(
-            f"these public names hold relations that Sluice did not make: {', '.join(taken)}",
-            "move them to another schema or file, then run the command again",
-        )
 
 
 def _unwatched(workshop: Workshop, place: Place) -> Promotion | None:
@@ -92,13 +82,20 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
     return release
 
 
-def plan_release(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Plan:
-    """Return the plan of a release for an environment. Changes nothing that anybody reads. Repeatable."""
+def plan_release(
+    workshop: Workshop, place: Place, release: Release, cause: Cause, *, adopt: bool = False
+) -> Plan:
+    """Return the plan of a release for an environment. Changes nothing that anybody reads. Repeatable.
+
+    `adopt`: what stands under the public names, and is nobody's, becomes what a first release goes on from.
+    """
     tell("parsing the project")
     loaded = load(workshop, place, release)
     reach(Point.SOURCE_CHECKED_OUT)
     warehouse = workshop.warehouse(place)
-    live = warehouse.generation(place.name)
+    live, adopted = adopting.look(
+        warehouse, warehouse.generation(place.name), loaded.project.nodes, adopt=adopt
+    )
     tell("looking at the sources")
     asked = Asked(
         environment=place.name,
@@ -114,7 +111,7 @@ def plan_release(workshop: Workshop, place: Place, release: Release, cause: Caus
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),
     )
-    return make_plan(asked)
+    return replace(make_plan(asked), adopted=adopted)
 
 
 def _versions(

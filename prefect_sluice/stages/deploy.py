@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice import surroundings
+from prefect_sluice import adoption, surroundings
+from prefect_sluice.adoption import Taker
 from prefect_sluice.errors import EnvironmentMoved, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import ENDED, Promotion, State
+from prefect_sluice.stages import adopting
 from prefect_sluice.stages.approve import is_approved, needed
 from prefect_sluice.stages.catching_up import place_hold
 from prefect_sluice.stages.controlling import permit
@@ -16,6 +19,7 @@ from prefect_sluice.stages.records import advance, drop_candidate, opened, outda
 from prefect_sluice.stages.stage import candidate_is_whole, contents_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
+from prefect_sluice.warehouse.publishing import Published
 from prefect_sluice.workshop import Place, Workshop
 
 
@@ -37,14 +41,15 @@ def deploy(work: Work) -> Work:
     )
     reach(Point.DEPLOY_INTENT)
     tell(f"publishing generation {publication.generation.number}")
+    how: list[Published] = []
     with workshop.store.fenced(work.lease, now=surroundings.now()):
         # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
         permit(workshop, place.name, promotion.cause, promotion.release, past=work.request.past)
-        written = workshop.warehouse(place).publish(publication)
+        written = workshop.warehouse(place).publish(publication, told=how.append)
     reach(Point.DEPLOY_FLIPPED)
-    done = record_written(workshop, intent, written, work.request.actor)
+    done = record_written(workshop, intent, written, work.request.actor, how)
     reach(Point.DEPLOY_RECORDED)
-    return replace(work, promotion=done, generation=written)
+    return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
 
 def _publication(workshop: Workshop, place: Place, promotion: Promotion, work: Work) -> Publication:
@@ -88,11 +93,22 @@ def _publication(workshop: Workshop, place: Place, promotion: Promotion, work: W
         contents.pointers,
     )
     file = workshop.folder / candidate.path if candidate and candidate.path else None
-    return Publication(generation, promotion.base, file, contents.tables, contents.views)
+    publication = Publication(generation, promotion.base, file, contents.tables, contents.views)
+    adopted = adopting.planned(workshop, promotion) if not promotion.base else ()
+    if not adopted:
+        return publication
+    takers = {item.name.folded: Taker(item.node, item.kind) for item in contents.pointers}
+    return replace(publication, adopt=adopted, zero=adoption.zero(generation, adopted, takers))
 
 
-def record_written(workshop: Workshop, promotion: Promotion, generation: Generation, actor: str) -> Promotion:
-    """Record that a promotion's generation is what the warehouse serves. Again is no change."""
+def record_written(
+    workshop: Workshop,
+    promotion: Promotion,
+    generation: Generation,
+    actor: str,
+    how: Sequence[Published] = (),
+) -> Promotion:
+    """Record that a promotion's generation is what the warehouse serves, and how it got there. Again is no change."""
     if promotion.state in {State.DEPLOYED, State.STABLE}:
         return promotion
     now = surroundings.now()
@@ -103,6 +119,7 @@ def record_written(workshop: Workshop, promotion: Promotion, generation: Generat
         "promotion": promotion.id,
         "cause": generation.cause.value,
         "origin": generation.origin,
+        **({"publish": how[0].facts()} if how else {}),
     }
     with workshop.store.transaction() as transaction:
         recorded = transaction.promotion(promotion.id)

@@ -33,7 +33,7 @@ def judge(
     if made.file is None:
         return _ask(asked, Subject(loaded.folder, loaded.project.nodes, (), plan.edited), workshop)
     warehouse = workshop.warehouse(place)
-    live = warehouse.generation(place.name)
+    live = plan.base_of(warehouse.generation(place.name))
     with warehouse.candidate(made.file) as reader:
         return _ask(asked, _subject(place.target.catalog, loaded, plan, made, live, reader), workshop)
 

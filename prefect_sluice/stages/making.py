@@ -50,7 +50,7 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
         return Made(Contents((), (), planned, ""), None, (), (), {})
     loaded = load(workshop, place, release)
     warehouse = workshop.warehouse(place)
-    live = warehouse.generation(place.name)
+    live = plan.base_of(warehouse.generation(place.name))
     laid = _lay(warehouse, loaded, live, plan)
     reach(Point.STAGE_PREPARED)
     results = _build(loaded, plan)
@@ -217,8 +217,9 @@ def _notes(built: _Built, sealed: Sealed) -> Mapping[str, str]:
         for item in built.planned
         if item.address in broken
     }
+    ours = {pointer.name for pointer in built.live.pointers}
     for stub in built.stubs:
-        if stub.clone and stub.source == stub.name:
+        if stub.clone and stub.source == stub.name and stub.name not in ours:
             notes[str(stub.name)] = (
                 f"hooks may write to {stub.name}, which is not Sluice's: what they wrote is not published"
             )

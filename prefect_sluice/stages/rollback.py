@@ -19,6 +19,7 @@ from prefect_sluice.stages.deploy import record_written
 from prefect_sluice.stages.records import advance, is_open, opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.warehouse.base import Publication
+from prefect_sluice.warehouse.publishing import Published
 from prefect_sluice.workshop import Workshop
 
 
@@ -55,13 +56,14 @@ def rollback(work: Work) -> Work:
         at=surroundings.now().replace(microsecond=0),
     )
     tell(f"publishing generation {number}: {target.number} again")
+    how: list[Published] = []
     with workshop.store.fenced(work.lease, now=surroundings.now()):
         permit(workshop, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
-        written = warehouse.publish(Publication(generation, current.number))
+        written = warehouse.publish(Publication(generation, current.number), told=how.append)
     reach(Point.ROLLBACK_FLIPPED)
-    done = record_written(workshop, promotion, written, work.request.actor)
+    done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)
-    return replace(work, promotion=done, generation=written)
+    return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
 
 def _unfinished(workshop: Workshop, current: Generation) -> Promotion | None:

@@ -113,7 +113,7 @@ def _model(parents: tuple[str, ...], unique_id: str) -> str:
 def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, models: set[str]) -> None:
     """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built."""
     warehouse = workshop.warehouse(place)
-    live = warehouse.generation(place.name)
+    live = plan.base_of(warehouse.generation(place.name))
     laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
     needed = _above(loaded, models, set(plan.made))

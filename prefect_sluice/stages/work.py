@@ -14,6 +14,7 @@ from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease, Promotion
 from prefect_sluice.release import Change, Release
 from prefect_sluice.verdict import GateReport
+from prefect_sluice.warehouse.publishing import Published
 
 
 class Status(StrEnum):
@@ -46,7 +47,8 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is.
+    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is; `adopt`
+    lets a first release take over what stands under its public names.
 
     `past` is the rollback that this refresh belongs to: its own hold does not stop it.
     """
@@ -57,6 +59,7 @@ class Request:
     ref: str = "HEAD"
     dirty: bool = False
     actor: str = "unknown"
+    adopt: bool = False
     after: After = field(default_factory=After)
     past: str = ""
 
@@ -65,7 +68,8 @@ class Request:
 class Work:
     """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
 
-    `resumed` says that its candidate was made and judged by an earlier run, which showed the findings.
+    `resumed` says that its candidate was made and judged by an earlier run, which showed the findings;
+    `published` how the generation got into the warehouse, None where that was done before.
     """
 
     request: Request
@@ -77,6 +81,7 @@ class Work:
     reports: tuple[GateReport, ...] = ()
     generation: Generation | None = None
     resumed: bool = False
+    published: Published | None = None
     outcome: Outcome | None = None
 
     def ends(self, status: Status, message: str, next: str = "") -> Work:

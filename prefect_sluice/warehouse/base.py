@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from prefect_sluice.adoption import Adopted
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
+from prefect_sluice.warehouse.moving import Movable
+from prefect_sluice.warehouse.publishing import Told
 
 LIVE = "sluice_live"
 """The name under which the served database is attached, read-only, wherever a candidate is read or built."""
@@ -89,13 +92,18 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Everything one publish does: relations to bring in, and the generation to write on top of `base`."""
+    """Everything one publish does: relations to bring in, and the generation to write on top of `base`.
+
+    `adopt` moves what stands under public names into the store first; `zero` is the generation that then serves them.
+    """
 
     generation: Generation
     base: int
     candidate: Path | None = None
     tables: tuple[Bring, ...] = ()
     views: tuple[Linked, ...] = ()
+    adopt: tuple[Adopted, ...] = ()
+    zero: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ class Linker(Protocol):
         ...
 
 
-class Warehouse(Protocol):
+class Warehouse(Movable, Protocol):
     """The served database of one target. Each method opens what it needs and closes it again.
 
     All raise WarehouseBusy when another process holds the file and WarehouseDamaged when it is not a database.
@@ -200,10 +208,11 @@ class Warehouse(Protocol):
         """
         ...
 
-    def publish(self, publication: Publication) -> Generation:
+    def publish(self, publication: Publication, *, told: Told | None = None) -> Generation:
         """Bring the relations in and write the generation, in one transaction; return what is served then.
 
         Done once per promotion: again is no change. Raises EnvironmentMoved when the current generation is not
-        `base`, LeaseLost when a higher token has written, Refused when a public name is somebody else's.
+        `base`, LeaseLost when a higher token has written, Refused when a public name is somebody else's, or what is
+        to be adopted is not as it was planned. `told` hears which way it went and for how long readers were locked out.
         """
         ...

@@ -7,7 +7,7 @@ import gc
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,57 +15,26 @@ from time import monotonic
 
 import duckdb
 
+from prefect_sluice.adoption import Adopted
 from prefect_sluice.canonical import digest_file
-from prefect_sluice.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
+from prefect_sluice.errors import OURSELVES, BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_links, duckdb_publish
-from prefect_sluice.warehouse.base import (
-    LIVE,
-    Column,
-    Links,
-    Publication,
-    Reader,
-    Rows,
-    Sealed,
-    Served,
-    Stub,
-    quoted,
-)
+from prefect_sluice.warehouse import duckdb_adopt, duckdb_leave, duckdb_links, duckdb_publish, duckdb_weigh
+from prefect_sluice.warehouse.base import LIVE, Links, Publication, Reader, Sealed, Served, Stub, quoted
 from prefect_sluice.warehouse.duckdb_name import catalog_name
+from prefect_sluice.warehouse.duckdb_reader import DuckReader
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
+from prefect_sluice.warehouse.duckdb_write import Writer
+from prefect_sluice.warehouse.moving import Departure
+from prefect_sluice.warehouse.publishing import Forecast, Rule, Told, Weight
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
 NEW_FILE = {**CONFIG, "default_block_size": "16384"}
 """1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
 _STEP = 0.05
-_OURSELVES = "this very process"
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
-
-
-class DuckReader:
-    """A Reader over one connection, in one transaction."""
-
-    dialect = "duckdb"
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Read through `connection`, which the caller opens and closes."""
-        self._connection = connection
-
-    def query(self, sql: str) -> Rows:
-        """Return all rows. Raises QueryFailed."""
-        try:
-            answer = self._connection.execute(sql)
-            names = tuple(str(column[0]) for column in answer.description or ())
-            return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
-        except duckdb.Error as error:
-            raise QueryFailed(str(error).splitlines()[0], sql) from error
-
-    def columns(self, relation: str) -> Sequence[Column]:
-        """Return the columns of a relation, in order. Raises QueryFailed."""
-        described = self.query(f"describe select * from {relation}")
-        return tuple(Column(str(row[0]), str(row[1])) for row in described.rows)
 
 
 class DuckDB:
@@ -74,7 +43,12 @@ class DuckDB:
     dialect = "duckdb"
 
     def __init__(
-        self, path: Path, *, store: str = "sluice_store", patience: timedelta = timedelta(seconds=5)
+        self,
+        path: Path,
+        *,
+        store: str = "sluice_store",
+        patience: timedelta = timedelta(seconds=5),
+        rule: Rule = Rule(),  # noqa: B008  # frozen
     ) -> None:
         """Serve from `path`; nothing is opened yet."""
         self.path = path
@@ -82,6 +56,7 @@ class DuckDB:
         self.store = store
         self.linker = DuckLinker(self.catalog)
         self._patience = patience
+        self._rule = rule
 
     @contextmanager
     def reader(self) -> Generator[Reader]:
@@ -151,15 +126,86 @@ class DuckDB:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
         return Sealed(digest_file(side), broken, pinned)
 
-    def publish(self, publication: Publication) -> Generation:
+    def publish(self, publication: Publication, *, told: Told | None = None) -> Generation:
         """See Warehouse."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
             self._create()
-        with self._open(self.path) as connection:
+        done, weight = self._looked(publication)
+        if done is not None:
+            return done
+
+        def write(connection: duckdb.DuckDBPyConnection) -> Generation:
             if publication.candidate is not None and publication.tables:
                 self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
             return duckdb_publish.publish(connection, publication, self.store, str(self.path))
+
+        return self._writer.write(write, weight, told)
+
+    def _looked(self, asked: Publication) -> tuple[Generation | None, Weight]:
+        """Return the generation if this publish is done already, and how much it will move."""
+        try:
+            with self._open(self.path, read_only=True) as connection:
+                current = duckdb_publish.load(connection, asked.generation.environment, None)
+                same = current.number and current.promotion == asked.generation.promotion
+                weight = duckdb_weigh.publication(connection, asked, current, self.path)
+                return current if same else None, weight
+        except WarehouseBusy as busy:
+            if busy.holder != OURSELVES:
+                raise
+            return None, Weight(
+                0, 0, 0
+            )  # a connection of this process writes; ours may share its file, not be read-only
+
+    def forecast(self, relations: Sequence[Name], pointers: int) -> Forecast:
+        """See Movable."""
+        if not self.path.exists():
+            return self._writer.forecast(Weight(0, pointers, 0))
+        with self._open(self.path, read_only=True) as connection:
+            weight = duckdb_weigh.relations(connection, relations, pointers, self.path)
+        return self._writer.forecast(weight)
+
+    def holders(self) -> Mapping[Name, str]:
+        """See Movable."""
+        if not self.path.exists():
+            return {}
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_publish.holders(connection)
+
+    def adoptable(self, names: Sequence[Name]) -> tuple[Adopted, ...]:
+        """See Movable."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            free = [name for name in names if name.folded not in duckdb_publish.holders(connection)]
+            return duckdb_adopt.adoptable(connection, free, self.store, self.linker)
+
+    def departures(self, environment: str) -> tuple[Departure, ...]:
+        """See Movable."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_leave.departures(connection, environment, self.linker)
+
+    def leave(self, environment: str, base: int, *, told: Told | None = None) -> tuple[Name, ...]:
+        """See Movable."""
+        if not self.generation(environment).number:
+            return ()
+
+        def write(connection: duckdb.DuckDBPyConnection) -> tuple[Name, ...]:
+            return duckdb_leave.leave(
+                connection, environment, base, store=self.store, linker=self.linker, place=str(self.path)
+            )
+
+        with self._open(self.path, read_only=True) as connection:
+            weight = duckdb_weigh.departures(
+                connection, duckdb_leave.departures(connection, environment, self.linker), self.path
+            )
+        return self._writer.write(write, weight, told)
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(self.path, self._rule, self._open, self._patience)
 
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
@@ -181,11 +227,11 @@ class DuckDB:
 
     @contextmanager
     def _open(
-        self, path: Path, *, read_only: bool = False, new: bool = False
+        self, path: Path, *, read_only: bool = False, new: bool = False, at_once: bool = False
     ) -> Generator[duckdb.DuckDBPyConnection]:
         config = NEW_FILE if new else CONFIG
         connection = self._patiently(
-            lambda: duckdb.connect(str(path), read_only=read_only, config=dict(config)), path
+            lambda: duckdb.connect(str(path), read_only=read_only, config=dict(config)), path, at_once=at_once
         )
         try:
             yield connection
@@ -193,9 +239,9 @@ class DuckDB:
             connection.close()
 
     def _patiently(
-        self, attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path
+        self, attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, *, at_once: bool = False
     ) -> duckdb.DuckDBPyConnection:
-        deadline = monotonic() + self._patience.total_seconds()
+        deadline = monotonic() + (0 if at_once else self._patience.total_seconds())
         pause = threading.Event()
         while True:
             try:
@@ -204,7 +250,7 @@ class DuckDB:
                 failure = _translated(error, path)
                 if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
                     raise failure from error
-                if failure.holder == _OURSELVES:
+                if failure.holder == OURSELVES:
                     gc.collect()  # a connection that nobody uses any more is open until it is collected
                 pause.wait(_STEP)
 
@@ -216,7 +262,7 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
         holder = f"process {found['pid']} ({Path(found['program']).name})" if found else ""
         return WarehouseBusy(str(path), holder)
     if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
-        return WarehouseBusy(str(path), _OURSELVES)
+        return WarehouseBusy(str(path), OURSELVES)
     first = text.splitlines()[0]
     if "not a valid DuckDB database" in text or isinstance(
         error, (duckdb.SerializationException, duckdb.InternalException)

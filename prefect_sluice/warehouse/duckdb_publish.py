@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from prefect_sluice import faults
 from prefect_sluice.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name
+from prefect_sluice.warehouse import duckdb_adopt
 from prefect_sluice.warehouse.base import Publication, Served, quoted
 
 CANDIDATE = "sluice_candidate"
@@ -92,6 +93,11 @@ def publish(
             connection.execute("rollback")
             return current
         _permit(connection, publication, current, store)
+        if publication.zero is not None:
+            duckdb_adopt.adopt(connection, publication, store)
+            _record(connection, publication.zero, (), publication.zero.pointers)
+            current = publication.zero
+            faults.reach(faults.Point.DEPLOY_ADOPTED)
         _bring(connection, publication, store)
         faults.reach(faults.Point.DEPLOY_RELATIONS)
         _flip(connection, current, wanted)
@@ -115,35 +121,39 @@ def _permit(
     sql = "select coalesce(max(token), 0) from sluice.generation where environment = ?"
     if int(connection.execute(sql, [wanted.environment]).fetchall()[0][0]) > wanted.token:
         raise LeaseLost(wanted.environment)
-    _not_somebody_elses(connection, wanted, store)
+    _not_somebody_elses(connection, wanted, store, frozenset(item.name.folded for item in publication.adopt))
 
 
-def _not_somebody_elses(connection: duckdb.DuckDBPyConnection, wanted: Generation, store: str) -> None:
+def holders(connection: duckdb.DuckDBPyConnection) -> Mapping[Name, str]:
+    """Return the environment that serves each public name, by the name in lower case."""
+    if not _has_tables(connection):
+        return {}
+    sql = "select schema, identifier, environment from sluice.pointer where until is null"
+    rows = connection.execute(sql).fetchall()
+    return {Name(schema, identifier).folded: str(owner) for schema, identifier, owner in rows}
+
+
+def _not_somebody_elses(
+    connection: duckdb.DuckDBPyConnection, wanted: Generation, store: str, adopted: Collection[Name]
+) -> None:
     """Raise Refused if a public name is held by another environment, or by a relation that is not Sluice's."""
-    rows = connection.execute(
-        "select schema, identifier, environment from sluice.pointer where until is null"
-    )
-    holders = {_folded(Name(schema, identifier)): owner for schema, identifier, owner in rows.fetchall()}
-    names = {_folded(pointer.name): pointer.name for pointer in wanted.pointers}
+    owners = holders(connection)
+    names = {pointer.name.folded: pointer.name for pointer in wanted.pointers}
     others = sorted(
-        name for key, name in names.items() if holders.get(key, wanted.environment) != wanted.environment
+        name for key, name in names.items() if owners.get(key, wanted.environment) != wanted.environment
     )
     if others:
-        owner = holders[_folded(others[0])]
+        owner = owners[others[0].folded]
         told = ", ".join(str(name) for name in others)
         fix = "give each its own schema: environments.<name>.target in sluice.yml"
         raise Refused(f"environment {owner!r} serves these public names: {told}", fix)
-    taken = {_folded(item.name) for item in served(connection, store)} - set(holders)
+    taken = {item.name.folded for item in served(connection, store)} - set(owners) - set(adopted)
     clash = ", ".join(str(name) for key, name in sorted(names.items()) if key in taken)
     if clash:
         raise Refused(
             f"these public names hold relations that Sluice did not make: {clash}",
             "rename or drop them, then run the command again",
         )
-
-
-def _folded(name: Name) -> tuple[str, str]:
-    return name.schema.lower(), name.identifier.lower()
 
 
 def _bring(connection: duckdb.DuckDBPyConnection, publication: Publication, store: str) -> None:

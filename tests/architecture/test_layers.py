@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VALUES = tuple(
     f"prefect_sluice.{name}"
     for name in (
+        "adoption",
         "canonical",
         "controls",
         "errors",

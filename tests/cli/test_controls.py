@@ -236,7 +236,7 @@ def test_a_hold_placed_while_it_is_built_stops_it_before_the_flip(
     workshop = Workshop.at(released)
     promotion = workshop.store.promotions(environment="prod")[0]
     record(workshop, promotion, Decision.APPROVE, by="Bo")
-    real = deploy._publication
+    real = deploy._publication  # pyright: ignore[reportPrivateUsage]  # the moment between what it checks and the flip
 
     def late(*arguments: Any) -> Any:
         with monkeypatch.context() as once:

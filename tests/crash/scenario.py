@@ -14,6 +14,7 @@ from prefect_sluice import pipeline
 from prefect_sluice.faults import SLEEP, VARIABLE
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Decision
+from prefect_sluice.stages import leave as stage
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.work import Request, Status
 from prefect_sluice.state.lease import TTL
@@ -87,11 +88,37 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
+    adopt = cause is Cause.ADOPTION  # asked for as a release
+    cause = Cause.RELEASE if adopt else cause
     work = pipeline.run(
-        Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada"), ttl=ttl
+        Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada", adopt=adopt),
+        ttl=ttl,
     )
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
         record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
         work = pipeline.run(Request(folder, "prod", cause, actor="Ada"), ttl=ttl)
     if work.outcome is None or work.outcome.status not in {Status.DONE, Status.UNCHANGED}:
         sys.exit(1)
+
+
+def leave(folder: Path, fault: str = "") -> None:
+    """Leave the environment, in this process. Dies at `fault`."""
+    os.environ.pop(VARIABLE, None)
+    if fault:
+        os.environ[VARIABLE] = fault
+    workshop = Workshop.at(folder)
+    stage.leave(workshop, workshop.place("prod"), actor="Ada")
+
+
+def build(folder: Path) -> None:
+    """Build it with plain dbt, then have the sources forget most of it: the history is in the relations alone."""
+    dbt = Path(sys.executable).parent / "dbt"
+    subprocess.run([str(dbt), "--quiet", "build"], cwd=folder, check=True)
+    with duckdb.connect(str(folder / "shop.duckdb")) as connection:
+        connection.execute("delete from raw.orders where id < 15")
+
+
+def by_copy(folder: Path) -> None:
+    """Have every publish go by a copy."""
+    with (folder / "sluice.yml").open("a", encoding="utf-8") as file:
+        file.write("warehouse: {publish: copy}\n")

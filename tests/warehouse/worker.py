@@ -1,4 +1,4 @@
-"""What the tests run in processes of their own: `worker.py hold|poll|publish FILE`. They speak by lines on pipes."""
+"""What the tests run in processes of their own: `worker.py hold|read|poll|insist|publish FILE`. They speak by lines on pipes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,33 @@ def hold(file: Path) -> None:
     with duckdb.connect(str(file)):
         say("held")
         sys.stdin.read()
+
+
+def read(file: Path) -> None:
+    """Hold the file open for reading for good, and answer each line, a query, by its only value."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        say("reading")
+        for line in sys.stdin:
+            say(str(connection.execute(line).fetchall()[0][0]))
+
+
+def insist(file: Path) -> None:
+    """Write one row after the other, each in a connection of its own, until the test closes the pipe; then tell how many."""
+    import threading
+
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    written = 0
+    say("writing")
+    while not over.is_set():
+        try:
+            with duckdb.connect(str(file)) as connection:
+                connection.execute("insert into raw.log values (?)", [written])
+            written += 1
+        except duckdb.IOException:
+            pass
+        over.wait(0.002)
+    say(str(written))
 
 
 def poll(file: Path) -> None:
@@ -63,4 +90,6 @@ def publish(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"hold": hold, "poll": poll, "publish": publish}[sys.argv[1]](Path(sys.argv[2]))
+    {"hold": hold, "read": read, "poll": poll, "insist": insist, "publish": publish}[sys.argv[1]](
+        Path(sys.argv[2])
+    )

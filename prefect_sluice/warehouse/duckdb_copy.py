@@ -1,0 +1,230 @@
+"""Copy-and-replace: a DuckDB file changed as a copy and put in its own place, so that no reader ever waits.
+
+What must never happen is that rows which somebody writes meanwhile are lost. So the original is read-locked from before the
+copy until after the replacement: DuckDB gives a writer the file only when nobody has such a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from prefect_sluice import faults
+from prefect_sluice.errors import Refused, WarehouseBusy
+
+SUFFIX = ".sluice-copy"
+_LOCK = ".sluice-lock"
+_FICLONE = 0x40049409
+_CHUNK = 64 * 1024 * 1024
+_STEP = 0.01
+_GRACE = 0.2
+"""Seconds for which the replaced file stays locked: a writer that opened it before, and asks for its lock now, is refused."""
+
+_Answer = TypeVar("_Answer")
+
+
+def replaced(
+    path: Path,
+    write: Callable[[Path], _Answer],
+    *,
+    room: int = 0,
+    patience: timedelta = timedelta(0),
+) -> _Answer:
+    """Copy `path`, have `write` change the copy, put the copy in its place, and return what `write` returned.
+
+    `room` is what `write` will add, in bytes; `patience` how long to try while a writer has the file. A symbolic link
+    stays one: what it leads to is replaced. Killed anywhere, the file is the old one or the new one, whole. Raises
+    WarehouseBusy while another process writes the file, Refused when it cannot be copied or was changed all the same.
+    """
+    real = path.resolve()
+    copy = real.parent / (path.name + SUFFIX)
+    with _alone(real), _still(path, real, patience) as (original, unchanged):
+        _remove(copy)
+        try:
+            _cloned(original, copy, room)
+            faults.reach(faults.Point.COPY_MADE)
+            answer = write(copy)
+            _sync(copy)
+            unchanged()
+            faults.reach(faults.Point.COPY_WRITTEN)
+            copy.replace(real)
+            _sync(real.parent)
+            faults.reach(faults.Point.COPY_REPLACED)
+            threading.Event().wait(_GRACE)
+        finally:
+            _remove(copy)
+    return answer
+
+
+def obstacle(path: Path) -> str:
+    """Return why a file cannot be replaced by a copy of it, "" when it can. Who holds it is not asked."""
+    real = path.resolve()
+    if sys.platform == "win32":
+        return "this system has no locks that readers share"
+    if not os.access(real.parent, os.W_OK):
+        return f"the folder {real.parent} cannot be written to"
+    if journal := _journal(path, real):
+        return f"{journal.name} beside it holds rows that are not in the file yet"
+    if real.stat().st_nlink > 1:
+        return "it has more than one name (hard links), and the others would stay with the old rows"
+    if real.stat().st_uid != os.geteuid() and os.geteuid() != 0:
+        return "it belongs to another user, and a copy would not"
+    return ""
+
+
+def tidy(path: Path) -> None:
+    """Remove the copy that a killed publish left, unless one is being made right now."""
+    real = path.resolve()
+    if (real.parent / (path.name + SUFFIX)).exists():
+        with contextlib.suppress(WarehouseBusy), _alone(real):
+            _remove(real.parent / (path.name + SUFFIX))
+
+
+@contextmanager
+def _alone(real: Path) -> Generator[None]:
+    """Keep a second publish by copy away: the later of the two replacements would undo the other."""
+    import fcntl
+
+    place = real.with_name(real.name + _LOCK)
+    lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not place.exists() or os.fstat(lock).st_ino != place.stat().st_ino:
+            raise BlockingIOError  # it was another's, who has just removed it
+        try:
+            yield
+        finally:
+            place.unlink(missing_ok=True)
+    except BlockingIOError as error:
+        raise WarehouseBusy(str(real), "another publish") from error
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _still(path: Path, real: Path, patience: timedelta) -> Generator[tuple[int, Callable[[], None]]]:
+    """Give the original as a descriptor that keeps writers out, and a check that nothing changed it all the same."""
+    original = _locked(path, real, patience)
+    try:
+        if why := obstacle(path):
+            raise Refused(
+                f"{path} cannot be published by a copy: {why}", "close what holds it, and run it again"
+            )
+        seen = _seen(os.fstat(original))
+
+        def unchanged() -> None:
+            if _seen(real.stat()) != seen or _journal(path, real):
+                raise Refused(
+                    f"{path} was changed while it was copied; nothing was published",
+                    "run the command again: it plans anew",
+                )
+
+        unchanged()
+        yield original, unchanged
+    finally:
+        os.close(original)
+
+
+def _seen(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _locked(path: Path, real: Path, patience: timedelta) -> int:
+    """Return a descriptor of the file that keeps writers out. Raises WarehouseBusy when one has it for longer than `patience`."""
+    deadline = monotonic() + patience.total_seconds()
+    while True:
+        original = os.open(real, os.O_RDONLY)
+        try:
+            _keep_writers_out(original)
+            return original
+        except OSError as error:
+            os.close(original)
+            if monotonic() > deadline:
+                raise WarehouseBusy(str(path), "a process that writes it") from error
+            threading.Event().wait(_STEP)
+
+
+def _keep_writers_out(original: int) -> None:
+    """Take the lock that DuckDB's readers take. Raises OSError while a writer has the file."""
+    import fcntl
+
+    # Two locks. The first lets DuckDB tell a writer who we are, but ends when any connection of this process
+    # to the file is closed; the second, where there is such a thing, ends with our descriptor only.
+    fcntl.lockf(original, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    if sys.platform == "linux":
+        import struct
+
+        whole = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        fcntl.fcntl(original, fcntl.F_OFD_SETLK, whole)
+
+
+def _journal(path: Path, real: Path) -> Path | None:
+    """Return DuckDB's journal of the file, if there is one: it lies beside the name by which the file was opened."""
+    for name in (path, real):
+        journal = name.with_name(name.name + ".wal")
+        if journal.exists() and journal.stat().st_size:
+            return journal
+    return None
+
+
+def _cloned(original: int, copy: Path, room: int) -> None:
+    """Copy the bytes, at no cost where the file system can share them. Rights and owner are those of the original."""
+    import fcntl
+
+    found = os.fstat(original)
+    target = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            fcntl.ioctl(target, _FICLONE, original)
+        except OSError:
+            _has_room(copy.parent, found.st_size + room)
+            _copied(original, target, found.st_size)
+        if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+            with contextlib.suppress(PermissionError):
+                os.fchown(target, found.st_uid, found.st_gid)
+        os.fchmod(target, found.st_mode & 0o7777)
+    finally:
+        os.close(target)
+
+
+def _has_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Refused(
+            f"a copy of the warehouse needs {needed / 1e6:.0f} MB in {folder}, and {free / 1e6:.0f} MB are free",
+            "make room, or set warehouse.publish to in_place and close what reads the file",
+        )
+
+
+def _copied(original: int, target: int, size: int) -> None:
+    done = 0
+    while done < size:
+        chunk = os.pread(original, min(_CHUNK, size - done), done)
+        if not chunk:
+            break
+        at = 0
+        while at < len(chunk):
+            at += os.pwrite(target, chunk[at:], done + at)
+        done += len(chunk)
+
+
+def _sync(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    copy.with_name(copy.name + ".wal").unlink(missing_ok=True)
