@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}
 NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
 
 @dataclass(frozen=True)
