@@ -33,8 +33,7 @@ def opened(work: Work) -> tuple[Workshop, Place]:
     place = workshop.place(work.request.environment)
     lease = workshop.store.lease(place.name)
     if lease is None or lease.token != work.lease.token:
-        # Another one had it meanwhile, or has it. The fence would say so, too, but only after minutes of work in folders
-        # that are another one's by now.
+        # Another one had it meanwhile. The fence would say so, too, but minutes later.
         raise LeaseLost(place.name)
     return workshop, place
 

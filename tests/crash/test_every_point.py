@@ -38,7 +38,7 @@ MOVING = {
 """Points of adopting, leaving and publishing by a copy: `test_moving` tries them."""
 NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
 
 @dataclass(frozen=True)

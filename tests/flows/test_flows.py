@@ -20,11 +20,12 @@ from prefect.settings import (
 from prefect.testing.utilities import prefect_test_harness
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.errors import BadInput, Refused, Stopped
 from prefect_sluice.flows import run
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Decision
 from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.controlling import lift
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop
 
@@ -120,17 +121,21 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(server: None, pro
 
     ask(project, Cause.ROLLBACK)
     assert amounts(project) == [(1, 10)]
+    with pytest.raises(Stopped, match=r"prod is held by Ada.*rolled back from generation 2 by Ada"):
+        ask(project, Cause.REFRESH)
+    lift(Workshop.at(project), "prod", by="Grace", reason="seen")
     unchanged = ask(project, Cause.REFRESH)
     assert unchanged.outcome is not None
     assert unchanged.outcome.status is Status.UNCHANGED
 
     names = [(name, state) for name, _, state in runs()]
-    assert names[-6:] == [
+    assert names[-7:] == [
         ("release HEAD → prod", "AwaitingApproval"),
         ("release HEAD → prod", "Released"),
         ("release HEAD → prod", "AwaitingApproval"),
         ("release HEAD → prod", "Released"),
         ("rollback prod", "Released"),
+        ("refresh prod", "Failed"),
         ("refresh prod", "Unchanged"),
     ]
 
