@@ -105,13 +105,17 @@ def unknown(live: Generation, release: str) -> str:
 def _version(text: str, reader: Reader, catalog: str, folder: Path, unknown: str) -> str:
     if text.startswith("file:"):
         return _file_version(text.removeprefix("file:"), folder, unknown)
-    relation = text.removeprefix("at:") if text.startswith("at:") else quoted(catalog, *text.split(".", 1))
+    relation = text.removeprefix("at:") if text.startswith("at:") else _in(catalog, Name.parse(text))
     if relation.endswith("()"):
         return unknown
     try:
         return content(relation, reader)
     except QueryFailed:
         return unknown
+
+
+def _in(catalog: str, name: Name) -> str:
+    return quoted(catalog, name.schema, name.identifier)
 
 
 def content(relation: str, reader: Reader) -> str:

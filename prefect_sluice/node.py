@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_sluice.errors import BadInput
+
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"\.(.+)')
+"""How a name is written whose schema holds a dot."""
 
 
 class Kind(StrEnum):
@@ -34,7 +38,10 @@ class Name:
     identifier: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.identifier}"
+        schema = self.schema
+        if "." in schema or schema.startswith('"'):
+            schema = '"' + schema.replace('"', '""') + '"'
+        return f"{schema}.{self.identifier}"
 
     @property
     def folded(self) -> Name:
@@ -44,6 +51,9 @@ class Name:
     @classmethod
     def parse(cls, text: str) -> Name:
         """Read what `str` wrote. Raises BadInput for anything that is not `schema.relation`."""
+        quoted = _QUOTED.match(text)
+        if quoted:
+            return cls(quoted[1].replace('""', '"'), quoted[2])
         schema, dot, identifier = text.partition(".")
         if not (schema and dot and identifier):
             raise BadInput(f"{text!r} is not a relation", fix="write it as schema.relation")

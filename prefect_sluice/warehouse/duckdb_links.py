@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from prefect_sluice.errors import Refused
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import LIVE, Bring, Linked, Links, quoted
 from prefect_sluice.warehouse.duckdb_publish import catalog_of
@@ -34,9 +35,20 @@ def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, 
 def _tried(connection: Connection, catalog: str, links: Links) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
     pinned = tuple(table.address for table in links.tables if _lay(connection, catalog, table))
     for address in links.live:
-        _view(connection, address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
+        _reused(connection, address)
     broken = tuple(view.address for view, built in links.views if not _same(connection, catalog, view, built))
     return broken, (*pinned, *broken)
+
+
+def _reused(connection: Connection, address: Name) -> None:
+    """Make what is reused readable at its address. Raises Refused when somebody dropped it behind our back."""
+    try:
+        _view(connection, address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
+    except duckdb.CatalogException as error:
+        raise Refused(
+            f"{address} is to be served again, and is not in the store any more: somebody dropped it",
+            "nothing was changed; sluice doctor says what else is missing, and what helps",
+        ) from error
 
 
 def _lay(connection: Connection, catalog: str, table: Bring) -> bool:

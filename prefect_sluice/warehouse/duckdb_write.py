@@ -45,11 +45,21 @@ class Writer:
         folder = self.path.resolve().parent
         while not folder.exists():
             folder = folder.parent
-        found = forecast(self.rule, weight, free=shutil.disk_usage(folder).free)
-        if found.way is Way.COPY and self.rule.way is None and (why := self._obstacle()):
-            found = forecast(Rule(Way.IN_PLACE), weight, free=found.free)
-            return replace(found, why=f"it cannot be copied: {why}")
-        return found
+        free = shutil.disk_usage(folder).free
+        found, in_place = (
+            forecast(self.rule, weight, free=free),
+            forecast(Rule(Way.IN_PLACE), weight, free=free),
+        )
+        if found.way is Way.IN_PLACE:
+            return found
+        why = self._obstacle()
+        if not why and found.needs > free:
+            if duckdb_copy.shares_blocks(self.path):
+                return replace(found, needs=in_place.needs)
+            why = "there is no room for a copy"
+        return (
+            replace(in_place, why=f"it cannot be copied: {why}") if why and self.rule.way is None else found
+        )
 
     def _obstacle(self) -> str:
         return duckdb_copy.obstacle(self.path) if self.path.exists() else ""

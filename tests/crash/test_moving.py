@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,77 +18,79 @@ from tests.crash.test_every_point import (
     Nursery,
     end,
     nursery,  # noqa: F401  # pyright: ignore[reportUnusedImport]  # a fixture
-    released,  # noqa: F401  # pyright: ignore[reportUnusedImport]  # a fixture
     scene,
 )
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(600)]
 
 COPY = (Point.COPY_MADE, Point.COPY_WRITTEN, Point.COPY_REPLACED)
 CASES = [
-    *(("adopt", point) for point in (Point.DEPLOY_ADOPTED, Point.DEPLOY_VIEWS, Point.DEPLOY_FLIPPED)),
-    *(("adopt by copy", point) for point in COPY),
-    *(("copy", point) for point in COPY),
+    *(("adopt", point) for point in (Point.DEPLOY_ADOPTED, Point.DEPLOY_FLIPPED)),
+    *(("adopt by copy", point) for point in (Point.COPY_WRITTEN, Point.COPY_REPLACED)),
+    *(("rollback by copy", point) for point in COPY),
     *(("leave", point) for point in (Point.LEAVE_WRITTEN, Point.LEAVE_DONE)),
     *(("leave by copy", point) for point in COPY),
 ]
+COMMANDS = {"adopt": Cause.ADOPTION, "rollback": Cause.ROLLBACK, "leave": "leave"}
 
 
-def command(way: str) -> str:
+def command(way: str) -> Cause | str:
     """Return what the nursery is told to do."""
-    first = way.split()[0]
-    return {"adopt": Cause.ADOPTION.value, "copy": Cause.RELEASE.value}.get(first, first)
+    return COMMANDS[way.split()[0]]
 
 
-@pytest.fixture(scope="module")
-def before(released: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:  # noqa: F811
-    """For each way, a repository just before the command that will be killed."""
-    folders = {way: tmp_path_factory.mktemp("before") / "shop" for way in dict(CASES)}
-    for way, folder in folders.items():
-        if way == "adopt":
+@dataclass
+class Ways:
+    """Makes, once each and when first asked for, a repository just before a command, and the one after it undisturbed."""
+
+    nursery: Nursery
+    factory: pytest.TempPathFactory
+    made: dict[str, Path] = field(default_factory=dict[str, Path])
+
+    def before(self, way: str) -> Path:
+        """Return the repository just before the command that will be killed."""
+        if way not in self.made:
+            self.made[way] = self.factory.mktemp("before") / "shop"
+            self._prepare(way, self.made[way])
+        return self.made[way]
+
+    def _prepare(self, way: str, folder: Path) -> None:
+        first, _, by_copy = way.partition(" ")
+        if by_copy:
+            shutil.copytree(self.before(first), folder, symlinks=True)
+            scene("by_copy", folder=folder)
+        elif first == "adopt":
             scene("make", folder=folder)
             scene("build", folder=folder)
         else:
-            shutil.copytree(folders["adopt"] if way.startswith("adopt") else released, folder, symlinks=True)
-        if "copy" in way:
-            scene("by_copy", folder=folder)
-    scene("edit", folder=folders["copy"])
-    return folders
+            shutil.copytree(self.after("adopt"), folder, symlinks=True)
+
+    def after(self, way: str) -> Path:
+        """Return the repository after it, when nothing is killed. By which way it is published makes no difference."""
+        first = way.partition(" ")[0]
+        if f"after {first}" not in self.made:
+            self.made[f"after {first}"] = folder = self.factory.mktemp("after") / "shop"
+            shutil.copytree(self.before(first), folder, symlinks=True)
+            assert self.nursery.go(folder, command(first)) == 0
+        return self.made[f"after {first}"]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    nursery: Nursery,  # noqa: F811
-    before: dict[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, Any]:
-    """What each way ends in when nothing is killed."""
-    ends: dict[str, Any] = {}
-    for way, folder in before.items():
-        copy = tmp_path_factory.mktemp("undisturbed") / "shop"
-        shutil.copytree(folder, copy, symlinks=True)
-        assert nursery.go(copy, command(way)) == 0
-        ends[way] = ended(copy, way)
-    return ends
+def ways(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Ways:  # noqa: F811
+    """The repositories of this module."""
+    return Ways(nursery, tmp_path_factory)
 
 
 @pytest.mark.parametrize(("way", "point"), CASES, ids=[f"{way}-{point.value}" for way, point in CASES])
-def test_killed_there_and_run_again(
-    nursery: Nursery,  # noqa: F811
-    before: dict[str, Path],
-    undisturbed: dict[str, Any],
-    tmp_path: Path,
-    way: str,
-    point: Point,
-) -> None:
+def test_killed_there_and_run_again(ways: Ways, tmp_path: Path, way: str, point: Point) -> None:
     """It dies at the point; readers then have all rows of before or all of after; the rerun ends as undisturbed."""
     folder = tmp_path / "shop"
-    shutil.copytree(before[way], folder, symlinks=True)
-    old = public(folder)
-    assert nursery.go(folder, command(way), point) == -signal.SIGKILL
-    assert public(folder) in (old, undisturbed[way]["public"])
-    assert nursery.go(folder, command(way)) == 0
-    assert ended(folder, way) == undisturbed[way]
+    shutil.copytree(ways.before(way), folder, symlinks=True)
+    old, undisturbed = public(folder), ended(ways.after(way), way)
+    assert ways.nursery.go(folder, command(way), point) == -signal.SIGKILL
+    assert public(folder) in (old, undisturbed["public"])
+    assert ways.nursery.go(folder, command(way)) == 0
+    assert ended(folder, way) == undisturbed
     assert sorted(path.name for path in folder.glob("*.duckdb*")) == ["shop.duckdb"]
 
 

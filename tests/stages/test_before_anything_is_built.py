@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pytest
@@ -48,6 +50,31 @@ def test_a_name_that_somebody_else_owns_is_refused_before_the_build(project: Pat
     store.close()
     with duckdb.connect(str(project / "shop.duckdb"), read_only=True) as connection:
         assert connection.execute("select id from orders").fetchall() == [(7,)]
+
+
+def test_what_does_not_fit_the_disk_is_refused_before_the_build(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk in the middle of a publish is no way to learn it."""
+
+    class Usage(NamedTuple):
+        total: int
+        used: int
+        free: int
+
+    def usage(_: object) -> Usage:
+        return Usage(1000, 990, 10)
+
+    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+        connection.execute("create table orders as select range as id from range(100000)")
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(
+        Refused, match=r"publishing in place needs about .* MB beside .*, and 0 MB are free; make room"
+    ):
+        pipeline.run(Request(project, "dev", adopt=True))
+    store = Workshop.at(project).store
+    assert not store.promotions()
+    store.close()
 
 
 def test_the_same_working_tree_is_the_same_release(project: Path) -> None:

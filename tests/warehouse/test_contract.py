@@ -225,6 +225,14 @@ def test_a_view_may_read_what_is_live(scene: Scene) -> None:
     )
 
 
+def test_a_relation_that_was_dropped_behind_our_back_is_named(scene: Scene) -> None:
+    address = scene.publish({A: "select 1 as v"}).by_name()[A].address
+    side = scene.build({B: "select 2 as v"})
+    run_sql(scene.file, f"drop table {written(address)}")
+    with pytest.raises(Refused, match=rf"{address} is to be served again, and is not in the store any more"):
+        scene.warehouse.seal(side, Links((), (address,), ()))
+
+
 def test_what_is_a_view_and_will_be_a_table_is_among_the_sealed_bytes(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     run_sql(side, "create view main.b as select v + 1 as v from main.a")
