@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefect_sluice.errors import BadInput
@@ -51,6 +51,21 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Makeup:
+    """What a fingerprint is made of, in short digests: enough to say what changed, not to decide by.
+
+    `parts` are digests by ingredient ("code", "config materialized", "macro money", "var threshold"). `rows` and
+    `columns` (by name, lower case) are those of the rows and of each column, empty where readers depend on all of it.
+    `reads` holds the columns read of each parent, by unique id; None is all of it.
+    """
+
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    rows: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    reads: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, "tuple[str, ...] | None"])
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A model, seed or snapshot that has a relation of its own. Ephemeral and disabled ones are none.
 
@@ -60,6 +75,7 @@ class Node:
     hard-coded ones), `files` the files its SQL opens, `elsewhere` relations of other databases, as written;
     `reads_outside` says that there is any of these, or that its code cannot be looked into;
     `volatile` is what its code asks that no source's version tells: "clock:day", "clock:now", "random";
+    `makeup` is what the fingerprint is made of;
     `contract` is `module:Class` of its pandera contract, relative to the project's root, or "".
     """
 
@@ -80,6 +96,7 @@ class Node:
     unique_key: tuple[str, ...] = ()
     contract: str = ""
     description: str = ""
+    makeup: Makeup = field(default_factory=Makeup)
 
     @property
     def short(self) -> str:

@@ -1,0 +1,118 @@
+"""From facts to fingerprints: each node's own digest, its columns', and what it takes from its parents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from prefect_sluice.canonical import Json, digest
+from prefect_sluice.dbt.facts import Facts
+from prefect_sluice.dbt.fingerprint import Fingerprints, own_hooks
+from prefect_sluice.dbt.impact import Below, Print, columns_of, columns_read
+from prefect_sluice.node import Kind, Makeup, Name, Node
+from prefect_sluice.sql.volatile import volatile
+
+if TYPE_CHECKING:
+    from prefect_sluice.sql.shape import Shape
+
+_SHORT = 8
+_DIALECT = "duckdb"
+
+
+class Printer:
+    """Gives nodes their fingerprints, parents first. `named` are the project's relations by name, in lower case."""
+
+    def __init__(self, prints: Fingerprints, named: Mapping[Name, str]) -> None:
+        """Start with no node printed."""
+        self._prints = prints
+        self._named = named
+        self._names = {uid: name for name, uid in named.items()}
+        self._done: dict[str, Print] = {}
+        self._by_name: dict[Name, Print] = {}
+
+    def printed(self, node: Node, raw: Any, facts: Facts, inlined: Sequence[Any]) -> Node:
+        """Return the node with its fingerprints; its parents must have been given before. `raw` is dbt's node."""
+        steady = self._prints.is_steady(raw, inlined)
+        parts = self._prints.parts(raw, facts.code if steady else "", inlined)
+        own = digest(dict(parts))
+        shape = self._proven(node, raw, facts.shape) if steady else None
+        reads = self._reads(node, shape)
+        found = self._print(node, own, parts, shape, reads)
+        self._done[node.unique_id] = self._by_name[node.name.folded] = found
+        return replace(
+            node,
+            own=own,
+            fingerprint=found.whole,
+            volatile=self._volatile(raw, facts, inlined, steady),
+            makeup=_makeup(parts, found, reads),
+        )
+
+    def _print(
+        self,
+        node: Node,
+        own: str,
+        parts: Mapping[str, str],
+        shape: Shape | None,
+        reads: Mapping[str, tuple[str, ...] | None],
+    ) -> Print:
+        # By name, too: the same names may come to stand for other parents.
+        above: dict[str, Json] = {
+            f"{uid} {self._names[uid]}": self._done[uid].of(reads.get(uid)) for uid in node.parents if uid in self._done
+        }
+        whole = digest({"own": own, "parents": above})
+        if shape is None:
+            return Print(whole)
+        besides = digest({name: value for name, value in parts.items() if name != "code"})
+        found = columns_of(shape, besides, Below(self._by_name))
+        return Print(whole, *found) if found else Print(whole)
+
+    def _proven(self, node: Node, raw: Any, shape: Shape | None) -> Shape | None:
+        """Return the shape if everything that makes the relation is in it: no hooks, no history, no enforced contract,
+        nothing read outside the query."""
+        simple = (
+            shape is not None
+            and node.kind in {Kind.VIEW, Kind.TABLE}
+            and raw.resource_type.value == "model"
+            and not own_hooks(raw)
+            and not raw.config.to_dict().get("contract", {}).get("enforced")
+            and not node.files
+            and not node.elsewhere
+            and not self._prints.is_made_otherwise(raw)
+        )
+        if not simple or shape is None:
+            return None
+        inside = {self._named.get(name.folded) for name in shape.relations} - {None}
+        return shape if node.unique_id not in inside and inside <= set(node.parents) else None
+
+    def _reads(self, node: Node, shape: Shape | None) -> Mapping[str, tuple[str, ...] | None]:
+        """Return the columns read of each parent; None is all of it, also where the query does not name the parent."""
+        read = {self._named.get(name): columns for name, columns in columns_read(shape).items()} if shape else {}
+        found: dict[str, tuple[str, ...] | None] = {}
+        for uid in node.parents:
+            columns = read.get(uid)
+            found[uid] = None if columns is None else tuple(sorted(columns))
+        return found
+
+    def _volatile(self, raw: Any, facts: Facts, inlined: Sequence[Any], steady: bool) -> tuple[str, ...]:
+        if str(getattr(raw, "language", "sql")) == "python":
+            return self._prints.python.volatile(str(raw.raw_code))
+        asked = {*facts.volatile}
+        for item in (raw, *inlined):
+            asked |= self._prints.reach(item).asks.volatile
+            if not (steady and facts.code):
+                asked |= {*volatile(str(item.raw_code or ""), _DIALECT)}
+        # A hook that writes to the relation itself is part of what it holds.
+        for text in own_hooks(raw):
+            if "this" in text:
+                asked |= {*volatile(text, _DIALECT)}
+        return tuple(sorted(asked))
+
+
+def _makeup(parts: Mapping[str, str], found: Print, reads: Mapping[str, tuple[str, ...] | None]) -> Makeup:
+    return Makeup(
+        parts={name: value[:_SHORT] for name, value in parts.items()},
+        rows=found.rows[:_SHORT],
+        columns={name: value[:_SHORT] for name, value in (found.columns or {}).items()},
+        reads=reads,
+    )
