@@ -103,7 +103,7 @@ class Fingerprints:
     def _beside(self, node: Any) -> Parts:
         config = node.config.to_dict()
         found = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
-        found |= {f"config {key}": digest(value) for key, value in _config(config).items()}
+        found |= {f"config {key}": digest(value) for key, value in _config(config, type(node.config)).items()}
         contract = _contract(node, config)
         if contract:
             found["contract"] = digest(contract)
@@ -155,7 +155,7 @@ class Fingerprints:
         stable = {key: value for key, value in content.items() if key not in {"created_at", "checksum", "config"}}
         kwargs = getattr(getattr(test, "test_metadata", None), "kwargs", None)
         reached = self.macros.reach((code,), getattr(test.depends_on, "macros", ()))
-        written = {"code": code, "unit": stable, "arguments": plain(kwargs), "config": _config(test.config.to_dict())}
+        written = {"code": code, "unit": stable, "arguments": plain(kwargs), "config": _config(test.config.to_dict(), type(test.config))}
         return digest({**written, "asks": dict(self._asked(test, reached))})
 
     @cached_property
@@ -213,12 +213,26 @@ def own_hooks(node: Any, *kinds: str) -> list[str]:
     return [str(getattr(hook, "sql", hook)) for hook in hooks]
 
 
-def _config(config: Mapping[str, Any]) -> dict[str, Json]:
-    """Return the configuration that may change rows, what is empty left out: dbt fills in defaults."""
-    found = {str(key): plain(value) for key, value in config.items() if key not in _NOT_DATA and value not in _EMPTY}
+def _config(config: Mapping[str, Any], kind: type[Any]) -> dict[str, Json]:
+    """Return the configuration that may change rows. What is as dbt fills it in is left out: said aloud or not, it is
+    the same, and a newer dbt with one more key changes nothing."""
+    usual = _usual(kind)
+    found = {
+        str(key): plain(value)
+        for key, value in config.items()
+        if key not in _NOT_DATA and value not in _EMPTY and not (key in usual and usual[key] == value)
+    }
     ours = cast(Mapping[str, Any], cast(Mapping[str, Any], config.get("meta") or {}).get("sluice") or {})
     # A key of our own that is no word of ours is a way to ask for a rebuild: `meta: {sluice: {rebuild: 2}}`.
     return found | {f"meta.sluice.{key}": plain(value) for key, value in ours.items() if key != "contract"}
+
+
+@cache
+def _usual(kind: type[Any]) -> Mapping[str, Any]:
+    try:
+        return kind().to_dict()
+    except (TypeError, ValueError):
+        return {}
 
 
 _EMPTY: tuple[Any, ...] = (None, [], {})

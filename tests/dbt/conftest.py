@@ -80,6 +80,7 @@ class Shop:
 
     folder: Path
     state: Path
+    files: Mapping[str, str] = field(default_factory=lambda: FILES)
     known: dict[str, Facts] = field(default_factory=dict[str, Facts])
 
     def write(self, path: str, text: str) -> None:
@@ -91,7 +92,7 @@ class Shop:
     def reset(self) -> None:
         """Write the project as it was at first."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for path, text in FILES.items():
+        for path, text in self.files.items():
             self.write(path, text)
 
     def session(self, variables: Mapping[str, Any] | None = None) -> Session:
