@@ -124,3 +124,8 @@ def _casts(found: tuple[Lexeme, ...]) -> frozenset[int]:
         elif one.lower == "as" and one.kind is Kind.WORD and open_casts and open_casts[-1]:
             types.add(number + 1)
     return frozenset(types)
+
+
+def is_no_name(found: tuple[Lexeme, ...], number: int) -> bool:
+    """Say whether the lexeme `number` is a word that names nothing where it stands."""
+    return _folds(found, number, frozenset())
