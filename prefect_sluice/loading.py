@@ -141,9 +141,7 @@ def _project_variables(folder: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
 
 
-def _facts(
-    workshop: Workshop, place: Place, session: Session, prints: Fingerprints
-) -> Mapping[str, Facts]:
+def _facts(workshop: Workshop, place: Place, session: Session, prints: Fingerprints) -> Mapping[str, Facts]:
     """Return what each SQL node's compiled text tells, from the cache; only code never seen before is compiled."""
     from prefect_sluice.dbt.facts import facts, from_json, to_json
     from prefect_sluice.dbt.nodes import code_key, sql_nodes
@@ -176,7 +174,7 @@ def _compiled(
     warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), ""))
     first = _texts(session, manifest, missing, incremental=False)
     more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))
-    second = _texts(session, manifest, more, incremental=True) if more else {}
+    second = _texts(session, manifest, more, incremental=True)
     # Half of what an incremental model may run is not enough to know what it reads.
     whole = {uid: text for uid, text in first.items() if uid not in more or uid in second}
     return {uid: (text, second[uid]) if uid in second else (text,) for uid, text in whole.items()}
@@ -185,6 +183,8 @@ def _compiled(
 def _texts(
     session: Session, manifest: Manifest, uids: tuple[str, ...], *, incremental: bool
 ) -> Mapping[str, str]:
+    if not uids:
+        return {}
     chosen = [selector(manifest.nodes[uid].fqn) for uid in uids]
     compiled = session.compile(manifest, chosen, incremental=incremental)
     return {uid: compiled[uid] for uid in uids if uid in compiled}

@@ -67,7 +67,9 @@ def to_json(found: Facts) -> Json:
 
     read = found.references
     return {
-        "reads": None if read is None else [[str(name) for name in read.relations], [*read.files], [*read.elsewhere]],
+        "reads": None
+        if read is None
+        else [[str(name) for name in read.relations], [*read.files], [*read.elsewhere]],
         "code": found.code,
         "volatile": [*found.volatile],
         "shape": None if found.shape is None else shape.to_json(found.shape),

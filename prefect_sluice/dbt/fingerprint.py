@@ -21,20 +21,22 @@ from prefect_sluice.dbt.jinja import without_comments
 from prefect_sluice.dbt.macros import Macros, Reach
 from prefect_sluice.dbt.python_code import PythonCode
 from prefect_sluice.dbt.settings import Settings, plain
+from prefect_sluice.sql.words import listed
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_NOT_DATA = frozenset(
+_NOT_DATA = listed(
     "tags meta docs group access enabled static_analysis packages freshness description persist_docs grants "
     "on_configuration_change concurrent_batches threads query_tag full_refresh "
     "alias schema database target_schema target_database "
-    "pre-hook post-hook pre_hook post_hook contract".split()
+    "pre-hook post-hook pre_hook post_hook contract"
 )
 """Configuration that changes no row, names where they go, or is counted apart."""
 
 _HARMLESS = re.compile(
-    r"\s*(create\s+schema(\s+if\s+not\s+exists)?\s+[\w.\"]+|analyze|vacuum|checkpoint)?\s*;?\s*", re.IGNORECASE
+    r"\s*(create\s+schema(\s+if\s+not\s+exists)?\s+[\w.\"]+|analyze|vacuum|checkpoint)?\s*;?\s*",
+    re.IGNORECASE,
 )
 """Statements at the start of a run that change neither rows nor what names mean."""
 
@@ -91,7 +93,9 @@ class Fingerprints:
         return digest({"texts": cast(Json, texts), "relation": str(node.relation_name), "common": common})
 
     def _making(self, config: Mapping[str, Any]) -> Reach:
-        return self.macros.reach((), self.macros.materialization(str(config.get("materialized")), _strategy(config)))
+        return self.macros.reach(
+            (), self.macros.materialization(str(config.get("materialized")), _strategy(config))
+        )
 
     def besides(self, node: Any) -> Parts:
         """Return the ingredients that are not a node's own text: configuration, hooks, what runs before all."""
@@ -103,17 +107,23 @@ class Fingerprints:
     def _beside(self, node: Any) -> Parts:
         config = node.config.to_dict()
         found = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
-        found |= {f"config {key}": digest(value) for key, value in _config(config, type(node.config)).items()}
+        found |= {f"config {key}": digest(value) for key, value in _config(config, _usual(node)).items()}
         contract = _contract(node, config)
         if contract:
             found["contract"] = digest(contract)
         hooks = {kind: own_hooks(node, kind) for kind in ("pre_hook", "post_hook")}
-        found |= {kind.replace("_", "-"): digest([*map(without_comments, texts)]) for kind, texts in hooks.items() if texts}
+        found |= {
+            kind.replace("_", "-"): digest([*map(without_comments, texts)])
+            for kind, texts in hooks.items()
+            if texts
+        }
         found |= self._asked(node, self._making(config))
         found |= self._asked(node, self.macros.reach(text for texts in hooks.values() for text in texts))
         if node.resource_type.value == "seed":
             # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
-            found["seed"] = digest_file(Path(str(node.root_path or self.project)) / str(node.original_file_path))
+            found["seed"] = digest_file(
+                Path(str(node.root_path or self.project)) / str(node.original_file_path)
+            )
         return {**found, "settings": self.settings.rows, **self._before_all}
 
     def template(self, node: Any) -> Parts:
@@ -152,10 +162,17 @@ class Fingerprints:
         """Return the digest of a data or unit test: a changed one has to be run again."""
         code = str(getattr(test, "raw_code", "") or "")
         content = cast(dict[str, Json], plain(test.to_dict(omit_none=True))) if not code else {}
-        stable = {key: value for key, value in content.items() if key not in {"created_at", "checksum", "config"}}
+        stable = {
+            key: value for key, value in content.items() if key not in {"created_at", "checksum", "config"}
+        }
         kwargs = getattr(getattr(test, "test_metadata", None), "kwargs", None)
         reached = self.macros.reach((code,), getattr(test.depends_on, "macros", ()))
-        written = {"code": code, "unit": stable, "arguments": plain(kwargs), "config": _config(test.config.to_dict(), type(test.config))}
+        written = {
+            "code": code,
+            "unit": stable,
+            "arguments": plain(kwargs),
+            "config": _config(test.config.to_dict(), _usual(test)),
+        }
         return digest({**written, "asks": dict(self._asked(test, reached))})
 
     @cached_property
@@ -174,13 +191,21 @@ class Fingerprints:
     @cached_property
     def _everything(self) -> str:
         return digest(
-            [[uid, str(getattr(node, "raw_code", "")), _described(node)] for uid, node in sorted(self.manifest.nodes.items())]
+            [
+                [uid, str(getattr(node, "raw_code", "")), _described(node)]
+                for uid, node in sorted(self.manifest.nodes.items())
+            ]
         )
 
     @cached_property
     def _functions(self) -> str:
         functions = cast(Mapping[str, Any], getattr(self.manifest, "functions", {}))
-        return digest([[uid, str(item.raw_code), plain(item.config.to_dict())] for uid, item in sorted(functions.items())])
+        return digest(
+            [
+                [uid, str(item.raw_code), plain(item.config.to_dict())]
+                for uid, item in sorted(functions.items())
+            ]
+        )
 
     def _reads(self, node: Any) -> str:
         """Return the digest of the relations that `ref` and `source` stand for, the database's own name left out."""
@@ -199,24 +224,31 @@ class Fingerprints:
 
 
 def _is_sql(node: Any) -> bool:
-    return str(getattr(node, "language", "sql")) == "sql" and node.resource_type.value in {"model", "snapshot"}
+    return str(getattr(node, "language", "sql")) == "sql" and node.resource_type.value in {
+        "model",
+        "snapshot",
+    }
 
 
 @cache
 def _tools() -> Json:
-    return [importlib.metadata.version(name) for name in ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb", "sqlglot")]
+    return [
+        importlib.metadata.version(name)
+        for name in ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb", "sqlglot")
+    ]
 
 
 def own_hooks(node: Any, *kinds: str) -> list[str]:
     """Return the texts of a node's own hooks, `pre_hook` and `post_hook` unless named."""
-    hooks = (hook for kind in kinds or ("pre_hook", "post_hook") for hook in getattr(node.config, kind, None) or ())
+    hooks = (
+        hook for kind in kinds or ("pre_hook", "post_hook") for hook in getattr(node.config, kind, None) or ()
+    )
     return [str(getattr(hook, "sql", hook)) for hook in hooks]
 
 
-def _config(config: Mapping[str, Any], kind: type[Any]) -> dict[str, Json]:
+def _config(config: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Json]:
     """Return the configuration that may change rows. What is as dbt fills it in is left out: said aloud or not, it is
     the same, and a newer dbt with one more key changes nothing."""
-    usual = _usual(kind)
     found = {
         str(key): plain(value)
         for key, value in config.items()
@@ -227,10 +259,15 @@ def _config(config: Mapping[str, Any], kind: type[Any]) -> dict[str, Json]:
     return found | {f"meta.sluice.{key}": plain(value) for key, value in ours.items() if key != "contract"}
 
 
+def _usual(node: Any) -> Mapping[str, Any]:
+    """Return the configuration of a node of this kind that says nothing."""
+    return _defaults(cast(type[Any], type(node.config)))
+
+
 @cache
-def _usual(kind: type[Any]) -> Mapping[str, Any]:
+def _defaults(kind: type[Any]) -> Mapping[str, Any]:
     try:
-        return kind().to_dict()
+        return cast(Mapping[str, Any], kind().to_dict())
     except (TypeError, ValueError):
         return {}
 
@@ -239,11 +276,14 @@ _EMPTY: tuple[Any, ...] = (None, [], {})
 
 
 def _contract(node: Any, config: Mapping[str, Any]) -> Json:
-    if not (config.get("contract") or {}).get("enforced"):
+    if not cast(Mapping[str, Any], config.get("contract") or {}).get("enforced"):
         return None
     return [
-        cast(Json, plain(config["contract"])),
-        {name: [item.data_type, [str(rule) for rule in item.constraints]] for name, item in node.columns.items()},
+        plain(config["contract"]),
+        {
+            name: [item.data_type, [str(rule) for rule in item.constraints]]
+            for name, item in node.columns.items()
+        },
         [str(rule) for rule in getattr(node, "constraints", None) or ()],
     ]
 

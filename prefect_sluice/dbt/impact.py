@@ -7,7 +7,7 @@ the node that is not its SQL. Where a node's shape is not proven, it has none, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prefect_sluice.canonical import Json, digest
@@ -17,44 +17,64 @@ if TYPE_CHECKING:
     from prefect_sluice.sql.shape import Shape
 
 Read = tuple[Name, str]
+_ALL = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Print:
-    """The fingerprint of one relation, and, where its shape is known, of its rows and of each column (lower case)."""
+    """The fingerprint of one relation, and, where its shape is known, of its rows and of each column that is asked for.
+
+    `below` are the prints of the project's relations by name (lower case); any other name is a relation outside,
+    whose content its version tells. `besides` is the digest of everything of the node that is not its query.
+    """
 
     whole: str
+    shape: Shape | None = None
+    besides: str = ""
+    below: Mapping[Name, Print] = field(default_factory=dict[Name, "Print"])
+    columns: dict[str, str] = field(default_factory=dict[str, str])
     rows: str = ""
-    columns: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Compute the rows' fingerprint, and those of the columns that have a name."""
+        if self.shape is not None:
+            relations = [[str(name.folded), self._rows_of(name)] for name in self.shape.relations]
+            self.rows = digest([self.besides, self.shape.rows, relations, self._reads(self.shape.reads)])
+            for name, _ in self.shape.columns:
+                self.column(name)
+
+    def column(self, name: str) -> str:
+        """Return the fingerprint of one column, "" for one that is not there: that is a fact, too."""
+        known = name.lower()
+        if self.shape is None or known == _ALL:
+            return self.whole
+        if known not in self.columns:
+            part = self.shape.part(known)
+            # The names as written: a reader's column may take its case from there.
+            written = [one for one, _ in self.shape.columns if one.lower() == known]
+            self.columns[known] = (
+                digest([self.rows, written, part.text, self._reads(part.reads)]) if part is not None else ""
+            )
+        return self.columns[known]
 
     def of(self, columns: Iterable[str] | None) -> Json:
         """Return what a reader of these columns depends on; None is all of them."""
-        if columns is None or self.columns is None:
+        if columns is None or self.shape is None:
             return self.whole
-        return [self.rows, {name: self.columns.get(name, "") for name in sorted(columns)}]
+        return [self.rows, {name: self.column(name) for name in sorted(columns)}]
 
-
-@dataclass(frozen=True, slots=True)
-class Below:
-    """What stands below one node: the prints of the project's relations by their name (lower case); any other name is
-    of a relation outside, whose content its version tells."""
-
-    prints: Mapping[Name, Print]
-
-    def rows(self, name: Name) -> Json:
-        """Return what the rows of a relation depend on."""
-        found = self.prints.get(name.folded)
+    def _rows_of(self, name: Name) -> str:
+        found = self.below.get(name.folded)
         if found is None:
-            return f"outside {name.folded}"
-        return found.whole if found.columns is None else found.rows
+            return "outside"
+        return found.whole if found.shape is None else found.rows
 
-    def column(self, read: Read) -> Json:
-        """Return what one column of a relation depends on; one that is not there is a fact, too."""
-        name, column = read
-        found = self.prints.get(name.folded)
-        if found is None:
-            return f"outside {name.folded}.{column}"
-        return found.whole if found.columns is None else found.columns.get(column.lower(), "")
+    def _reads(self, reads: Iterable[Read]) -> Json:
+        return [[str(name.folded), column.lower(), self._read(name, column)] for name, column in reads]
+
+    def _read(self, name: Name, column: str) -> str:
+        found = self.below.get(name.folded)
+        return "outside" if found is None else found.column(column)
 
 
 def columns_read(shape: Shape) -> Mapping[Name, frozenset[str] | None]:
@@ -62,36 +82,7 @@ def columns_read(shape: Shape) -> Mapping[Name, frozenset[str] | None]:
     found: dict[Name, set[str]] = {name.folded: set() for name in shape.relations}
     for name, column in (*shape.reads, *(read for _, part in shape.columns for read in part.reads)):
         found.setdefault(name.folded, set()).add(column.lower())
-    whole = {name.folded for name in shape.whole}
-    # Where a row lies may change with any column.
-    whole |= {name for name, columns in found.items() if "rowid" in columns}
-    return {name: None if name in whole else frozenset(columns) for name, columns in found.items()}
-
-
-def columns_of(shape: Shape, besides: str, below: Below) -> tuple[str, Mapping[str, str]] | None:
-    """Return the fingerprints of a query's rows and of its columns, by name in lower case; None where they are not known
-    one by one: a `*` hands on what another relation has, or two bear one name.
-
-    `besides` is the digest of everything of the node that is not its query. Pure.
-    """
-    if shape.whole:
-        return None
-    rows = digest(
-        {
-            "besides": besides,
-            "text": shape.rows,
-            "relations": [[str(name.folded), below.rows(name)] for name in shape.relations],
-            "reads": [_read(read, below) for read in shape.reads],
-        }
-    )
-    # The name as written: a reader's column may take its case from there.
-    columns = {
-        name.lower(): digest([rows, name, part.text, [_read(read, below) for read in part.reads]])
-        for name, part in shape.columns
+    whole = {name.folded for name in shape.whole} | {
+        name for name, columns in found.items() if _ALL in columns
     }
-    return (rows, columns) if len(columns) == len(shape.columns) else None
-
-
-def _read(read: Read, below: Below) -> Json:
-    name, column = read
-    return [str(name.folded), column.lower(), below.column(read)]
+    return {name: None if name in whole else frozenset(columns) for name, columns in found.items()}

@@ -12,10 +12,12 @@ from functools import cache, lru_cache
 
 from jinja2 import Environment, TemplateError, nodes
 
-_STEADY = frozenset(
+from prefect_sluice.sql.words import listed
+
+_STEADY = listed(
     "ref source var env_var execute return log print debug exceptions api dbt_version local_md5 tojson "
     "fromjson toyaml fromyaml zip zip_strict range dict namespace cycler joiner loop caller varargs kwargs project_name "
-    "schema database doc try_or_compiler_error as_bool as_native as_number as_text diff_of_two_dicts".split()
+    "schema database doc try_or_compiler_error as_bool as_native as_number as_text diff_of_two_dicts"
 )
 """`execute` is always true in compiled text. `set` is not here: what a loop over a set gives differs from process to process."""
 
@@ -30,10 +32,10 @@ _STEADY_PARTS: Mapping[str, frozenset[str] | None] = {
 }
 """Names that are steady only as `name.part`; None: any part, and the name alone too."""
 
-_UNSTEADY = frozenset(
+_UNSTEADY = listed(
     "graph model flags invocation_id run_started_at statement load_result store_result store_raw_result context builtins "
     "selected_resources thread_id dbt_metadata_envs invocation_args_dict load_agate_table function metric set set_strict "
-    "target adapter modules lipsum render write submit_python_job defer_relation".split()
+    "target adapter modules lipsum render write submit_python_job defer_relation"
 )
 """Names of dbt's own that are unsteady even where the template gives something else that name, later on."""
 
@@ -248,6 +250,8 @@ class _Reader:
     def _filter(self, item: nodes.Filter) -> None:
         given = [arg.value for arg in item.args if isinstance(arg, nodes.Const)]
         by_name = item.name in {"map", "select", "reject", "selectattr", "rejectattr"}
-        if item.name in {"random", "shuffle"} or (by_name and ("random" in given or len(given) < len(item.args))):
+        if item.name in {"random", "shuffle"} or (
+            by_name and ("random" in given or len(given) < len(item.args))
+        ):
             self._unsteady.add("random")
         self._all(item.iter_child_nodes())

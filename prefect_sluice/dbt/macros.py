@@ -51,7 +51,9 @@ class Macros:
                 kind = str(macro.name).removeprefix("materialization_").rpartition("_")[0]
                 self._materializations.setdefault(kind, []).append(uid)
         self._packages = {str(macro.package_name) for macro in self._all.values()}
-        self._own = frozenset(uid for uid, macro in self._all.items() if macro.package_name not in _DBT_PACKAGES)
+        self._own = frozenset(
+            uid for uid, macro in self._all.items() if macro.package_name not in _DBT_PACKAGES
+        )
         self._calls = lru_cache(maxsize=None)(self._read)
         self._reached = lru_cache(maxsize=None)(self._close)
 

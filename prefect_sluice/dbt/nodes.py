@@ -65,7 +65,16 @@ def read(
     named = {_name(node): uid for uid, node in relations.items()}
     written = Written(manifest, served)
     drafts = {
-        uid: _draft(uid, node, manifest, facts.get(uid, Facts()).references, named, catalog, written, frozenset(served))
+        uid: _draft(
+            uid,
+            node,
+            manifest,
+            facts.get(uid, Facts()).references,
+            named,
+            catalog,
+            written,
+            frozenset(served),
+        )
         for uid, node in relations.items()
     }
     nodes = _printed(manifest, prints, facts, _in_order(manifest, drafts))
@@ -113,7 +122,7 @@ def _printed(
         inlined = [manifest.nodes[item] for item in _ephemeral(manifest.nodes[uid], manifest)]
         keyed = replace(node, unique_key=node.unique_key or keys.get(uid, ()))
         found[uid] = printer.printed(keyed, manifest.nodes[uid], facts.get(uid, Facts()), inlined)
-    return found
+    return printer.finished(found)
 
 
 def _all_at_home(relations: Mapping[str, Any], catalog: str) -> None:
@@ -169,7 +178,9 @@ def _draft(
 ) -> Node:
     declared = [parent for parent in _flattened(node, manifest) if parent != uid]
     language = str(getattr(node, "language", "sql") or "sql")
-    written = _searched(found, named, served) if found is not None else mentioned(str(node.raw_code or ""), named)
+    written = (
+        _searched(found, named, served) if found is not None else mentioned(str(node.raw_code or ""), named)
+    )
     opaque = found is None and language == "sql" and node.resource_type.value != "seed"
     parents = {parent for parent in declared if not parent.startswith("source.")}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}

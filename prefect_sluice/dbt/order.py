@@ -29,7 +29,9 @@ def acyclic(declared: Edges, found: Edges) -> tuple[Edges, Edges]:
 def ordered(parents: Edges) -> tuple[str, ...]:
     """Return the unique ids, parents first: by the longest way up, then by name. Raises CycleError for a circle."""
     level: dict[str, int] = {}
-    for uid in TopologicalSorter({uid: above & parents.keys() for uid, above in parents.items()}).static_order():
+    for uid in TopologicalSorter(
+        {uid: above & parents.keys() for uid, above in parents.items()}
+    ).static_order():
         level[uid] = max((level[parent] + 1 for parent in parents[uid] if parent in level), default=0)
     return tuple(sorted(level, key=lambda uid: (level[uid], uid)))
 

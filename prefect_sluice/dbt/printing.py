@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.dbt.facts import Facts
 from prefect_sluice.dbt.fingerprint import Fingerprints, own_hooks
-from prefect_sluice.dbt.impact import Below, Print, columns_of, columns_read
+from prefect_sluice.dbt.impact import Print, columns_read
 from prefect_sluice.node import Kind, Makeup, Name, Node
-from prefect_sluice.sql.volatile import volatile
 
 if TYPE_CHECKING:
     from prefect_sluice.sql.shape import Shape
@@ -48,6 +47,13 @@ class Printer:
             makeup=_makeup(parts, found, reads),
         )
 
+    def finished(self, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+        """Return the nodes with the columns in their makeup that others came to ask for: those a `*` hands on."""
+        return {
+            uid: replace(node, makeup=replace(node.makeup, columns=_shortened(self._done[uid].columns)))
+            for uid, node in nodes.items()
+        }
+
     def _print(
         self,
         node: Node,
@@ -58,14 +64,15 @@ class Printer:
     ) -> Print:
         # By name, too: the same names may come to stand for other parents.
         above: dict[str, Json] = {
-            f"{uid} {self._names[uid]}": self._done[uid].of(reads.get(uid)) for uid in node.parents if uid in self._done
+            f"{uid} {self._names[uid]}": self._done[uid].of(reads.get(uid))
+            for uid in node.parents
+            if uid in self._done
         }
         whole = digest({"own": own, "parents": above})
         if shape is None:
             return Print(whole)
         besides = digest({name: value for name, value in parts.items() if name != "code"})
-        found = columns_of(shape, besides, Below(self._by_name))
-        return Print(whole, *found) if found else Print(whole)
+        return Print(whole, shape, besides, self._by_name)
 
     def _proven(self, node: Node, raw: Any, shape: Shape | None) -> Shape | None:
         """Return the shape if everything that makes the relation is in it: no hooks, no history, no enforced contract,
@@ -87,7 +94,9 @@ class Printer:
 
     def _reads(self, node: Node, shape: Shape | None) -> Mapping[str, tuple[str, ...] | None]:
         """Return the columns read of each parent; None is all of it, also where the query does not name the parent."""
-        read = {self._named.get(name): columns for name, columns in columns_read(shape).items()} if shape else {}
+        read = (
+            {self._named.get(name): columns for name, columns in columns_read(shape).items()} if shape else {}
+        )
         found: dict[str, tuple[str, ...] | None] = {}
         for uid in node.parents:
             columns = read.get(uid)
@@ -97,6 +106,8 @@ class Printer:
     def _volatile(self, raw: Any, facts: Facts, inlined: Sequence[Any], steady: bool) -> tuple[str, ...]:
         if str(getattr(raw, "language", "sql")) == "python":
             return self._prints.python.volatile(str(raw.raw_code))
+        from prefect_sluice.sql.volatile import volatile
+
         asked = {*facts.volatile}
         for item in (raw, *inlined):
             asked |= self._prints.reach(item).asks.volatile
@@ -111,8 +122,9 @@ class Printer:
 
 def _makeup(parts: Mapping[str, str], found: Print, reads: Mapping[str, tuple[str, ...] | None]) -> Makeup:
     return Makeup(
-        parts={name: value[:_SHORT] for name, value in parts.items()},
-        rows=found.rows[:_SHORT],
-        columns={name: value[:_SHORT] for name, value in (found.columns or {}).items()},
-        reads=reads,
+        found.whole[:_SHORT], _shortened(parts), found.rows[:_SHORT], _shortened(found.columns), reads
     )
+
+
+def _shortened(digests: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value[:_SHORT] for name, value in digests.items()}

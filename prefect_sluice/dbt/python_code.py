@@ -16,8 +16,12 @@ from prefect_sluice.canonical import digest, digest_file
 _HANDED_ON = {"df": "pandas", "pl": "polars", "arrow": "pyarrow", "to_arrow_table": "pyarrow"}
 """Methods of what `dbt.ref` gives, and the package whose objects they make."""
 
-_CLOCK = frozenset({"now", "today", "utcnow", "time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"})
-_CHANCE = frozenset({"random", "secrets", "uuid", "uuid1", "uuid4", "default_rng", "RandomState", "randn", "randint"})
+_CLOCK = frozenset(
+    {"now", "today", "utcnow", "time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}
+)
+_CHANCE = frozenset(
+    {"random", "secrets", "uuid", "uuid1", "uuid4", "default_rng", "RandomState", "randn", "randint"}
+)
 _CHANCE_METHODS = frozenset({"sample", "shuffle", "permutation", "urandom"})
 
 
@@ -74,14 +78,20 @@ def meaning(code: str) -> str:
     if tree is None or "__doc__" in code or "inspect" in code:
         return digest(code)
     for item in ast.walk(tree):
-        if isinstance(item, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and _documented(item):
+        if isinstance(
+            item, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        ) and _documented(item):
             del item.body[0]
     return digest(ast.dump(tree))
 
 
 def _documented(item: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     first = item.body[0] if item.body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    )
 
 
 def _parsed(code: str) -> ast.Module | None:

@@ -75,7 +75,9 @@ class Session:
             }
         # One node's question to the database fails the whole command: find it by halves, and do without it.
         half = len(fqns) // 2
-        return {**self._compile(manifest, fqns[:half]), **self._compile(manifest, fqns[half:])} if half else {}
+        return (
+            {**self._compile(manifest, fqns[:half]), **self._compile(manifest, fqns[half:])} if half else {}
+        )
 
     def _compiled(self, manifest: Manifest, fqns: Sequence[str]) -> Any:
         """Return dbt's answer, or None where a node wants data. The error ends here: its frames hold connections."""

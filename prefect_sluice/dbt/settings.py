@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from prefect_sluice.canonical import Json, digest
+from prefect_sluice.sql.words import listed
 
-_CONNECTION = frozenset(
+_CONNECTION = listed(
     "path threads attach secrets token password type retries keep_open schema database module_paths "
-    "use_credential_provider".split()
+    "use_credential_provider"
 )
 """What a target says that changes no row: where and how to connect, and names."""
 
-_MACHINE = frozenset(
+_MACHINE = listed(
     "threads worker_threads external_threads memory_limit max_memory temp_directory max_temp_directory_size "
     "extension_directory home_directory secret_directory access_mode default_block_size storage_compatibility_version "
     "autoinstall_known_extensions autoload_known_extensions enable_progress_bar checkpoint_threshold "
-    "wal_autocheckpoint".split()
+    "wal_autocheckpoint"
 )
 """DuckDB's own settings that are about the machine."""
 
@@ -45,7 +46,9 @@ class Settings:
         if None in asked:
             found["variables"] = digest(plain([self.variables, self.packages]))
         if None in wanted:
-            found["environment"] = digest({k: v for k, v in self.environ.items() if not k.startswith(_SECRET)})
+            found["environment"] = digest(
+                {k: v for k, v in self.environ.items() if not k.startswith(_SECRET)}
+            )
         for name in sorted(item for item in asked if item is not None):
             found[f"var {name}"] = digest(plain(self._values(name)))
         for name in sorted(item for item in wanted if item is not None and not item.startswith(_SECRET)):
@@ -55,16 +58,24 @@ class Settings:
     def _values(self, name: str) -> list[Any]:
         """Return every value a variable may have: dbt looks in the package's own scope before the common one."""
         scopes: list[Mapping[str, Any]] = [self.variables]
-        scopes += [cast(Mapping[str, Any], item) for _, item in sorted(self.variables.items()) if isinstance(item, dict)]
+        scopes += [
+            cast(Mapping[str, Any], item)
+            for _, item in sorted(self.variables.items())
+            if isinstance(item, dict)
+        ]
         for _, given in sorted(self.packages.items()):
             scopes.append(given)
-            scopes += [cast(Mapping[str, Any], item) for _, item in sorted(given.items()) if isinstance(item, dict)]
+            scopes += [
+                cast(Mapping[str, Any], item) for _, item in sorted(given.items()) if isinstance(item, dict)
+            ]
         return [[place, scope[name]] for place, scope in enumerate(scopes) if name in scope]
 
     @property
     def rows(self) -> str:
         """The digest of the target's settings that may change a row (time zone, extensions, DuckDB's settings)."""
-        return digest(plain({key: _rows(item) for key, item in self.target.items() if key not in _CONNECTION}))
+        return digest(
+            plain({key: _rows(item) for key, item in self.target.items() if key not in _CONNECTION})
+        )
 
     @property
     def identity(self) -> str:

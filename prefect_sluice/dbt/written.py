@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprint import own_hooks
@@ -71,12 +72,14 @@ def mentioned(text: str, named: Mapping[Name, str]) -> References:
         return References()
     words = _dotted(plain)
     pairs = {f"{first}.{second}" for word in words for first, second in _pairs(word)}
-    return References(tuple(name for name in named if str(name) in pairs or (_is_odd(name) and str(name) in plain)))
+    return References(
+        tuple(name for name in named if str(name) in pairs or (_is_odd(name) and str(name) in plain))
+    )
 
 
 def _pairs(word: str) -> Iterable[tuple[str, str]]:
     parts = word.split(".")
-    return zip(parts, parts[1:], strict=False)
+    return pairwise(parts)
 
 
 def _is_odd(name: Name) -> bool:

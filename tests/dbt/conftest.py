@@ -16,7 +16,7 @@ from prefect_sluice.dbt.facts import Facts, facts
 from prefect_sluice.dbt.fingerprint import Fingerprints
 from prefect_sluice.dbt.nodes import Project, asks_incremental, code_key, read, sql_nodes
 from prefect_sluice.dbt.session import Session
-from prefect_sluice.dbt.settings import Settings
+from prefect_sluice.dbt.settings import Settings, packages
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 
 FILES: Mapping[str, str] = {
@@ -110,11 +110,11 @@ class Shop:
         manifest = session.parse()
         project = profile.read_yaml(self.folder / "dbt_project.yml", "", "")
         variables = {**project["vars"], **(variables or {})}
-        settings = Settings(variables, {}, dict(os.environ), session.target.name, session.target.settings)
+        settings = Settings(
+            variables, packages(self.folder), dict(os.environ), session.target.name, session.target.settings
+        )
         prints = Fingerprints(manifest, self.folder, settings)
-        found: dict[str, Facts] = {}
-        if compiled:
-            found = self.facts(session, prints)
+        found = self.facts(session, prints) if compiled else dict[str, Facts]()
         return read(manifest, prints, found, "shop")
 
     def facts(self, session: Session, prints: Fingerprints) -> Mapping[str, Facts]:
@@ -127,7 +127,8 @@ class Shop:
         for incremental in (False, True):
             chosen = [uid for uid in todo if not incremental or asks_incremental(manifest, prints, uid)]
             fqns = [f"fqn:{'.'.join(manifest.nodes[uid].fqn)}" for uid in sorted(chosen)]
-            compiled = session.compile(manifest, fqns, incremental=incremental) if fqns else {}
+            none = dict[str, str]()
+            compiled = session.compile(manifest, fqns, incremental=incremental) if fqns else none
             for uid in compiled.keys() & todo:
                 texts.setdefault(uid, []).append(compiled[uid])
         self.known |= {keys[uid]: facts(found, linker, "duckdb", "shop") for uid, found in texts.items()}

@@ -7,8 +7,7 @@ over 1 MiB.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -93,7 +92,7 @@ select id, price from {{ ref('numbers') }}{% endsnapshot %}
 """,
 }  # fmt: skip
 
-NAMES = (
+NAMES: str = (
     "asking big bytext cents child colour grown headed history hooked kept loose money numbers outer packed plain python "
     "scoped star tagged target threshold ticket"
 )
@@ -116,6 +115,18 @@ def edit(why: str, path: str, old: str, new: str, changes: str = "") -> Case:
     return Case(why, ((path, old, new),), changes)
 
 
+NAMING = """
+{% macro generate_alias_name(custom_alias_name=none, node=none) %}{{ return(custom_alias_name or node.name) }}{% endmacro %}
+"""
+MAKING = """
+{% macro duckdb__create_table_as(temporary, relation, sql, language='sql') %}create table {{ relation }} as {{ sql }}
+{% endmacro %}
+"""
+SEEDING = (
+    "{% materialization seed, adapter='duckdb' %}{{ return({'relations': []}) }}{% endmaterialization %}"
+)
+KEPT = "name: kept\n    columns: [{name: id, data_type: "
+REPORT = "exposures: [{name: report, type: dashboard, owner: {name: ada}, depends_on: [ref('plain')]}]"
 P = "models/plain.sql"
 S = "models/schema.yml"
 BELOW_PLAIN = "plain star"
@@ -131,7 +142,7 @@ TEXT = [
     edit("a variable in the text for its value", "models/threshold.sql", "{{ var('threshold') }}", "1"),
     edit("a macro for its text", "models/money.sql", "{{ money('1.005') }}", "round(1.005, 2)"),
     edit("a description", S, "the first", "the very first"),
-    edit("a column's description", S, "{name: id, data_type: integer, data_tests", "{name: id, description: k, data_type: integer, data_tests"),
+    edit("a column's description", S, "{name: id, data_type: integer, data_tests", "{description: k, name: id, data_type: integer, data_tests"),
     edit("another order in the YAML", S, "{name: id, data_type: integer, data_tests: [unique]}", "{data_tests: [unique], data_type: integer, name: id}"),
     edit("a test more", S, "[unique]", "[unique, not_null]"),
     edit("tags", S, "name: kept", "name: kept\n    config: {tags: [nightly]}"),
@@ -141,9 +152,14 @@ TEXT = [
     edit("a default said aloud", "models/loose.sql", "select", "{{ config(on_schema_change='ignore') }} select"),
     edit("a contract that is not enforced", S, "data_type: integer, data_tests", "data_type: bigint, data_tests"),
     edit("an analysis", "analyses/x.sql", "", "select 1"),
-    edit("an exposure", "models/more.yml", "", "exposures: [{name: report, type: dashboard, owner: {name: ada}, depends_on: [ref('plain')]}]"),
+    edit("an exposure", "models/more.yml", "", REPORT),
     Case("a moved file", moved=("models/loose.sql", "models/deep/down/loose.sql")),
     Case("a moved file that asks its macros", moved=("models/asking.sql", "models/deep/asking.sql")),
+    edit("a column more", P, "day from", "day, 1 as one from", BELOW_PLAIN),
+    edit("a column that some do not read", P, "day from", "day + 1 as day from", BELOW_PLAIN),
+    edit("a column that one reads", P, "amount, day", "amount + 1 as amount, day", BELOW_PLAIN + " child"),
+    edit("the order of columns", P, "id, amount, day", "day, id, amount", BELOW_PLAIN),
+    edit("a column less that nobody reads by name", P, "amount, day from", "amount from", BELOW_PLAIN),
     edit("another limit", P, "> 0", "> 1", BELOW_PLAIN + " bytext child"),
     edit("a name's case: it is the column's", P, "select id", "select ID", BELOW_PLAIN + " bytext child"),
     edit("a string's blanks", "models/colour.sql", "as colour", "|| ' a' as colour", "colour"),
@@ -152,13 +168,13 @@ TEXT = [
     edit("config nobody knows", "models/loose.sql", "select", "{{ config(sorted='id') }} select", "loose"),
     edit("a wish to build it again", "models/loose.sql", "select", "{{ config(meta={'sluice': {'rebuild': 2}}) }} select", "loose"),
     edit("its contract of pandera", "models/loose.sql", "select", "{{ config(meta={'sluice': {'contract': 'c:C'}}) }} select"),
-    edit("a contract that is enforced", S, "name: kept\n    columns: [{name: id, data_type: integer", "name: kept\n    columns: [{name: id, data_type: bigint", "kept"),
+    edit("a contract that is enforced", S, KEPT + "integer", KEPT + "bigint", "kept"),
     edit("a unique key", "models/grown.sql", "unique_key='id'", "unique_key='m'", "grown"),
     edit("an ephemeral model's", "models/inner.sql", "select id", "select id + 1 as id", "outer"),
     edit("an ephemeral model's comment", "models/inner.sql", "select id", "select /* x */ id"),
     edit("a snapshot's strategy", "snapshots/history.sql", "['price']", "['id']", "history"),
     edit("the source's name", S, "{name: orders}", "{name: orders, identifier: orders_2}", "plain star grown bytext child"),
-    edit("quoting of the source", S, "{name: orders}", "{name: orders, quoting: {identifier: false}}", "plain star grown bytext child"),
+    edit("quoting of the source", S, "{name: orders}", "{name: orders, quoting: {identifier: false}}", "plain star grown"),
     edit("a text that asks: its code", "models/asking.sql", "as id", "as idd", "asking"),
     edit("a text that asks: a Jinja comment", "models/asking.sql", "how many", "how many there are"),
     edit("an incremental model: formatting", "models/grown.sql", "select id, ", "select  id, /* and */ "),
@@ -189,10 +205,10 @@ AROUND = [
     edit("a macro in a hook", "macros/stamp.sql", "select", "select 0 +", BELOW_HOOKED),
     edit("a hook", "models/hooked.sql", "{{ stamp() }}", "{{ stamp() }};", BELOW_HOOKED),
     edit("a dispatched macro overridden", "macros/more.sql", "", "{% macro duckdb__cents(column) %}1{% endmacro %}", "cents"),
-    edit("a naming macro with the same names", "macros/more.sql", "", "{% macro generate_alias_name(custom_alias_name=none, node=none) %}{{ return(custom_alias_name or node.name) }}{% endmacro %}"),
+    edit("a naming macro with the same names", "macros/more.sql", "", NAMING),
     edit("a macro of dbt's that nobody comes to", "macros/more.sql", "", "{% macro duckdb__datediff(a, b, c) %}1{% endmacro %}"),
-    edit("how dbt makes a table, overridden", "macros/more.sql", "", "{% macro duckdb__create_table_as(temporary, relation, sql, language='sql') %}create table {{ relation }} as {{ sql }}{% endmacro %}", "ALL BUT big numbers"),
-    edit("a materialization overridden", "macros/more.sql", "", "{% materialization seed, adapter='duckdb' %}{{ return({'relations': []}) }}{% endmaterialization %}", "big numbers history"),
+    edit("how dbt makes a table, overridden", "macros/more.sql", "", MAKING, "ALL BUT big numbers"),
+    edit("a materialization overridden", "macros/more.sql", "", SEEDING, "big numbers history"),
     edit("what the sql header says", "models/headed.sql", "z = 1", "z = 2", "headed"),
     edit("a hook before all: one schema more", "dbt_project.yml", "audit\"]", "audit\", \"create schema if not exists more\"]"),
     edit("a hook before all", "dbt_project.yml", "audit\"]", "audit\", \"set search_path = 'audit'\"]", "ALL BUT"),
@@ -243,23 +259,58 @@ def restored(mart: Shop) -> Generator[Shop]:
 
 
 def expected(case: Case) -> set[str]:
-    if case.changes.startswith("ALL BUT"):
-        return set(NAMES.split()) - set(case.changes.split()[2:])
-    return set(case.changes.split())
+    words = case.changes.split()
+    return set(NAMES.split()) - set(words[2:]) if words[:2] == ["ALL", "BUT"] else set(words)
 
 
-@pytest.mark.parametrize("case", [*TEXT, *AROUND], ids=lambda case: case.why)
-def test_a_change_and_what_it_changes(
-    restored: Shop, before: dict[str, str], case: Case, monkeypatch: pytest.MonkeyPatch
+def together(cases: list[Case]) -> Iterator[tuple[Case, ...]]:
+    """Yield groups of cases that can be tried at once, since each takes a second or more: they touch different files and
+    change different nodes; those that change nothing are among themselves."""
+    groups: list[list[Case]] = []
+    for case in cases:
+        fits = (group for group in groups if all(apart(case, other) for other in group))
+        group = next(fits, None)
+        if group is None:
+            groups.append(group := [])
+        group.append(case)
+    yield from map(tuple, groups)
+
+
+def apart(one: Case, two: Case) -> bool:
+    files = touched(one) & touched(two)
+    same_kind = bool(one.changes) == bool(two.changes)
+    given = (one.variables.keys() & two.variables.keys()) | (one.environ.keys() & two.environ.keys())
+    return same_kind and not files and not given and not expected(one) & expected(two)
+
+
+def touched(case: Case) -> set[str]:
+    return {*(case.moved or ()), *(path for path, _, _ in case.edits)}
+
+
+def name(group: tuple[Case, ...]) -> str:
+    return " + ".join(case.why for case in group)
+
+
+@pytest.mark.parametrize("group", together([*TEXT, *AROUND]), ids=name)
+def test_what_changes_and_what_does_not(
+    restored: Shop, before: dict[str, str], group: tuple[Case, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in case.environ.items():
-        monkeypatch.setenv(name, value)
+    variables: dict[str, object] = {}
+    for case in group:
+        apply(restored, case)
+        variables |= case.variables
+        for variable, value in case.environ.items():
+            monkeypatch.setenv(variable, value)
+    after = prints(restored.read(variables, compiled=True))
+    changed = {node for node in after if after[node] != before.get(node)}
+    assert changed == {node for case in group for node in expected(case)}
+
+
+def apply(mart: Shop, case: Case) -> None:
     for path, old, new in case.edits:
         text = FILES.get(path, "")
         assert old in text
-        restored.write(path, text.replace(old, new, 1) if text else new)
+        mart.write(path, text.replace(old, new, 1) if text else new)
     if case.moved:
-        restored.write(case.moved[1], FILES[case.moved[0]])
-        os.remove(restored.folder / case.moved[0])
-    after = prints(restored.read(case.variables, compiled=True))
-    assert {name for name in after if after[name] != before.get(name)} == expected(case)
+        mart.write(case.moved[1], FILES[case.moved[0]])
+        (mart.folder / case.moved[0]).unlink()
