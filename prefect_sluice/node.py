@@ -59,7 +59,8 @@ class Makeup:
     `whole` is the fingerprint; `parts` are digests by ingredient ("code", "macro money", "var threshold").
     `rows` and `columns` (by name, lower case) are those of the rows and of each column, empty where readers depend on
     all of it.
-    `reads` holds the columns read of each parent, by unique id; None is all of it.
+    `reads` holds the columns read of each parent, by unique id; None is all of it. `doubt` says in a few words why there
+    are no `columns`.
     """
 
     whole: str = ""
@@ -67,6 +68,7 @@ class Makeup:
     rows: str = ""
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     reads: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, "tuple[str, ...] | None"])
+    doubt: str = ""
 
     def document(self) -> Json:
         """Return it as JSON; what is empty is left out."""
@@ -77,6 +79,7 @@ class Makeup:
             "rows": self.rows,
             "columns": dict(self.columns),
             "reads": reads,
+            "doubt": self.doubt,
         }
         return {key: value for key, value in content.items() if value}
 
@@ -91,6 +94,7 @@ class Makeup:
             str(raw.get("rows", "")),
             dict(raw.get("columns", {})),
             {uid: None if columns is None else tuple(columns) for uid, columns in reads.items()},
+            str(raw.get("doubt", "")),
         )
 
 

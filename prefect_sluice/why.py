@@ -16,11 +16,12 @@ ALL = "all of it"
 @dataclass(frozen=True, slots=True)
 class Above:
     """A parent that is another than what serves. `read` are those of its columns that changed and are read, or ROWS, or
-    ALL; `unread` columns that changed and are not read."""
+    ALL; `unread` columns that changed and are not read; `doubt` what keeps its columns from being told apart."""
 
     node: str
     read: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Why:
             "compared": self.noted,
             "changed": list(self.changed),
             "parents": [
-                {"node": item.node, "read": list(item.read), "unread": list(item.unread)}
+                {"node": item.node, "read": list(item.read), "unread": list(item.unread), "doubt": item.doubt}
                 for item in self.above
             ],
             "new_data": list(self.fresh),
@@ -90,7 +91,7 @@ def _parent(
     if now.whole == then.whole:
         return None
     if columns is None or not (now.rows and then.rows):
-        return Above(uid, (ALL,))
+        return Above(uid, (ALL,), doubt=now.doubt or then.doubt)
     if now.rows != then.rows:
         return Above(uid, (ROWS,))
     names = sorted(now.columns.keys() | then.columns.keys())

@@ -21,26 +21,33 @@ _AT_HOME = '"the home database"'
 @dataclass(frozen=True, slots=True)
 class Facts:
     """About one node's compiled text. `references` is None where the parser cannot tell; `code` is the digest of the
-    canonical text, or texts: an incremental model has two; `volatile` as in Node; `shape` is None in doubt."""
+    canonical text, or texts: an incremental model has two; `volatile` as in Node; `shapes` are those of the texts, none
+    of them where one is in `doubt`, a few words for what nothing could be proven of."""
 
     references: References | None = None
     code: str = ""
     volatile: tuple[str, ...] = ()
-    shape: Shape | None = None
+    shapes: tuple[Shape, ...] = ()
+    doubt: str = "it could not be compiled ahead"
 
 
 def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> Facts:
     """Return what these texts of one node tell: one, or for an incremental model how it begins and how it goes on. Pure."""
     from prefect_sluice.sql.canonical import canonical
-    from prefect_sluice.sql.shape import shape
+    from prefect_sluice.sql.shape import doubt, shape
     from prefect_sluice.sql.volatile import volatile
 
     read = [linker.references(text) for text in texts]
+    shapes = [shape(text, dialect, catalog) for text in texts]
     return Facts(
         references=_together(read),
         code=digest([canonical(_at_home(text, catalog), dialect) for text in texts]),
         volatile=tuple(sorted({asked for text in texts for asked in volatile(text, dialect)})),
-        shape=shape(texts[0], dialect, catalog) if len(texts) == 1 else None,
+        shapes=tuple(known for known in shapes if known) if all(shapes) else (),
+        doubt=next(
+            (doubt(text, dialect, catalog) for text, known in zip(texts, shapes, strict=True) if not known),
+            "",
+        ),
     )
 
 
@@ -72,7 +79,8 @@ def to_json(found: Facts) -> Json:
         else [[str(name) for name in read.relations], [*read.files], [*read.elsewhere]],
         "code": found.code,
         "volatile": [*found.volatile],
-        "shape": None if found.shape is None else shape.to_json(found.shape),
+        "shapes": [shape.to_json(one) for one in found.shapes],
+        "doubt": found.doubt,
     }
 
 
@@ -85,5 +93,5 @@ def from_json(value: Any) -> Facts:
     if reads is not None:
         relations, files, elsewhere = reads
         references = References(tuple(Name.parse(text) for text in relations), tuple(files), tuple(elsewhere))
-    found = None if value["shape"] is None else shape.from_json(value["shape"])
-    return Facts(references, value["code"], tuple(value["volatile"]), found)
+    shapes = tuple(shape.from_json(one) for one in value["shapes"])
+    return Facts(references, value["code"], tuple(value["volatile"]), shapes, value["doubt"])

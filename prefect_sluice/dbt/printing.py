@@ -35,16 +35,17 @@ class Printer:
         steady = self._prints.is_steady(raw, inlined)
         parts = self._prints.parts(raw, facts.code if steady else "", inlined)
         own = digest(dict(parts))
-        shape = self._proven(node, raw, facts.shape) if steady else None
-        reads = self._reads(node, shape)
-        found = self._print(node, own, parts, shape, reads)
+        doubt = self._doubt(node, raw, facts, steady=steady)
+        reads = self._reads(node, () if doubt else facts.shapes)
+        closed = doubt or _closed(node, raw)
+        found = self._print(node, own, parts, None if closed else facts.shapes[0], reads)
         self._done[node.unique_id] = self._by_name[node.name.folded] = found
         return replace(
             node,
             own=own,
             fingerprint=found.whole,
             volatile=self._volatile(raw, facts, inlined, steady),
-            makeup=_makeup(parts, found, reads),
+            makeup=_makeup(parts, found, reads, closed),
         )
 
     def finished(self, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -74,34 +75,43 @@ class Printer:
         besides = digest({name: value for name, value in parts.items() if name != "code"})
         return Print(whole, shape, besides, self._by_name)
 
-    def _proven(self, node: Node, raw: Any, shape: Shape | None) -> Shape | None:
-        """Return the shape if everything that makes the relation is in it: no hooks, no history, no enforced contract,
-        nothing read outside the query."""
-        simple = (
-            shape is not None
-            and node.kind in {Kind.VIEW, Kind.TABLE}
-            and raw.resource_type.value == "model"
-            and not own_hooks(raw)
-            and not raw.config.to_dict().get("contract", {}).get("enforced")
-            and not node.files
-            and not node.elsewhere
-            and not self._prints.is_made_otherwise(raw)
+    def _doubt(self, node: Node, raw: Any, facts: Facts, *, steady: bool) -> str:
+        """Return what there may be to the node beside its compiled query, or in that nothing is proven of; "" if it is
+        known which columns it reads."""
+        if raw.resource_type.value not in {"model", "snapshot"} or node.language != "sql":
+            return f"a {raw.resource_type.value if node.language == 'sql' else 'Python model'}"
+        if not steady:
+            return "its text may ask the warehouse as it is compiled"
+        if own_hooks(raw):
+            return "it has hooks"
+        if self._prints.is_made_otherwise(raw):
+            return "a macro of the project has a part in how it is made"
+        if facts.doubt or node.files or node.elsewhere:
+            return facts.doubt or "it reads outside the warehouse"
+        inside = {
+            uid for shape in facts.shapes for name in shape.relations if (uid := self._named.get(name.folded))
+        }
+        if node.unique_id in inside and not node.kind.keeps_history:
+            return "it reads itself"
+        return (
+            ""
+            if inside <= {node.unique_id, *node.parents}
+            else "a name that it reads stands for something else"
         )
-        if not simple or shape is None:
-            return None
-        inside = {self._named.get(name.folded) for name in shape.relations} - {None}
-        return shape if node.unique_id not in inside and inside <= set(node.parents) else None
 
-    def _reads(self, node: Node, shape: Shape | None) -> Mapping[str, tuple[str, ...] | None]:
-        """Return the columns read of each parent; None is all of it, also where the query does not name the parent."""
-        read = (
-            {self._named.get(name): columns for name, columns in columns_read(shape).items()} if shape else {}
-        )
-        found: dict[str, tuple[str, ...] | None] = {}
-        for uid in node.parents:
-            columns = read.get(uid)
-            found[uid] = None if columns is None else tuple(sorted(columns))
-        return found
+    def _reads(self, node: Node, shapes: Sequence[Shape]) -> Mapping[str, tuple[str, ...] | None]:
+        """Return the columns read of each parent; None is all of it, also where no query names the parent."""
+        read: dict[str, set[str]] = {}
+        whole: set[str] = set()
+        for shape in shapes:
+            for name, columns in columns_read(shape).items():
+                uid = self._named.get(name, "")
+                read.setdefault(uid, set()).update(columns or ())
+                whole |= {uid} if columns is None else set()
+        return {
+            uid: tuple(sorted(read[uid])) if uid in read and uid not in whole else None
+            for uid in node.parents
+        }
 
     def _volatile(self, raw: Any, facts: Facts, inlined: Sequence[Any], steady: bool) -> tuple[str, ...]:
         if str(getattr(raw, "language", "sql")) == "python":
@@ -120,9 +130,23 @@ class Printer:
         return tuple(sorted(asked))
 
 
-def _makeup(parts: Mapping[str, str], found: Print, reads: Mapping[str, tuple[str, ...] | None]) -> Makeup:
+def _closed(node: Node, raw: Any) -> str:
+    """Return why readers depend on all of a node although its query is understood; "" if they do not."""
+    if node.kind not in {Kind.VIEW, Kind.TABLE}:
+        return f"a relation of kind {node.kind.value}"
+    return "its contract is enforced" if raw.config.to_dict().get("contract", {}).get("enforced") else ""
+
+
+def _makeup(
+    parts: Mapping[str, str], found: Print, reads: Mapping[str, tuple[str, ...] | None], doubt: str
+) -> Makeup:
     return Makeup(
-        found.whole[:_SHORT], _shortened(parts), found.rows[:_SHORT], _shortened(found.columns), reads
+        found.whole[:_SHORT],
+        _shortened(parts),
+        found.rows[:_SHORT],
+        _shortened(found.columns),
+        reads,
+        doubt,
     )
 
 

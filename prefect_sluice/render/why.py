@@ -31,7 +31,8 @@ def _own(found: Why) -> list[str]:
 def _parent(item: Above) -> str:
     name = short_name(item.node)
     if item.read == (ALL,):
-        return f"{name} changed, and it reads all of it"
+        doubt = f" (not told apart by columns: {item.doubt})" if item.doubt else ""
+        return f"{name} changed, and it reads all of it{doubt}"
     if item.read == (ROWS,):
         return f"{name} has other rows"
     if item.read:

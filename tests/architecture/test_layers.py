@@ -28,6 +28,7 @@ VALUES = tuple(
         "relation",
         "release",
         "verdict",
+        "why",
     )
 )
 COMMAND_LINE = ("prefect_sluice.cli", "prefect_sluice.demo")
