@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_sluice.node import short_name
-from prefect_sluice.plan import ANEW, Action
+from prefect_sluice.plan import ANEW, UNCHANGED, Action
 from prefect_sluice.render.plan import word
 from prefect_sluice.render.styled import Line, faint, line, strong
 from prefect_sluice.why import ALL, ROWS, Above, Why
@@ -14,7 +14,7 @@ _MOST = 8
 def why_lines(found: Why) -> list[Line]:
     """Return the step, and under it what speaks for it."""
     step = found.step
-    lines = [line(strong(str(step.name)), f"  {word(step)}: {step.reason}")]
+    lines = [line(strong(str(step.name)), f"  {_word(found)}: {step.reason}")]
     told = [*_own(found), *(_parent(item) for item in found.above)]
     told += [f"new data in {text.split(':', 1)[-1]}" for text in found.fresh]
     if not told:
@@ -22,6 +22,10 @@ def why_lines(found: Why) -> list[Line]:
     if step.action is Action.BUILD and (step.reason == ANEW or step.reason.startswith("linked to")):
         told.append("its rows are what they were: a view is made again so that it reads the new addresses")
     return [*lines, *(line(faint(text), indent=2) for text in told)]
+
+
+def _word(found: Why) -> str:
+    return found.step.action.value if found.step.reason == UNCHANGED else word(found.step)
 
 
 def _own(found: Why) -> list[str]:
