@@ -162,6 +162,7 @@ def expression(chance: Random, aliases: Scope, *, windows: bool = True) -> str:
             f"case when {one} > 1 then {other} else 0 end",
             f"(select max(q.x) from s.{chance.choice(tuple(TABLES))} q where q.id = {one})",
             f"(select count(*) from s.{chance.choice(tuple(TABLES))} where id = {one})",
+            f"(select max({one}) from s.{chance.choice(tuple(TABLES))})",
             f"exists (select 1 from s.{chance.choice(tuple(TABLES))} e where e.id = {one} and x > 0)",
             str(chance.randint(0, 9)),
         )
@@ -215,7 +216,12 @@ def _dedupe(chance: Random, select: Select) -> None:
 def _join(chance: Random, select: Select) -> None:
     join, source, alias, on = select.sources[-1]
     if on:
-        select.sources[-1] = (chance.choice(("join", "left join", "right join", "anti join")), source, alias, on)
+        select.sources[-1] = (
+            chance.choice(("join", "left join", "right join", "anti join")),
+            source,
+            alias,
+            on,
+        )
     elif join:
         select.sources.pop()
 

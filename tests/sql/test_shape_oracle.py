@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutants import TABLES, mutated, query
+from tests.sql.mutants import TABLES, mutated, query
 
 from prefect_sluice.node import Name
 from prefect_sluice.sql.shape import ALL, Part, Shape, shape
@@ -29,13 +29,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def fill(connection: duckdb.DuckDBPyConnection, chance: Random) -> None:
     """Make the tables anew, with few values and many ties."""
     for table, columns in TABLES.items():
-        connection.execute(f"create or replace table s.{table} ({', '.join(f'{name} integer' for name in columns)})")
+        connection.execute(
+            f"create or replace table s.{table} ({', '.join(f'{name} integer' for name in columns)})"
+        )
         for _ in range(chance.randint(2, 6)):
             row = [chance.choice((None, 0, 1, 1, 2, 3)) for _ in columns]
             connection.execute(f"insert into s.{table} values ({', '.join('?' * len(row))})", row)
-    connection.execute(
-        "create or replace table s.b as select id, x, z, {'id': x + 1, 'x': z} as a from s.b"
-    )
+    connection.execute("create or replace table s.b as select id, x, z, {'id': x + 1, 'x': z} as a from s.b")
 
 
 @dataclass
@@ -106,7 +106,9 @@ def data_changes(connection: duckdb.DuckDBPyConnection, seed: int) -> str:
     if hit & set(found.reads):
         return "other rows"
     every = parts(found, first.names)
-    assert second is not None or hit & {read for part in every.values() for read in part.reads} or found.whole, sql
+    assert (
+        second is not None or hit & {read for part in every.values() for read in part.reads} or found.whole
+    ), sql
     if second is None:
         return "fails now"
     same = sorted(
@@ -125,9 +127,13 @@ def change(connection: duckdb.DuckDBPyConnection, chance: Random, table: str) ->
     columns = TABLES[table]
     kind = chance.choice(("values", "values", "drop", "add", "add"))
     if kind == "add":
-        name = chance.choice([name for name in ("x", "y", "z", "g", "w", "k", "t", "u", "a", "id_1") if name not in columns])
+        name = chance.choice(
+            [name for name in ("x", "y", "z", "g", "w", "k", "t", "u", "a", "id_1") if name not in columns]
+        )
         struct = "{'id': 7, 'x': 8}" if chance.random() < 0.3 else "5"
-        connection.execute(f"create or replace table s.{table} as select *, {struct} as {name} from s.{table}")
+        connection.execute(
+            f"create or replace table s.{table} as select *, {struct} as {name} from s.{table}"
+        )
         return name
     name = chance.choice(columns)
     if kind == "drop":
