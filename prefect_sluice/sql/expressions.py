@@ -37,12 +37,15 @@ class Expression:
     scope: Scope
     query: Callable[[Span, Scope], Result]
     _reads: set[Read] = field(default_factory=set[Read])
-    _labels: set[str] = field(default_factory=set[str])
     _meanings: list[Json] = field(default_factory=list[Json])
     _sums: bool = False
+    _reaches_out: bool = False
 
     def value(self, span: Span) -> Value:
         """Return the expression of `span`. Raises Doubt."""
+        if span[0] >= span[1]:
+            raise Doubt("nothing where an expression should be")
+        self.scope.asked.clear()
         words: list[str] = []
         start = at = span[0]
         while at < span[1]:
@@ -51,9 +54,12 @@ class Expression:
                 start = at = self.text.closes[at] + 1
             else:
                 at = self._step(at)
+        if self._sums and self._reaches_out:
+            # DuckDB takes an aggregate of outer columns alone for one of the outer query, which then has one row.
+            raise Doubt("an aggregate that may be of an outer query")
         text = " ".join(word for word in [*words, self.text.spelled(start, span[1])] if word)
         part = Part(shown(text, self._meanings), merged(self._reads))
-        return Value(part, frozenset(self._labels), self._sums)
+        return Value(part, frozenset(self.scope.asked), self._sums)
 
     def _is_subquery(self, at: int) -> bool:
         if self.text.word(at) != "(" or self.text.word(at + 1) not in ("select", "with", "from", "values"):
@@ -145,9 +151,9 @@ class Expression:
             chain.append(self.text.name(end + 1).lower())
             end += 2
         quoted = self.text.lexemes[at].kind is Kind.QUOTED
-        hits, labels = self.scope.meanings(chain, quoted=quoted)
-        self._labels |= labels
-        for where, part in hits:
+        own = len(chain) > 1 and any(source.alias == chain[0] for source in self.scope.sources)
+        for where, part in self.scope.meanings(chain, quoted=quoted):
+            self._reaches_out = self._reaches_out or not (own or where.startswith("0:"))
             self._reads.update(part.reads)
             self._meanings.append([*chain, where, part.text])
         return end

@@ -32,12 +32,14 @@ class Part:
 class Pass:
     """All columns of `relation` go through under their names, but for those in `without` (lower case, sorted).
 
-    `relation` is None for a result whose columns have no names here, but are in its rows, each and every one.
+    `relation` is None for a result whose columns have no names here, but are in its rows, each and every one. `after`
+    is how many named columns stand before it in a shape: of two columns with one name the first one keeps it.
     """
 
     text: str
     relation: Name | None
     without: tuple[str, ...] = ()
+    after: int = 0
 
     def column(self, name: str, *, renamed: bool = False) -> Part | None:
         """Return the column that goes through as `name`, None if it is left out; `renamed` ones are never known to be."""

@@ -11,9 +11,10 @@ from prefect_sluice.sql.clauses import Span, Text
 from prefect_sluice.sql.doubt import Doubt
 from prefect_sluice.sql.expressions import Expression, Value
 from prefect_sluice.sql.lexemes import Kind
-from prefect_sluice.sql.parts import Column, Item, Part, Pass, Read, Result, found, merged, shown, stamp
-from prefect_sluice.sql.scopes import Scope, Source
+from prefect_sluice.sql.parts import Column, Item, Part, Pass, Read, Result, merged, shown, stamp
+from prefect_sluice.sql.scopes import Scope
 from prefect_sluice.sql.sources import From
+from prefect_sluice.sql.stars import Star, star_of
 
 _SETS = frozenset({"union", "except", "intersect"})
 
@@ -151,7 +152,7 @@ class Select:
 
     def _labels(self, spans: list[Span]) -> Iterator[str]:
         for start, end in spans:
-            if self._star(start, end) is None:
+            if star_of(self.reader.text, start, end) is None:
                 expression, name = self.reader.text.label(start, end)
                 if name and (expression != end or end - start > 1):
                     yield name.lower()
@@ -160,9 +161,11 @@ class Select:
         return Expression(self.reader.text, self.scope, self.origin.query).value(span)
 
     def _items(self, span: Span) -> list[Item]:
-        star = self._star(*span)
-        if star is not None:
-            return self._all_of(star, *span)
+        reader = self.reader
+        star = Star(reader.text, self.scope, self.origin.using, self._value, reader.mentioned)
+        items = star.items(span)
+        if items is not None:
+            return items
         end, name = self.reader.text.label(*span)
         value = self._value((span[0], end))
         column = Column(name, value.part, value.sums)
@@ -201,66 +204,6 @@ class Select:
             merged(value.part.reads, *others),
         )
 
-    # ---- * -----------------------------------------------------------------------------------------------
-
-    def _star(self, start: int, end: int) -> str | None:
-        """Return the alias before a `*` that stands for columns, "" without one; None for anything else."""
-        text = self.reader.text
-        if text.word(start) == "*":
-            return ""
-        if start + 2 < end and text.word(start + 1) == "." and text.word(start + 2) == "*":
-            return text.name(start).lower()
-        return None
-
-    def _all_of(self, alias: str, start: int, end: int) -> list[Item]:
-        sources = [one for one in self.scope.sources if (not alias or one.alias == alias) and one.visible]
-        if not sources or (alias and len(sources) > 1):
-            raise Doubt(f"{alias}.*")
-        shown_once = self.origin.using if not alias else set[str]()
-        items = [item for source in sources for item in _shown(source)]
-        for name in sorted(shown_once):
-            items = _once(items, name)
-        return self._edited(items, start + (3 if alias else 1), end)
-
-    def _edited(self, items: list[Item], at: int, end: int) -> list[Item]:
-        """Return the items without those that EXCLUDE names, and with those that REPLACE makes."""
-        text = self.reader.text
-        if at < end and text.word(at) == "exclude":
-            spans = (
-                text.split(at + 2, text.closes[at + 1]) if text.word(at + 1) == "(" else [(at + 1, at + 2)]
-            )
-            for span in spans:
-                if span[1] - span[0] != 1:
-                    raise Doubt("exclude")
-                items = self._without(items, text.name(span[0]).lower())
-            at = (text.closes[at + 1] if text.word(at + 1) == "(" else at + 1) + 1
-        if at + 1 < end and text.word(at) == "replace" and text.word(at + 1) == "(":
-            for span in text.split(at + 2, text.closes[at + 1]):
-                items = self._replaced(items, span)
-            at = text.closes[at + 1] + 1
-        if at != end:
-            raise Doubt("* with more")
-        return items
-
-    def _without(self, items: list[Item], name: str) -> list[Item]:
-        part = found(items, name)
-        self.reader.mentioned.update(part.reads if part else ())
-        return [
-            replace(item, without=tuple(sorted({*item.without, name}))) if isinstance(item, Pass) else item
-            for item in items
-            if isinstance(item, Pass) or item.name.lower() != name
-        ]
-
-    def _replaced(self, items: list[Item], span: Span) -> list[Item]:
-        end, name = self.reader.text.label(*span)
-        value = self._value((span[0], end))
-        if not name or end == span[1] or value.labels or value.sums:
-            raise Doubt("replace")
-        column = Column(name, value.part)
-        if any(isinstance(item, Column) and item.name.lower() == name.lower() for item in items):
-            return [column if getattr(item, "name", "").lower() == name.lower() else item for item in items]
-        return [*self._without(items, name.lower()), column]
-
     # ---- what comes after FROM ---------------------------------------------------------------------------
 
     def _clause(self, word: str, span: Span, items: list[Item]) -> Part:
@@ -291,27 +234,6 @@ class Select:
 
 def _part(item: Item) -> Part:
     return item.part if isinstance(item, Column) else item.everything()
-
-
-def _shown(source: Source) -> Iterator[Item]:
-    """Yield the columns of a source as a `*` shows them: the source's alias is part of what they are."""
-    for item in source.result.items:
-        if isinstance(item, Pass):
-            yield Pass(stamp("*", source.alias, item.text), item.relation, item.without)
-        else:
-            yield Column(item.name, Part(shown(item.name, source.alias, item.part.text), item.part.reads))
-
-
-def _once(items: list[Item], name: str) -> list[Item]:
-    """Return the items with the columns `name` made one, as USING does."""
-    same = [item for item in items if isinstance(item, Column) and item.name.lower() == name]
-    if len(same) < 2:
-        return items
-    parts = [item.part for item in same]
-    one = Column(
-        same[0].name, Part(stamp("using", *(p.text for p in parts)), merged(*(p.reads for p in parts)))
-    )
-    return [one if item is same[0] else item for item in items if item is same[0] or item not in same]
 
 
 def _stacked(branches: list[Result]) -> Result:

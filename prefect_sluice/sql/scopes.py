@@ -25,27 +25,27 @@ class Source:
 
 @dataclass(slots=True)
 class Scope:
-    """The sources of one SELECT, the names that its columns get (lower case), and the scope around it."""
+    """The sources of one SELECT, the names that its columns get (lower case), and the scope around it.
+
+    `asked` collects the labels that names may have meant since it was emptied, subqueries included.
+    """
 
     outer: Scope | None = None
     sources: list[Source] = field(default_factory=list[Source])
     labels: frozenset[str] = frozenset()
+    asked: set[str] = field(default_factory=set[str])
 
-    def meanings(self, chain: list[str], *, quoted: bool) -> tuple[list[tuple[str, Part]], frozenset[str]]:
-        """Return what `chain` (a name, or several with dots between, lower case) may mean, and which labels it may be.
+    def meanings(self, chain: list[str], *, quoted: bool) -> list[tuple[str, Part]]:
+        """Return what `chain` (a name, or several with dots between, lower case) may mean, labels apart.
 
         One entry per meaning: where it was found, and the column. Raises Doubt for a name that may be one DuckDB gave.
         """
         hits: list[tuple[str, Part]] = []
-        labels: frozenset[str] = frozenset()
         scope: Scope | None = self
         depth = 0
         while scope is not None:
             if chain[0] in scope.labels:
-                # The labels of an outer SELECT cannot be followed from here.
-                if depth:
-                    raise Doubt(f"label {chain[0]} of an outer query")
-                labels = frozenset({chain[0]})
+                scope.asked.add(chain[0])
             here, certain = scope._here(chain)
             hits += [(f"{depth}:{alias}", part) for alias, part in here]
             if certain:
@@ -53,7 +53,7 @@ class Scope:
             if quoted and any(_has_nameless(source.result) for source in scope.sources):
                 raise Doubt(f"{chain[0]} may be a column without a name")
             scope, depth = scope.outer, depth + 1
-        return hits, labels
+        return hits
 
     def _here(self, chain: list[str]) -> tuple[list[tuple[str, Part]], bool]:
         """Return the meanings within this scope, and whether one of them is the meaning for sure."""

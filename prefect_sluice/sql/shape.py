@@ -8,7 +8,7 @@ proven there is no shape.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from prefect_sluice.canonical import Json
@@ -44,7 +44,11 @@ class Shape:
 
     def part(self, column: str) -> Part | None:
         """Return what the column of that name (case does not count) is made of, None if the result has none for sure."""
-        items: tuple[Item, ...] = (*self.passes, *(Column(name, part) for name, part in self.columns))
+        items: list[Item] = []
+        for number, (name, part) in enumerate(self.columns):
+            items += [one for one in self.passes if one.after == number]
+            items.append(Column(name, part))
+        items += [one for one in self.passes if one.after >= len(self.columns)]
         return found(items, column.lower())
 
 
@@ -81,13 +85,21 @@ def _proven(sql: str, dialect: str, catalog: str) -> Shape:
 
 def _shape(reader: Reader, result: Result) -> Shape:
     columns = _columns(result.items)
-    passes = tuple(item for item in result.items if isinstance(item, Pass))
+    passes = _passes(result.items)
     used = {read for _, part in columns for read in part.reads}
     reads = merged(result.reads, reader.mentioned - used)
     every = {item.relation for item in passes if item.relation} | {
         relation for relation, column in {*reads, *used} if column == ALL
     }
     return Shape(result.rows, reads, tuple(sorted(reader.relations)), tuple(sorted(every)), columns, passes)
+
+
+def _passes(items: tuple[Item, ...]) -> tuple[Pass, ...]:
+    return tuple(
+        replace(item, after=sum(isinstance(one, Column) for one in items[:at]))
+        for at, item in enumerate(items)
+        if isinstance(item, Pass)
+    )
 
 
 def _columns(items: tuple[Item, ...]) -> tuple[tuple[str, Part], ...]:
@@ -111,6 +123,7 @@ def to_json(found: Shape) -> Json:
                 one.text,
                 [one.relation.schema, one.relation.identifier] if one.relation else None,
                 list(one.without),
+                one.after,
             ]
             for one in found.passes
         ],
@@ -131,8 +144,8 @@ def from_json(value: Json) -> Shape:
         tuple(Name(*name) for name in raw["whole"]),
         tuple((str(name), Part(str(text), _read(reads))) for name, text, reads in raw["columns"]),
         tuple(
-            Pass(str(text), Name(*relation) if relation else None, tuple(without))
-            for text, relation, without in raw["passes"]
+            Pass(str(text), Name(*relation) if relation else None, tuple(without), int(after))
+            for text, relation, without, after in raw["passes"]
         ),
     )
 

@@ -36,6 +36,8 @@ class From:
 
     def take(self, span: Span) -> None:
         """Read the sources of `span` with their joins. Raises Doubt."""
+        if span[0] >= span[1]:
+            raise Doubt("nothing in FROM")
         for piece in self.text.split(*span):
             self.rows.append(",")
             self._joined(*piece)
