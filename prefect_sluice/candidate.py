@@ -121,4 +121,4 @@ def link(
 
 def stays_a_view(node: Node) -> bool:
     """Say whether a node that dbt makes a view of may be served as one."""
-    return node.kind is Kind.VIEW and not node.reads_outside
+    return node.stays_a_view

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import inputs
-from prefect_sluice.canonical import Json, digest_file
+from prefect_sluice.canonical import digest_file
 from prefect_sluice.errors import BadInput
 from prefect_sluice.node import Name
 from prefect_sluice.release import Release
-from prefect_sluice.warehouse.base import References
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
+    from prefect_sluice.dbt.facts import Facts
+    from prefect_sluice.dbt.fingerprint import Fingerprints
     from prefect_sluice.dbt.nodes import Project
     from prefect_sluice.dbt.session import Manifest, Session
 
-_CACHE = "references"
+_CACHE = "facts.2"
+"""With the number of their form: facts that an older Sluice wrote are not read."""
 _LOADED: dict[tuple[str, str, str, frozenset[Name]], Loaded] = {}
 
 
@@ -109,6 +111,7 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     from prefect_sluice.dbt.fingerprint import Fingerprints
     from prefect_sluice.dbt.nodes import declare, read
     from prefect_sluice.dbt.session import Session
+    from prefect_sluice.dbt.settings import Settings, packages
 
     folder = checkout(workshop, release) / release.change.project
     variables = cast(Mapping[str, Any], workshop.settings.vars)
@@ -123,9 +126,12 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     )
     manifest = session.parse()
     everything = {**_project_variables(folder), **variables}
-    prints = Fingerprints(manifest, folder, everything, workshop.environ, place.target.raw)
-    references = _references(workshop, place, session, manifest, prints)
-    project = read(manifest, prints, references, place.target.catalog, served)
+    settings = Settings(
+        everything, packages(folder), workshop.environ, place.target.name, place.target.settings
+    )
+    prints = Fingerprints(manifest, folder, settings)
+    found = _facts(workshop, place, session, prints)
+    project = read(manifest, prints, found, place.target.catalog, served)
     declare(manifest, project.nodes)
     return Loaded(folder, session, manifest, project)
 
@@ -136,55 +142,55 @@ def _project_variables(folder: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
 
 
-def _references(
-    workshop: Workshop, place: Place, session: Session, manifest: Manifest, prints: Any
-) -> Mapping[str, References | None]:
-    """Return what each SQL node reads, from the cache; only code never seen before is compiled."""
+def _facts(workshop: Workshop, place: Place, session: Session, prints: Fingerprints) -> Mapping[str, Facts]:
+    """Return what each SQL node's compiled text tells, from the cache; only code never seen before is compiled."""
+    from prefect_sluice.dbt.facts import facts, from_json, to_json
     from prefect_sluice.dbt.nodes import code_key, sql_nodes
 
-    keys = {uid: code_key(manifest, prints, uid) for uid in sql_nodes(manifest)}
+    keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest)}
     known = workshop.store.cached(_CACHE, keys.values())
     missing = tuple(uid for uid, key in keys.items() if key not in known)
     if missing:
-        linker = workshop.warehouse(place).linker
-        compiled = _compiled(workshop, place, session, manifest, missing)
-        fresh = {keys[uid]: _json(linker.references(sql)) for uid, sql in compiled.items() if uid in keys}
+        warehouse = workshop.warehouse(place)
+        texts = _compiled(workshop, place, session, prints, missing)
+        fresh = {
+            keys[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
+            for uid, found in texts.items()
+        }
         with workshop.store.transaction() as transaction:
-            for key, value in fresh.items():
-                transaction.put_cached(_CACHE, key, value)
+            transaction.put_all_cached(_CACHE, fresh)
         known = {**known, **fresh}
-    return {uid: _references_from(known.get(key)) for uid, key in keys.items()}
+    return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}
 
 
 def _compiled(
-    workshop: Workshop, place: Place, session: Session, manifest: Manifest, missing: tuple[str, ...]
-) -> Mapping[str, str]:
+    workshop: Workshop, place: Place, session: Session, prints: Fingerprints, missing: tuple[str, ...]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the compiled texts of nodes: one, or two where `is_incremental()` makes a difference."""
+    from prefect_sluice.dbt.nodes import asks_incremental
+
+    manifest = prints.manifest
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
     warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), ""))
-    return session.compile(manifest, [selector(manifest.nodes[uid].fqn) for uid in missing])
+    first = _texts(session, manifest, missing, incremental=False)
+    more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))
+    second = _texts(session, manifest, more, incremental=True)
+    # Half of what an incremental model may run is not enough to know what it reads.
+    whole = {uid: text for uid, text in first.items() if uid not in more or uid in second}
+    return {uid: (text, second[uid]) if uid in second else (text,) for uid, text in whole.items()}
+
+
+def _texts(
+    session: Session, manifest: Manifest, uids: tuple[str, ...], *, incremental: bool
+) -> Mapping[str, str]:
+    if not uids:
+        return {}
+    chosen = [selector(manifest.nodes[uid].fqn) for uid in uids]
+    compiled = session.compile(manifest, chosen, incremental=incremental)
+    return {uid: compiled[uid] for uid in uids if uid in compiled}
 
 
 def selector(fqn: Iterable[str]) -> str:
     """Return dbt's selector for one node."""
     return "fqn:" + ".".join(fqn)
-
-
-def _json(found: References | None) -> Json:
-    if found is None:
-        return None
-    return {
-        "relations": [str(name) for name in found.relations],
-        "files": list(found.files),
-        "elsewhere": list(found.elsewhere),
-    }
-
-
-def _references_from(value: Any) -> References | None:
-    if value is None:
-        return None
-    return References(
-        tuple(Name.parse(text) for text in value["relations"]),
-        tuple(value["files"]),
-        tuple(value["elsewhere"]),
-    )

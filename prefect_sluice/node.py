@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, cast
 
+from prefect_sluice.canonical import Json
 from prefect_sluice.errors import BadInput
 
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"\.(.+)')
@@ -61,6 +63,52 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Makeup:
+    """What a fingerprint is made of, in short digests: enough to say what changed, not to decide by.
+
+    `whole` is the fingerprint; `parts` are digests by ingredient ("code", "macro money", "var threshold").
+    `rows` and `columns` (by name, lower case) are those of the rows and of each column, empty where readers depend on
+    all of it.
+    `reads` holds the columns read of each parent, by unique id; None is all of it. `doubt` says in a few words why there
+    are no `columns`.
+    """
+
+    whole: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    rows: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    reads: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, "tuple[str, ...] | None"])
+    doubt: str = ""
+
+    def document(self) -> Json:
+        """Return it as JSON; what is empty is left out."""
+        reads = {uid: None if columns is None else list(columns) for uid, columns in self.reads.items()}
+        content: dict[str, Json] = {
+            "whole": self.whole,
+            "parts": dict(self.parts),
+            "rows": self.rows,
+            "columns": dict(self.columns),
+            "reads": reads,
+            "doubt": self.doubt,
+        }
+        return {key: value for key, value in content.items() if value}
+
+    @classmethod
+    def read(cls, document: Json) -> Makeup:
+        """Read what `document` wrote."""
+        raw = cast(Mapping[str, Any], document)
+        reads = cast(Mapping[str, list[str] | None], raw.get("reads", {}))
+        return cls(
+            str(raw.get("whole", "")),
+            dict(raw.get("parts", {})),
+            str(raw.get("rows", "")),
+            dict(raw.get("columns", {})),
+            {uid: None if columns is None else tuple(columns) for uid, columns in reads.items()},
+            str(raw.get("doubt", "")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A model, seed or snapshot that has a relation of its own. Ephemeral and disabled ones are none.
 
@@ -70,6 +118,7 @@ class Node:
     hard-coded ones), `files` the files its SQL opens, `elsewhere` relations of other databases, as written;
     `reads_outside` says that there is any of these, or that its code cannot be looked into;
     `volatile` is what its code asks that no source's version tells: "clock:day", "clock:now", "random";
+    `makeup` is what the fingerprint is made of;
     `contract` is `module:Class` of its pandera contract, relative to the project's root, or "".
     """
 
@@ -90,11 +139,22 @@ class Node:
     unique_key: tuple[str, ...] = ()
     contract: str = ""
     description: str = ""
+    makeup: Makeup = field(default_factory=Makeup)
+
+    @property
+    def stays_a_view(self) -> bool:
+        """Say whether it may be served as a view: a query over physical addresses, as they were when it was made."""
+        return self.kind is Kind.VIEW and not self.reads_outside
 
     @property
     def short(self) -> str:
         """The name that people use: the last part of the unique id (`model.flights.fct_x` is `fct_x`)."""
-        return ".".join(self.unique_id.split(".")[2:])
+        return short_name(self.unique_id)
+
+
+def short_name(unique_id: str) -> str:
+    """Return the name that people use of a node: `fct_x` of `model.flights.fct_x`."""
+    return ".".join(unique_id.split(".")[2:])
 
 
 def descendants(nodes: Mapping[str, Node], of: Iterable[str]) -> frozenset[str]:

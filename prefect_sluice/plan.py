@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, cast
 
 from prefect_sluice import adoption
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.node import Kind, Makeup, Name, Node
 
 BY_PRODUCT = "hook."
 """How the unique id of a relation begins that no node but a hook or macro of the project made."""
@@ -47,11 +48,34 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a plan notes for the next one: digests of nodes and tests by unique id, and the versions of the sources it read."""
+    """What a plan notes for the next one: digests of nodes and tests by unique id, the versions of the sources it read,
+    and what the nodes' fingerprints are made of, by unique id."""
 
     nodes: Mapping[str, str]
     tests: Mapping[str, str]
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    makeup: Mapping[str, Makeup] = field(default_factory=dict[str, Makeup])
+
+    def document(self) -> Json:
+        """Return the notes as JSON."""
+        return {
+            "nodes": dict(self.nodes),
+            "tests": dict(self.tests),
+            "versions": dict(self.versions),
+            "makeup": {uid: item.document() for uid, item in self.makeup.items()},
+        }
+
+    @classmethod
+    def read(cls, document: Json) -> Before:
+        """Read what `document` wrote; an older plan noted less."""
+        raw = cast(Mapping[str, Any], document)
+        makeup = cast(Mapping[str, Json], raw.get("makeup", {}))
+        return cls(
+            raw["nodes"],
+            raw["tests"],
+            raw.get("versions", {}),
+            {uid: Makeup.read(item) for uid, item in makeup.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +129,7 @@ class Plan:
             "steps": [_step(step) for step in self.steps],
             "edited": list(self.edited),
             "tests": list(self.tests),
-            "notes": {
-                "nodes": dict(self.notes.nodes),
-                "tests": dict(self.notes.tests),
-                "versions": dict(self.notes.versions),
-            },
+            "notes": self.notes.document(),
             **({"adopted": adoption.document(self.adopted)} if self.adopted else {}),
         }
 
@@ -143,6 +163,7 @@ def _step(step: Step) -> Json:
 
 
 UNCHANGED = "unchanged"
+ANEW = "built before; a view is linked anew"
 IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
 AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
@@ -174,8 +195,9 @@ def make_plan(asked: Asked) -> Plan:
         if asked.before is None or asked.before.nodes.get(uid) != node.own
     )
     steps: dict[str, Step] = {}
+    live = asked.live.by_node()
     for uid, node in asked.nodes.items():
-        steps[uid] = _decide(asked, node, inputs[uid], steps, uid in edited)
+        steps[uid] = _decide(asked, node, inputs[uid], steps, live, uid in edited)
     tests = tuple(
         uid
         for uid, text in asked.tests.items()
@@ -186,7 +208,10 @@ def make_plan(asked: Asked) -> Plan:
     if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
         tests = (*tests, *sorted(asked.unbound - set(tests)))
     notes = Before(
-        {uid: node.own for uid, node in asked.nodes.items()}, dict(asked.tests), dict(asked.versions)
+        {uid: node.own for uid, node in asked.nodes.items()},
+        dict(asked.tests),
+        dict(asked.versions),
+        {uid: node.makeup for uid, node in asked.nodes.items() if node.makeup.whole},
     )
     return Plan(
         environment=asked.environment,
@@ -236,8 +261,15 @@ def _carries(node: Node, live: Pointer) -> bool:
     return node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and same)
 
 
-def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edited: bool) -> Step:
-    live = asked.live.by_node().get(node.unique_id)
+def _decide(
+    asked: Asked,
+    node: Node,
+    inputs: str,
+    done: Mapping[str, Step],
+    served: Mapping[str, Pointer],
+    edited: bool,
+) -> Step:
+    live = served.get(node.unique_id)
     kept = asked.kept.get((node.unique_id, node.fingerprint, inputs))
 
     def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
@@ -249,12 +281,35 @@ def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edi
         )
 
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
-        return step(Action.REUSE, UNCHANGED, live)
+        moved = _moved(asked, node, done, served)
+        return (
+            step(Action.BUILD, f"linked to the new {_some(moved)}")
+            if moved
+            else step(Action.REUSE, UNCHANGED, live)
+        )
     if kept and kept.name == node.name:
-        return step(Action.REUSE, "built before, and kept", kept)
+        # Which addresses a view of then reads, nobody knows; to link it anew moves no data.
+        anew = node.stays_a_view
+        return step(Action.BUILD, ANEW) if anew else step(Action.REUSE, "built before, and kept", kept)
     reason = _reason(asked, node, inputs, live, done, edited)
     carries = live and _carries(node, live)
     return step(Action.CARRY, reason, live) if carries else step(Action.BUILD, reason)
+
+
+def _moved(asked: Asked, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]) -> list[str]:
+    """Return the parents that a view would still read at the address that they leave: a view's query is text, and holds
+    the addresses of the day it was made. Empty for what is served as a table."""
+    if not node.stays_a_view:
+        return []
+    chosen = {parent: done[parent].pointer for parent in node.parents if parent in done}
+    return [
+        asked.nodes[parent].short
+        for parent, pointer in chosen.items()
+        if done[parent].action.makes
+        or pointer is None
+        or parent not in served
+        or pointer.address != served[parent].address
+    ]
 
 
 def _reason(

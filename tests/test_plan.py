@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from prefect_sluice.canonical import digest
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.inputs import by_content
-from prefect_sluice.node import Kind, Name, Node, descendants
+from prefect_sluice.node import Kind, Makeup, Name, Node, descendants
 from prefect_sluice.plan import (
+    ANEW,
     AS_TABLE,
     UNCHANGED,
     Action,
@@ -231,6 +232,60 @@ def test_what_was_built_before_and_is_kept_is_not_built_again() -> None:
     assert [step.pointer for step in plan.steps] == list(first.pointers)
     assert not plan.changes_nothing
     assert plan.edited == (uid("a"),), "its own text changed against what is live"
+
+
+def test_a_view_is_linked_anew_when_what_it_reads_moves() -> None:
+    """Its fingerprint may stay (it reads no column that changed), but its query holds the addresses of its first day."""
+    a, b = node("a"), node("b", "a", kind=Kind.VIEW)
+    environment = after_first(a, b, node("c", "b", kind=Kind.VIEW), node("d", "b"))
+    nodes = dict(project(a, b, node("c", "b", kind=Kind.VIEW), node("d", "b")))
+    nodes[uid("a")] = replace(nodes[uid("a")], own="a:2", fingerprint="another")
+    assert told(environment.plan(nodes)) == {
+        "a": (Action.BUILD, "its own code changed"),
+        "b": (Action.BUILD, "linked to the new a"),
+        "c": (Action.BUILD, "linked to the new b"),
+        "d": (Action.REUSE, UNCHANGED),
+    }
+
+
+def test_a_view_that_is_served_as_a_table_stays() -> None:
+    shop = (node("a"), node("b", "a", kind=Kind.VIEW, reads_outside=True))
+    environment = after_first(*shop)
+    nodes = dict(project(*shop))
+    nodes[uid("a")] = replace(nodes[uid("a")], fingerprint="another")
+    assert told(environment.plan(nodes))["b"] == (Action.REUSE, UNCHANGED)
+
+
+def test_a_view_that_was_built_before_is_linked_anew() -> None:
+    """Nobody noted which addresses it read then, and the collector may have dropped them."""
+    shop = (node("a", sources=(RAW,)), node("b", "a", kind=Kind.VIEW))
+    environment = after_first(*shop)
+    environment.release(project(node("a", code="2", sources=(RAW,)), shop[1]))
+    plan = environment.plan(project(*shop))
+    assert told(plan) == {"a": (Action.REUSE, "built before, and kept"), "b": (Action.BUILD, ANEW)}
+
+
+def test_a_view_over_what_goes_back_to_an_older_relation_is_linked_to_it() -> None:
+    shop = (node("a"), node("b", kind=Kind.VIEW))
+    environment = after_first(*shop)
+    environment.release(project(node("a", code="2"), shop[1]))
+    nodes = dict(project(*shop))
+    # As if it reads nothing of `a` that changed in between.
+    nodes[uid("b")] = replace(nodes[uid("b")], parents=(uid("a"),))
+    live = environment.live.by_node()[uid("b")]
+    inputs = environment.plan(nodes).steps[1].inputs
+    environment.generations[-1] = replace(
+        environment.live,
+        pointers=(environment.live.pointers[0], replace(live, inputs=inputs)),
+    )
+    assert told(environment.plan(nodes))["b"] == (Action.BUILD, "linked to the new a")
+
+
+def test_notes_are_read_as_they_were_written() -> None:
+    makeup = Makeup("12", {"code": "1"}, "r", {"id": "2"}, {uid("x"): None, uid("y"): ("id",)})
+    notes = Before({"a": "1"}, {"t": "2"}, {"raw.orders": "3"}, {"a": makeup, "b": Makeup("34")})
+    assert Before.read(notes.document()) == notes
+    assert Before.read({"nodes": {"a": "1"}, "tests": {}}) == Before({"a": "1"}, {})
 
 
 def test_kept_is_used_for_old_data_too() -> None:

@@ -12,11 +12,7 @@ from prefect_sluice.cli.console import Console
 from prefect_sluice.cli.who import actor as who
 
 if TYPE_CHECKING:
-    from prefect_sluice.plan import Plan
-    from prefect_sluice.release import Release
     from prefect_sluice.stages.work import Request
-    from prefect_sluice.warehouse.publishing import Forecast
-    from prefect_sluice.workshop import Workshop
 
 
 @click.command()
@@ -26,60 +22,51 @@ if TYPE_CHECKING:
     "--dirty", is_flag=True, help="Plan for the working tree as it is; only where no approval is needed."
 )
 @click.option("--adopt", is_flag=True, help="Plan to take over what stands under the project's names.")
+@click.option(
+    "--why",
+    "named",
+    multiple=True,
+    metavar="NODE",
+    help="Say why this node is built or reused; may be repeated.",
+)
 @options.common
-def plan(ref: str, environment: str, dirty: bool, adopt: bool, folder: Path, console: Console) -> int:
+def plan(
+    ref: str,
+    environment: str,
+    dirty: bool,
+    adopt: bool,
+    named: tuple[str, ...],
+    folder: Path,
+    console: Console,
+) -> int:
     """Show what a release would build, reuse and remove, and why.
 
     REF is a commit, branch or tag; HEAD by default. Nothing is built, and a release that is at work is not
     disturbed.
     """
-    from prefect_sluice.cli.progress import progress
     from prefect_sluice.generation import Cause
-    from prefect_sluice.render import document
-    from prefect_sluice.render.plan import plan_lines
     from prefect_sluice.stages.work import Request
 
     request = Request(folder, environment, Cause.RELEASE, ref, dirty, who("", folder), adopt)
+    return show_planned(request, console, named)
+
+
+def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()) -> int:
+    """Show the plan of a request, or why it is so for the `named` nodes, and do nothing."""
+    from prefect_sluice.cli.planning import planned
+    from prefect_sluice.cli.progress import progress
+    from prefect_sluice.render import document
+    from prefect_sluice.render.plan import headline, plan_lines
+    from prefect_sluice.render.why import why_lines
+
     with progress(console):
-        made, release, expected = _planned(request)
-    console.show(plan_lines(made, release, width=console.width, expected=expected))
-    told = {"publish": expected.facts(), "change": document.change(release.change)}
-    console.answer({**document.plan(made), **told})
+        found = planned(request, named)
+    made, release = found.plan, found.release
+    if named:
+        console.show([headline(made), *(row for reason in found.reasons for row in why_lines(reason))])
+    else:
+        console.show(plan_lines(made, release, width=console.width, expected=found.expected))
+    told = {"publish": found.expected.facts(), "change": document.change(release.change)}
+    reasons = {"why": [reason.document() for reason in found.reasons]} if named else {}
+    console.answer({**document.plan(made), **told, **reasons})
     return 0
-
-
-def _planned(request: Request) -> tuple[Plan, Release, Forecast]:
-    """Return the plan, the release it is for, and how its publish will go, without a lease."""
-    from dataclasses import replace
-
-    from prefect_sluice import surroundings
-    from prefect_sluice.promotion import Lease
-    from prefect_sluice.stages.build import pack, plan_release
-    from prefect_sluice.stages.publishing import forecast
-    from prefect_sluice.stages.records import OutOfOrder
-    from prefect_sluice.stages.source import source
-    from prefect_sluice.stages.work import Work
-
-    surroundings.be_quiet()
-    workshop = _aside(request.folder)
-    place = workshop.place(request.environment)
-    now = surroundings.now()
-    nobody = Lease(place.name, 0, "", now, now)
-    change = source(Work(replace(request, environment=place.name), nobody)).change
-    if change is None:
-        raise OutOfOrder()
-    release = pack(workshop, change, request.actor)
-    made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
-    return made, release, forecast(workshop, place, made)
-
-
-def _aside(folder: Path) -> Workshop:
-    """Return the workshop with work folders of its own: in the shared ones a release may be building right
-    now."""
-    from prefect_sluice.workshop import Place, Workshop
-
-    class Aside(Workshop):
-        def work(self, place: Place) -> Path:
-            return self.folder / "work" / f"{place.name}.plan"
-
-    return Aside.at(folder)

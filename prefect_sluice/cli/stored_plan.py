@@ -27,7 +27,7 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
         steps=tuple(_step(item) for item in raw["steps"]),
         edited=tuple(raw["edited"]),
         tests=tuple(raw["tests"]),
-        notes=Before(raw["notes"]["nodes"], raw["notes"]["tests"], raw["notes"].get("versions", {})),
+        notes=Before.read(raw["notes"]),
         adopted=adoption.read(raw.get("adopted", [])),
     )
 

@@ -1,238 +1,310 @@
-"""What a node's relation is made from, as one digest. Coarse on purpose: it may call the same different, never the reverse.
+"""What a node's relation is made from, ingredient by ingredient. It may call the same different, never the reverse.
 
-Counted: the code as written, the rendered configuration that changes data, the macros it reaches, a seed's bytes, the project's
-variables and the environment variables it read, local modules that a Python model imports, and its parents' fingerprints.
-Left out: documentation, tags, groups, and dbt's own macros (the versions of the tools are part of the release).
+Where the compiled text depends on code and settings alone, it is the code: macros, variables and the target have had their
+effect on it. Elsewhere the template is, with all that it may come to. What runs beside the text (hooks, the
+materialization) is always counted as templates. See docs/decisions/0014-fingerprints.md.
 """
 
 from __future__ import annotations
 
-import ast
-import os
+import importlib.metadata
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from prefect_sluice import __version__
 from prefect_sluice.canonical import Json, digest, digest_file
+from prefect_sluice.dbt.jinja import without_comments
+from prefect_sluice.dbt.macros import Macros, Reach
+from prefect_sluice.dbt.python_code import PythonCode
+from prefect_sluice.dbt.settings import Settings, plain
+from prefect_sluice.sql.words import listed
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_NOT_DATA = frozenset(
-    {
-        "tags",
-        "meta",
-        "docs",
-        "group",
-        "access",
-        "enabled",
-        "static_analysis",
-        "packages",
-        "freshness",
-        "description",
-    }
+_NOT_DATA = listed(
+    "tags meta docs group access enabled static_analysis packages freshness description persist_docs grants "
+    "on_configuration_change concurrent_batches threads query_tag full_refresh "
+    "alias schema database target_schema target_database "
+    "pre-hook post-hook pre_hook post_hook contract"
 )
-"""Configuration that never changes a row."""
+"""Configuration that changes no row, names where they go, or is counted apart."""
 
-_NO_SETTING = frozenset(
-    {"path", "threads", "attach", "secrets", "token", "password", "type", "retries", "keep_open"}
+_HARMLESS = re.compile(
+    r"\s*(create\s+schema(\s+if\s+not\s+exists)?\s+[\w.\"]+|analyze|vacuum|checkpoint)?\s*;?\s*",
+    re.IGNORECASE,
 )
-"""What a target says that changes no row: where and how to connect. What is left (time zone, extensions) may."""
+"""Statements at the start of a run that change neither rows nor what names mean."""
 
-_ENV_VAR = re.compile(r"""env_var\(\s*['"](\w+)['"]""")
-_DBT_PACKAGES = frozenset({"dbt", "dbt_duckdb"})
+Parts = Mapping[str, str]
+"""Digests by ingredient: `code`, `config materialized`, `macro money`, `var threshold`."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Fingerprints:
-    """Computes and remembers the digests of one manifest. `variables` are all dbt variables, `environ` the environment,
-    `settings` the target's, as written in the profile."""
+    """Computes and remembers what the nodes of one manifest are made of. `project` is the project's folder."""
 
     manifest: Manifest
     project: Path
-    variables: Mapping[str, Any]
-    environ: Mapping[str, str]
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    _macros: dict[str, str] = field(default_factory=dict[str, str])
-    _files: dict[str, list[Path]] = field(default_factory=dict[str, "list[Path]"])
-    _common: str = ""
+    settings: Settings = field(default_factory=Settings)
+    _templates: dict[str, Parts] = field(default_factory=dict[str, Parts])
+    _besides: dict[str, Parts] = field(default_factory=dict[str, Parts])
 
-    def own(self, node: Any) -> str:
-        """Return the digest of the node itself, its parents left out."""
-        return digest(
-            {
-                "type": str(node.resource_type.value),
-                "relation": [str(node.schema), str(node.alias)],
-                "code": str(node.raw_code or ""),
-                "config": _config(node),
-                "contract": self._contract(node),
-                "macros": self._reached(node.depends_on.macros),
-                "seed": self._seed(node),
-                "modules": sorted(self._modules(node)),
-                "common": self._everywhere(),
-            }
+    @cached_property
+    def macros(self) -> Macros:
+        """The manifest's macros."""
+        return Macros(self.manifest)
+
+    @cached_property
+    def python(self) -> PythonCode:
+        """The project's Python."""
+        return PythonCode(self.project)
+
+    def reach(self, node: Any) -> Reach:
+        """Return what a node's own text comes to."""
+        return self.macros.reach((str(node.raw_code or ""),), getattr(node.depends_on, "macros", ()))
+
+    def parts(self, node: Any, compiled: str, inlined: Iterable[Any]) -> Parts:
+        """Return a node's ingredients, parents apart. `compiled` is the digest of its compiled text where that
+        depends on code and settings alone, else ""; `inlined` are the ephemeral models in it."""
+        if compiled:
+            return {**self.besides(node), "code": compiled}
+        found = {**self.besides(node), **self.template(node)}
+        for item in inlined:
+            found[f"inlined {item.name}"] = digest(dict(self.template(item)))
+        return found
+
+    def is_steady(self, node: Any, inlined: Iterable[Any]) -> bool:
+        """Say whether a node's compiled text depends on code and settings alone."""
+        return _is_sql(node) and all(self.reach(item).is_steady for item in (node, *inlined))
+
+    def is_made_otherwise(self, node: Any) -> bool:
+        """Say whether code that is not dbt's has a part in how the relation is made of the text."""
+        return bool(self._making(node.config.to_dict()).own)
+
+    def text_key(self, node: Any, inlined: Iterable[Any]) -> str:
+        """Return a digest of everything that the compiled text may depend on but the warehouse: the key of its facts."""
+        texts = [[dict(self.template(item)), _described(item)] for item in (node, *inlined)]
+        common = [self.settings.identity, self.settings.rows, _tools(), __version__]
+        return digest({"texts": cast(Json, texts), "relation": str(node.relation_name), "common": common})
+
+    def _making(self, config: Mapping[str, Any]) -> Reach:
+        return self.macros.reach(
+            (), self.macros.materialization(str(config.get("materialized")), _strategy(config))
         )
 
-    def _everywhere(self) -> str:
-        """Return the digest of what may change any node: variables, the environment, macros nobody has to name."""
-        if not self._common:
-            self._common = digest(
-                {
-                    "overrides": self._overrides(),
-                    "hooks": self._hooks(),
-                    "settings": _plain(
-                        {key: value for key, value in self.settings.items() if key not in _NO_SETTING}
-                    ),
-                    "variables": _plain(dict(self.variables)),
-                    "environment": {name: self.environ.get(name) for name in self._environment()},
-                }
+    def besides(self, node: Any) -> Parts:
+        """Return the ingredients that are not a node's own text: configuration, hooks, what runs before all."""
+        uid = str(node.unique_id)
+        if uid not in self._besides:
+            self._besides[uid] = self._beside(node)
+        return self._besides[uid]
+
+    def _beside(self, node: Any) -> Parts:
+        config = node.config.to_dict()
+        found = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
+        found |= {f"config {key}": digest(value) for key, value in _config(config, _usual(node)).items()}
+        contract = _contract(node, config)
+        if contract:
+            found["contract"] = digest(contract)
+        hooks = {kind: own_hooks(node, kind) for kind in ("pre_hook", "post_hook")}
+        found |= {
+            kind.replace("_", "-"): digest([*map(without_comments, texts)])
+            for kind, texts in hooks.items()
+            if texts
+        }
+        found |= self._asked(node, self._making(config))
+        found |= self._asked(node, self.macros.reach(text for texts in hooks.values() for text in texts))
+        if node.resource_type.value == "seed":
+            # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
+            found["seed"] = digest_file(
+                Path(str(node.root_path or self.project)) / str(node.original_file_path)
             )
-        return self._common
+        return {**found, "settings": self.settings.rows, **self._before_all}
 
-    def _environment(self) -> list[str]:
-        """Return the environment variables that dbt read as it parsed, and those it will read as it runs."""
-        own = (str(macro.macro_sql) for macro in self._own_macros())
-        nodes = (str(getattr(node, "raw_code", "") or "") for node in self.manifest.nodes.values())
-        return sorted(
-            {*self.manifest.env_vars, *(name for text in (*own, *nodes) for name in _ENV_VAR.findall(text))}
-        )
+    def template(self, node: Any) -> Parts:
+        """Return the ingredients of a node's own text, as written."""
+        uid = str(node.unique_id)
+        if uid not in self._templates:
+            self._templates[uid] = self._template(node)
+        return self._templates[uid]
+
+    def _template(self, node: Any) -> Parts:
+        text = str(node.raw_code or "")
+        if str(getattr(node, "language", "sql")) == "python":
+            return {**self.python.parts(text), "reads": self._reads(node), "target": self.settings.identity}
+        if node.resource_type.value == "seed":
+            return {}
+        reached = self.reach(node)
+        found = {"code": digest(without_comments(text)), **self._asked(node, reached)}
+        return {**found, "reads": self._reads(node)} if "{" in text else found
+
+    def _asked(self, node: Any, reached: Reach) -> Parts:
+        """Return the ingredients that templates come to: macros, variables, the target, the node itself, all nodes."""
+        asks = reached.asks
+        found: dict[str, str] = {f"macro {self._short(uid)}": self._macro(uid) for uid in sorted(reached.own)}
+        found |= self.settings.used(asks.variables, asks.environ)
+        if "target" in asks.reads | asks.unsteady:
+            found["target"] = self.settings.identity
+        if reached.looks:
+            found["the node's own description"] = digest(_described(node))
+        if {"graph", "context", "builtins"} & asks.unsteady and reached.looks:
+            found["the whole project"] = self._everything
+        if "function" in asks.unsteady:
+            found["functions"] = self._functions
+        return found
 
     def test(self, test: Any) -> str:
         """Return the digest of a data or unit test: a changed one has to be run again."""
-        code = getattr(test, "raw_code", "") or ""
-        content = _plain(test.to_dict(omit_none=True)) if not code else ""
+        code = str(getattr(test, "raw_code", "") or "")
+        content = cast(dict[str, Json], plain(test.to_dict(omit_none=True))) if not code else {}
         stable = {
-            key: value
-            for key, value in cast(dict[str, Json], content or {}).items()
-            if key not in {"created_at", "checksum", "config"}
+            key: value for key, value in content.items() if key not in {"created_at", "checksum", "config"}
         }
         kwargs = getattr(getattr(test, "test_metadata", None), "kwargs", None)
-        macros = self._reached(getattr(test.depends_on, "macros", ()))
+        reached = self.macros.reach((code,), getattr(test.depends_on, "macros", ()))
+        written = {
+            "code": code,
+            "unit": stable,
+            "arguments": plain(kwargs),
+            "config": _config(test.config.to_dict(), _usual(test)),
+        }
+        return digest({**written, "asks": dict(self._asked(test, reached))})
+
+    @cached_property
+    def _before_all(self) -> Parts:
+        """Return what runs before all nodes: it may set the search path, or make a function that models call."""
+        found: dict[str, str] = {}
+        for uid, node in sorted(self.manifest.nodes.items()):
+            text = str(getattr(node, "raw_code", "") or "")
+            if node.resource_type.value == "operation" and not _HARMLESS.fullmatch(text):
+                when = sorted({"on-run-start", "on-run-end"} & set(node.tags))
+                for kind in when:
+                    asked = dict(self._asked(node, self.reach(node)))
+                    found[f"{kind} {uid.rpartition('.')[2]}"] = digest([without_comments(text), asked])
+        return found
+
+    @cached_property
+    def _everything(self) -> str:
         return digest(
-            {
-                "code": code,
-                "unit": stable,
-                "arguments": _plain(kwargs),
-                "config": _config(test),
-                "macros": macros,
-            }
+            [
+                [uid, str(getattr(node, "raw_code", "")), _described(node)]
+                for uid, node in sorted(self.manifest.nodes.items())
+            ]
         )
 
-    def _contract(self, node: Any) -> Json:
-        if not node.config.to_dict().get("contract", {}).get("enforced"):
-            return None
-        return {
-            name: [column.data_type, [str(item) for item in column.constraints]]
-            for name, column in node.columns.items()
+    @cached_property
+    def _functions(self) -> str:
+        functions = cast(Mapping[str, Any], getattr(self.manifest, "functions", {}))
+        return digest(
+            [
+                [uid, str(item.raw_code), plain(item.config.to_dict())]
+                for uid, item in sorted(functions.items())
+            ]
+        )
+
+    def _reads(self, node: Any) -> str:
+        """Return the digest of the relations that `ref` and `source` stand for, the database's own name left out."""
+        found = {
+            uid: _at_home(str(getattr(item, "relation_name", None) or ""))
+            for uid in getattr(node.depends_on, "nodes", ())
+            if (item := self.manifest.nodes.get(uid) or self.manifest.sources.get(uid)) is not None
         }
+        return digest(found)
 
-    def _reached(self, macros: Iterable[str]) -> list[str]:
-        """Return names and digests of the project's macros among these, and of those that they call."""
-        seen: set[str] = set()
-        todo = list(macros)
-        while todo:
-            name = todo.pop()
-            macro = self.manifest.macros.get(name)
-            if macro is not None and name not in seen:
-                seen.add(name)
-                todo.extend(macro.depends_on.macros)
-        own = {macro.unique_id for macro in self._own_macros()}
-        return sorted(f"{name}:{self._macro(name)}" for name in seen & own)
+    def _macro(self, uid: str) -> str:
+        return digest(str(self.manifest.macros[uid].macro_sql))
 
-    def _own_macros(self) -> list[Any]:
-        return [macro for macro in self.manifest.macros.values() if macro.package_name not in _DBT_PACKAGES]
-
-    def _overrides(self) -> list[str]:
-        """Return macros that take the place of dbt's own without being named, and those that they call."""
-        builtin = {
-            _bare(macro.name)
-            for macro in self.manifest.macros.values()
-            if macro.package_name in _DBT_PACKAGES
-        }
-        hidden = [
-            macro.unique_id
-            for macro in self._own_macros()
-            if macro.name.startswith("materialization_") or _bare(macro.name) in builtin
-        ]
-        return self._reached(hidden)
-
-    def _hooks(self) -> list[Json]:
-        """Return what runs before and after all nodes: a hook may set the search path, make a function that models
-        call, or write to a table that is served."""
-        return [
-            [str(node.raw_code), self._reached(node.depends_on.macros)]
-            for _, node in sorted(self.manifest.nodes.items())
-            if node.resource_type.value == "operation" and {"on-run-start", "on-run-end"} & set(node.tags)
-        ]
-
-    def _macro(self, name: str) -> str:
-        if name not in self._macros:
-            self._macros[name] = digest(str(self.manifest.macros[name].macro_sql))
-        return self._macros[name]
-
-    def _seed(self, node: Any) -> str:
-        if node.resource_type.value != "seed":
-            return ""
-        # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
-        return digest_file(Path(str(node.root_path or self.project)) / str(node.original_file_path))
-
-    def _modules(self, node: Any) -> Iterator[str]:
-        """Yield the project's modules that a Python model imports, and those that they import, with their digests."""
-        if str(getattr(node, "language", "sql")) != "python":
-            return
-        seen: set[Path] = set()
-        todo = _imported(str(node.raw_code))
-        while todo:
-            for path in self._python_files().get(todo.pop(), ()):
-                if path not in seen:
-                    seen.add(path)
-                    todo |= _imported(path.read_text(encoding="utf-8", errors="replace"))
-                    yield f"{path.relative_to(self.project)}:{digest_file(path)}"
-
-    def _python_files(self) -> Mapping[str, list[Path]]:
-        """Return the project's Python files by the names under which they may be imported, wherever `sys.path` starts."""
-        if not self._files:
-            for folder, _, names in os.walk(self.project):
-                inside = Path(folder).relative_to(self.project).parts
-                for name in names:
-                    if name.endswith(".py"):
-                        for part in (*inside, name.removesuffix(".py")):
-                            self._files.setdefault(part, []).append(Path(folder, name))
-        return self._files
+    def _short(self, uid: str) -> str:
+        return uid.partition(".")[2]
 
 
-def _config(node: Any) -> Json:
-    return _plain({key: value for key, value in node.config.to_dict().items() if key not in _NOT_DATA})
+def _is_sql(node: Any) -> bool:
+    return str(getattr(node, "language", "sql")) == "sql" and node.resource_type.value in {
+        "model",
+        "snapshot",
+    }
 
 
-def with_parents(own: str, parents: Iterable[str]) -> str:
-    """Return a node's fingerprint from its own digest and its parents' fingerprints."""
-    return digest({"own": own, "parents": sorted(parents)})
+@cache
+def _tools() -> Json:
+    return [
+        importlib.metadata.version(name)
+        for name in ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb", "sqlglot")
+    ]
 
 
-def _bare(name: str) -> str:
-    return name.removeprefix("default__").removeprefix("duckdb__")
+def own_hooks(node: Any, *kinds: str) -> list[str]:
+    """Return the texts of a node's own hooks, `pre_hook` and `post_hook` unless named."""
+    hooks = (
+        hook for kind in kinds or ("pre_hook", "post_hook") for hook in getattr(node.config, kind, None) or ()
+    )
+    return [str(getattr(hook, "sql", hook)) for hook in hooks]
 
 
-def _imported(code: str) -> set[str]:
+def _config(config: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Json]:
+    """Return the configuration that may change rows. What is as dbt fills it in is left out: said aloud or not, it is
+    the same, and a newer dbt with one more key changes nothing."""
+    found = {
+        str(key): plain(value)
+        for key, value in config.items()
+        if key not in _NOT_DATA and value not in _EMPTY and not (key in usual and usual[key] == value)
+    }
+    ours = cast(Mapping[str, Any], cast(Mapping[str, Any], config.get("meta") or {}).get("sluice") or {})
+    # A key of our own that is no word of ours is a way to ask for a rebuild: `meta: {sluice: {rebuild: 2}}`.
+    return found | {f"meta.sluice.{key}": plain(value) for key, value in ours.items() if key != "contract"}
+
+
+def _usual(node: Any) -> Mapping[str, Any]:
+    """Return the configuration of a node of this kind that says nothing."""
+    return _defaults(cast(type[Any], type(node.config)))
+
+
+@cache
+def _defaults(kind: type[Any]) -> Mapping[str, Any]:
     try:
-        tree = ast.parse(code)
-    except SyntaxError:
-        return set()
-    names: set[str] = set()
-    for item in ast.walk(tree):
-        if isinstance(item, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in item.names)
-        elif isinstance(item, ast.ImportFrom) and item.module:
-            names.add(item.module.split(".")[0])
-    return names
+        return cast(Mapping[str, Any], kind().to_dict())
+    except (TypeError, ValueError):
+        return {}
 
 
-def _plain(value: Any) -> Json:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in cast(dict[Any, Any], value).items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in cast(list[Any], value)]
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+_EMPTY: tuple[Any, ...] = (None, [], {})
+
+
+def _contract(node: Any, config: Mapping[str, Any]) -> Json:
+    if not cast(Mapping[str, Any], config.get("contract") or {}).get("enforced"):
+        return None
+    return [
+        plain(config["contract"]),
+        {
+            name: [item.data_type, [str(rule) for rule in item.constraints]]
+            for name, item in node.columns.items()
+        },
+        [str(rule) for rule in getattr(node, "constraints", None) or ()],
+    ]
+
+
+def _strategy(config: Mapping[str, Any]) -> str:
+    return str(config.get("incremental_strategy") or config.get("strategy") or "default")
+
+
+def _described(node: Any) -> Json:
+    content = plain(node.to_dict(omit_none=True))
+    changing = {"created_at", "checksum", "compiled", "compiled_code", "compiled_path", "build_path", "extra_ctes",
+                "extra_ctes_injected", "root_path", "patch_path", "deferred", "relation_name"}  # fmt: skip
+    return {key: value for key, value in cast(dict[str, Json], content).items() if key not in changing}
+
+
+def _at_home(relation: str) -> str:
+    """Return a relation's written name without the database: files may be copied and renamed."""
+    parts = re.findall(r'"(?:[^"]|"")*"', relation)
+    return ".".join(parts[1:]) if len(parts) == 3 and ".".join(parts) == relation else relation
+
+
+def with_parents(own: str, parents: Mapping[str, str]) -> str:
+    """Return a node's fingerprint from its own digest and what it reads: digests by the parents' names."""
+    return digest({"own": own, "parents": dict(parents)})

@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice.canonical import digest
-from prefect_sluice.dbt.fingerprint import Fingerprints, with_parents
+from prefect_sluice.dbt.facts import Facts
+from prefect_sluice.dbt.fingerprint import Fingerprints, own_hooks
+from prefect_sluice.dbt.order import acyclic, ordered
+from prefect_sluice.dbt.printing import Printer
+from prefect_sluice.dbt.written import Written, mentioned
 from prefect_sluice.errors import DbtFailed
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.warehouse.base import References
@@ -48,39 +51,33 @@ class Project:
 def read(
     manifest: Manifest,
     prints: Fingerprints,
-    references: Mapping[str, References | None],
+    facts: Mapping[str, Facts],
     catalog: str,
     served: Collection[Name] = (),
 ) -> Project:
-    """Return the project. `references` holds what each SQL node's compiled text reads, by unique id; `served` are
+    """Return the project. `facts` holds what each SQL node's compiled text tells, by unique id; `served` are
     relations in the warehouse that are not the project's own, in lower case: one that a text names counts as read.
 
     Raises DbtFailed for a node that dbt would build in another database than `catalog`, the one that is served.
     """
-    relations = {
-        uid: node
-        for uid, node in manifest.nodes.items()
-        if node.resource_type.value in _RELATIONS and _has_relation(node)
-    }
+    relations = _relations(manifest)
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
+    written = Written(manifest, served)
     drafts = {
-        uid: _draft(uid, node, manifest, references.get(uid), named, catalog, frozenset(served))
+        uid: _draft(
+            uid,
+            node,
+            manifest,
+            facts.get(uid, Facts()).references,
+            named,
+            catalog,
+            written,
+            frozenset(served),
+        )
         for uid, node in relations.items()
     }
-    declared = {
-        uid: frozenset(parent for parent in _flattened(manifest.nodes[uid], manifest) if parent in relations)
-        for uid in relations
-    }
-    ordered = _ordered(_acyclic(drafts, declared))
-    keys = _tested_keys(manifest)
-    nodes: dict[str, Node] = {}
-    for uid, node in ordered.items():
-        above = [nodes[parent].fingerprint for parent in node.parents if parent in nodes]
-        inlined = [prints.own(manifest.nodes[item]) for item in _ephemeral(manifest.nodes[uid], manifest)]
-        own = with_parents(prints.own(manifest.nodes[uid]), inlined)
-        key = node.unique_key or keys.get(uid, ())
-        nodes[uid] = replace(node, own=own, fingerprint=with_parents(own, above), unique_key=key)
+    nodes = _printed(manifest, prints, facts, _in_order(manifest, drafts))
     return Project(
         name=str(manifest.metadata.project_name),
         nodes=nodes,
@@ -88,6 +85,44 @@ def read(
         hooks=_hooks(manifest),
         exposures={uid: tuple(item.depends_on.nodes) for uid, item in manifest.exposures.items()},
     )
+
+
+def _relations(manifest: Manifest) -> Mapping[str, Any]:
+    return {
+        uid: node
+        for uid, node in sorted(manifest.nodes.items())
+        if node.resource_type.value in _RELATIONS and _has_relation(node)
+    }
+
+
+def _in_order(manifest: Manifest, drafts: Mapping[str, Node]) -> Mapping[str, Node]:
+    """Return the nodes in build order, circles left out. A view that reads what was there before is made a table."""
+    declared = {
+        uid: frozenset(parent for parent in _flattened(manifest.nodes[uid], manifest) if parent in drafts)
+        for uid in drafts
+    }
+    kept, dropped = acyclic(declared, {uid: frozenset(node.parents) for uid, node in drafts.items()})
+    return {
+        uid: replace(
+            drafts[uid],
+            parents=tuple(sorted(kept[uid])),
+            reads_outside=drafts[uid].reads_outside or bool(dropped.get(uid)),
+        )
+        for uid in ordered(kept)
+    }
+
+
+def _printed(
+    manifest: Manifest, prints: Fingerprints, facts: Mapping[str, Facts], ordered: Mapping[str, Node]
+) -> Mapping[str, Node]:
+    keys = _tested_keys(manifest)
+    printer = Printer(prints, {node.name.folded: uid for uid, node in ordered.items()})
+    found: dict[str, Node] = {}
+    for uid, node in ordered.items():
+        inlined = [manifest.nodes[item] for item in _ephemeral(manifest.nodes[uid], manifest)]
+        keyed = replace(node, unique_key=node.unique_key or keys.get(uid, ()))
+        found[uid] = printer.printed(keyed, manifest.nodes[uid], facts.get(uid, Facts()), inlined)
+    return printer.finished(found)
 
 
 def _all_at_home(relations: Mapping[str, Any], catalog: str) -> None:
@@ -99,13 +134,16 @@ def _all_at_home(relations: Mapping[str, Any], catalog: str) -> None:
 
 
 def code_key(manifest: Manifest, prints: Fingerprints, uid: str) -> str:
-    """Return what a node's compiled text depends on, to remember its references by."""
+    """Return what a node's compiled text depends on, to remember its facts by."""
     node = manifest.nodes[uid]
-    read = sorted(str(getattr(_any(manifest, parent), "relation_name", parent)) for parent in _declared(node))
-    inlined = [prints.own(manifest.nodes[item]) for item in _ephemeral(node, manifest)]
-    return digest(
-        {"own": prints.own(node), "reads": read, "inlined": inlined, "relation": str(node.relation_name)}
-    )
+    return prints.text_key(node, [manifest.nodes[item] for item in _ephemeral(node, manifest)])
+
+
+def asks_incremental(manifest: Manifest, prints: Fingerprints, uid: str) -> bool:
+    """Say whether a node's compiled text may differ with what `is_incremental()` answers."""
+    node = manifest.nodes[uid]
+    texts = [node, *(manifest.nodes[item] for item in _ephemeral(node, manifest))]
+    return any(prints.reach(item).incremental for item in texts)
 
 
 def sql_nodes(manifest: Manifest) -> tuple[str, ...]:
@@ -135,11 +173,14 @@ def _draft(
     found: References | None,
     named: Mapping[Name, str],
     catalog: str,
+    texts: Written,
     served: frozenset[Name],
 ) -> Node:
     declared = [parent for parent in _flattened(node, manifest) if parent != uid]
     language = str(getattr(node, "language", "sql") or "sql")
-    written = _searched(found, named, served) if found is not None else _mentioned(node, named)
+    written = (
+        _searched(found, named, served) if found is not None else mentioned(str(node.raw_code or ""), named)
+    )
     opaque = found is None and language == "sql" and node.resource_type.value != "seed"
     parents = {parent for parent in declared if not parent.startswith("source.")}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
@@ -165,7 +206,7 @@ def _draft(
         fqn=tuple(str(part) for part in node.fqn),
         fingerprint="",
         parents=tuple(sorted(parents)),
-        sources=tuple(sorted(outside | (_in_texts(node, manifest, served) - named.keys()))),
+        sources=tuple(sorted(outside | (texts.around(node) - named.keys()))),
         files=tuple(sorted(written.files)),
         reads_outside=bool(outside or written.files or elsewhere or opaque),
         elsewhere=tuple(sorted(elsewhere)),
@@ -185,43 +226,6 @@ def _searched(found: References, named: Mapping[Name, str], served: frozenset[Na
         else:
             meant.update(dict.fromkeys([same[0], *({name} & served)]))
     return replace(found, relations=tuple(meant))
-
-
-def _in_texts(node: Any, manifest: Manifest, served: frozenset[Name]) -> set[Name]:
-    """Return served relations whose full name stands in what runs for a node: its code, its hooks, the macros it
-    reaches, and what runs at the start. What a query asked by a macro, a hook or Python reads is found nowhere else."""
-    texts = [str(node.raw_code or ""), *_own_hooks(node), *_macro_texts(node.depends_on.macros, manifest)]
-    for operation in manifest.nodes.values():
-        if operation.resource_type.value == "operation" and "on-run-start" in operation.tags:
-            texts += [str(operation.raw_code), *_macro_texts(operation.depends_on.macros, manifest)]
-    words = {
-        word.rpartition(".")[0].rpartition(".")[2] + "." + word.rpartition(".")[2]
-        for word in _dotted("\n".join(texts))
-    }
-    return {name for name in served if str(name) in words}
-
-
-def _dotted(text: str) -> set[str]:
-    return set(re.findall(r"\w+(?:\.\w+)+", text.lower().replace('"', "")))
-
-
-def _own_hooks(node: Any) -> list[str]:
-    hooks = (
-        *(getattr(node.config, "pre_hook", None) or ()),
-        *(getattr(node.config, "post_hook", None) or ()),
-    )
-    return [str(getattr(hook, "sql", hook)) for hook in hooks]
-
-
-def _macro_texts(macros: Iterable[str], manifest: Manifest) -> list[str]:
-    seen: dict[str, str] = {}
-    todo = list(macros)
-    while todo:
-        macro = manifest.macros.get(todo.pop())
-        if macro is not None and macro.unique_id not in seen:
-            seen[macro.unique_id] = str(macro.macro_sql)
-            todo.extend(macro.depends_on.macros)
-    return list(seen.values())
 
 
 def _kind(node: Any) -> Kind:
@@ -269,10 +273,6 @@ def _ephemeral(node: Any, manifest: Manifest) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _any(manifest: Manifest, uid: str) -> Any:
-    return manifest.nodes.get(uid) or manifest.sources.get(uid)
-
-
 def _source(manifest: Manifest, uid: str, catalog: str) -> Name | None:
     source = manifest.sources.get(uid)
     if (
@@ -289,13 +289,6 @@ def _foreign(manifest: Manifest, uid: str, catalog: str) -> str:
     if source is None or str(source.database).lower() == catalog.lower():
         return ""
     return str(source.relation_name)
-
-
-def _mentioned(node: Any, named: Mapping[Name, str]) -> References:
-    """For code nobody can parse: every relation whose full name stands in it counts as read."""
-    text = str(node.raw_code or "").lower().replace('"', "")
-    found = [name for name in named if re.search(rf"(?<![\w.]){re.escape(str(name))}(?![\w.])", text)]
-    return References(tuple(found))
 
 
 def _key(value: Any) -> tuple[str, ...]:
@@ -321,38 +314,6 @@ def _columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(item).strip('"') for item in named)
 
 
-def _acyclic(drafts: Mapping[str, Node], declared: Mapping[str, frozenset[str]]) -> Mapping[str, Node]:
-    """Drop found parents that would close a circle: a hard-coded name that reads what was there before."""
-    kept: dict[str, set[str]] = {uid: set(parents) for uid, parents in declared.items()}
-    for uid, node in drafts.items():
-        for parent in node.parents:
-            if parent in drafts and not _reaches(kept, parent, uid):
-                kept[uid].add(parent)
-    return {uid: replace(node, parents=tuple(sorted(kept[uid]))) for uid, node in drafts.items()}
-
-
-def _reaches(parents: Mapping[str, set[str]], start: str, goal: str) -> bool:
-    todo, seen = [start], {start}
-    while todo:
-        uid = todo.pop()
-        if uid == goal:
-            return True
-        fresh = parents.get(uid, set()) - seen
-        seen |= fresh
-        todo.extend(fresh)
-    return False
-
-
-def _ordered(drafts: Mapping[str, Node]) -> Mapping[str, Node]:
-    done: dict[str, Node] = {}
-    todo = dict(sorted(drafts.items()))
-    while todo:
-        ready = [uid for uid, node in todo.items() if not any(parent in todo for parent in node.parents)]
-        for uid in ready:
-            done[uid] = todo.pop(uid)
-    return done
-
-
 def _tests(manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node]) -> Mapping[str, Test]:
     found: dict[str, Test] = {}
     for uid, node in manifest.nodes.items():
@@ -370,7 +331,7 @@ def _hooks(manifest: Manifest) -> str:
     for node in manifest.nodes.values():
         if node.resource_type.value == "operation":
             texts.append(str(node.raw_code))
-        texts += _own_hooks(node)
+        texts += own_hooks(node)
     own = [
         str(macro.macro_sql)
         for macro in manifest.macros.values()

@@ -55,11 +55,18 @@ class Session:
         manifest = self._invoke("parse").result
         return cast("Manifest", manifest)
 
-    def compile(self, manifest: Manifest, fqns: Sequence[str]) -> Mapping[str, str]:
+    def compile(
+        self, manifest: Manifest, fqns: Sequence[str], *, incremental: bool | None = None
+    ) -> Mapping[str, str]:
         """Return compiled code by unique id for the selected nodes; those that need data which is not there yet are left out.
 
+        `incremental` is what `is_incremental()` answers, whatever is there; None: what dbt finds.
         Raises DbtFailed when a node's Jinja is wrong.
         """
+        with _answering(manifest, incremental):
+            return self._compile(manifest, fqns)
+
+    def _compile(self, manifest: Manifest, fqns: Sequence[str]) -> Mapping[str, str]:
         answer = self._compiled(manifest, fqns)
         if answer is not None:
             results = _results(answer)
@@ -68,7 +75,9 @@ class Session:
             }
         # One node's question to the database fails the whole command: find it by halves, and do without it.
         half = len(fqns) // 2
-        return {**self.compile(manifest, fqns[:half]), **self.compile(manifest, fqns[half:])} if half else {}
+        return (
+            {**self._compile(manifest, fqns[:half]), **self._compile(manifest, fqns[half:])} if half else {}
+        )
 
     def _compiled(self, manifest: Manifest, fqns: Sequence[str]) -> Any:
         """Return dbt's answer, or None where a node wants data. The error ends here: its frames hold connections."""
@@ -198,6 +207,22 @@ def _forget_compiled(manifest: Manifest) -> None:
             compiled.compiled, compiled.compiled_code, compiled.compiled_path = False, None, None
             compiled.extra_ctes_injected, compiled.extra_ctes = False, []
             compiled._pre_injected_sql = None
+
+
+@contextlib.contextmanager
+def _answering(manifest: Manifest, incremental: bool | None) -> Generator[None]:
+    """Have dbt's `is_incremental()` answer so: what a model may run must not depend on what is there today."""
+    macro = manifest.macros.get("macro.dbt.is_incremental")
+    if macro is None or incremental is None:
+        yield
+        return
+    before = macro.macro_sql
+    answer = "true" if incremental else "false"
+    macro.macro_sql = "{% macro is_incremental() %}{{ return(" + answer + ") }}{% endmacro %}"
+    try:
+        yield
+    finally:
+        macro.macro_sql = before
 
 
 def _results(answer: Any) -> Sequence[Any]:

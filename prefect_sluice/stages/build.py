@@ -134,7 +134,7 @@ def before(workshop: Workshop, live: Generation) -> Before | None:
     if promotion is None or not promotion.plan:
         return None
     document = cast(dict[str, Any], workshop.bundles.get_document(promotion.plan))
-    return Before(document["notes"]["nodes"], document["notes"]["tests"])
+    return Before.read(document["notes"])
 
 
 def _promotion(workshop: Workshop, plan: Plan, actor: str) -> Promotion:

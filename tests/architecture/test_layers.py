@@ -31,6 +31,7 @@ VALUES = tuple(
         "relation",
         "release",
         "verdict",
+        "why",
     )
 )
 COMMAND_LINE = ("prefect_sluice.cli", "prefect_sluice.demo")
@@ -82,12 +83,19 @@ RULES = (
     only("prefect_sluice.state", may=("sqlalchemy", "alembic")),
     only("prefect_sluice.contracts", "prefect_sluice.gates.contracts", may=("pandera", "ibis")),
     only("prefect_sluice.gates.lint*", may=("sqlfluff",)),
+    only("prefect_sluice.sql", may=("sqlglot",)),
     only(*COMMAND_LINE, may=("click",)),
     Rule("tasks know no flows", (TASKS,), (FLOWS, "prefect_sluice.cli")),
     Rule(
         "flows show the order and nothing else",
         (FLOWS,),
         ("duckdb", "dbt", "prefect_sluice.warehouse", "prefect_sluice.dbt", "prefect_sluice.cli"),
+    ),
+    Rule(
+        "reading SQL is pure",
+        ("prefect_sluice.sql",),
+        ("*",),
+        allowed=("prefect_sluice.sql", "sqlglot", *VALUES, *sorted(sys.stdlib_module_names)),
     ),
     Rule("values import values", VALUES, ("*",), allowed=(*VALUES, *sorted(sys.stdlib_module_names))),
     Rule(
@@ -206,6 +214,8 @@ BITES = (
     ("prefect_sluice.diff.rows", "import ibis", "may import pandera"),
     ("prefect_sluice.gates.contracts", "import sqlfluff", "may import sqlfluff"),
     ("prefect_sluice.stages.source", "import click", "may import click"),
+    ("prefect_sluice.dbt.nodes", "def f():\n    import sqlglot\n", "may import sqlglot"),
+    ("prefect_sluice.sql.shape", "from prefect_sluice.warehouse import base", "reading SQL is pure"),
     ("prefect_sluice.tasks.build", "from prefect_sluice import flows", "tasks know no flows"),
     ("prefect_sluice.tasks.build", "from prefect_sluice.cli import main", "tasks know no flows"),
     ("prefect_sluice.flows.release", "import duckdb", "the order"),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prefect_sluice import profile
+from prefect_sluice.dbt.facts import Facts, facts
 from prefect_sluice.dbt.fingerprint import Fingerprints
-from prefect_sluice.dbt.nodes import Project, read, sql_nodes
+from prefect_sluice.dbt.nodes import Project, asks_incremental, code_key, read, sql_nodes
 from prefect_sluice.dbt.session import Session
-from prefect_sluice.warehouse.base import References
+from prefect_sluice.dbt.settings import Settings, packages
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 
 FILES: Mapping[str, str] = {
@@ -79,6 +80,8 @@ class Shop:
 
     folder: Path
     state: Path
+    files: Mapping[str, str] = field(default_factory=lambda: FILES)
+    known: dict[str, Facts] = field(default_factory=dict[str, Facts])
 
     def write(self, path: str, text: str) -> None:
         """Write one file of the project."""
@@ -89,7 +92,7 @@ class Shop:
     def reset(self) -> None:
         """Write the project as it was at first."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for path, text in FILES.items():
+        for path, text in self.files.items():
             self.write(path, text)
 
     def session(self, variables: Mapping[str, Any] | None = None) -> Session:
@@ -106,17 +109,30 @@ class Shop:
         session = self.session(variables)
         manifest = session.parse()
         project = profile.read_yaml(self.folder / "dbt_project.yml", "", "")
-        prints = Fingerprints(
-            manifest, self.folder, {**project["vars"], **(variables or {})}, dict(os.environ)
+        variables = {**project["vars"], **(variables or {})}
+        settings = Settings(
+            variables, packages(self.folder), dict(os.environ), session.target.name, session.target.settings
         )
-        references: dict[str, References | None] = {}
-        if compiled:
-            linker = DuckLinker("shop")
-            found = session.compile(
-                manifest, [f"fqn:{'.'.join(manifest.nodes[uid].fqn)}" for uid in sql_nodes(manifest)]
-            )
-            references = {uid: linker.references(sql) for uid, sql in found.items()}
-        return read(manifest, prints, references, "shop")
+        prints = Fingerprints(manifest, self.folder, settings)
+        found = self.facts(session, prints) if compiled else dict[str, Facts]()
+        return read(manifest, prints, found, "shop")
+
+    def facts(self, session: Session, prints: Fingerprints) -> Mapping[str, Facts]:
+        """Return what the compiled texts tell; a text seen before is not compiled again."""
+        manifest = prints.manifest
+        keys = {uid: code_key(manifest, prints, uid) for uid in sql_nodes(manifest)}
+        todo = {uid for uid, key in keys.items() if key not in self.known}
+        linker = DuckLinker("shop")
+        texts: dict[str, list[str]] = {}
+        for incremental in (False, True):
+            chosen = [uid for uid in todo if not incremental or asks_incremental(manifest, prints, uid)]
+            fqns = [f"fqn:{'.'.join(manifest.nodes[uid].fqn)}" for uid in sorted(chosen)]
+            none = dict[str, str]()
+            compiled = session.compile(manifest, fqns, incremental=incremental) if fqns else none
+            for uid in compiled.keys() & todo:
+                texts.setdefault(uid, []).append(compiled[uid])
+        self.known |= {keys[uid]: facts(found, linker, "duckdb", "shop") for uid, found in texts.items()}
+        return {uid: self.known[key] for uid, key in keys.items() if key in self.known}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,86 @@
+"""Planning for a look: the plan of a request without a lease, how it would be published, and why it is so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from prefect_sluice import surroundings
+from prefect_sluice.errors import BadInput
+from prefect_sluice.loading import load
+from prefect_sluice.node import Node
+from prefect_sluice.plan import Plan
+from prefect_sluice.promotion import Lease
+from prefect_sluice.release import Release
+from prefect_sluice.stages.build import before, pack, plan_release
+from prefect_sluice.stages.publishing import forecast
+from prefect_sluice.stages.records import OutOfOrder
+from prefect_sluice.stages.source import source
+from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.warehouse.publishing import Forecast
+from prefect_sluice.why import Why, why
+from prefect_sluice.workshop import Place, Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, the release it is for, how its publish would go, and why the nodes asked for are in it as they are."""
+
+    plan: Plan
+    release: Release
+    expected: Forecast
+    reasons: tuple[Why, ...]
+
+
+def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
+    """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears."""
+    surroundings.be_quiet()
+    workshop = _aside(request.folder)
+    place = workshop.place(request.environment or None)
+    release = _release(workshop, place, request)
+    made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
+    reasons: tuple[Why, ...] = ()
+    if named:
+        notes = before(workshop, workshop.warehouse(place).generation(place.name))
+        nodes = load(workshop, place, release).project.nodes
+        reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
+    return Planned(made, release, forecast(workshop, place, made), reasons)
+
+
+def _release(workshop: Workshop, place: Place, request: Request) -> Release:
+    now = surroundings.now()
+    nobody = Lease(place.name, 0, "", now, now)
+    change = source(Work(replace(request, environment=place.name), nobody)).change
+    if change is None:
+        raise OutOfOrder()
+    return pack(workshop, change, request.actor)
+
+
+def _meant(nodes: Mapping[str, Node], text: str) -> str:
+    """Return the unique id of the node that people call so. Raises BadInput when there is none, or several."""
+    found = [uid for uid, node in nodes.items() if text.lower() in _called(node)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadInput(f"{text!r} is any of {', '.join(found)}", fix="name one of them")
+    near = get_close_matches(text, [node.short for node in nodes.values()], 3)
+    meant = f" (near: {', '.join(near)})" if near else ""
+    raise BadInput(
+        f"there is no node {text!r}{meant}", fix="name a model, seed or snapshot: sluice plan --why NODE"
+    )
+
+
+def _called(node: Node) -> set[str]:
+    return {node.unique_id.lower(), node.short.lower(), str(node.name).lower()}
+
+
+def _aside(folder: Path) -> Workshop:
+    """Return the workshop with work folders of its own: in the shared ones a release may be building right now."""
+
+    class Aside(Workshop):
+        def work(self, place: Place) -> Path:
+            return self.folder / "work" / f"{place.name}.plan"
+
+    return Aside.at(folder)

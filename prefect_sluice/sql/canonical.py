@@ -1,0 +1,131 @@
+"""One spelling of a SQL text: two texts with the same are the same query; formatting, comments and keyword case do not count.
+
+By tokens, never written anew from a syntax tree: a parser that takes two things for one would make different queries equal.
+"""
+
+from __future__ import annotations
+
+from prefect_sluice.sql.functions import PURE
+from prefect_sluice.sql.lexemes import Kind, Lexeme, lexemes
+from prefect_sluice.sql.words import COLUMN_NAMES, RESERVED, TYPE_OR_FUNCTION, TYPES
+
+_FOLDING = frozenset({"duckdb", "postgres"})
+"""Dialects whose reserved words are those of `words`, or more; in others every word keeps its case."""
+
+_OPERATOR = frozenset("~!@#^&|`?+-*/%<>=")
+"""What an operator may be made of: two side by side are one operator, apart they are two."""
+
+_PLAIN = frozenset({"=", "<", ">", "<=", ">=", "<>", "+", "-", "*", "/", "("})
+"""Operators that a sign of a number may follow without becoming part of them."""
+
+_ALWAYS = RESERVED | TYPE_OR_FUNCTION
+_AFTER = {
+    "by": frozenset({"group", "order", "partition"}),
+    "recursive": frozenset({"with"}),
+    "first": frozenset({"nulls"}),
+    "last": frozenset({"nulls"}),
+    "over": frozenset({")"}),
+    "filter": frozenset({")"}),
+}
+"""Words that may be names, but not right after one of these."""
+
+
+def canonical(sql: str, dialect: str) -> str:
+    """Return the one spelling of `sql`, `sql` itself where it cannot be taken apart. Pure, and stable under itself."""
+    found = lexemes(sql, dialect)
+    if found is None:
+        return sql
+    while found and found[-1].text == ";":
+        found = found[:-1]
+    return spelled(found, fold=dialect in _FOLDING)
+
+
+def spelled(found: tuple[Lexeme, ...], *, fold: bool = True) -> str:
+    """Return the canonical text of these lexemes; the case of words that cannot be names is folded if `fold`."""
+    casts = _casts(found)
+    parts: list[str] = []
+    for number, one in enumerate(found):
+        if number:
+            parts.append(_between(found, number))
+        parts.append(one.lower if fold and _folds(found, number, casts) else one.text)
+    return "".join(parts)
+
+
+def _between(found: tuple[Lexeme, ...], number: int) -> str:
+    """Return what stands before the lexeme `number`: a space, or what the text had where that changes what is read."""
+    before, one = found[number - 1], found[number]
+    if before.kind is Kind.STRING and one.kind is Kind.STRING:
+        return one.gap
+    if one.gap:
+        return " "
+    if before.kind is not Kind.SIGN and one.kind is not Kind.SIGN:
+        return ""
+    if "." in (before.text, one.text) or (before.text[-1] == ":" and one.text[0] in ":="):
+        return ""
+    if before.text[-1] in _OPERATOR and one.text[0] in _OPERATOR:
+        return " " if _is_numbers_sign(found, number) else ""
+    return " "
+
+
+def _is_numbers_sign(found: tuple[Lexeme, ...], number: int) -> bool:
+    """Say whether the lexeme is a `-` or `+` of its own although an operator stands right before it, as in `a=-1`."""
+    after = found[number + 1] if number + 1 < len(found) else None
+    beyond = found[number - 2] if number > 1 else None
+    alone = beyond is None or found[number - 1].gap or beyond.text[-1] not in _OPERATOR
+    ends = after is not None and (after.gap or after.text[0] not in _OPERATOR)
+    return bool(found[number].text in "+-" and found[number - 1].text in _PLAIN and alone and ends)
+
+
+def _folds(found: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> bool:
+    """Say whether the lexeme is a word whose case nobody can see: neither a name nor the label of a column."""
+    one = found[number]
+    if one.kind is not Kind.WORD:
+        return False
+    word, before, after = one.lower, _at(found, number - 1), _at(found, number + 1)
+    if before == "." or after in (":", ":=", "=>"):
+        return False
+    if before == "::" or number in casts:
+        return word in TYPES
+    if before == "as":
+        return False
+    if word in _ALWAYS or before in _AFTER.get(word, ()):
+        return True
+    if after == "(":
+        return word in COLUMN_NAMES or word in PURE or word == "if"
+    if word in TYPES and number + 1 < len(found) and found[number + 1].kind is Kind.STRING:
+        return True
+    return (
+        (word == "between" and _ends_expression(found, number - 1))
+        or (word == "nulls" and after in ("first", "last"))
+        or (word == "partition" and before == "(" and after == "by")
+    )
+
+
+def _at(found: tuple[Lexeme, ...], number: int) -> str:
+    return found[number].lower if 0 <= number < len(found) else ""
+
+
+def _ends_expression(found: tuple[Lexeme, ...], number: int) -> bool:
+    word = _at(found, number)
+    if word in ("not", "end", "null", "true", "false", ")", "]", "}"):
+        return True
+    return bool(word) and found[number].kind is not Kind.SIGN and word not in RESERVED
+
+
+def _casts(found: tuple[Lexeme, ...]) -> frozenset[int]:
+    """Return where a type stands after the AS of a CAST."""
+    open_casts: list[bool] = []
+    types: set[int] = set()
+    for number, one in enumerate(found):
+        if one.text == "(":
+            open_casts.append(_at(found, number - 1) in ("cast", "try_cast"))
+        elif one.text == ")" and open_casts:
+            open_casts.pop()
+        elif one.lower == "as" and one.kind is Kind.WORD and open_casts and open_casts[-1]:
+            types.add(number + 1)
+    return frozenset(types)
+
+
+def is_no_name(found: tuple[Lexeme, ...], number: int) -> bool:
+    """Say whether the lexeme `number` is a word that names nothing where it stands."""
+    return _folds(found, number, frozenset())
