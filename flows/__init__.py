@@ -31,3 +31,9 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
             from prefect_sluice.flows.rollback import rollback
 
             return run_flow(rollback, request, wait, to=request.ref)
+        case Cause.PROMOTION:
+            from prefect_sluice.flows.promote import promote
+
+            return run_flow(
+                promote, request, wait, release=request.ref, origin=request.origin, select=request.select
+            )

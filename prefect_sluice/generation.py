@@ -16,6 +16,8 @@ class Cause(StrEnum):
     RELEASE = "release"
     REFRESH = "refresh"
     ROLLBACK = "rollback"
+    PROMOTION = "promotion"
+    """A release that is served in another environment already, made current here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,10 @@ class Fingerprints:
                     todo |= _imported(path.read_text(encoding="utf-8", errors="replace"))
                     yield f"{path.relative_to(self.project)}:{digest_file(path)}"
 
+    def modules(self, node: Any) -> tuple[str, ...]:
+        """Return the paths, relative to the project, of its modules that a Python model imports, directly or not."""
+        return tuple(text.rpartition(":")[0] for text in self._modules(node))
+
     def _python_files(self) -> Mapping[str, list[Path]]:
         """Return the project's Python files by the names under which they may be imported, wherever `sys.path` starts."""
         if not self._files:

@@ -37,7 +37,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is."""
+    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is.
+
+    Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
+    (by default the one before), and `select` dbt's selector of the part that goes ("" for all of it).
+    """
 
     folder: Path
     environment: str
@@ -45,6 +49,8 @@ class Request:
     ref: str = "HEAD"
     dirty: bool = False
     actor: str = "unknown"
+    origin: str = ""
+    select: str = ""
 
 
 @dataclass(frozen=True, slots=True)
