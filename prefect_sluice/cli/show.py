@@ -133,7 +133,9 @@ def _entries(store: StateStore, release: str, promotion: Promotion | None) -> tu
     """Return the ledger's entries about a promotion, and the one that packed its release."""
 
     def is_about(entry: Entry) -> bool:
-        packed = entry.event == "release.packed" and entry.facts.get("release") == release
+        packed = (
+            entry.event in {"release.packed", "release.composed"} and entry.facts.get("release") == release
+        )
         return packed or (promotion is not None and entry.facts.get("promotion") == promotion.id)
 
     return tuple(entry for entry in store.entries() if is_about(entry))

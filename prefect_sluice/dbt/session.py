@@ -88,7 +88,10 @@ class Session:
         """
         kinds = ("--resource-type", "model", "seed", "snapshot")
         shape = ("--output", "json", "--output-keys", "unique_id")
-        answer = self._invoke("list", *kinds, *shape, "--select", *selectors.split(), manifest=manifest)
+        try:
+            answer = self._invoke("list", *kinds, *shape, "--select", *selectors.split(), manifest=manifest)
+        except DbtFailed as error:
+            raise DbtFailed(f"{selectors!r}: {error.what}", fix="mend the selector: --select") from error
         lines = cast("Sequence[str]", answer.result or ())
         return tuple(sorted(json.loads(line)["unique_id"] for line in lines))
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from prefect_sluice import surroundings
+from prefect_sluice.canonical import digest
 from prefect_sluice.composing import Parts, Question, files, judged, must_go_along
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
@@ -15,6 +16,7 @@ from prefect_sluice.release import Composed, Release
 from prefect_sluice.stages.work import tell
 from prefect_sluice.workshop import Place, Workshop
 
+_CACHE = "composed"
 _OF_ALL = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml")
 """Files that say something of every node. They come along only where a selected node needs them."""
 
@@ -40,6 +42,18 @@ def compose(
             f"the dbt project moved from {base.change.project!r} to {source.change.project!r} between the two releases",
             "promote all of it: leave out --select",
         )
+    key = digest({"environment": place.name, "of": source.id, "onto": base.id, "select": select})
+    known = workshop.store.cached(_CACHE, [key]).get(key)
+    before = workshop.store.release(str(known)) if known else None
+    if before is not None:
+        return before
+    made = _composed(workshop, place, source, base, select)
+    _record(workshop, key, made, actor)
+    reach(Point.PROMOTE_COMPOSED)
+    return made
+
+
+def _composed(workshop: Workshop, place: Place, source: Release, base: Release, select: str) -> Release:
     asked, here = _question(workshop, place, source, base, select)
     along = must_go_along(asked)
     if along:
@@ -51,7 +65,7 @@ def compose(
         tell(f"putting together {made.short}")
         found = judged(asked, _parsed(workshop, place, made).parts)
         if not found.along and not found.strange:
-            return _recorded(workshop, made, actor)
+            return made
         if found.along:
             raise _incoherent(place, source, here, found.along)
     raise _strange(place, source, found.strange)
@@ -96,7 +110,7 @@ def _release(
         if dict(content) == dict(whole.files):
             return whole
     change = source.change
-    subject = f"{select} of {source.short} ({change.subject}) on {base.short} ({base.change.subject})"
+    subject = f"{select} of {source.short} on {base.short}: {change.subject}"
     paths = content.keys() | base.files.keys()
     changed = tuple(sorted(path for path in paths if content.get(path) != base.files.get(path)))
     hasher = hashlib.sha256("".join(f"{path}\0{entry}\0" for path, entry in content.items()).encode())
@@ -108,14 +122,15 @@ def _release(
     )
 
 
-def _recorded(workshop: Workshop, release: Release, actor: str) -> Release:
-    if workshop.store.release(release.id) is None and release.composed is not None:
-        with workshop.store.transaction() as transaction:
+def _record(workshop: Workshop, key: str, release: Release, actor: str) -> None:
+    """Record the composition, and that this question has this answer: it costs three parses to find."""
+    fresh = workshop.store.release(release.id) is None
+    with workshop.store.transaction() as transaction:
+        if fresh and release.composed is not None:
             transaction.put_release(release)
             facts = {"release": release.id, **release.composed.document()}
             transaction.append("release.composed", actor=actor, facts=facts, at=surroundings.now())
-    reach(Point.PROMOTE_COMPOSED)
-    return release
+        transaction.put_cached(_CACHE, key, release.id)
 
 
 def _incoherent(place: Place, source: Release, selected: Iterable[str], along: Iterable[str]) -> Refused:

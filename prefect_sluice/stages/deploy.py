@@ -10,8 +10,8 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.stages.approve import is_approved, needed
+from prefect_sluice.stages.candidates import candidate_is_whole, contents_of
 from prefect_sluice.stages.records import advance, opened, promotion_of
-from prefect_sluice.stages.stage import candidate_is_whole, contents_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.workshop import Place, Workshop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.promotion import ENDED, Promotion, State
+from prefect_sluice.stages.candidates import tidy
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
@@ -77,8 +77,7 @@ def advance(
             f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
         )
     if state in ENDED:
-        # Its rows are served, or nobody may serve them any more; failing rows are kept as evidence.
-        shutil.rmtree(workshop.folder / "candidates" / moved.id, ignore_errors=True)
+        tidy(workshop, moved)  # failing rows are kept as evidence
     return moved
 
 

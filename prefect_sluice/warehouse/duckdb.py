@@ -22,6 +22,7 @@ from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_links, duckdb_publish
 from prefect_sluice.warehouse.base import (
     LIVE,
+    Bring,
     Column,
     Links,
     Publication,
@@ -131,6 +132,15 @@ class DuckDB:
             for schema in sorted({stub.name.schema for stub in stubs}):
                 connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
             return _place_all(connection, stubs, self.catalog)
+
+    def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
+        """See Warehouse."""
+        with self._open(side) as connection:
+            self._attach(connection, candidate, duckdb_publish.CANDIDATE)
+            try:
+                duckdb_links.copy(connection, tables)
+            except duckdb.Error as error:
+                raise QueryFailed(f"{candidate}: {str(error).splitlines()[0]}") from error
 
     @contextmanager
     def candidate(self, side: Path) -> Generator[Reader]:
