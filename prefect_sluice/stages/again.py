@@ -1,4 +1,4 @@
-"""Why a promotion asks for a yes again: the environment moved since the release was planned there before."""
+"""Why a promotion asks for a yes again: the environment, or its sources, moved since it was planned before."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ _LOOK_BACK = 20
 
 
 def planned_again(workshop: Workshop, promotion: Promotion) -> str:
-    """Return what an approver has to know of the attempt before, in a few words; "" if there was none on another base."""
+    """Return what an approver has to know of the attempt before, in a few words; "" if there was none."""
     wanted = same_request(workshop, promotion.release)
-    superseded = workshop.store.promotions(
-        environment=promotion.environment, states=(State.SUPERSEDED,), limit=_LOOK_BACK
-    )
-    for old in superseded:
-        if old.base != promotion.base and old.evidence and same_request(workshop, old.release) == wanted:
-            moved = (
-                f"{promotion.environment} moved from generation {old.base} to {promotion.base} since {old.id}"
-            )
-            return f"planned again, because {moved}{_said(workshop, old)}"
-    return ""
+    tried = workshop.store.promotions(environment=promotion.environment, limit=_LOOK_BACK)
+    before = [
+        old for old in tried if old.id != promotion.id and same_request(workshop, old.release) == wanted
+    ]
+    if not before or before[0].state is not State.SUPERSEDED or not before[0].evidence:
+        return ""
+    old = before[0]
+    return f"planned again, because {_moved(promotion, old)} since {old.id}{_said(workshop, old)}"
+
+
+def _moved(promotion: Promotion, old: Promotion) -> str:
+    if old.base == promotion.base:
+        return "what it is built from changed"
+    return f"{promotion.environment} moved from generation {old.base} to {promotion.base}"
 
 
 def _said(workshop: Workshop, old: Promotion) -> str:

@@ -23,7 +23,8 @@ from prefect_sluice.workshop import Workshop
 
 HERE = Path(__file__).parent
 ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED}
-NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
+PROMOTION = {Point.PROMOTE_COMPOSED}
+NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -84,6 +85,7 @@ def before(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathFa
     scene("load", "days=3", folder=folders[Cause.REFRESH])
     scene("edit", folder=folders[Cause.ROLLBACK])
     assert nursery.go(folders[Cause.ROLLBACK], Cause.RELEASE) == 0
+    scene("leave_behind", folder=folders[Cause.PROMOTION])
     return folders
 
 
@@ -102,7 +104,8 @@ def undisturbed(
 
 
 CASES = [
-    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK),
+    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK | PROMOTION),
+    *((Cause.PROMOTION, point) for point in Point if point not in ROLLBACK),
     *((Cause.REFRESH, point) for point in Point if point not in NOT_IN_REFRESH),
     *(
         (Cause.ROLLBACK, point)
