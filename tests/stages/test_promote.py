@@ -221,7 +221,7 @@ def test_a_part_becomes_a_release_of_its_own(shop: Path) -> None:
 
 def test_planned_again_when_production_moved(shop: Path) -> None:
     """What the new plan does not demand is not built again, gates look at it again, and the yes is asked for again."""
-    request = Request(shop, "prod", Cause.PROMOTION, actor="Ada")
+    request = Request(shop, "prod", Cause.PROMOTION, "", actor="Ada")
     waits = pipeline.run(request)
     approve(shop, waits)
     clicks(shop, "prod", 5)
@@ -247,7 +247,7 @@ def test_planned_again_when_production_moved(shop: Path) -> None:
 
 def test_finished_work_that_was_touched_is_not_taken(shop: Path) -> None:
     """Not the bytes that were sealed: built again, as if nothing were there."""
-    request = Request(shop, "prod", Cause.PROMOTION, actor="Ada")
+    request = Request(shop, "prod", Cause.PROMOTION, "", actor="Ada")
     waits = pipeline.run(request)
     assert waits.promotion is not None
     file = shop / ".sluice" / "candidates" / waits.promotion.id / "prod.duckdb"
