@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Part:
     """One node, as a composition sees it. `own` is the digest of the node itself, `fingerprint` that of it and all above;
-    `parents` are unique ids, `path` its own file and `files` all that it needs, as paths in the repository."""
+    `parents` are unique ids, `path` its own file ("" in an installed package) and `files` all that it needs, as paths in
+    the repository."""
 
     own: str
     fingerprint: str

@@ -32,6 +32,10 @@ def parts(manifest: Manifest, project: Project, folder: str, checkout: Path) -> 
 
 
 def _part(finder: _Finder, raw: Any, node: Node) -> Part:
+    if not finder.is_own(
+        raw
+    ):  # of an installed package: in no release, and the same wherever that is the same
+        return Part(node.own, node.fingerprint, node.parents, "", frozenset())
     found = frozenset((*finder.node(raw), *finder.read_by(node)))
     return Part(node.own, node.fingerprint, node.parents, finder.placed(str(raw.original_file_path)), found)
 
@@ -49,6 +53,10 @@ class _Finder:
     def placed(self, path: str) -> str:
         """Return a path of the project as one of the repository."""
         return str(self._folder / path)
+
+    def is_own(self, item: Any) -> bool:
+        """Say whether a node or macro is the project's own."""
+        return str(item.package_name) == self._package
 
     def node(self, raw: Any) -> Iterator[str]:
         """Yield the files of a node, of the ephemeral ones that are written into it, and of the sources that it names."""
@@ -86,7 +94,7 @@ class _Finder:
         )
 
     def _of(self, item: Any) -> Iterator[str]:
-        if str(item.package_name) == self._package:
+        if self.is_own(item):
             yield self.placed(str(item.original_file_path))
             patch = str(getattr(item, "patch_path", None) or "").partition("://")[2]
             if patch:
@@ -107,5 +115,5 @@ class _Finder:
                 continue
             seen.add(name)
             todo.extend(macro.depends_on.macros)
-            if str(macro.package_name) == self._package:
+            if self.is_own(macro):
                 yield self.placed(str(macro.original_file_path))
