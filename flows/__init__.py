@@ -42,3 +42,9 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
                 reason=after.reason,
                 catch_up=after.catch_up,
             )
+        case Cause.PROMOTION:
+            from prefect_sluice.flows.promote import promote
+
+            return run_flow(
+                promote, request, wait, release=request.ref, origin=request.origin, select=request.select
+            )

@@ -121,6 +121,15 @@ class Environment(_Section):
     approval_expires: Duration = Field(
         default=timedelta(hours=72), description="How long an approval is good for."
     )
+    after: str | None = Field(
+        default=None,
+        description="The environment in which a release must have been stable before it is promoted here; "
+        "`any` for no such rule. Default: the one written before it, prod and production counting as last.",
+    )
+    direct: Literal["allow", "deny"] = Field(
+        default="allow",
+        description="Whether `sluice release` may release here directly, or only `sluice promote`.",
+    )
 
 
 class Gate(_Section):

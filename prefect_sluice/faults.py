@@ -21,6 +21,7 @@ class Point(StrEnum):
     """Every point there is. A new step gets its own; the crash test reads this list."""
 
     SOURCE_CHECKED_OUT = "source.checked-out"
+    PROMOTE_COMPOSED = "promote.composed"
     BUILD_PACKED = "build.packed"
     BUILD_PLANNED = "build.planned"
     TEST_JUDGED = "test.judged"

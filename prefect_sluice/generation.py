@@ -18,6 +18,8 @@ class Cause(StrEnum):
     ROLLBACK = "rollback"
     ADOPTION = "adoption"
     """Generation 0: what stood under the public names before the first release. Nobody asks for it; a first release does it."""
+    PROMOTION = "promotion"
+    """A release that is served in another environment already, made current here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,13 @@ from prefect_sluice.workshop import Place, Workshop
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
 REFRESH: tuple[Stage, ...] = (source, build, stage, approve, deploy, monitor)
 ROLLBACK: tuple[Stage, ...] = (rollback, monitor)
-BY_CAUSE = {Cause.RELEASE: RELEASE, Cause.REFRESH: REFRESH, Cause.ROLLBACK: ROLLBACK}
+PROMOTE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
+BY_CAUSE = {
+    Cause.RELEASE: RELEASE,
+    Cause.REFRESH: REFRESH,
+    Cause.ROLLBACK: ROLLBACK,
+    Cause.PROMOTION: PROMOTE,
+}
 
 
 @contextmanager

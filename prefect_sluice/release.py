@@ -35,15 +35,32 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Composed:
+    """Of which two releases one was put together for an environment: the part `select` (dbt's selector) of the release
+    `of`, all else as in the release `onto`. Both are ids."""
+
+    environment: str
+    of: str
+    onto: str
+    select: str
+
+    def document(self) -> dict[str, Json]:
+        """Return it as JSON."""
+        return {"environment": self.environment, "of": self.of, "onto": self.onto, "select": self.select}
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The bundle built from a change: every file by digest, and the tools it was made for.
 
     `files` maps a path in the repository to "mode:sha256" (mode 644, 755 or link). `id` is the digest of the manifest.
+    `composed` says that it is no commit as a whole (None: it is); its change is then that of the commit the part is from.
     """
 
     change: Change
     files: Mapping[str, str]
     tools: Mapping[str, str]
+    composed: Composed | None = None
 
     @property
     def id(self) -> str:
@@ -69,4 +86,6 @@ class Release:
             "changed": list(self.change.files),
             "files": dict(self.files),
             "tools": dict(self.tools),
+            # Only where there is any: the ids of all others stay what they were.
+            **({"composed": self.composed.document()} if self.composed else {}),
         }

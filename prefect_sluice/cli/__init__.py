@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what a release would build, reuse and remove, and why."),
     "release": ("release", "Take a commit through the stages into an environment."),
     "refresh": ("refresh", "Build what new data changed, with the code that serves now."),
+    "promote": ("promote", "Take what serves in one environment into the next."),
     "approve": ("approve", "Say yes to one exact promotion."),
     "reject": ("approve", "Say no to one exact promotion."),
     "rollback": ("rollback", "Serve an older generation again, at once."),

@@ -125,21 +125,21 @@ def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Co
 
 
 def _next(workshop: Workshop, promotion: Promotion) -> str:
-    from prefect_sluice.generation import Cause
+    from prefect_sluice.render.promotion import going_on
 
-    if promotion.cause is Cause.REFRESH:
-        return f"sluice refresh --env {promotion.environment}"
     release = workshop.store.release(promotion.release)
-    commit = release.change.short if release else "HEAD"
-    return f"sluice release {commit} --env {promotion.environment}"
+    return going_on(promotion, release.change.commit if release else "HEAD")
 
 
 def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) -> int:
     """Run the stages again: the ones before Approve find their work done."""
     from prefect_sluice.cli.running import run_and_show
+    from prefect_sluice.generation import Cause
     from prefect_sluice.stages.work import Request
 
     release = workshop.store.release(promotion.release)
     ref = release.change.commit if release else "HEAD"
+    if promotion.cause is Cause.PROMOTION:
+        ref = promotion.release
     request = Request(workshop.root, promotion.environment, promotion.cause, ref, actor=by)
     return run_and_show(request, console, wait=timedelta(0), via="local")

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput
+from prefect_sluice.generation import Cause
 from prefect_sluice.loading import load
 from prefect_sluice.node import Node
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease
 from prefect_sluice.release import Release
 from prefect_sluice.stages.build import before, pack, plan_release
+from prefect_sluice.stages.promoting import chosen
 from prefect_sluice.stages.publishing import forecast
 from prefect_sluice.stages.records import OutOfOrder
 from prefect_sluice.stages.source import source
@@ -50,6 +52,8 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
 
 
 def _release(workshop: Workshop, place: Place, request: Request) -> Release:
+    if request.cause is Cause.PROMOTION:
+        return chosen(workshop, place, request)
     now = surroundings.now()
     nobody = Lease(place.name, 0, "", now, now)
     change = source(Work(replace(request, environment=place.name), nobody)).change

@@ -137,8 +137,8 @@ def _entries(store: StateStore, release: str, promotion: Promotion | None) -> tu
 
     def is_about(entry: Entry) -> bool:
         # What packed it, and what blocked it; the other entries with this release are other promotions'.
-        told = entry.event in {"release.packed", "block.placed", "block.lifted"}
-        return (told and entry.facts.get("release") == release) or (
+        events = {"release.packed", "release.composed", "block.placed", "block.lifted"}
+        return (entry.event in events and entry.facts.get("release") == release) or (
             promotion is not None and entry.facts.get("promotion") == promotion.id
         )
 

@@ -49,6 +49,10 @@ class PythonCode:
         texts = [code, *(path.read_text(encoding="utf-8", errors="replace") for path in self._modules(code))]
         return tuple(sorted({asked for text in texts for asked in _asked(text)}))
 
+    def modules(self, code: str) -> tuple[str, ...]:
+        """Return the paths, relative to the project, of its modules that a Python model imports, directly or not."""
+        return tuple(path.relative_to(self.folder).as_posix() for path in self._modules(code))
+
     def _modules(self, code: str) -> Iterator[Path]:
         """Yield the project's modules that the code imports, and those that they import."""
         seen: set[Path] = set()

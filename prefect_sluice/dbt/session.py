@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import io
+import json
 import os
 import re
 import sys
@@ -88,6 +89,20 @@ class Session:
             if not _wants_data(error.__cause__):
                 raise
             return None
+
+    def select(self, manifest: Manifest, selectors: str) -> tuple[str, ...]:
+        """Return the unique ids of models, seeds and snapshots that dbt's selectors (parted by blanks) match, sorted.
+
+        Raises DbtFailed for a selector that dbt does not understand.
+        """
+        kinds = ("--resource-type", "model", "seed", "snapshot")
+        shape = ("--output", "json", "--output-keys", "unique_id")
+        try:
+            answer = self._invoke("list", *kinds, *shape, "--select", *selectors.split(), manifest=manifest)
+        except DbtFailed as error:
+            raise DbtFailed(f"{selectors!r}: {error.what}", fix="mend the selector: --select") from error
+        lines = cast("Sequence[str]", answer.result or ())
+        return tuple(sorted(json.loads(line)["unique_id"] for line in lines))
 
     def build(
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None

@@ -16,9 +16,19 @@ class Build:
     needs = Needs.CANDIDATE
 
     def __init__(
-        self, results: Sequence[NodeResult], notes: Mapping[str, str], *, made: Sequence[str], reused: int
+        self,
+        results: Sequence[NodeResult],
+        notes: Mapping[str, str],
+        *,
+        made: Sequence[str],
+        reused: int,
+        taken: int = 0,
     ) -> None:
-        """Judge these results; `made` are the nodes that were to be built, `reused` counts those that were there already."""
+        """Judge these results; `made` are the nodes that were to be built, `reused` counts those that were there already.
+
+        `taken` of those made were built by an earlier attempt.
+        """
+        self._taken = taken
         self._made = made
         self._results = {result.unique_id: result for result in results if result.kind != "test"}
         self._notes = notes
@@ -38,8 +48,9 @@ class Build:
         good = sum(self._is_ok(uid) for uid in self._made)
         if good or not self._made:
             seconds = sum(self._results[uid].seconds for uid in self._made if uid in self._results)
+            before = f"{self._taken} taken from an earlier attempt, " if self._taken else ""
             told = (
-                f"{good} built in {seconds:.1f} s, {self._reused} reused"
+                f"{good - self._taken} built in {seconds:.1f} s, {before}{self._reused} reused"
                 if good
                 else f"nothing to build, {self._reused} reused"
             )

@@ -32,7 +32,8 @@ def change(value: Change) -> Object:
 
 def release(value: Release) -> Object:
     """Return a release, its commit within."""
-    return {"id": value.id, "change": change(value.change), "tools": dict(value.tools)}
+    composed = value.composed.document() if value.composed else None
+    return {"id": value.id, "change": change(value.change), "tools": dict(value.tools), "composed": composed}
 
 
 def plan(value: Plan) -> Object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
@@ -29,6 +30,16 @@ def promotion_lines(
         line(faint("  to    "), cut(_named(promotion.release, release), width - 8)),
         line(faint("  bound "), bound(promotion)),
     ]
+
+
+def going_on(promotion: Promotion, commit: str = "") -> str:
+    """Return the command that takes a promotion on; `commit` is its release's ("" if not known)."""
+    if promotion.cause is Cause.PROMOTION:
+        return f"sluice promote {short(promotion.release)} --to {promotion.environment}"
+    ref = ""
+    if promotion.cause is Cause.RELEASE and commit:
+        ref = " --dirty" if commit == "dirty" else f" {short(commit)}"
+    return f"sluice {promotion.cause.value}{ref} --env {promotion.environment}"
 
 
 def bound(promotion: Promotion) -> str:

@@ -10,7 +10,7 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Approval, Promotion
-from prefect_sluice.release import Release
+from prefect_sluice.release import Composed, Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
 from prefect_sluice.render.promotion import approvals_lines, bound, section
@@ -69,8 +69,17 @@ def _release(release: Release, width: int) -> list[Line]:
             faint("  tools    "),
             cut(", ".join(f"{name} {version}" for name, version in release.tools.items()), width - 11),
         ),
+        *_composed(release.composed, width),
         *(line(*one, indent=2) for one in files_lines(change, width - 2)),
     ]
+
+
+def _composed(composed: Composed | None, width: int) -> list[Line]:
+    """Return of which two releases it was put together."""
+    if composed is None:
+        return []
+    told = f"{composed.select} of release {short(composed.of)}, all else of release {short(composed.onto)}"
+    return [line(faint("  composed "), cut(f"{told}; for {composed.environment}", width - 11))]
 
 
 def _promotion(promotion: Promotion, generations: Sequence[Generation], width: int) -> list[Line]:

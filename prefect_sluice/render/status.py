@@ -12,7 +12,7 @@ from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.holder import told as holder_told
 from prefect_sluice.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.release import Release
-from prefect_sluice.render.promotion import SAID
+from prefect_sluice.render.promotion import SAID, going_on
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import ago, count, moment, short, size
@@ -36,10 +36,7 @@ class Attempt:
         """The command that takes it on."""
         if self.promotion.state is State.STAGED and self.decision is None:
             return f"sluice approve {self.promotion.id}"
-        ref = ""
-        if self.promotion.cause is Cause.RELEASE and self.commit:
-            ref = " --dirty" if self.commit == "dirty" else f" {self.commit[:7]}"
-        return f"sluice {self.promotion.cause.value}{ref} --env {self.promotion.environment}"
+        return going_on(self.promotion, self.commit)
 
 
 @dataclass(frozen=True, slots=True)

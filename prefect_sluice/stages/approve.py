@@ -11,6 +11,7 @@ from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
+from prefect_sluice.stages.again import planned_again
 from prefect_sluice.stages.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.workshop import Place, Workshop
@@ -36,7 +37,8 @@ def approve(work: Work) -> Work:
         )
     ruling = rule(promotion, workshop.store.approvals(promotion.id), surroundings.now())
     if ruling.by is None:
-        why = f" ({ruling.ignored[-1]})" if ruling.ignored else ""
+        why = ruling.ignored[-1] if ruling.ignored else planned_again(workshop, promotion)
+        why = f" ({why})" if why else ""
         return work.ends(
             Status.WAITING,
             f"promotion {promotion.id} waits for an approval{why}",

@@ -13,10 +13,10 @@ from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages import adopting
 from prefect_sluice.stages.approve import is_approved, needed
+from prefect_sluice.stages.candidates import candidate_is_whole, contents_of, tidy
 from prefect_sluice.stages.catching_up import place_hold
 from prefect_sluice.stages.controlling import permit
-from prefect_sluice.stages.records import advance, drop_candidate, opened, outdated, promotion_of
-from prefect_sluice.stages.stage import candidate_is_whole, contents_of
+from prefect_sluice.stages.records import advance, opened, outdated, promotion_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.publishing import Published
@@ -133,7 +133,7 @@ def record_written(
             place_hold(transaction, done, now)
         void = outdated(transaction, generation, actor=actor, now=now)
     for old in void:
-        drop_candidate(workshop, old)
+        tidy(workshop, old)
     return done
 
 

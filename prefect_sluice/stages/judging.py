@@ -49,7 +49,7 @@ def _ask(asked: tuple[Gate, ...], subject: Subject, workshop: Workshop) -> tuple
 def _gates(workshop: Workshop, loaded: Loaded, plan: Plan, made: Made) -> tuple[Gate, ...]:
     reused = len([step for step in plan.of(Action.REUSE) if step.node in loaded.project.nodes])
     return (
-        Build(made.results, made.notes, made=plan.made, reused=reused),
+        Build(made.results, made.notes, made=plan.made, reused=reused, taken=made.taken),
         DataTests(made.results),
         Contracts(),
         Diff(**_extra(workshop, "diff")),

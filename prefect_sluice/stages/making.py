@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_sluice import inputs, surroundings
@@ -19,6 +19,8 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
+from prefect_sluice.stages import finished
+from prefect_sluice.stages.candidates import folder
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
 from prefect_sluice.warehouse.base import LIVE, Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
@@ -30,13 +32,14 @@ _OURS = ("sluice",)
 @dataclass(frozen=True, slots=True)
 class Made:
     """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
-    was done in another way than asked, by unique id."""
+    was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built."""
 
     contents: Contents
     file: Path | None
     results: tuple[NodeResult, ...]
     relations: tuple[Relation, ...]
     notes: Mapping[str, str]
+    taken: int = 0
 
 
 def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
@@ -52,9 +55,11 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     warehouse = workshop.warehouse(place)
     live = plan.base_of(warehouse.generation(place.name))
     laid = _lay(warehouse, loaded, live, plan)
+    taken = _take(workshop, place, warehouse, loaded, plan)
     reach(Point.STAGE_PREPARED)
-    results = _build(loaded, plan)
-    return _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
+    results = (*_build(loaded, plan, {result.unique_id for result in taken}), *taken)
+    made = _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
+    return replace(made, taken=len(taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +79,30 @@ def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> 
     return laid
 
 
-def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
+def _take(
+    workshop: Workshop, place: Place, warehouse: Warehouse, loaded: Loaded, plan: Plan
+) -> tuple[NodeResult, ...]:
+    """Take what a superseded attempt has built already; the gates look at it all the same."""
+    from prefect_sluice.dbt.hooks import has_operations, hooked
+
+    nodes = loaded.project.nodes
+    found = dict(finished.find(workshop, place, plan, never=hooked(loaded.manifest)))
+    if found and set(found) == set(plan.made) and has_operations(loaded.manifest):
+        found.popitem()  # what runs before and after all nodes runs only with one that is built
+    return finished.take(warehouse, loaded.session.side, found, {uid: nodes[uid].name for uid in found})
+
+
+def _build(loaded: Loaded, plan: Plan, taken: Collection[str]) -> tuple[NodeResult, ...]:
     project = loaded.project
-    chosen = [selector(project.nodes[uid].fqn) for uid in plan.made]
-    relinked = set(plan.relinked)
+    made = [uid for uid in plan.made if uid not in taken]
+    chosen = [selector(project.nodes[uid].fqn) for uid in made]
+    there = {*plan.relinked, *taken}
     chosen += [
         selector(test.fqn)
         for uid, test in project.tests.items()
-        if not test.is_unit and (uid in plan.tests or relinked.intersection(test.parents))
+        if not test.is_unit and (uid in plan.tests or there.intersection(test.parents))
     ]
-    total, done, say = len(plan.made), [0], teller()
+    total, done, say = len(made), [0], teller()
     if not chosen:
         return ()
 
@@ -182,7 +201,7 @@ def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer |
 def _keep(workshop: Workshop, side: Path, promotion: Promotion) -> Path:
     """Move the sealed file to where it waits; the next build gets a fresh one."""
     still_ours(workshop.store, promotion)
-    place = workshop.folder / "candidates" / promotion.id / side.name
+    place = folder(workshop, promotion.id) / side.name
     place.parent.mkdir(parents=True, exist_ok=True)
     side.replace(place)
     return place

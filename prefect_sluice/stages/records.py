@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from prefect_sluice.canonical import Json
 from prefect_sluice.errors import LeaseLost, SluiceError
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import ENDED, Promotion, State
+from prefect_sluice.stages.candidates import tidy
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
@@ -28,11 +28,14 @@ _MANY = 100_000
 
 
 def opened(work: Work) -> tuple[Workshop, Place]:
-    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept."""
+    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
+
+    Who only looks (`sluice plan`) has no lease, which is token 0, and loses none.
+    """
     workshop = Workshop.at(work.request.folder)
     place = workshop.place(work.request.environment)
     lease = workshop.store.lease(place.name)
-    if lease is None or lease.token != work.lease.token:
+    if work.lease.token and (lease is None or lease.token != work.lease.token):
         # Another one had it meanwhile. The fence would say so, too, but minutes later.
         raise LeaseLost(place.name)
     return workshop, place
@@ -91,7 +94,7 @@ def advance(
             f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
         )
     if state in ENDED:
-        drop_candidate(workshop, moved)
+        tidy(workshop, moved)  # failing rows are kept as evidence
     return moved
 
 
@@ -100,14 +103,6 @@ def still_ours(reads: Reads, promotion: Promotion) -> None:
     recorded = reads.promotion(promotion.id)
     if recorded is not None and recorded.state is not promotion.state:
         raise LeaseLost(promotion.environment)
-
-
-def drop_candidate(workshop: Workshop, promotion: Promotion) -> None:
-    """Delete the side file of a promotion that ended: its rows are served, or nobody may serve them any more. Repeatable.
-
-    Failing rows are kept as evidence, in the state store.
-    """
-    shutil.rmtree(workshop.folder / "candidates" / promotion.id, ignore_errors=True)
 
 
 def outdated(

@@ -1,4 +1,4 @@
-"""Source: from a ref in git to a change; for a refresh, the change whose release serves now."""
+"""Source: from a ref in git to a change; for a refresh, what serves now; for a promotion, what serves elsewhere."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from prefect_sluice import git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
+from prefect_sluice.order import before
 from prefect_sluice.profile import read_yaml
 from prefect_sluice.release import Change, Release
+from prefect_sluice.stages.promoting import take
 from prefect_sluice.stages.records import opened
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.workshop import Place, Workshop
@@ -31,6 +33,9 @@ def source(work: Work) -> Work:
     if work.request.cause is Cause.REFRESH:
         release = serving(workshop, place)
         return replace(work, change=release.change, release=release)
+    if work.request.cause is Cause.PROMOTION:
+        return take(work)
+    _refuse_detour(workshop, place)
     repository = git.root(workshop.root)
     project = workshop.project.relative_to(repository).as_posix()
     tell(f"resolving {work.request.ref}")
@@ -40,6 +45,15 @@ def source(work: Work) -> Work:
         else _clean(repository, project, workshop, work)
     )
     return replace(work, change=change)
+
+
+def _refuse_detour(workshop: Workshop, place: Place) -> None:
+    if place.policy.direct == "deny":
+        first = before(place, workshop.places)
+        raise Refused(
+            f"environment {place.name!r} takes no release directly (direct: deny)",
+            f"release to {first or 'another'} first, then: sluice promote --to {place.name}",
+        )
 
 
 def serving(workshop: Workshop, place: Place) -> Release:

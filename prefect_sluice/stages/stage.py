@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prefect_sluice import gates, surroundings
-from prefect_sluice.candidate import Contents
-from prefect_sluice.canonical import Json, digest, digest_file
-from prefect_sluice.errors import Refused
+from prefect_sluice.canonical import Json, digest
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.promotion import Candidate, Promotion, State
 from prefect_sluice.stages import making
+from prefect_sluice.stages.candidates import candidate_is_whole
 from prefect_sluice.stages.judging import judge
 from prefect_sluice.stages.records import (
     SERVED,
@@ -96,22 +95,3 @@ def _finding(report: GateReport) -> Json:
             for item in report.findings
         ],
     }
-
-
-def contents_of(workshop: Workshop, promotion: Promotion) -> Contents:
-    """Return the candidate that the evidence binds. Raises BundleDamaged, and Refused when nothing is staged."""
-    if not promotion.evidence:
-        raise Refused(f"promotion {promotion.id} has no candidate", "stage it: sluice release")
-    evidence = workshop.bundles.get_document(promotion.evidence)
-    assert isinstance(evidence, dict)
-    return Contents.read(workshop.bundles.get_document(str(evidence["contents"])))
-
-
-def candidate_is_whole(workshop: Workshop, promotion: Promotion) -> bool:
-    """Say whether the candidate's file is there with the bytes that were judged: those that the evidence names."""
-    expected = contents_of(workshop, promotion).file
-    candidate = workshop.store.candidate(promotion.id)
-    if candidate is None or not expected:
-        return candidate is not None
-    path = workshop.folder / candidate.path
-    return bool(candidate.path) and path.is_file() and digest_file(path) == expected

@@ -50,7 +50,9 @@ class Request:
     """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is; `adopt`
     lets a first release take over what stands under its public names.
 
-    `past` is the rollback that this refresh belongs to: its own hold does not stop it.
+    Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
+    (by default the one before), and `select` dbt's selector of the part that goes ("" for all of it). `past` is the
+    rollback that this refresh belongs to: its own hold does not stop it.
     """
 
     folder: Path
@@ -62,6 +64,8 @@ class Request:
     adopt: bool = False
     after: After = field(default_factory=After)
     past: str = ""
+    origin: str = ""
+    select: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from prefect_sluice.ledger import Entry
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.promotion import Approval, Candidate, Decision, Lease, Promotion, State
 from prefect_sluice.relation import Relation, RelationState
-from prefect_sluice.release import Change, Release
+from prefect_sluice.release import Change, Composed, Release
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 
 Columns = Mapping[Any, Any]
@@ -60,7 +60,8 @@ def release(row: Columns) -> Release:
         parents=tuple(manifest["parents"]),
         files=tuple(manifest["changed"]),
     )
-    found = Release(change, files=manifest["files"], tools=manifest["tools"])
+    composed = Composed(**manifest["composed"]) if "composed" in manifest else None
+    found = Release(change, files=manifest["files"], tools=manifest["tools"], composed=composed)
     if found.id != row["id"]:
         raise ValueError(f"the manifest has the id {found.id}")
     return found

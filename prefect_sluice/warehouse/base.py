@@ -197,6 +197,13 @@ class Warehouse(Movable, Protocol):
         """
         ...
 
+    def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
+        """Copy relations of a sealed side database into another one, in place of the stubs at these names.
+
+        Repeatable. Raises QueryFailed when one is not there.
+        """
+        ...
+
     def candidate(self, side: Path) -> AbstractContextManager[Reader]:
         """Open a side database for reading, the served one attached as LIVE (when there is one)."""
         ...

@@ -21,7 +21,17 @@ from prefect_sluice.errors import OURSELVES, BadInput, QueryFailed, WarehouseBus
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_adopt, duckdb_leave, duckdb_links, duckdb_publish, duckdb_weigh
-from prefect_sluice.warehouse.base import LIVE, Links, Publication, Reader, Sealed, Served, Stub, quoted
+from prefect_sluice.warehouse.base import (
+    LIVE,
+    Bring,
+    Links,
+    Publication,
+    Reader,
+    Sealed,
+    Served,
+    Stub,
+    quoted,
+)
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
@@ -106,6 +116,15 @@ class DuckDB:
             for schema in sorted({stub.name.schema for stub in stubs}):
                 connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
             return _place_all(connection, stubs, self.catalog)
+
+    def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
+        """See Warehouse."""
+        with self._open(side) as connection:
+            self._attach(connection, candidate, duckdb_publish.CANDIDATE)
+            try:
+                duckdb_links.copy(connection, tables)
+            except duckdb.Error as error:
+                raise QueryFailed(f"{candidate}: {str(error).splitlines()[0]}") from error
 
     @contextmanager
     def candidate(self, side: Path) -> Generator[Reader]:

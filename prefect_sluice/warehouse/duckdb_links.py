@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 
 from prefect_sluice.errors import Refused
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import LIVE, Bring, Linked, Links, quoted
-from prefect_sluice.warehouse.duckdb_publish import catalog_of
+from prefect_sluice.warehouse.duckdb_publish import CANDIDATE, catalog_of
 
 Connection = duckdb.DuckDBPyConnection
 _TRIAL = "sluice_trial"
 """A database in memory with the store and nothing else: a view that needs a macro or a type that a hook made in
 the side database works there, and would fail where it is to be served."""
+
+
+def copy(connection: Connection, tables: Sequence[Bring]) -> None:
+    """Copy tables of the attached candidate into this database, each at its `address`, in place of what stands there."""
+    catalog = catalog_of(connection)
+    for table in tables:
+        connection.execute(f"create schema if not exists {quoted(catalog, table.address.schema)}")
+        if _is_view(connection, catalog, table.address):
+            connection.execute(f"drop view {_in(catalog, table.address)}")
+        source = quoted(CANDIDATE, table.source.schema, table.source.identifier)
+        connection.execute(f"create or replace table {_in(catalog, table.address)} as select * from {source}")
 
 
 def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, ...], tuple[Name, ...]]:

@@ -79,6 +79,42 @@ def edit(folder: Path) -> None:
     subprocess.run(["git", "commit", "-qm", "second"], cwd=folder, check=True)
 
 
+def edit_for_dev(folder: Path) -> None:
+    """Commit the same change and a table without sources, for a project that has an environment before prod."""
+    prod = "prod: {type: duckdb, path: shop.duckdb, schema: main, threads: 1}"
+    profile = FILES["profiles.yml"].replace(
+        prod, f"{prod}, dev: {{type: duckdb, path: dev/shop.duckdb, schema: main, threads: 1}}"
+    )
+    (folder / "profiles.yml").write_text(profile, encoding="utf-8")
+    (folder / "sluice.yml").write_text(
+        "default_environment: prod\nenvironments:\n  dev: {target: dev}\n  prod: {approvals: 1}\n",
+        encoding="utf-8",
+    )
+    (folder / ".gitignore").write_text("*.duckdb*\n", encoding="utf-8")
+    (folder / "models" / "rates.sql").write_text(
+        "{{ config(materialized='table') }}\nselect 1 as rate\n", encoding="utf-8"
+    )
+    (folder / "dev").mkdir()
+    load(folder / "dev", days=2)
+    edit(folder)
+
+
+def leave_behind(folder: Path) -> None:
+    """Release the change to dev, promote a part of it up to where it waits, then move prod: the next attempt finds the
+    candidate of this one."""
+    edit_for_dev(folder)
+    done = pipeline.run(Request(folder, "dev", actor="Ada"))
+    waits = pipeline.run(_promotion(folder))
+    load(folder, days=3)
+    moved = pipeline.run(Request(folder, "prod", Cause.REFRESH, actor="Ada"))
+    ends = [work.outcome.status for work in (done, waits, moved) if work.outcome is not None]
+    assert ends == [Status.DONE, Status.WAITING, Status.DONE], ends
+
+
+def _promotion(folder: Path) -> Request:
+    return Request(folder, "prod", Cause.PROMOTION, "", actor="Ada", select="revenue worst_day rates")
+
+
 def go(folder: Path, cause: Cause, fault: str = "") -> None:
     """Do the whole of it in this process: ask, approve if it waits, ask again. Exits 1 when refused.
 
@@ -90,13 +126,16 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
         os.environ[VARIABLE] = fault
     adopt = cause is Cause.ADOPTION  # asked for as a release
     cause = Cause.RELEASE if adopt else cause
-    work = pipeline.run(
-        Request(folder, "prod", cause, "" if cause is Cause.ROLLBACK else "HEAD", actor="Ada", adopt=adopt),
-        ttl=ttl,
+    ref = "HEAD" if cause is Cause.RELEASE else ""
+    request = (
+        _promotion(folder)
+        if cause is Cause.PROMOTION
+        else Request(folder, "prod", cause, ref, actor="Ada", adopt=adopt)
     )
+    work = pipeline.run(request, ttl=ttl)
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
         record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
-        work = pipeline.run(Request(folder, "prod", cause, actor="Ada"), ttl=ttl)
+        work = pipeline.run(request, ttl=ttl)
     if work.outcome is None or work.outcome.status not in {Status.DONE, Status.UNCHANGED}:
         sys.exit(1)
 

@@ -26,7 +26,7 @@ from prefect_sluice.workshop import Workshop
 
 HERE = Path(__file__).parent
 ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}
-WAYS_IN = (Cause.RELEASE, Cause.REFRESH, Cause.ROLLBACK)
+PROMOTION = {Point.PROMOTE_COMPOSED}
 MOVING = {
     Point.DEPLOY_ADOPTED,
     Point.COPY_MADE,
@@ -36,7 +36,7 @@ MOVING = {
     Point.LEAVE_DONE,
 }
 """Points of adopting, leaving and publishing by a copy: `test_moving` tries them."""
-NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
+NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
@@ -113,35 +113,51 @@ def released(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-@pytest.fixture(scope="session")
-def before(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Cause, Path]:
-    """For each way in, a repository just before the command that will be killed."""
-    folders = {cause: tmp_path_factory.mktemp("before") / cause.value / "shop" for cause in WAYS_IN}
-    for folder in folders.values():
-        shutil.copytree(released, folder, symlinks=True)
-    scene("edit", folder=folders[Cause.RELEASE])
-    scene("load", "days=3", folder=folders[Cause.REFRESH])
-    scene("edit", folder=folders[Cause.ROLLBACK])
-    assert nursery.go(folders[Cause.ROLLBACK], Cause.RELEASE) == 0
-    return folders
+class Before:
+    """For each way in, a repository just before the command that will be killed, and what that ends in when nothing is."""
+
+    def __init__(self, nursery: Nursery, released: Path, base: Path) -> None:
+        """Make each when it is first asked for, in `base`."""
+        self._nursery, self._released, self._base = nursery, released, base
+        self._ends: dict[Cause, Any] = {}
+
+    def folder(self, cause: Cause) -> Path:
+        """Return the repository; it is not to be changed."""
+        folder = self._base / cause.value / "shop"
+        if not folder.exists():
+            shutil.copytree(self._released, folder, symlinks=True)
+            self._prepare(cause, folder)
+        return folder
+
+    def _prepare(self, cause: Cause, folder: Path) -> None:
+        if cause is Cause.REFRESH:
+            scene("load", "days=3", folder=folder)
+        elif cause is Cause.PROMOTION:
+            scene("leave_behind", folder=folder)
+        else:
+            scene("edit", folder=folder)
+        if cause is Cause.ROLLBACK:
+            assert self._nursery.go(folder, Cause.RELEASE) == 0
+
+    def undisturbed(self, cause: Cause) -> Any:
+        """Return what the way in ends in when nothing is killed."""
+        if cause not in self._ends:
+            copy = self._base / f"{cause.value}-undisturbed" / "shop"
+            shutil.copytree(self.folder(cause), copy, symlinks=True)
+            assert self._nursery.go(copy, cause) == 0
+            self._ends[cause] = end(copy)
+        return self._ends[cause]
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
-    nursery: Nursery, before: dict[Cause, Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[Cause, Any]:
-    """What each way in ends in when nothing is killed."""
-    ends: dict[Cause, Any] = {}
-    for cause, folder in before.items():
-        copy = tmp_path_factory.mktemp("undisturbed") / "shop"
-        shutil.copytree(folder, copy, symlinks=True)
-        assert nursery.go(copy, cause) == 0
-        ends[cause] = end(copy)
-    return ends
+def before(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathFactory) -> Before:
+    """The state before each way in, for the whole session."""
+    return Before(nursery, released, tmp_path_factory.mktemp("before"))
 
 
 CASES = [
-    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK | MOVING),
+    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK | PROMOTION | MOVING),
+    *((Cause.PROMOTION, point) for point in Point if point not in ROLLBACK | MOVING),
     *((Cause.REFRESH, point) for point in Point if point not in NOT_IN_REFRESH | MOVING),
     *(
         (Cause.ROLLBACK, point)
@@ -155,20 +171,20 @@ CASES = [
 )
 def test_killed_there_and_run_again(
     nursery: Nursery,
-    before: dict[Cause, Path],
-    undisturbed: dict[Cause, Any],
+    before: Before,
     tmp_path: Path,
     cause: Cause,
     point: Point,
 ) -> None:
     """The process dies at the point (not elsewhere, not never); readers then see old or new; the rerun ends as undisturbed."""
     folder = tmp_path / "shop"
-    shutil.copytree(before[cause], folder, symlinks=True)
+    undisturbed = before.undisturbed(cause)
+    shutil.copytree(before.folder(cause), folder, symlinks=True)
     old = serves(folder)
     assert nursery.go(folder, cause, point) == -signal.SIGKILL
-    assert serves(folder) in (old, undisturbed[cause]["serves"])
+    assert serves(folder) in (old, undisturbed["serves"])
     assert nursery.go(folder, cause) == 0
-    assert end(folder) == undisturbed[cause]
+    assert end(folder) == undisturbed
 
 
 def test_every_point_is_tried() -> None:
@@ -192,19 +208,18 @@ SLEEPERS = [
 def test_who_slept_past_the_lease_writes_nothing(
     nursery: Nursery,
     dormitory: Nursery,
-    before: dict[Cause, Path],
-    undisturbed: dict[Cause, Any],
+    before: Before,
     tmp_path: Path,
     cause: Cause,
     point: Point,
 ) -> None:
     """A real process, stopped (SIGSTOP) until its lease ran out and another did its work: woken, it changes nothing more."""
-    folder, pid = asleep(dormitory, before[cause], tmp_path, cause, point)
+    folder, pid = asleep(dormitory, before.folder(cause), tmp_path, cause, point)
     try:
         lease_runs_out(folder)
         assert nursery.go(folder, cause) == 0
         done, entries = end(folder), len(ledger_of(folder))
-        assert done == undisturbed[cause]
+        assert done == before.undisturbed(cause)
     except BaseException:
         os.kill(pid, signal.SIGKILL)  # or the dormitory would wait for it for ever
         raise

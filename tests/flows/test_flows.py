@@ -174,9 +174,33 @@ def test_errors_come_back_as_what_they_are(server: None, project: Path) -> None:
         run(Request(project, "prod", Cause.ROLLBACK, ""))
 
 
+def test_a_promotion_goes_on_through_prefect(server: None, project: Path) -> None:
+    """What dev serves becomes current in prod, after the yes."""
+    outputs = "dev: {type: duckdb, path: dev/shop.duckdb, schema: main}, prod:"
+    profile = FILES["profiles.yml"].replace("prod: {type", f"{outputs} {{type")
+    (project / "profiles.yml").write_text(profile, encoding="utf-8")
+    (project / "sluice.yml").write_text("environments:\n  dev:\n  prod: {approvals: 1}\n", encoding="utf-8")
+    (project / ".gitignore").write_text("*.duckdb*\n", encoding="utf-8")
+    (project / "dev").mkdir()
+    commit(project, "two environments")
+    pipeline.run(Request(project, "dev", actor="Ada"))
+    request = Request(project, "prod", Cause.PROMOTION, "", actor="Ada", origin="dev")
+    waiting = run(request)
+    assert waiting.promotion is not None
+    record(Workshop.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
+    done = run(request)
+    assert done.generation is not None
+    assert (done.generation.cause, amounts(project)) == (Cause.PROMOTION, [(1, 10)])
+    assert [(name, state) for name, _, state in runs()][-2:] == [
+        ("promote → prod", "AwaitingApproval"),
+        ("promote → prod", "Released"),
+    ]
+
+
 def test_the_flow_has_the_stages_in_the_order_of_the_pipeline() -> None:
     """There is one order; the flows spell it out, the pipeline runs it without Prefect."""
-    for name, stages in (("release", pipeline.RELEASE), ("refresh", pipeline.REFRESH)):
+    ways = (("release", pipeline.RELEASE), ("refresh", pipeline.REFRESH), ("promote", pipeline.PROMOTE))
+    for name, stages in ways:
         text = (Path(__file__).parents[2] / "flows" / f"{name}.py").read_text(encoding="utf-8")
         order = text.split("walk(work, ")[1].split(")")[0].split(", ")
         assert order == [stage.__name__ for stage in stages]

@@ -127,6 +127,26 @@ def test_a_clone_can_be_written_to_and_leaves_the_original_alone(scene: Scene) -
     assert scene.values(A) == [1]
 
 
+def test_relations_are_taken_from_a_sealed_file_in_place_of_their_stubs(scene: Scene) -> None:
+    live = scene.publish({A: "select 1 as v", C: "select 2 as v"})
+    old = scene.build({A: "select 7 as v", C: "select 8 as v"})
+    scene.warehouse.seal(old, Links((), (), ()))
+    side = scene.side()
+    scene.warehouse.prepare(
+        side, [Stub(A, live.by_name()[A].address), Stub(C, live.by_name()[C].address, clone=True)]
+    )
+    new = Name("fresh", "b")
+    for _ in range(2):
+        scene.warehouse.take(side, old, [Bring(A, A), Bring(C, C), Bring(A, new)])
+    with scene.warehouse.candidate(side) as reader:
+        for name, value in ((A, 7), (C, 8), (new, 7)):
+            relation = quoted(scene.warehouse.catalog, name.schema, name.identifier)
+            assert reader.query(f"select v from {relation}").rows == ((value,),)
+    assert scene.values(A, C) == [1, 2]
+    with pytest.raises(QueryFailed):
+        scene.warehouse.take(side, old, [Bring(Name("main", "nowhere"), A)])
+
+
 def test_preparing_again_starts_afresh(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     assert scene.warehouse.prepare(side, ()) == ()

@@ -1,0 +1,49 @@
+"""A release that serves in one environment, made current in the next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from prefect_sluice.flows.ending import concluded
+from prefect_sluice.generation import Cause
+from prefect_sluice.pipeline import begin
+from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.tasks.approve import approve
+from prefect_sluice.tasks.build import build
+from prefect_sluice.tasks.deploy import deploy
+from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.tasks.source import source
+from prefect_sluice.tasks.stage import stage
+from prefect_sluice.tasks.test import test
+
+
+@flow(name="promote", flow_run_name="promote → {environment}", persist_result=False)
+def promote(
+    environment: str,
+    release: str = "",
+    origin: str = "",
+    select: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    wait_seconds: int = 0,
+) -> State[Work]:
+    """Take a release that is served already, by its own bundle, through Build → … → Monitor of another environment.
+
+    Args:
+        environment: Which environment gets it.
+        release: The beginning of a release's id or commit; empty is what `origin` serves.
+        origin: Promote what this environment serves; empty is the one before.
+        select: dbt's selector of the part to promote; empty is all of it.
+        folder: The folder that holds sluice.yml.
+        actor: Who asks for it, for the ledger.
+        wait_seconds: How long to wait when another release of this environment is at work.
+    """
+    request = Request(
+        Path(folder), environment, Cause.PROMOTION, release, actor=actor, origin=origin, select=select
+    )
+    with begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+        return concluded(walk(work, source, build, test, stage, approve, deploy, monitor))

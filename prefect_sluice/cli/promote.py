@@ -1,0 +1,60 @@
+"""`sluice promote`: a release that serves in one environment, made current in the next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.who import actor as who
+
+
+@click.command()
+@click.argument("release", default="")
+@click.option("--to", required=True, metavar="ENV", help="The environment that gets it.")
+@click.option(
+    "--from",
+    "origin",
+    default="",
+    metavar="ENV",
+    help="Promote what this one serves. Default: the one before --to.",
+)
+@click.option(
+    "--select",
+    default="",
+    metavar="SELECTOR",
+    help="Promote only what dbt's selector matches, the rest stays as it is.",
+)
+@click.option("--plan", is_flag=True, help="Show what it would do, and do nothing.")
+@options.wait
+@options.actor
+@options.via
+@options.common
+def promote(
+    release: str,
+    to: str,
+    origin: str,
+    select: str,
+    plan: bool,
+    wait: timedelta,
+    actor: str,
+    via: str,
+    folder: Path,
+    console: Console,
+) -> int:
+    """Take what serves in one environment into the next.
+
+    RELEASE is the beginning of a release's id, or of its commit; by default what the environment before serves. Its
+    own bundle is taken, not git. Running it again after a crash or a yes goes on where it was.
+    """
+    from prefect_sluice.cli.plan import show_planned
+    from prefect_sluice.cli.running import run_and_show
+    from prefect_sluice.generation import Cause
+    from prefect_sluice.stages.work import Request
+
+    name, chosen = who(actor, folder), " ".join(select.split())
+    request = Request(folder, to, Cause.PROMOTION, release, actor=name, origin=origin, select=chosen)
+    return show_planned(request, console) if plan else run_and_show(request, console, wait=wait, via=via)

@@ -1,0 +1,22 @@
+"""Which hooks a project has: what a hook does beside its node is done only when dbt runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+
+def hooked(manifest: Manifest) -> frozenset[str]:
+    """Return the unique ids of the nodes that have hooks of their own."""
+    return frozenset(
+        uid
+        for uid, node in manifest.nodes.items()
+        if getattr(node.config, "pre_hook", None) or getattr(node.config, "post_hook", None)
+    )
+
+
+def has_operations(manifest: Manifest) -> bool:
+    """Say whether anything runs before or after all nodes."""
+    return any(node.resource_type.value == "operation" for node in manifest.nodes.values())

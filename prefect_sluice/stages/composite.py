@@ -1,0 +1,150 @@
+"""How a part of a release becomes a release of its own: put together, parsed, and refused where it would not be coherent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from prefect_sluice import surroundings
+from prefect_sluice.canonical import digest
+from prefect_sluice.composing import Parts, Question, files, judged, must_go_along
+from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.loading import load
+from prefect_sluice.release import Composed, Release
+from prefect_sluice.stages.work import tell
+from prefect_sluice.workshop import Place, Workshop
+
+_CACHE = "composed"
+_OF_ALL = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml")
+"""Files that say something of every node. They come along only where a selected node needs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A release, parsed: its parts, and the unique ids that the selector matches."""
+
+    parts: Parts
+    selected: frozenset[str]
+
+
+def compose(
+    workshop: Workshop, place: Place, source: Release, base: Release, select: str, *, actor: str
+) -> Release:
+    """Return the release that is `base` with the selected part of `source`; either itself where that is what comes out.
+
+    Raises BadInput when nothing is selected, Refused with the list of what else must go along. Repeatable: the same
+    question gives the same release.
+    """
+    if base.change.project != source.change.project:
+        raise Refused(
+            f"the dbt project moved from {base.change.project!r} to {source.change.project!r} between the two releases",
+            "promote all of it: leave out --select",
+        )
+    key = digest({"environment": place.name, "of": source.id, "onto": base.id, "select": select})
+    known = workshop.store.cached(_CACHE, [key]).get(key)
+    before = workshop.store.release(str(known)) if known else None
+    if before is not None:
+        return before
+    made = _composed(workshop, place, source, base, select)
+    _record(workshop, key, made, actor)
+    reach(Point.PROMOTE_COMPOSED)
+    return made
+
+
+def _composed(workshop: Workshop, place: Place, source: Release, base: Release, select: str) -> Release:
+    asked, here = _question(workshop, place, source, base, select)
+    along = must_go_along(asked)
+    if along:
+        raise _incoherent(place, source, here, along)
+    for also in ((), _of_all(source)):
+        made = _release(place, source, base, files(asked, source.files, base.files, also), select)
+        if made.id in {source.id, base.id}:
+            return made
+        tell(f"putting together {made.short}")
+        found = judged(asked, _parsed(workshop, place, made).parts)
+        if not found.along and not found.strange:
+            return made
+        if found.along:
+            raise _incoherent(place, source, here, found.along)
+    raise _strange(place, source, found.strange)
+
+
+def _question(
+    workshop: Workshop, place: Place, source: Release, base: Release, select: str
+) -> tuple[Question, frozenset[str]]:
+    """Return the question, and what of it the selector matches in the source."""
+    tell(f"selecting {select}")
+    here, there = _parsed(workshop, place, source, select), _parsed(workshop, place, base, select)
+    gone = there.selected - here.parts.nodes.keys()
+    if not here.selected and not gone:
+        raise BadInput(
+            f"{select!r} matches no model, seed or snapshot of release {source.short}",
+            fix="see what it has: dbt ls --select",
+        )
+    paths = source.files.keys() | base.files.keys()
+    differing = frozenset(path for path in paths if source.files.get(path) != base.files.get(path))
+    return Question(here.selected | gone, here.parts, there.parts, differing), here.selected | gone
+
+
+def _parsed(workshop: Workshop, place: Place, release: Release, select: str = "") -> _Parsed:
+    from prefect_sluice.dbt.parts import parts
+
+    loaded = load(workshop, place, release)
+    chosen = loaded.session.select(loaded.manifest, select) if select else ()
+    found = parts(loaded.manifest, loaded.project, release.change.project, loaded.folder)
+    return _Parsed(found, frozenset(chosen) & found.nodes.keys())
+
+
+def _of_all(source: Release) -> Collection[str]:
+    folder = source.change.project
+    return tuple(name if folder == "." else f"{folder}/{name}" for name in _OF_ALL)
+
+
+def _release(
+    place: Place, source: Release, base: Release, content: Mapping[str, str], select: str
+) -> Release:
+    """Return the composition as a release; the source or the base itself where it has just their files."""
+    for whole in (base, source):
+        if dict(content) == dict(whole.files):
+            return whole
+    change = source.change
+    subject = f"{select} of {source.short} on {base.short}: {change.subject}"
+    paths = content.keys() | base.files.keys()
+    changed = tuple(sorted(path for path in paths if content.get(path) != base.files.get(path)))
+    hasher = hashlib.sha256("".join(f"{path}\0{entry}\0" for path, entry in content.items()).encode())
+    return Release(
+        replace(change, tree=hasher.hexdigest()[:40], subject=subject, files=changed),
+        content,
+        source.tools,
+        Composed(place.name, source.id, base.id, select),
+    )
+
+
+def _record(workshop: Workshop, key: str, release: Release, actor: str) -> None:
+    """Record the composition, and that this question has this answer: it costs three parses to find."""
+    fresh = workshop.store.release(release.id) is None
+    with workshop.store.transaction() as transaction:
+        if fresh and release.composed is not None:
+            transaction.put_release(release)
+            facts = {"release": release.id, **release.composed.document()}
+            transaction.append("release.composed", actor=actor, facts=facts, at=surroundings.now())
+        transaction.put_cached(_CACHE, key, release.id)
+
+
+def _incoherent(place: Place, source: Release, selected: Iterable[str], along: Iterable[str]) -> Refused:
+    names = sorted(uid.split(".", 2)[-1] for uid in along)
+    all_names = sorted({*names, *(uid.split(".", 2)[-1] for uid in selected)})
+    return Refused(
+        f"this part alone would leave {place.name} incoherent: {', '.join(names)} must go along",
+        f"sluice promote {source.short} --to {place.name} --select {' '.join(all_names)!r}, or leave out --select",
+    )
+
+
+def _strange(place: Place, source: Release, strange: Iterable[str]) -> Refused:
+    names = ", ".join(sorted(uid.split(".", 2)[-1] for uid in strange))
+    return Refused(
+        f"{names} cannot be taken out of release {source.short}: put on what {place.name} serves, it would be another thing",
+        f"promote all of it: sluice promote {source.short} --to {place.name}",
+    )

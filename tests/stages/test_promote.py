@@ -1,0 +1,259 @@
+"""Promotions between environments: a real project with three of them, real dbt, and a repository that is gone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_sluice import pipeline
+from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.generation import Cause
+from prefect_sluice.promotion import Decision, Promotion, State
+from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.workshop import Workshop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+FILES = {
+    ".gitignore": "*.duckdb*\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\nmodels: {shop: {+materialized: table}}\n",
+    "profiles.yml": (
+        "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: dev.duckdb}\n"
+        "    staging: {type: duckdb, path: staging.duckdb}\n    prod: {type: duckdb, path: prod.duckdb}\n"
+    ),
+    "sluice.yml": "environments:\n  dev:\n  staging:\n  prod: {approvals: 1}\n",
+    "macros/cents.sql": "{% macro cents(n) %}{{ n }} * 100{% endmacro %}\n",
+    "models/sources.yml": "sources: [{name: raw, schema: raw, tables: [{name: clicks}]}]\n",
+    "models/orders.sql": "select range as id, {{ cents('range') }} as amount from range(3)\n",
+    "models/totals.sql": "select sum(amount) as amount from {{ ref('orders') }}\n",
+    "models/customers.sql": "select 1 as id, 'Ada' as name\n",
+    "models/clicks.sql": "select * from {{ source('raw', 'clicks') }}\n",
+    "models/models.yml": "models: [{name: customers, columns: [{name: id, data_tests: [unique]}]}]\n",
+}
+SECOND = {
+    "models/orders.sql": "select range as id, {{ cents('range') }} + 1 as amount from range(3)\n",
+    "models/totals.sql": "select sum(amount) as amount, count(*) as orders from {{ ref('orders') }}\n",
+    "models/customers.sql": "select 1 as id, 'Ada Lovelace' as name\n",
+}
+
+
+def write(folder: Path, files: Mapping[str, str], message: str) -> None:
+    """Write files and commit them."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    for command in (["add", "-A"], ["commit", "-qm", message]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def clicks(folder: Path, environment: str, number: int) -> None:
+    """Load the raw data of one environment: what an ETL job would do."""
+    with duckdb.connect(str(folder / f"{environment}.duckdb")) as connection:
+        connection.execute("create schema if not exists raw")
+        connection.execute(f"create or replace table raw.clicks as select range as id from range({number})")
+
+
+def rows(folder: Path, relation: str, environment: str = "prod") -> list[tuple[object, ...]]:
+    """Return what a reader sees."""
+    with duckdb.connect(str(folder / f"{environment}.duckdb"), read_only=True) as connection:
+        return connection.execute(f"select * from main.{relation} order by all").fetchall()
+
+
+def promote(folder: Path, to: str = "prod", ref: str = "", select: str = "", origin: str = "") -> Work:
+    """Promote, and go on after the yes that production asks for."""
+    request = Request(folder, to, Cause.PROMOTION, ref, actor="Ada", select=select, origin=origin)
+    work = pipeline.run(request)
+    if work.outcome is not None and work.outcome.status is Status.WAITING:
+        approve(folder, work)
+        work = pipeline.run(request)
+    return work
+
+
+def approve(folder: Path, work: Work) -> None:
+    """Say yes to what waits."""
+    assert work.promotion is not None
+    with Workshop.at(folder).store as store:
+        promotion = store.promotion(work.promotion.id)
+    assert promotion is not None
+    record(Workshop.at(folder), promotion, Decision.APPROVE, by="Grace")
+
+
+def done(work: Work) -> Work:
+    """Check that it ended well."""
+    assert work.outcome is not None
+    assert work.outcome.status is Status.DONE, work.outcome
+    return work
+
+
+def built(work: Work) -> set[str]:
+    """Return the names of what the plan makes."""
+    assert work.plan is not None
+    return {uid.split(".")[-1] for uid in work.plan.made}
+
+
+def promotion(folder: Path, work: Work) -> Promotion:
+    """Return the promotion as it stands now."""
+    assert work.promotion is not None
+    found = Workshop.at(folder).store.promotion(work.promotion.id)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first commit, promoted from dev through staging to prod, without its repository; read only."""
+    folder = tmp_path_factory.mktemp("shop")
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True)
+    write(folder, FILES, "First")
+    for environment in ("dev", "staging", "prod"):
+        clicks(folder, environment, 2)
+    done(pipeline.run(Request(folder, "dev", actor="Ada")))
+    hidden = folder.with_name("git")
+    shutil.move(folder / ".git", hidden)
+    done(promote(folder, "staging"))
+    done(promote(folder))
+    shutil.move(hidden, folder / ".git")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def second(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second commit with three changed models, stable in staging; read only."""
+    folder = tmp_path_factory.mktemp("second") / "shop"
+    shutil.copytree(first, folder, symlinks=True)
+    write(folder, SECOND, "Second")
+    done(pipeline.run(Request(folder, "dev", actor="Ada")))
+    done(promote(folder, "staging"))
+    return folder
+
+
+@pytest.fixture
+def shop(second: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    folder = tmp_path / "shop"
+    shutil.copytree(second, folder, symlinks=True)
+    return folder
+
+
+def test_a_release_goes_on_by_its_own_bundle(first: Path) -> None:
+    """No ref of git was looked at, since there was none: three environments serve one release."""
+    workshop = Workshop.at(first)
+    current = [workshop.warehouse(place).generation(name) for name, place in workshop.places.items()]
+    assert len({item.release for item in current}) == 1
+    assert [item.cause for item in current] == [Cause.RELEASE, Cause.PROMOTION, Cause.PROMOTION]
+    assert rows(first, "orders") == rows(first, "orders", "dev")
+    again = promote(first)
+    assert again.outcome is not None
+    assert again.outcome.status is Status.UNCHANGED
+
+
+def test_the_order_of_environments_is_kept(second: Path) -> None:
+    """Every way that does not go on is refused with the command that does."""
+    with Workshop.at(second).store as store:
+        newest, oldest = (item.id for item in store.releases())
+    with pytest.raises(Refused, match=r"is past dev: .* sluice release \w+ --env dev"):
+        promote(second, "dev", ref=oldest)
+    with pytest.raises(BadInput, match="cannot be promoted to itself"):
+        promote(second, "prod", origin="prod")
+    with pytest.raises(BadInput, match="two answers"):
+        promote(second, "prod", ref=newest, origin="staging")
+    with pytest.raises(BadInput, match="nothing says where"):
+        promote(second, "dev")
+    with pytest.raises(BadInput, match="there is no release 'main'"):
+        promote(second, "prod", ref="main")
+    with pytest.raises(BadInput, match="no environment 'live'"):
+        promote(second, "live")
+
+
+def test_what_was_never_stable_in_between_is_refused(shop: Path) -> None:
+    write(shop, {"models/customers.sql": "select 1 as id, 'Grace' as name\n"}, "Third")
+    work = done(pipeline.run(Request(shop, "dev", actor="Ada")))
+    assert work.release is not None
+    with pytest.raises(Refused, match=r"never stable in staging.*sluice promote \w+ --to staging"):
+        promote(shop, "prod", origin="dev")
+    settings = "environments:\n  dev:\n  staging:\n  prod: {approvals: 1, after: any, direct: deny}\n"
+    (shop / "sluice.yml").write_text(settings, encoding="utf-8")
+    done(promote(shop, "prod", origin="dev"))
+    assert rows(shop, "customers") == [(1, "Grace")]
+    with pytest.raises(Refused, match=r"takes no release directly .* sluice promote --to prod"):
+        pipeline.run(Request(shop, "prod", actor="Ada"))
+
+
+def test_a_part_that_needs_more_is_refused_with_the_list(second: Path) -> None:
+    with pytest.raises(Refused, match=r"incoherent: orders must go along; .*--select 'orders totals'"):
+        promote(second, select="totals")
+    with pytest.raises(BadInput, match=r"'nothing' matches no model, seed or snapshot"):
+        promote(second, select="nothing")
+    with pytest.raises(BadInput, match="mend the selector"):
+        promote(second, select="colour:blue")
+
+
+def test_a_part_becomes_a_release_of_its_own(shop: Path) -> None:
+    """Selected nodes are those of the release, all else is as it was; what reads them is built again."""
+    work = done(promote(shop, select="orders"))
+    assert built(work) == {"orders", "totals"}
+    assert rows(shop, "orders") == [(0, 1), (1, 101), (2, 201)]
+    assert rows(shop, "totals") == [(303,)]
+    assert rows(shop, "customers") == [(1, "Ada")]
+    assert work.release is not None
+    assert work.release.composed is not None
+    assert work.release.composed.select == "orders"
+    again = promote(shop, select="orders")
+    assert again.outcome is not None
+    assert again.outcome.status is Status.UNCHANGED
+    clicks(shop, "prod", 3)
+    refreshed = done(pipeline.run(Request(shop, "prod", Cause.REFRESH, actor="Ada")))
+    assert (built(refreshed), refreshed.release) == ({"clicks"}, work.release)
+    rest = done(promote(shop))
+    assert built(rest) == {"totals", "customers"}
+    assert rows(shop, "totals") == [(303, 3)]
+    done(pipeline.run(Request(shop, "prod", Cause.ROLLBACK, "", actor="Ada")))
+    assert (rows(shop, "totals"), rows(shop, "customers"), len(rows(shop, "clicks"))) == (
+        [(303,)], [(1, "Ada")], 3,
+    )  # fmt: skip
+
+
+def test_planned_again_when_production_moved(shop: Path) -> None:
+    """What the new plan does not demand is not built again, gates look at it again, and the yes is asked for again."""
+    request = Request(shop, "prod", Cause.PROMOTION, "", actor="Ada")
+    waits = pipeline.run(request)
+    approve(shop, waits)
+    clicks(shop, "prod", 5)
+    done(pipeline.run(Request(shop, "prod", Cause.REFRESH, actor="Ada")))
+    again = pipeline.run(request)
+    assert again.outcome is not None
+    assert again.outcome.status is Status.WAITING
+    assert "planned again, because prod moved from generation 1 to 2" in again.outcome.message
+    assert "the yes of Grace was for that one" in again.outcome.message
+    assert built(again) == {"orders", "totals", "customers"}
+    by_gate = {report.gate: report for report in again.reports}
+    assert "0 built in 0.0 s, 3 taken from an earlier attempt" in by_gate["build"].findings[-1].summary
+    assert [finding.subject for finding in by_gate["data_tests"].findings]
+    approve(shop, again)
+    done(pipeline.run(request))
+    assert rows(shop, "totals") == [(303, 3)]
+    assert len(rows(shop, "clicks")) == 5
+    assert promotion(shop, waits).state is State.SUPERSEDED
+    assert not list((shop / ".sluice" / "candidates").iterdir()), (
+        "when it is served, the old work is of no more use"
+    )
+
+
+def test_finished_work_that_was_touched_is_not_taken(shop: Path) -> None:
+    """Not the bytes that were sealed: built again, as if nothing were there."""
+    request = Request(shop, "prod", Cause.PROMOTION, "", actor="Ada")
+    waits = pipeline.run(request)
+    assert waits.promotion is not None
+    file = shop / ".sluice" / "candidates" / waits.promotion.id / "prod.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("update main.customers set name = 'Eve'")
+    clicks(shop, "prod", 5)
+    done(pipeline.run(Request(shop, "prod", Cause.REFRESH, actor="Ada")))
+    done(promote(shop))
+    assert rows(shop, "customers") == [(1, "Ada Lovelace")]
