@@ -30,6 +30,10 @@ class Point(StrEnum):
     MONITOR_JUDGED = "monitor.judged"
     ROLLBACK_INTENT = "rollback.intent"
     ROLLBACK_FLIPPED = "rollback.flipped"
+    COLLECT_INTENT = "collect.intent"
+    COLLECT_DROPPED = "collect.dropped"
+    COLLECT_COMMITTED = "collect.committed"
+    COLLECT_FILES = "collect.files"
 
 
 def reach(point: Point) -> None:

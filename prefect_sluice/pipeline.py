@@ -40,11 +40,11 @@ def begin(request: Request, *, wait: timedelta = timedelta(0)) -> Generator[Work
     holder = this_process(request.actor)
     with held(workshop.store, place.name, holder, wait=wait, on_wait=_waiting) as lease:
         settle(workshop, place)
-        _know_what_serves(workshop, place)
+        know_what_serves(workshop, place)
         yield Work(replace(request, environment=place.name), lease.lease)
 
 
-def _know_what_serves(workshop: Workshop, place: Place) -> None:
+def know_what_serves(workshop: Workshop, place: Place) -> None:
     """Raise Refused when another state store released what is served: this one knows neither its plan nor its tokens."""
     current = workshop.warehouse(place).generation(place.name)
     if current.number and workshop.store.promotion(current.promotion) is None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
+from prefect_sluice.warehouse.inventory import Keeper
 
 LIVE = "sluice_live"
 """The name under which the served database is attached, read-only, wherever a candidate is read or built."""
@@ -143,7 +144,7 @@ class Linker(Protocol):
         ...
 
 
-class Warehouse(Protocol):
+class Warehouse(Keeper, Protocol):
     """The served database of one target. Each method opens what it needs and closes it again.
 
     All raise WarehouseBusy when another process holds the file and WarehouseDamaged when it is not a database.

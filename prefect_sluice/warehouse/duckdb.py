@@ -7,7 +7,7 @@ import gc
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from prefect_sluice.canonical import digest_file
 from prefect_sluice.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_links, duckdb_publish
+from prefect_sluice.warehouse import duckdb_keeping, duckdb_links, duckdb_publish
 from prefect_sluice.warehouse.base import (
     LIVE,
     Column,
@@ -34,6 +34,7 @@ from prefect_sluice.warehouse.base import (
 )
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
+from prefect_sluice.warehouse.inventory import Collection, Inventory
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
 NEW_FILE = {**CONFIG, "default_block_size": "16384"}
@@ -161,6 +162,23 @@ class DuckDB:
                 self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
             return duckdb_publish.publish(connection, publication, self.store, str(self.path))
 
+    def inventory(self, *, measured: bool = False) -> Inventory:
+        """See Keeper."""
+        if not self.path.exists():
+            return Inventory()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_keeping.inventory(connection, self.path, self.store, measured=measured)
+
+    def collect(self, collection: Collection) -> None:
+        """See Keeper."""
+        with self._open(self.path) as connection:
+            duckdb_keeping.collect(connection, collection, self.store, str(self.path))
+
+    def mend(self, environment: str, names: Mapping[Name, Name]) -> tuple[Name, ...]:
+        """See Keeper."""
+        with self._open(self.path) as connection:
+            return duckdb_keeping.mend(connection, environment, names, str(self.path))
+
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -189,6 +207,12 @@ class DuckDB:
         )
         try:
             yield connection
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            # Every query of a user's is turned into QueryFailed where it is asked: this one is about our own tables.
+            why = str(error).splitlines()[0]
+            raise WarehouseDamaged(
+                f"what Sluice keeps there was altered ({why})", str(path), "see what is wrong: sluice doctor"
+            ) from error
         finally:
             connection.close()
 
