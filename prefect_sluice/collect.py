@@ -62,7 +62,9 @@ class Collected:
     @property
     def is_empty(self) -> bool:
         """Say whether there was nothing to collect."""
-        return not self.files and not any(item.plan.drops for item in self.warehouses)
+        return not self.files and not any(
+            item.plan.drops or item.plan.generations for item in self.warehouses
+        )
 
 
 def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
@@ -141,7 +143,7 @@ def _warehouse(
     inventory = warehouse.inventory(measured=True)
     plan = plan_warehouse(workshop, warehouse, inventory, [here[name] for name in here if name in chosen])
     after = inventory.file
-    if plan.drops and not request.dry_run:
+    if (plan.drops or plan.generations) and not request.dry_run:
         _drop(workshop, request, warehouse, path.name, plan, leases)
         after = warehouse.inventory().file
     return Swept(path, tuple(here), plan, inventory.file, after)

@@ -168,7 +168,7 @@ def plan_collection(asked: Asked, reads: Reads) -> CollectPlan:
     present = {item.address for item in asked.inventory.physical}
     return CollectPlan(
         drops,
-        _losing(asked, {item.address for item in drops}),
+        _losing(asked, {item.address for item in drops}, present),
         {name: why for name, why in kept.items() if name in present},
         _strangers(asked),
         {name: asked.inventory.current(name) for name in asked.inventory.environments},
@@ -180,9 +180,15 @@ def _strangers(asked: Asked) -> tuple[Name, ...]:
     return tuple(sorted(item.address for item in asked.inventory.physical if item.address not in made))
 
 
-def _losing(asked: Asked, gone: set[Name]) -> tuple[tuple[str, int], ...]:
+def _losing(asked: Asked, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
+    """Return the generations that lose a relation now, and older ones that lost it behind our back."""
     marked = {(i.environment, i.number) for i in asked.inventory.generations if i.collected_at is not None}
-    spans = [span for span in asked.inventory.spans if span.pointer.address in gone]
+    spans = [
+        span
+        for span in asked.inventory.spans
+        if span.pointer.address in gone
+        or (span.pointer.address not in present and span.until is not None and span.environment in asked.keep)
+    ]
     found = {
         (item.environment, item.number)
         for item in asked.inventory.generations

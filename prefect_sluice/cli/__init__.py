@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history", "List the generations of an environment, newest first."),
     "diff": ("diff", "Compare the rows of two generations."),
     "collect": ("collect", "Drop relations and files that nothing needs any more."),
+    "doctor": ("doctor", "Find what does not agree, and repair what is safe."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
 }
 """Each command's name, its module here (which holds it under that name), and its one-line help."""

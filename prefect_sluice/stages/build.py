@@ -96,7 +96,8 @@ def plan_release(workshop: Workshop, place: Place, release: Release, cause: Caus
     loaded = load(workshop, place, release)
     reach(Point.SOURCE_CHECKED_OUT)
     warehouse = workshop.warehouse(place)
-    live = warehouse.generation(place.name)
+    kept = warehouse.kept(place.name)
+    live = inputs.still_there(warehouse.generation(place.name), kept)
     tell("looking at the sources")
     asked = Asked(
         environment=place.name,
@@ -106,7 +107,7 @@ def plan_release(workshop: Workshop, place: Place, release: Release, cause: Caus
         tests={uid: test.fingerprint for uid, test in loaded.project.tests.items()},
         versions=_versions(workshop, place, loaded, live, release),
         live=live,
-        kept=inputs.by_content(warehouse.kept(place.name)),
+        kept=inputs.by_content(kept),
         before=before(workshop, live),
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents

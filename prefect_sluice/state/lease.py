@@ -48,6 +48,11 @@ def holder_is_dead(holder: str, host: str) -> bool:
     return state in "ZX" or (found["start"] is not None and found["start"] != start)
 
 
+def runs_here(pid: int) -> bool:
+    """Say whether a process of that number runs on this machine; True where in doubt."""
+    return _stat(pid) is not None or _exists(pid)
+
+
 class Held:
     """A lease that a thread of this process keeps from running out, until the `held` block ends."""
 

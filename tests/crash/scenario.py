@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from prefect_sluice import collect as upkeep
 from prefect_sluice import pipeline
 from prefect_sluice.faults import VARIABLE
 from prefect_sluice.generation import Cause
@@ -89,3 +90,16 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
         work = pipeline.run(Request(folder, "prod", cause, actor="Ada"))
     if work.outcome is None or work.outcome.status not in {Status.DONE, Status.UNCHANGED}:
         sys.exit(1)
+
+
+def collect(folder: Path, fault: str = "") -> None:
+    """Collect in this process. Dies at `fault`."""
+    os.environ.pop(VARIABLE, None)
+    if fault:
+        os.environ[VARIABLE] = fault
+    upkeep.collect(upkeep.Request(folder, actor="Ada"))
+
+
+def load_more(folder: Path) -> None:
+    """Load one more day of raw orders."""
+    load(folder, days=3)
