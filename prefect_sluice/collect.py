@@ -66,6 +66,15 @@ class Collected:
             item.plan.drops or item.plan.generations for item in self.warehouses
         )
 
+    @property
+    def message(self) -> str:
+        """One line that says it."""
+        if self.is_empty:
+            return "nothing to collect"
+        relations = sum(len(item.plan.drops) for item in self.warehouses)
+        verb = "would be dropped" if self.dry_run else "dropped"
+        return f"{relations} relations and {len(self.files)} files {verb}"
+
 
 def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
     """Collect, or say what would be. Safe to run again after any crash: it goes on with what is left.

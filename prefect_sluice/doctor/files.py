@@ -12,7 +12,6 @@ from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.release import Release
-from prefect_sluice.render.words import size
 from prefect_sluice.rooted import MANY, OPEN
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.state.lease import runs_here
@@ -72,7 +71,9 @@ def _named(patient: Patient, promotions: list[Promotion]) -> Iterator[tuple[str,
         yield _contents(patient, promotion), f"what would be published {whose}", place, _BACKUP
     for release_id, promotion in releases.items():
         release = patient.store.release(release_id) if patient.store else None
-        for path, entry in release.files.items() if release else ():
+        if release is None:
+            continue
+        for path, entry in release.files.items():
             what = f"{path} of release {release_id[:7]}"
             yield entry.partition(":")[2], what, promotion.environment, _again(release)
 
@@ -108,7 +109,7 @@ def _orphan(patient: Patient, path: Path, environment: str, what: str, *, safe: 
         "file",
         environment,
         f"{shown} is {what}",
-        f"it takes {size(leftovers.size_of(path))}, and nobody reads it",
+        f"it takes {_mib(leftovers.size_of(path))}, and nobody reads it",
         "sluice doctor --repair" if safe else f"if no other state store names it: rm -r {shown}",
         repair=Repair.FILE if safe else None,
         path=path,
@@ -138,7 +139,11 @@ def nearly_full(name: str, free: int, total: int, served: int) -> Iterator[Compl
         yield Complaint(
             "disk",
             "",
-            f"the disk of {name} has {size(free)} free of {size(total)}",
+            f"the disk of {name} has {_mib(free)} free of {_mib(total)}",
             "a release that builds much may not fit",
             "see what goes: sluice collect --dry-run",
         )
+
+
+def _mib(octets: int) -> str:
+    return f"{octets / (1 << 20):,.1f} MiB"

@@ -49,14 +49,15 @@ def repair(workshop: Workshop, environment: str = "", *, actor: str) -> Report:
     store = existing(workshop)
     if store is None:
         return examine(workshop, environment)
-    done = _leases(store, _complaints(workshop, chosen))
+    first = tuple(_complaints(workshop, chosen))
+    done = _leases(store, first)
     with ExitStack() as stack:
         leases = {
             name: stack.enter_context(held(store, name, this_process(actor))).lease for name in sorted(chosen)
         }
         # Looked at again under the leases: what was wrong may have been somebody's work going on.
         found = tuple(item for item in _complaints(workshop, chosen) if item.repair)
-        done += _views(workshop, leases, found) + _settled(workshop, chosen, found) + _removed(found)
+        done += _views(workshop, leases, found) + _settled(workshop, chosen, first) + _removed(found)
         for item in done:
             _tell(store, item, actor)
     return Report(done, examine(workshop, environment).complaints, tuple(chosen))
@@ -114,7 +115,7 @@ def _inventory(
         return None
 
 
-def _leases(store: StateStore, found: Iterator[Complaint]) -> tuple[Complaint, ...]:
+def _leases(store: StateStore, found: Sequence[Complaint]) -> tuple[Complaint, ...]:
     """Drop the leases of the dead, before ours are taken."""
     done: list[Complaint] = []
     for item in found:
@@ -146,6 +147,7 @@ def _views(
 def _settled(
     workshop: Workshop, places: Mapping[str, Place], found: Sequence[Complaint]
 ) -> tuple[Complaint, ...]:
+    # From the first look: under our own lease the promotion looks as if somebody were at work on it.
     pending = tuple(item for item in found if item.repair is Repair.SETTLE)
     for name in {item.environment for item in pending}:
         settle(workshop, places[name])
