@@ -141,7 +141,11 @@ def test_a_collection_leaves_what_is_served_and_takes_the_rest(
     before = Workshop.at(full)
     stored = before.warehouse(before.place()).inventory().physical
     assert 0 < len(undisturbed["stored"]) < len(stored)
-    assert all(not name.startswith("checkouts") for name in undisturbed["files"] if "old" in name)
+    # Of the first release nothing is left to build from, of the one that serves everything.
+    checkouts = {name.split("/")[1][:16] for name in undisturbed["files"] if name.startswith("checkouts/")}
+    current = before.warehouse(before.place()).generation("prod")
+    assert checkouts == {current.release[:16]}
+    assert not any(name.startswith("work/prod/side/") for name in undisturbed["files"])
 
 
 @pytest.mark.parametrize("point", POINTS, ids=[point.value for point in POINTS])
