@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -56,6 +57,8 @@ class BundleStore:
         name = _name(key)
         if self._place.size(name) != len(content):
             self._place.write(name, content)
+        elif isinstance(self._place, _Folder):
+            self._place.touch(name)
         return key
 
     def get(self, digest: str) -> bytes:
@@ -73,6 +76,11 @@ class BundleStore:
     def has(self, digest: str) -> bool:
         """Say whether a file of that digest is here; whether it is whole, only `get` tells."""
         return self._place.size(_name(digest)) is not None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder it is in, None behind another URL. There, a file's time of change is when it was last put."""
+        return self._place.root if isinstance(self._place, _Folder) else None
 
     def put_document(self, value: Json) -> str:
         """Store a value as canonical JSON and return its digest. Raises ValueError for NaN and infinities."""
@@ -95,6 +103,7 @@ class BundleStore:
         """
         mark = digest(files)
         if _is_complete(folder, mark):
+            _marker(folder).touch()  # the collector leaves alone what was used lately
             return
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -197,19 +206,24 @@ def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
 
 class _Folder:
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
+
+    def touch(self, name: str) -> None:
+        # The collector leaves alone what was put lately: a release that is packed right now may need it.
+        with contextlib.suppress(OSError):  # somebody else's file
+            os.utime(self.root / name)
 
     def read(self, name: str) -> bytes:
-        return (self._root / name).read_bytes()
+        return (self.root / name).read_bytes()
 
     def size(self, name: str) -> int | None:
         try:
-            return (self._root / name).stat().st_size
+            return (self.root / name).stat().st_size
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        path = self._root / name
+        path = self.root / name
         try:
             _write_whole(path, content, mode=0o444)
         except FileNotFoundError:

@@ -103,6 +103,15 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Keep(_Section):
+    """Which generations `sluice collect` leaves whole: those among the last, and those younger than the age."""
+
+    generations: int = Field(default=10, ge=1, description="How many of the last generations stay whole.")
+    age: Duration = Field(
+        default=timedelta(days=7), description="Generations younger than this stay whole, however many."
+    )
+
+
 class Environment(_Section):
     """Where a release serves. Environments are ordered as they are written, production last."""
 
@@ -129,6 +138,11 @@ class Environment(_Section):
     direct: Literal["allow", "deny"] = Field(
         default="allow",
         description="Whether `sluice release` may release here directly, or only `sluice promote`.",
+    )
+    keep: Keep = Field(
+        default_factory=Keep,
+        description="What `sluice collect` leaves whole; the generation that serves and the one that a rollback "
+        "goes to always are.",
     )
 
 
@@ -287,6 +301,8 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         "warehouse": Warehouse,
     }
     model = sections.get(str(where[0]), Config) if where else Config
+    if where and where[-1] == "keep" and model is Environment:
+        model = Keep
     return list(model.model_fields)
 
 

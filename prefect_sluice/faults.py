@@ -45,6 +45,10 @@ class Point(StrEnum):
     COPY_REPLACED = "copy.replaced"
     LEAVE_WRITTEN = "leave.written"
     LEAVE_DONE = "leave.done"
+    COLLECT_INTENT = "collect.intent"
+    COLLECT_DROPPED = "collect.dropped"
+    COLLECT_COMMITTED = "collect.committed"
+    COLLECT_FILES = "collect.files"
 
 
 def reach(point: Point) -> None:

@@ -43,6 +43,7 @@ class Generation:
     """One version of an environment. Number 0 is what was before the first release: nothing, or what that adopted. `at` is UTC.
 
     `origin` is the generation whose table this is: its own number, or for a rollback the one written again.
+    `collected_at` (UTC) is when the collector dropped relations of it, so that it cannot be served again; None: it is whole.
     """
 
     environment: str
@@ -54,6 +55,7 @@ class Generation:
     origin: int
     at: datetime
     pointers: tuple[Pointer, ...]
+    collected_at: datetime | None = None
 
     def by_name(self) -> Mapping[Name, Pointer]:
         """Return the pointers by public name."""

@@ -139,6 +139,12 @@ def _file_version(path: str, folder: Path, unknown: str) -> str:
     return digest(written) if written else unknown
 
 
+def still_there(live: Generation, kept: Iterable[Pointer]) -> Generation:
+    """Return what is live without pointers whose relation was dropped behind our back: it is built again. Pure."""
+    there = {pointer.address for pointer in kept}
+    return replace(live, pointers=tuple(item for item in live.pointers if item.address in there))
+
+
 def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:
     """Return pointers by node, fingerprint and inputs; of equals the last wins."""
     return {(item.node, item.fingerprint, item.inputs): item for item in pointers}

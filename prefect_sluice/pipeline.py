@@ -52,14 +52,14 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
         workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
     ) as lease:
         settle(workshop, place)
-        current = _know_what_serves(workshop, place)
+        current = know_what_serves(workshop, place)
         # Again: the rollback that was settled just now, or waited for, may have placed a hold.
         serving = current.release if request.cause is Cause.REFRESH else ""
         permit(workshop, place.name, request.cause, serving, past=request.past)
         yield Work(replace(request, environment=place.name), lease.lease)
 
 
-def _know_what_serves(workshop: Workshop, place: Place) -> Generation:
+def know_what_serves(workshop: Workshop, place: Place) -> Generation:
     """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens."""
     current = workshop.warehouse(place).generation(place.name)
     if current.number and workshop.store.promotion(current.promotion) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from prefect_sluice.promotion import Lease
     from prefect_sluice.render.status import Attempt, Standing
     from prefect_sluice.state.store import StateStore
+    from prefect_sluice.usage import WarehouseUse
     from prefect_sluice.workshop import Place, Workshop
 
 
 @click.command()
 @options.environment
+@click.option("--disk", is_flag=True, help="Also show what each generation takes on disk.")
 @options.common
-def status(environment: str, folder: Path, console: Console) -> int:
+def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     """Show what each environment serves, and what waits."""
     from prefect_sluice import surroundings
     from prefect_sluice.cli.found import existing_store
@@ -42,11 +45,39 @@ def status(environment: str, folder: Path, console: Console) -> int:
         *status_lines(standings, surroundings.now(), width=console.width),
         *blocks_lines(elsewhere, width=console.width),
     ])  # fmt: skip
-    console.answer({
+    answer: dict[str, Json] = {
         "environments": [_document(standing) for standing in standings],
         "blocks": [document.control(item) for item in found if item.kind is Kind.BLOCK],
-    })  # fmt: skip
+    }
+    if disk:
+        from prefect_sluice.render import disk as shown
+
+        warehouses, folders = _usage(workshop, places)
+        console.show(shown.lines(warehouses, folders, width=console.width))
+        answer["disk"] = shown.document(warehouses, folders)
+    console.answer(answer)
     return 0
+
+
+def _usage(
+    workshop: Workshop, places: Sequence[Place]
+) -> tuple[Mapping[str, WarehouseUse], Mapping[str, int]]:
+    """Return what generations take by warehouse file, and bytes by folder. Raises WarehouseBusy."""
+    from prefect_sluice.collecting import dependencies
+    from prefect_sluice.leftovers import size_of
+    from prefect_sluice.usage import usage
+    from prefect_sluice.workshop import FOLDER
+
+    found: dict[str, WarehouseUse] = {}
+    for path, place in {place.target.path: place for place in places}.items():
+        warehouse = workshop.warehouse(place)
+        inventory = warehouse.inventory(measured=True)
+        use = usage(inventory, dependencies(inventory, warehouse.linker.references))
+        found[_shown(path, workshop.root)] = use
+    bundles = workshop.bundles.folder
+    ours = {name: workshop.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
+    folders = {"bundles": bundles, **ours} if bundles else ours
+    return found, {name: size_of(path) for name, path in folders.items()}
 
 
 def _elsewhere(found: tuple[Control, ...], standings: list[Standing]) -> tuple[Control, ...]:

@@ -109,6 +109,7 @@ def generation(value: Generation) -> Object:
         "origin": value.origin,
         "at": value.at.isoformat(),
         "relations": len(value.pointers),
+        "collected_at": value.collected_at.isoformat() if value.collected_at else None,
     }
 
 

@@ -141,9 +141,12 @@ def _note(event: Event) -> Span | None:
             else f"{promotion.state.value}: {promotion.message}"
         )
         return Span(told, _STYLES[promotion.state])
+    notes: list[str] = []
     if generation is not None and generation.cause is Cause.ROLLBACK:
-        return Span(f"= generation {generation.origin} again", Style.FAINT)
-    return None
+        notes.append(f"= generation {generation.origin} again")
+    if generation is not None and generation.collected_at is not None:
+        notes.append(f"collected on {generation.collected_at:%Y-%m-%d}: cannot be served again")
+    return Span("; ".join(notes), Style.FAINT) if notes else None
 
 
 def ledger_line(entries: int, problem: str = "") -> Line:

@@ -93,9 +93,9 @@ def plan_release(
     loaded = load(workshop, place, release)
     reach(Point.SOURCE_CHECKED_OUT)
     warehouse = workshop.warehouse(place)
-    live, adopted = adopting.look(
-        warehouse, warehouse.generation(place.name), loaded.project.nodes, adopt=adopt
-    )
+    kept = warehouse.kept(place.name)
+    served = inputs.still_there(warehouse.generation(place.name), kept)
+    live, adopted = adopting.look(warehouse, served, loaded.project.nodes, adopt=adopt)
     tell("looking at the sources")
     asked = Asked(
         environment=place.name,
@@ -105,7 +105,7 @@ def plan_release(
         tests={uid: test.fingerprint for uid, test in loaded.project.tests.items()},
         versions=_versions(workshop, place, loaded, live, release),
         live=live,
-        kept=inputs.by_content(warehouse.kept(place.name)),
+        kept=inputs.by_content(kept),
         before=before(workshop, live),
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prefect_sluice import gates
+from prefect_sluice import gates, inputs
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.build import Build
@@ -33,7 +33,9 @@ def judge(
     if made.file is None:
         return _ask(asked, Subject(loaded.folder, loaded.project.nodes, (), plan.edited), workshop)
     warehouse = workshop.warehouse(place)
-    live = plan.base_of(warehouse.generation(place.name))
+    # What was dropped behind our back is nothing that one could compare with.
+    served = inputs.still_there(warehouse.generation(place.name), warehouse.kept(place.name))
+    live = plan.base_of(served)
     with warehouse.candidate(made.file) as reader:
         return _ask(asked, _subject(place.target.catalog, loaded, plan, made, live, reader), workshop)
 

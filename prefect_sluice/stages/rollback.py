@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from prefect_sluice import surroundings
@@ -18,7 +18,7 @@ from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import record_written
 from prefect_sluice.stages.records import advance, is_open, opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
-from prefect_sluice.warehouse.base import Publication
+from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.publishing import Published
 from prefect_sluice.workshop import Workshop
 
@@ -42,6 +42,7 @@ def rollback(work: Work) -> Work:
         )
     barred = blocked(controls_in_force(workshop))
     target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
+    _all_there(warehouse, target)
     permit(workshop, place.name, Cause.ROLLBACK, target.release)
     promotion = _intent(workshop, current, target, work.request)
     reach(Point.ROLLBACK_INTENT)
@@ -98,7 +99,7 @@ def choose(
         raise Refused(
             "nothing is served, so there is nothing to go back to", "release something first: sluice release"
         )
-    older = [item for item in history if item.number < current.number]
+    older = [item for item in history if item.number < current.number and not item.collected_at]
     if not to:
         served = [item for item in older if item.number < current.origin]
         before = [item for item in served if item.release not in barred]
@@ -109,6 +110,7 @@ def choose(
                 "see by whom and why: sluice status",
             )
         if not former:
+            _collected([item for item in history if item.number < current.origin])
             raise Refused(
                 f"generation {current.number} is the first, there is nothing before it",
                 "see what there was: sluice history",
@@ -117,7 +119,8 @@ def choose(
     if to.isdecimal() and any(item.number == int(to) for item in history):
         chosen = next(item for item in history if item.number == int(to))
     else:
-        chosen = next((item for item in history if item.release.startswith(to)), None)
+        named = [item for item in history if item.release.startswith(to)]
+        chosen = next((item for item in named if not item.collected_at), next(iter(named), None))
     if chosen is None:
         raise BadInput(
             f"no generation or release {to!r} ever served here", fix="see which did: sluice history"
@@ -126,7 +129,30 @@ def choose(
         raise Refused(
             f"generation {current.number} is what is served now", "see what else there was: sluice history"
         )
+    _collected([chosen])
     return chosen
+
+
+def _collected(asked: Sequence[Generation]) -> None:
+    """Raise Refused if what was asked for is there no more."""
+    for item in asked[:1]:
+        if item.collected_at:
+            raise Refused(
+                f"generation {item.number} was collected on {item.collected_at:%Y-%m-%d}, and cannot be served again",
+                "see which can: sluice history",
+            )
+
+
+def _all_there(warehouse: Warehouse, target: Generation) -> None:
+    """Raise Refused if a relation of the generation was dropped behind our back."""
+    there = {pointer.address for pointer in warehouse.kept(target.environment)}
+    gone = [pointer for pointer in target.pointers if pointer.address not in there]
+    if gone:
+        raise Refused(
+            f"generation {target.number} cannot be served again: {gone[0].address}, which stood behind"
+            f" {gone[0].name}, is gone",
+            "see what is wrong: sluice doctor",
+        )
 
 
 def _intent(workshop: Workshop, current: Generation, target: Generation, request: Request) -> Promotion:

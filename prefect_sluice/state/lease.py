@@ -62,6 +62,11 @@ def _left_behind(holder: str) -> bool:
     return holder not in _running
 
 
+def runs_here(pid: int) -> bool:
+    """Say whether a process of that number runs on this machine; True where in doubt."""
+    return _stat(pid) is not None or _exists(pid)
+
+
 class Held:
     """A lease that a thread of this process keeps from running out, until the `held` block ends."""
 

@@ -73,18 +73,21 @@ class StateStore(Reads):
             yield Transaction(connection, self.place)
 
     @contextmanager
-    def fenced(self, lease: Lease, *, now: datetime) -> Generator[None]:
-        """Keep all others from taking the lease while the block runs. Raises LeaseLost if it is not ours.
+    def fenced(self, *leases: Lease, now: datetime) -> Generator[None]:
+        """Keep all others from taking the leases while the block runs. Raises LeaseLost if one is not ours.
 
-        The lease does not run out inside: its end moves by the time that the block took. On SQLite
+        They do not run out inside: their ends move by the time that the block took. On SQLite
         nobody, this thread included, can write to the store meanwhile: write the intent before it, and the
         outcome after it.
         """
         with self._writing() as connection:
-            current = fencing.check(connection, lease, now=now)
+            # In one order everywhere, or two processes could wait for each other.
+            ordered = sorted(leases, key=lambda lease: lease.environment)
+            current = [fencing.check(connection, lease, now=now) for lease in ordered]
             started = time.monotonic()
             yield
-            fencing.extend(connection, current, timedelta(seconds=time.monotonic() - started))
+            for lease in current:
+                fencing.extend(connection, lease, timedelta(seconds=time.monotonic() - started))
 
     @contextmanager
     def _connected(self) -> Generator[Connection]:

@@ -11,6 +11,7 @@ from typing import Protocol
 from prefect_sluice.adoption import Adopted
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
+from prefect_sluice.warehouse.inventory import Keeper
 from prefect_sluice.warehouse.moving import Movable
 from prefect_sluice.warehouse.publishing import Told
 
@@ -151,7 +152,7 @@ class Linker(Protocol):
         ...
 
 
-class Warehouse(Movable, Protocol):
+class Warehouse(Movable, Keeper, Protocol):
     """The served database of one target. Each method opens what it needs and closes it again.
 
     All raise WarehouseBusy when another process holds the file and WarehouseDamaged when it is not a database.

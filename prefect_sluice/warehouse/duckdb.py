@@ -20,7 +20,14 @@ from prefect_sluice.canonical import digest_file
 from prefect_sluice.errors import OURSELVES, BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_adopt, duckdb_leave, duckdb_links, duckdb_publish, duckdb_weigh
+from prefect_sluice.warehouse import (
+    duckdb_adopt,
+    duckdb_keeping,
+    duckdb_leave,
+    duckdb_links,
+    duckdb_publish,
+    duckdb_weigh,
+)
 from prefect_sluice.warehouse.base import (
     LIVE,
     Bring,
@@ -36,6 +43,7 @@ from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 from prefect_sluice.warehouse.duckdb_write import Writer
+from prefect_sluice.warehouse.inventory import Collection, Inventory
 from prefect_sluice.warehouse.moving import Departure
 from prefect_sluice.warehouse.publishing import Forecast, Rule, Told, Weight
 
@@ -226,6 +234,23 @@ class DuckDB:
     def _writer(self) -> Writer:
         return Writer(self.path, self._rule, self._open, self._patience)
 
+    def inventory(self, *, measured: bool = False) -> Inventory:
+        """See Keeper."""
+        if not self.path.exists():
+            return Inventory()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_keeping.inventory(connection, self.path, self.store, measured=measured)
+
+    def collect(self, collection: Collection) -> None:
+        """See Keeper."""
+        with self._open(self.path) as connection:
+            duckdb_keeping.collect(connection, collection, self.store, str(self.path))
+
+    def mend(self, environment: str, names: Mapping[Name, Name]) -> tuple[Name, ...]:
+        """See Keeper."""
+        with self._open(self.path) as connection:
+            return duckdb_keeping.mend(connection, environment, names, str(self.path))
+
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -254,6 +279,12 @@ class DuckDB:
         )
         try:
             yield connection
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            # Every query of a user's is turned into QueryFailed where it is asked: this one is about our own tables.
+            why = str(error).splitlines()[0]
+            raise WarehouseDamaged(
+                f"what Sluice keeps there was altered ({why})", str(path), "see what is wrong: sluice doctor"
+            ) from error
         finally:
             connection.close()
 

@@ -13,7 +13,7 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb_adopt import in_order, query_of
-from prefect_sluice.warehouse.duckdb_publish import catalog_of, load, served
+from prefect_sluice.warehouse.duckdb_publish import catalog_of, has_tables, load, served
 from prefect_sluice.warehouse.moving import Departure
 
 Connection = duckdb.DuckDBPyConnection
@@ -118,8 +118,9 @@ def _forgotten(connection: Connection, environment: str, store: str) -> tuple[Na
     for name in _only_its_own(connection, environment):
         kind = "view" if name.folded in views else "table"
         connection.execute(f"drop {kind} if exists {quoted(name.schema, name.identifier)}")
-    for table in ("pointer", "generation"):
-        connection.execute(f"delete from sluice.{table} where environment = ?", [environment])
+    for table in ("pointer", "generation", "collected"):
+        if has_tables(connection, table):
+            connection.execute(f"delete from sluice.{table} where environment = ?", [environment])
     if connection.execute("select count(*) from sluice.generation").fetchall() != [(0,)]:
         return ()
     connection.execute("drop schema sluice cascade")

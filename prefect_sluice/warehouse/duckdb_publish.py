@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from prefect_sluice.warehouse.base import Publication, Served, quoted
 
 CANDIDATE = "sluice_candidate"
 """The name under which the candidate is attached while it is published."""
+
+COLUMNS = "environment, number, release, promotion, token, cause, origin, written_at"
 
 _TABLES = """
 create schema if not exists sluice;
@@ -36,11 +39,10 @@ create table if not exists sluice.pointer (
 
 def load(connection: duckdb.DuckDBPyConnection | None, environment: str, number: int | None) -> Generation:
     """Return a generation with its pointers; number 0 when nothing was published. Raises BadInput for an unknown number."""
-    rows = (
-        _rows(connection, environment, number) if connection is not None and _has_tables(connection) else []
-    )
+    rows = _rows(connection, environment, number) if connection is not None and has_tables(connection) else []
     if rows and connection is not None:
-        return _generation(rows[0], tuple(_pointers(connection, environment, int(rows[0][1]))))
+        found = read_generation(rows[0], tuple(_pointers(connection, environment, int(rows[0][1]))))
+        return _marked(connection, found)
     if number:
         raise BadInput(
             f"environment {environment!r} has no generation {number}", fix="see which it has: sluice history"
@@ -50,23 +52,31 @@ def load(connection: duckdb.DuckDBPyConnection | None, environment: str, number:
 
 def history(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Generation, ...]:
     """Return all generations, newest first, without pointers."""
-    if not _has_tables(connection):
+    if not has_tables(connection):
         return ()
-    sql = "select * from sluice.generation where environment = ? order by number desc"
-    return tuple(_generation(row, ()) for row in connection.execute(sql, [environment]).fetchall())
+    return tuple(item for item in all_generations(connection) if item.environment == environment)
+
+
+def all_generations(connection: duckdb.DuckDBPyConnection) -> tuple[Generation, ...]:
+    """Return the generations of every environment, newest first, without pointers."""
+    rows = connection.execute(f"select {COLUMNS} from sluice.generation order by number desc").fetchall()
+    marks = collected(connection)
+    found = (read_generation(row, ()) for row in rows)
+    return tuple(replace(item, collected_at=marks.get((item.environment, item.number))) for item in found)
 
 
 def kept(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Pointer, ...]:
     """Return every pointer ever written whose physical relation still exists, oldest first."""
-    if not _has_tables(connection):
+    if not has_tables(connection):
         return ()
     sql = """
-        select p.* exclude (environment, since, until) from sluice.pointer p
+        select p.schema, p.identifier, p.address_schema, p.address, p.node, p.kind, p.fingerprint, p.inputs
+        from sluice.pointer p
         join information_schema.tables t
         on t.table_catalog = current_database() and t.table_schema = p.address_schema and t.table_name = p.address
         where p.environment = ? order by p.since
     """
-    return tuple(_pointer(row) for row in connection.execute(sql, [environment]).fetchall())
+    return tuple(read_pointer(row) for row in connection.execute(sql, [environment]).fetchall())
 
 
 def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, ...]:
@@ -126,7 +136,7 @@ def _permit(
 
 def holders(connection: duckdb.DuckDBPyConnection) -> Mapping[Name, str]:
     """Return the environment that serves each public name, by the name in lower case."""
-    if not _has_tables(connection):
+    if not has_tables(connection):
         return {}
     sql = "select schema, identifier, environment from sluice.pointer where until is null"
     rows = connection.execute(sql).fetchall()
@@ -234,12 +244,29 @@ def _fields(pointer: Pointer) -> list[str]:
     ]
 
 
-def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+def has_tables(connection: duckdb.DuckDBPyConnection, table: str = "pointer") -> bool:
+    """Say whether Sluice has a table of that name in the file."""
     sql = """
         select 1 from duckdb_tables()
-        where database_name = current_database() and schema_name = 'sluice' and table_name = 'pointer'
+        where database_name = current_database() and schema_name = 'sluice' and table_name = ?
     """
-    return bool(connection.execute(sql).fetchall())
+    return bool(connection.execute(sql, [table]).fetchall())
+
+
+def collected(connection: duckdb.DuckDBPyConnection) -> Mapping[tuple[str, int], datetime]:
+    """Return when relations of a generation were collected, by environment and number; whole ones are left out."""
+    if not has_tables(connection, "collected"):
+        return {}
+    sql = "select environment, number, collected_at from sluice.collected"
+    return {
+        (environment, int(number)): at.replace(tzinfo=UTC)
+        for environment, number, at in connection.execute(sql).fetchall()
+    }
+
+
+def _marked(connection: duckdb.DuckDBPyConnection, found: Generation) -> Generation:
+    at = collected(connection).get((found.environment, found.number))
+    return replace(found, collected_at=at) if at else found
 
 
 def _rows(
@@ -248,7 +275,9 @@ def _rows(
     which, parameters = (
         ("and number = ?", [environment, number]) if number is not None else ("", [environment])
     )
-    sql = f"select * from sluice.generation where environment = ? {which} order by number desc limit 1"
+    sql = (
+        f"select {COLUMNS} from sluice.generation where environment = ? {which} order by number desc limit 1"
+    )
     return connection.execute(sql, parameters).fetchall()
 
 
@@ -258,17 +287,19 @@ def _pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: i
         where environment = ? and since <= ? and (until is null or until > ?) order by schema, identifier
     """
     for row in connection.execute(sql, [environment, number, number]).fetchall():
-        yield _pointer(row)
+        yield read_pointer(row)
 
 
-def _pointer(row: tuple[Any, ...]) -> Pointer:
+def read_pointer(row: tuple[Any, ...]) -> Pointer:
+    """Return the pointer in a row of sluice.pointer."""
     schema, identifier, address_schema, address, node, kind, fingerprint, inputs = row
     return Pointer(
         Name(schema, identifier), Name(address_schema, address), node, Kind(kind), fingerprint, inputs
     )
 
 
-def _generation(row: tuple[Any, ...], pointers: tuple[Pointer, ...]) -> Generation:
+def read_generation(row: tuple[Any, ...], pointers: tuple[Pointer, ...]) -> Generation:
+    """Return the generation in a row of sluice.generation (COLUMNS)."""
     environment, number, release, promotion, token, cause, origin, at = row
     return Generation(
         environment,

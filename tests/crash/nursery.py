@@ -21,9 +21,12 @@ from prefect_sluice.generation import Cause
 def child(folder: str, cause: str, fault: str) -> None:
     """Do the scenario's part; never returns."""
     try:
-        scenario.leave(Path(folder), fault) if cause == "leave" else scenario.go(
-            Path(folder), Cause(cause), fault
-        )
+        if cause == "collect":
+            scenario.collect(Path(folder), fault)
+        elif cause == "leave":
+            scenario.leave(Path(folder), fault)
+        else:
+            scenario.go(Path(folder), Cause(cause), fault)
     except BaseException as error:
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 70
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from prefect_sluice import collect as upkeep
 from prefect_sluice import pipeline
 from prefect_sluice.faults import SLEEP, VARIABLE
 from prefect_sluice.generation import Cause
@@ -161,3 +162,16 @@ def by_copy(folder: Path) -> None:
     """Have every publish go by a copy."""
     with (folder / "sluice.yml").open("a", encoding="utf-8") as file:
         file.write("warehouse: {publish: copy}\n")
+
+
+def collect(folder: Path, fault: str = "") -> None:
+    """Collect in this process. Dies at `fault`."""
+    os.environ.pop(VARIABLE, None)
+    if fault:
+        os.environ[VARIABLE] = fault
+    upkeep.collect(upkeep.Request(folder, actor="Ada"))
+
+
+def load_more(folder: Path) -> None:
+    """Load one more day of raw orders."""
+    load(folder, days=3)

@@ -217,3 +217,22 @@ def test_plan_and_findings_are_artifacts_of_the_run(server: None, project: Path)
         found.setdefault(item.key, str(item.data))
     assert "orders" in found["plan-prod"]
     assert "data_tests" in found["gates-prod"]
+
+
+def test_a_collection_is_a_flow_of_one_task(server: None, project: Path) -> None:
+    """For a schedule: the state says whether anything went."""
+    from prefect_sluice.flows.collect import collect
+
+    released(project)
+    (project / "sluice.yml").write_text(
+        "environments:\n  prod: {approvals: 1, keep: {generations: 1, age: 0s}}\n", encoding="utf-8"
+    )
+    for amount in ("20", "30"):
+        text = FILES["models/orders.sql"].replace("10", amount)
+        (project / "models" / "orders.sql").write_text(text, encoding="utf-8")
+        commit(project, amount)
+        released(project)
+    for name in ("Collected", "Unchanged"):
+        state = collect(environment="prod", folder=str(project), actor="nightly", return_state=True)
+        assert (state.name, state.type.value) == (name, "COMPLETED"), state.message
+    assert amounts(project) == [(1, 30)]

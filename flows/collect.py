@@ -1,0 +1,36 @@
+"""What nothing needs any more, dropped: for a schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.collect import Request
+from prefect_sluice.tasks.collect import collect as sweep
+
+
+@flow(name="collect", flow_run_name="collect {environment}", persist_result=False)
+def collect(
+    environment: str = "",
+    folder: str = ".",
+    dry_run: bool = False,
+    actor: str = "prefect",
+    wait_seconds: int = 0,
+) -> State[Any]:
+    """Drop relations and files that no kept generation, waiting promotion or view needs.
+
+    Args:
+        environment: Whose generations to look at; empty is all of them, and the project's files.
+        folder: The folder that holds sluice.yml.
+        dry_run: Only say what would go.
+        actor: Who asks for it, for the ledger.
+        wait_seconds: How long to wait when a release is at work.
+    """
+    request = Request(Path(folder), environment, dry_run, actor)
+    done = sweep(request, timedelta(seconds=wait_seconds))
+    return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)

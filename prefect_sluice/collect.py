@@ -1,0 +1,283 @@
+"""The way in of `sluice collect`: under the leases, what nothing needs is dropped from the warehouses and the disk."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from prefect_sluice import leftovers, surroundings
+from prefect_sluice.collecting import Asked, CollectPlan, Retention, plan_collection
+from prefect_sluice.controls import blocked
+from prefect_sluice.errors import Refused
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.generation import Generation
+from prefect_sluice.leftovers import GRACE, Leftover
+from prefect_sluice.pipeline import know_what_serves
+from prefect_sluice.promotion import Lease
+from prefect_sluice.rooted import MANY, Standing, needed, promised
+from prefect_sluice.stages.controlling import current as controls
+from prefect_sluice.stages.deploy import settle
+from prefect_sluice.stages.rollback import choose
+from prefect_sluice.stages.waiting import wait_teller
+from prefect_sluice.stages.work import tell
+from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.warehouse.base import Warehouse
+from prefect_sluice.warehouse.inventory import FileUse, Inventory
+from prefect_sluice.workshop import Place, Workshop
+
+STARTED, DONE, SWEPT = "collect.started", "collect.done", "collect.files"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked. `environment` "" is all of them, and the project's files with them."""
+
+    folder: Path
+    environment: str = ""
+    dry_run: bool = False
+    actor: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One warehouse: its file, the environments of sluice.yml that serve from it, the plan, the file before and after."""
+
+    path: Path
+    environments: tuple[str, ...]
+    plan: CollectPlan
+    before: FileUse
+    after: FileUse
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What went, or with `dry_run` would go: from each warehouse, and which files. `notes` say what was left alone."""
+
+    dry_run: bool
+    warehouses: tuple[Swept, ...]
+    files: tuple[Leftover, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there was nothing to collect."""
+        return not self.files and not any(
+            item.plan.drops or item.plan.generations for item in self.warehouses
+        )
+
+    @property
+    def message(self) -> str:
+        """One line that says it."""
+        if self.is_empty:
+            return "nothing to collect"
+        relations = sum(len(item.plan.drops) for item in self.warehouses)
+        verb = "would be dropped" if self.dry_run else "dropped"
+        return f"{relations} relations and {len(self.files)} files {verb}"
+
+
+def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
+    """Collect, or say what would be. Safe to run again after any crash: it goes on with what is left.
+
+    Takes the lease of every environment whose relations or files it may touch. Raises LeaseHeld when one is
+    at work and `wait` is over, Refused when what is needed cannot be known, WarehouseBusy.
+    """
+    surroundings.be_quiet()
+    workshop = Workshop.at(request.folder)
+    places = _places(workshop, request.environment)
+    chosen = {workshop.place(request.environment).name} if request.environment else set(places)
+    if request.dry_run:
+        for place in places.values():
+            know_what_serves(workshop, place)
+        return _collected(workshop, request, places, chosen, ())
+    with _leases(workshop, sorted(places), request.actor, wait) as leases:
+        for place in places.values():
+            settle(workshop, place)
+            know_what_serves(workshop, place)
+        _settle(workshop, places, request.actor)
+        return _collected(workshop, request, places, chosen, leases)
+
+
+def _places(workshop: Workshop, environment: str) -> Mapping[str, Place]:
+    """Return the environments to hold: all, or those that share their warehouse with the one asked for."""
+    if not environment:
+        return workshop.places
+    file = workshop.place(environment).target.path
+    return {name: place for name, place in workshop.places.items() if place.target.path == file}
+
+
+@contextmanager
+def _leases(
+    workshop: Workshop, names: Sequence[str], actor: str, wait: timedelta
+) -> Generator[tuple[Lease, ...]]:
+    # In one order: two collectors never wait for each other.
+    with ExitStack() as stack:
+        holder = this_process(actor)
+        taken = [
+            stack.enter_context(
+                held(workshop.store, name, holder, wait=wait, on_wait=wait_teller(name, wait))
+            )
+            for name in names
+        ]
+        yield tuple(item.lease for item in taken)
+
+
+def _collected(
+    workshop: Workshop,
+    request: Request,
+    places: Mapping[str, Place],
+    chosen: set[str],
+    leases: Sequence[Lease],
+) -> Collected:
+    files = sorted({place.target.path for place in places.values()})
+    swept = tuple(_warehouse(workshop, request, path, places, chosen, leases) for path in files)
+    found, notes = _files(workshop, request, chosen)
+    gone = found if request.dry_run else _removed(workshop, request, found)
+    return Collected(request.dry_run, swept, gone, notes)
+
+
+def _warehouse(
+    workshop: Workshop,
+    request: Request,
+    path: Path,
+    places: Mapping[str, Place],
+    chosen: set[str],
+    leases: Sequence[Lease],
+) -> Swept:
+    here = {name: place for name, place in places.items() if place.target.path == path}
+    warehouse = workshop.warehouse(next(iter(here.values())))
+    tell(f"looking at {path.name}")
+    inventory = warehouse.inventory(measured=True)
+    plan = plan_warehouse(workshop, warehouse, inventory, [here[name] for name in here if name in chosen])
+    after = inventory.file
+    if (plan.drops or plan.generations) and not request.dry_run:
+        _drop(workshop, request, warehouse, path.name, plan, leases)
+        after = warehouse.inventory().file
+    return Swept(path, tuple(here), plan, inventory.file, after)
+
+
+def plan_warehouse(
+    workshop: Workshop, warehouse: Warehouse, inventory: Inventory, places: Sequence[Place]
+) -> CollectPlan:
+    """Return what would go from a warehouse by the retention of these environments. Changes nothing. Raises Refused."""
+    barred = blocked(controls(workshop))
+    asked = Asked(
+        inventory=inventory,
+        keep={place.name: retention(place, inventory, barred) for place in places},
+        now=surroundings.now(),
+        promised=promised(workshop),
+        ours=frozenset(item.address for item in workshop.store.relations()),
+    )
+    return plan_collection(asked, warehouse.linker.references)
+
+
+def retention(place: Place, inventory: Inventory, barred: Collection[str]) -> Retention:
+    """Return how much of an environment stays, with the generations that a rollback goes to: as things stand with
+    the releases that are blocked (`barred`), and as they will when the blocks are lifted."""
+    keep = place.policy.keep
+    targets = {_target(place, inventory, barred), _target(place, inventory, ())}
+    return Retention(keep.generations, keep.age, frozenset(targets))
+
+
+def _target(place: Place, inventory: Inventory, barred: Collection[str]) -> int:
+    history = tuple(item for item in inventory.generations if item.environment == place.name)
+    try:
+        return choose(history[0], history, "", barred).number if history else 0
+    except Refused:
+        return 0  # nothing to go back to
+
+
+def _drop(
+    workshop: Workshop,
+    request: Request,
+    warehouse: Warehouse,
+    file: str,
+    plan: CollectPlan,
+    leases: Sequence[Lease],
+) -> None:
+    run = uuid.uuid4().hex[:10]
+    facts = {
+        "run": run,
+        "warehouse": file,
+        "relations": len(plan.drops),
+        "rows": plan.rows,
+        "bytes": plan.size,
+        "generations": [f"{name} {number}" for name, number in plan.generations],
+    }
+    _tell_ledger(workshop, STARTED, request.actor, facts)
+    reach(Point.COLLECT_INTENT)
+    tell(f"dropping {len(plan.drops)} relations")
+    with workshop.store.fenced(*leases, now=surroundings.now()):
+        warehouse.collect(plan.collection(run, surroundings.now()))
+    reach(Point.COLLECT_COMMITTED)
+    _tell_ledger(workshop, DONE, request.actor, facts)
+
+
+def _settle(workshop: Workshop, places: Mapping[str, Place], actor: str) -> None:
+    """Write the outcome of collections whose process died after the warehouse had committed. Repeatable."""
+    entries = [entry for entry in workshop.store.entries() if entry.event in {STARTED, DONE}]
+    ended = {str(entry.facts["run"]) for entry in entries if entry.event == DONE}
+    pending = [entry for entry in entries if entry.event == STARTED and str(entry.facts["run"]) not in ended]
+    if not pending:
+        return
+    first = {place.target.path: place for place in places.values()}
+    runs = {run for place in first.values() for run in workshop.warehouse(place).inventory().runs}
+    for entry in pending:
+        if entry.facts["run"] in runs:
+            _tell_ledger(workshop, DONE, actor, {**entry.facts, "settled": True})
+
+
+def _tell_ledger(workshop: Workshop, event: str, actor: str, facts: Mapping[str, object]) -> None:
+    with workshop.store.transaction() as transaction:
+        transaction.append(event, actor=actor, facts=facts, at=surroundings.now())  # pyright: ignore[reportArgumentType]  # plain JSON
+
+
+def _files(
+    workshop: Workshop, request: Request, chosen: set[str]
+) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
+    now = surroundings.now()
+    standing = _standing(workshop)
+    must = needed(workshop, standing, chosen, now)
+    known = {item.id: item.environment for item in standing.promotions if item.environment in chosen}
+    found = [*leftovers.of_environments(workshop.folder, known, must)]
+    if request.environment:
+        return tuple(found), ()
+    found += leftovers.of_project(workshop.folder, must, workshop.bundles.folder, now)
+    notes = () if must.bundles is not None else (f"the bundle store is left alone: {OUTSIDE}",)
+    return tuple(found), notes
+
+
+OUTSIDE = "it lies outside the repository, and may hold what others need"
+
+
+def _standing(workshop: Workshop) -> Standing:
+    inventories = [
+        workshop.warehouse(place).inventory()
+        for place in {place.target.path: place for place in workshop.places.values()}.values()
+    ]
+    generations = [item for inventory in inventories for item in inventory.generations]
+    age = max((place.policy.keep.age for place in workshop.places.values()), default=GRACE)
+    return Standing(
+        workshop.store.promotions(limit=MANY),
+        tuple(item for item in generations if item.collected_at is None),
+        tuple(_current(generations)),
+        surroundings.now() - max(age, GRACE),
+    )
+
+
+def _current(generations: Sequence[Generation]) -> Generator[Generation]:
+    for name in {item.environment for item in generations}:
+        yield max((i for i in generations if i.environment == name), key=lambda item: item.number)
+
+
+def _removed(workshop: Workshop, request: Request, found: Sequence[Leftover]) -> tuple[Leftover, ...]:
+    if not found:
+        return ()
+    tell(f"removing {len(found)} files")
+    gone = leftovers.remove(found, surroundings.now())
+    facts = {"files": len(gone), "bytes": sum(item.size for item in gone), "environment": request.environment}
+    _tell_ledger(workshop, SWEPT, request.actor, facts)
+    return gone

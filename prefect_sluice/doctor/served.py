@@ -1,0 +1,150 @@
+"""What is served, against the pointers: relations that are gone, public views that were altered, things that nobody made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prefect_sluice.collecting import read_by
+from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.node import Name
+from prefect_sluice.warehouse.base import Linker, quoted
+from prefect_sluice.warehouse.inventory import Inventory, Public, Span
+from prefect_sluice.workshop import Place
+
+_X = Name("x", "x")
+
+
+def examine(patient: Patient) -> Iterator[Complaint]:
+    """Yield what is wrong in the warehouses."""
+    for place in patient.places.values():
+        inventory = patient.inventory(place)
+        if inventory is not None and inventory.current(place.name):
+            yield from _gone(place, inventory)
+            yield from _views(patient, place, inventory)
+    for path, inventory in patient.inventories.items():
+        linker = patient.workshop.warehouse(
+            next(place for place in patient.places.values() if place.target.path == path)
+        ).linker
+        yield from _strangers(patient, inventory)
+        yield from _readers(inventory, linker)
+
+
+def _gone(place: Place, inventory: Inventory) -> Iterator[Complaint]:
+    """Yield physical relations that a pointer leads to, and that are not there."""
+    there = {item.address for item in inventory.physical}
+    whole = [
+        item.number
+        for item in inventory.generations
+        if item.environment == place.name and item.collected_at is None
+    ]
+    told: set[Name] = set()
+    for span in reversed(inventory.spans):
+        address = span.pointer.address
+        needing = [number for number in whole if span.holds(number)]
+        if span.environment != place.name or address in there or address in told or not needing:
+            continue
+        told.add(address)
+        yield _live_gone(place, span) if span.until is None else _kept_gone(place, address, needing)
+
+
+def _live_gone(place: Place, span: Span) -> Complaint:
+    return Complaint(
+        "relation",
+        place.name,
+        f"{span.pointer.address} is gone",
+        f"who reads {span.pointer.name} gets an error",
+        f"build it again: sluice release --env {place.name}; or go back: sluice rollback --env {place.name}",
+    )
+
+
+def _kept_gone(place: Place, address: Name, numbers: list[int]) -> Complaint:
+    named = ", ".join(str(number) for number in sorted(numbers))
+    return Complaint(
+        "relation",
+        place.name,
+        f"{address} is gone",
+        f"generation {named} cannot be served again",
+        f"restore the warehouse from a backup, or write it off: sluice collect --env {place.name}",
+    )
+
+
+def _views(patient: Patient, place: Place, inventory: Inventory) -> Iterator[Complaint]:
+    """Yield public names that do not lead where their pointer says."""
+    public = {item.name.folded: item for item in inventory.public}
+    there = {item.address for item in inventory.physical}
+    linker = patient.workshop.warehouse(place).linker
+    for span in inventory.spans:
+        pointer = span.pointer
+        if span.environment != place.name or span.until is not None or pointer.address not in there:
+            continue
+        found = public.get(pointer.name.folded)
+        if found is not None and not found.is_view:
+            yield _replaced(place, pointer.name)
+        elif found is None or not leads(found, pointer.address, linker):
+            yield _lost_view(place, pointer.name, pointer.address, found is None)
+
+
+def leads(view: Public, address: Name, linker: Linker) -> bool:
+    """Say whether a public view shows the relation at an address, all of it and nothing else."""
+    plain = linker.relink(view.sql, {address.folded: _X})
+    head = f"select * from {quoted(_X.schema, _X.identifier)}"
+    if plain is None or not plain.lower().startswith(head):
+        return False
+    return plain[len(head) :].strip().lower() in {"", f"as {quoted(address.identifier)}".lower()}
+
+
+def _lost_view(place: Place, name: Name, address: Name, is_missing: bool) -> Complaint:
+    return Complaint(
+        "view",
+        place.name,
+        f"the public view {name} is missing" if is_missing else f"the public view {name} was altered",
+        "its readers get an error" if is_missing else f"its readers do not see {address}",
+        "sluice doctor --repair",
+        repair=Repair.VIEW,
+        view=(name, address),
+    )
+
+
+def _replaced(place: Place, name: Name) -> Complaint:
+    return Complaint(
+        "view",
+        place.name,
+        f"a table stands at {name}, where a public view was",
+        "its readers see what no gate saw; releases are refused",
+        f"rename it (alter table {name} rename to ...), then: sluice doctor --repair",
+    )
+
+
+def _strangers(patient: Patient, inventory: Inventory) -> Iterator[Complaint]:
+    """Yield what stands in the store and was never built by Sluice."""
+    made = {span.pointer.address for span in inventory.spans}
+    if patient.store is not None:
+        made |= {item.address for item in patient.store.relations()}
+    for item in inventory.physical:
+        if item.address not in made:
+            what = "view" if item.is_view else "table"
+            yield Complaint(
+                "stranger",
+                "",
+                f"{item.address} was not made by Sluice",
+                "it is never collected, and keeps what it reads",
+                f"move what is in it, then: drop {what} {quoted(item.address.schema, item.address.identifier)}",
+            )
+
+
+def _readers(inventory: Inventory, linker: Linker) -> Iterator[Complaint]:
+    """Yield views outside the store that read it past the public names."""
+    ours = {span.pointer.name.folded for span in inventory.spans if span.until is None}
+    known: Mapping[Name, Name] = {item.address.folded: item.address for item in inventory.physical}
+    stores = {name.schema for name in known}
+    for view in inventory.public:
+        if not view.is_view or view.name.folded in ours or not any(s in view.sql.lower() for s in stores):
+            continue
+        for address in sorted(read_by(view.sql, known, linker.references)):
+            yield Complaint(
+                "reader",
+                "",
+                f"the view {view.name} reads {address} itself",
+                "it never sees another generation, and the relation is never collected",
+                "let it read the public name instead",
+            )

@@ -1,0 +1,117 @@
+"""Everything that stands in a warehouse, as the collector and the doctor look at it; and what they may do there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.node import Name
+
+
+@dataclass(frozen=True, slots=True)
+class Physical:
+    """A relation in the store. `sql` is a view's query ("" for a table), `rows` what the engine counts, `size` its
+    bytes on disk (None where nobody measured; a view has 0)."""
+
+    address: Name
+    is_view: bool
+    sql: str = ""
+    rows: int = 0
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """A relation outside Sluice's own schemas. `sql` is a view's query, "" for a table."""
+
+    name: Name
+    is_view: bool
+    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A pointer, and the generations that have it: from `since` to before `until` (None: it serves now)."""
+
+    environment: str
+    pointer: Pointer
+    since: int
+    until: int | None
+
+    def holds(self, number: int) -> bool:
+        """Say whether generation `number` has this pointer."""
+        return self.since <= number and (self.until is None or number < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """Bytes of the warehouse file, and those of it that hold nothing now and are written to again first."""
+
+    size: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One state of a warehouse: generations of every environment (newest first, without pointers), every pointer there
+    ever was, what stands in the store and outside of it. `runs` are the collections that were committed."""
+
+    generations: tuple[Generation, ...] = ()
+    spans: tuple[Span, ...] = ()
+    physical: tuple[Physical, ...] = ()
+    public: tuple[Public, ...] = ()
+    file: FileUse = FileUse()
+    runs: frozenset[str] = frozenset()
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The environments that ever served from here."""
+        return tuple(sorted({item.environment for item in self.generations}))
+
+    def current(self, environment: str) -> int:
+        """Return the number of the generation that serves, 0 when none does."""
+        return max((item.number for item in self.generations if item.environment == environment), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What one collection does: the relations that go, the generations that lose one and so can never be served again.
+
+    `bases` are the current generations by environment that it was planned for; `at` is UTC.
+    """
+
+    run: str
+    at: datetime
+    drops: tuple[Name, ...]
+    generations: tuple[tuple[str, int], ...]
+    bases: Mapping[str, int]
+
+
+class Keeper(Protocol):
+    """A warehouse that can be looked through and cleared up. The promises of `Warehouse` hold here, too."""
+
+    def inventory(self, *, measured: bool = False) -> Inventory:
+        """Return all there is, in one state; with `measured` the size of every physical table. Changes nothing.
+
+        Raises WarehouseDamaged when Sluice's own tables there cannot be read.
+        """
+        ...
+
+    def collect(self, collection: Collection) -> None:
+        """Drop the relations and mark the generations, in one transaction; then give the room back to the file.
+
+        Done once per run: again is no change. Raises EnvironmentMoved when an environment is at another generation,
+        Refused when a public name leads to one of the relations.
+        """
+        ...
+
+    def mend(self, environment: str, names: Mapping[Name, Name]) -> tuple[Name, ...]:
+        """Make the public views `names` (to physical addresses) again, in one transaction; return those that were made.
+
+        A name that does not lead there by the pointers of `environment`, or where a table stands, is left as it is.
+        Repeatable.
+        """
+        ...
