@@ -101,11 +101,11 @@ def edit_for_dev(folder: Path) -> None:
 
 
 def leave_behind(folder: Path) -> None:
-    """Release the change to dev, promote a part of it up to where it waits, then move prod: the next attempt finds the
-    candidate of this one."""
+    """Release the change to dev, promote all of it up to where it waits, then move prod: the promotion of a part finds
+    the candidate of this one."""
     edit_for_dev(folder)
     done = pipeline.run(Request(folder, "dev", actor="Ada"))
-    waits = pipeline.run(_promotion(folder))
+    waits = pipeline.run(Request(folder, "prod", Cause.PROMOTION, "", actor="Ada"))
     load(folder, days=3)
     moved = pipeline.run(Request(folder, "prod", Cause.REFRESH, actor="Ada"))
     ends = [work.outcome.status for work in (done, waits, moved) if work.outcome is not None]
