@@ -99,9 +99,11 @@ def shares_blocks(path: Path) -> bool:
 
 
 def tidy(path: Path) -> None:
-    """Remove the copy that a killed publish left, unless one is being made right now."""
+    """Remove the copy and the lock that a killed publish left, unless one is being made right now."""
     real = path.resolve()
-    if (real.parent / (path.name + SUFFIX)).exists():
+    if any(
+        place.exists() for place in (real.parent / (path.name + SUFFIX), real.with_name(real.name + _LOCK))
+    ):
         with contextlib.suppress(WarehouseBusy), _alone(real):
             _remove(real.parent / (path.name + SUFFIX))
 

@@ -91,7 +91,8 @@ def test_killed_there_and_run_again(ways: Ways, tmp_path: Path, way: str, point:
     assert public(folder) in (old, undisturbed["public"])
     assert ways.nursery.go(folder, command(way)) == 0
     assert ended(folder, way) == undisturbed
-    assert sorted(path.name for path in folder.glob("*.duckdb*")) == ["shop.duckdb"]
+    # An empty lock file may stay until the next publish; no copy of the warehouse may.
+    assert {path.name for path in folder.glob("*.duckdb*")} - {"shop.duckdb.sluice-lock"} == {"shop.duckdb"}
 
 
 def test_every_point_of_moving_is_tried() -> None:
