@@ -200,7 +200,7 @@ def histories(draw: st.DrawFn) -> History:
             Retention,
             st.integers(1, 4),
             st.integers(0, 40).map(lambda d: timedelta(days=d)),
-            st.integers(0, 8),
+            st.integers(0, 8).map(lambda number: frozenset({number})),
         ),
     ),
     st.sets(st.tuples(names, versions).map(lambda pair: address(f"{pair[0]}{pair[1]}")), max_size=2),
