@@ -31,6 +31,8 @@ def opened(work: Work) -> tuple[Workshop, Place]:
     """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept."""
     workshop = Workshop.at(work.request.folder)
     place = workshop.place(work.request.environment)
+    if not work.lease.token:
+        return workshop, place  # nobody's: a plan only looks
     lease = workshop.store.lease(place.name)
     if lease is None or lease.token != work.lease.token:
         # Another one had it meanwhile. The fence would say so, too, but minutes later.
