@@ -68,7 +68,7 @@ def measured(folder: Path, repeat: int, through: str) -> dict[str, float]:
         one_mart(project, step) for step in range(repeat)
     )
     times["sluice rollback"] = median(
-        repeat, lambda: sluice(project, "rollback"), before=lambda: sluice(project, "release")
+        repeat, lambda: sluice(project, "rollback", "--no-hold"), before=lambda: sluice(project, "release")
     )
     times["sluice status"] = median(repeat, lambda: sluice(project, "status"))
     times["sluice --help"] = median(repeat, lambda: sluice(project, "--help"))

@@ -236,19 +236,18 @@ def test_a_hold_placed_while_it_is_built_stops_it_before_the_flip(
     workshop = Workshop.at(released)
     promotion = workshop.store.promotions(environment="prod")[0]
     record(workshop, promotion, Decision.APPROVE, by="Bo")
-    real = deploy._publication  # pyright: ignore[reportPrivateUsage]  # the moment between what it checks and the flip
+    real = deploy.advance
 
-    def late(*arguments: Any) -> Any:
-        with monkeypatch.context() as once:
-            once.setattr(deploy, "_publication", real)
-            assert run("hold", "prod", "--reason", "wait", "-C", released).code == 0
-        return real(*arguments)
+    def late(*arguments: Any, **named: Any) -> Any:
+        intent = real(*arguments, **named)
+        assert run("hold", "prod", "--reason", "wait", "-C", released).code == 0
+        return intent
 
     request = Request(released, "prod", ref="HEAD~1", actor="Ada")
-    monkeypatch.setattr(deploy, "_publication", late)
+    monkeypatch.setattr(deploy, "advance", late)
     with pytest.raises(Stopped, match="prod is held"):
         pipeline.run(request)
-    monkeypatch.setattr(deploy, "_publication", real)
+    monkeypatch.setattr(deploy, "advance", real)
     assert not (released / "prod.duckdb").exists() or environment(run, released, "prod")["generation"] is None
     stopped = workshop.store.promotion(promotion.id)
     assert stopped is not None

@@ -13,10 +13,13 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
+from prefect_sluice.errors import Stopped
 from prefect_sluice.generation import Cause
 from prefect_sluice.plan import Action
+from prefect_sluice.stages.controlling import lift
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.verdict import Verdict
+from prefect_sluice.workshop import Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -175,7 +178,14 @@ def test_5_a_rollback_builds_nothing(shop: Shop) -> None:
     ]
 
 
-def test_6_what_was_built_once_is_not_built_again(shop: Shop) -> None:
+def test_6_a_rollback_holds_until_somebody_lifts_that(shop: Shop) -> None:
+    with pytest.raises(Stopped, match="rolled back from generation 2"):
+        shop.run()
+    assert shop.report() == {"DE": 10, "FR": 20}
+    lift(Workshop.at(shop.folder), "dev", by="Grace", reason="it was a false alarm")
+
+
+def test_7_what_was_built_once_is_not_built_again(shop: Shop) -> None:
     before = physical(shop)
     work = shop.run()
     assert ended(work)[0] is Status.DONE, ended(work)
@@ -184,7 +194,7 @@ def test_6_what_was_built_once_is_not_built_again(shop: Shop) -> None:
     assert physical(shop) == before
 
 
-def test_7_new_data_reaches_readers_with_a_refresh(shop: Shop) -> None:
+def test_8_new_data_reaches_readers_with_a_refresh(shop: Shop) -> None:
     shop.load("insert into raw.orders values (3, 'FR', 5)")
     assert shop.report() == {"DE": 1000, "FR": 2000}, "readers see one state until the next refresh"
 
@@ -195,7 +205,7 @@ def test_7_new_data_reaches_readers_with_a_refresh(shop: Shop) -> None:
     assert shop.report() == {"DE": 1000, "FR": 2500}
 
 
-def test_8_bad_data_stays_outside(shop: Shop) -> None:
+def test_9_bad_data_stays_outside(shop: Shop) -> None:
     shop.load("insert into raw.orders values (3, 'FR', 7)")
     assert ended(shop.run(Cause.REFRESH))[0] is Status.REFUSED
     assert shop.report() == {"DE": 1000, "FR": 2500}
