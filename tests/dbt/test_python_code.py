@@ -10,7 +10,15 @@ import pytest
 
 from prefect_sluice.dbt.python_code import PythonCode, meaning
 
-CODE = '"""Doc."""\nimport duckdb\nfrom lib.pricing import rate\n\n\ndef model(dbt, session):\n    """Doc."""\n    return dbt.ref("a").df()\n'
+CODE = '''"""Doc."""
+import duckdb
+from lib.pricing import rate
+
+
+def model(dbt, session):
+    """Doc."""
+    return dbt.ref("a").df()
+'''
 
 
 @pytest.mark.parametrize("old", ['"""Doc."""\n', '    """Doc."""\n'])
