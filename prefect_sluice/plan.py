@@ -58,12 +58,13 @@ class Before:
 
     def document(self) -> Json:
         """Return the notes as JSON."""
-        return {
+        noted: dict[str, Json] = {
             "nodes": dict(self.nodes),
             "tests": dict(self.tests),
             "versions": dict(self.versions),
-            "makeup": {uid: item.document() for uid, item in self.makeup.items()},
         }
+        made = {uid: item.document() for uid, item in self.makeup.items()}
+        return {**noted, "makeup": made} if made else noted
 
     @classmethod
     def read(cls, document: Json) -> Before:

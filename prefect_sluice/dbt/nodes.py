@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.dbt.facts import Facts
@@ -63,19 +64,9 @@ def read(
     relations = _relations(manifest)
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
-    written = Written(manifest, served)
+    known = _Known(manifest, named, catalog, frozenset(served), Written(manifest, served))
     drafts = {
-        uid: _draft(
-            uid,
-            node,
-            manifest,
-            facts.get(uid, Facts()).references,
-            named,
-            catalog,
-            written,
-            frozenset(served),
-        )
-        for uid, node in relations.items()
+        uid: _draft(uid, node, known, facts.get(uid, Facts()).references) for uid, node in relations.items()
     }
     nodes = _printed(manifest, prints, facts, _in_order(manifest, drafts))
     return Project(
@@ -166,21 +157,30 @@ def declare(manifest: Manifest, nodes: Mapping[str, Node]) -> None:
         known.extend(parent for parent in node.parents if parent in nodes and parent not in known)
 
 
-def _draft(
-    uid: str,
-    node: Any,
-    manifest: Manifest,
-    found: References | None,
-    named: Mapping[Name, str],
-    catalog: str,
-    texts: Written,
-    served: frozenset[Name],
-) -> Node:
+@dataclass(frozen=True)
+class _Known:
+    """What a node's parents and sources are looked up in."""
+
+    manifest: Manifest
+    named: Mapping[Name, str]
+    catalog: str
+    served: frozenset[Name]
+    texts: Written
+
+    @cached_property
+    def bare(self) -> Mapping[str, list[Name]]:
+        """The project's relations by their name without schema."""
+        found: dict[str, list[Name]] = {}
+        for name in self.named:
+            found.setdefault(name.identifier, []).append(name)
+        return found
+
+
+def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node:
+    manifest, named, catalog = known.manifest, known.named, known.catalog
     declared = [parent for parent in _flattened(node, manifest) if parent != uid]
     language = str(getattr(node, "language", "sql") or "sql")
-    written = (
-        _searched(found, named, served) if found is not None else mentioned(str(node.raw_code or ""), named)
-    )
+    written = _searched(found, known) if found is not None else mentioned(str(node.raw_code or ""), named)
     opaque = found is None and language == "sql" and node.resource_type.value != "seed"
     parents = {parent for parent in declared if not parent.startswith("source.")}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
@@ -206,7 +206,7 @@ def _draft(
         fqn=tuple(str(part) for part in node.fqn),
         fingerprint="",
         parents=tuple(sorted(parents)),
-        sources=tuple(sorted(outside | (texts.around(node) - named.keys()))),
+        sources=tuple(sorted(outside | {name for name in known.texts.around(node) if name not in named})),
         files=tuple(sorted(written.files)),
         reads_outside=bool(outside or written.files or elsewhere or opaque),
         elsewhere=tuple(sorted(elsewhere)),
@@ -216,15 +216,15 @@ def _draft(
     )
 
 
-def _searched(found: References, named: Mapping[Name, str], served: frozenset[Name]) -> References:
+def _searched(found: References, known: _Known) -> References:
     """A bare name that only one node bears means that node, too: a hook may have set the search path."""
     meant: dict[Name, None] = {}
     for name in found.relations:
-        same = [known for known in named if known.identifier == name.identifier]
-        if name in named or name.schema != "main" or len(same) != 1:
+        same = known.bare.get(name.identifier, [])
+        if name in known.named or name.schema != "main" or len(same) != 1:
             meant[name] = None
         else:
-            meant.update(dict.fromkeys([same[0], *({name} & served)]))
+            meant.update(dict.fromkeys([same[0], *({name} & known.served)]))
     return replace(found, relations=tuple(meant))
 
 

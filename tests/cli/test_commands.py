@@ -132,6 +132,22 @@ def test_plan_says_what_would_be_built_and_builds_nothing(
 # ---- acting --------------------------------------------------------------------------------------------
 
 
+def test_plan_says_why(run: Run, released: Path) -> None:
+    document = json.loads(
+        run("plan", "-C", released, "--why", "totals", "--why", "main.orders", "--json").out
+    )
+    assert [(item["name"], item["compared"]) for item in document["why"]] == [
+        ("main.totals", True),
+        ("main.orders", True),
+    ]
+    told = run("plan", "-C", released, "--why", "model.shop.totals")
+    assert told.code == 0
+    assert told.out.splitlines()[1].startswith("main.totals  ")
+    missing = run("plan", "-C", released, "--why", "order")
+    assert missing.code == 2
+    assert "there is no node 'order' (near: orders)" in missing.err
+
+
 def test_the_same_release_again_is_unchanged(run: Run, released: Path) -> None:
     answer = run("release", "HEAD~1", "-C", released)
     assert answer.code == 0

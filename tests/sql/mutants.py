@@ -81,7 +81,7 @@ def query(chance: Random, depth: int = 2, known: Scope | None = None) -> Select:
         select.qualify = (
             f"rank() over (partition by {column(chance, scope)} order by {column(chance, scope)}) = 1"
         )
-    select.distinct = chance.random() < 0.15
+    select.distinct = chance.random() < 0.25
     if depth and chance.random() < 0.2:
         other = deepcopy(select) if chance.random() < 0.6 else query(chance, 0, names)
         other.ctes, other.union = [], None
@@ -152,9 +152,13 @@ def expression(chance: Random, aliases: Scope, *, windows: bool = True) -> str:
     """Return some expression of one row."""
     one, other = column(chance, aliases), column(chance, aliases)
     over = (f"sum({one}) over (partition by {other})", f"count(*) over (order by {one})")
+    if chance.random() < 0.02:
+        return f"(select max({one}) from s.{chance.choice(tuple(TABLES))})"
     return chance.choice(
         (
             *(over if windows else ()),
+            one,
+            one,
             one,
             one,
             f"{one} + {chance.randint(1, 3)}",
@@ -162,7 +166,6 @@ def expression(chance: Random, aliases: Scope, *, windows: bool = True) -> str:
             f"case when {one} > 1 then {other} else 0 end",
             f"(select max(q.x) from s.{chance.choice(tuple(TABLES))} q where q.id = {one})",
             f"(select count(*) from s.{chance.choice(tuple(TABLES))} where id = {one})",
-            f"(select max({one}) from s.{chance.choice(tuple(TABLES))})",
             f"exists (select 1 from s.{chance.choice(tuple(TABLES))} e where e.id = {one} and x > 0)",
             str(chance.randint(0, 9)),
         )

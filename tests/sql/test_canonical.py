@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations
 
 import duckdb
@@ -161,17 +162,23 @@ def test_another_name_number_or_string_is_another_query(sql: str, data: st.DataO
     assert canonical(other, "duckdb") != canonical(sql, "duckdb")
 
 
+@lru_cache(maxsize=1)
+def table() -> duckdb.DuckDBPyConnection:
+    """Return a connection to the table that the corpus reads; nothing here writes to it."""
+    connection = duckdb.connect()
+    connection.execute(
+        "create table t as select * from (values (1, 250.5), (2, null), (2, 7.25)) v(id, amount)"
+    )
+    return connection
+
+
 def asked(sql: str) -> object:
     """Return names, types and rows of the answer, or that there is none."""
-    with duckdb.connect() as connection:
-        connection.execute(
-            "create table t as select * from (values (1, 250.5), (2, null), (2, 7.25)) v(id, amount)"
-        )
-        try:
-            answer = connection.execute(sql)
-        except duckdb.Error:
-            return None
-        return [column[:2] for column in answer.description], sorted(map(repr, answer.fetchall()))
+    try:
+        answer = table().execute(sql)
+    except duckdb.Error:
+        return None
+    return [column[:2] for column in answer.description], sorted(map(repr, answer.fetchall()))
 
 
 def test_the_corpus_runs() -> None:

@@ -32,9 +32,11 @@ def fill(connection: duckdb.DuckDBPyConnection, chance: Random) -> None:
         connection.execute(
             f"create or replace table s.{table} ({', '.join(f'{name} integer' for name in columns)})"
         )
-        for _ in range(chance.randint(2, 6)):
-            row = [chance.choice((None, 0, 1, 1, 2, 3)) for _ in columns]
-            connection.execute(f"insert into s.{table} values ({', '.join('?' * len(row))})", row)
+        rows = [
+            ", ".join(chance.choice(("null", "0", "1", "1", "2", "3")) for _ in columns)
+            for _ in range(chance.randint(2, 6))
+        ]
+        connection.execute(f"insert into s.{table} values ({'), ('.join(rows)})")
     connection.execute("create or replace table s.b as select id, x, z, {'id': x + 1, 'x': z} as a from s.b")
 
 
@@ -145,13 +147,13 @@ def change(connection: duckdb.DuckDBPyConnection, chance: Random, table: str) ->
     return name
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_columns_that_a_changed_query_leaves_alone(connection: duckdb.DuckDBPyConnection, seed: int) -> None:
     query_changes(connection, seed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_columns_that_do_not_read_what_changed(connection: duckdb.DuckDBPyConnection, seed: int) -> None:
     data_changes(connection, seed)
@@ -159,7 +161,7 @@ def test_columns_that_do_not_read_what_changed(connection: duckdb.DuckDBPyConnec
 
 def test_the_oracle_finds_something_to_compare(connection: duckdb.DuckDBPyConnection) -> None:
     """A generator whose queries are all in doubt, or all fail, would prove nothing."""
-    changed = Counter(query_changes(connection, seed) for seed in range(150))
-    moved = Counter(data_changes(connection, seed) for seed in range(150))
-    assert changed["same"] > 10, changed
-    assert moved["same"] > 10, moved
+    changed = Counter(query_changes(connection, seed) for seed in range(80))
+    moved = Counter(data_changes(connection, seed) for seed in range(80))
+    assert changed["same"] > 5, changed
+    assert moved["same"] > 5, moved
