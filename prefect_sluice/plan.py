@@ -162,8 +162,9 @@ def make_plan(asked: Asked) -> Plan:
         if asked.before is None or asked.before.nodes.get(uid) != node.own
     )
     steps: dict[str, Step] = {}
+    served, own = asked.live.by_node(), frozenset(edited)
     for uid, node in asked.nodes.items():
-        steps[uid] = _decide(asked, node, inputs[uid], steps, uid in edited)
+        steps[uid] = _decide(asked, served.get(uid), node, inputs[uid], steps, uid in own)
     tests = tuple(
         uid
         for uid, text in asked.tests.items()
@@ -222,8 +223,9 @@ def _carries(node: Node, live: Pointer) -> bool:
     return node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and same)
 
 
-def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edited: bool) -> Step:
-    live = asked.live.by_node().get(node.unique_id)
+def _decide(
+    asked: Asked, live: Pointer | None, node: Node, inputs: str, done: Mapping[str, Step], edited: bool
+) -> Step:
     kept = asked.kept.get((node.unique_id, node.fingerprint, inputs))
 
     def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:

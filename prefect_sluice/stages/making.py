@@ -76,11 +76,11 @@ def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> 
 def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
     project = loaded.project
     chosen = [selector(project.nodes[uid].fqn) for uid in plan.made]
-    relinked = set(plan.relinked)
+    relinked, asked = set(plan.relinked), set(plan.tests)
     chosen += [
         selector(test.fqn)
         for uid, test in project.tests.items()
-        if not test.is_unit and (uid in plan.tests or relinked.intersection(test.parents))
+        if not test.is_unit and (uid in asked or relinked.intersection(test.parents))
     ]
     total, done, say = len(plan.made), [0], teller()
     if not chosen:

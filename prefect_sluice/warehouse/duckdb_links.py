@@ -6,6 +6,7 @@ import duckdb
 
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import LIVE, Bring, Linked, Links, quoted
+from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.duckdb_publish import catalog_of
 
 Connection = duckdb.DuckDBPyConnection
@@ -51,7 +52,7 @@ def _lay(connection: Connection, catalog: str, table: Bring) -> bool:
 
 def _is_view(connection: Connection, catalog: str, name: Name) -> bool:
     sql = "select 1 from duckdb_views() where database_name = ? and schema_name = ? and view_name = ?"
-    return bool(connection.execute(sql, [catalog, name.schema, name.identifier]).fetchall())
+    return bool(connection.execute(bound(sql, [catalog, name.schema, name.identifier])).fetchall())
 
 
 def _view(connection: Connection, address: Name, sql: str) -> None:
