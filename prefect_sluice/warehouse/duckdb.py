@@ -33,6 +33,7 @@ from prefect_sluice.warehouse.base import (
     quoted,
 )
 from prefect_sluice.warehouse.duckdb_name import catalog_name
+from prefect_sluice.warehouse.duckdb_seen import remembered
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
@@ -98,8 +99,12 @@ class DuckDB:
         """See Warehouse."""
         if not self.path.exists():
             return duckdb_publish.load(None, environment, number)
-        with self._open(self.path, read_only=True) as connection:
-            return duckdb_publish.load(connection, environment, number)
+
+        def ask() -> Generation:
+            with self._open(self.path, read_only=True) as connection:
+                return duckdb_publish.load(connection, environment, number)
+
+        return remembered(self.path, f"generation {number} of {environment}", ask)
 
     def history(self, environment: str) -> tuple[Generation, ...]:
         """See Warehouse."""
@@ -119,8 +124,12 @@ class DuckDB:
         """See Warehouse."""
         if not self.path.exists():
             return ()
-        with self._open(self.path, read_only=True) as connection:
-            return duckdb_publish.served(connection, self.store)
+
+        def ask() -> tuple[Served, ...]:
+            with self._open(self.path, read_only=True) as connection:
+                return duckdb_publish.served(connection, self.store)
+
+        return remembered(self.path, f"relations beside {self.store}", ask)
 
     def prepare(self, side: Path, stubs: Sequence[Stub]) -> tuple[Name, ...]:
         """See Warehouse."""
