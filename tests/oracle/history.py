@@ -234,9 +234,15 @@ class History:
         """Return a plan that carries over every history that is served."""
         pointers = workshop.warehouse(workshop.place("dev")).generation("dev").pointers
         steps = [
-            {"action": "carry over", "node": item.node, "kind": item.kind.value, "name": str(item.name), "address": str(item.address)}
+            {
+                "action": "carry over",
+                "node": item.node,
+                "kind": item.kind.value,
+                "name": str(item.name),
+                "address": str(item.address),
+            }
             for item in pointers
-        ]  # fmt: skip
+        ]
         return {"steps": steps}
 
     def _lay(self, document: Mapping[str, Any]) -> list[str]:

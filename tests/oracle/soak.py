@@ -42,7 +42,11 @@ def main() -> int:
 def played(player: Player, seed: int, steps: int, *, show: bool, keep: Path | None) -> bool:
     """Play one history; say whether all was right, and if not, what and how to repeat it."""
     folder = keep or Path(tempfile.mkdtemp(prefix="sluice-soak-"))
-    say = (lambda line: print(line, flush=True)) if show else (lambda line: None)
+
+    def say(line: str) -> None:
+        if show:
+            print(line, flush=True)
+
     try:
         History(folder, seed, player, say=say).play(steps)
     except Exception as error:
