@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,18 @@ from prefect_sluice.errors import SluiceError
 from prefect_sluice.faults import VARIABLE
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request
+
+for name in (
+    "dbt.adapters.duckdb",
+    "prefect_sluice.bundles",
+    "prefect_sluice.dbt.nodes",
+    "prefect_sluice.dbt.session",
+    "prefect_sluice.state.store",
+    "prefect_sluice.warehouse.duckdb",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql",
+):
+    import_module(name)  # here, so that no child has to
 
 
 def sluice(asked: dict[str, Any]) -> dict[str, Any]:

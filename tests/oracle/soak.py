@@ -28,6 +28,7 @@ def main() -> int:
     try:
         while True:
             bad += not played(player, seed, chosen.steps, show=chosen.one, keep=chosen.keep)
+            print(f"seed {seed} played", file=sys.stderr, flush=True)
             seed += 1
             if chosen.one or monotonic() > until:
                 break
