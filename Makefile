@@ -15,8 +15,9 @@ UV ?= uv
 ARGS ?=
 # How many processes the tests run in: `make test JOBS=0` runs them in this one, to debug.
 JOBS ?= auto
+CURVE ?=
 
-.PHONY: help setup check format test demo bench lock package clean
+.PHONY: help setup check format test soak demo bench lock package clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,11 +44,15 @@ format: $(READY) ## rewrite what ruff can put right by itself
 test: $(READY) ## all tests; make test ARGS="-k name" for some
 	@$(RUN) pytest -n $(JOBS) --dist worksteal $(ARGS)
 
+soak: $(READY) ## generated histories against plain dbt; make soak ARGS="--seconds 3600 --seed 7"
+	@PYTHONPATH=. $(RUN) tests.oracle.soak $(ARGS)
+
 demo: $(READY) ## a whole release, a refusal and a rollback on temporary data
 	@$(VENV)/bin/python -P -m prefect_sluice.demo $(ARGS)
 
-bench: $(READY) ## measure, and keep the numbers in benchmarks/results
-	@if [ -f benchmarks/run.py ]; then $(VENV)/bin/python -P benchmarks/run.py $(ARGS); \
+bench: $(READY) ## measure, and keep the numbers in benchmarks/results; CURVE="--sizes 100,1000,5000"
+	@if [ -f benchmarks/run.py ]; then $(VENV)/bin/python -P benchmarks/run.py $(ARGS) && \
+	$(VENV)/bin/python benchmarks/curve.py $(CURVE); \
 	else echo "bench: there is no benchmarks/run.py in this checkout" >&2; exit 1; fi
 
 lock: ## choose the versions in requirements.lock again (needs uv)

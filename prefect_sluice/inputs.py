@@ -31,7 +31,8 @@ def as_planned(live: Generation, plan: Plan) -> Generation:
     chosen |= {
         step.node: replace(step.pointer, name=step.name) for step in plan.of(Action.CARRY) if step.pointer
     }
-    others = [pointer for uid, pointer in chosen.items() if uid not in live.by_node()]
+    there = live.by_node()
+    others = [pointer for uid, pointer in chosen.items() if uid not in there]
     served = (*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
     absent = _absent(plan)
     return replace(live, pointers=tuple(item for item in served if item.name.folded not in absent))

@@ -196,9 +196,9 @@ def make_plan(asked: Asked) -> Plan:
         if asked.before is None or asked.before.nodes.get(uid) != node.own
     )
     steps: dict[str, Step] = {}
-    live = asked.live.by_node()
+    served, own = asked.live.by_node(), frozenset(edited)
     for uid, node in asked.nodes.items():
-        steps[uid] = _decide(asked, node, inputs[uid], steps, live, uid in edited)
+        steps[uid] = _decide(asked, served, node, inputs[uid], steps, uid in own)
     tests = tuple(
         uid
         for uid, text in asked.tests.items()
@@ -264,10 +264,10 @@ def _carries(node: Node, live: Pointer) -> bool:
 
 def _decide(
     asked: Asked,
+    served: Mapping[str, Pointer],
     node: Node,
     inputs: str,
     done: Mapping[str, Step],
-    served: Mapping[str, Pointer],
     edited: bool,
 ) -> Step:
     live = served.get(node.unique_id)

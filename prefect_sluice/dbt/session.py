@@ -19,6 +19,7 @@ import yaml
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.dbt.selection import marked
 from prefect_sluice.errors import DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
@@ -34,6 +35,8 @@ _QUIETLY = (
     "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-use-colors", "--no-write-json",
     "--no-send-anonymous-usage-stats", "--no-version-check",
 )  # fmt: skip
+_EVERY_TEST = ("--indirect-selection", "eager")
+"""Every test on what was built runs, whatever the project's flags say of tests that look at other models, too."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -124,7 +127,13 @@ class Session:
         self, command: str, selection: Sequence[str], manifest: Manifest, on_node: OnNode | None
     ) -> tuple[NodeResult, ...]:
         answer = self._invoke(
-            command, "--store-failures", *selection, manifest=manifest, on_node=on_node, tolerant=True
+            command,
+            *_EVERY_TEST,
+            "--store-failures",
+            *selection,
+            manifest=manifest,
+            on_node=on_node,
+            tolerant=True,
         )
         return tuple(_result(item) for item in _results(answer))
 
@@ -152,9 +161,10 @@ class Session:
             _own_modules(self.project),
             _disconnected(),
             contextlib.redirect_stdout(io.StringIO()),
+            marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
-            answer = runner.invoke([command, *_QUIETLY, *common, *arguments])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+            answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None or (not answer.success and not tolerant):

@@ -121,8 +121,10 @@ def _versions(
     if not any(inputs.texts(node) for node in nodes.values()):
         return {}
     warehouse, side = workshop.warehouse(place), side_file(workshop, place)
-    warehouse.prepare(side, inputs.stubs(live, warehouse.relations(), (), ""))
-    with warehouse.candidate(side) as reader:
+    if not place.target.path.exists():
+        warehouse.prepare(side, ())
+    # As it is served: a side database with a view over every relation costs more than all the sources' rows.
+    with warehouse.reader() if place.target.path.exists() else warehouse.candidate(side) as reader:
         return inputs.versions(
             nodes, reader, warehouse.catalog, loaded.folder, inputs.unknown(live, release.id)
         )

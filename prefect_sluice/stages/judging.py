@@ -69,7 +69,8 @@ def _subject(
     nodes = loaded.project.nodes
     live = served.by_node()
     # What goes back to an older relation is new to readers, and to the tests and contracts of today.
-    built = [uid for uid in (*plan.made, *plan.relinked) if uid in good or uid in plan.relinked]
+    back = frozenset(plan.relinked)
+    built = [uid for uid in (*plan.made, *plan.relinked) if uid in good or uid in back]
     return Subject(
         project=loaded.folder,
         nodes=nodes,

@@ -96,11 +96,11 @@ def _build(loaded: Loaded, plan: Plan, taken: Collection[str]) -> tuple[NodeResu
     project = loaded.project
     made = [uid for uid in plan.made if uid not in taken]
     chosen = [selector(project.nodes[uid].fqn) for uid in made]
-    there = {*plan.relinked, *taken}
+    there, asked = {*plan.relinked, *taken}, set(plan.tests)
     chosen += [
         selector(test.fqn)
         for uid, test in project.tests.items()
-        if not test.is_unit and (uid in plan.tests or there.intersection(test.parents))
+        if not test.is_unit and (uid in asked or there.intersection(test.parents))
     ]
     total, done, say = len(made), [0], teller()
     if not chosen:

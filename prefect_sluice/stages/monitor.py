@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from prefect_sluice.errors import QueryFailed
+from prefect_sluice.errors import BadInput, QueryFailed
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.promotion import State
@@ -23,7 +24,7 @@ def monitor(work: Work) -> Work:
     if generation is None:
         raise OutOfOrder()
     tell("reading what is served")
-    report = _look(workshop.warehouse(place), place.name, generation)
+    report = _look(workshop.warehouse(place), place.name, generation, promotion.base)
     keep_reports(workshop, promotion, STAGE, (report,))
     reach(Point.MONITOR_JUDGED)
     told = replace(work, reports=(*work.reports, report))
@@ -40,7 +41,7 @@ def monitor(work: Work) -> Work:
     return replace(told, promotion=stable).ends(Status.DONE, message)
 
 
-def _look(warehouse: Warehouse, environment: str, expected: Generation) -> GateReport:
+def _look(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> GateReport:
     served = warehouse.generation(environment)
     same = served.number == expected.number
     told = (
@@ -59,24 +60,40 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation) -> GateR
         )
     ]
     if expected.pointers:
+        doubtful = _doubtful(warehouse, environment, expected, base)
         with warehouse.reader() as reader:
             bad = [
                 finding
-                for pointer in expected.pointers
+                for pointer in doubtful
                 if (finding := _unreadable(reader, warehouse.catalog, pointer))
             ]
-        good = len(expected.pointers) - len(bad)
+        total = len(expected.pointers)
+        rest = total - len(doubtful)
+        told = f"{len(doubtful)} public relations answer" + (
+            f", {rest} unchanged are in place" if rest else ""
+        )
         findings += bad or [
-            Finding(
-                STAGE,
-                "readable",
-                Verdict.PASSED,
-                f"{good} public relations answer",
-                observed=good,
-                limit=len(expected.pointers),
-            )
+            Finding(STAGE, "readable", Verdict.PASSED, told, observed=total - len(bad), limit=total)
         ]
     return GateReport(STAGE, tuple(findings))
+
+
+def _doubtful(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> tuple[Pointer, ...]:
+    """Return the pointers to read: all but those of the generation before whose view and relation are there.
+
+    A relation never changes, and what it reads is served with it: that one answered when it was new.
+    """
+    before = frozenset[Pointer]()
+    if base:
+        with contextlib.suppress(BadInput):  # it is no longer known: then all are read
+            before = frozenset(warehouse.generation(environment, base).pointers)
+    public = {item.name.folded for item in warehouse.relations()}
+    physical = {pointer.address for pointer in warehouse.kept(environment)}
+    return tuple(
+        pointer
+        for pointer in expected.pointers
+        if pointer not in before or pointer.name.folded not in public or pointer.address not in physical
+    )
 
 
 def _unreadable(reader: Reader, catalog: str, pointer: Pointer) -> Finding | None:

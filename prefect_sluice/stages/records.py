@@ -34,8 +34,6 @@ def opened(work: Work) -> tuple[Workshop, Place]:
     """
     workshop = Workshop.at(work.request.folder)
     place = workshop.place(work.request.environment)
-    if not work.lease.token:
-        return workshop, place  # nobody's: a plan only looks
     lease = workshop.store.lease(place.name)
     if work.lease.token and (lease is None or lease.token != work.lease.token):
         # Another one had it meanwhile. The fence would say so, too, but minutes later.

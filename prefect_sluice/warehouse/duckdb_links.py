@@ -9,6 +9,7 @@ import duckdb
 from prefect_sluice.errors import Refused
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import LIVE, Bring, Linked, Links, quoted
+from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.duckdb_publish import CANDIDATE, catalog_of
 
 Connection = duckdb.DuckDBPyConnection
@@ -47,7 +48,10 @@ def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, 
 
 def _tried(connection: Connection, catalog: str, links: Links) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
     pinned = tuple(table.address for table in links.tables if _lay(connection, catalog, table))
+    read = "\n".join(view.sql for view, _ in links.views)
     for address in links.live:
+        if quoted(address.schema, address.identifier) not in read:
+            continue  # of a thousand live relations a changed view reads two
         _reused(connection, address)
     broken = tuple(view.address for view, built in links.views if not _same(connection, catalog, view, built))
     return broken, (*pinned, *broken)
@@ -76,7 +80,7 @@ def _lay(connection: Connection, catalog: str, table: Bring) -> bool:
 
 def _is_view(connection: Connection, catalog: str, name: Name) -> bool:
     sql = "select 1 from duckdb_views() where database_name = ? and schema_name = ? and view_name = ?"
-    return bool(connection.execute(sql, [catalog, name.schema, name.identifier]).fetchall())
+    return bool(connection.execute(bound(sql, [catalog, name.schema, name.identifier])).fetchall())
 
 
 def _view(connection: Connection, address: Name, sql: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -16,11 +16,15 @@ from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.warehouse import duckdb_adopt
 from prefect_sluice.warehouse.base import Publication, Served, quoted
+from prefect_sluice.warehouse.duckdb_literal import bound, literal
 
 CANDIDATE = "sluice_candidate"
 """The name under which the candidate is attached while it is published."""
 
 COLUMNS = "environment, number, release, promotion, token, cause, origin, written_at"
+_AT_ONCE = 500
+"""Rows in one statement."""
+_Item = TypeVar("_Item")
 
 _TABLES = """
 create schema if not exists sluice;
@@ -76,7 +80,7 @@ def kept(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Point
         on t.table_catalog = current_database() and t.table_schema = p.address_schema and t.table_name = p.address
         where p.environment = ? order by p.since
     """
-    return tuple(read_pointer(row) for row in connection.execute(sql, [environment]).fetchall())
+    return tuple(read_pointer(row) for row in connection.execute(bound(sql, [environment])).fetchall())
 
 
 def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, ...]:
@@ -86,7 +90,7 @@ def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, .
         where table_catalog = current_database() and table_schema not in ('sluice', ?)
         order by all
     """
-    rows = connection.execute(sql, [store]).fetchall()
+    rows = connection.execute(bound(sql, [store])).fetchall()
     return tuple(Served(Name(row[0], row[1]), row[2] == "VIEW") for row in rows)
 
 
@@ -129,7 +133,7 @@ def _permit(
     if current.number != publication.base:
         raise EnvironmentMoved(wanted.environment, publication.base, current.number)
     sql = "select coalesce(max(token), 0) from sluice.generation where environment = ?"
-    if int(connection.execute(sql, [wanted.environment]).fetchall()[0][0]) > wanted.token:
+    if int(connection.execute(bound(sql, [wanted.environment])).fetchall()[0][0]) > wanted.token:
         raise LeaseLost(wanted.environment)
     _not_somebody_elses(connection, wanted, store, frozenset(item.name.folded for item in publication.adopt))
 
@@ -205,29 +209,33 @@ def catalog_of(connection: duckdb.DuckDBPyConnection) -> str:
 def _record(
     connection: duckdb.DuckDBPyConnection, wanted: Generation, gone: Iterable[Pointer], new: Iterable[Pointer]
 ) -> None:
-    for old in gone:
-        connection.execute(
-            "update sluice.pointer set until = ? where environment = ? and schema = ? and identifier = ? and until is null",
-            [wanted.number, wanted.environment, old.name.schema, old.name.identifier],
-        )
-    for pointer in new:
-        connection.execute(
-            "insert into sluice.pointer values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null)",
-            [wanted.environment, *_fields(pointer), wanted.number],
-        )
+    # A few statements, not one for each pointer: the served file is locked meanwhile.
+    for some in _pieces([(old.name.schema, old.name.identifier) for old in gone]):
+        names = ", ".join(f"({literal(schema)}, {literal(identifier)})" for schema, identifier in some)
+        sql = f"update sluice.pointer set until = ? where environment = ? and until is null and (schema, identifier) in ({names})"
+        connection.execute(bound(sql, [wanted.number, wanted.environment]))
+    for some in _pieces([[wanted.environment, *_fields(pointer), wanted.number, None] for pointer in new]):
+        rows = ", ".join(f"({', '.join(map(literal, row))})" for row in some)
+        connection.execute(f"insert into sluice.pointer values {rows}")
     connection.execute(
-        "insert into sluice.generation values (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            wanted.environment,
-            wanted.number,
-            wanted.release,
-            wanted.promotion,
-            wanted.token,
-            wanted.cause.value,
-            wanted.origin,
-            wanted.at.astimezone(UTC).replace(tzinfo=None),
-        ],
+        bound(
+            "insert into sluice.generation values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                wanted.environment,
+                wanted.number,
+                wanted.release,
+                wanted.promotion,
+                wanted.token,
+                wanted.cause.value,
+                wanted.origin,
+                wanted.at.astimezone(UTC).replace(tzinfo=None),
+            ],
+        )
     )
+
+
+def _pieces(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))
 
 
 def _fields(pointer: Pointer) -> list[str]:
@@ -278,7 +286,7 @@ def _rows(
     sql = (
         f"select {COLUMNS} from sluice.generation where environment = ? {which} order by number desc limit 1"
     )
-    return connection.execute(sql, parameters).fetchall()
+    return connection.execute(bound(sql, parameters)).fetchall()
 
 
 def _pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: int) -> Iterable[Pointer]:
@@ -286,7 +294,7 @@ def _pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: i
         select schema, identifier, address_schema, address, node, kind, fingerprint, inputs from sluice.pointer
         where environment = ? and since <= ? and (until is null or until > ?) order by schema, identifier
     """
-    for row in connection.execute(sql, [environment, number, number]).fetchall():
+    for row in connection.execute(bound(sql, [environment, number, number])).fetchall():
         yield read_pointer(row)
 
 

@@ -1,0 +1,81 @@
+"""A few generated histories with fixed seeds; `make soak` plays new ones for as long as asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.node import Name
+from tests.oracle.blueprint import Blueprint, Column, Model
+from tests.oracle.history import History, Player
+from tests.oracle.moves import MOVES, any_move, start
+from tests.oracle.served import Content, differences
+
+
+@pytest.fixture(scope="module")
+def player() -> Generator[Player]:
+    """The process that forks a child for each command."""
+    player = Player()
+    yield player
+    player.close()
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("seed", "steps"), [(1, 3), (3, 3)])
+def test_after_each_step_what_is_served_is_what_dbt_gives(
+    player: Player, tmp_path: Path, seed: int, steps: int
+) -> None:
+    """Table by table and type by type; a failure prints the steps, and `make soak` repeats it by the seed."""
+    History(tmp_path / "history", seed, player).play(steps)
+
+
+def test_a_seed_always_gives_the_same_history() -> None:
+    """Or a failure could not be repeated."""
+
+    def moves(seed: int) -> list[tuple[str, Blueprint]]:
+        dice = random.Random(seed)
+        found = [("start", start(dice))]
+        for _ in range(30):
+            found.append(any_move(dice, found[-1][1]))
+        return found
+
+    assert moves(7) == moves(7)
+    assert moves(7) != moves(8)
+
+
+def test_every_kind_of_move_is_made() -> None:
+    """Within a few hundred steps."""
+    dice, made = random.Random(0), set[str]()
+    blueprint = start(dice)
+    for _ in range(400):
+        name, blueprint = any_move(dice, blueprint)
+        made.add(name)
+    assert made == set(MOVES)
+
+
+def test_the_oracle_sees_a_difference() -> None:
+    """A comparison that never fails proves nothing."""
+    one = Content((("id", "INTEGER"),), ("(1,)",))
+    assert differences({"main.a": one}, {"main.a": one}) == []
+    assert differences({"main.a": one}, {}) == ["main.a is missing"]
+    assert differences({}, {"main.a": one}) == ["main.a should not be there"]
+    retyped = Content((("id", "BIGINT"),), ("(1,)",))
+    assert "BIGINT" in differences({"main.a": one}, {"main.a": retyped})[0]
+    other = Content((("id", "INTEGER"),), ("(2,)",))
+    assert "(2,)" in differences({"main.a": one}, {"main.a": other})[0]
+
+
+def test_a_blueprint_writes_a_project() -> None:
+    """The files of a small one."""
+    model = Model("incremental", ("raw.events",), (Column("v", "t0.v"),), tests=(("id", "unique"),))
+    files = Blueprint({"m1": model}, snapshots={"k1": "m1"}).files()
+    assert "materialized='incremental'" in files["models/m1.sql"]
+    assert "source('raw', 'events')" in files["models/m1.sql"]
+    assert "data_tests: [unique]" in files["models/schema.yml"]
+    assert str(Name("main", "m1")) not in files["models/m1.sql"]
+    assert "ref('m1')" in files["snapshots/k1.sql"]
