@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from prefect_sluice.canonical import Json, digest
+from prefect_sluice.cut import Versions, behind, built_after, built_from, source_texts
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name, Node
 
@@ -46,18 +47,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a plan notes for the next one: digests of nodes and tests by unique id, and the versions of the sources it read."""
+    """What a plan notes for the next one: digests of nodes and tests by unique id, and the versions of the sources it read.
+
+    `behind` are nodes whose relation was built from other versions than these, with the versions that differ.
+    """
 
     nodes: Mapping[str, str]
     tests: Mapping[str, str]
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    behind: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The whole plan. `steps` are in build order; `tests` are new or changed dbt tests; `edited` nodes whose own text changed.
 
-    `notes` are the digests by which the next plan sees what changed.
+    `notes` are the digests by which the next plan sees what changed. `select` are the dbt selectors it was asked for, `held`
+    the stale nodes that keep what is live, with why; `instead` is the digest of the plan that this is what is left of.
     """
 
     environment: str
@@ -69,6 +75,9 @@ class Plan:
     edited: tuple[str, ...]
     tests: tuple[str, ...]
     notes: Before
+    select: tuple[str, ...] = ()
+    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    instead: str = ""
 
     def of(self, *actions: Action) -> tuple[Step, ...]:
         """Return the steps with one of these actions, in order."""
@@ -107,7 +116,11 @@ class Plan:
                 "nodes": dict(self.notes.nodes),
                 "tests": dict(self.notes.tests),
                 "versions": dict(self.notes.versions),
+                "behind": {uid: dict(texts) for uid, texts in self.notes.behind.items()},
             },
+            "select": list(self.select),
+            "held": dict(self.held),
+            "instead": self.instead,
         }
 
     @property
@@ -131,6 +144,7 @@ def _step(step: Step) -> Json:
 
 
 UNCHANGED = "unchanged"
+_SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
 IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
 AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
@@ -139,7 +153,8 @@ AS_TABLE = "a view over a source, served as a table: as a view it would show row
 class Asked:
     """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
     generations by node, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
-    `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes."""
+    `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes.
+    `held` are nodes that keep what is live, however stale, with why; `select` and `instead` are as in the plan."""
 
     environment: str
     cause: Cause
@@ -151,6 +166,9 @@ class Asked:
     kept: Mapping[tuple[str, str, str], Pointer]
     before: Before | None
     unbound: frozenset[str] = frozenset()
+    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    select: tuple[str, ...] = ()
+    instead: str = ""
 
 
 def make_plan(asked: Asked) -> Plan:
@@ -174,7 +192,10 @@ def make_plan(asked: Asked) -> Plan:
     if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
         tests = (*tests, *sorted(asked.unbound - set(tests)))
     notes = Before(
-        {uid: node.own for uid, node in asked.nodes.items()}, dict(asked.tests), dict(asked.versions)
+        {uid: node.own for uid, node in asked.nodes.items()},
+        dict(asked.tests),
+        dict(asked.versions),
+        _behind(asked),
     )
     return Plan(
         environment=asked.environment,
@@ -186,16 +207,24 @@ def make_plan(asked: Asked) -> Plan:
         edited=edited,
         tests=tests,
         notes=notes,
+        select=asked.select,
+        held={uid: why for uid, why in asked.held.items() if uid in asked.live.by_node()},
+        instead=asked.instead,
     )
 
 
-def source_texts(node: Node) -> tuple[str, ...]:
-    """Return the sources a node reads itself, as the keys of `Asked.versions`."""
-    return (
-        *(str(name) for name in node.sources),
-        *(f"file:{path}" for path in node.files),
-        *(f"at:{text}" for text in node.elsewhere),
+def _behind(asked: Asked) -> Mapping[str, Mapping[str, str]]:
+    # What is not held is unchanged, so built from these versions, or will be.
+    after = built_after(
+        asked.nodes, live_versions(asked), asked.versions, asked.nodes.keys() - asked.held.keys()
     )
+    return behind(after, asked.versions)
+
+
+def live_versions(asked: Asked) -> Mapping[str, Versions]:
+    """Return the versions of the sources that each live node was built from."""
+    notes = asked.before or Before({}, {})
+    return built_from(asked.nodes, asked.live.by_node(), notes.versions, notes.behind)
 
 
 def _inputs(asked: Asked) -> Mapping[str, str]:
@@ -205,6 +234,8 @@ def _inputs(asked: Asked) -> Mapping[str, str]:
         own = {text: asked.versions.get(text, "") for text in source_texts(node)}
         above = [found[parent] for parent in node.parents if parent in found]
         found[uid] = _with_history(node, digest({"sources": own, "parents": above}), live.get(uid))
+        if uid in asked.held and uid in live:
+            found[uid] = live[uid].inputs
     return found
 
 
@@ -214,7 +245,7 @@ def _with_history(node: Node, now: str, live: Pointer | None) -> str:
         return now
     if live.fingerprint == node.fingerprint and live.inputs.partition("+")[0] == now:
         return live.inputs
-    return f"{now}+{digest(live.inputs)}"
+    return f"{now}+{digest([live.fingerprint, live.inputs])}"
 
 
 def _carries(node: Node, live: Pointer) -> bool:
@@ -234,6 +265,8 @@ def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edi
             action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
         )
 
+    if live and node.unique_id in asked.held:
+        return replace(step(Action.REUSE, UNCHANGED, live), note=asked.held[node.unique_id])
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
         return step(Action.REUSE, UNCHANGED, live)
     if kept and kept.name == node.name:
@@ -255,7 +288,7 @@ def _reason(
     ]
     if live.fingerprint != node.fingerprint:
         return f"reads {_some(moved)}" if moved else "what it is built from changed"
-    fresh = [text.split(":", 1)[-1] for text in source_texts(node)]
+    fresh = [_SAID.get(text.partition(" ")[0], text.split(":", 1)[-1]) for text in source_texts(node)]
     if live.inputs != inputs:
         return f"new data in {_some(moved or fresh)}"
     return "moved to another name"

@@ -26,7 +26,15 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
         steps=tuple(_step(item) for item in raw["steps"]),
         edited=tuple(raw["edited"]),
         tests=tuple(raw["tests"]),
-        notes=Before(raw["notes"]["nodes"], raw["notes"]["tests"], raw["notes"].get("versions", {})),
+        notes=Before(
+            raw["notes"]["nodes"],
+            raw["notes"]["tests"],
+            raw["notes"].get("versions", {}),
+            raw["notes"].get("behind", {}),
+        ),
+        select=tuple(raw.get("select", ())),
+        held=raw.get("held", {}),
+        instead=raw.get("instead", ""),
     )
 
 

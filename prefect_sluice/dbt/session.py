@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import io
+import json
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ import yaml
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
-from prefect_sluice.errors import DbtFailed
+from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
 from prefect_sluice.warehouse.base import LIVE
@@ -79,6 +80,19 @@ class Session:
             if not _wants_data(error.__cause__):
                 raise
             return None
+
+    def select(self, manifest: Manifest, selectors: Sequence[str]) -> tuple[str, ...]:
+        """Return the unique ids of models, seeds and snapshots that dbt's selectors match; none is an answer.
+
+        Raises BadInput for a selector that dbt cannot read.
+        """
+        kinds = [word for kind in ("model", "seed", "snapshot") for word in ("--resource-type", kind)]
+        output = ("--output", "json", "--output-keys", "unique_id")
+        try:
+            answer = self._invoke("ls", *kinds, *output, "--select", *selectors, manifest=manifest)
+        except DbtFailed as error:
+            raise BadInput(f"dbt cannot read the selector {' '.join(selectors)!r}: {error.what}") from error
+        return tuple(str(json.loads(line)["unique_id"]) for line in answer.result or ())
 
     def build(
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None

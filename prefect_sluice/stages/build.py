@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice import __version__, git, inputs, surroundings
+from prefect_sluice import __version__, git, inputs, surroundings, volatile
 from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
+from prefect_sluice.freshness import observe, refuse_unknown_names
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.loading import Loaded, load, side_file
-from prefect_sluice.plan import Action, Asked, Before, Plan, make_plan
+from prefect_sluice.loading import load
+from prefect_sluice.node import Node
+from prefect_sluice.plan import Action, Asked, Before, Plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
+from prefect_sluice.stages.attempt import attempt
 from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
+from prefect_sluice.stages.selecting import selected
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
@@ -34,7 +38,7 @@ def build(work: Work) -> Work:
         raise OutOfOrder()
     release = work.release or pack(workshop, work.change, work.request.actor)
     reach(Point.BUILD_PACKED)
-    plan = plan_release(workshop, place, release, work.request.cause)
+    plan = plan_release(workshop, place, release, work.request.cause, work.request.select)
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
     _refuse_foreign_names(workshop, place, plan)
@@ -42,11 +46,16 @@ def build(work: Work) -> Work:
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
-        return told.ends(
-            Status.UNCHANGED,
-            f"{place.name} serves this already: generation {plan.base}, release {release.short}",
-        )
+        return told.ends(Status.UNCHANGED, _unchanged(plan, release))
     return replace(told, promotion=_promotion(workshop, plan, work.request.actor))
+
+
+def _unchanged(plan: Plan, release: Release) -> str:
+    serves = f"generation {plan.base}, release {release.short}"
+    if plan.cause is not Cause.REFRESH:
+        return f"{plan.environment} serves this already: {serves}"
+    left = f"; stale, and not selected: {len(plan.held)}" if plan.held else ""
+    return f"nothing new: {plan.environment} serves {serves}{left}"
 
 
 def _refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
@@ -90,43 +99,60 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
     return release
 
 
-def plan_release(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Plan:
-    """Return the plan of a release for an environment. Changes nothing that anybody reads. Repeatable."""
+def plan_release(
+    workshop: Workshop, place: Place, release: Release, cause: Cause, select: tuple[str, ...] = ()
+) -> Plan:
+    """Return the plan of a release for an environment. Changes nothing that anybody reads. Repeatable.
+
+    `select` are dbt selectors for a refresh: what they leave out keeps what is live. Raises BadInput when they match nothing,
+    Refused when only the selected nodes cannot be renewed.
+    """
+    asked = _asked(workshop, place, release, cause)
+    if select:
+        asked = selected(asked, load(workshop, place, release), select)
+    return attempt(workshop, asked)
+
+
+def _asked(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Asked:
     tell("parsing the project")
     loaded = load(workshop, place, release)
     reach(Point.SOURCE_CHECKED_OUT)
+    refuse_unknown_names(workshop, loaded, cause)
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
+    notes = before(workshop, live)
+    nodes = loaded.project.nodes
     tell("looking at the sources")
-    asked = Asked(
+    return Asked(
         environment=place.name,
         cause=cause,
         release=release.id,
-        nodes=loaded.project.nodes,
+        nodes=nodes,
         tests={uid: test.fingerprint for uid, test in loaded.project.tests.items()},
-        versions=_versions(workshop, place, loaded, live, release),
+        versions=_versions(
+            cause, nodes, observe(workshop, place, loaded, live, release.id), live, release, notes
+        ),
         live=live,
         kept=inputs.by_content(warehouse.kept(place.name)),
-        before=before(workshop, live),
+        before=notes,
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),
     )
-    return make_plan(asked)
 
 
 def _versions(
-    workshop: Workshop, place: Place, loaded: Loaded, live: Generation, release: Release
+    cause: Cause,
+    nodes: Mapping[str, Node],
+    seen: Mapping[str, str],
+    live: Generation,
+    release: Release,
+    notes: Before | None,
 ) -> Mapping[str, str]:
-    nodes = loaded.project.nodes
-    if not any(inputs.texts(node) for node in nodes.values()):
-        return {}
-    warehouse, side = workshop.warehouse(place), side_file(workshop, place)
-    warehouse.prepare(side, inputs.stubs(live, warehouse.relations(), (), ""))
-    with warehouse.candidate(side) as reader:
-        return inputs.versions(
-            nodes, reader, warehouse.catalog, loaded.folder, inputs.unknown(live, release.id)
-        )
+    unknown = inputs.unknown(live, release.id)
+    fleeting = volatile.versions(nodes, surroundings.now(), unknown)
+    passing = frozenset(fleeting) | {text for text, version in seen.items() if version == unknown}
+    return volatile.settled(cause, nodes, {**seen, **fleeting}, passing, live, notes)
 
 
 def before(workshop: Workshop, live: Generation) -> Before | None:
@@ -135,7 +161,8 @@ def before(workshop: Workshop, live: Generation) -> Before | None:
     if promotion is None or not promotion.plan:
         return None
     document = cast(dict[str, Any], workshop.bundles.get_document(promotion.plan))
-    return Before(document["notes"]["nodes"], document["notes"]["tests"])
+    notes = document["notes"]
+    return Before(notes["nodes"], notes["tests"], notes.get("versions", {}), notes.get("behind", {}))
 
 
 def _promotion(workshop: Workshop, plan: Plan, actor: str) -> Promotion:

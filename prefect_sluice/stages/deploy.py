@@ -10,6 +10,7 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.stages.approve import is_approved, needed
+from prefect_sluice.stages.publishing import publish
 from prefect_sluice.stages.records import advance, opened, promotion_of
 from prefect_sluice.stages.stage import candidate_is_whole, contents_of
 from prefect_sluice.stages.work import Work, tell
@@ -35,8 +36,7 @@ def deploy(work: Work) -> Work:
     )
     reach(Point.DEPLOY_INTENT)
     tell(f"publishing generation {publication.generation.number}")
-    with workshop.store.fenced(work.lease, now=surroundings.now()):
-        written = workshop.warehouse(place).publish(publication)
+    written = publish(workshop, place, work.lease, publication)
     reach(Point.DEPLOY_FLIPPED)
     done = record_written(workshop, intent, written, work.request.actor)
     reach(Point.DEPLOY_RECORDED)

@@ -11,6 +11,7 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.stages.deploy import record_written
+from prefect_sluice.stages.publishing import publish
 from prefect_sluice.stages.records import advance, is_open, opened
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
@@ -44,8 +45,7 @@ def rollback(work: Work) -> Work:
         at=surroundings.now().replace(microsecond=0),
     )
     tell(f"publishing generation {number}: {target.number} again")
-    with workshop.store.fenced(work.lease, now=surroundings.now()):
-        written = warehouse.publish(Publication(generation, current.number))
+    written = publish(workshop, place, work.lease, Publication(generation, current.number))
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor)
     return replace(work, promotion=done, generation=written)

@@ -37,7 +37,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is."""
+    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is,
+    `select` are the dbt selectors of a refresh of a part."""
 
     folder: Path
     environment: str
@@ -45,6 +46,7 @@ class Request:
     ref: str = "HEAD"
     dirty: bool = False
     actor: str = "unknown"
+    select: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,6 +178,13 @@ class Warehouse(Protocol):
         """Return every pointer of every generation whose relation is still there, oldest first."""
         ...
 
+    def stamp(self) -> str:
+        """Return what is the same as long as no byte of the served database was written, "" where that cannot be told.
+
+        Ask while a reader or candidate is open: it keeps writers out.
+        """
+        ...
+
     def relations(self) -> tuple[Served, ...]:
         """Return every relation in the database outside Sluice's own schemas."""
         ...
@@ -200,9 +207,13 @@ class Warehouse(Protocol):
         """
         ...
 
-    def publish(self, publication: Publication) -> Generation:
+    def publish(
+        self, publication: Publication, *, seen: Callable[[str, str], object] | None = None
+    ) -> Generation:
         """Bring the relations in and write the generation, in one transaction; return what is served then.
 
+        Nothing outside Sluice's own schemas and the public names is written. `seen` hears the stamps of before and after,
+        both taken while nobody else could write.
         Done once per promotion: again is no change. Raises EnvironmentMoved when the current generation is not
         `base`, LeaseLost when a higher token has written, Refused when a public name is somebody else's.
         """

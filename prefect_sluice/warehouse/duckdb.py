@@ -34,6 +34,7 @@ from prefect_sluice.warehouse.base import (
 )
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
+from prefect_sluice.warehouse.duckdb_stamp import settle, stamp
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
 NEW_FILE = {**CONFIG, "default_block_size": "16384"}
@@ -151,7 +152,13 @@ class DuckDB:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
         return Sealed(digest_file(side), broken, pinned)
 
-    def publish(self, publication: Publication) -> Generation:
+    def stamp(self) -> str:
+        """See Warehouse."""
+        return stamp(self.path)
+
+    def publish(
+        self, publication: Publication, *, seen: Callable[[str, str], object] | None = None
+    ) -> Generation:
         """See Warehouse."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
@@ -159,7 +166,15 @@ class DuckDB:
         with self._open(self.path) as connection:
             if publication.candidate is not None and publication.tables:
                 self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
-            return duckdb_publish.publish(connection, publication, self.store, str(self.path))
+            before = self.stamp()
+            written = duckdb_publish.publish(connection, publication, self.store, str(self.path))
+            if seen is not None:
+                # Now, or closing the file would do it, when it is nobody's any more. What is written stays written.
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("checkpoint")
+                    settle(self.path)
+                    seen(before, self.stamp())
+            return written
 
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.

@@ -19,6 +19,7 @@ VALUES = tuple(
     f"prefect_sluice.{name}"
     for name in (
         "canonical",
+        "cut",
         "errors",
         "generation",
         "ledger",
