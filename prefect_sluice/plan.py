@@ -146,6 +146,10 @@ def _step(step: Step) -> Json:
 UNCHANGED = "unchanged"
 _SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
 IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
+FORWARD_ONLY = (
+    "forward only: rows that are there stay as the old code made them; "
+    "new columns are appended, dropped ones stay and get no value"
+)
 AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
 
@@ -249,8 +253,15 @@ def _with_history(node: Node, now: str, live: Pointer | None) -> str:
 
 
 def _carries(node: Node, live: Pointer) -> bool:
-    same = live.fingerprint == node.fingerprint
-    return node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and same)
+    kept = node.forward_only or live.fingerprint == node.fingerprint
+    return node.kind is Kind.SNAPSHOT or (
+        node.kind is Kind.INCREMENTAL and live.kind is Kind.INCREMENTAL and kept
+    )
+
+
+def evolves(kind: Kind, fingerprint: str, live: Pointer | None) -> bool:
+    """Say whether what is carried over is an incremental model by other code than what is live: its columns may differ."""
+    return kind is Kind.INCREMENTAL and live is not None and live.fingerprint != fingerprint
 
 
 def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edited: bool) -> Step:
@@ -261,6 +272,8 @@ def _decide(asked: Asked, node: Node, inputs: str, done: Mapping[str, Step], edi
         note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
         if live and action is Action.BUILD and node.kind is Kind.INCREMENTAL:
             note = IN_FULL
+        if live and action is Action.CARRY and evolves(node.kind, node.fingerprint, live):
+            note = FORWARD_ONLY
         return Step(
             action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
         )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from prefect_sluice import __version__, git, inputs, surroundings, volatile
+from prefect_sluice.config import Model
 from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe, refuse_unknown_names
@@ -107,13 +108,14 @@ def plan_release(
     `select` are dbt selectors for a refresh: what they leave out keeps what is live. Raises BadInput when they match nothing,
     Refused when only the selected nodes cannot be renewed.
     """
-    asked = _asked(workshop, place, release, cause)
+    asked = question(workshop, place, release, cause)
     if select:
         asked = selected(asked, load(workshop, place, release), select)
     return attempt(workshop, asked)
 
 
-def _asked(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Asked:
+def question(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Asked:
+    """Return what the plan of a release for an environment is made from. Changes nothing that anybody reads. Repeatable."""
     tell("parsing the project")
     loaded = load(workshop, place, release)
     reach(Point.SOURCE_CHECKED_OUT)
@@ -121,7 +123,7 @@ def _asked(workshop: Workshop, place: Place, release: Release, cause: Cause) -> 
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
     notes = before(workshop, live)
-    nodes = loaded.project.nodes
+    nodes = forward(loaded.project.nodes, workshop.settings.models)
     tell("looking at the sources")
     return Asked(
         environment=place.name,
@@ -153,6 +155,15 @@ def _versions(
     fleeting = volatile.versions(nodes, surroundings.now(), unknown)
     passing = frozenset(fleeting) | {text for text, version in seen.items() if version == unknown}
     return volatile.settled(cause, nodes, {**seen, **fleeting}, passing, live, notes)
+
+
+def forward(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[str, Node]:
+    """Return the nodes with what sluice.yml says of single models. Pure."""
+    forward_only = {name for name, model in models.items() if model.forward_only}
+    return {
+        uid: replace(node, forward_only=True) if node.short in forward_only else node
+        for uid, node in nodes.items()
+    }
 
 
 def before(workshop: Workshop, live: Generation) -> Before | None:

@@ -15,7 +15,7 @@ from prefect_sluice.freshness import observe
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.loading import Loaded, load, selector
 from prefect_sluice.node import Kind, Name
-from prefect_sluice.plan import BY_PRODUCT, Action, Plan
+from prefect_sluice.plan import BY_PRODUCT, Action, Plan, evolves
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
@@ -76,6 +76,8 @@ def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> 
 
 
 def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
+    from prefect_sluice.dbt.growing import let_grow
+
     project = loaded.project
     chosen = [selector(project.nodes[uid].fqn) for uid in plan.made]
     relinked = set(plan.relinked)
@@ -84,6 +86,10 @@ def _build(loaded: Loaded, plan: Plan) -> tuple[NodeResult, ...]:
         for uid, test in project.tests.items()
         if not test.is_unit and (uid in plan.tests or relinked.intersection(test.parents))
     ]
+    let_grow(
+        loaded.manifest,
+        [step.node for step in plan.of(Action.CARRY) if evolves(step.kind, step.fingerprint, step.pointer)],
+    )
     total, done, say = len(plan.made), [0], teller()
     if not chosen:
         return ()

@@ -20,6 +20,8 @@ class Status(StrEnum):
     """How a run of the stages ended."""
 
     DONE = "done"
+    PARTIAL = "partial"
+    """Published, without what failed and all that reads it."""
     UNCHANGED = "unchanged"
     WAITING = "waiting"
     REFUSED = "refused"
