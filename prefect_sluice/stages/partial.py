@@ -16,8 +16,6 @@ from prefect_sluice.stages.selecting import moved, renewed
 from prefect_sluice.verdict import Finding, GateReport
 from prefect_sluice.workshop import Workshop
 
-_BUILD = "build"
-
 
 def reduced(
     asked: Asked, plan: Plan, reports: Sequence[GateReport], gates: Mapping[str, Gate]
@@ -49,8 +47,8 @@ def _why(
     """Return what failed, by unique id, with the finding that says so; nothing if something failed that is no relation."""
     bad = [item for report in reports if _blocks(report, gates) for item in _bad(report)]
     why: dict[str, str] = {}
-    # First what was not built: tests that could not run for it say nothing of the other relations they read.
-    for finding in sorted(bad, key=lambda item: item.gate != _BUILD):
+    # First what failed itself: what was left out for it, or could not be tested, says nothing of its own.
+    for finding in sorted(bad, key=lambda item: -item.verdict):
         about = set(finding.subject.split(", ")) & set(changed)
         if not about:
             return {}
