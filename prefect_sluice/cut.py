@@ -126,8 +126,9 @@ def cut(
             if any(after[above].get(text, frozenset()) - {now.get(text, "")} for text in texts)
         } - added
         if not more:
-            roots = frozenset(added & set(stale))
-            return Cut(first, first - asked, roots, frozenset(torn))
+            roots = added & set(stale)
+            least = frozenset(uid for uid in roots if not _ancestors(nodes, uid) & roots)
+            return Cut(first, first - asked, least, frozenset(torn))
         added |= more
 
 

@@ -23,7 +23,8 @@ from prefect_sluice.workshop import Workshop
 
 HERE = Path(__file__).parent
 ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED}
-NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK
+PARTIAL = {Point.STAGE_REDUCED}
+NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK | PARTIAL
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -102,7 +103,7 @@ def undisturbed(
 
 
 CASES = [
-    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK),
+    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK | PARTIAL),
     *((Cause.REFRESH, point) for point in Point if point not in NOT_IN_REFRESH),
     *(
         (Cause.ROLLBACK, point)
@@ -132,9 +133,39 @@ def test_killed_there_and_run_again(
     assert end(folder) == undisturbed[cause]
 
 
+@pytest.fixture(scope="session")
+def spoiled(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A repository before a refresh of which a part fails and the rest is published; and its undisturbed end."""
+    folder = tmp_path_factory.mktemp("spoiled") / "shop"
+    shutil.copytree(released, folder, symlinks=True)
+    scene("spoil", folder=folder)
+    copy = tmp_path_factory.mktemp("partly") / "shop"
+    shutil.copytree(folder, copy, symlinks=True)
+    assert nursery.go(copy, Cause.REFRESH) == 0
+    found = end(copy)
+    assert found["serves"]["number"] == [(2,)]
+    assert found["serves"]["rows"]["main.refunds"] == ["(1,)"]
+    return folder, found
+
+
+@pytest.mark.parametrize("point", [*sorted(PARTIAL), Point.STAGE_RECORDED, Point.DEPLOY_FLIPPED])
+def test_killed_while_a_part_is_published(
+    nursery: Nursery, spoiled: tuple[Path, Any], tmp_path: Path, point: Point
+) -> None:
+    """The rerun goes on with what is left, and does not take up what failed."""
+    before, undisturbed = spoiled
+    folder = tmp_path / "shop"
+    shutil.copytree(before, folder, symlinks=True)
+    old = serves(folder)
+    assert nursery.go(folder, Cause.REFRESH, point) == -signal.SIGKILL
+    assert serves(folder) in (old, undisturbed["serves"])
+    assert nursery.go(folder, Cause.REFRESH) == 0
+    assert end(folder) == undisturbed
+
+
 def test_every_point_is_tried() -> None:
     """A new point gets its crash test by being there."""
-    assert {point for _, point in CASES} == set(Point)
+    assert {point for _, point in CASES} | PARTIAL == set(Point)
 
 
 def serves(folder: Path) -> dict[str, Any]:
