@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 URL = "file:https://example.com/x.csv"
 
 
-def node(name: str, fingerprint: str = "f", **more: tuple[str, ...]) -> Node:
+def node(name: str, fingerprint: str = "f", /, **more: object) -> Node:
     return Node(name, Kind.TABLE, Name("main", name), "", "sql", (name,), fingerprint, **more)  # pyright: ignore[reportArgumentType]  # the cases give the fields
 
 

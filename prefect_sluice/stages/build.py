@@ -20,8 +20,9 @@ from prefect_sluice.plan import Action, Asked, Before, Plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.stages.attempt import attempt
+from prefect_sluice.stages.partial import held_back
 from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
-from prefect_sluice.stages.selecting import selected
+from prefect_sluice.stages.selecting import moved, selected
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
@@ -43,7 +44,11 @@ def build(work: Work) -> Work:
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
     _refuse_foreign_names(workshop, place, plan)
-    if plan.base and plan.changes_nothing and plan.base_release == release.id:
+    if (
+        plan.base
+        and plan.base_release == release.id
+        and (plan.changes_nothing or _is_the_rest(workshop, place, plan))
+    ):
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
@@ -77,6 +82,16 @@ def _unwatched(workshop: Workshop, place: Place) -> Promotion | None:
     current = workshop.warehouse(place).generation(place.name)
     promotion = workshop.store.promotion(current.promotion)
     return promotion if promotion is not None and promotion.state is State.DEPLOYED else None
+
+
+def _is_the_rest(workshop: Workshop, place: Place, plan: Plan) -> bool:
+    """Say whether all that is stale was left out by the refresh that serves, whose process died before Monitor."""
+    served = _unwatched(workshop, place)
+    return (
+        served is not None
+        and plan.cause is Cause.REFRESH
+        and moved(plan) <= held_back(workshop, served).keys()
+    )
 
 
 def pack(workshop: Workshop, change: Change, actor: str) -> Release:
