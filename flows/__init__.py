@@ -26,7 +26,7 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
         case Cause.REFRESH:
             from prefect_sluice.flows.refresh import refresh
 
-            return run_flow(refresh, request, wait)
+            return run_flow(refresh, request, wait, select=request.select)
         case Cause.ADOPTION:
             raise ValueError("nobody asks for an adoption: a first release does it")
         case Cause.ROLLBACK:

@@ -17,6 +17,8 @@ def concluded(work: Work) -> State[Work]:
     match outcome.status:
         case Status.DONE:
             return Completed(name="Released", message=message, data=work)
+        case Status.PARTIAL:
+            return Failed(name="Partial", message=message)
         case Status.UNCHANGED:
             return Completed(name="Unchanged", message=message, data=work)
         case Status.WAITING:

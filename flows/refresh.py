@@ -23,7 +23,7 @@ from prefect_sluice.tasks.stage import stage
 
 @flow(name="refresh", flow_run_name="refresh {environment}", persist_result=False)
 def refresh(
-    environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0
+    environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0, select: str = ""
 ) -> State[Work]:
     """Rebuild what new source data reaches, judge it, and publish it. Nothing new: nothing is built or published.
 
@@ -32,7 +32,8 @@ def refresh(
         folder: The folder that holds sluice.yml.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
+        select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
     """
-    request = Request(Path(folder), environment, Cause.REFRESH, actor=actor)
+    request = Request(Path(folder), environment, Cause.REFRESH, actor=actor, select=select)
     with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
         return concluded(walk(work, source, build, stage, approve, deploy, monitor))

@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    model_validator,
 )
 
 from prefect_sluice.errors import ConfigInvalid
@@ -144,6 +145,10 @@ class Environment(_Section):
         description="What `sluice collect` leaves whole; the generation that serves and the one that a rollback "
         "goes to always are.",
     )
+    partial: Literal["deny", "allow"] = Field(
+        default="deny",
+        description="What a refresh does when some relations fail: publish nothing, or what does not hang together with them.",
+    )
 
 
 class Gate(_Section):
@@ -195,6 +200,52 @@ class Warehouse(_Section):
     )
 
 
+class SourceVersion(_Section):
+    """How the version of a source is found: by all its rows, or by something cheaper that cannot see everything."""
+
+    version: Literal["content", "loaded_at", "rows", "file", "declared"] = Field(
+        default="content",
+        description="content: a digest over all rows. loaded_at: rows, and the newest of dbt's loaded_at_field. rows: rows, "
+        "and the largest of `column`. file: size and time of the files. declared: what `query`, `table` or `file` says.",
+    )
+    column: str = Field(default="", description="For rows: the column whose largest value counts.")
+    query: str = Field(default="", description="For declared: a query whose rows are the version.")
+    table: str = Field(default="", description="For declared: a relation whose rows are the version.")
+    file: str = Field(
+        default="",
+        description="For declared: a file whose bytes are the version. For file: a pattern of the files that a relation "
+        "reads. Relative to sluice.yml.",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> SourceVersion:
+        given = {key for key in ("column", "query", "table", "file") if getattr(self, key)}
+        may = _NEEDED[self.version]
+        if given - may:
+            raise ValueError(f"version: {self.version} takes no {min(given - may)!r}")
+        if may and self.version != "file" and len(given) != 1:
+            raise ValueError(f"version: {self.version} needs one of: {', '.join(sorted(may))}")
+        return self
+
+
+_NEEDED: dict[str, frozenset[str]] = {
+    "content": frozenset(),
+    "loaded_at": frozenset(),
+    "rows": frozenset({"column"}),
+    "file": frozenset({"file"}),
+    "declared": frozenset({"query", "table", "file"}),
+}
+
+
+class Model(_Section):
+    """What Sluice does with one model."""
+
+    forward_only: bool = Field(
+        default=False,
+        description="Its code changed: an incremental model keeps its rows, and the new code adds to them.",
+    )
+
+
 class Config(_Section):
     """The whole file."""
 
@@ -222,6 +273,13 @@ class Config(_Section):
     gates: dict[str, Gate] = Field(default_factory=dict[str, Gate], description="Settings by gate id.")
     vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
     source: Source = Field(default_factory=Source, description="What Source takes from the repository.")
+    sources: dict[str, SourceVersion] = Field(
+        default_factory=dict[str, SourceVersion],
+        description="How the versions of sources are found, by schema.relation or the path of a file; * and ? stand for any.",
+    )
+    models: dict[str, Model] = Field(
+        default_factory=dict[str, Model], description="What is done with single models, by name."
+    )
     warehouse: Warehouse = Field(
         default_factory=Warehouse, description="How the served warehouse is treated."
     )
@@ -274,7 +332,7 @@ def _validated(raw: dict[str, Any], path: Path) -> Config:
 def _filled(raw: dict[str, Any]) -> dict[str, Any]:
     """Read a key with nothing behind it (`environments:` with `dev:` alone in it) as one that is left at its default."""
     known = {key: value for key, value in raw.items() if value is not None}
-    for key in ("environments", "gates"):
+    for key in ("environments", "gates", "sources", "models"):
         if isinstance(known.get(key), dict):
             known[key] = {name: {} if value is None else value for name, value in known[key].items()}
     return known
@@ -297,7 +355,9 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "environments": Environment,
         "gates": Gate,
+        "models": Model,
         "source": Source,
+        "sources": SourceVersion,
         "warehouse": Warehouse,
     }
     model = sections.get(str(where[0]), Config) if where else Config

@@ -28,6 +28,7 @@ class Point(StrEnum):
     STAGE_PREPARED = "stage.prepared"
     STAGE_BUILT = "stage.built"
     STAGE_JUDGED = "stage.judged"
+    STAGE_REDUCED = "stage.reduced"
     STAGE_RECORDED = "stage.recorded"
     APPROVE_USED = "approve.used"
     DEPLOY_INTENT = "deploy.intent"

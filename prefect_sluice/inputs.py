@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 
 from prefect_sluice.canonical import digest, digest_file
-from prefect_sluice.errors import QueryFailed
+from prefect_sluice.cut import source_texts, volatile_texts
+from prefect_sluice.errors import ConfigInvalid, QueryFailed
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.plan import BY_PRODUCT, Action, Plan, source_texts
+from prefect_sluice.plan import BY_PRODUCT, Action, Plan
+from prefect_sluice.sources import ELSEWHERE, EXACT, FILE, Way, named
 from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
 
-texts = source_texts
+UNKNOWN = "unknown since generation"
+"""How the version of what nobody can look at begins."""
 _ADDED_TO = frozenset({Kind.SEED, Kind.INCREMENTAL, Kind.SNAPSHOT})
 _ROW = '"the whole row"'
 """An alias that no column bears: `hash(t)` would be that of the column t, where there is one."""
@@ -86,28 +89,85 @@ def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: s
     return stubs(as_planned(live, plan), others(found, live), rebuilt, hooks)
 
 
+def texts(node: Node) -> tuple[str, ...]:
+    """Return the sources of a node that can be looked at, or tried: not the clock, nor chance."""
+    return tuple(text for text in source_texts(node) if text not in volatile_texts(node))
+
+
 def versions(
-    nodes: Mapping[str, Node], reader: Reader, catalog: str, folder: Path, unknown: str
+    nodes: Mapping[str, Node],
+    reader: Reader | None,
+    catalog: str,
+    folder: Path,
+    unknown: str,
+    *,
+    ways: Mapping[str, Way] | None = None,
+    root: Path = Path(),
+    known: Mapping[str, str] | None = None,
 ) -> Mapping[str, str]:
     """Return the version of every source the nodes read, by its text: equal versions mean equal content.
 
-    A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes.
-    What cannot be looked at (a URL, a call) gets `unknown`, which the caller makes new each time.
+    A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes. `ways`
+    say otherwise for some, with paths relative to `root`; what is in `known` is not looked at. What cannot be looked at
+    (a URL, a call, a relation without a `reader`) gets `unknown`, which the caller makes new each time.
+    Raises ConfigInvalid where a way of sluice.yml leads nowhere.
     """
-    texts = sorted({text for node in nodes.values() for text in source_texts(node)})
-    return {text: _version(text, reader, catalog, folder, unknown) for text in texts}
+    found = dict(known or {})
+    for text in sorted({text for node in nodes.values() for text in texts(node)} - found.keys()):
+        way = (ways or {}).get(text, EXACT)
+        if way is EXACT or way == Way(way.key):
+            found[text] = _version(text, reader, catalog, folder, unknown)
+        else:
+            found[text] = _by_way(text, way, reader, catalog, _Folders(folder, root))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    project: Path
+    root: Path
+
+
+def _by_way(text: str, way: Way, reader: Reader | None, catalog: str, folders: _Folders) -> str:
+    if way.files or text.startswith(FILE):
+        path, folder = (way.files, folders.root) if way.files else (text.removeprefix(FILE), folders.project)
+        version = _file_version(path, folder, "", stat=way.stat)
+        if not version:
+            raise _astray(way, f"there is no file {path!r}")
+        return version
+    if reader is None:
+        raise _astray(way, "there is no warehouse yet to ask")
+    name = named(text)
+    sql = way.query or f"select {way.measure} from {quoted(catalog, *name.split('.', 1))}"
+    try:
+        rows = reader.query(sql).rows
+    except QueryFailed as error:
+        raise _astray(way, f"{name}: {error}") from error
+    told = (
+        ", ".join(str(value) for value in rows[0]) if len(rows) == 1 else digest([str(row) for row in rows])
+    )
+    if not rows or all(value is None for row in rows for value in row):
+        raise _astray(way, f"{name}: nothing says which version it is")
+    return f"{'declared' if way.query else way.measure}: {told}"
+
+
+def _astray(way: Way, what: str) -> ConfigInvalid:
+    return ConfigInvalid(
+        what, f"sluice.yml: sources.{way.key}", "mend the key, or leave it out: every row is read then"
+    )
 
 
 def unknown(live: Generation, release: str) -> str:
     """Return the version of what nobody can look at: new each time something else is, the same for a rerun of one attempt."""
-    return f"unknown since generation {live.number} with {release}"
+    return f"{UNKNOWN}  {live.number} with {release}"
 
 
-def _version(text: str, reader: Reader, catalog: str, folder: Path, unknown: str) -> str:
-    if text.startswith("file:"):
-        return _file_version(text.removeprefix("file:"), folder, unknown)
-    relation = text.removeprefix("at:") if text.startswith("at:") else _in(catalog, Name.parse(text))
-    if relation.endswith("()"):
+def _version(text: str, reader: Reader | None, catalog: str, folder: Path, unknown: str) -> str:
+    if text.startswith(FILE):
+        return _file_version(text.removeprefix(FILE), folder, unknown)
+    at_home = not text.startswith(ELSEWHERE)
+    relation = _in(catalog, Name.parse(text)) if at_home else text.removeprefix(ELSEWHERE)
+    if reader is None or relation.endswith("()"):
         return unknown
     try:
         return content(relation, reader)
@@ -129,14 +189,15 @@ def content(relation: str, reader: Reader) -> str:
     return digest([columns, [str(value) for value in values]])
 
 
-def _file_version(path: str, folder: Path, unknown: str) -> str:
+def _file_version(path: str, folder: Path, unknown: str, *, stat: bool = False) -> str:
     if "://" in path:
         return unknown
     # Path.glob takes no absolute pattern.
     found = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))  # noqa: PTH207
     present = [name for name in found if (folder / name).is_file()]
     # Where a file lies counts for a pattern: its folders may be values (`year=2026/`).
-    written = [["" if name == path else name, digest_file(folder / name)] for name in present]
+    look = _stat if stat else digest_file
+    written = [["" if name == path else name, look(folder / name)] for name in present]
     return digest(written) if written else unknown
 
 
@@ -144,6 +205,11 @@ def still_there(live: Generation, kept: Iterable[Pointer]) -> Generation:
     """Return what is live without pointers whose relation was dropped behind our back: it is built again. Pure."""
     there = {pointer.address for pointer in kept}
     return replace(live, pointers=tuple(item for item in live.pointers if item.address in there))
+
+
+def _stat(path: Path) -> str:
+    found = path.stat()
+    return f"{found.st_size}:{found.st_mtime_ns}"
 
 
 def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:

@@ -119,6 +119,7 @@ class Node:
     `reads_outside` says that there is any of these, or that its code cannot be looked into;
     `volatile` is what its code asks that no source's version tells: "clock:day", "clock:now", "random";
     `makeup` is what the fingerprint is made of;
+    `forward_only` says that a change of an incremental model's code leaves the rows that are there;
     `contract` is `module:Class` of its pandera contract, relative to the project's root, or "".
     """
 
@@ -136,6 +137,7 @@ class Node:
     elsewhere: tuple[str, ...] = ()
     reads_outside: bool = False
     volatile: tuple[str, ...] = ()
+    forward_only: bool = False
     unique_key: tuple[str, ...] = ()
     contract: str = ""
     description: str = ""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, cast
 
 from prefect_sluice import adoption
 from prefect_sluice.canonical import Json, digest
+from prefect_sluice.cut import Versions, behind, built_after, built_from, source_texts
 from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.node import Kind, Makeup, Name, Node
+from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.notes import Before
 
 BY_PRODUCT = "hook."
 """How the unique id of a relation begins that no node but a hook or macro of the project made."""
@@ -47,43 +48,12 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """What a plan notes for the next one: digests of nodes and tests by unique id, the versions of the sources it read,
-    and what the nodes' fingerprints are made of, by unique id."""
-
-    nodes: Mapping[str, str]
-    tests: Mapping[str, str]
-    versions: Mapping[str, str] = field(default_factory=dict[str, str])
-    makeup: Mapping[str, Makeup] = field(default_factory=dict[str, Makeup])
-
-    def document(self) -> Json:
-        """Return the notes as JSON."""
-        noted: dict[str, Json] = {
-            "nodes": dict(self.nodes),
-            "tests": dict(self.tests),
-            "versions": dict(self.versions),
-        }
-        made = {uid: item.document() for uid, item in self.makeup.items()}
-        return {**noted, "makeup": made} if made else noted
-
-    @classmethod
-    def read(cls, document: Json) -> Before:
-        """Read what `document` wrote; an older plan noted less."""
-        raw = cast(Mapping[str, Any], document)
-        makeup = cast(Mapping[str, Json], raw.get("makeup", {}))
-        return cls(
-            raw["nodes"],
-            raw["tests"],
-            raw.get("versions", {}),
-            {uid: Makeup.read(item) for uid, item in makeup.items()},
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """The whole plan. `steps` are in build order; `tests` are new or changed dbt tests; `edited` nodes whose own text changed.
 
     `notes` are the digests by which the next plan sees what changed; `adopted` is what a first release takes over.
+    `select` are the dbt selectors it was asked for, `held` the stale nodes that keep what is live, with why; `instead` is
+    the digest of the plan that this is what is left of.
     """
 
     environment: str
@@ -96,6 +66,9 @@ class Plan:
     tests: tuple[str, ...]
     notes: Before
     adopted: tuple[adoption.Adopted, ...] = ()
+    select: tuple[str, ...] = ()
+    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    instead: str = ""
 
     def of(self, *actions: Action) -> tuple[Step, ...]:
         """Return the steps with one of these actions, in order."""
@@ -131,6 +104,9 @@ class Plan:
             "edited": list(self.edited),
             "tests": list(self.tests),
             "notes": self.notes.document(),
+            "select": list(self.select),
+            "held": dict(self.held),
+            "instead": self.instead,
             **({"adopted": adoption.document(self.adopted)} if self.adopted else {}),
         }
 
@@ -165,7 +141,12 @@ def _step(step: Step) -> Json:
 
 UNCHANGED = "unchanged"
 ANEW = "built before; a view is linked anew"
+_SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
 IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
+FORWARD_ONLY = (
+    "forward only: rows that are there stay as the old code made them; "
+    "new columns are appended, dropped ones stay and get no value"
+)
 AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
 
@@ -173,7 +154,8 @@ AS_TABLE = "a view over a source, served as a table: as a view it would show row
 class Asked:
     """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
     generations by node, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
-    `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes."""
+    `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes.
+    `held` are nodes that keep what is live, however stale, with why; `select` and `instead` are as in the plan."""
 
     environment: str
     cause: Cause
@@ -185,6 +167,9 @@ class Asked:
     kept: Mapping[tuple[str, str, str], Pointer]
     before: Before | None
     unbound: frozenset[str] = frozenset()
+    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    select: tuple[str, ...] = ()
+    instead: str = ""
 
 
 def make_plan(asked: Asked) -> Plan:
@@ -213,6 +198,7 @@ def make_plan(asked: Asked) -> Plan:
         dict(asked.tests),
         dict(asked.versions),
         {uid: node.makeup for uid, node in asked.nodes.items() if node.makeup.whole},
+        _behind(asked),
     )
     return Plan(
         environment=asked.environment,
@@ -224,16 +210,24 @@ def make_plan(asked: Asked) -> Plan:
         edited=edited,
         tests=tests,
         notes=notes,
+        select=asked.select,
+        held={uid: why for uid, why in asked.held.items() if uid in asked.live.by_node()},
+        instead=asked.instead,
     )
 
 
-def source_texts(node: Node) -> tuple[str, ...]:
-    """Return the sources a node reads itself, as the keys of `Asked.versions`."""
-    return (
-        *(str(name) for name in node.sources),
-        *(f"file:{path}" for path in node.files),
-        *(f"at:{text}" for text in node.elsewhere),
+def _behind(asked: Asked) -> Mapping[str, Mapping[str, str]]:
+    # What is not held is unchanged, so built from these versions, or will be.
+    after = built_after(
+        asked.nodes, live_versions(asked), asked.versions, asked.nodes.keys() - asked.held.keys()
     )
+    return behind(after, asked.versions)
+
+
+def live_versions(asked: Asked) -> Mapping[str, Versions]:
+    """Return the versions of the sources that each live node was built from."""
+    notes = asked.before or Before({}, {})
+    return built_from(asked.nodes, asked.live.by_node(), notes.versions, notes.behind)
 
 
 def _inputs(asked: Asked) -> Mapping[str, str]:
@@ -243,6 +237,8 @@ def _inputs(asked: Asked) -> Mapping[str, str]:
         own = {text: asked.versions.get(text, "") for text in source_texts(node)}
         above = [found[parent] for parent in node.parents if parent in found]
         found[uid] = _with_history(node, digest({"sources": own, "parents": above}), live.get(uid))
+        if uid in asked.held and uid in live:
+            found[uid] = live[uid].inputs
     return found
 
 
@@ -252,14 +248,21 @@ def _with_history(node: Node, now: str, live: Pointer | None) -> str:
         return now
     if live.fingerprint == node.fingerprint and live.inputs.partition("+")[0] == now:
         return live.inputs
-    return f"{now}+{digest(live.inputs)}"
+    return f"{now}+{digest([live.fingerprint, live.inputs])}"
 
 
 def _carries(node: Node, live: Pointer) -> bool:
     if adoption.is_adopted(live):
         return adoption.carries(live, node.kind)
-    same = live.fingerprint == node.fingerprint
-    return node.kind is Kind.SNAPSHOT or (node.kind is Kind.INCREMENTAL and same)
+    kept = node.forward_only or live.fingerprint == node.fingerprint
+    return node.kind is Kind.SNAPSHOT or (
+        node.kind is Kind.INCREMENTAL and live.kind is Kind.INCREMENTAL and kept
+    )
+
+
+def evolves(kind: Kind, fingerprint: str, live: Pointer | None) -> bool:
+    """Say whether what is carried over is an incremental model by other code than what is live: its columns may differ."""
+    return kind is Kind.INCREMENTAL and live is not None and live.fingerprint != fingerprint
 
 
 def _decide(
@@ -277,10 +280,14 @@ def _decide(
         note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
         if live and action is Action.BUILD and node.kind is Kind.INCREMENTAL:
             note = IN_FULL
+        if live and action is Action.CARRY and evolves(node.kind, node.fingerprint, live):
+            note = FORWARD_ONLY
         return Step(
             action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
         )
 
+    if live and node.unique_id in asked.held:
+        return replace(step(Action.REUSE, UNCHANGED, live), note=asked.held[node.unique_id])
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
         moved = _moved(asked, node, done, served)
         return (
@@ -327,7 +334,7 @@ def _reason(
     ]
     if live.fingerprint != node.fingerprint:
         return f"reads {_some(moved)}" if moved else "what it is built from changed"
-    fresh = [text.split(":", 1)[-1] for text in source_texts(node)]
+    fresh = [_SAID.get(text.partition(" ")[0], text.split(":", 1)[-1]) for text in source_texts(node)]
     if live.inputs != inputs:
         return f"new data in {_some(moved or fresh)}"
     return "moved to another name"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from prefect_sluice.canonical import Json
 from prefect_sluice.node import Makeup, Node
-from prefect_sluice.plan import Before, Plan, Step, source_texts
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Plan, Step, source_texts
 
 ROWS = "rows"
 ALL = "all of it"

@@ -12,7 +12,8 @@ from prefect_sluice.candidate import Contents, address, link, pointers, stays_a_
 from prefect_sluice.canonical import canonical, digest
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.plan import Action, Before, Plan, Step
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Action, Plan, Step
 from prefect_sluice.warehouse.base import Bring, Linked
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 

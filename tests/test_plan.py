@@ -15,18 +15,8 @@ from prefect_sluice.canonical import digest
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.inputs import by_content
 from prefect_sluice.node import Kind, Makeup, Name, Node, descendants
-from prefect_sluice.plan import (
-    ANEW,
-    AS_TABLE,
-    UNCHANGED,
-    Action,
-    Asked,
-    Before,
-    Plan,
-    Step,
-    make_plan,
-    source_texts,
-)
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import ANEW, AS_TABLE, UNCHANGED, Action, Asked, Plan, Step, make_plan, source_texts
 
 RAW = Name("raw", "orders")
 ORDERS = {"raw.orders": "v1"}

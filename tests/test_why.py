@@ -9,7 +9,8 @@ import pytest
 
 from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Makeup, Name, Node
-from prefect_sluice.plan import UNCHANGED, Action, Before, Plan, Step
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.render.styled import plain
 from prefect_sluice.render.why import why_lines
 from prefect_sluice.why import ALL, ROWS, Above, why

@@ -14,11 +14,26 @@ from prefect_sluice.cli.who import actor as who
 
 @click.command()
 @options.environment
+@click.option(
+    "-s",
+    "--select",
+    multiple=True,
+    metavar="SELECTOR",
+    help="Refresh only what these dbt selectors match, and what reads it.",
+)
 @options.wait
 @options.actor
 @options.via
 @options.common
-def refresh(environment: str, wait: timedelta, actor: str, via: str, folder: Path, console: Console) -> int:
+def refresh(
+    environment: str,
+    select: tuple[str, ...],
+    wait: timedelta,
+    actor: str,
+    via: str,
+    folder: Path,
+    console: Console,
+) -> int:
     """Build what new data changed, with the code that serves now.
 
     The same gates look at it as at a release, so readers never see a half-loaded night.
@@ -27,5 +42,8 @@ def refresh(environment: str, wait: timedelta, actor: str, via: str, folder: Pat
     from prefect_sluice.generation import Cause
     from prefect_sluice.stages.work import Request
 
-    request = Request(folder, environment, Cause.REFRESH, "", actor=who(actor, folder))
+    chosen = " ".join(word for words in select for word in words.split())
+    if select and not chosen:
+        raise click.UsageError("--select names nothing")
+    request = Request(folder, environment, Cause.REFRESH, "", actor=who(actor, folder), select=chosen)
     return run_and_show(request, console, wait=wait, via=via)

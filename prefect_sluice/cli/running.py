@@ -11,7 +11,14 @@ from prefect_sluice.render import document
 from prefect_sluice.render.outcome import outcome_lines
 from prefect_sluice.stages.work import Request, Status, Work
 
-EXIT_CODES = {Status.DONE: 0, Status.UNCHANGED: 0, Status.WAITING: 3, Status.REFUSED: 1, Status.REJECTED: 1}
+EXIT_CODES = {
+    Status.DONE: 0,
+    Status.UNCHANGED: 0,
+    Status.PARTIAL: 1,
+    Status.WAITING: 3,
+    Status.REFUSED: 1,
+    Status.REJECTED: 1,
+}
 
 
 def run_and_show(request: Request, console: Console, *, wait: timedelta, via: str) -> int:

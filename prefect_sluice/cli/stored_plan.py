@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect_sluice import adoption
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Kind, Name
-from prefect_sluice.plan import Action, Before, Plan, Step
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Action, Plan, Step
 
 if TYPE_CHECKING:
     from prefect_sluice.workshop import Workshop
@@ -29,6 +30,9 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
         tests=tuple(raw["tests"]),
         notes=Before.read(raw["notes"]),
         adopted=adoption.read(raw.get("adopted", [])),
+        select=tuple(raw.get("select", ())),
+        held=raw.get("held", {}),
+        instead=raw.get("instead", ""),
     )
 
 

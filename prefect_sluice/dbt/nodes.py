@@ -212,6 +212,7 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
         elsewhere=tuple(sorted(elsewhere)),
         unique_key=_key(node.config.to_dict().get("unique_key")),
         contract=str(meta.get("contract", "")),
+        forward_only=meta.get("forward_only") is True,
         description=str(node.description or ""),
     )
 

@@ -20,7 +20,7 @@ import yaml
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.dbt.selection import marked
-from prefect_sluice.errors import DbtFailed
+from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
 from prefect_sluice.warehouse.base import LIVE
@@ -94,18 +94,20 @@ class Session:
             return None
 
     def select(self, manifest: Manifest, selectors: str) -> tuple[str, ...]:
-        """Return the unique ids of models, seeds and snapshots that dbt's selectors (parted by blanks) match, sorted.
+        """Return the unique ids of models, seeds and snapshots that dbt's selectors (parted by blanks) match, sorted; none
+        is an answer.
 
-        Raises DbtFailed for a selector that dbt does not understand.
+        Raises BadInput for a selector that dbt cannot read.
         """
-        kinds = ("--resource-type", "model", "seed", "snapshot")
-        shape = ("--output", "json", "--output-keys", "unique_id")
+        kinds = [word for kind in ("model", "seed", "snapshot") for word in ("--resource-type", kind)]
+        output = ("--output", "json", "--output-keys", "unique_id")
         try:
-            answer = self._invoke("list", *kinds, *shape, "--select", *selectors.split(), manifest=manifest)
+            answer = self._invoke("ls", *kinds, *output, "--select", *selectors.split(), manifest=manifest)
         except DbtFailed as error:
-            raise DbtFailed(f"{selectors!r}: {error.what}", fix="mend the selector: --select") from error
-        lines = cast("Sequence[str]", answer.result or ())
-        return tuple(sorted(json.loads(line)["unique_id"] for line in lines))
+            raise BadInput(
+                f"dbt cannot read the selector {selectors!r}: {error.what}", fix="mend it: --select"
+            ) from error
+        return tuple(sorted(str(json.loads(line)["unique_id"]) for line in answer.result or ()))
 
     def build(
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None

@@ -16,6 +16,7 @@ from prefect_sluice.stages.work import Outcome, Status, Work
 
 _STYLES = {
     Status.DONE: Style.GOOD,
+    Status.PARTIAL: Style.WARN,
     Status.UNCHANGED: Style.GOOD,
     Status.WAITING: Style.WARN,
     Status.REFUSED: Style.BAD,

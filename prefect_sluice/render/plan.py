@@ -69,6 +69,10 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
         lines.append(row)
         if step.note:
             lines.append(line(faint(cut(f"note: {step.note}", width - 6)), indent=6))
+    for uid, why in list(plan.held.items())[:_MOST_STEPS]:
+        lines.append(
+            line(faint(cut(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width - 2)), indent=2)
+        )
     if len(steps) > _MOST_STEPS:
         lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
     return lines
@@ -82,6 +86,7 @@ def summary(plan: Plan) -> str:
     parts += [f"{carried} carried over"] if carried else []
     parts += [f"{relinked} built before"] if relinked else []
     parts += [f"{len(plan.of(Action.REUSE)) - relinked} reused", f"{removed} removed"]
+    parts += [f"{len(plan.held)} left as they are"] if plan.held else []
     return ", ".join(parts)
 
 

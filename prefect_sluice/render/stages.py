@@ -12,6 +12,7 @@ from prefect_sluice.verdict import GateReport, Verdict
 
 _MARKS = {
     Status.DONE: Span("✓", Style.GOOD),
+    Status.PARTIAL: Span("!", Style.WARN),
     Status.UNCHANGED: Span("✓", Style.GOOD),
     Status.WAITING: Span("…", Style.WARN),
     Status.REFUSED: Span("✗", Style.BAD),

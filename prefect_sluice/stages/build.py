@@ -8,17 +8,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice import __version__, git, inputs, surroundings
+from prefect_sluice import __version__, git, inputs, surroundings, volatile
+from prefect_sluice.adoption import Adopted
+from prefect_sluice.config import Model
 from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
+from prefect_sluice.freshness import observe, refuse_unknown_names
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.loading import Loaded, load, side_file
-from prefect_sluice.plan import Asked, Before, Plan, make_plan
+from prefect_sluice.loading import load
+from prefect_sluice.node import Node
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Asked, Plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.stages import adopting, publishing
+from prefect_sluice.stages.attempt import attempt
 from prefect_sluice.stages.controlling import permit
+from prefect_sluice.stages.partial import held_back
 from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
+from prefect_sluice.stages.selecting import moved, selected
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
@@ -38,20 +46,32 @@ def build(work: Work) -> Work:
     reach(Point.BUILD_PACKED)
     permit(workshop, place.name, work.request.cause, release.id, past=work.request.past)
     adopt = work.request.adopt or adopting.is_open(workshop, place, release)
-    plan = plan_release(workshop, place, release, work.request.cause, adopt=adopt)
+    select = (
+        work.request.select if work.request.cause is Cause.REFRESH else ""
+    )  # of a promotion: in the release
+    plan = plan_release(workshop, place, release, work.request.cause, select, adopt=adopt)
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
     adopting.refuse_foreign_names(workshop, place, plan)
     publishing.refuse_what_does_not_fit(workshop, place, plan)
-    if plan.base and plan.changes_nothing and plan.base_release == release.id:
+    if (
+        plan.base
+        and plan.base_release == release.id
+        and (plan.changes_nothing or _is_the_rest(workshop, place, plan))
+    ):
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
-        return told.ends(
-            Status.UNCHANGED,
-            f"{place.name} serves this already: generation {plan.base}, release {release.short}",
-        )
+        return told.ends(Status.UNCHANGED, _unchanged(plan, release))
     return replace(told, promotion=_promotion(workshop, plan, work.request.actor))
+
+
+def _unchanged(plan: Plan, release: Release) -> str:
+    serves = f"generation {plan.base}, release {release.short}"
+    if plan.cause is not Cause.REFRESH:
+        return f"{plan.environment} serves this already: {serves}"
+    left = f"; stale, and not selected: {len(plan.held)}" if plan.held else ""
+    return f"nothing new: {plan.environment} serves {serves}{left}"
 
 
 def _unwatched(workshop: Workshop, place: Place) -> Promotion | None:
@@ -59,6 +79,16 @@ def _unwatched(workshop: Workshop, place: Place) -> Promotion | None:
     current = workshop.warehouse(place).generation(place.name)
     promotion = workshop.store.promotion(current.promotion)
     return promotion if promotion is not None and promotion.state is State.DEPLOYED else None
+
+
+def _is_the_rest(workshop: Workshop, place: Place, plan: Plan) -> bool:
+    """Say whether all that is stale was left out by the refresh that serves, whose process died before Monitor."""
+    served = _unwatched(workshop, place)
+    return (
+        served is not None
+        and plan.cause is Cause.REFRESH
+        and moved(plan) <= held_back(workshop, served).keys()
+    )
 
 
 def pack(workshop: Workshop, change: Change, actor: str) -> Release:
@@ -83,51 +113,85 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
 
 
 def plan_release(
-    workshop: Workshop, place: Place, release: Release, cause: Cause, *, adopt: bool = False
+    workshop: Workshop,
+    place: Place,
+    release: Release,
+    cause: Cause,
+    select: str = "",
+    *,
+    adopt: bool = False,
 ) -> Plan:
     """Return the plan of a release for an environment. Changes nothing that anybody reads. Repeatable.
 
-    `adopt`: what stands under the public names, and is nobody's, becomes what a first release goes on from.
+    `select` are dbt selectors for a refresh: what they leave out keeps what is live. `adopt`: what stands under the public
+    names, and is nobody's, becomes what a first release goes on from. Raises BadInput when the selectors match nothing,
+    Refused when only the selected nodes cannot be renewed.
     """
+    asked, adopted = _question(workshop, place, release, cause, adopt=adopt)
+    if select:
+        asked = selected(asked, load(workshop, place, release), select)
+    return replace(attempt(workshop, asked), adopted=adopted)
+
+
+def question(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Asked:
+    """Return what the plan of a release for an environment is made from. Changes nothing that anybody reads. Repeatable."""
+    return _question(workshop, place, release, cause, adopt=False)[0]
+
+
+def _question(
+    workshop: Workshop, place: Place, release: Release, cause: Cause, *, adopt: bool
+) -> tuple[Asked, tuple[Adopted, ...]]:
     tell("parsing the project")
     loaded = load(workshop, place, release)
     reach(Point.SOURCE_CHECKED_OUT)
+    refuse_unknown_names(workshop, loaded, cause)
     warehouse = workshop.warehouse(place)
     kept = warehouse.kept(place.name)
     served = inputs.still_there(warehouse.generation(place.name), kept)
-    live, adopted = adopting.look(warehouse, served, loaded.project.nodes, adopt=adopt)
+    nodes = forward(loaded.project.nodes, workshop.settings.models)
+    live, adopted = adopting.look(warehouse, served, nodes, adopt=adopt)
+    notes = before(workshop, live)
     tell("looking at the sources")
     asked = Asked(
         environment=place.name,
         cause=cause,
         release=release.id,
-        nodes=loaded.project.nodes,
+        nodes=nodes,
         tests={uid: test.fingerprint for uid, test in loaded.project.tests.items()},
-        versions=_versions(workshop, place, loaded, live, release),
+        versions=_versions(
+            cause, nodes, observe(workshop, place, loaded, live, release.id), live, release, notes
+        ),
         live=live,
         kept=inputs.by_content(kept),
-        before=before(workshop, live),
+        before=notes,
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),
     )
-    return replace(make_plan(asked), adopted=adopted)
+    return asked, adopted
 
 
 def _versions(
-    workshop: Workshop, place: Place, loaded: Loaded, live: Generation, release: Release
+    cause: Cause,
+    nodes: Mapping[str, Node],
+    seen: Mapping[str, str],
+    live: Generation,
+    release: Release,
+    notes: Before | None,
 ) -> Mapping[str, str]:
-    nodes = loaded.project.nodes
-    if not any(inputs.texts(node) for node in nodes.values()):
-        return {}
-    warehouse, side = workshop.warehouse(place), side_file(workshop, place)
-    if not place.target.path.exists():
-        warehouse.prepare(side, ())
-    # As it is served: a side database with a view over every relation costs more than all the sources' rows.
-    with warehouse.reader() if place.target.path.exists() else warehouse.candidate(side) as reader:
-        return inputs.versions(
-            nodes, reader, warehouse.catalog, loaded.folder, inputs.unknown(live, release.id)
-        )
+    unknown = inputs.unknown(live, release.id)
+    fleeting = volatile.versions(nodes, surroundings.now(), unknown)
+    passing = frozenset(fleeting) | {text for text, version in seen.items() if version == unknown}
+    return volatile.settled(cause, nodes, {**seen, **fleeting}, passing, live, notes)
+
+
+def forward(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[str, Node]:
+    """Return the nodes with what sluice.yml says of single models. Pure."""
+    forward_only = {name for name, model in models.items() if model.forward_only}
+    return {
+        uid: replace(node, forward_only=True) if node.short in forward_only else node
+        for uid, node in nodes.items()
+    }
 
 
 def before(workshop: Workshop, live: Generation) -> Before | None:

@@ -16,6 +16,7 @@ from prefect_sluice.stages.approve import is_approved, needed
 from prefect_sluice.stages.candidates import candidate_is_whole, contents_of, tidy
 from prefect_sluice.stages.catching_up import place_hold
 from prefect_sluice.stages.controlling import permit
+from prefect_sluice.stages.flipping import flip
 from prefect_sluice.stages.records import advance, opened, outdated, promotion_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
@@ -42,10 +43,12 @@ def deploy(work: Work) -> Work:
     reach(Point.DEPLOY_INTENT)
     tell(f"publishing generation {publication.generation.number}")
     how: list[Published] = []
-    with workshop.store.fenced(work.lease, now=surroundings.now()):
+
+    def permitted() -> None:
         # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
         permit(workshop, place.name, promotion.cause, promotion.release, past=work.request.past)
-        written = workshop.warehouse(place).publish(publication, told=how.append)
+
+    written = flip(workshop, place, work.lease, publication, permitted=permitted, told=how.append)
     reach(Point.DEPLOY_FLIPPED)
     done = record_written(workshop, intent, written, work.request.actor, how)
     reach(Point.DEPLOY_RECORDED)

@@ -9,6 +9,8 @@ from prefect_sluice.errors import BadInput, QueryFailed
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.promotion import State
+from prefect_sluice.stages.partial import held_back
+from prefect_sluice.stages.partial import told as partly
 from prefect_sluice.stages.records import OutOfOrder, advance, keep_reports, opened, promotion_of
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.verdict import Finding, GateReport, Verdict
@@ -38,6 +40,11 @@ def monitor(work: Work) -> Work:
         )
     stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
     message = f"{place.name} serves generation {generation.number}, release {generation.release[:7]}"
+    held = held_back(workshop, stable)
+    if held:
+        return replace(told, promotion=stable).ends(
+            Status.PARTIAL, f"{message}; {partly(held)}", f"sluice show {stable.id}"
+        )
     return replace(told, promotion=stable).ends(Status.DONE, message)
 
 

@@ -16,6 +16,7 @@ from prefect_sluice.stages.catching_up import unfinished
 from prefect_sluice.stages.controlling import current as controls_in_force
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import record_written
+from prefect_sluice.stages.flipping import flip
 from prefect_sluice.stages.records import advance, is_open, opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.warehouse.base import Publication, Warehouse
@@ -58,9 +59,12 @@ def rollback(work: Work) -> Work:
     )
     tell(f"publishing generation {number}: {target.number} again")
     how: list[Published] = []
-    with workshop.store.fenced(work.lease, now=surroundings.now()):
+
+    def permitted() -> None:
         permit(workshop, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
-        written = warehouse.publish(Publication(generation, current.number), told=how.append)
+
+    asked = Publication(generation, current.number)
+    written = flip(workshop, place, work.lease, asked, permitted=permitted, told=how.append)
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)

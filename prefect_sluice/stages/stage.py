@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from prefect_sluice import gates, surroundings
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.faults import Point, reach
+from prefect_sluice.generation import Cause
+from prefect_sluice.plan import Plan, make_plan
 from prefect_sluice.promotion import Candidate, Promotion, State
-from prefect_sluice.stages import making
+from prefect_sluice.stages import making, partial
+from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidates import candidate_is_whole
 from prefect_sluice.stages.judging import judge
 from prefect_sluice.stages.records import (
@@ -22,7 +25,7 @@ from prefect_sluice.stages.records import (
     recorded,
     refuse,
 )
-from prefect_sluice.stages.work import Work
+from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Workshop
 
@@ -46,12 +49,42 @@ def stage(work: Work) -> Work:
     reach(Point.STAGE_BUILT)
     reports = judge(workshop, place, release, plan, made)
     reach(Point.STAGE_JUDGED)
+    if not gates.judge(reports, workshop.settings.gates).lets_through:
+        less = _without_what_failed(work, workshop, plan, reports)
+        if less is not None:
+            return stage(less)
     keep_reports(workshop, promotion, STAGE, reports)
     if not gates.judge(reports, workshop.settings.gates).lets_through:
         return refuse(work, workshop, reports, STAGE)
     staged = _record(workshop, work, promotion, made, reports)
     reach(Point.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
+
+
+def _without_what_failed(
+    work: Work, workshop: Workshop, plan: Plan, reports: tuple[GateReport, ...]
+) -> Work | None:
+    """Return the work with the plan that leaves out what failed; None where nothing may be published then.
+
+    It is built and judged again: what the gates saw beside the failed relations is not what would be served.
+    """
+    place, promotion = workshop.place(plan.environment), promotion_of(work)
+    if plan.cause is not Cause.REFRESH or place.policy.partial == "deny" or work.release is None:
+        return None
+    asked = question(workshop, place, work.release, plan.cause)
+    asked = replace(
+        asked, versions=plan.notes.versions, select=plan.select, held=plan.held, instead=plan.instead
+    )
+    if make_plan(asked).digest != plan.digest:
+        return None
+    less = partial.reduced(asked, plan, reports, workshop.settings.gates)
+    if less is None:
+        return None
+    keep_reports(workshop, promotion, f"{STAGE} of all" if not plan.instead else f"{STAGE} of less", reports)
+    moved = partial.record(workshop, promotion, less, work.request.actor)
+    reach(Point.STAGE_REDUCED)
+    tell(f"again without what failed: {moved.message}")
+    return replace(work, plan=less, promotion=moved)
 
 
 def _record(

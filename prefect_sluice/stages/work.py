@@ -21,6 +21,8 @@ class Status(StrEnum):
     """How a run of the stages ended."""
 
     DONE = "done"
+    PARTIAL = "partial"
+    """Published, without what failed and all that reads it."""
     UNCHANGED = "unchanged"
     WAITING = "waiting"
     REFUSED = "refused"
@@ -51,8 +53,9 @@ class Request:
     lets a first release take over what stands under its public names.
 
     Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
-    (by default the one before), and `select` dbt's selector of the part that goes ("" for all of it). `past` is the
-    rollback that this refresh belongs to: its own hold does not stop it.
+    (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
+    or a refresh renews ("" for all of it). `past` is the rollback that this refresh belongs to: its own hold does not
+    stop it.
     """
 
     folder: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +187,13 @@ class Warehouse(Movable, Keeper, Protocol):
         """Return every pointer of every generation whose relation is still there, oldest first."""
         ...
 
+    def stamp(self) -> str:
+        """Return what is the same as long as no byte of the served database was written, "" where that cannot be told.
+
+        Ask while a reader or candidate is open: it keeps writers out.
+        """
+        ...
+
     def relations(self) -> tuple[Served, ...]:
         """Return every relation in the database outside Sluice's own schemas."""
         ...
@@ -216,9 +223,17 @@ class Warehouse(Movable, Keeper, Protocol):
         """
         ...
 
-    def publish(self, publication: Publication, *, told: Told | None = None) -> Generation:
+    def publish(
+        self,
+        publication: Publication,
+        *,
+        told: Told | None = None,
+        seen: Callable[[str, str], object] | None = None,
+    ) -> Generation:
         """Bring the relations in and write the generation, in one transaction; return what is served then.
 
+        Nothing outside Sluice's own schemas and the public names is written. `seen` hears the stamps of before and after,
+        both taken while nobody else could write.
         Done once per promotion: again is no change. Raises EnvironmentMoved when the current generation is not
         `base`, LeaseLost when a higher token has written, Refused when a public name is somebody else's, or what is
         to be adopted is not as it was planned. `told` hears which way it went and for how long readers were locked out.

@@ -43,6 +43,7 @@ from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
 from prefect_sluice.warehouse.duckdb_seen import remembered
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
+from prefect_sluice.warehouse.duckdb_stamp import settle, stamp
 from prefect_sluice.warehouse.duckdb_write import Writer
 from prefect_sluice.warehouse.inventory import Collection, Inventory
 from prefect_sluice.warehouse.moving import Departure
@@ -162,7 +163,17 @@ class DuckDB:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
         return Sealed(digest_file(side), broken, pinned)
 
-    def publish(self, publication: Publication, *, told: Told | None = None) -> Generation:
+    def stamp(self) -> str:
+        """See Warehouse."""
+        return stamp(self.path)
+
+    def publish(
+        self,
+        publication: Publication,
+        *,
+        told: Told | None = None,
+        seen: Callable[[str, str], object] | None = None,
+    ) -> Generation:
         """See Warehouse."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
@@ -174,7 +185,15 @@ class DuckDB:
         def write(connection: duckdb.DuckDBPyConnection) -> Generation:
             if publication.candidate is not None and publication.tables:
                 self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
-            return duckdb_publish.publish(connection, publication, self.store, str(self.path))
+            before = self.stamp()
+            written = duckdb_publish.publish(connection, publication, self.store, str(self.path))
+            if seen is not None:
+                # Now, or closing the file would do it, when it is nobody's any more. What is written stays written.
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("checkpoint")
+                    settle(self.path)
+                    seen(before, self.stamp())
+            return written
 
         return self._writer.write(write, weight, told)
 

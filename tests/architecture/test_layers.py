@@ -21,6 +21,7 @@ VALUES = tuple(
         "adoption",
         "canonical",
         "controls",
+        "cut",
         "errors",
         "generation",
         "holder",

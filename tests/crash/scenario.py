@@ -28,7 +28,8 @@ FILES = {
     ),
     "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, schema: main, threads: 1}}}\n",
     "sluice.yml": "environments:\n  prod: {approvals: 1}\n",
-    "models/sources.yml": "sources: [{name: raw, schema: raw, tables: [{name: orders}]}]\n",
+    "models/sources.yml": "sources: [{name: raw, schema: raw, tables: [{name: orders}, {name: refunds}]}]\n",
+    "models/refunds.sql": "{{ config(materialized='table') }}\nselect * from {{ source('raw', 'refunds') }}\n",
     "models/stg_orders.sql": "select id, day, amount from {{ source('raw', 'orders') }}\n",
     "models/orders.sql": (
         "{{ config(materialized='incremental', unique_key='id', incremental_strategy='delete+insert') }}\n"
@@ -40,7 +41,10 @@ FILES = {
     ),
     "models/best_day.sql": "select max(amount) as amount from {{ ref('revenue') }}\n",
     "models/old.sql": "select 1 as n\n",
-    "models/schema.yml": "models: [{name: revenue, columns: [{name: day, data_tests: [unique, not_null]}]}]\n",
+    "models/schema.yml": (
+        "models: [{name: revenue, columns: [{name: day, data_tests: [unique, not_null]}]},"
+        " {name: refunds, columns: [{name: id, data_tests: [unique]}]}]\n"
+    ),
     "snapshots/kept.sql": (
         "{% snapshot kept %}{{ config(unique_key='id', strategy='check', check_cols='all') }}"
         "select id, amount from {{ ref('stg_orders') }}{% endsnapshot %}\n"
@@ -65,6 +69,17 @@ def load(folder: Path, *, days: int) -> None:
         connection.execute("create schema if not exists raw")
         sql = "create or replace table raw.orders as select i as id, i % {days} as day, i * 1.5 as amount from range({rows}) t(i)"
         connection.execute(sql.format(days=days, rows=days * 10))
+        connection.execute("create table if not exists raw.refunds as select 1 as id")
+
+
+def spoil(folder: Path) -> None:
+    """Load a third day, and a refund twice: where a part may be published, it is the orders."""
+    load(folder, days=3)
+    with duckdb.connect(str(folder / "shop.duckdb")) as connection:
+        connection.execute("insert into raw.refunds values (1)")
+    (folder / "sluice.yml").write_text(
+        "environments:\n  prod: {approvals: 1, partial: allow}\n", encoding="utf-8"
+    )
 
 
 def edit(folder: Path) -> None:
@@ -137,7 +152,11 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
         record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
         work = pipeline.run(request, ttl=ttl)
-    if work.outcome is None or work.outcome.status not in {Status.DONE, Status.UNCHANGED}:
+    if work.outcome is None or work.outcome.status not in {
+        Status.DONE,
+        Status.UNCHANGED,
+        Status.PARTIAL,
+    }:
         sys.exit(1)
 
 

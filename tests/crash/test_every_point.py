@@ -27,6 +27,7 @@ from prefect_sluice.workshop import Workshop
 HERE = Path(__file__).parent
 ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}
 PROMOTION = {Point.PROMOTE_COMPOSED}
+PARTIAL = {Point.STAGE_REDUCED}
 MOVING = {
     Point.DEPLOY_ADOPTED,
     Point.COPY_MADE,
@@ -38,7 +39,7 @@ MOVING = {
 """Points of adopting, leaving and publishing by a copy: `test_moving` tries them."""
 COLLECT = {Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES}
 """Points of `sluice collect`, which `test_collect` kills: nothing is promoted there."""
-ELSEWHERE = MOVING | COLLECT
+ELSEWHERE = MOVING | COLLECT | PARTIAL
 NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
@@ -187,6 +188,36 @@ def test_killed_there_and_run_again(
     assert nursery.go(folder, cause, point) == -signal.SIGKILL
     assert serves(folder) in (old, undisturbed["serves"])
     assert nursery.go(folder, cause) == 0
+    assert end(folder) == undisturbed
+
+
+@pytest.fixture(scope="session")
+def spoiled(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A repository before a refresh of which a part fails and the rest is published; and its undisturbed end."""
+    folder = tmp_path_factory.mktemp("spoiled") / "shop"
+    shutil.copytree(released, folder, symlinks=True)
+    scene("spoil", folder=folder)
+    copy = tmp_path_factory.mktemp("partly") / "shop"
+    shutil.copytree(folder, copy, symlinks=True)
+    assert nursery.go(copy, Cause.REFRESH) == 0
+    found = end(copy)
+    assert found["serves"]["number"] == [(2,)]
+    assert found["serves"]["rows"]["main.refunds"] == ["(1,)"]
+    return folder, found
+
+
+@pytest.mark.parametrize("point", [*sorted(PARTIAL), Point.STAGE_RECORDED, Point.DEPLOY_FLIPPED])
+def test_killed_while_a_part_is_published(
+    nursery: Nursery, spoiled: tuple[Path, Any], tmp_path: Path, point: Point
+) -> None:
+    """The rerun goes on with what is left, and does not take up what failed."""
+    before, undisturbed = spoiled
+    folder = tmp_path / "shop"
+    shutil.copytree(before, folder, symlinks=True)
+    old = serves(folder)
+    assert nursery.go(folder, Cause.REFRESH, point) == -signal.SIGKILL
+    assert serves(folder) in (old, undisturbed["serves"])
+    assert nursery.go(folder, Cause.REFRESH) == 0
     assert end(folder) == undisturbed
 
 

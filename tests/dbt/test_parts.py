@@ -10,7 +10,7 @@ import pytest
 from prefect_sluice.composing import Parts
 from prefect_sluice.dbt.hooks import has_operations, hooked
 from prefect_sluice.dbt.parts import parts
-from prefect_sluice.errors import DbtFailed
+from prefect_sluice.errors import BadInput
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -58,7 +58,7 @@ def test_dbts_own_selectors(shop: Any) -> None:
     assert "seed.shop.numbers" in session.select(manifest, "+a")
     assert session.select(manifest, "resource_type:snapshot") == ("snapshot.shop.history",)
     assert session.select(manifest, "nothing") == ()
-    with pytest.raises(DbtFailed, match=r"'colour:blue'.*mend the selector"):
+    with pytest.raises(BadInput, match=r"'colour:blue'.*mend it"):
         session.select(manifest, "colour:blue")
 
 

@@ -16,7 +16,8 @@ from prefect_sluice.controls import EVERYWHERE, Control
 from prefect_sluice.controls import Kind as ControlKind
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Name
-from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Before, Plan, Step
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Plan, Step
 from prefect_sluice.promotion import Approval, Decision, Lease, Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render import document
