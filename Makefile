@@ -42,7 +42,7 @@ format: $(READY) ## rewrite what ruff can put right by itself
 	@$(RUN) ruff format .
 
 test: $(READY) ## all tests; make test ARGS="-k name" for some
-	@$(RUN) pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@$(RUN) pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 soak: $(READY) ## generated histories against plain dbt; make soak ARGS="--seconds 3600 --seed 7"
 	@PYTHONPATH=. $(RUN) tests.oracle.soak $(ARGS)

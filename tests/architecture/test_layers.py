@@ -27,6 +27,7 @@ VALUES = tuple(
         "holder",
         "ledger",
         "node",
+        "notes",
         "plan",
         "promotion",
         "relation",

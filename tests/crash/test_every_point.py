@@ -171,7 +171,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("cause", "point"), CASES, ids=[f"{cause.value}-{point.value}" for cause, point in CASES]
+    ("cause", "point"),
+    [
+        # In one process by way in: what is before it is prepared once.
+        pytest.param(
+            cause, point, id=f"{cause.value}-{point.value}", marks=pytest.mark.xdist_group(cause.value)
+        )
+        for cause, point in CASES
+    ],
 )
 def test_killed_there_and_run_again(
     nursery: Nursery,

@@ -29,7 +29,7 @@ from prefect_sluice.stages.controlling import lift
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
 
 FILES = {
     ".gitignore": "shop.duckdb*\n",

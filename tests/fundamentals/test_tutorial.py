@@ -21,7 +21,8 @@ from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.verdict import Verdict
 from prefect_sluice.workshop import Workshop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+# One tells on where the other ended, so they stay in one process.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("tutorial")]
 
 # An unmodified dbt project: nothing in it knows of Sluice.
 PROJECT = {
