@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from prefect_sluice import ledger, surroundings
 from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
@@ -38,13 +38,37 @@ def _generations(patient: Patient, place: Place) -> Iterator[Complaint]:
     written = [item for item in inventory.generations if item.environment == place.name]
     known = patient.store.promotions(environment=place.name, limit=MANY) if patient.store else ()
     ids = {item.id for item in known}
-    unknown = [item for item in written if item.promotion not in ids]
+    # Generation 0 is what was adopted: no promotion wrote it.
+    unknown = [item for item in written if item.number and item.promotion not in ids]
     if unknown:
         yield _unknown(patient, place, unknown, is_current=unknown[0] is written[0])
     there = {(item.number, item.promotion) for item in written}
-    lost = [item for item in known if item.state in _SERVED and (item.generation or 0, item.id) not in there]
+    settled = _settled(patient, place, there)
+    lost = [
+        item
+        for item in known
+        if item.state in _SERVED and item.id not in settled and (item.generation or 0, item.id) not in there
+    ]
     if lost:
         yield _lost(place, lost[0], inventory.current(place.name))
+
+
+def _settled(patient: Patient, place: Place, there: Collection[tuple[int, str]]) -> frozenset[str]:
+    """Return the promotions whose generations may be gone: the environment was left since, or released to again."""
+    try:
+        entries = patient.store.entries(environment=place.name) if patient.store else ()
+    except LedgerBroken:  # told by `_ledger`
+        return frozenset()
+    passed: set[str] = set()
+    so_far: list[str] = []
+    for entry in entries:
+        if entry.event == ledger.GENERATION_WRITTEN:
+            so_far.append(str(entry.facts["promotion"]))
+            if (entry.facts["generation"], so_far[-1]) in there:
+                passed.update(so_far)
+        elif entry.event == ledger.LEFT:
+            passed.update(so_far)
+    return frozenset(passed)
 
 
 def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_current: bool) -> Complaint:
@@ -69,7 +93,8 @@ def _lost(place: Place, promotion: Promotion, current: int) -> Complaint:
         place.name,
         f"generation {promotion.generation} was published by promotion {promotion.id}, and is not in the warehouse",
         f"the warehouse serves generation {current}: it was restored from an older copy, or is another file",
-        f"put the right file back, or release again: sluice release --env {place.name}",
+        f"put the right file back, or release again: sluice release --env {place.name}"
+        + ("" if current else f"; if it was `sluice leave` that died: sluice leave {place.name}"),
     )
 
 
