@@ -110,24 +110,34 @@ def outdated(
 ) -> tuple[Promotion, ...]:
     """Supersede, as this generation is recorded, every open promotion that was planned on an older one. Returns them.
 
-    Its plan and a yes to it are void from here on: said at once, and not when somebody comes to deploy it.
+    Its plan and a yes to it are void from here on: said at once, and not when somebody comes to deploy it. So is one
+    that served, and whose process died before Monitor: nobody comes to watch what is served no longer.
     """
     environment, number = generation.environment, generation.number
-    open_states = [state for state in State if state not in {*ENDED, State.DEPLOYED}]
+    open_states = [state for state in State if state not in ENDED]
     found = [
         item
         for item in transaction.promotions(environment=environment, states=open_states, limit=_MANY)
-        if item.base < number and item.id != generation.promotion
+        if item.id != generation.promotion and (item.base < number or item.state is State.DEPLOYED)
     ]
     for old in found:
-        message = (
-            f"{environment} moved on from generation {old.base} to {number} (a {generation.cause.value}), so its plan"
-            " and any approval of it are void; run it again: it plans anew"
-        )
+        message = _overtaken(old, generation)
         transaction.put_promotion(replace(old, state=State.SUPERSEDED, updated_at=now, message=message))
         facts: dict[str, Json] = {"promotion": old.id, "release": old.release, "by": generation.promotion}
         transaction.append("promotion.superseded", environment=environment, actor=actor, facts=facts, at=now)
     return tuple(found)
+
+
+def _overtaken(old: Promotion, by: Generation) -> str:
+    if old.state is State.DEPLOYED:
+        return (
+            f"it served as generation {old.generation}, and its process died before Monitor closed it;"
+            f" generation {by.number} took its place"
+        )
+    return (
+        f"{by.environment} moved on from generation {old.base} to {by.number} (a {by.cause.value}), so its plan"
+        " and any approval of it are void; run it again: it plans anew"
+    )
 
 
 def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:

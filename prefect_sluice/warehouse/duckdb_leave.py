@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import duckdb
 
 from prefect_sluice import faults
+from prefect_sluice.collecting import read_by
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
 from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
@@ -73,6 +74,7 @@ def leave(
 def _left(connection: Connection, current: Generation, store: str, linker: Linker) -> tuple[Name, ...]:
     items = departures(connection, current.environment, linker)
     _still_ours(connection, items, store, linker)
+    _read_by_nobody_else(connection, current.environment, linker)
     catalog = catalog_of(connection)
     for item in items:
         connection.execute(f"drop view if exists {quoted(catalog, item.name.schema, item.name.identifier)}")
@@ -104,6 +106,23 @@ def _still_ours(connection: Connection, items: Iterable[Departure], store: str, 
         raise Refused(
             f"these public names no longer hold what Sluice put there: {', '.join(foreign)}",
             "rename or drop them, then run it again",
+        )
+
+
+def _read_by_nobody_else(connection: Connection, environment: str, linker: Linker) -> None:
+    """Raise Refused if a view that somebody made reads a relation that goes: it would be there, and no longer work."""
+    going = {name.folded: name for name in _only_its_own(connection, environment)}
+    sql = """
+        select address_schema, address from sluice.pointer
+        union select schema, identifier from sluice.pointer where until is null
+    """
+    ours = {Name(schema, name).folded for schema, name in connection.execute(sql).fetchall()}
+    texts = {name: query_of(sql) for name, sql in _texts(connection).items() if name not in ours}
+    readers = sorted(str(name) for name, query in texts.items() if read_by(query, going, linker.references))
+    if readers:
+        raise Refused(
+            f"these views read Sluice's store itself, and would no longer work: {', '.join(readers)}",
+            "let them read the public names, or drop them, then run it again",
         )
 
 

@@ -42,6 +42,12 @@ def sluice(folder: Path, *words: str) -> int:
     return main([*words, "-C", str(folder)])
 
 
+def killed(folder: Path, point: Point, *words: str) -> int:
+    """Run a command that dies at a point; return how it ended."""
+    command = (sys.executable, "-P", "-m", "prefect_sluice.cli", *words, "-C", str(folder))
+    return subprocess.run(command, env={**os.environ, VARIABLE: point.value}, check=False).returncode
+
+
 def wrong(folder: Path) -> list[str]:
     """Return what the doctor finds."""
     workshop = Workshop.at(folder)
@@ -72,14 +78,45 @@ def test_the_doctor_knows_who_left_and_who_was_adopted(team: Path) -> None:
 
 def test_leaving_that_died_is_told_and_ended(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sluice(team, "release") == 0
-    subprocess.run(
-        [sys.executable, "-P", "-m", "prefect_sluice.cli", "leave", "dev", "--yes", "-C", str(team)],
-        env={**os.environ, VARIABLE: Point.LEAVE_DONE.value},
-        check=False,
-    )
+    assert killed(team, Point.LEAVE_DONE, "leave", "dev", "--yes") < 0
     assert rows(team, "mart.two") == [(2,)]
     capsys.readouterr()
     assert sluice(team, "doctor") == 1
     assert "sluice leave dev" in capsys.readouterr().out
     assert sluice(team, "leave", "dev", "--yes") == 0
     assert wrong(team) == []
+
+
+def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path) -> None:
+    """Killed before Monitor, then something else is released: the dead promotion is at its end, and nothing waits for it."""
+    assert killed(team, Point.DEPLOY_RECORDED, "release") < 0
+    assert [item.partition(" is ")[2] for item in wrong(team) if item.startswith("promotion")] == [
+        "deployed, and nobody works on it"
+    ]
+    (team / "models" / "one.sql").write_text("{{ config(materialized='table') }}\nselect 5 as n\n")
+    subprocess.run(["git", "commit", "-qam", "second"], cwd=team, check=True)
+    assert sluice(team, "release") == 0
+    assert wrong(team) == []
+    assert killed(team, Point.ROLLBACK_FLIPPED, "rollback") < 0
+    assert sluice(team, "rollback") == 0
+    assert rows(team, "mart.two") == [(2,)]
+    assert sluice(team, "history") == 0
+    assert wrong(team) == []
+    assert sluice(team, "leave", "dev", "--yes") == 0
+
+
+def test_leaving_breaks_nobodys_view(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sluice(team, "release") == 0
+    with duckdb.connect(str(team / "w.duckdb")) as connection:
+        found = connection.execute("select address from sluice.pointer where identifier = 'two'").fetchall()
+        connection.execute("create schema mine")
+        connection.execute(f'create view mine.past as from sluice_store."{found[0][0]}"')
+        connection.execute("create view mine.public as from mart.two")
+    capsys.readouterr()
+    assert sluice(team, "leave", "dev", "--yes") == 1
+    assert "no longer work: mine.past; let them read the public names" in capsys.readouterr().err
+    assert rows(team, "mine.past") == [(2,)]
+    with duckdb.connect(str(team / "w.duckdb")) as connection:
+        connection.execute("create or replace view mine.past as from mart.two")
+    assert sluice(team, "leave", "dev", "--yes") == 0
+    assert rows(team, "mine.past") == rows(team, "mine.public") == [(2,)]
