@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 
@@ -49,23 +49,30 @@ def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, 
 def _tried(connection: Connection, catalog: str, links: Links) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
     pinned = tuple(table.address for table in links.tables if _lay(connection, catalog, table))
     read = "\n".join(view.sql for view, _ in links.views)
+    _all_there(connection, links.live)
     for address in links.live:
         if quoted(address.schema, address.identifier) not in read:
             continue  # of a thousand live relations a changed view reads two
-        _reused(connection, address)
+        _view(connection, address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
     broken = tuple(view.address for view, built in links.views if not _same(connection, catalog, view, built))
     return broken, (*pinned, *broken)
 
 
-def _reused(connection: Connection, address: Name) -> None:
-    """Make what is reused readable at its address. Raises Refused when somebody dropped it behind our back."""
-    try:
-        _view(connection, address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
-    except duckdb.CatalogException as error:
+def _all_there(connection: Connection, addresses: Collection[Name]) -> None:
+    """Raise Refused when somebody dropped behind our back what is reused. One question for all: there may be thousands."""
+    if not addresses:
+        return
+    sql = "select schema_name, {0}_name from duckdb_{0}s() where database_name = ?"
+    rows = connection.execute(
+        f"{sql.format('table')} union all {sql.format('view')}", [LIVE, LIVE]
+    ).fetchall()
+    there = {Name(schema, name).folded for schema, name in rows}
+    gone = next((address for address in addresses if address.folded not in there), None)
+    if gone is not None:
         raise Refused(
-            f"{address} is to be served again, and is not in the store any more: somebody dropped it",
+            f"{gone} is to be served again, and is not in the store any more: somebody dropped it",
             "nothing was changed; sluice doctor says what else is missing, and what helps",
-        ) from error
+        )
 
 
 def _lay(connection: Connection, catalog: str, table: Bring) -> bool:

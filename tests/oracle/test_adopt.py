@@ -106,6 +106,7 @@ def test_a_team_comes_goes_back_and_goes(team: Path) -> None:
     with pytest.raises(Refused, match="nothing before it"):
         go(team, Cause.ROLLBACK)
 
+    assert main(["release-hold", "dev", "--reason", "forward again", "-C", str(team)]) == 0
     assert go(team).generation is not None, "and forward again, without --adopt"
     assert sql(team, "from mart.events order by all") == expected
 
