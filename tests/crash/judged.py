@@ -157,5 +157,7 @@ class Judge:
         workshop.store.close()
         assert whole <= named, whole - named
         assert len(written) == len(entries)
-        left = [path.name for path in (self.folder / ".sluice" / "candidates").glob("*/*.duckdb")]
-        assert left == [], left
+        states = {item.id: item.state.value for item in promotions}
+        paths = (self.folder / ".sluice" / "candidates").glob("*/*.duckdb")
+        left = {states.get(path.parent.name, "nobody's") for path in paths}
+        assert left <= {State.SUPERSEDED.value}, left  # a few of them stay, to be tried again
