@@ -69,9 +69,9 @@ class Judge:
         """What the newest generation holds that was looked at."""
         return self.contents[max(self.contents)]
 
-    def looks(self, may: set[Content], what: str, *, busy: bool) -> None:
+    def looks(self, may: set[Content], what: str) -> None:
         """Assert all that holds at any time. At most one generation may be new, and hold one of `may`; none, if `what`
-        writes none. `busy`: somebody sleeps, and will write outcomes later."""
+        writes none."""
         workshop = Workshop.at(self.folder)
         try:
             history = workshop.warehouse(workshop.place()).history("prod")

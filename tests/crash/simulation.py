@@ -269,7 +269,7 @@ class Simulation:
         """Look at everything, unless who sleeps keeps the files locked."""
         if any(self._keeps_out(actor) for actor in self.asleep):
             return
-        self.judge.looks(may, what, busy=bool(self.asleep))
+        self.judge.looks(may, what)
 
     def _ages(self) -> None:
         """Let time go by: the collector leaves young files alone."""
