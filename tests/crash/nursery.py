@@ -1,6 +1,6 @@
-"""A process that has imported everything, and forks a child for each line it reads: `folder cause fault` -> exit status.
+"""A process that has imported everything, and forks a child for each line it reads: `folder cause fault` -> `ended STATUS ERROR`.
 
-One that goes to sleep has its number written, and its exit status when somebody woke it.
+One that goes to sleep has `asleep PID` written, and its end when somebody woke it.
 
 A release in a process of its own costs seconds of imports; a fork costs nothing, and dies as thoroughly.
 """
@@ -18,11 +18,13 @@ import scenario
 from prefect_sluice.generation import Cause
 
 
-def child(folder: str, cause: str, fault: str) -> None:
-    """Do the scenario's part; never returns."""
+def child(answer: int, folder: str, cause: str, fault: str) -> None:
+    """Do the scenario's part, and write the name of the error that ends it; never returns."""
     try:
         if cause == "collect":
             scenario.collect(Path(folder), fault)
+        elif cause == "ask":
+            scenario.ask(Path(folder), fault)
         elif cause == "leave":
             scenario.leave(Path(folder), fault)
         else:
@@ -30,16 +32,20 @@ def child(folder: str, cause: str, fault: str) -> None:
     except BaseException as error:
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 70
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os.write(answer, type(error).__name__.encode())
         os._exit(code)
     os._exit(0)
 
 
 for line in sys.stdin:
+    read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        child(*line.rstrip("\n").split("\t"))
+        child(write, *line.rstrip("\n").split("\t"))
+    os.close(write)
     _, status = os.waitpid(pid, os.WUNTRACED)
     if os.WIFSTOPPED(status):  # asleep, until the test wakes it
-        print(pid, flush=True)
+        print("asleep", pid, "", flush=True)
         _, status = os.waitpid(pid, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
+    with os.fdopen(read) as stream:
+        print("ended", os.waitstatus_to_exitcode(status), stream.read(), flush=True)

@@ -160,6 +160,16 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
         sys.exit(1)
 
 
+def ask(folder: Path, fault: str = "") -> None:
+    """Ask for a release that nobody says yes to. Exits 1 when it does not wait then. Dies at `fault`."""
+    os.environ.pop(VARIABLE, None)
+    if fault:
+        os.environ[VARIABLE] = fault
+    work = pipeline.run(Request(folder, "prod", actor="Ada"))
+    if work.outcome is None or work.outcome.status is not Status.WAITING:
+        sys.exit(1)
+
+
 def leave(folder: Path, fault: str = "") -> None:
     """Leave the environment, in this process. Dies at `fault`."""
     os.environ.pop(VARIABLE, None)

@@ -6,9 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,53 +15,20 @@ import pytest
 from prefect_sluice import ledger
 from prefect_sluice.faults import Point
 from prefect_sluice.workshop import Workshop
+from tests.crash.watching import Nursery, scene
 
-HERE = Path(__file__).parent
 POINTS = (Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES)
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-@dataclass(frozen=True)
-class Nursery:
-    """Runs releases and collections in children that may die."""
-
-    process: subprocess.Popen[str]
-
-    def go(self, folder: Path, what: str, fault: Point | None = None) -> int:
-        """Return the exit code of one run; negative is the signal that killed it."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{folder}\t{what}\t{fault.value if fault else ''}\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Generator[Nursery]:
-    """The process that forks."""
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(HERE / "nursery.py")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
-    ) as process:
-        yield Nursery(process)
-
-
-def prepare(step: str, folder: Path) -> None:
-    """Run one of the scenario's preparations."""
-    code = f"import scenario, pathlib; scenario.{step}(pathlib.Path({str(folder)!r}))"
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environ)
 
 
 @pytest.fixture(scope="module")
 def full(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two releases, one kept, and files of long ago that nothing needs."""
     folder = tmp_path_factory.mktemp("full") / "shop"
-    prepare("make", folder)
+    scene("make", folder=folder)
     assert nursery.go(folder, "release") == 0
-    prepare("edit", folder)
+    scene("edit", folder=folder)
     assert nursery.go(folder, "release") == 0
     (folder / "models" / "revenue.sql").write_text(
         "{{ config(materialized='table') }} select 1 as day, 2 as amount\n"
@@ -167,7 +131,7 @@ def test_what_serves_can_be_built_on_and_gone_back_from_afterwards(
     folder = copied(full, tmp_path / "shop")
     assert nursery.go(folder, "collect") == 0
     assert nursery.go(folder, "rollback") == 0
-    prepare("load_more", folder)
+    scene("load_more", folder=folder)
     assert nursery.go(folder, "refresh") == 0
 
 

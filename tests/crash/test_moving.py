@@ -13,13 +13,8 @@ import pytest
 
 from prefect_sluice.faults import Point
 from prefect_sluice.generation import Cause
-from tests.crash.test_every_point import (
-    MOVING,
-    Nursery,
-    end,
-    nursery,  # noqa: F401  # pyright: ignore[reportUnusedImport]  # a fixture
-    scene,
-)
+from tests.crash.test_every_point import MOVING
+from tests.crash.watching import Nursery, end, scene
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -76,7 +71,7 @@ class Ways:
 
 
 @pytest.fixture(scope="module")
-def ways(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Ways:  # noqa: F811
+def ways(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Ways:
     """The repositories of this module."""
     return Ways(nursery, tmp_path_factory)
 
