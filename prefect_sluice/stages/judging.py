@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from prefect_sluice import gates, inputs
 from prefect_sluice.config import Gate as Settings
+from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.build import Build
 from prefect_sluice.gates.contracts import Contracts
 from prefect_sluice.gates.dbt_tests import DataTests
 from prefect_sluice.gates.diff import Diff
-from prefect_sluice.generation import Generation
+from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.loading import Loaded, load
+from prefect_sluice.node import Kind
 from prefect_sluice.plan import Action, Plan
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
@@ -34,10 +37,33 @@ def judge(
         return _ask(asked, Subject(loaded.folder, loaded.project.nodes, (), plan.edited), workshop)
     warehouse = workshop.warehouse(place)
     # What was dropped behind our back is nothing that one could compare with.
-    served = inputs.still_there(warehouse.generation(place.name), warehouse.kept(place.name))
-    live = plan.base_of(served)
+    written = warehouse.generation(place.name)
+    served = inputs.still_there(written, warehouse.kept(place.name))
     with warehouse.candidate(made.file) as reader:
+        if served != written:
+            served = _without_broken_views(served, reader)
+        live = plan.base_of(served)
         return _ask(asked, _subject(place.target.catalog, loaded, plan, made, live, reader), workshop)
+
+
+def _without_broken_views(served: Generation, reader: Reader) -> Generation:
+    """Return what is live without the views that nobody can read, since what they read was dropped."""
+    return replace(
+        served,
+        pointers=tuple(
+            item for item in served.pointers if item.kind is not Kind.VIEW or _answers(reader, item)
+        ),
+    )
+
+
+def _answers(reader: Reader, pointer: Pointer) -> bool:
+    try:
+        reader.query(
+            f"select * from {quoted(LIVE, pointer.address.schema, pointer.address.identifier)} limit 0"
+        )
+    except QueryFailed:
+        return False
+    return True
 
 
 def _ask(asked: tuple[Gate, ...], subject: Subject, workshop: Workshop) -> tuple[GateReport, ...]:

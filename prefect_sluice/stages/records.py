@@ -116,13 +116,12 @@ def outdated(
     environment, number = generation.environment, generation.number
     open_states = [state for state in State if state not in ENDED]
     found = [
-        item
+        replace(item, state=State.SUPERSEDED, updated_at=now, message=_overtaken(item, generation))
         for item in transaction.promotions(environment=environment, states=open_states, limit=_MANY)
         if item.id != generation.promotion and (item.base < number or item.state is State.DEPLOYED)
     ]
     for old in found:
-        message = _overtaken(old, generation)
-        transaction.put_promotion(replace(old, state=State.SUPERSEDED, updated_at=now, message=message))
+        transaction.put_promotion(old)
         facts: dict[str, Json] = {"promotion": old.id, "release": old.release, "by": generation.promotion}
         transaction.append("promotion.superseded", environment=environment, actor=actor, facts=facts, at=now)
     return tuple(found)

@@ -14,6 +14,7 @@ import pytest
 
 from prefect_sluice import ledger
 from prefect_sluice.faults import Point
+from prefect_sluice.stages.controlling import lift
 from prefect_sluice.workshop import Workshop
 from tests.crash.watching import Nursery, scene
 
@@ -131,6 +132,7 @@ def test_what_serves_can_be_built_on_and_gone_back_from_afterwards(
     folder = copied(full, tmp_path / "shop")
     assert nursery.go(folder, "collect") == 0
     assert nursery.go(folder, "rollback") == 0
+    lift(Workshop.at(folder), "prod", by="Grace", reason="seen to")
     scene("load_more", folder=folder)
     assert nursery.go(folder, "refresh") == 0
 

@@ -77,7 +77,7 @@ class Shop:
         return pipeline.run(Request(self.folder, "dev", Cause.REFRESH))
 
     def rollback(self, to: int) -> Work:
-        return pipeline.run(Request(self.folder, "dev", Cause.ROLLBACK, str(to)))
+        return pipeline.run(Request(self.folder, "dev", Cause.ROLLBACK, str(to), hold=False))
 
     def load(self, *rows: tuple[int, int], day: int) -> None:
         """Replace the raw orders: what was there before is nowhere else. In the future: dbt compares them with its own clock."""

@@ -190,7 +190,7 @@ def test_a_part_that_needs_more_is_refused_with_the_list(second: Path) -> None:
         promote(second, select="totals")
     with pytest.raises(BadInput, match=r"'nothing' matches no model, seed or snapshot"):
         promote(second, select="nothing")
-    with pytest.raises(BadInput, match="mend the selector"):
+    with pytest.raises(BadInput, match="mend it: --select"):
         promote(second, select="colour:blue")
 
 
