@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -14,6 +15,17 @@ from prefect_sluice.errors import SluiceError
 INTERRUPTED = 130
 DEBUG = "SLUICE_DEBUG"
 """Set to 1, an internal error shows where it came from."""
+_FULL = "make room (sluice status --disk says what takes it, sluice collect drops what nothing needs)"
+_OUTSIDE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: "see to its permissions",
+    errno.EPERM: "see to its permissions",
+    errno.EROFS: "have it mounted so that one can write to it",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.EIO: "see to the disk",
+}
+"""What is wrong with the machine, and not with us, and what to do."""
 
 
 def failed(error: BaseException, *, as_json: bool = False) -> int:
@@ -44,6 +56,12 @@ def told(error: BaseException) -> tuple[str, int]:
             return f"{one_line(error.format_message()).rstrip('.')}; see {command} --help", 2
         case click.ClickException():
             return one_line(error.format_message()), error.exit_code
+        case OSError() if error.errno in _OUTSIDE:
+            where = f"{error.filename}: " if error.filename else ""
+            return (
+                f"{where}{error.strerror}; {_OUTSIDE[error.errno]}, then run it again: nothing is half done",
+                1,
+            )
         case _:
             first = one_line((str(error).splitlines() or ["no message"])[0])
             kind = type(error).__name__

@@ -296,14 +296,16 @@ def _own_modules(folder: Path) -> Generator[None]:
     try:
         yield
     finally:
+        inside = f"{folder}{os.sep}"
         for name, module in tuple(sys.modules.items()):
-            if Path(getattr(module, "__file__", None) or os.devnull).is_relative_to(folder):
+            if (getattr(module, "__file__", None) or "").startswith(inside):
                 del sys.modules[name]
 
 
 @contextlib.contextmanager
 def _disconnected() -> Generator[None]:
     """Let go of the side database afterwards: dbt keeps it open for the life of the process."""
+    gc.freeze()  # what is there already holds none of it, and need not be looked through: 0.2 s, each time
     try:
         yield
     finally:
@@ -313,3 +315,4 @@ def _disconnected() -> Generator[None]:
             DuckDBConnectionManager.close_all_connections()
         # The cursors of dbt's threads keep the file open until they are collected.
         gc.collect()
+        gc.unfreeze()

@@ -61,8 +61,9 @@ def serving(workshop: Workshop, place: Place) -> Release:
     current = workshop.warehouse(place).generation(place.name)
     release = workshop.store.release(current.release) if current.number else None
     if release is None:
+        served = "what was adopted, of no release" if current.number else "no release yet"
         raise Refused(
-            f"environment {place.name!r} serves no release yet",
+            f"environment {place.name!r} serves {served}",
             f"release one first: sluice release --env {place.name}",
         )
     return release

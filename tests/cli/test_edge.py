@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -126,6 +127,12 @@ def test_who_runs_the_stages(via: str, server: str, answer: bool, monkeypatch: p
             1,
             "sluice: internal error: ValueError: first;"
             " run with SLUICE_DEBUG=1 for the details, and report it\n",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/prod.duckdb"),
+            1,
+            "sluice: /data/prod.duckdb: No space left on device; make room (sluice status --disk says what takes it,"
+            " sluice collect drops what nothing needs), then run it again: nothing is half done\n",
         ),
         (BrokenPipeError(), 1, ""),
     ],

@@ -52,12 +52,17 @@ FILES = {
 }
 
 
-def make(folder: Path) -> None:
-    """Write the project, its raw data and its first commit."""
+def write(folder: Path) -> None:
+    """Write the project's files."""
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def make(folder: Path) -> None:
+    """Write the project, its raw data and its first commit."""
+    write(folder)
     load(folder, days=2)
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"]):
         subprocess.run(["git", *command], cwd=folder, check=True)

@@ -77,7 +77,8 @@ class Nursery:
 @contextmanager
 def nursing() -> Generator[Nursery]:
     """Start a process that forks, and end it with the block."""
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    quiet = "ignore:resource_tracker"  # what is killed leaves its semaphores
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": quiet}
     command = [sys.executable, str(HERE / "nursery.py")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
