@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import scenario
 
@@ -47,18 +48,17 @@ for found in pkgutil.walk_packages(prefect_sluice.__path__, "prefect_sluice."):
 
 def warm() -> None:
     """Have dbt parse the project once: it builds the schemas of its own classes as it first needs them, a second long."""
-    from dbt.cli.main import dbtRunner
-
     from prefect_sluice.dbt.jinja import uses
 
+    runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         scenario.write(Path(folder))
         os.chdir(folder)
-        found = dbtRunner().invoke(["--quiet", "--no-static-parser", "parse", "--profiles-dir", "."])
+        found = runner().invoke(["--quiet", "--no-static-parser", "parse", "--profiles-dir", "."])
         os.chdir(before)
     assert found.success, found.exception
-    for macro in found.result.macros.values():  # type: ignore[union-attr]
+    for macro in found.result.macros.values():
         uses(macro.macro_sql)
     assert threading.active_count() == 1, "what forks has no threads"
 
