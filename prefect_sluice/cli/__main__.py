@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from prefect_sluice.cli import run
 
-from prefect_sluice.cli import main
-
-sys.exit(main())
+run()

@@ -17,25 +17,32 @@ from prefect_sluice.verdict import Finding, GateReport
 from prefect_sluice.workshop import Workshop
 
 
-def reduced(
-    asked: Asked, plan: Plan, reports: Sequence[GateReport], gates: Mapping[str, Gate]
-) -> Plan | None:
-    """Return the plan without what failed and all that reads it; None if that does not hang together. Pure.
+def reduced(asked: Asked, plan: Plan, reports: Sequence[GateReport], gates: Mapping[str, Gate]) -> Plan | str:
+    """Return the plan without what failed and all that reads it; or why nothing may be published without it. Pure.
 
-    `asked` is the question that `plan` answers. None, too, if a finding speaks of no relation of the plan, nothing would be left,
-    or what failed serves nothing that could stay.
+    `asked` is the question that `plan` answers.
     """
     why = _why(asked.nodes, moved(plan), reports, gates)
     bad = why.keys() | (descendants(asked.nodes, why) & moved(plan))
     rest = moved(plan) - bad
-    if not why or not rest or bad - asked.live.by_node().keys():
-        return None
+    if not why:
+        return "a finding speaks of no single relation"
+    if not rest:
+        return "all that was to be refreshed failed, or reads what failed"
+    if new := bad - asked.live.by_node().keys():
+        return f"{_some(asked, new)} failed or is held back, and serves nothing yet that could stay"
     found = renewed(asked, plan, rest)
-    if not found.holds or found.renewed & bad:
-        return None
+    mixed = (found.missing | found.torn | found.renewed) & bad or found.missing or found.torn
+    if mixed:
+        return f"{_some(asked, mixed)} would read new and old data"
     held = {uid: why.get(uid) or _reads(asked.nodes, uid, why) for uid in asked.nodes if uid in bad}
     less = replace(asked, held={**plan.held, **held}, instead=plan.instead or plan.digest)
     return make_plan(less)
+
+
+def _some(asked: Asked, uids: Collection[str]) -> str:
+    names = sorted(asked.nodes[uid].short for uid in uids)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _why(

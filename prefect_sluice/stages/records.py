@@ -151,12 +151,15 @@ def recorded(workshop: Workshop, promotion: Promotion, stage: str) -> tuple[Gate
     return tuple(report for name, report in workshop.store.reports(promotion.id) if name == stage)
 
 
-def refuse(work: Work, workshop: Workshop, reports: Sequence[GateReport], stage: str) -> Work:
-    """End the work: the gates of a stage said no."""
+def refuse(
+    work: Work, workshop: Workshop, reports: Sequence[GateReport], stage: str, no_part: str = ""
+) -> Work:
+    """End the work: the gates of a stage said no. `no_part` says why nothing is published without what failed."""
     promotion = promotion_of(work)
     bad = [finding for report in reports for finding in report.findings if not finding.verdict.lets_through]
     gates = sorted({finding.gate for finding in bad}) or ["none that applies"]
     message = f"{len(bad)} finding{'' if len(bad) == 1 else 's'} of {', '.join(gates)} stopped it in {stage}"
+    message += f"; no part of it can be published: {no_part}" if no_part else ""
     ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
     return told.ends(Status.REFUSED, message, f"sluice show {work.promotion.id if work.promotion else ''}")

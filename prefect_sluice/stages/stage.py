@@ -49,13 +49,15 @@ def stage(work: Work) -> Work:
     reach(Point.STAGE_BUILT)
     reports = judge(workshop, place, release, plan, made)
     reach(Point.STAGE_JUDGED)
+    why_not = ""
     if not gates.judge(reports, workshop.settings.gates).lets_through:
         less = _without_what_failed(work, workshop, plan, reports)
-        if less is not None:
+        if isinstance(less, Work):
             return stage(less)
+        why_not = less
     keep_reports(workshop, promotion, STAGE, reports)
     if not gates.judge(reports, workshop.settings.gates).lets_through:
-        return refuse(work, workshop, reports, STAGE)
+        return refuse(work, workshop, reports, STAGE, why_not)
     staged = _record(workshop, work, promotion, made, reports)
     reach(Point.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
@@ -63,23 +65,23 @@ def stage(work: Work) -> Work:
 
 def _without_what_failed(
     work: Work, workshop: Workshop, plan: Plan, reports: tuple[GateReport, ...]
-) -> Work | None:
-    """Return the work with the plan that leaves out what failed; None where nothing may be published then.
+) -> Work | str:
+    """Return the work with the plan that leaves out what failed; where nothing may be published then, why ("": nobody asked).
 
     It is built and judged again: what the gates saw beside the failed relations is not what would be served.
     """
     place, promotion = workshop.place(plan.environment), promotion_of(work)
     if plan.cause is not Cause.REFRESH or place.policy.partial == "deny" or work.release is None:
-        return None
+        return ""
     asked = question(workshop, place, work.release, plan.cause)
     asked = replace(
         asked, versions=plan.notes.versions, select=plan.select, held=plan.held, instead=plan.instead
     )
     if make_plan(asked).digest != plan.digest:
-        return None
+        return "what it was planned from changed meanwhile"
     less = partial.reduced(asked, plan, reports, workshop.settings.gates)
-    if less is None:
-        return None
+    if isinstance(less, str):
+        return less
     keep_reports(workshop, promotion, f"{STAGE} of all" if not plan.instead else f"{STAGE} of less", reports)
     moved = partial.record(workshop, promotion, less, work.request.actor)
     reach(Point.STAGE_REDUCED)

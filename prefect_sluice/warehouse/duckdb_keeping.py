@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 from pathlib import Path
@@ -15,6 +14,8 @@ from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_publish
 from prefect_sluice.warehouse.base import quoted
+from prefect_sluice.warehouse.duckdb_adopt import query_of
+from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.inventory import Collection, FileUse, Inventory, Physical, Public, Span
 
 Connection = duckdb.DuckDBPyConnection
@@ -28,10 +29,6 @@ create table if not exists sluice.collected (
     environment varchar not null, number bigint not null, run varchar not null, collected_at timestamp not null
 );
 """
-_PART = r'(?:"(?:[^"]|"")*"|[^\s."(]+)'
-_HEAD = re.compile(
-    rf"(?is)\s*create\s+(?:secure\s+)?view\s+{_PART}(?:\.{_PART})*\s*(?:\([^)]*\))?\s*as\s+(.*?);?\s*"
-)
 
 
 def inventory(connection: Connection, path: Path, store: str, *, measured: bool) -> Inventory:
@@ -74,13 +71,10 @@ def _views(connection: Connection) -> Mapping[Name, str]:
         select schema_name, view_name, sql from duckdb_views()
         where database_name = current_database() and not internal order by all
     """
-    return {Name(row[0], row[1]): query_of(row[2] or "") for row in connection.execute(sql).fetchall()}
-
-
-def query_of(statement: str) -> str:
-    """Return the query in a `create view` as DuckDB writes it; all of the text where it is none."""
-    found = _HEAD.fullmatch(statement)
-    return found[1] if found else statement
+    return {
+        Name(row[0], row[1]): query_of(row[2] or "") or row[2] or ""
+        for row in connection.execute(sql).fetchall()
+    }
 
 
 def _sizes(connection: Connection, tables: Iterable[Physical]) -> Mapping[Name, int]:
@@ -175,10 +169,10 @@ def _drop(connection: Connection, names: Iterable[Name]) -> None:
 def _mark(connection: Connection, collection: Collection) -> None:
     at = collection.at.astimezone(UTC).replace(tzinfo=None)
     values = [collection.run, len(collection.drops), at]
-    connection.execute("insert into sluice.collection values (?, ?, ?)", values)
+    connection.execute(bound("insert into sluice.collection values (?, ?, ?)", values))
     for environment, number in collection.generations:
         row = [environment, number, collection.run, at]
-        connection.execute("insert into sluice.collected values (?, ?, ?, ?)", row)
+        connection.execute(bound("insert into sluice.collected values (?, ?, ?, ?)", row))
 
 
 def mend(

@@ -14,6 +14,7 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb_adopt import in_order, query_of
+from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.duckdb_publish import catalog_of, has_tables, load, served
 from prefect_sluice.warehouse.moving import Departure
 
@@ -139,7 +140,7 @@ def _forgotten(connection: Connection, environment: str, store: str) -> tuple[Na
         connection.execute(f"drop {kind} if exists {quoted(name.schema, name.identifier)}")
     for table in ("pointer", "generation", "collected"):
         if has_tables(connection, table):
-            connection.execute(f"delete from sluice.{table} where environment = ?", [environment])
+            connection.execute(bound(f"delete from sluice.{table} where environment = ?", [environment]))
     if connection.execute("select count(*) from sluice.generation").fetchall() != [(0,)]:
         return ()
     connection.execute("drop schema sluice cascade")
@@ -154,7 +155,7 @@ def _only_its_own(connection: Connection, environment: str) -> Sequence[Name]:
         select distinct address_schema, address from sluice.pointer where environment = ?
         except select address_schema, address from sluice.pointer where environment <> ? order by all
     """
-    rows = connection.execute(sql, [environment, environment]).fetchall()
+    rows = connection.execute(bound(sql, [environment, environment])).fetchall()
     return [Name(schema, name) for schema, name in rows]
 
 
@@ -163,4 +164,4 @@ def _in_store(connection: Connection, store: str) -> tuple[Name, ...]:
         select table_schema, table_name from information_schema.tables
         where table_catalog = current_database() and table_schema = ? order by all
     """
-    return tuple(Name(schema, name) for schema, name in connection.execute(sql, [store]).fetchall())
+    return tuple(Name(schema, name) for schema, name in connection.execute(bound(sql, [store])).fetchall())

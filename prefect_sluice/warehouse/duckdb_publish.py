@@ -258,7 +258,7 @@ def has_tables(connection: duckdb.DuckDBPyConnection, table: str = "pointer") ->
         select 1 from duckdb_tables()
         where database_name = current_database() and schema_name = 'sluice' and table_name = ?
     """
-    return bool(connection.execute(sql, [table]).fetchall())
+    return bool(connection.execute(bound(sql, [table])).fetchall())
 
 
 def collected(connection: duckdb.DuckDBPyConnection) -> Mapping[tuple[str, int], datetime]:

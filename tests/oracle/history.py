@@ -35,10 +35,10 @@ class Wrong(AssertionError):
 class Player:
     """The process that forks a child for each command."""
 
-    def __init__(self) -> None:
-        """Start it."""
+    def __init__(self, fault: str = "") -> None:
+        """Start it; `fault` is the name of one of `planted.FAULTS` that it is to have."""
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, str(Path(__file__).with_name("player.py"))]
+        command = [sys.executable, str(Path(__file__).with_name("player.py")), *([fault] if fault else [])]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -18,7 +18,7 @@ from prefect_sluice import pipeline
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.faults import VARIABLE
 from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request
+from prefect_sluice.stages.work import After, Request
 
 for name in (
     "dbt.adapters.duckdb",
@@ -41,7 +41,8 @@ def sluice(asked: dict[str, Any]) -> dict[str, Any]:
     cause = Cause(asked["cause"])
     ref = "" if cause is Cause.ROLLBACK else "HEAD"
     try:
-        work = pipeline.run(Request(Path(asked["folder"]), "dev", cause, ref, actor="oracle"))
+        request = Request(Path(asked["folder"]), "dev", cause, ref, actor="oracle", after=After(hold=False))
+        work = pipeline.run(request)
     except SluiceError as error:
         return {"status": "error", "message": f"{type(error).__name__}: {error}"}
     assert work.outcome is not None
@@ -101,4 +102,6 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        import_module("tests.oracle.planted").plant(sys.argv[1])
     serve()

@@ -273,6 +273,9 @@ def test_what_failed_stays_behind_and_the_rest_is_published(shop: Shop) -> None:
 
     again = shop.refresh()
     assert status(again) is Status.REFUSED, "nothing is left without it"
+    assert message(again).endswith(
+        "no part of it can be published: all that was to be refreshed failed, or reads what failed"
+    )
     shop.load(
         "delete from raw.orders where loaded = '2026-01-02'",
         "insert into raw.orders values (7, '2026-01-02')",
@@ -285,6 +288,9 @@ def test_nothing_is_published_where_a_mix_would_be_served(shop: Shop) -> None:
     shop.load("update raw.payments set amount = null", "insert into raw.seen values (2)")
     work = shop.refresh()
     assert status(work) is Status.REFUSED
+    assert message(work).endswith(
+        "no part of it can be published: both, total would read new and old data"
+    ), message(work)
     assert shop.read("select count(*) from seen") == [(1,)]
 
 
