@@ -103,5 +103,5 @@ def serve() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        import_module("tests.oracle.planted").plant(sys.argv[1])
+        import_module("planted").plant(sys.argv[1])
     serve()

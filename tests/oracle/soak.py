@@ -12,6 +12,7 @@ from time import monotonic
 
 from prefect_sluice.surroundings import QUIET
 from tests.oracle.history import History, Player
+from tests.oracle.planted import FAULTS
 
 
 def main() -> int:
@@ -22,9 +23,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12, help="steps of one history (default 12)")
     parser.add_argument("--one", action="store_true", help="play this one seed only, and show each step")
     parser.add_argument("--keep", type=Path, help="play in this new folder, and leave it there")
+    parser.add_argument(
+        "--fault", choices=FAULTS, default="", help="plant this fault, to see how soon it is found"
+    )
     chosen = parser.parse_args()
     os.environ.update(QUIET)
-    player, until, seed, bad = Player(), monotonic() + chosen.seconds, chosen.seed, 0
+    player, until, seed, bad = Player(chosen.fault), monotonic() + chosen.seconds, chosen.seed, 0
     try:
         while True:
             bad += not played(player, seed, chosen.steps, show=chosen.one, keep=chosen.keep)

@@ -10,7 +10,7 @@ import pytest
 
 from prefect_sluice.node import Name
 from tests.oracle.blueprint import Blueprint, Column, Model
-from tests.oracle.history import History, Player
+from tests.oracle.history import History, Player, Wrong
 from tests.oracle.moves import MOVES, any_move, start
 from tests.oracle.served import Content, differences
 
@@ -32,6 +32,25 @@ def test_after_each_step_what_is_served_is_what_dbt_gives(
 ) -> None:
     """Table by table and type by type; a failure prints the steps, and `make soak` repeats it by the seed."""
     History(tmp_path / "history", seed, player).play(steps)
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("fault", "seed", "steps", "found"),
+    [("parents", 3, 2, "too many"), ("sources", 4, 1, "missing")],
+)
+def test_a_fault_that_is_planted_is_found(
+    tmp_path: Path, fault: str, seed: int, steps: int, found: str
+) -> None:
+    """An engine that forgets parents, or new rows, is caught within two steps. `make soak ARGS="--fault columns"` has more."""
+    player = Player(fault)
+    try:
+        with pytest.raises(Wrong, match=found):
+            History(tmp_path / "history", seed, player).play(steps)
+    finally:
+        player.close()
 
 
 def test_a_seed_always_gives_the_same_history() -> None:
