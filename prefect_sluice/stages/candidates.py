@@ -46,10 +46,11 @@ def folder(workshop: Workshop, promotion: str) -> Path:
 def tidy(workshop: Workshop, ended: Promotion) -> None:
     """Delete the candidates that are of no more use once `ended` has ended. Repeatable.
 
-    Its own goes, since its rows are served or nobody may serve them. If it was superseded, the same release may be
-    tried again: the last few such candidates of an environment stay, a week at most, until that release is served.
+    Its own goes, since its rows are in the store or nobody may serve them. If it was superseded before it was served,
+    the same release may be tried again: the last few such candidates of an environment stay, a week at most, until
+    that release is served.
     """
-    if ended.state is not State.SUPERSEDED:
+    if ended.state is not State.SUPERSEDED or ended.generation is not None:
         shutil.rmtree(folder(workshop, ended.id), ignore_errors=True)
     superseded = workshop.store.promotions(
         environment=ended.environment, states=(State.SUPERSEDED,), limit=_MANY
@@ -60,7 +61,9 @@ def tidy(workshop: Workshop, ended: Promotion) -> None:
     useful = [
         item
         for item in present
-        if item.updated_at > oldest and (done is None or same_request(workshop, item.release) != done)
+        if item.updated_at > oldest
+        and item.generation is None
+        and (done is None or same_request(workshop, item.release) != done)
     ]
     kept = {item.id for item in useful[:_KEPT]}
     for item in present:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from prefect_sluice import ledger
-from prefect_sluice.promotion import ENDED
+from prefect_sluice.promotion import ENDED, State
 from prefect_sluice.workshop import Workshop
 
 OF_THE_RUN = frozenset({"dbt_scd_id", "dbt_valid_from", "dbt_updated_at", "dbt_valid_to"})
@@ -118,13 +118,15 @@ def _state(folder: Path) -> list[str]:
             told.append(f"the ledger says {present}, the warehouse serves {current.number}")
         if present is not None and present["release"] != current.release:
             told.append(f"the ledger says release {present['release']}, the warehouse {current.release}")
-        open_ones = [
-            item for item in store.promotions(environment=place.name, limit=500) if item.state not in ENDED
-        ]
+        promotions = store.promotions(environment=place.name, limit=500)
+        open_ones = [item for item in promotions if item.state not in ENDED]
         told += [f"promotion {item.id} is still {item.state.value}" for item in open_ones]
         if store.lease(place.name) is not None:
             told.append("the lease is still held")
     finally:
         store.close()
-    left = list((folder / ".sluice" / "candidates").glob("*/*.duckdb"))
-    return [*told, *(f"a candidate is left: {path.name}" for path in left)]
+    left = {path.parent.name for path in (folder / ".sluice" / "candidates").glob("*/*.duckdb")}
+    # Those that were overtaken before they were served: the next attempt may take finished work from the last two.
+    overtaken = {item.id for item in promotions if item.state is State.SUPERSEDED and item.generation is None}
+    told += [f"a candidate is left: {each}" for each in sorted(left - overtaken)]
+    return [*told, "too many candidates are left"] if len(left) > 2 else told

@@ -97,6 +97,8 @@ def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path) -> None:
     subprocess.run(["git", "commit", "-qam", "second"], cwd=team, check=True)
     assert sluice(team, "release") == 0
     assert wrong(team) == []
+    left = list((team / ".sluice" / "candidates").glob("*/*.duckdb"))
+    assert left == [], "what was served is in the store: nobody takes anything from its candidate"
     assert killed(team, Point.ROLLBACK_FLIPPED, "rollback") < 0
     assert sluice(team, "rollback") == 0
     assert rows(team, "mart.two") == [(2,)]
