@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -291,7 +291,7 @@ def _decide(
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
         moved = _moved(asked, node, done, served)
         return (
-            step(Action.BUILD, f"linked to the new {_some(moved)}")
+            step(Action.BUILD, f"linked to the new {some(moved)}")
             if moved
             else step(Action.REUSE, UNCHANGED, live)
         )
@@ -333,15 +333,16 @@ def _reason(
         asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
     ]
     if live.fingerprint != node.fingerprint:
-        return f"reads {_some(moved)}" if moved else "what it is built from changed"
+        return f"reads {some(moved)}" if moved else "what it is built from changed"
     fresh = [_SAID.get(text.partition(" ")[0], text.split(":", 1)[-1]) for text in source_texts(node)]
     if live.inputs != inputs:
-        return f"new data in {_some(moved or fresh)}"
+        return f"new data in {some(moved or fresh)}"
     return "moved to another name"
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+def some(names: Sequence[str], most: int = 2) -> str:
+    """Return names in words: the first of them, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_sluice.node import short_name
-from prefect_sluice.plan import ANEW, UNCHANGED, Action
+from prefect_sluice.plan import ANEW, UNCHANGED, Action, some
 from prefect_sluice.render.plan import word
 from prefect_sluice.render.styled import Line, faint, line, strong
 from prefect_sluice.why import ALL, ROWS, Above, Why
@@ -29,7 +29,7 @@ def _word(found: Why) -> str:
 
 
 def _own(found: Why) -> list[str]:
-    return [f"changed of its own: {_some(found.changed)}"] if found.changed else []
+    return [f"changed of its own: {some(found.changed, _MOST)}"] if found.changed else []
 
 
 def _parent(item: Above) -> str:
@@ -47,9 +47,4 @@ def _parent(item: Above) -> str:
 
 
 def _columns(names: tuple[str, ...]) -> str:
-    return ("column " if len(names) == 1 else "columns ") + _some(names)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = len(names) - _MOST
-    return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
+    return ("column " if len(names) == 1 else "columns ") + some(names, _MOST)

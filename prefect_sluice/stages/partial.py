@@ -10,7 +10,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.config import Gate
 from prefect_sluice.generation import Cause
 from prefect_sluice.node import Node, descendants
-from prefect_sluice.plan import Asked, Plan, make_plan
+from prefect_sluice.plan import Asked, Plan, make_plan, some
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.stages.selecting import moved, renewed
 from prefect_sluice.verdict import Finding, GateReport
@@ -30,19 +30,18 @@ def reduced(asked: Asked, plan: Plan, reports: Sequence[GateReport], gates: Mapp
     if not rest:
         return "all that was to be refreshed failed, or reads what failed"
     if new := bad - asked.live.by_node().keys():
-        return f"{_some(asked, new)} failed or is held back, and serves nothing yet that could stay"
+        return f"{_names(asked, new)} failed or is held back, and serves nothing yet that could stay"
     found = renewed(asked, plan, rest)
     mixed = (found.missing | found.torn | found.renewed) & bad or found.missing or found.torn
     if mixed:
-        return f"{_some(asked, mixed)} would read new and old data"
+        return f"{_names(asked, mixed)} would read new and old data"
     held = {uid: why.get(uid) or _reads(asked.nodes, uid, why) for uid in asked.nodes if uid in bad}
     less = replace(asked, held={**plan.held, **held}, instead=plan.instead or plan.digest)
     return make_plan(less)
 
 
-def _some(asked: Asked, uids: Collection[str]) -> str:
-    names = sorted(asked.nodes[uid].short for uid in uids)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _names(asked: Asked, uids: Collection[str]) -> str:
+    return some(sorted(asked.nodes[uid].short for uid in uids), 3)
 
 
 def _why(

@@ -63,9 +63,8 @@ def _all_there(connection: Connection, addresses: Collection[Name]) -> None:
     if not addresses:
         return
     sql = "select schema_name, {0}_name from duckdb_{0}s() where database_name = ?"
-    rows = connection.execute(
-        f"{sql.format('table')} union all {sql.format('view')}", [LIVE, LIVE]
-    ).fetchall()
+    both = bound(f"{sql.format('table')} union all {sql.format('view')}", [LIVE, LIVE])
+    rows = connection.execute(both).fetchall()
     there = {Name(schema, name).folded for schema, name in rows}
     gone = next((address for address in addresses if address.folded not in there), None)
     if gone is not None:

@@ -130,10 +130,13 @@ class Writer:
             return False
 
     def _empty_journal(self) -> None:
-        """Have DuckDB write the journal of a killed writer into the file, if nobody reads it; a copy would not have it."""
+        """Have DuckDB write the journal of a killed writer into the file; a copy would not have it.
+
+        A journal may also be that of a writer at work, who will be done: only a journal that stays is refused.
+        """
         if self._obstacle():
             try:
-                with self.open(self.path, at_once=True):
+                with self.open(self.path):
                     pass
             except WarehouseBusy as busy:
                 raise Refused(f"{self.path} cannot be copied: {self._obstacle()}", str(busy)) from busy

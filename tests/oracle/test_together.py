@@ -14,6 +14,7 @@ from prefect_sluice.cli import main
 from prefect_sluice.doctor.visit import examine
 from prefect_sluice.faults import VARIABLE, Point
 from prefect_sluice.workshop import Workshop
+from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -30,12 +31,7 @@ FILES = {
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
     """A small project that was never built."""
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    return tmp_path
+    return repository(tmp_path, FILES)
 
 
 def sluice(folder: Path, *words: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.promotion import ENDED
 from prefect_sluice.stages.work import Request, Status
 from prefect_sluice.workshop import Workshop
+from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -30,13 +30,7 @@ FILES = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A git repository with one model."""
-    for name, text in FILES.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    return tmp_path
+    return repository(tmp_path, FILES)
 
 
 def test_a_name_that_somebody_else_owns_is_refused_before_the_build(project: Path) -> None:

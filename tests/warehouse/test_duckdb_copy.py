@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -166,6 +167,23 @@ def test_rows_of_a_foreign_writer_are_never_lost(shop: Scene) -> None:
     assert written > 20, "it was busy all the while"
     assert shop.read("select count(*), count(distinct n) from raw.log").rows == ((written, written),)
     assert shop.values(*NAMES) == [8, 8, 8]
+
+
+@pytest.mark.slow
+def test_a_journal_of_a_writer_at_work_is_waited_for(shop: Scene) -> None:
+    """It may come back between the look at what is served and the write: only the write is asked here."""
+    warehouse = by(COPY, shop, patience=30)
+    with worker("journal", shop.file) as writer:
+        assert heard(writer) == "held"
+        assert shop.file.with_name("shop.duckdb.wal").stat().st_size
+        assert writer.stdin is not None
+        threading.Timer(0.3, writer.stdin.close).start()
+        warehouse._writer.write(more, Weight(0, 0, 0), None)  # pyright: ignore[reportPrivateUsage]
+    assert shop.read("from theirs").rows == ((8,),)
+
+
+def more(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("update theirs set x = 8")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What the tests run in processes of their own: `worker.py hold|read|poll|insist|publish FILE`. They speak by lines on pipes."""
+"""What the tests run in processes of their own: `worker.py WORD FILE`. They speak by lines on pipes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def say(word: str) -> None:
 def hold(file: Path) -> None:
     """Hold the file open for writing until the test closes the pipe."""
     with duckdb.connect(str(file)):
+        say("held")
+        sys.stdin.read()
+
+
+def journal(file: Path) -> None:
+    """Hold the file with a row that is in its journal only, until the test closes the pipe."""
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("create table theirs as select 7 as x")
         say("held")
         sys.stdin.read()
 
@@ -90,6 +98,5 @@ def publish(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"hold": hold, "read": read, "poll": poll, "insist": insist, "publish": publish}[sys.argv[1]](
-        Path(sys.argv[2])
-    )
+    words = (hold, journal, read, poll, insist, publish)
+    {word.__name__: word for word in words}[sys.argv[1]](Path(sys.argv[2]))
