@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -151,14 +150,34 @@ class Environment(_Section):
     )
 
 
+class Exemption(_Section):
+    """What one gate is to let pass for a while."""
+
+    node: str = Field(
+        min_length=1, description="The model, seed, snapshot or file it is for; * and ? stand for any."
+    )
+    check: str = Field(default="*", description="The check it is for; * and ? stand for any.")
+    reason: str = Field(min_length=1, description="Why; it stands in every report.")
+    until: date = Field(
+        description="The last day (UTC) it holds, as 2026-12-24; after it, the gate blocks again."
+    )
+
+
 class Gate(_Section):
     """One gate's settings; the gate's own page says what else it takes."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
     on: Literal["block", "warn", "off"] = Field(
         default="block",
         description="What a no does: block the release, only warn, or the gate does not run at all.",
+    )
+    exceptions: tuple[Exemption, ...] = Field(
+        default=(), alias="except", description="What is let pass for a while, with a reason and a last day."
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="How long the gate may take; one that takes longer could not tell, and holds.",
     )
 
 
@@ -364,8 +383,3 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
     if where and where[-1] == "keep" and model is Environment:
         model = Keep
     return list(model.model_fields)
-
-
-def write_schema(path: Path) -> None:
-    """Write the JSON Schema beside the package; a test compares it with `json_schema()`."""
-    path.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")

@@ -27,11 +27,17 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Rows that show a finding, at most EVIDENCE_ROWS, as text (None is SQL NULL); `total` counts them all."""
+    """Rows that show a finding, at most EVIDENCE_ROWS, as text (None is SQL NULL); `total` counts them all.
+
+    `title` says what the rows are where a finding has several tables; `bars` names columns of shares (0 to 1) that a page
+    may draw as bars.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
     total: int
+    title: str = ""
+    bars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class Finding:
     """The answer of one check: a verdict with the numbers and rows behind it.
 
     `subject` is the dbt unique id or file it speaks of, `observed` against `limit` the numbers that
-    decided (None where there are none), `location` a `file:line` for findings in text.
+    decided (None where there are none), `location` a `file:line` for findings in text. `more` are further tables (what
+    a column's numbers were before and after), `fix` what to do about it, in a line.
     """
 
     gate: str
@@ -51,15 +58,33 @@ class Finding:
     limit: float | None = None
     location: str = ""
     evidence: Evidence | None = None
+    more: tuple[Evidence, ...] = ()
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number that a gate read off the candidate, kept to compare later ones with: of which unique id, and of what.
+
+    `metric` is the gate's own word (`rows`, `seconds`, `null_share:email`).
+    """
+
+    subject: str
+    metric: str
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """All findings of one gate. `not_applicable` says why there was nothing that it could look at."""
+    """All findings of one gate. `not_applicable` says why there was nothing that it could look at.
+
+    `measures` become history once what was judged is served; they are no part of the verdict.
+    """
 
     gate: str
     findings: tuple[Finding, ...] = ()
     not_applicable: str = ""
+    measures: tuple[Measure, ...] = field(default=(), compare=False)
     seconds: float = field(default=0.0, compare=False)
 
     @property

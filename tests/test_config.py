@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prefect_sluice import config
-from prefect_sluice.config import Config, Environment, find, load, parse_duration, write_schema
+from prefect_sluice.config import Config, Environment, find, load, parse_duration
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.gates.catalog import json_schema, write_schema
 
 
 def written(folder: Path, text: str) -> Path:
@@ -190,8 +190,9 @@ def test_the_schema_describes_every_key(tmp_path: Path) -> None:
     write_schema(tmp_path / "schema.json")
     text = (tmp_path / "schema.json").read_text(encoding="utf-8")
     schema = yaml.safe_load(text)
-    assert schema == config.json_schema()
+    assert schema == json_schema()
     sections = [schema, *schema["$defs"].values()]
+    sections += schema["properties"]["gates"]["properties"].values()
     keys = [(key, value) for section in sections for key, value in section["properties"].items()]
     assert [key for key, value in keys if not (value.get("description") or value.get("$ref"))] == []
     assert all(section.get("description") for section in sections)
@@ -204,6 +205,6 @@ def test_the_schema_accepts_what_the_code_accepts(tmp_path: Path) -> None:
     del whole["environments"]["dev"], whole["gates"]["diff"]
     whole["gates"]["lint"] = {"on": "warn"}
     whole["environments"]["prod"] = {"approvals": 1, "approval_expires": "7d"}
-    jsonschema.validate(whole, config.json_schema())  # pyright: ignore[reportUnknownMemberType]  # it has no types
+    jsonschema.validate(whole, json_schema())  # pyright: ignore[reportUnknownMemberType]  # it has no types
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"aproject": "."}, config.json_schema())  # pyright: ignore[reportUnknownMemberType]  # it has no types
+        jsonschema.validate({"aproject": "."}, json_schema())  # pyright: ignore[reportUnknownMemberType]  # it has no types

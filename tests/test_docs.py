@@ -196,9 +196,16 @@ def undocumented(names: Iterable[str], page: str) -> list[str]:
 
 
 def test_every_configuration_key_is_documented() -> None:
-    from prefect_sluice.config import json_schema
+    from prefect_sluice.gates.catalog import GATES, json_schema
 
-    assert undocumented(keys(json_schema()), read(DOCS / "configuration.md")) == []
+    schema = dict(json_schema())
+    page = read(DOCS / "configuration.md")
+    gates = [read(DOCS / "gates" / f"{name}.md") for name in schema["properties"]["gates"].pop("properties")]
+    assert undocumented(keys(schema), page) == []
+    every = set(keys({"$defs": schema["$defs"]["Gate"]}))
+    for name, text in zip(GATES, gates, strict=True):
+        own = set(keys(json_schema()["properties"]["gates"]["properties"][name])) - every
+        assert (name, undocumented(own, text)) == (name, [])
 
 
 def test_a_key_without_documentation_is_found() -> None:
@@ -211,7 +218,7 @@ def test_a_key_without_documentation_is_found() -> None:
 
 
 def test_the_schema_for_editors_is_what_the_code_says() -> None:
-    from prefect_sluice.config import json_schema
+    from prefect_sluice.gates.catalog import json_schema
 
     assert json.loads(read(ROOT / "prefect_sluice" / "sluice.schema.json")) == json_schema()
 

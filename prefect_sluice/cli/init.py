@@ -34,7 +34,9 @@ def init(project: Path | None, schema: bool, folder: Path, console: Console) -> 
     from prefect_sluice import config
 
     if schema:
-        print(json.dumps(config.json_schema(), indent=2))
+        from prefect_sluice.gates.catalog import json_schema
+
+        print(json.dumps(json_schema(), indent=2))
         return 0
     present = _present(folder.resolve())
     if present is None:

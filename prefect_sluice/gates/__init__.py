@@ -1,22 +1,31 @@
-"""The gates, listed by hand, and how they are asked: each answers, whatever happens in it."""
+"""The gates, and how they are asked: each answers, whatever happens in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from time import perf_counter
 
+from prefect_sluice import surroundings
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.catalog import GATES, asked, checked
+from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.verdict import Finding, GateReport, Verdict, overall
 
-GATES = ("lint", "project_tests", "unit_tests", "build", "data_tests", "contracts", "diff")
-"""Every gate's id, in the order in which they are asked."""
+__all__ = ["GATES", "asked", "checked", "judge", "run"]
 
 
-def run(gate: Gate, subject: Subject, settings: Mapping[str, Settings]) -> GateReport:
-    """Ask one gate. What escapes it is an ERRORED finding; a gate that is off says so."""
-    if settings.get(gate.id, Settings()).on == "off":
+def run(
+    gate: Gate, subject: Subject, settings: Mapping[str, Settings], *, today: date | None = None
+) -> GateReport:
+    """Ask one gate. What escapes it is an ERRORED finding; a gate that is off says so; what is excepted only warns.
+
+    `today` (UTC, the default is now's) decides which exceptions still hold.
+    """
+    own = settings.get(gate.id, Settings())
+    if own.on == "off":
         return GateReport(gate.id, not_applicable="switched off in sluice.yml")
     started = perf_counter()
     try:
@@ -26,6 +35,7 @@ def run(gate: Gate, subject: Subject, settings: Mapping[str, Settings]) -> GateR
         report = GateReport(
             gate.id, (Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}"),)
         )
+    report = excepted(report, own.exceptions, today or surroundings.now().date())
     return replace(report, seconds=perf_counter() - started)
 
 

@@ -2,78 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice import config
+from prefect_sluice.gates.base import Built, Needs, Subject
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 
+class Settings(config.Gate):
+    """What sluice.yml may say of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
-    """Reads dbt's answers. `notes` are things done in another way than asked, by unique id: they warn."""
+    """Reads dbt's answers. What was done in another way than asked warns."""
 
-    id = "build"
-    needs = Needs.CANDIDATE
-
-    def __init__(
-        self,
-        results: Sequence[NodeResult],
-        notes: Mapping[str, str],
-        *,
-        made: Sequence[str],
-        reused: int,
-        taken: int = 0,
-    ) -> None:
-        """Judge these results; `made` are the nodes that were to be built, `reused` counts those that were there already.
-
-        `taken` of those made were built by an earlier attempt.
-        """
-        self._taken = taken
-        self._made = made
-        self._results = {result.unique_id: result for result in results if result.kind != "test"}
-        self._notes = notes
-        self._reused = reused
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "build"
+    needs: ClassVar[Needs] = Needs.CANDIDATE
+    Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per relation that failed or was left out, and one for the rest."""
-        findings = [self._bad(uid) for uid in self._made if not self._is_ok(uid)]
+        built, made = subject.built, subject.plan.made if subject.plan else subject.changed
+        results = {result.unique_id: result for result in built.results if result.kind != "test"}
+        good = [uid for uid in made if uid in results and results[uid].ok]
+        findings = [_bad(uid, results.get(uid)) for uid in made if uid not in good]
         findings += [
-            self._operation(result)
-            for result in self._results.values()
+            Finding(self.id, "hook", Verdict.FAILED, first_line(result.message), result.unique_id)
+            for result in results.values()
             if result.kind == "operation" and not result.ok
         ]
         findings += [
-            Finding(self.id, "as asked", Verdict.WARNED, note, uid) for uid, note in self._notes.items()
+            Finding(self.id, "as asked", Verdict.WARNED, note, uid) for uid, note in built.notes.items()
         ]
-        good = sum(self._is_ok(uid) for uid in self._made)
-        if good or not self._made:
-            seconds = sum(self._results[uid].seconds for uid in self._made if uid in self._results)
-            before = f"{self._taken} taken from an earlier attempt, " if self._taken else ""
-            told = (
-                f"{good - self._taken} built in {seconds:.1f} s, {before}{self._reused} reused"
-                if good
-                else f"nothing to build, {self._reused} reused"
-            )
+        if good or not made:
+            seconds = sum(results[uid].seconds for uid in good)
+            told = _told(len(good), seconds, built)
             findings.append(
-                Finding(self.id, "built", Verdict.PASSED, told, observed=good, limit=len(self._made))
+                Finding(self.id, "built", Verdict.PASSED, told, observed=len(good), limit=len(made))
             )
         return GateReport(self.id, tuple(findings))
 
-    def _is_ok(self, uid: str) -> bool:
-        return uid in self._results and self._results[uid].ok
 
-    def _bad(self, uid: str) -> Finding:
-        result = self._results.get(uid)
-        if result is None or result.status == "skipped":
-            return Finding(
-                self.id, "built", Verdict.INCONCLUSIVE, "left out, because something it reads failed", uid
-            )
+def _told(good: int, seconds: float, built: Built) -> str:
+    if not good:
+        return f"nothing to build, {built.reused} reused"
+    before = f"{built.taken} taken from an earlier attempt, " if built.taken else ""
+    return f"{good - built.taken} built in {seconds:.1f} s, {before}{built.reused} reused"
+
+
+def _bad(uid: str, result: NodeResult | None) -> Finding:
+    if result is None or result.status == "skipped":
         return Finding(
-            self.id, "built", Verdict.FAILED, first_line(result.message), uid, location=result.path
+            Build.id, "built", Verdict.INCONCLUSIVE, "left out, because something it reads failed", uid
         )
-
-    def _operation(self, result: NodeResult) -> Finding:
-        return Finding(self.id, "hook", Verdict.FAILED, first_line(result.message), result.unique_id)
+    return Finding(Build.id, "built", Verdict.FAILED, first_line(result.message), uid, location=result.path)
 
 
 def first_line(message: str) -> str:

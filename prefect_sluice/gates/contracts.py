@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+from prefect_sluice import config
 from prefect_sluice.contracts.compile import Compiled, Settled, Shape, compile_contract
 from prefect_sluice.contracts.load import ContractInvalid, blame, first_line, load_schema, project_modules
 from prefect_sluice.contracts.measure import Counted, all_duplicates, count, failing_rows
@@ -17,17 +19,18 @@ from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader
 
 
+class Settings(config.Gate):
+    """What sluice.yml may say of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contracts:
     """Asks one query per contract, and one more for each check that fails."""
 
-    @property
-    def id(self) -> str:
-        return "contracts"
-
-    @property
-    def needs(self) -> Needs:
-        return Needs.CANDIDATE
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "contracts"
+    needs: ClassVar[Needs] = Needs.CANDIDATE
+    Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per check of each contract of a changed model. Repeatable."""

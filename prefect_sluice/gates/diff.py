@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from pydantic import Field
+
+from prefect_sluice import config
 from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.relation import RelationDiff, percent
-from prefect_sluice.errors import BadInput, ConfigInvalid, QueryFailed
+from prefect_sluice.errors import BadInput, QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.node import Kind, Node
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 
 
+class Settings(config.Gate):
+    """What sluice.yml may say of it. A share is of the rows served now, 0 to 1; without one there is no limit."""
+
+    max_changed_share: float | None = Field(
+        default=None, ge=0, le=1, description="The largest share of rows that a release may change."
+    )
+    max_removed_share: float | None = Field(
+        default=None, ge=0, le=1, description="The largest share of rows that a release may remove."
+    )
+    keys: dict[str, str | tuple[str, ...]] = Field(
+        default_factory=dict[str, "str | tuple[str, ...]"],
+        description="The columns that tell rows apart, by unique id. Default: the unique_key, or a column tested as unique.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Says what changes in the rows of each changed relation.
+    """Says what changes in the rows of each changed relation."""
 
-    `keys` gives, by unique id, the columns that tell rows apart; without an entry it is the unique_key. Above
-    `max_changed_share` or `max_removed_share` (0 to 1, of the rows served now) a relation fails; None
-    sets no limit.
-    Raises ConfigInvalid for a limit that is no share.
-    """
-
-    max_changed_share: float | None = None
-    max_removed_share: float | None = None
-    keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-
-    def __post_init__(self) -> None:
-        for name in ("max_changed_share", "max_removed_share"):
-            limit: float | None = getattr(self, name)
-            if limit is not None and not 0 <= limit <= 1:
-                raise ConfigInvalid(
-                    f"{limit} is not a share", f"gates.diff.{name}", "give a number from 0 to 1"
-                )
-
-    @property
-    def id(self) -> str:
-        return "diff"
-
-    @property
-    def needs(self) -> Needs:
-        return Needs.CANDIDATE_AND_LIVE
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "diff"
+    needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
+    Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per changed relation that is served now. Repeatable."""
@@ -62,7 +59,7 @@ class Diff:
             return self._broken(node, f"cannot be compared: {error}")
 
     def _key(self, node: Node) -> tuple[str, ...]:
-        told = self.keys.get(node.unique_id)
+        told = self.settings.keys.get(node.unique_id)
         if told is not None:
             return (told,) if isinstance(told, str) else tuple(told)
         if node.kind is Kind.SNAPSHOT and node.unique_key:
@@ -74,7 +71,10 @@ class Diff:
 
     def _judge(self, node: Node, diff: RelationDiff) -> Finding:
         verdict, reasons = self._verdict(diff)
-        over = self.max_removed_share is not None and diff.removed_share > self.max_removed_share
+        over = (
+            self.settings.max_removed_share is not None
+            and diff.removed_share > self.settings.max_removed_share
+        )
         # where both limits are broken, the changed rows speak
         removed = over and not self._changed_too_much(diff)
         return Finding(
@@ -84,7 +84,7 @@ class Diff:
             "; ".join([f"{node.short}: {diff.headline}", *reasons]),
             subject=node.unique_id,
             observed=diff.removed_share if removed else diff.changed_share,
-            limit=self.max_removed_share if removed else self.max_changed_share,
+            limit=self.settings.max_removed_share if removed else self.settings.max_changed_share,
             evidence=_evidence(diff),
         )
 
@@ -94,16 +94,22 @@ class Diff:
         return verdict, failed + warned
 
     def _changed_too_much(self, diff: RelationDiff) -> bool:
-        return self.max_changed_share is not None and diff.changed_share > self.max_changed_share
+        return (
+            self.settings.max_changed_share is not None
+            and diff.changed_share > self.settings.max_changed_share
+        )
 
     def _too_much(self, diff: RelationDiff) -> list[str]:
         said: list[str] = []
         if diff.rows_before and not diff.rows_after:
             said.append(f"all {diff.rows_before} rows gone")
         if self._changed_too_much(diff):
-            said.append(f"more than {percent(self.max_changed_share or 0)} of the rows changed")
-        if self.max_removed_share is not None and diff.removed_share > self.max_removed_share:
-            said.append(f"more than {percent(self.max_removed_share)} of the rows removed")
+            said.append(f"more than {percent(self.settings.max_changed_share or 0)} of the rows changed")
+        if (
+            self.settings.max_removed_share is not None
+            and diff.removed_share > self.settings.max_removed_share
+        ):
+            said.append(f"more than {percent(self.settings.max_removed_share)} of the rows removed")
         return said
 
 

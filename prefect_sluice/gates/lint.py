@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, ClassVar, cast
 
-from prefect_sluice.canonical import canonical
+from pydantic import Field
+
+from prefect_sluice import config
+from prefect_sluice.canonical import Json
 from prefect_sluice.gates import lint_engine
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import Memory, Needs, Subject
 from prefect_sluice.gates.lint_engine import Answer, Source, Violation, Workspace
 from prefect_sluice.node import Kind, Node
 from prefect_sluice.verdict import Finding, GateReport, Verdict
@@ -24,25 +25,24 @@ _ID = "lint"
 _NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 
 
+class Settings(config.Gate):
+    """What sluice.yml may say of it."""
+
+    processes: int = Field(default=1, ge=1, le=64, description="How many files are linted at a time.")
+
+
 @dataclass(frozen=True, slots=True)
 class Lint:
     """Lints edited SQL models and snapshots, each file alone, under the settings found in the project.
 
-    `processes` above 1 lints that many files at a time. `cache` is a folder that keeps answers by content,
-    settings, macros and versions: what was linted once is not linted again. Settings in a home folder are not
-    read.
+    Answers are remembered by content, settings, macros and versions: what was linted once is not linted again. Settings
+    in a home folder are not read.
     """
 
-    processes: int = 1
-    cache: Path | None = None
-
-    @property
-    def id(self) -> str:
-        return _ID
-
-    @property
-    def needs(self) -> Needs:
-        return Needs.SOURCES
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "lint"
+    needs: ClassVar[Needs] = Needs.SOURCES
+    Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per violation, and a PASSED one per file that has none."""
@@ -55,9 +55,9 @@ class Lint:
         if find_spec("sqlfluff") is None:
             return _cannot("sqlfluff is not installed; install prefect-sluice[lint]")
         with lint_engine.quiet():
-            return self._lint(files, workspace)
+            return self._lint(files, workspace, subject.memory)
 
-    def _lint(self, files: Mapping[Path, Node], workspace: Workspace) -> GateReport:
+    def _lint(self, files: Mapping[Path, Node], workspace: Workspace, memory: Memory | None) -> GateReport:
         present = [file for file in files if file.is_file()]
         findings = [_missing(node) for file, node in files.items() if file not in present]
         try:
@@ -65,25 +65,25 @@ class Lint:
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {lint_engine.first_line(error)}")
-        answers = self._answers(list(sources.values()))
+        answers = self._answers(list(sources.values()), memory)
         for file, source in sources.items():
             findings += _findings(files[file], answers[source.key])
         if not findings:
             return GateReport(_ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
         return GateReport(_ID, tuple(findings))
 
-    def _answers(self, sources: Sequence[Source]) -> dict[str, Answer]:
+    def _answers(self, sources: Sequence[Source], memory: Memory | None) -> dict[str, Answer]:
         """Return an answer per key: kept ones, and new ones, which are kept from now on."""
-        answers = {s.key: answer for s in sources if (answer := _recall(self.cache, s.key)) is not None}
+        answers = {s.key: answer for s in sources if (answer := _recall(memory, s.key)) is not None}
         todo = {s.key: s for s in sources if s.key not in answers}
         for key, answer in zip(todo, self._ask(list(todo.values())), strict=True):
             answers[key] = answer
             if not answer.broken:
-                _keep(self.cache, key, answer)
+                _keep(memory, key, answer)
         return answers
 
     def _ask(self, sources: Sequence[Source]) -> list[Answer]:
-        workers = min(self.processes, len(sources))
+        workers = min(self.settings.processes, len(sources))
         if workers <= 1:
             return [lint_engine.lint(source) for source in sources]
         # Not forked: the caller may have threads, and a lock that one of them held would stay locked.
@@ -148,23 +148,18 @@ def _cannot(why: str) -> GateReport:
     return GateReport(_ID, (Finding(_ID, "sqlfluff", Verdict.ERRORED, why),))
 
 
-def _recall(cache: Path | None, key: str) -> Answer | None:
+def _recall(memory: Memory | None, key: str) -> Answer | None:
     """Return the answer kept under `key`; one that cannot be read is as good as none."""
-    if cache is None:
+    kept = cast(Any, memory.recall(key) if memory else None)
+    if kept is None:
         return None
     try:
-        kept = json.loads((cache / f"{key}.json").read_text("utf-8"))
         return Answer(tuple(Violation(**violation) for violation in kept["violations"]), kept["skipped"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (TypeError, KeyError):
         return None
 
 
-def _keep(cache: Path | None, key: str, answer: Answer) -> None:
-    if cache is None:
-        return
-    cache.mkdir(parents=True, exist_ok=True)
-    kept = {"violations": [asdict(violation) for violation in answer.violations], "skipped": answer.skipped}
-    handle, part = tempfile.mkstemp(dir=cache, suffix=".part")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(canonical(kept))
-    Path(part).replace(cache / f"{key}.json")
+def _keep(memory: Memory | None, key: str, answer: Answer) -> None:
+    if memory is not None:
+        violations: list[Json] = [asdict(violation) for violation in answer.violations]
+        memory.keep(key, {"violations": violations, "skipped": answer.skipped})

@@ -14,13 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
+from pydantic import Field
+
+from prefect_sluice import config
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 
 _ID = "project_tests"
 _TAIL = 20
+_FOREVER = timedelta(days=7)
 # Files that configure pytest, and the text that says that a shared one does.
 _SECTIONS = {
     "pytest.ini": "",
@@ -55,53 +60,55 @@ class _Test:
     location: str = ""
 
 
+class Settings(config.Gate):
+    """What sluice.yml may say of it."""
+
+    timeout: config.Duration | None = Field(
+        default=timedelta(minutes=10),
+        description="After this the suite is stopped, and the gate could not tell.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectTests:
-    """Runs the tests with this interpreter, in the project's folder and a process group of their own.
+    """Runs the tests with this interpreter, in a checkout apart and a process group of their own.
 
-    `environment` is all that the tests see of the caller's variables. After `timeout`, and when the suite is
+    The subject's variables are all that the tests see of the caller's. After the time-out, and when the suite is
     done, what it started and left running is killed. Neither bytecode nor caches go into the checkout.
     """
 
-    environment: Mapping[str, str]
-    timeout: timedelta = field(default=timedelta(minutes=10), kw_only=True)
-
-    @property
-    def id(self) -> str:
-        return _ID
-
-    @property
-    def needs(self) -> Needs:
-        return Needs.SOURCES
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "project_tests"
+    needs: ClassVar[Needs] = Needs.SOURCES
+    Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per test that failed or broke, one for all skipped, one for all passed."""
-        project = subject.project.resolve()
-        if not _has_tests(project):
+        if not _has_tests(subject.project.resolve()):
             return GateReport(_ID, not_applicable="the project has no pytest tests")
+        project = (subject.apart() or subject.project).resolve()
         with tempfile.TemporaryDirectory(prefix="sluice-tests-") as folder:
-            run = self._run(project, Path(folder))
+            run = self._run(project, Path(folder), subject.variables)
         return GateReport(_ID, tuple(self._findings(run)))
 
-    def _run(self, project: Path, folder: Path) -> _Run:
+    def _run(self, project: Path, folder: Path, variables: Mapping[str, str]) -> _Run:
         output, results = folder / "output.txt", folder / "results.xml"
         began = time.monotonic()
         # To a file, not to a pipe: a process that the tests leave behind would keep a pipe open.
         with output.open("wb") as stream:
-            code = _run_group(
-                _command(project, results), project, self._variables(folder), stream.fileno(), self.timeout
-            )
+            seen = _variables(folder, variables)
+            code = _run_group(_command(project, results), project, seen, stream.fileno(), self._timeout)
         lines = output.read_text("utf-8", errors="replace").splitlines()
         written = results.read_bytes() if results.is_file() else b""
         return _Run(code, tuple(lines[-_TAIL:]), len(lines), written, time.monotonic() - began)
 
-    def _variables(self, folder: Path) -> dict[str, str]:
-        keep_out = {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder), "COVERAGE_FILE": str(folder / ".coverage")}
-        return keep_out | dict(self.environment) | {"PYTHONDONTWRITEBYTECODE": "1"}
+    @property
+    def _timeout(self) -> timedelta:
+        return self.settings.timeout or _FOREVER
 
     def _findings(self, run: _Run) -> list[Finding]:
         if run.code is None:
-            limit = self.timeout.total_seconds()
+            limit = self._timeout.total_seconds()
             return [_of_run(run, Verdict.ERRORED, f"the tests were stopped after {limit:g} s", limit=limit)]
         if run.code == _NONE_FOUND:
             return [_of_run(run, Verdict.INCONCLUSIVE, "pytest found no tests")]
@@ -115,6 +122,11 @@ class ProjectTests:
             *_of_skipped(tests),
             *_of_passed(tests),
         ]
+
+
+def _variables(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    keep_out = {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder), "COVERAGE_FILE": str(folder / ".coverage")}
+    return keep_out | dict(variables) | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _has_tests(project: Path) -> bool:

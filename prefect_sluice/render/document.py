@@ -150,11 +150,18 @@ def _finding(value: Finding) -> Json:
         "observed": _number(value.observed),
         "limit": _number(value.limit),
         "evidence": _evidence(value.evidence) if value.evidence else None,
+        "more": [_evidence(table) for table in value.more],
+        "fix": value.fix,
     }
 
 
 def _evidence(value: Evidence) -> Json:
-    return {"columns": list(value.columns), "rows": [list(row) for row in value.rows], "total": value.total}
+    return {
+        "columns": list(value.columns),
+        "rows": [list(row) for row in value.rows],
+        "total": value.total,
+        "title": value.title,
+    }
 
 
 def _number(value: float | None) -> Json:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect_sluice import git
+from prefect_sluice import gates, git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.order import before
@@ -30,6 +30,7 @@ _FOLDERS = {
 def source(work: Work) -> Work:
     """Return the work with its change. Raises BadInput (no repository, no such ref) and Refused (a dirty tree)."""
     workshop, place = opened(work)
+    gates.checked(workshop.settings.gates, str(workshop.file))
     if work.request.cause is Cause.REFRESH:
         release = serving(workshop, place)
         return replace(work, change=release.change, release=release)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from functools import partial
 
 from prefect_sluice import gates, inputs
-from prefect_sluice.config import Gate as Settings
-from prefect_sluice.config import parse_duration
 from prefect_sluice.faults import Point, reach
-from prefect_sluice.gates.base import Gate, Subject
-from prefect_sluice.gates.dbt_tests import UnitTests
-from prefect_sluice.gates.lint import Lint
-from prefect_sluice.gates.project_tests import ProjectTests
+from prefect_sluice.gates.base import Needs, UnitResults
 from prefect_sluice.generation import Cause
-from prefect_sluice.loading import Loaded, checkout, load, selector
+from prefect_sluice.loading import Loaded, load, selector
 from prefect_sluice.plan import Plan
 from prefect_sluice.results import NodeResult
+from prefect_sluice.stages import asking
 from prefect_sluice.stages.records import (
     SERVED,
     OutOfOrder,
@@ -31,7 +27,6 @@ from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
 
 STAGE = "test"
-_SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
 
 def test(work: Work) -> Work:
@@ -54,43 +49,16 @@ def test(work: Work) -> Work:
 def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[GateReport, ...]:
     assert work.release is not None
     loaded = load(workshop, place, work.release)
-    nodes = loaded.project.nodes
-    subject = Subject(loaded.folder, nodes, plan.made, plan.edited)
-    apart = replace(
-        subject, project=checkout(workshop, work.release, purpose="tests") / work.release.change.project
-    )
-    settings = workshop.settings.gates
-    reports: list[GateReport] = []
-    for gate in _gates(workshop, place, loaded, plan, work.request.cause):
-        tell(f"gate {gate.id}")
-        reports.append(gates.run(gate, apart if gate.id == "project_tests" else subject, settings))
+    known = asking.subject(workshop, place, loaded, work.release, plan)
+    known = replace(known, unit_tests=partial(_unit_tests, workshop, place, loaded, plan))
+    # A refresh has the code that passed these gates already.
+    needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
+    reports = asking.ask(gates.asked(workshop.settings.gates, needs), known, workshop)
     keep_reports(workshop, promotion_of(work), STAGE, reports)
-    return tuple(reports)
+    return reports
 
 
-def _gates(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, cause: Cause) -> tuple[Gate, ...]:
-    """Return the gates that look at code. A refresh has the code that passed them already."""
-    if cause is Cause.REFRESH:
-        return ()
-    settings = workshop.settings.gates
-    lint = settings.get("lint", Settings()).model_extra or {}
-    tests = settings.get("project_tests", Settings()).model_extra or {}
-    environ = {
-        name: value
-        for name, value in workshop.environ.items()
-        if not any(word in name.upper() for word in _SECRET)
-    }
-    timeout = parse_duration(tests["timeout"]) if "timeout" in tests else timedelta(minutes=10)
-    switched_off = settings.get("unit_tests", Settings()).on == "off"
-    unit = UnitTests((), expected=0) if switched_off else _unit_tests(workshop, place, loaded, plan)
-    return (
-        Lint(processes=int(lint.get("processes", 1)), cache=workshop.folder / "cache" / "lint"),
-        ProjectTests(timeout=timeout, environment=environ),
-        unit,
-    )
-
-
-def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> Gate:
+def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> UnitResults:
     made = set(plan.made)
     wanted = [
         test
@@ -98,11 +66,11 @@ def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) ->
         if test.is_unit and (test.unique_id in plan.tests or _model(test.parents, test.unique_id) in made)
     ]
     if not wanted:
-        return UnitTests((), expected=0)
+        return UnitResults()
     tell(f"{len(wanted)} unit tests")
     _prepare_columns(workshop, place, loaded, plan, {parent for test in wanted for parent in test.parents})
     results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
-    return UnitTests(results, expected=len(wanted))
+    return UnitResults(tuple(results), expected=len(wanted))
 
 
 def _model(parents: tuple[str, ...], unique_id: str) -> str:

@@ -182,6 +182,8 @@ def _finding_document(finding: Finding) -> Json:
         "limit": _number(finding.limit),
         "location": finding.location,
         "evidence": asdict(evidence) if evidence else None,
+        "more": [asdict(table) for table in finding.more],
+        "fix": finding.fix,
     }
 
 
@@ -195,13 +197,17 @@ def _finding(document: dict[str, Any]) -> Finding:
             observed=_float(document["observed"]),
             limit=_float(document["limit"]),
             evidence=_evidence(evidence) if evidence else None,
+            # Reports that an older Sluice wrote have neither.
+            more=tuple(_evidence(table) for table in document.get("more", ())),
+            fix=document.get("fix", ""),
         )
     )
 
 
 def _evidence(document: dict[str, Any]) -> Evidence:
     rows = tuple(tuple(row) for row in document["rows"])
-    return Evidence(columns=tuple(document["columns"]), rows=rows, total=document["total"])
+    columns, bars = tuple(document["columns"]), tuple(document.get("bars", ()))
+    return Evidence(columns, rows, document["total"], title=document.get("title", ""), bars=bars)
 
 
 def _number(value: float | None) -> float | str | None:

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
@@ -26,6 +27,7 @@ from prefect_sluice.state.tables import (
     CONTROL,
     LEASE,
     LEDGER,
+    MEASURE,
     PROMOTION,
     RELATION,
     RELEASE,
@@ -88,6 +90,20 @@ class Reads(ABC):
         rows = self._rows(select(REPORT).where(REPORT.c.promotion == promotion).order_by(REPORT.c.seq))
         with codec.readable(f"a gate report of promotion {promotion}", self.place):
             return tuple((row["stage"], codec.report(row)) for row in rows)
+
+    def measures(
+        self, environment: str, gate: str, subject: str, metric: str, *, limit: int = 100
+    ) -> tuple[tuple[float, datetime, str], ...]:
+        """Return the last `limit` numbers of a gate for what was served: value, time (UTC), promotion; the newest first."""
+        query = (
+            select(MEASURE.c.value, PROMOTION.c.created_at, PROMOTION.c.id)
+            .join(PROMOTION, PROMOTION.c.id == MEASURE.c.promotion)
+            .where(PROMOTION.c.environment == environment, PROMOTION.c.generation.is_not(None))
+            .where(MEASURE.c.gate == gate, MEASURE.c.subject == subject, MEASURE.c.metric == metric)
+            .order_by(PROMOTION.c.seq.desc())
+            .limit(limit)
+        )
+        return tuple((row["value"], row["created_at"], row["id"]) for row in self._rows(query))
 
     def candidate(self, promotion: str) -> Candidate | None:
         """Return the candidate of a promotion, or None."""

@@ -88,6 +88,17 @@ REPORT = Table(
     Index("sluice_report_by_promotion", "promotion", "stage"),
 )
 
+MEASURE = Table(
+    "sluice_measure",
+    METADATA,
+    _text("promotion", primary_key=True),
+    _text("gate", primary_key=True),
+    _text("subject", primary_key=True),
+    _text("metric", primary_key=True),
+    Column("value", Double, nullable=False),
+    Index("sluice_measure_by_subject", "subject", "metric"),
+)
+
 CANDIDATE = Table(
     "sluice_candidate",
     METADATA,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
@@ -27,6 +28,7 @@ from prefect_sluice.state.tables import (
     CANDIDATE,
     CONTROL,
     LEDGER,
+    MEASURE,
     PROMOTION,
     RELATION,
     RELEASE,
@@ -62,6 +64,18 @@ class Transaction(Reads):
         for report in reports:  # one by one: the order of the rows is the order of the reports
             row = {"promotion": promotion, "stage": stage, **codec.report_row(report)}
             self._connection.execute(insert(REPORT).values(row))
+            self._put_measures(promotion, report)
+
+    def _put_measures(self, promotion: str, report: GateReport) -> None:
+        own = (MEASURE.c.promotion == promotion) & (MEASURE.c.gate == report.gate)
+        self._connection.execute(delete(MEASURE).where(own))
+        rows = [
+            {"promotion": promotion, "gate": report.gate, **asdict(item)}
+            for item in report.measures
+            if isfinite(item.value)
+        ]
+        if rows:
+            self._connection.execute(insert(MEASURE), rows)
 
     def put_candidate(self, candidate: Candidate) -> None:
         """Record a promotion's candidate, in place of one it had before. Safe to repeat."""

@@ -22,6 +22,7 @@ VALUES = tuple(
         "canonical",
         "controls",
         "cut",
+        "declared",
         "errors",
         "generation",
         "holder",

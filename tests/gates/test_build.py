@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import Built, Gate, Needs, Subject
 from prefect_sluice.gates.build import Build, first_line
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
@@ -26,9 +26,9 @@ def check(
     *results: NodeResult, changed: tuple[str, ...], notes: Mapping[str, str] | None = None
 ) -> GateReport:
     made = tuple(f"model.shop.{name}" for name in changed)
-    gate: Gate = Build(results, notes or {}, made=made, reused=7)
+    gate: Gate = Build()
     assert (gate.id, gate.needs) == ("build", Needs.CANDIDATE)
-    return gate.check(Subject(Path(), {}, made))
+    return gate.check(Subject(Path(), {}, made, built=Built(results, notes or {}, reused=7)))
 
 
 def only(report: GateReport) -> Finding:

@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.dbt_tests import DataTests, UnitTests
+from prefect_sluice.gates.base import Built, Gate, Needs, Subject, UnitResults
+from prefect_sluice.gates.data_tests import DataTests
+from prefect_sluice.gates.unit_tests import UnitTests
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import EVIDENCE_ROWS, Finding, GateReport, Verdict
 from tests.gates.duck import DuckReader
@@ -30,14 +31,20 @@ def unit_test(status: str, message: str = "") -> NodeResult:
     )  # fmt: skip
 
 
-def check(gate: Gate, rows: int = 0) -> GateReport:
-    """Ask the gate; the failing rows stand in `audit.bad`."""
+def check(*results: NodeResult, rows: int = 0) -> GateReport:
+    """Ask the gate of data tests; the failing rows stand in `audit.bad`."""
     with duckdb.connect() as connection:
         connection.execute("create schema audit")
         connection.execute(
             f"create table audit.bad as select v as id, null as gap, date '2026-03-01' as day from range({rows}) t(v)"
         )
-        return gate.check(Subject(Path(), {}, (MODEL,), candidate=DuckReader(connection)))
+        subject = Subject(Path(), {}, (MODEL,), candidate=DuckReader(connection), built=Built(results))
+        return DataTests().check(subject)
+
+
+def check_units(*results: NodeResult, expected: int) -> GateReport:
+    subject = Subject(Path(), {}, (MODEL,), unit_tests=lambda: UnitResults(results, expected))
+    return UnitTests().check(subject)
 
 
 def only(report: GateReport) -> Finding:
@@ -49,12 +56,16 @@ def only(report: GateReport) -> Finding:
 
 
 def test_when_they_look() -> None:
-    assert (DataTests(()).id, DataTests(()).needs) == ("data_tests", Needs.CANDIDATE)
-    assert (UnitTests((), expected=0).id, UnitTests((), expected=0).needs) == ("unit_tests", Needs.SOURCES)
+    data, unit = DataTests(), UnitTests()
+    gates: tuple[Gate, ...] = (data, unit)
+    assert [(gate.id, gate.needs) for gate in gates] == [
+        ("data_tests", Needs.CANDIDATE),
+        ("unit_tests", Needs.SOURCES),
+    ]
 
 
 def test_a_data_test_that_holds() -> None:
-    finding = only(check(DataTests([data_test("pass")])))
+    finding = only(check(data_test("pass")))
     assert (finding.verdict, finding.summary, finding.observed, finding.limit) == (
         Verdict.PASSED,
         "holds",
@@ -71,7 +82,7 @@ def test_a_data_test_that_holds() -> None:
 
 @pytest.mark.parametrize(("status", "verdict"), [("fail", Verdict.FAILED), ("warn", Verdict.WARNED)])
 def test_a_data_test_that_is_broken_shows_the_rows(status: str, verdict: Verdict) -> None:
-    finding = only(check(DataTests([data_test(status, 2, relation='"audit"."bad"')]), rows=2))
+    finding = only(check(data_test(status, 2, relation='"audit"."bad"'), rows=2))
     assert (finding.verdict, finding.summary, finding.observed, finding.limit) == (
         verdict,
         "2 rows break it",
@@ -85,18 +96,18 @@ def test_a_data_test_that_is_broken_shows_the_rows(status: str, verdict: Verdict
 
 
 def test_one_row_is_one_row() -> None:
-    assert only(check(DataTests([data_test("fail", 1)]))).summary == "1 row breaks it"
+    assert only(check(data_test("fail", 1))).summary == "1 row breaks it"
 
 
 def test_of_many_rows_some_are_kept_and_all_are_counted() -> None:
-    finding = only(check(DataTests([data_test("fail", 5000, relation='"audit"."bad"')]), rows=5000))
+    finding = only(check(data_test("fail", 5000, relation='"audit"."bad"'), rows=5000))
     assert finding.evidence is not None
     assert (len(finding.evidence.rows), finding.evidence.total) == (EVIDENCE_ROWS, 5000)
 
 
 @pytest.mark.parametrize("relation", ["", '"audit"."gone"'])
 def test_rows_that_cannot_be_read_do_not_hide_the_no(relation: str) -> None:
-    finding = only(check(DataTests([data_test("fail", 3, relation=relation)])))
+    finding = only(check(data_test("fail", 3, relation=relation)))
     assert (finding.verdict, finding.observed, finding.evidence) == (Verdict.FAILED, 3, None)
 
 
@@ -110,15 +121,13 @@ def test_rows_that_cannot_be_read_do_not_hide_the_no(relation: str) -> None:
     ],
 )
 def test_one_that_did_not_run_is_not_a_yes(status: str, verdict: Verdict, told: str) -> None:
-    finding = only(
-        check(DataTests([data_test(status, None, "Runtime Error in test\n  Binder Error: no column x")]))
-    )
+    finding = only(check(data_test(status, None, "Runtime Error in test\n  Binder Error: no column x")))
     assert (finding.verdict, finding.summary) == (verdict, told)
     assert (finding.observed, finding.limit) == (None, None)
 
 
 def test_without_data_tests_there_is_nothing_to_look_at() -> None:
-    report = check(DataTests([unit_test("pass")]))
+    report = check(unit_test("pass"))
     assert (report.findings, report.not_applicable) == ((), "no data test looks at what changed")
 
 
@@ -126,16 +135,14 @@ def test_without_data_tests_there_is_nothing_to_look_at() -> None:
 
 
 def test_a_unit_test_that_passes() -> None:
-    finding = only(check(UnitTests([unit_test("pass")], expected=1)))
+    finding = only(check_units(unit_test("pass"), expected=1))
     assert (finding.verdict, finding.summary, finding.subject) == (Verdict.PASSED, "as expected", MODEL)
     assert finding.evidence is None
 
 
 def test_a_unit_test_that_fails_shows_what_dbt_said() -> None:
     finding = only(
-        check(
-            UnitTests([unit_test("fail", "actual differs from expected:\n\n| id |\n| 1 → 2 |")], expected=1)
-        )
+        check_units(unit_test("fail", "actual differs from expected:\n\n| id |\n| 1 → 2 |"), expected=1)
     )
     assert (finding.verdict, finding.summary) == (Verdict.FAILED, "actual differs from expected")
     assert finding.evidence is not None
@@ -143,16 +150,16 @@ def test_a_unit_test_that_fails_shows_what_dbt_said() -> None:
 
 
 def test_a_unit_test_that_broke() -> None:
-    finding = only(check(UnitTests([unit_test("error", "Compilation Error\n  no model x")], expected=1)))
+    finding = only(check_units(unit_test("error", "Compilation Error\n  no model x"), expected=1))
     assert (finding.verdict, finding.summary) == (Verdict.ERRORED, "no model x")
 
 
 def test_one_that_is_missing_is_noticed() -> None:
-    report = check(UnitTests([unit_test("pass")], expected=3))
+    report = check_units(unit_test("pass"), expected=3)
     assert report.verdict is Verdict.INCONCLUSIVE
     assert report.findings[1].summary == "2 unit tests did not run"
 
 
 def test_without_unit_tests_there_is_nothing_to_look_at() -> None:
-    report = check(UnitTests((), expected=0))
+    report = check_units(expected=0)
     assert (report.findings, report.not_applicable) == ((), "no unit test looks at what changed")

@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefect_sluice.config import Gate as Own
 from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Retyped
 from prefect_sluice.diff.text import render_text
 from prefect_sluice.errors import ConfigInvalid
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.diff import Diff
+from prefect_sluice.gates.catalog import checked
+from prefect_sluice.gates.diff import Diff, Settings
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.verdict import Evidence, Finding, Verdict
 from prefect_sluice.warehouse.base import Column
@@ -347,21 +349,21 @@ GATED: dict[str, tuple[str, str, Diff, Verdict, str]] = {
     "too many changed": (
         "SELECT range AS id, 0 AS n FROM range(4)",
         "SELECT range AS id, 1 AS n FROM range(4)",
-        Diff(max_changed_share=0.5),
+        Diff(Settings(max_changed_share=0.5)),
         FAILED,
         "more than 50.0 % of the rows changed",
     ),
     "too many removed": (
         "SELECT range AS id FROM range(4)",
         "SELECT range AS id FROM range(1)",
-        Diff(max_removed_share=0.5, max_changed_share=0.5),
+        Diff(Settings(max_removed_share=0.5, max_changed_share=0.5)),
         FAILED,
         "more than 50.0 % of the rows removed",
     ),
     "at the limit": (
         "SELECT range AS id, 0 AS n FROM range(4)",
         "SELECT range AS id, (range < 2)::INTEGER AS n FROM range(4)",
-        Diff(max_changed_share=0.5, max_removed_share=0),
+        Diff(Settings(max_changed_share=0.5, max_removed_share=0)),
         PASSED,
         "(50.0 %)",
     ),
@@ -375,7 +377,7 @@ GATED: dict[str, tuple[str, str, Diff, Verdict, str]] = {
     "key of its own": (
         "SELECT 1 AS id, 5 AS n, 0 AS v",
         "SELECT 1 AS id, 5 AS n, 1 AS v",
-        Diff(keys={"model.flights.t": ["n"]}),
+        Diff(Settings(keys={"model.flights.t": ("n",)})),
         PASSED,
         "1 of 1 rows changed (100.0 %), 1 column",
     ),
@@ -437,8 +439,8 @@ def test_a_changed_relation_without_candidate_is_an_error() -> None:
 
 @pytest.mark.parametrize("limit", [-0.1, 5, float("nan")])
 def test_a_limit_is_a_share(limit: float) -> None:
-    with pytest.raises(ConfigInvalid, match="is not a share"):
-        Diff(max_removed_share=limit)
+    with pytest.raises(ConfigInvalid, match=r"sluice.yml: gates\.diff\.max_removed_share"):
+        checked({"diff": Own.model_validate({"max_removed_share": limit})}, "sluice.yml")
 
 
 # --- as text ---

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.lint import Lint
+from prefect_sluice.canonical import Json
+from prefect_sluice.gates.base import Gate, Memory, Needs, Subject
+from prefect_sluice.gates.lint import Lint, Settings
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.verdict import Finding, GateReport, Verdict
+from tests.gates.keeping import Kept
 
 CONFIG = "[sqlfluff]\ndialect = duckdb\nrules = LT01, CP01\n"
 DBT_CONFIG = CONFIG + "templater = dbt\n"
@@ -32,17 +34,22 @@ def node(path: str, kind: Kind = Kind.TABLE, language: str = "sql") -> Node:
     return Node(f"model.shop.{stem}", kind, Name("shop", stem), path, language, ("shop", stem), "0" * 8)
 
 
-def ask(gate: Gate, project: Path, *nodes: Node) -> GateReport:
+def ask(gate: Gate, project: Path, *nodes: Node, memory: Memory | None = None) -> GateReport:
     known = {one.unique_id: one for one in nodes}
-    return gate.check(Subject(project, known, tuple(known), tuple(known)))
+    return gate.check(Subject(project, known, tuple(known), tuple(known), memory=memory))
 
 
 def lint(
-    project: Path, files: Mapping[str, str], *, config: str = CONFIG, gate: Gate | None = None
+    project: Path,
+    files: Mapping[str, str],
+    *,
+    config: str = CONFIG,
+    gate: Gate | None = None,
+    memory: Memory | None = None,
 ) -> GateReport:
     write(project, {".sqlfluff": config, **files})
     models = [node(path) for path in files if path.startswith("models/") and path.endswith(".sql")]
-    return ask(gate or Lint(), project, *models)
+    return ask(gate or Lint(), project, *models, memory=memory)
 
 
 def only(report: GateReport) -> Finding:
@@ -221,18 +228,13 @@ def test_without_sqlfluff_it_says_what_to_install(tmp_path: Path, monkeypatch: p
 # ---- the cache -----------------------------------------------------------------------------------------
 
 
-def entries(cache: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
-
-
 def test_a_file_is_linted_once_wherever_its_checkout_stands(tmp_path: Path) -> None:
-    gate = Lint(cache=tmp_path / "cache")
+    memory = Kept()
     files = {"macros/m.sql": CENTS, "models/x.sql": SPACED, "models/y.sql": CLEAN}
-    first = lint(tmp_path / "one", files, config=DBT_CONFIG, gate=gate)
-    kept = entries(tmp_path / "cache")
-    assert len(kept) == 2
-    assert lint(tmp_path / "two", files, config=DBT_CONFIG, gate=gate) == first
-    assert entries(tmp_path / "cache") == kept
+    first = lint(tmp_path / "one", files, config=DBT_CONFIG, memory=memory)
+    assert len(memory.written) == 2
+    assert lint(tmp_path / "two", files, config=DBT_CONFIG, memory=memory) == first
+    assert len(memory.written) == 2
 
 
 @pytest.mark.parametrize(
@@ -241,29 +243,28 @@ def test_a_file_is_linted_once_wherever_its_checkout_stands(tmp_path: Path) -> N
     ids=["text", "settings", "macros"],
 )
 def test_whatever_decides_the_answer_is_part_of_its_key(tmp_path: Path, file: str, text: str) -> None:
-    gate = Lint(cache=tmp_path / "cache")
+    memory = Kept()
     write(tmp_path, {"macros/m.sql": "", "models/x.sql": CLEAN, ".sqlfluff": DBT_CONFIG})
-    ask(gate, tmp_path, node("models/x.sql"))
+    ask(Lint(), tmp_path, node("models/x.sql"), memory=memory)
     write(tmp_path, {file: text})
-    ask(gate, tmp_path, node("models/x.sql"))
-    assert len(entries(tmp_path / "cache")) == 2
+    ask(Lint(), tmp_path, node("models/x.sql"), memory=memory)
+    assert len(memory) == 2
 
 
-@pytest.mark.parametrize("damage", ["", "[]", '{"violations": [{"code": 1}], "skipped": ""}'])
-def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
-    gate = Lint(cache=tmp_path / "cache")
-    first = lint(tmp_path / "project", {"models/x.sql": SPACED}, gate=gate)
-    (entry,) = (tmp_path / "cache").iterdir()
-    good = entry.read_text()
-    entry.write_text(damage)
-    assert ask(gate, tmp_path / "project", node("models/x.sql")) == first
-    assert entry.read_text() == good
+@pytest.mark.parametrize("damage", [None, [], {"violations": [{"code": 1}], "skipped": ""}])
+def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: Json) -> None:
+    memory = Kept()
+    first = lint(tmp_path / "project", {"models/x.sql": SPACED}, memory=memory)
+    ((key, good),) = memory.items()
+    memory[key] = damage
+    assert ask(Lint(), tmp_path / "project", node("models/x.sql"), memory=memory) == first
+    assert memory[key] == good
 
 
 def test_an_answer_that_broke_is_not_kept(tmp_path: Path) -> None:
-    gate = Lint(cache=tmp_path / "cache")
-    lint(tmp_path, {"models/x.sql": CLEAN}, config="[sqlfluff]\nrules = LT01\n", gate=gate)
-    assert not (tmp_path / "cache").exists()
+    memory = Kept()
+    lint(tmp_path, {"models/x.sql": CLEAN}, config="[sqlfluff]\nrules = LT01\n", memory=memory)
+    assert memory == {}
 
 
 # ---- how it behaves ------------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ def test_an_answer_that_broke_is_not_kept(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_answer_as_one_does(tmp_path: Path) -> None:
     files = {"models/a.sql": SPACED, "models/b.sql": CLEAN, "models/c.sql": "select a from from\n"}
-    assert lint(tmp_path, files, gate=Lint(processes=2)) == lint(tmp_path, files)
+    assert lint(tmp_path, files, gate=Lint(Settings(processes=2))) == lint(tmp_path, files)
 
 
 def test_it_prints_nothing_and_leaves_no_handler_and_no_file(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.project_tests import ProjectTests
+from prefect_sluice.gates.project_tests import ProjectTests, Settings
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 # Plugins that happen to be installed here would only cost each suite a second.
@@ -30,11 +30,11 @@ SKIPS = "import pytest\n\n\n@pytest.mark.skip(reason='no network')\ndef test_ski
 XFAILS = "import pytest\n\n\n@pytest.mark.xfail\ndef test_xfails():\n    assert 0\n"
 
 
-def ask(project: Path, files: Mapping[str, str], gate: Gate | None = None) -> GateReport:
+def ask(project: Path, files: Mapping[str, str], gate: Gate | None = None, **variables: str) -> GateReport:
     for name, text in files.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text, encoding="utf-8")
-    return (gate or ProjectTests(BARE)).check(Subject(project, {}, ()))
+    return (gate or ProjectTests()).check(Subject(project, {}, (), variables={**BARE, **variables}))
 
 
 def only(report: GateReport) -> Finding:
@@ -227,9 +227,11 @@ def ends(process: int) -> bool:
 )
 def test_nothing_that_the_suite_started_lives_on(tmp_path: Path, wait: str, seconds: int) -> None:
     pids = tmp_path / "pids"
-    gate = ProjectTests({**BARE, "PIDS": str(pids)}, timeout=timedelta(seconds=seconds))
+    gate = ProjectTests(Settings(timeout=timedelta(seconds=seconds)))
     try:
-        report = ask(tmp_path / "project", {"tests/test_x.py": HANGS.replace("WAIT", wait)}, gate)
+        report = ask(
+            tmp_path / "project", {"tests/test_x.py": HANGS.replace("WAIT", wait)}, gate, PIDS=str(pids)
+        )
         assert all(ends(pid) for pid in map(int, pids.read_text().split()))
     finally:
         for pid in map(int, pids.read_text().split()):
@@ -258,10 +260,8 @@ def test_the_tests_see_the_given_variables_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PASSWORD_OF_THE_CALLER", "x")
-    assert (
-        ask(tmp_path, {"tests/test_x.py": SEES_REGION_ONLY}, ProjectTests({**BARE, "REGION": "eu"})).verdict
-        is Verdict.PASSED
-    )
+    report = ask(tmp_path, {"tests/test_x.py": SEES_REGION_ONLY}, REGION="eu")
+    assert report.verdict is Verdict.PASSED
 
 
 def test_it_runs_in_the_projects_folder_with_this_python_and_leaves_no_file(
@@ -298,5 +298,5 @@ def test_places_are_relative_to_the_project_when_the_settings_are_above_it(tmp_p
 
 
 def test_it_is_a_gate_for_sources() -> None:
-    gate: Gate = ProjectTests({})
+    gate: Gate = ProjectTests()
     assert (gate.id, gate.needs) == ("project_tests", Needs.SOURCES)

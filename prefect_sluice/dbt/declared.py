@@ -1,0 +1,133 @@
+"""From dbt's manifest to what the project declares beside its relations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect_sluice.canonical import Json
+from prefect_sluice.declared import Code, Consumer, Declared, DeclaredTest, Described
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+_HOOKS = {"pre-hook": "pre_hook", "post-hook": "post_hook"}
+
+
+def declared(manifest: Manifest) -> Declared:
+    """Return what the project declares: consumers, tests, descriptions, and the code that may run beside a query."""
+    return Declared(
+        consumers={uid: _consumer(uid, item) for uid, item in manifest.exposures.items()},
+        tests={**_data_tests(manifest), **_unit_tests(manifest)},
+        described={
+            uid: _described(node)
+            for uid, node in manifest.nodes.items()
+            if node.resource_type.value in {"model", "seed", "snapshot"}
+        },
+        code=(*_hooks(manifest), *_macros(manifest)),
+    )
+
+
+def _consumer(uid: str, item: Any) -> Consumer:
+    owner = item.owner
+    return Consumer(
+        unique_id=uid,
+        name=str(item.name),
+        kind=str(getattr(item.type, "value", item.type)),
+        label=str(item.label or ""),
+        owner=str(getattr(owner, "name", None) or getattr(owner, "email", None) or ""),
+        url=str(item.url or ""),
+        description=str(item.description or ""),
+        path=str(item.original_file_path),
+        parents=tuple(str(parent) for parent in item.depends_on.nodes),
+        columns=_read_columns(item),
+    )
+
+
+def _read_columns(item: Any) -> Mapping[str, tuple[str, ...]]:
+    """Return `meta.sluice.columns`: columns by the name of a model, told by its unique id."""
+    said = cast(Mapping[str, Any], _of_ours(item).get("columns") or {})
+    named = {str(parent).split(".")[-1]: str(parent) for parent in item.depends_on.nodes}
+    return {named.get(name, name): tuple(str(column) for column in columns) for name, columns in said.items()}
+
+
+def _of_ours(item: Any) -> Mapping[str, Any]:
+    """Return `meta: {sluice: …}` of an item, as of its config."""
+    meta = cast(Mapping[str, Any], getattr(item.config, "meta", None) or getattr(item, "meta", None) or {})
+    return cast(Mapping[str, Any], meta.get("sluice") or {})
+
+
+def _data_tests(manifest: Manifest) -> Mapping[str, DeclaredTest]:
+    return {
+        uid: _data_test(uid, node)
+        for uid, node in manifest.nodes.items()
+        if node.resource_type.value == "test"
+    }
+
+
+def _data_test(uid: str, node: Any) -> DeclaredTest:
+    metadata: Any = getattr(node, "test_metadata", None)
+    arguments = dict(metadata.kwargs) if metadata is not None else {}
+    arguments.pop("model", None)
+    namespace = f"{metadata.namespace}." if metadata is not None and metadata.namespace else ""
+    return DeclaredTest(
+        unique_id=uid,
+        name=str(node.name),
+        generic=f"{namespace}{metadata.name}" if metadata is not None else "",
+        node=str(getattr(node, "attached_node", None) or ""),
+        column=str(getattr(node, "column_name", None) or arguments.get("column_name") or ""),
+        arguments=_plain(arguments),
+        config=_plain(node.config.to_dict()),
+        parents=tuple(str(parent) for parent in node.depends_on.nodes),
+        path=str(node.original_file_path),
+    )
+
+
+def _unit_tests(manifest: Manifest) -> Mapping[str, DeclaredTest]:
+    found: dict[str, DeclaredTest] = {}
+    for uid, unit in manifest.unit_tests.items():
+        parents = tuple(str(parent) for parent in unit.depends_on.nodes)
+        tested = next((one for one in parents if one.split(".")[2:] == [str(unit.model)]), "")
+        found[uid] = DeclaredTest(
+            uid, str(unit.name), is_unit=True, node=tested, parents=parents, path=str(unit.original_file_path)
+        )
+    return found
+
+
+def _described(node: Any) -> Described:
+    contract = getattr(node, "contract", None)
+    columns = cast(Mapping[str, Any], node.columns or {})
+    return Described(
+        description=str(node.description or ""),
+        columns={name: str(column.description or "") for name, column in columns.items()},
+        types={name: str(column.data_type) for name, column in columns.items() if column.data_type},
+        enforced=bool(getattr(contract, "enforced", False)),
+        contract=str(_of_ours(node).get("contract", "")),
+        access=str(getattr(getattr(node, "access", ""), "value", getattr(node, "access", "")) or ""),
+        group=str(getattr(node, "group", None) or ""),
+    )
+
+
+def _hooks(manifest: Manifest) -> Iterator[Code]:
+    for uid, node in manifest.nodes.items():
+        if node.resource_type.value == "operation":
+            kind = next((str(tag) for tag in node.tags if str(tag).startswith("on-run-")), "operation")
+            yield Code(uid, kind, str(node.raw_code or ""), path=str(node.original_file_path))
+            continue
+        for kind, attribute in _HOOKS.items():
+            for hook in getattr(node.config, attribute, None) or ():
+                yield Code(f"{uid}.{kind}", kind, str(hook.sql), node=uid, path=str(node.original_file_path))
+
+
+def _macros(manifest: Manifest) -> Iterator[Code]:
+    """Yield the project's own macros, and its packages'; dbt's own are known."""
+    for uid, macro in manifest.macros.items():
+        if str(macro.package_name) not in {"dbt", "dbt_duckdb", "dbt_postgres", "dbt_spark"}:
+            yield Code(uid, "macro", str(macro.macro_sql), path=str(macro.original_file_path))
+
+
+def _plain(values: Mapping[str, Any]) -> Mapping[str, Json]:
+    """Return values as JSON has them; what is unset is left out."""
+    told = json.loads(json.dumps({str(key): value for key, value in values.items()}, default=str))
+    return {key: value for key, value in told.items() if value not in (None, [], {})}

@@ -1,0 +1,112 @@
+"""What a data project declares beside its relations: consumers, tests, descriptions, code that runs on the side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+from prefect_sluice.canonical import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Who reads public relations: a dbt exposure. `parents` are unique ids of nodes, `columns` the columns that it says
+    it reads, by unique id (`meta.sluice.columns`); a node that is not in there is read as a whole."""
+
+    unique_id: str
+    name: str
+    kind: str = ""
+    label: str = ""
+    owner: str = ""
+    url: str = ""
+    description: str = ""
+    path: str = ""
+    parents: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTest:
+    """A dbt test. `node` is what it is attached to ("" for a singular test and one on a source), `generic` the name of
+    a generic test as written (`not_null`, `dbt_utils.accepted_range`; "" for a singular or unit test), `arguments` its
+    own arguments, `config` dbt's config of it that is set (severity, warn_if, error_if, where, limit, store_failures …)."""
+
+    unique_id: str
+    name: str
+    generic: str = ""
+    is_unit: bool = False
+    node: str = ""
+    column: str = ""
+    arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    config: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    parents: tuple[str, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What people are told of one node. `columns` gives each declared column's description, `types` the data types that a
+    dbt contract or a schema file names; `enforced` says that dbt's own model contract is on."""
+
+    description: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    types: Mapping[str, str] = field(default_factory=dict[str, str])
+    enforced: bool = False
+    contract: str = ""
+    access: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A text that may run beside a node's own query: a hook, an operation (`on-run-start`), a macro, as it is written.
+
+    `kind` is pre-hook, post-hook, on-run-start, on-run-end or macro; `node` the node it hangs on.
+    """
+
+    unique_id: str
+    kind: str
+    text: str
+    node: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All of it, by unique id where there is one."""
+
+    consumers: Mapping[str, Consumer] = field(default_factory=dict[str, Consumer])
+    tests: Mapping[str, DeclaredTest] = field(default_factory=dict[str, DeclaredTest])
+    described: Mapping[str, Described] = field(default_factory=dict[str, Described])
+    code: tuple[Code, ...] = ()
+
+    def document(self) -> Json:
+        """Return it as JSON, without the code: what a later release is compared with."""
+        return {
+            "consumers": [asdict(item) for item in self.consumers.values()],
+            "tests": [asdict(item) for item in self.tests.values()],
+            "described": {uid: asdict(item) for uid, item in self.described.items()},
+        }
+
+    @classmethod
+    def read(cls, document: Json) -> Declared:
+        """Read what `document` wrote."""
+        raw = cast(Mapping[str, Any], document)
+        consumers = [_consumer(item) for item in raw["consumers"]]
+        tests = [DeclaredTest(**_tuples(item, "parents")) for item in raw["tests"]]
+        return cls(
+            {item.unique_id: item for item in consumers},
+            {item.unique_id: item for item in tests},
+            {uid: Described(**item) for uid, item in raw["described"].items()},
+        )
+
+
+def _tuples(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**item, **{name: tuple(item[name]) for name in names}}
+
+
+def _consumer(item: Mapping[str, Any]) -> Consumer:
+    columns = {uid: tuple(names) for uid, names in item["columns"].items()}
+    told: dict[str, Any] = {**_tuples(item, "parents"), "columns": columns}
+    return Consumer(**told)

@@ -1,0 +1,132 @@
+"""Which gates there are: ours, listed by hand in the order in which they are asked, then those of installed packages."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from prefect_sluice import config
+from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.gates.base import Gate, Needs
+
+GROUP = "prefect_sluice.gates"
+"""The entry-point group by which a package adds gates: `id = "module:Class"`."""
+
+_OURS = {
+    "lint": "lint:Lint",
+    "project_tests": "project_tests:ProjectTests",
+    "unit_tests": "unit_tests:UnitTests",
+    "build": "build:Build",
+    "data_tests": "data_tests:DataTests",
+    "contracts": "contracts:Contracts",
+    "diff": "diff:Diff",
+}
+
+GATES = tuple(_OURS)
+"""The ids of our own gates, in the order in which they are asked."""
+
+
+@cache
+def known() -> Mapping[str, type[Gate]]:
+    """Return every gate's class by its id. Raises ConfigInvalid for an installed one that cannot be used."""
+    ours = {
+        name: cast(type[Gate], getattr(import_module(f"prefect_sluice.gates.{module}"), kind))
+        for name, (module, _, kind) in ((name, place.partition(":")) for name, place in _OURS.items())
+    }
+    return {**ours, **_theirs(ours)}
+
+
+def _theirs(ours: Collection[str]) -> Mapping[str, type[Gate]]:
+    found: dict[str, type[Gate]] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        where = f"{point.value} (installed by {point.dist.name if point.dist else 'a package'})"
+        fix = "mend or uninstall that package"
+        if point.name in ours or point.name in found:
+            raise ConfigInvalid(f"there are two gates {point.name!r}", where, fix)
+        try:
+            gate = point.load()
+        except Exception as error:
+            told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            raise ConfigInvalid(f"gate {point.name!r} cannot be loaded ({told})", where, fix) from error
+        missing = [name for name in ("id", "needs", "Settings", "check") if not hasattr(gate, name)]
+        if missing or gate.id != point.name:
+            wrong = f"has no {missing[0]!r}" if missing else f"calls itself {gate.id!r}"
+            raise ConfigInvalid(f"gate {point.name!r} {wrong}", where, fix)
+        found[point.name] = cast(type[Gate], gate)
+    return found
+
+
+def asked(settings: Mapping[str, config.Gate], needs: Collection[Needs]) -> tuple[Gate, ...]:
+    """Return the gates that look at one of `needs`, made from their settings, in the order in which they are asked.
+
+    Raises ConfigInvalid for settings that a gate does not take.
+    """
+    return tuple(
+        gate(_own(name, gate, settings.get(name)))  # pyright: ignore[reportCallIssue]  # a Protocol has no constructor
+        for name, gate in known().items()
+        if gate.needs in needs
+    )
+
+
+def checked(settings: Mapping[str, config.Gate], file: str) -> None:
+    """Raise ConfigInvalid for settings of a gate that there is none of, or that it does not take. `file` is where they stand."""
+    for name, own in settings.items():
+        if name not in known():
+            near = difflib.get_close_matches(name, known(), n=1, cutoff=0.0)
+            raise ConfigInvalid(
+                f"there is no such gate; did you mean {near[0]!r}?", f"{file}: gates.{name}", _FIX
+            )
+        _own(name, known()[name], own, file)
+
+
+_FIX = "see docs/gates"
+
+
+def _own(name: str, gate: type[Gate], settings: config.Gate | None, file: str = config.FILE) -> config.Gate:
+    if settings is None:
+        return gate.Settings()
+    if isinstance(settings, gate.Settings):
+        return settings
+    # What was not said is not passed on: a gate has defaults of its own.
+    said = {key: value for key, value in settings if key in settings.model_fields_set}
+    unknown = [key for key in said if key not in gate.Settings.model_fields]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], gate.Settings.model_fields, n=1, cutoff=0.0)
+        raise ConfigInvalid(
+            f"unknown key; did you mean {near[0]!r}?",
+            f"{file}: gates.{name}.{unknown[0]}",
+            f"see docs/gates/{name}.md",
+        )
+    try:
+        return gate.Settings.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"{file}: " + ".".join(("gates", name, *(str(part) for part in first["loc"])))
+        raise ConfigInvalid(
+            str(first["msg"]).removeprefix("Value error, "), where, f"see docs/gates/{name}.md"
+        ) from error
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of sluice.yml, for editors, with the keys of each of our own gates."""
+    schema = config.json_schema()
+    gates: dict[str, Any] = schema["properties"]["gates"]
+    gates["properties"] = {}
+    for name in GATES:
+        own = known()[name].Settings.model_json_schema()
+        schema["$defs"] |= own.pop("$defs", {})
+        gates["properties"][name] = {**own, "additionalProperties": False}
+    return schema
+
+
+def write_schema(path: Path) -> None:
+    """Write the JSON Schema beside the package; a test compares it with `json_schema()`."""
+    path.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
