@@ -13,11 +13,12 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -P -m
 UV ?= uv
 ARGS ?=
+NAME ?=
 # How many processes the tests run in: `make test JOBS=0` runs them in this one, to debug.
 JOBS ?= auto
 CURVE ?=
 
-.PHONY: help setup check format test soak demo bench lock package clean
+.PHONY: help setup check format test soak demo bench new-gate lock package clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +55,9 @@ bench: $(READY) ## measure, and keep the numbers in benchmarks/results; CURVE="-
 	@if [ -f benchmarks/run.py ]; then $(VENV)/bin/python -P benchmarks/run.py $(ARGS) && \
 	$(VENV)/bin/python benchmarks/curve.py $(CURVE); \
 	else echo "bench: there is no benchmarks/run.py in this checkout" >&2; exit 1; fi
+
+new-gate: $(READY) ## a new gate's module, test and page; make new-gate NAME=owners
+	@$(VENV)/bin/python -P tools/new_gate.py '$(NAME)'
 
 lock: ## choose the versions in requirements.lock again (needs uv)
 	@command -v '$(UV)' >/dev/null || { echo "lock: needs uv: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }

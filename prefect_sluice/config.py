@@ -6,7 +6,7 @@ import difflib
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -167,6 +167,9 @@ class Gate(_Section):
     """One gate's settings; the gate's own page says what else it takes."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    keeps_time: ClassVar[bool] = False
+    """Whether the gate itself ends what takes longer than its time-out: what runs in another process."""
 
     on: Literal["block", "warn", "off"] = Field(
         default="block",

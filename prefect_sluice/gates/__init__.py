@@ -12,6 +12,7 @@ from prefect_sluice.config import Gate as Settings
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.catalog import GATES, asked, checked
 from prefect_sluice.gates.exceptions import excepted
+from prefect_sluice.gates.timing import too_long, within
 from prefect_sluice.verdict import Finding, GateReport, Verdict, overall
 
 __all__ = ["GATES", "asked", "checked", "judge", "run"]
@@ -25,18 +26,25 @@ def run(
     `today` (UTC, the default is now's) decides which exceptions still hold.
     """
     own = settings.get(gate.id, Settings())
+    limit = None if gate.Settings.keeps_time else own.timeout
     if own.on == "off":
         return GateReport(gate.id, not_applicable="switched off in sluice.yml")
     started = perf_counter()
-    try:
-        report = gate.check(subject)
-    except Exception as error:
-        told = (str(error).splitlines() or [""])[0]
-        report = GateReport(
-            gate.id, (Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}"),)
-        )
+    with within(limit, subject.candidate) as over:
+        report = _answer(gate, subject)
+    if limit is not None and over.is_set():
+        report = too_long(report, limit)
     report = excepted(report, own.exceptions, today or surroundings.now().date())
     return replace(report, seconds=perf_counter() - started)
+
+
+def _answer(gate: Gate, subject: Subject) -> GateReport:
+    try:
+        return gate.check(subject)
+    except Exception as error:
+        told = (str(error).splitlines() or [""])[0]
+        broke = Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}")
+        return GateReport(gate.id, (broke,))
 
 
 def judge(reports: Iterable[GateReport], settings: Mapping[str, Settings]) -> Verdict:

@@ -63,6 +63,7 @@ class _Test:
 class Settings(config.Gate):
     """What sluice.yml may say of it."""
 
+    keeps_time: ClassVar[bool] = True
     timeout: config.Duration | None = Field(
         default=timedelta(minutes=10),
         description="After this the suite is stopped, and the gate could not tell.",

@@ -51,6 +51,10 @@ class Reader(Protocol):
         """Return the columns of a relation (written as SQL, quoted), in order. Raises QueryFailed if there is none."""
         ...
 
+    def stop(self) -> None:
+        """Have the query that runs, if any, raise QueryFailed. For another thread; the reader can be asked again."""
+        ...
+
 
 def quoted(*parts: str) -> str:
     """Return a dotted name with each part quoted, as every engine we serve reads it."""

@@ -25,8 +25,17 @@ class DuckReader:
             answer = self._connection.execute(sql)
             names = tuple(str(column[0]) for column in answer.description or ())
             return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
+        except duckdb.InterruptException as error:
+            # It took the transaction with it. The file is held open, so the next one sees the same state.
+            self._connection.execute("rollback")
+            self._connection.execute("begin transaction")
+            raise QueryFailed("it was stopped", sql) from error
         except duckdb.Error as error:
             raise QueryFailed(str(error).splitlines()[0], sql) from error
+
+    def stop(self) -> None:
+        """See Reader."""
+        self._connection.interrupt()
 
     def columns(self, relation: str) -> Sequence[Column]:
         """Return the columns of a relation, in order. Raises QueryFailed."""

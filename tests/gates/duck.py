@@ -28,6 +28,9 @@ class DuckReader:
         except duckdb.Error as error:
             raise QueryFailed(str(error).splitlines()[0], sql) from error
 
+    def stop(self) -> None:
+        self.connection.interrupt()
+
     def columns(self, relation: str) -> Sequence[Column]:
         try:
             described = self.connection.execute(f"DESCRIBE {relation}").fetchall()
