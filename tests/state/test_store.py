@@ -18,7 +18,7 @@ from prefect_sluice.promotion import Approval, Candidate, Decision, Promotion, S
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Change, Release
 from prefect_sluice.state.store import StateStore
-from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.verdict import Evidence, Finding, GateReport, Measure, Verdict
 
 NOW = datetime(2026, 3, 1, 12, 30, 5, 123456, tzinfo=UTC)
 TEXT = st.text(max_size=20)
@@ -208,6 +208,33 @@ def test_reports_are_replaced_per_stage(store: StateStore) -> None:
         tx.put_reports("p1", "test", [two, one])
     assert store.reports("p1") == (("stage", three), ("test", two), ("test", one))
     assert store.reports("p2") == (("test", three),)
+
+
+def test_measures_are_history_once_served(store: StateStore) -> None:
+    def measured(value: float) -> GateReport:
+        return GateReport("budget", measures=(Measure("model.shop.x", "rows", value),))
+
+    def rows(environment: str = "prod") -> list[tuple[float, str]]:
+        found = store.measures(environment, "budget", "model.shop.x", "rows")
+        return [(value, promotion) for value, _, promotion in found]
+
+    with store.transaction() as tx:
+        for number in range(1, 4):
+            served = None if number == 2 else number
+            tx.put_promotion(a_promotion(f"p{number}", state=State.STAGED, generation=served))
+            tx.put_reports(f"p{number}", "stage", [measured(99)])
+            tx.put_reports(f"p{number}", "stage", [measured(number)])
+        tx.put_promotion(a_promotion("other", environment="dev", generation=1))
+        tx.put_reports(
+            "other", "stage", [measured(7), GateReport("diff", measures=(Measure("x", "y", 1.0),))]
+        )
+        tx.put_reports("p3", "stage", [measured(float("nan")), measured(3)])
+    assert rows() == [(3.0, "p3"), (1.0, "p1")], "what was not served, and what was replaced, are none"
+    assert rows("dev") == [(7.0, "other")]
+    assert (
+        store.measures("prod", "budget", "model.shop.x", "rows", limit=1)[0][1]
+        == a_promotion("p3").created_at
+    )
 
 
 def test_a_candidate_is_replaced(store: StateStore) -> None:
