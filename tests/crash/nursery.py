@@ -7,60 +7,14 @@ A release in a process of its own costs seconds of imports; a fork costs nothing
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 import sys
-import tempfile
-import threading
 from pathlib import Path
-from typing import Any
 
 import scenario
 
-import prefect_sluice
 from prefect_sluice.generation import Cause
-
-HEAVY = (
-    "alembic.command",
-    "dbt.adapters.duckdb",
-    "dbt.cli.main",
-    "pandas",
-    "pyarrow",
-    "sqlglot",
-    "sqlparse",
-    "tomllib",
-)
-"""What a release imports on its way: here, so that no child has to."""
-for name in HEAVY:
-    importlib.import_module(name)
-for found in pkgutil.walk_packages(prefect_sluice.__path__, "prefect_sluice."):
-    if not found.name.startswith(
-        (
-            "prefect_sluice.flows",
-            "prefect_sluice.tasks",
-            "prefect_sluice.cli",
-            "prefect_sluice.state.migrations",
-        )
-    ):
-        importlib.import_module(found.name)
-
-
-def warm() -> None:
-    """Have dbt parse the project once: it builds the schemas of its own classes as it first needs them, a second long."""
-    from prefect_sluice.dbt.jinja import uses
-
-    runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        scenario.write(Path(folder))
-        os.chdir(folder)
-        found = runner().invoke(["--quiet", "--no-static-parser", "parse", "--profiles-dir", "."])
-        os.chdir(before)
-    assert found.success, found.exception
-    for macro in found.result.macros.values():
-        uses(macro.macro_sql)
-    assert threading.active_count() == 1, "what forks has no threads"
+from tests.warm import warm
 
 
 def child(answer: int, folder: str, cause: str, fault: str) -> None:
@@ -82,7 +36,7 @@ def child(answer: int, folder: str, cause: str, fault: str) -> None:
     os._exit(0)
 
 
-warm()
+warm(scenario.write)
 for line in sys.stdin:
     read, write = os.pipe()
     pid = os.fork()

@@ -24,6 +24,7 @@ from prefect_sluice.faults import SLEEP, Point
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import ENDED, State
 from prefect_sluice.workshop import Workshop
+from tests.warm import python_path
 
 HERE = Path(__file__).parent
 
@@ -78,7 +79,7 @@ class Nursery:
 def nursing() -> Generator[Nursery]:
     """Start a process that forks, and end it with the block."""
     quiet = "ignore:resource_tracker"  # what is killed leaves its semaphores
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": quiet}
+    environ = {**os.environ, "PYTHONPATH": python_path(), "PYTHONWARNINGS": quiet}
     command = [sys.executable, str(HERE / "nursery.py")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ

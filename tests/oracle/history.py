@@ -23,6 +23,7 @@ from prefect_sluice.workshop import Workshop
 from tests.oracle.blueprint import RAW, Blueprint
 from tests.oracle.moves import any_move, start
 from tests.oracle.served import Content, broken, differences, number, relations
+from tests.warm import python_path
 
 HISTORY = ("incremental", "snapshot")
 ACTIONS = {"commit": 10, "load": 4, "rollback": 2, "nothing": 1}
@@ -37,7 +38,7 @@ class Player:
 
     def __init__(self, fault: str = "") -> None:
         """Start it; `fault` is the name of one of `planted.FAULTS` that it is to have."""
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        environ = {**os.environ, "PYTHONPATH": python_path()}
         command = [sys.executable, str(Path(__file__).with_name("player.py")), *([fault] if fault else [])]
         self._process = subprocess.Popen(
             command,

@@ -19,18 +19,21 @@ from prefect_sluice.errors import SluiceError
 from prefect_sluice.faults import VARIABLE
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import After, Request
+from tests.warm import warm
 
-for name in (
-    "dbt.adapters.duckdb",
-    "prefect_sluice.bundles",
-    "prefect_sluice.dbt.nodes",
-    "prefect_sluice.dbt.session",
-    "prefect_sluice.state.store",
-    "prefect_sluice.warehouse.duckdb",
-    "sqlalchemy.dialects.sqlite",
-    "sqlalchemy.dialects.postgresql",
-):
-    import_module(name)  # here, so that no child has to
+PROJECT = {
+    "dbt_project.yml": "name: warm\nprofile: warm\nversion: '1.0'\n",
+    "profiles.yml": "warm: {target: dev, outputs: {dev: {type: duckdb, path: ':memory:'}}}\n",
+    "models/a.sql": "select {{ 1 }} as id\n",
+    "models/a.yml": "models: [{name: a, columns: [{name: id, data_tests: [unique]}]}]\n",
+}
+
+
+def write(folder: Path) -> None:
+    """Write a project of one model."""
+    for name, text in PROJECT.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def sluice(asked: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +105,7 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
+    warm(write)
     if sys.argv[1:]:
         import_module("planted").plant(sys.argv[1])
     serve()

@@ -1,0 +1,71 @@
+"""What a process imports, and has dbt do once, before it forks a child for each command: no child pays for it again."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import prefect_sluice
+
+_HEAVY = (
+    "alembic.command",
+    "dbt.adapters.duckdb",
+    "dbt.cli.main",
+    "pandas",
+    "pyarrow",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
+    "sqlglot",
+    "sqlparse",
+    "tomllib",
+)
+_NEVER = (
+    "prefect_sluice.flows",
+    "prefect_sluice.tasks",
+    "prefect_sluice.cli",
+    "prefect_sluice.state.migrations",
+)
+
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python_path() -> str:
+    """Return the PYTHONPATH of a process that imports what this one does, and `tests`."""
+    return os.pathsep.join([str(ROOT), *sys.path])
+
+
+def warm(write: Callable[[Path], object]) -> None:
+    """Import all that a release imports on its way, and have dbt parse the project that `write` writes into a folder.
+
+    dbt builds the schemas of its own classes as it first needs them, a second long.
+    """
+    for name in _HEAVY:
+        importlib.import_module(name)
+    for found in pkgutil.walk_packages(prefect_sluice.__path__, "prefect_sluice."):
+        if not found.name.startswith(_NEVER):
+            importlib.import_module(found.name)
+    _parse(write)
+    assert threading.active_count() == 1, "what forks has no threads"
+
+
+def _parse(write: Callable[[Path], object]) -> None:
+    from prefect_sluice.dbt.jinja import uses
+
+    runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        os.chdir(folder)
+        found = runner().invoke(["--quiet", "--no-static-parser", "parse", "--profiles-dir", "."])
+        os.chdir(before)
+    assert found.success, found.exception
+    for macro in found.result.macros.values():
+        uses(macro.macro_sql)
