@@ -1,0 +1,107 @@
+"""The demo's project, released once, for tests that change copies of it through the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from prefect_sluice.cli import main
+
+PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answered. `verdicts` are the worst verdict of each gate that applied, `said` each finding that did not
+    pass, as `check: summary`, by gate."""
+
+    code: int
+    status: str
+    message: str
+    verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
+    said: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flights:
+    """A git repository of the project, in `folder`."""
+
+    folder: Path
+
+    @classmethod
+    def made(cls, folder: Path, *, through: str) -> Flights:
+        """Copy the project, load what had arrived by a day, write sluice.yml and commit it. Slow: five seconds."""
+        ignored = shutil.ignore_patterns("warehouse", "target", "logs", "__pycache__")
+        shutil.copytree(PROJECT, folder, ignore=ignored)
+        found = cls(folder)
+        found.git("init", "-q", "-b", "main")
+        found.load(through)
+        assert found.run("init").code == 0
+        found.commit("New York flights, as delivered")
+        return found
+
+    def copied(self, folder: Path) -> Flights:
+        """Return a copy, with its warehouse and its state. Nothing in it knows where it stood before."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Flights(folder)
+
+    def load(self, through: str) -> None:
+        """Have the ETL job load what arrives until a day."""
+        command = [sys.executable, "etl/load.py", "--through", through]
+        environ = {
+            **os.environ,
+            "NYC_FLIGHTS_WAREHOUSE": str(self.folder / "warehouse/dev/nyc_flights.duckdb"),
+        }
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, env=environ)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the one place in a file that reads `old`."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file, or add to `sluice.yml`."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def commit(self, message: str) -> None:
+        """Commit all there is."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+
+    def git(self, *arguments: str) -> None:
+        """Run git."""
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def run(self, *arguments: str) -> Answer:
+        """Run a command in this process, and read its JSON."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main([*arguments, "-C", str(self.folder), "--json"])
+        text = out.getvalue()
+        told = cast(dict[str, Any], json.loads(text)) if text.startswith("{") else {}
+        reports = [report for report in told.get("reports", ()) if not report["not_applicable"]]
+        said = {
+            report["gate"]: [
+                f"{item['check']}: {item['summary']}"
+                for item in report["findings"]
+                if item["verdict"] != "PASSED"
+            ]
+            for report in reports
+        }
+        verdicts = {report["gate"]: report["verdict"] for report in reports}
+        status, message = told.get("status", ""), told.get("message", err.getvalue())
+        return Answer(code, status, message, verdicts, said, text + err.getvalue())
