@@ -260,9 +260,9 @@ def _columns(known: Known, uid: str, now: Makeup, then: Makeup) -> list[Effect]:
         return [Effect(uid, What.VALUES, column) for column in moved]
     names = sorted({name for name, print in then.columns.items() if print})
     moved = [name for name in names if now.columns.get(name, "") != then.columns[name]]
-    if not moved and now.columns.keys() <= then.columns.keys():
+    if not moved and not (now.complete and then.complete):
         return [Effect(uid, What.ANY)]
-    return [Effect(uid, _lost(now.columns.get(name)), name) for name in moved]
+    return [Effect(uid, _lost(now, name), name) for name in moved]
 
 
 def _same(column: str, now: Makeup, then: Makeup) -> bool:
@@ -270,8 +270,10 @@ def _same(column: str, now: Makeup, then: Makeup) -> bool:
     return column in now.columns and now.columns[column] == then.columns.get(column)
 
 
-def _lost(print: str | None) -> What:
-    return What.LOST if print is None else What.VALUES if print else What.DROPPED
+def _lost(now: Makeup, column: str) -> What:
+    if now.columns.get(column):
+        return What.VALUES
+    return What.DROPPED if now.complete or column in now.columns else What.LOST
 
 
 def in_words(effects: Sequence[Effect]) -> str:

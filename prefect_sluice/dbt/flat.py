@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import cast
 
 from jinja2 import TemplateError, nodes
 
@@ -12,6 +13,7 @@ from prefect_sluice.sql.writes import ANY, REF, SCHEMA, SOURCE, THIS
 
 _WORD = re.compile(r"\w+")
 _SCHEMAS = frozenset({("target", "schema"), ("this", "schema")})
+_TEXTS = (nodes.Const, nodes.Concat, nodes.Add, nodes.Mod)
 _QUIET = frozenset({"log", "print", "debug", "return", "config", "ref", "source", "var", "env_var"})
 """What is called with texts that are no SQL."""
 
@@ -54,8 +56,14 @@ class _Flat:
                     self._apart(item)
                 case _:
                     self._cut()
-                    self.take(item.iter_child_nodes())
-                    self._cut()
+                    # A field is a branch, a body, a condition: what stands in two is never one text.
+                    for _, value in item.iter_fields():
+                        self._branch(value)
+
+    def _branch(self, value: object) -> None:
+        group = cast(list[object], value) if isinstance(value, list) else [value]
+        self.take(one for one in group if isinstance(one, nodes.Node))
+        self._cut()
 
     def _output(self, item: nodes.Output) -> None:
         for part in item.nodes:
@@ -63,7 +71,8 @@ class _Flat:
                 self._open.append(part.data)
             else:
                 self._open.append(word_of(part))
-                self._apart(part)
+                if not isinstance(part, _TEXTS):
+                    self._apart(part)
 
     def _apart(self, item: nodes.Node) -> None:
         """Keep each text within an expression as a piece of its own: `run_query("…")`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -41,14 +41,14 @@ class Impact:
         known, unread = _known(subject, (*consumers, *earlier))
         found = reached(known, consumers)
         findings = [
-            *(finding for item in found for finding in self._told(item)),
+            *(finding for item in found for finding in self._told(item, unread)),
             *self._given_up(without(reached(known, earlier), found), consumers),
             *(self._untold(item, unread, subject) for item in consumers if _touches(item, unread, subject)),
             *(finding for item in consumers for finding in self._strange(item, subject, known)),
         ]
         return GateReport(self.id, tuple(findings) or (self._nobody(len(consumers)),))
 
-    def _told(self, item: Reached) -> Iterable[Finding]:
+    def _told(self, item: Reached, unread: Collection[str]) -> Iterable[Finding]:
         """Yield a finding for each relation that breaks the consumer, and one for all others that change for it."""
         broken = tuple(dict.fromkeys(effect.relation for effect in item.breaking))
         for uid in broken:
@@ -57,7 +57,7 @@ class Impact:
                 "which columns it reads (meta.sluice.columns of the exposure)"
             )
             yield self._finding(item, Verdict.FAILED, (uid,), fix, subject=uid, ends=" would break")
-        others = tuple(uid for uid in item.relations if uid not in broken)
+        others = tuple(uid for uid in item.relations if uid not in broken and uid not in unread)
         if others:
             yield self._finding(item, Verdict.PASSED, others, subject=item.consumer.unique_id)
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prefect_sluice.sql.canonical import spelled
 from prefect_sluice.sql.lexemes import Kind, Lexeme, lexemes
 from prefect_sluice.sql.words import listed
 
@@ -189,8 +188,10 @@ class _Statement:
 
     def _said(self) -> str:
         end = min(self._end(), _SAID)
-        text = shown(spelled(tuple(self.found[self.at : self.at + end])))
-        return text + (" …" if self._end() > _SAID else "")
+        text = "".join(
+            one.gap[:1].replace("\n", " ") + one.text for one in self.found[self.at : self.at + end]
+        )
+        return shown(text.strip()) + (" …" if self._end() > _SAID else "")
 
     def _end(self) -> int:
         """Return how many lexemes the statement has."""
