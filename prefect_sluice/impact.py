@@ -27,9 +27,9 @@ class What(StrEnum):
     NARROWED = "narrowed"
     RETYPED = "retyped"
     WIDENED = "widened"
-    VALUES = "values"
+    VALUES = "computed otherwise"
     """The column is computed otherwise."""
-    LOST = "values or dropped"
+    LOST = "computed otherwise or dropped"
     """Computed otherwise, or gone: what is known before it is built does not tell."""
     ROWS = "rows"
     """Which rows there are is decided otherwise."""
@@ -56,6 +56,14 @@ class Effect:
     note: str = ""
 
     @property
+    def change(self) -> str:
+        """The change in words, without the names of relation and column."""
+        if not self.column:
+            return self.text
+        types = f"{self.what.value}: {self.after}, was {self.before}" if self.before else self.what.value
+        return f"{types} ({self.note})" if self.note else types
+
+    @property
     def text(self) -> str:
         """The change in words, without the relation's name."""
         kind = f"{self.column} is {self.after}, was {self.before}"
@@ -69,7 +77,7 @@ class Effect:
             What.WIDENED: f"{kind}: every value fits",
             What.VALUES: f"{self.column} changes",
             What.LOST: f"{self.column} changes or is dropped",
-            What.ROWS: "its rows change",
+            What.ROWS: "its rows may change",
             What.DATA: "new data",
             What.ANY: f"any column may change{more}",
         }[self.what]
@@ -79,7 +87,7 @@ class Effect:
         return {
             "relation": self.relation,
             "column": self.column,
-            "change": self.what.value,
+            "change": self.what.name.lower(),
             "breaking": self.what.is_breaking,
             "before": self.before,
             "after": self.after,
@@ -162,7 +170,7 @@ def reads(consumer: Consumer, plan: Plan) -> Mapping[str, tuple[str, ...] | None
     """Return the columns that a consumer reads, by unique id of the relation (None: all of it). A relation that it names
     for its columns alone is found by its name; one that no step bears is told as it is named."""
     named = {str(step.name).lower(): step.node for step in plan.steps}
-    named = {step.node.rpartition(".")[2].lower(): step.node for step in plan.steps} | named
+    named = {short_name(step.node).lower(): step.node for step in plan.steps} | named
     own = {step.node for step in plan.steps}
     columns = {
         uid if uid in own else named.get(uid.lower(), uid): given for uid, given in consumer.columns.items()
@@ -245,7 +253,8 @@ def _content(known: Known, step: Step, live: Pointer) -> list[Effect]:
     if not (now.rows and then.rows):
         return [Effect(step.node, What.ANY, note=now.doubt or then.doubt)]
     if now.rows != then.rows:
-        return [Effect(step.node, What.ROWS)]
+        gone = [] if step.node in known.schemas else _gone(step.node, now, then)
+        return [*gone, Effect(step.node, What.ROWS)]
     found = _columns(known, step.node, now, then)
     fresh = [Effect(step.node, What.DATA)] if step.inputs != live.inputs else []
     return [*found, *fresh]
@@ -268,6 +277,11 @@ def _columns(known: Known, uid: str, now: Makeup, then: Makeup) -> list[Effect]:
 def _same(column: str, now: Makeup, then: Makeup) -> bool:
     # A column that a `*` hands on and nobody asked for has no print: it may have changed.
     return column in now.columns and now.columns[column] == then.columns.get(column)
+
+
+def _gone(uid: str, now: Makeup, then: Makeup) -> list[Effect]:
+    names = sorted(name for name, print in then.columns.items() if print)
+    return [Effect(uid, What.DROPPED, name) for name in names if _lost(now, name) is What.DROPPED]
 
 
 def _lost(now: Makeup, column: str) -> What:

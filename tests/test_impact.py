@@ -62,7 +62,8 @@ DROPPED = Makeup("w2", rows="r", columns={"id": "i", "total": "t"}, complete=Tru
         (DROPPED, SHAPED, ["totals: late is dropped"]),
         (replace(DROPPED, complete=False), SHAPED, ["totals: late changes or is dropped"]),
         (columns(late=""), SHAPED, ["totals: late is dropped"]),
-        (replace(columns(total="other"), rows="others"), SHAPED, ["totals: its rows change"]),
+        (replace(columns(total="other"), rows="others"), SHAPED, ["totals: its rows may change"]),
+        (replace(DROPPED, rows="others"), SHAPED, ["totals: late is dropped, its rows may change"]),
         (Makeup("w2", doubt="a Python model"), SHAPED, ["totals: any column may change (a Python model)"]),
         (SHAPED, None, ["totals: any column may change"]),
         (replace(SHAPED, whole="w2", complete=False), SHAPED, ["totals: any column may change"]),
@@ -104,7 +105,7 @@ def test_a_consumer_is_reached_by_what_it_reads_only() -> None:
     assert told(changed, replace(BOARD, columns={UID: ("Total",)})) == ["totals: total changes"]
     assert told(changed, replace(BOARD, parents=("model.shop.other",))) == []
     rows = known(now=replace(columns(), rows="others"))
-    assert told(rows, replace(BOARD, columns={UID: ("id",)})) == ["totals: its rows change"]
+    assert told(rows, replace(BOARD, columns={UID: ("id",)})) == ["totals: its rows may change"]
 
 
 def test_new_data_reaches_who_reads_it() -> None:

@@ -78,8 +78,6 @@ class Impact:
             verdict,
             f"{item.title}{ends}: {item.told(relations)}",
             subject=subject,
-            observed=float(len([effect for effect in effects if effect.what.is_breaking])),
-            limit=0.0,
             location=item.consumer.path,
             evidence=_evidence(effects),
             fix=fix,
@@ -95,7 +93,6 @@ class Impact:
             yield replace(
                 finding,
                 summary=f"{item.title} is {said}: {item.told()}",
-                limit=None,
                 fix=f"make sure that {item.consumer.owner or 'its owner'} knows",
             )
 
@@ -115,8 +112,8 @@ class Impact:
     def _strange(self, consumer: Consumer, subject: Subject, known: Known) -> Iterable[Finding]:
         """Yield the names that a consumer gives, and that nothing bears."""
         for uid, columns in _reads(consumer, subject).items():
-            if columns is None:
-                continue
+            if columns is None or (uid in consumer.parents and uid not in subject.nodes):
+                continue  # a source, or a model without a relation of its own, is no part of the release
             wrong = _unknown(uid, columns, subject, known)
             if wrong:
                 yield Finding(
@@ -196,6 +193,6 @@ def _unknown(uid: str, columns: Sequence[str], subject: Subject, known: Known) -
 
 def _evidence(effects: Sequence[Effect]) -> Evidence:
     rows = [
-        (short_name(effect.relation) or effect.relation, effect.column, effect.text) for effect in effects
+        (short_name(effect.relation) or effect.relation, effect.column, effect.change) for effect in effects
     ]
     return Evidence(("relation", "column", "change"), tuple(rows[:EVIDENCE_ROWS]), len(rows))

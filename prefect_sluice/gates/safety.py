@@ -208,7 +208,8 @@ def _place(project: Path, item: Code, write: Write | None) -> str:
     """Return `file:line` of a statement: where its first words stand, or its code; the file alone where neither is found."""
     if item.package:
         return f"dbt_packages/{item.package}/{item.path}"
-    for name in dict.fromkeys((item.path, "dbt_project.yml")):
+    own = item.path.removeprefix("./")
+    for name in dict.fromkeys((own, "dbt_project.yml")):
         path = project / name
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         begin = max(text.find(item.text.strip()), 0) if item.kind == "macro" else 0
@@ -216,7 +217,7 @@ def _place(project: Path, item: Code, write: Write | None) -> str:
             found = re.compile(pattern, re.IGNORECASE).search(text, begin)
             if found:
                 return f"{name}:{text.count(chr(10), 0, found.start()) + 1}"
-    return item.path
+    return own
 
 
 def _patterns(item: Code, write: Write | None) -> list[str]:

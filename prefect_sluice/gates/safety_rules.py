@@ -22,42 +22,61 @@ class Judgement:
     leaves: bool = False
 
 
-_OUT = "as the candidate is built: no gate has judged it yet, and no rollback takes it back"
 _AFTER = "do it after the release, from what is served then"
 _PROFILE = "say it in the profile (settings, extensions, secrets, attach), where every run has it"
 
 _RULES: Mapping[Does, Judgement] = {
-    Does.COPIES_OUT: Judgement("copies-out", Verdict.FAILED, _OUT, _AFTER, leaves=True),
-    Does.CALLS: Judgement("calls-out", Verdict.FAILED, _OUT, _AFTER, leaves=True),
+    Does.COPIES_OUT: Judgement(
+        "copies-out",
+        Verdict.FAILED,
+        "data leaves the warehouse while the candidate is built: no gate has judged it yet, and no rollback takes it back",
+        _AFTER,
+        leaves=True,
+    ),
+    Does.CALLS: Judgement(
+        "calls-out",
+        Verdict.FAILED,
+        "a server is called whenever the candidate is built, released or not, and no rollback takes it back",
+        _AFTER,
+        leaves=True,
+    ),
     Does.ATTACHES: Judgement(
         "attaches",
         Verdict.FAILED,
-        "and what is written there is in no release",
+        "what is written to another database is in no release",
         "attach it with (read_only), or write to it after the release",
         leaves=True,
     ),
     Does.READS_ELSEWHERE: Judgement(
-        "attaches", Verdict.WARNED, "and nobody sees when what it reads there changes", _PROFILE
+        "attaches", Verdict.WARNED, "nobody sees when what it reads there changes", _PROFILE
     ),
     Does.DROPS_SCHEMA: Judgement(
         "drops-schema",
         Verdict.FAILED,
-        "in the candidate, where others need what stands in it; what is served stays",
+        "in the candidate others need what stands in it, and what is served stays",
         "take it out; what the project no longer has is removed by the release itself",
     ),
-    Does.SETS: Judgement("settings", Verdict.WARNED, "and whoever reads the release has it not", _PROFILE),
+    Does.SETS: Judgement(
+        "settings",
+        Verdict.WARNED,
+        "it holds while this is built; whoever reads the release has it not",
+        _PROFILE,
+    ),
     Does.INSTALLS: Judgement(
-        "extensions", Verdict.WARNED, "and whoever reads the release has it not", _PROFILE
+        "extensions",
+        Verdict.WARNED,
+        "it is there while this is built; whoever reads the release has it not",
+        _PROFILE,
     ),
     Does.KEEPS_SECRET: Judgement(
         "secrets",
         Verdict.FAILED,
-        "in the home folder of whoever builds, for good",
+        "it is written to the home folder of whoever builds, for good",
         "make it temporary (create secret), or say it in the profile",
         leaves=True,
     ),
     Does.MOVES: Judgement(
-        "settings", Verdict.WARNED, "so that what comes after may be built elsewhere", "name the database"
+        "settings", Verdict.WARNED, "what comes after it may be built elsewhere", "name the database instead"
     ),
 }
 

@@ -41,17 +41,17 @@ _HINT = re.compile(
 class Does(StrEnum):
     """What a statement does."""
 
-    WRITES = "writes to"
+    WRITES = "writes"
     """It changes rows, columns or the existence of one relation."""
-    COPIES_OUT = "copies data to"
+    COPIES_OUT = "copies out"
     ATTACHES = "attaches"
-    READS_ELSEWHERE = "attaches, to read,"
-    CALLS = "calls over the network:"
+    READS_ELSEWHERE = "attaches to read"
+    CALLS = "calls"
     DROPS_SCHEMA = "drops schema"
-    SETS = "sets for all"
-    INSTALLS = "installs or loads"
-    KEEPS_SECRET = "keeps a secret:"
-    MOVES = "changes the database with"
+    SETS = "sets"
+    INSTALLS = "installs"
+    KEEPS_SECRET = "keeps a secret"
+    MOVES = "moves"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def test_yes_and_who_is_reached() -> None:
     assert (finding.verdict, finding.summary) == (Verdict.PASSED, "Board (Ops): totals: total changes")
     assert (finding.subject, finding.location) == (BOARD.unique_id, "models/x.yml")
     assert finding.evidence == Evidence(
-        ("relation", "column", "change"), (("totals", "total", "total changes"),), 1
+        ("relation", "column", "change"), (("totals", "total", "computed otherwise"),), 1
     )
 
 
@@ -141,6 +141,11 @@ def test_a_relation_that_is_nowhere_is_a_mistake() -> None:
     assert finding.summary == (
         "Board (Ops) says that it reads totes, and no relation of the project bears that name"
     )
+
+
+def test_columns_of_a_source_are_not_ours_to_know() -> None:
+    source = replace(BOARD, parents=("source.shop.raw.x",), columns={"source.shop.raw.x": ("id",)})
+    assert Impact().check(declaring(subject(BEFORE), source)).verdict is Verdict.PASSED
 
 
 def test_with_nobody_or_nothing_it_does_not_apply() -> None:

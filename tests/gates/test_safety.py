@@ -114,7 +114,7 @@ def test_what_an_ordinary_project_does_passes(text: str) -> None:
         ("set global threads = 1", WARNED, "settings", "has it not"),
         ("install httpfs", WARNED, "extensions", "has it not"),
         ("create persistent secret s (type s3)", FAILED, "secrets", "for good"),
-        ("select http_post('https://example.org')", FAILED, "calls-out", "no gate has judged it"),
+        ("select http_post('https://example.org')", FAILED, "calls-out", "released or not"),
     ],
 )
 def test_what_a_hook_may_not_do(text: str, verdict: Verdict, check: str, said: str) -> None:
@@ -191,7 +191,7 @@ def test_it_says_where(tmp_path: Path) -> None:
     )
     code = (hook("insert into audit.log select 1"), macro(files["macros/m.sql"][29:]), operation)
     places = [finding.location for finding in told(subject(*code, folder=tmp_path))]
-    assert places == ["models/orders.sql:2", "macros/m.sql:4", "./dbt_project.yml:3"]
+    assert places == ["models/orders.sql:2", "macros/m.sql:4", "dbt_project.yml:3"]
 
 
 def test_python_models_with_their_modules_are_looked_at(tmp_path: Path) -> None:
