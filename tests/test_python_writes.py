@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.python_writes import deeds
+from prefect_sluice.python_writes import Deed, deeds
+
+
+def seen(code: str) -> tuple[Deed, ...]:
+    found = deeds(code)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,7 @@ from prefect_sluice.python_writes import deeds
     ],
 )
 def test_what_is_seen(code: str, told: str) -> None:
-    [deed] = deeds(code) or ()
+    [deed] = seen(code)
     assert (deed.line, deed.text) == (1, told)
 
 
@@ -45,7 +51,7 @@ def test_what_is_harmless(code: str) -> None:
 
 def test_sql_that_is_sent_is_told() -> None:
     code = "def model(dbt, session):\n    session.execute(f'insert into {name} ' 'select 1')\n"
-    [deed] = deeds(code) or ()
+    [deed] = seen(code)
     assert (deed.line, deed.sql) == (2, "insert into __sluice_any__ select 1")
 
 
