@@ -79,6 +79,8 @@ class _Flat:
         match item:
             case nodes.Call(node=nodes.Name(name=name)) if name in _QUIET:
                 return
+            case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="exceptions"))):
+                return
             case nodes.Const(value=str()) | nodes.Concat() | nodes.Add() | nodes.Mod():
                 self._done.append(word_of(item))
             case _:

@@ -120,8 +120,10 @@ class _Statement:
 
     def _first(self, word: str, after: str) -> Write | None:
         """Return what a word means that means it only where a statement begins."""
+        if not after:
+            return None  # a word alone is a value, as in `x == 'copy'`
         if word == "update":
-            return self._to("update", 1)
+            return self._updated()
         if word == "truncate":
             return self._to("truncate", 2 if after == "table" else 1)
         if word in {"drop", "alter"}:
@@ -134,11 +136,23 @@ class _Statement:
             return self._other(Does.WRITES)
         if word == "attach":
             return self._attached()
-        if word in {"install", "load"} or (word, after) == ("force", "install"):
+        if (word in {"install", "load"} and self._is_brief) or (word, after) == ("force", "install"):
             return self._other(Does.INSTALLS, place=after)
         if (word, after) in {("set", "global"), ("reset", "global")} or word == "pragma":
             return self._other(Does.SETS, place=self._word(2) if after == "global" else after)
-        return self._other(Does.MOVES, place=f"{word} {after}") if word in {"use", "detach"} else None
+        moves = (word in {"use", "detach"} and self._is_brief) or (word, after) == ("detach", "database")
+        return self._other(Does.MOVES, place=f"{word} {after}") if moves else None
+
+    @property
+    def _is_brief(self) -> bool:
+        """Say whether the statement is a word and a name, and no sentence of plain English that begins with that word."""
+        return self._end() == 2 or self._word(2) in {".", "from"}
+
+    def _updated(self) -> Write | None:
+        """Return what is updated: a name, a few words at most (`as x`), and SET."""
+        beyond = 1 + max(2 * len(self._name(1)) - 1, 1)
+        has_set = "set" in {self._word(at) for at in range(beyond, beyond + 3)}
+        return self._to("update", 1) if has_set or beyond >= self._end() else None
 
     def _create(self) -> Write | None:
         at = 1
@@ -171,12 +185,12 @@ class _Statement:
                 return self._other(Does.COPIES_OUT, place=self._literal(at))
             if word == "from" and not depth:
                 return self._to("copy into", 1)
-        return self._other(Does.COPIES_OUT, place="")
+        return None
 
     def _attached(self) -> Write | None:
         place = self._literal()
         words = {self._word(at) for at in range(1, self._end())}
-        if place.strip("'") == ":memory:":
+        if place.strip("'") == ":memory:" or not (place[:1] == "'" or ANY in place):
             return None
         return self._other(Does.READS_ELSEWHERE if "read_only" in words else Does.ATTACHES, place=place)
 

@@ -19,6 +19,7 @@ from prefect_sluice.sql.writes import ANY, REF, SCHEMA, SOURCE, THIS
         ("insert into {{ target.schema }}.log", [f"insert into {SCHEMA}.log"]),
         ("insert into {{ var('where') }}.log", [f"insert into {ANY}.log"]),
         ("insert into {{ this.name ~ '_log' }}", [f"insert into {ANY}_log"]),
+        ("{{ exceptions.raise_compiler_error('copy x to y') }}", [ANY]),
         ("{# insert into x #}select 1", ["select 1"]),
         ("a {% if x %} b {% else %} c {% endif %} d", ["a ", " b ", " c ", " d"]),
         ("{% do run_query('drop table ' ~ name) %}", [f"drop table {ANY}"]),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from prefect_sluice.declared import Consumer, Declared
+from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.impact import Impact
+from prefect_sluice.gates.impact import Impact, Settings
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Kind, Makeup, Name, Node
 from prefect_sluice.notes import Before
@@ -97,6 +99,15 @@ def test_no_to_what_breaks_a_consumer(after: str, said: str) -> None:
     assert finding.summary == f"Board (Ops) would break: totals: {said}"
     assert (finding.subject, finding.check) == (UID, "board")
     assert "meta.sluice.columns" in finding.fix
+
+
+def test_what_is_meant_is_let_pass_by_relation_and_consumer() -> None:
+    own = Settings.model_validate(
+        {"except": [{"node": "totals", "check": "board", "reason": "agreed with Ops", "until": "2026-12-24"}]}
+    )
+    given = subject("SELECT 1 AS id, 2::BIGINT AS total")
+    assert run(Impact(), given, {"impact": own}, today=date(2026, 12, 24)).verdict is Verdict.WARNED
+    assert run(Impact(), given, {"impact": own}, today=date(2026, 12, 25)).verdict is Verdict.FAILED
 
 
 def test_what_is_wider_only_passes() -> None:

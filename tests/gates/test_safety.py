@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from prefect_sluice.declared import Code, Declared
+from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.safety import Safety
+from prefect_sluice.gates.safety import Safety, Settings
 from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.notes import Before
@@ -170,6 +172,19 @@ def test_the_first_time_it_warns_unless_something_leaves(known: bool) -> None:
     assert [finding.verdict for finding in told(given)] == [WARNED, WARNED]
     leaving = replace(given, declared=Declared(code=(hook("copy {{ this }} to 'x.csv'"),)))
     assert [finding.verdict for finding in told(leaving)] == [FAILED]
+
+
+def test_what_is_meant_is_let_pass_by_model_and_check() -> None:
+    own = Settings.model_validate(
+        {
+            "except": [
+                {"node": "orders", "check": "writes-*", "reason": "read by us alone", "until": "2026-12-24"}
+            ]
+        }
+    )
+    code = (hook("insert into audit.log select 1"), hook("drop schema audit", "pre-hook"))
+    report = run(Safety(), subject(*code), {"safety": own}, today=date(2026, 12, 24))
+    assert [finding.verdict for finding in report.findings] == [WARNED, FAILED, PASSED]
 
 
 def test_without_a_memory_it_warns() -> None:

@@ -26,6 +26,8 @@ def seen(sql: str) -> tuple[Write, ...]:
         ("delete from other.orders where id = 1", ("other", "orders")),
         ("merge into t using s on (t.id = s.id) when matched then delete", ("t",)),
         ("update db.main.t set a = 1", ("db", "main", "t")),
+        ("update t as x set a = 1", ("t",)),
+        (f"update {ANY}", (ANY,)),
         ("truncate table t", ("t",)),
         ("truncate t", ("t",)),
         ("create table if not exists x.t as select 1", ("x", "t")),
@@ -66,6 +68,7 @@ def test_what_is_written_to(sql: str, target: tuple[str, ...]) -> None:
         ("load httpfs", Does.INSTALLS, "httpfs"),
         ("create persistent secret s (type s3)", Does.KEEPS_SECRET, ""),
         ("use other", Does.MOVES, "use other"),
+        ("detach database if exists other", Does.MOVES, "detach database"),
         ("select http_post('https://example.org', 'x')", Does.CALLS, "http_post"),
     ],
 )
@@ -94,6 +97,14 @@ def test_what_leads_out(sql: str, does: Does, place: str) -> None:
         "comment on table t is 'x'",
         "attach ':memory:' as scratch",
         "delete",
+        "copy",
+        "update",
+        "load",
+        "load the data first",
+        "use dbt_utils instead of this",
+        "update your profile",
+        "attach the file",
+        "copy it by hand",
     ],
 )
 def test_what_is_harmless(sql: str) -> None:
