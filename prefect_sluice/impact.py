@@ -291,14 +291,15 @@ def _lost(now: Makeup, column: str) -> What:
 
 
 def in_words(effects: Sequence[Effect]) -> str:
-    """Return what changes in one relation, in words; columns that merely change are told together."""
+    """Return what changes in one relation, in words, what breaks first; columns that merely change are told together."""
+    breaking = [effect.text for effect in effects if effect.what.is_breaking]
     merely = [effect.column for effect in effects if effect.what is What.VALUES]
-    told = [effect.text for effect in effects if effect.what is not What.VALUES]
-    if len(merely) == 1:
-        told.insert(0, f"{merely[0]} changes")
-    elif merely:
-        told.insert(0, f"{some(merely, most=4)} change")
-    return ", ".join(told)
+    verb = "changes" if len(merely) == 1 else "change"
+    changed = [f"{some(merely, most=4)} {verb}"] if merely else []
+    others = [
+        effect.text for effect in effects if not effect.what.is_breaking and effect.what is not What.VALUES
+    ]
+    return ", ".join([*breaking, *changed, *others])
 
 
 def _short(uid: str) -> str:

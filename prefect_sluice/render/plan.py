@@ -106,7 +106,7 @@ def reached_lines(reached: Sequence[Reached], width: int = WIDTH) -> list[Line]:
     if not reached:
         return []
     lines = [line(f"reaches {count(len(reached), 'consumer')}:")]
-    for item in reached[:_MOST_CONSUMERS]:
+    for item in sorted(reached, key=lambda item: not item.breaking)[:_MOST_CONSUMERS]:
         breaks = [Span("breaks ", Style.BAD)] if item.breaking else []
         lines.append(line(*breaks, strong(item.title), f": {cut(item.told(), _rest(item, width))}", indent=2))
     more = len(reached) - _MOST_CONSUMERS
