@@ -27,12 +27,11 @@ def pieces(template: str) -> tuple[str, ...] | None:
     """
     if "{" not in template:
         return (template,)
+    flat = _Flat()
     try:
-        tree = environment().parse(template)
+        flat.take(environment().parse(template).body)
     except (TemplateError, RecursionError):
         return None
-    flat = _Flat()
-    flat.take(tree.body)
     return flat.all()
 
 
