@@ -62,7 +62,9 @@ class Described:
 class Code:
     """A text that may run beside a node's own query: a hook, an operation (`on-run-start`), a macro, as it is written.
 
-    `kind` is pre-hook, post-hook, on-run-start, on-run-end or macro; `node` the node it hangs on.
+    `kind` is pre-hook, post-hook, on-run-start, on-run-end or macro; `node` the node it hangs on. `package` is "" for the
+    project's own. `runs` says whence a macro may come to be called in a release: "beside" (by a hook or an operation),
+    "query" (only by a node's own text, or by how it is made), "" (by nothing in it).
     """
 
     unique_id: str
@@ -70,6 +72,8 @@ class Code:
     text: str
     node: str = ""
     path: str = ""
+    package: str = ""
+    runs: str = "beside"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Makeup:
     `rows` and `columns` (by name, lower case) are those of the rows and of each column, empty where readers depend on
     all of it.
     `reads` holds the columns read of each parent, by unique id; None is all of it. `doubt` says in a few words why there
-    are no `columns`.
+    are no `columns`; `complete` that these are all there are.
     """
 
     whole: str = ""
@@ -79,6 +79,7 @@ class Makeup:
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     reads: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, "tuple[str, ...] | None"])
     doubt: str = ""
+    complete: bool = False
 
     def document(self) -> Json:
         """Return it as JSON; what is empty is left out."""
@@ -90,6 +91,7 @@ class Makeup:
             "columns": dict(self.columns),
             "reads": reads,
             "doubt": self.doubt,
+            "complete": self.complete,
         }
         return {key: value for key, value in content.items() if value}
 
@@ -105,6 +107,7 @@ class Makeup:
             dict(raw.get("columns", {})),
             {uid: None if columns is None else tuple(columns) for uid, columns in reads.items()},
             str(raw.get("doubt", "")),
+            bool(raw.get("complete", False)),
         )
 
 

@@ -65,8 +65,14 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     if named:
         console.show([headline(made), *(row for reason in found.reasons for row in why_lines(reason))])
     else:
-        console.show(plan_lines(made, release, width=console.width, expected=found.expected))
-    told = {"publish": found.expected.facts(), "change": document.change(release.change)}
+        console.show(
+            plan_lines(made, release, width=console.width, expected=found.expected, reached=found.reached)
+        )
+    told = {
+        "publish": found.expected.facts(),
+        "change": document.change(release.change),
+        "consumers": [item.document() for item in found.reached],
+    }
     reasons = {"why": [reason.document() for reason in found.reasons]} if named else {}
     console.answer({**document.plan(made), **told, **reasons})
     return 0

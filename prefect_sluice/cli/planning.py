@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
+from prefect_sluice.declared import Consumer
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
-from prefect_sluice.loading import load
+from prefect_sluice.impact import Known, Reached, reached
+from prefect_sluice.loading import Loaded, load
 from prefect_sluice.node import Node
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease
@@ -28,12 +30,14 @@ from prefect_sluice.workshop import Place, Workshop
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, the release it is for, how its publish would go, and why the nodes asked for are in it as they are."""
+    """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, and which
+    consumers it reaches."""
 
     plan: Plan
     release: Release
     expected: Forecast
     reasons: tuple[Why, ...]
+    reached: tuple[Reached, ...] = ()
 
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
@@ -43,12 +47,21 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
     place = workshop.place(request.environment or None)
     release = _release(workshop, place, request)
     made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
-    reasons: tuple[Why, ...] = ()
-    if named:
-        notes = before(workshop, workshop.warehouse(place).generation(place.name))
-        nodes = load(workshop, place, release).project.nodes
-        reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
-    return Planned(made, release, forecast(workshop, place, made), reasons)
+    live = workshop.warehouse(place).generation(place.name)
+    notes = before(workshop, live)
+    loaded = load(workshop, place, release)
+    nodes = loaded.project.nodes
+    reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
+    known = Known(made, made.base_of(live).by_node(), notes)
+    return Planned(
+        made, release, forecast(workshop, place, made), reasons, reached(known, _consumers(loaded))
+    )
+
+
+def _consumers(loaded: Loaded) -> Iterable[Consumer]:
+    from prefect_sluice.dbt.declared import consumers
+
+    return consumers(loaded.manifest).values()
 
 
 def _release(workshop: Workshop, place: Place, request: Request) -> Release:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.canonical import Json
@@ -12,21 +12,28 @@ from prefect_sluice.declared import Code, Consumer, Declared, DeclaredTest, Desc
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
+_DBTS_OWN = frozenset({"dbt", "dbt_duckdb", "dbt_postgres", "dbt_spark"})
 _HOOKS = {"pre-hook": "pre_hook", "post-hook": "post_hook"}
 
 
 def declared(manifest: Manifest) -> Declared:
     """Return what the project declares: consumers, tests, descriptions, and the code that may run beside a query."""
+    hooks = tuple(_hooks(manifest))
     return Declared(
-        consumers={uid: _consumer(uid, item) for uid, item in manifest.exposures.items()},
+        consumers=consumers(manifest),
         tests={**_data_tests(manifest), **_unit_tests(manifest)},
         described={
             uid: _described(node)
             for uid, node in manifest.nodes.items()
             if node.resource_type.value in {"model", "seed", "snapshot"}
         },
-        code=(*_hooks(manifest), *_macros(manifest)),
+        code=(*hooks, *_macros(manifest, hooks)),
     )
+
+
+def consumers(manifest: Manifest) -> Mapping[str, Consumer]:
+    """Return who the project says reads its relations, by unique id."""
+    return {uid: _consumer(uid, item) for uid, item in manifest.exposures.items()}
 
 
 def _consumer(uid: str, item: Any) -> Consumer:
@@ -110,21 +117,49 @@ def _described(node: Any) -> Described:
 
 
 def _hooks(manifest: Manifest) -> Iterator[Code]:
+    own = str(manifest.metadata.project_name)
     for uid, node in manifest.nodes.items():
+        package = "" if node.package_name == own else str(node.package_name)
         if node.resource_type.value == "operation":
             kind = next((str(tag) for tag in node.tags if str(tag).startswith("on-run-")), "operation")
-            yield Code(uid, kind, str(node.raw_code or ""), path=str(node.original_file_path))
+            path = str(node.original_file_path)
+            yield Code(uid, kind, str(node.raw_code or ""), path=path, package=package)
             continue
         for kind, attribute in _HOOKS.items():
             for hook in getattr(node.config, attribute, None) or ():
-                yield Code(f"{uid}.{kind}", kind, str(hook.sql), node=uid, path=str(node.original_file_path))
+                path = str(node.original_file_path)
+                yield Code(f"{uid}.{kind}", kind, str(hook.sql), uid, path, package)
 
 
-def _macros(manifest: Manifest) -> Iterator[Code]:
+def _macros(manifest: Manifest, hooks: Iterable[Code]) -> Iterator[Code]:
     """Yield the project's own macros, and its packages'; dbt's own are known."""
+    own = str(manifest.metadata.project_name)
+    beside, query = _called(manifest, [hook.text for hook in hooks])
     for uid, macro in manifest.macros.items():
-        if str(macro.package_name) not in {"dbt", "dbt_duckdb", "dbt_postgres", "dbt_spark"}:
-            yield Code(uid, "macro", str(macro.macro_sql), path=str(macro.original_file_path))
+        package = str(macro.package_name)
+        if package in _DBTS_OWN:
+            continue
+        runs = "beside" if uid in beside else "query" if uid in query else ""
+        path = str(macro.original_file_path)
+        yield Code(uid, "macro", str(macro.macro_sql), "", path, "" if package == own else package, runs)
+
+
+def _called(manifest: Manifest, hooks: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the macros that hooks and operations may come to call, and those that nodes and tests may."""
+    from prefect_sluice.dbt.macros import Macros
+
+    macros = Macros(manifest)
+    nodes = [node for node in manifest.nodes.values() if node.resource_type.value != "operation"]
+    making = {
+        made
+        for node in nodes
+        for made in macros.materialization(
+            str(node.config.materialized), str(getattr(node.config, "incremental_strategy", "") or "default")
+        )
+    }
+    named = {str(uid) for node in nodes for uid in node.depends_on.macros}
+    query = macros.reach((str(getattr(node, "raw_code", "") or "") for node in nodes), making | named)
+    return macros.reach(hooks).own, query.own
 
 
 def _plain(values: Mapping[str, Any]) -> Mapping[str, Json]:

@@ -108,7 +108,7 @@ def uses(template: str) -> Uses:
     if "{{" not in template and "{%" not in template:
         return Uses()
     try:
-        tree = _environment().parse(template)
+        tree = environment().parse(template)
     except (TemplateError, RecursionError):
         return UNREADABLE
     return _Reader(tree).found()
@@ -122,7 +122,7 @@ def without_comments(template: str) -> str:
     if "{#" not in template:
         return template.strip()
     try:
-        tokens = list(_environment().lex(template))
+        tokens = list(environment().lex(template))
     except TemplateError:
         return template.strip()
     # A comment's dash takes blanks away that are part of what is around it: there, nothing is dropped.
@@ -138,7 +138,8 @@ def without_comments(template: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return dbt's own reader of templates."""
     from dbt_common.clients.jinja import get_environment
 
     return get_environment(None)

@@ -147,6 +147,7 @@ def _makeup(
         _shortened(found.columns),
         reads,
         doubt,
+        found.shape is not None and not found.shape.passes,
     )
 
 

@@ -12,8 +12,9 @@ from typing import ClassVar, Protocol
 from prefect_sluice.canonical import Json
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.declared import Declared
-from prefect_sluice.generation import Cause
+from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Node
+from prefect_sluice.notes import Before
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Change
 from prefect_sluice.results import NodeResult
@@ -95,6 +96,11 @@ class Subject:
     changed (a subset). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
 
+    `served` are the pointers of what is served now, by unique id, and `noted` the notes of the plan that they come of (None: not
+    known); both are empty for SOURCES.
+
+    `catalog` is the name of the served database, `dialect` sqlglot's name of its SQL.
+
     `declared` is what the project declares beside its relations, `declared_before` the same of the release that serves now
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
@@ -111,6 +117,10 @@ class Subject:
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])
+    served: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
+    noted: Before | None = None
+    catalog: str = ""
+    dialect: str = "duckdb"
     environment: str = ""
     cause: Cause = Cause.RELEASE
     plan: Plan | None = None

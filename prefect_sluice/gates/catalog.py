@@ -22,12 +22,14 @@ GROUP = "prefect_sluice.gates"
 
 _OURS = {
     "lint": "lint:Lint",
+    "safety": "safety:Safety",
     "project_tests": "project_tests:ProjectTests",
     "unit_tests": "unit_tests:UnitTests",
     "build": "build:Build",
     "data_tests": "data_tests:DataTests",
     "contracts": "contracts:Contracts",
     "diff": "diff:Diff",
+    "impact": "impact:Impact",
 }
 
 GATES = tuple(_OURS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from prefect_sluice.impact import Reached
 from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render.publishing import adopted_lines, forecast_line
@@ -12,6 +15,7 @@ from prefect_sluice.warehouse.publishing import Forecast
 
 _MOST_STEPS = 30
 _MOST_FILES = 8
+_MOST_CONSUMERS = 10
 _STYLES = {
     Action.BUILD: Style.GOOD,
     Action.CARRY: Style.WARN,
@@ -21,9 +25,15 @@ _STYLES = {
 
 
 def plan_lines(
-    plan: Plan, release: Release | None = None, *, width: int = WIDTH, expected: Forecast | None = None
+    plan: Plan,
+    release: Release | None = None,
+    *,
+    width: int = WIDTH,
+    expected: Forecast | None = None,
+    reached: Sequence[Reached] = (),
 ) -> list[Line]:
-    """Return the whole plan: headline, change, steps, what is adopted, summary, and how its publish is expected to go."""
+    """Return the whole plan: headline, change, steps, what is adopted, summary, how its publish is expected to go, and the
+    consumers that it reaches."""
     lines = [headline(plan)]
     if release is not None:
         lines.append(change_line(release.change, width))
@@ -33,6 +43,7 @@ def plan_lines(
     lines += [BLANK, *adopted] if adopted else []
     lines += [BLANK, line(strong(summary(plan)))]
     lines += [forecast_line(expected)] if expected and not plan.changes_nothing else []
+    lines += reached_lines(reached, width)
     if release is not None:
         lines += files_lines(release.change, width)
     return lines
@@ -88,6 +99,22 @@ def summary(plan: Plan) -> str:
     parts += [f"{len(plan.of(Action.REUSE)) - relinked} reused", f"{removed} removed"]
     parts += [f"{len(plan.held)} left as they are"] if plan.held else []
     return ", ".join(parts)
+
+
+def reached_lines(reached: Sequence[Reached], width: int = WIDTH) -> list[Line]:
+    """Return how many consumers are reached, and what changes for each; none where nobody is."""
+    if not reached:
+        return []
+    lines = [line(f"reaches {count(len(reached), 'consumer')}:")]
+    for item in sorted(reached, key=lambda item: not item.breaking)[:_MOST_CONSUMERS]:
+        breaks = [Span("breaks ", Style.BAD)] if item.breaking else []
+        lines.append(line(*breaks, strong(item.title), f": {cut(item.told(), _rest(item, width))}", indent=2))
+    more = len(reached) - _MOST_CONSUMERS
+    return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
+
+
+def _rest(item: Reached, width: int) -> int:
+    return max(width - 4 - len(item.title) - len("breaks ") * bool(item.breaking), 20)
 
 
 def files_lines(change: Change, width: int = WIDTH) -> list[Line]:

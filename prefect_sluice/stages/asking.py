@@ -29,11 +29,14 @@ _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
 def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, plan: Plan) -> Subject:
     """Return what is known of a release before any of it is built."""
+    warehouse = workshop.warehouse(place)
     return Subject(
         project=loaded.folder,
         nodes=loaded.project.nodes,
         changed=plan.made,
         edited=plan.edited,
+        catalog=warehouse.catalog,
+        dialect=warehouse.dialect,
         environment=place.name,
         cause=plan.cause,
         plan=plan,

@@ -14,6 +14,7 @@ from prefect_sluice.plan import Action, Plan
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages import asking
+from prefect_sluice.stages.build import before
 from prefect_sluice.stages.making import Made
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.warehouse.base import LIVE, Reader, quoted
@@ -26,12 +27,13 @@ def judge(
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
     loaded = load(workshop, place, release)
     asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
+    warehouse = workshop.warehouse(place)
+    written = warehouse.generation(place.name)
     known = asking.subject(workshop, place, loaded, release, plan)
+    known = replace(known, served=plan.base_of(written).by_node(), noted=before(workshop, written))
     if made.file is None:
         return asking.ask(asked, replace(known, changed=(), built=_built(loaded, plan, made)), workshop)
-    warehouse = workshop.warehouse(place)
     # What was dropped behind our back is nothing that one could compare with.
-    written = warehouse.generation(place.name)
     served = inputs.still_there(written, warehouse.kept(place.name))
     with warehouse.candidate(made.file) as reader:
         if served != written:

@@ -26,6 +26,7 @@ VALUES = tuple(
         "errors",
         "generation",
         "holder",
+        "impact",
         "ledger",
         "node",
         "notes",
@@ -35,6 +36,7 @@ VALUES = tuple(
         "release",
         "verdict",
         "why",
+        "widening",
     )
 )
 COMMAND_LINE = ("prefect_sluice.cli", "prefect_sluice.demo")

@@ -14,7 +14,9 @@ import pytest
 from prefect_sluice import ledger
 from prefect_sluice.controls import EVERYWHERE, Control
 from prefect_sluice.controls import Kind as ControlKind
+from prefect_sluice.declared import Consumer
 from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.impact import Effect, Reached, What
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Plan, Step
@@ -80,6 +82,22 @@ PLAN = Plan(
     tests=(),
     notes=Before({}, {}),
 )
+FLIGHTS = "model.flights.fct_flights"
+REACHED = [
+    Reached(
+        Consumer("exposure.flights.board", "board", label="Morning board", owner="Ops"),
+        (Effect(FLIGHTS, What.DATA),),
+    ),
+    Reached(
+        Consumer("exposure.flights.card", "card"),
+        (
+            Effect(FLIGHTS, What.DROPPED, "late", note="renamed to tardy?"),
+            *(Effect(FLIGHTS, What.VALUES, name) for name in ("share", "delay", "größe", "a b", "day")),
+            Effect("model.flights.daily", What.NARROWED, "flights", "BIGINT", "INTEGER"),
+        ),
+    ),
+    *(Reached(Consumer(f"exposure.flights.e{n}", f"e{n}"), (Effect(FLIGHTS, What.ROWS),)) for n in range(9)),
+]
 EMPTY = replace(PLAN, base=0, base_release="", steps=())
 
 ROWS = tuple((str(n), f"note {n} \x1b[31m", None) for n in range(12))
@@ -252,6 +270,7 @@ def _show() -> list[Line]:
 
 PAGES: dict[str, Callable[[], list[Line]]] = {
     "plan": lambda: plan_lines(PLAN, RELEASE),
+    "plan_reached": lambda: plan_lines(PLAN, RELEASE, reached=REACHED),
     "plan_first": lambda: plan_lines(EMPTY),
     "plan_narrow": lambda: plan_lines(PLAN, RELEASE, width=60),
     "gates": lambda: gates_table(REPORTS, warns={"data_tests"}),
