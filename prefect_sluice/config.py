@@ -28,6 +28,7 @@ PRODUCTION = ("prod", "production")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -163,6 +164,33 @@ class Exemption(_Section):
     )
 
 
+def parse_share(value: object) -> object:
+    """Read `3%` as 0.03; a number stays what it is. Raises ValueError for any other text."""
+    if not isinstance(value, str):
+        return value
+    match = _PERCENT.fullmatch(value.strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a share: write it as 3% or 0.03")
+    return float(match[1]) / 100
+
+
+class Expectation(_Section):
+    """A change in the data that the commit means to make: the gate `diff` takes it for explained."""
+
+    relation: str = Field(
+        min_length=1, description="The model, seed or snapshot that changes; * and ? stand for any."
+    )
+    column: str = Field(
+        default="*",
+        min_length=1,
+        description="The column whose values change, or `rows` for rows that come or go; * and ? stand for any column.",
+    )
+    up_to: Annotated[
+        float, BeforeValidator(parse_share, json_schema_input_type=float | str), Field(gt=0, le=1)
+    ] = Field(default=1.0, description="The largest share of the rows that it changes: 3% or 0.03.")
+    reason: str = Field(min_length=1, description="Why; it stands in the report.")
+
+
 class Gate(_Section):
     """One gate's settings; the gate's own page says what else it takes."""
 
@@ -290,6 +318,11 @@ class Config(_Section):
         description="The environments, in order, production last. Default: one for each DuckDB target of the profile.",
     )
     gates: dict[str, Gate] = Field(default_factory=dict[str, Gate], description="Settings by gate id.")
+    expect: tuple[Expectation, ...] = Field(
+        default=(),
+        description="Changes in the data that the commit means to make. Read from the commit, not from the working tree; what "
+        "stood there in the release that serves is spent.",
+    )
     vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
     source: Source = Field(default_factory=Source, description="What Source takes from the repository.")
     sources: dict[str, SourceVersion] = Field(
@@ -323,24 +356,36 @@ def find(start: Path) -> Path:
 def load(path: Path) -> Config:
     """Read a sluice.yml. Raises ConfigInvalid with file, key and problem in one line."""
     try:
-        raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid(
             f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
         ) from error
+    return _validated(_raw(text, str(path)), str(path))
+
+
+def expectations(text: str, where: str) -> tuple[Expectation, ...]:
+    """Return what the text of a sluice.yml expects, whatever else it says. Raises ConfigInvalid; `where` names the file."""
+    raw = _raw(text, where)
+    return _validated({"expect": raw["expect"]}, where).expect if raw.get("expect") else ()
+
+
+def _raw(text: str, where: str) -> dict[str, Any]:
+    try:
+        raw: Any = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "broken YAML"
-        raise ConfigInvalid(f"is not YAML: {problem}", f"{path}{line}", "mend that line") from error
+        raise ConfigInvalid(f"is not YAML: {problem}", f"{where}{line}", "mend that line") from error
     if raw is None:
-        return Config()
+        return {}
     if not isinstance(raw, dict):
-        raise ConfigInvalid("must hold keys, such as `project: .`", str(path), "see docs/configuration.md")
-    return _validated(raw, path)  # pyright: ignore[reportUnknownArgumentType]  # YAML knows no types
+        raise ConfigInvalid("must hold keys, such as `project: .`", where, "see docs/configuration.md")
+    return raw  # pyright: ignore[reportUnknownVariableType]  # YAML knows no types
 
 
-def _validated(raw: dict[str, Any], path: Path) -> Config:
+def _validated(raw: dict[str, Any], path: str) -> Config:
     try:
         return Config.model_validate(_filled(raw))
     except ValidationError as error:
@@ -373,6 +418,7 @@ def _problem(problem: Any) -> str:
 def _known_keys(where: tuple[Any, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "environments": Environment,
+        "expect": Expectation,
         "gates": Gate,
         "models": Model,
         "source": Source,

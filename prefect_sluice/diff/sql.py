@@ -21,13 +21,35 @@ class Dialect:
 
     `row_hash` takes SQL expressions and returns one that is a 64-bit number, never NULL; `total` sums such
     numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text;
-    `fold` makes names equal that the engine takes for the same.
+    `fold` makes names equal that the engine takes for the same. `has_order` says of a type that its values have a smallest
+    and a largest, `is_number` that they have a mean, which `mean` asks for as a float. `estimate` counts distinct values
+    by a sketch (None: the engine has none).
     """
 
     row_hash: Callable[[Sequence[str]], str]
     total: Callable[[str], str]
     as_text: Callable[[str], bool]
     fold: Callable[[str], str]
+    has_order: Callable[[str], bool]
+    is_number: Callable[[str], bool]
+    mean: Callable[[str], str]
+    estimate: Callable[[str], str] | None = None
+
+
+_NUMBERS = (
+    "tinyint", "smallint", "integer", "int", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
+    "decimal", "numeric", "float", "real", "double",
+)  # fmt: skip
+_ORDERED = ("varchar", "text", "char", "date", "time")
+"""How types begin; more than one is behind `time`."""
+
+
+def _is_number(kind: str) -> bool:
+    return "[" not in kind and not kind.startswith("interval") and kind.startswith(_NUMBERS)
+
+
+def _has_order(kind: str) -> bool:
+    return "[" not in kind and (_is_number(kind) or kind.startswith(_ORDERED))
 
 
 # A sum over rows is order-free, but hash(a, b) of DuckDB ends in an exclusive or with the last column's hash:
@@ -39,12 +61,21 @@ _DUCKDB = Dialect(
     # DuckDB 1.5 gives [], [NULL] and NULL one hash, and a struct of NULLs that of NULL.
     as_text=lambda kind: "[" in kind or kind.startswith(("struct", "map", "union", "variant")),
     fold=str.lower,
+    has_order=lambda kind: (
+        _has_order(kind) or ("[" not in kind and kind.startswith(("boolean", "uuid", "enum", "interval")))
+    ),
+    is_number=_is_number,
+    mean=lambda value: f"avg(CAST({value} AS DOUBLE))",
+    estimate=lambda value: f"approx_count_distinct({value})",
 )
 _POSTGRES = Dialect(
     row_hash=lambda values: f"hashtextextended(CAST(ROW({', '.join(values)}) AS TEXT), 0)",
     total=lambda value: f"sum(CAST({value} AS NUMERIC))",
     as_text=lambda kind: kind.startswith(("json", "xml", "point", "line", "polygon", "path", "box")),
     fold=str,
+    has_order=_has_order,
+    is_number=_is_number,
+    mean=lambda value: f"CAST(avg({value}) AS DOUBLE PRECISION)",
 )
 _DIALECTS = {"duckdb": _DUCKDB, "postgres": _POSTGRES}
 
@@ -78,6 +109,8 @@ class Side:
     keys: tuple[str, ...]
     values: tuple[str, ...]
     """Of the pairs that are no keys."""
+    others: tuple[str, ...] = ()
+    """Of the columns that are on this side only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +122,13 @@ class Comparison:
     after: Side
 
     def totals(self, side: Side) -> str:
-        """One row: rows, sum of row hashes, one of hashes per column, keys first; NULL sums for no rows."""
+        """One row: rows, sum of row hashes, one of hashes per column, keys first, and where the side has columns of its own,
+        one of the hashes of whole rows; NULL sums for no rows."""
         compared = [*side.keys, *side.values]
-        hashes = [self.engine.row_hash(compared), *(self.engine.row_hash([each]) for each in compared)]
-        sums = [self.engine.total(each) for each in hashes] if compared else []
+        hashes = [self.engine.row_hash(each) for each in (compared, *([each] for each in compared)) if each]
+        if side.others:
+            hashes.append(self.engine.row_hash([*compared, *side.others]))
+        sums = [self.engine.total(each) for each in hashes]
         return f"SELECT {', '.join(['count(*)', *sums])} FROM {side.relation}"
 
     def key_faults(self, side: Side) -> str:
