@@ -8,7 +8,7 @@ from prefect_sluice.diff.numbers import ColumnNumbers, Numbers
 from prefect_sluice.diff.sql import Dialect, compared, quoted
 from prefect_sluice.warehouse.base import Column, Reader
 
-EXACT_VALUES = 50_000_000
+EXACT_VALUES = 5_000_000
 """Up to how many values (rows times columns) of one side distinct ones are counted; beyond, the engine estimates them."""
 _LONGEST = 60
 _WIDTH = 5

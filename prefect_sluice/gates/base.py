@@ -106,7 +106,8 @@ class Subject:
     `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
 
     `expected` reads what the commits of this release declare that they change in the data. `moved` are the sources whose data
-    is not what the live relation was built from, by unique id: there a difference holds new data, too.
+    is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
+    whose live relation was built by this very code, and from what the same code built: there it holds nothing else.
 
     `variables` are the environment variables that a process which a gate starts may see. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
@@ -129,6 +130,7 @@ class Subject:
     apart: Callable[[], Path | None] = _nothing
     expected: Callable[[], Said] = _nothing_said
     moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    same_code: frozenset[str] = frozenset()
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     built: Built = field(default_factory=Built)
     variables: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -76,8 +76,10 @@ class Diff:
             return self._broken(node, f"cannot be compared: {error}")
         diffs[node.unique_id] = found
         moved = () if found.same_rows else subject.moved.get(node.unique_id, ())
-        finding = self._judge(node, found, moved)
-        return self._explained(finding, node, found, subject, said, moved)
+        same_code = node.unique_id in subject.same_code
+        finding = self._judge(node, found, moved, same_code=same_code)
+        # A commit declares what its code changes; what the same code made of new data is no part of that.
+        return finding if same_code else self._explained(finding, node, found, subject, said, moved)
 
     def _key(self, node: Node) -> tuple[str, ...]:
         told = self.settings.keys.get(node.unique_id)
@@ -90,7 +92,7 @@ class Diff:
     def _broken(self, node: Node, why: str) -> Finding:
         return Finding(self.id, node.short, Verdict.ERRORED, f"{node.short} {why}", subject=node.unique_id)
 
-    def _judge(self, node: Node, diff: RelationDiff, moved: tuple[str, ...]) -> Finding:
+    def _judge(self, node: Node, diff: RelationDiff, moved: tuple[str, ...], *, same_code: bool) -> Finding:
         verdict, reasons = self._verdict(diff)
         over = (
             self.settings.max_removed_share is not None
@@ -99,10 +101,8 @@ class Diff:
         # where both limits are broken, the changed rows speak
         removed = over and not self._changed_too_much(diff)
         if moved:
-            reasons = [
-                *reasons,
-                f"{some(moved)} moved since what serves was built: it holds new data as well",
-            ]
+            holds = "new data, by the same code" if same_code else "it holds new data as well"
+            reasons = [*reasons, f"{some(moved)} moved since what serves was built: {holds}"]
         return Finding(
             self.id,
             node.short,

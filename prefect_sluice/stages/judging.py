@@ -112,6 +112,9 @@ def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served
             for uid in built
             if uid in live
         },
+        same_code=frozenset(
+            uid for uid in built if uid in live and live[uid].fingerprint == known.nodes[uid].fingerprint
+        ),
     )
 
 

@@ -41,6 +41,7 @@ def findings(
     cause: Cause = Cause.RELEASE,
     moved: tuple[str, ...] = (),
     key: tuple[str, ...] = ("id",),
+    same_code: bool = False,
     **limits: float,
 ) -> tuple[Finding, ...]:
     duck = DuckReader(duckdb.connect())
@@ -58,6 +59,7 @@ def findings(
         environment="dev",
         expected=lambda: said(*lines),
         moved={t.unique_id: moved} if moved else {},
+        same_code=frozenset({t.unique_id} if same_code else ()),
     )
     return Diff(Settings(**limits)).check(subject).findings  # pyright: ignore[reportArgumentType]
 
@@ -132,6 +134,13 @@ def test_new_data_is_not_blamed_on_the_rule() -> None:
     assert "holds new data as well" in told.summary
     same = findings(BEFORE, moved=("raw.flights",))[0]
     assert same.summary == "t: identical, 100 rows"
+
+
+def test_what_the_same_code_made_of_new_data_needs_no_declaration() -> None:
+    finding = findings(AFTER, "Expect: t.n", moved=("raw.flights",), same_code=True)[0]
+    assert finding.verdict is PASSED
+    assert "raw.flights moved since what serves was built: new data, by the same code" in finding.summary
+    assert findings(AFTER, "Expect: t.n", same_code=True, max_changed_share=0.05)[0].verdict is FAILED
 
 
 def test_all_rows_gone_is_a_no_whatever_moved() -> None:
