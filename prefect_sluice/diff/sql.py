@@ -155,22 +155,31 @@ class Comparison:
     def changed_sample(self, columns: Sequence[int]) -> str:
         """Rows: the key's texts, then per column of `columns` its text before, after, and if it changed."""
         differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in columns]
-        shown = [_text(f"m.k{n}") for n in range(len(self.before.keys))]
+        shown = [_text(f"b.k{n}") for n in range(len(self.before.keys))]
         for n, changed in zip(columns, differ, strict=True):
             shown.extend([_text(f"b.v{n}"), _text(f"a.v{n}"), changed])
+        # Of these columns alone: to hash all of them again would cost more than the join.
+        b, a = (
+            "(SELECT "
+            + ", ".join([_named("k", side.keys), *(f"{side.values[n]} AS v{n}" for n in columns)])
+            + f" FROM {side.relation})"
+            for side in (self.before, self.after)
+        )
         return (
-            f"{self._moved_keys()} SELECT {', '.join(shown)} {self._both_sides()} AND ({' OR '.join(differ)})"
-            f" ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+            f"SELECT {', '.join(shown)} FROM {b} b JOIN {a} a ON {self._on('b', 'a')}"
+            f" WHERE {' OR '.join(differ)} ORDER BY {self._keys('b')} LIMIT {SAMPLE_ROWS}"
         )
 
     def moved_sample(self, how: str) -> str:
         """Whole rows, as text: those 'added' (of the side after) or 'removed' (of the side before)."""
-        side = self.after if how == "added" else self.before
-        on = " AND ".join(f"m.k{n} = s.k{n}" for n in range(len(side.keys)))
+        side, other = (self.after, self.before) if how == "added" else (self.before, self.after)
+        raw = [quoted(column.name) for column in side.columns]
         return (
-            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM {_MOVED} m JOIN"
-            f" (SELECT {_named('k', side.keys)}, {_named('t', _texts(side))} FROM {side.relation}) s"
-            f" ON {on} WHERE m.how = '{how}' ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+            f"SELECT {', '.join(_text(f'r.t{n}') for n in range(len(raw)))} FROM"
+            f" (SELECT s.* FROM (SELECT {_named('k', side.keys)}, {_named('t', raw)} FROM {side.relation}) s"
+            f" WHERE NOT EXISTS (SELECT 1 FROM (SELECT {_named('k', other.keys)} FROM {other.relation}) o"
+            f" WHERE {self._on('s', 'o')}) ORDER BY {self._keys('s')} LIMIT {SAMPLE_ROWS}) r"
+            f" ORDER BY {self._keys('r')}"
         )
 
     def as_multiset(self) -> str:
@@ -200,24 +209,24 @@ class Comparison:
             f"SELECT {_named('k', side.keys)}, {self._hash(side)} AS h FROM {side.relation}"
             for side in (self.before, self.after)
         )
-        numbers = range(len(self.before.keys))
-        either = ", ".join(f"coalesce(b.k{n}, a.k{n}) AS k{n}" for n in numbers)
-        on = " AND ".join(f"b.k{n} = a.k{n}" for n in numbers)
+        either = ", ".join(f"coalesce(b.k{n}, a.k{n}) AS k{n}" for n in range(len(self.before.keys)))
         how = "CASE WHEN b.h IS NULL THEN 'added' WHEN a.h IS NULL THEN 'removed' ELSE 'changed' END"
         return (
             f"WITH {_BEFORE} AS ({b}), {_AFTER} AS ({a}),"
             f" {_MOVED} AS MATERIALIZED (SELECT {either}, {how} AS how"
-            f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON {on} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
+            f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON {self._on('b', 'a')} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
         )
 
     def _both_sides(self) -> str:
         joins = (
             f" JOIN (SELECT {', '.join(filter(None, [_named('k', side.keys), _named('v', side.values)]))}"
-            f" FROM {side.relation}) {alias} ON "
-            + " AND ".join(f"m.k{n} = {alias}.k{n}" for n in range(len(side.keys)))
+            f" FROM {side.relation}) {alias} ON {self._on('m', alias)}"
             for alias, side in (("b", self.before), ("a", self.after))
         )
         return f"FROM {_MOVED} m{''.join(joins)} WHERE m.how = 'changed'"
+
+    def _on(self, one: str, two: str) -> str:
+        return " AND ".join(f"{one}.k{n} = {two}.k{n}" for n in range(len(self.before.keys)))
 
     def _keys(self, alias: str) -> str:
         return _numbered(f"{alias}.k", len(self.before.keys))

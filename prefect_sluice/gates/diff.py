@@ -75,7 +75,9 @@ class Diff:
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
         diffs[node.unique_id] = found
-        moved = () if found.same_rows else subject.moved.get(node.unique_id, ())
+        # That a refresh brings new data, everybody knows.
+        unsaid = found.same_rows or subject.cause is Cause.REFRESH
+        moved = () if unsaid else subject.moved.get(node.unique_id, ())
         same_code = node.unique_id in subject.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
         # A commit declares what its code changes; what the same code made of new data is no part of that.

@@ -119,8 +119,9 @@ def test_a_limit_makes_it_strict_always_or_never() -> None:
 
 
 def test_a_refresh_is_data_only() -> None:
-    found = findings(AFTER, cause=Cause.REFRESH, max_unexplained_share=0)[0]
+    found = findings(AFTER, cause=Cause.REFRESH, max_unexplained_share=0, moved=("raw.flights",))[0]
     assert found.verdict is PASSED
+    assert "raw.flights" not in found.summary
     assert findings(AFTER, cause=Cause.REFRESH, max_changed_share=0.05)[0].verdict is FAILED
 
 
