@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
+from prefect_sluice import plain_yaml
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.expectation import Expectation
 
 FILE = "sluice.yml"
 PRODUCTION = ("prod", "production")
@@ -28,7 +29,6 @@ PRODUCTION = ("prod", "production")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -72,32 +72,6 @@ Duration = Annotated[
     BeforeValidator(parse_duration, json_schema_input_type=str),
     PlainSerializer(_seconds, return_type=str),
 ]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as everybody means it: `on` and `off` are words (YAML 1.2), dates are texts, no key stands there twice."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
-    ]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # the stubs leave it open
-    "tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF")
-)
 
 
 class _Section(BaseModel):
@@ -162,33 +136,6 @@ class Exemption(_Section):
     until: date = Field(
         description="The last day (UTC) it holds, as 2026-12-24; after it, the gate blocks again."
     )
-
-
-def parse_share(value: object) -> object:
-    """Read `3%` as 0.03; a number stays what it is. Raises ValueError for any other text."""
-    if not isinstance(value, str):
-        return value
-    match = _PERCENT.fullmatch(value.strip())
-    if not match:
-        raise ValueError(f"{value!r} is not a share: write it as 3% or 0.03")
-    return float(match[1]) / 100
-
-
-class Expectation(_Section):
-    """A change in the data that the commit means to make: the gate `diff` takes it for explained."""
-
-    relation: str = Field(
-        min_length=1, description="The model, seed or snapshot that changes; * and ? stand for any."
-    )
-    column: str = Field(
-        default="*",
-        min_length=1,
-        description="The column whose values change, or `rows` for rows that come or go; * and ? stand for any column.",
-    )
-    up_to: Annotated[
-        float, BeforeValidator(parse_share, json_schema_input_type=float | str), Field(gt=0, le=1)
-    ] = Field(default=1.0, description="The largest share of the rows that it changes: 3% or 0.03.")
-    reason: str = Field(min_length=1, description="Why; it stands in the report.")
 
 
 class Gate(_Section):
@@ -361,28 +308,13 @@ def load(path: Path) -> Config:
         raise ConfigInvalid(
             f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
         ) from error
-    return _validated(_raw(text, str(path)), str(path))
+    return _validated(plain_yaml.read(text, str(path)), str(path))
 
 
 def expectations(text: str, where: str) -> tuple[Expectation, ...]:
     """Return what the text of a sluice.yml expects, whatever else it says. Raises ConfigInvalid; `where` names the file."""
-    raw = _raw(text, where)
+    raw = plain_yaml.read(text, where)
     return _validated({"expect": raw["expect"]}, where).expect if raw.get("expect") else ()
-
-
-def _raw(text: str, where: str) -> dict[str, Any]:
-    try:
-        raw: Any = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "broken YAML"
-        raise ConfigInvalid(f"is not YAML: {problem}", f"{where}{line}", "mend that line") from error
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise ConfigInvalid("must hold keys, such as `project: .`", where, "see docs/configuration.md")
-    return raw  # pyright: ignore[reportUnknownVariableType]  # YAML knows no types
 
 
 def _validated(raw: dict[str, Any], path: str) -> Config:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from prefect_sluice.config import Expectation
+from prefect_sluice.expectation import Expectation
 
 ROWS = "rows"
 """The column's name that stands for rows that come or go."""

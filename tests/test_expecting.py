@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prefect_sluice import config
-from prefect_sluice.config import Expectation
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.expectation import Expectation
 from prefect_sluice.expecting import Expected, from_config, from_message
 
 COMMIT = "1a2b3c4d5e"

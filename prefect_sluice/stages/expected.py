@@ -6,8 +6,8 @@ import os
 import posixpath
 
 from prefect_sluice import config, git
-from prefect_sluice.config import Expectation
 from prefect_sluice.errors import BadInput, ConfigInvalid
+from prefect_sluice.expectation import Expectation
 from prefect_sluice.expecting import Said, Unreadable, from_config, from_message
 from prefect_sluice.generation import Cause
 from prefect_sluice.plan import Plan
