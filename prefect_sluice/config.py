@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
+from prefect_sluice import plain_yaml
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.expectation import Expectation
 
 FILE = "sluice.yml"
 PRODUCTION = ("prod", "production")
@@ -71,32 +72,6 @@ Duration = Annotated[
     BeforeValidator(parse_duration, json_schema_input_type=str),
     PlainSerializer(_seconds, return_type=str),
 ]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as everybody means it: `on` and `off` are words (YAML 1.2), dates are texts, no key stands there twice."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
-    ]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # the stubs leave it open
-    "tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF")
-)
 
 
 class _Section(BaseModel):
@@ -293,6 +268,11 @@ class Config(_Section):
         description="The environments, in order, production last. Default: one for each DuckDB target of the profile.",
     )
     gates: dict[str, Gate] = Field(default_factory=dict[str, Gate], description="Settings by gate id.")
+    expect: tuple[Expectation, ...] = Field(
+        default=(),
+        description="Changes in the data that the commit means to make. Read from the commit, not from the working tree; what "
+        "stood there in the release that serves is spent.",
+    )
     vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
     source: Source = Field(default_factory=Source, description="What Source takes from the repository.")
     sources: dict[str, SourceVersion] = Field(
@@ -326,24 +306,21 @@ def find(start: Path) -> Path:
 def load(path: Path) -> Config:
     """Read a sluice.yml. Raises ConfigInvalid with file, key and problem in one line."""
     try:
-        raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid(
             f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
         ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "broken YAML"
-        raise ConfigInvalid(f"is not YAML: {problem}", f"{path}{line}", "mend that line") from error
-    if raw is None:
-        return Config()
-    if not isinstance(raw, dict):
-        raise ConfigInvalid("must hold keys, such as `project: .`", str(path), "see docs/configuration.md")
-    return _validated(raw, path)  # pyright: ignore[reportUnknownArgumentType]  # YAML knows no types
+    return _validated(plain_yaml.read(text, str(path)), str(path))
 
 
-def _validated(raw: dict[str, Any], path: Path) -> Config:
+def expectations(text: str, where: str) -> tuple[Expectation, ...]:
+    """Return what the text of a sluice.yml expects, whatever else it says. Raises ConfigInvalid; `where` names the file."""
+    raw = plain_yaml.read(text, where)
+    return _validated({"expect": raw["expect"]}, where).expect if raw.get("expect") else ()
+
+
+def _validated(raw: dict[str, Any], path: str) -> Config:
     try:
         return Config.model_validate(_filled(raw))
     except ValidationError as error:
@@ -376,6 +353,7 @@ def _problem(problem: Any) -> str:
 def _known_keys(where: tuple[Any, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "environments": Environment,
+        "expect": Expectation,
         "gates": Gate,
         "models": Model,
         "source": Source,

@@ -14,7 +14,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput
 from prefect_sluice.release import Change
 
-_FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P"
+_FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P%x00%B"
 _FIXED = ("core.quotepath=off", "log.showSignature=false", "i18n.logOutputEncoding=UTF-8")
 """Settings of the user's that would change what git answers."""
 _IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
@@ -57,7 +57,7 @@ def resolve(repository: Path, ref: str, project: str) -> Change:
         raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), fix)
     commit = done.stdout.decode().strip()
     fields = _out(repository, "show", "--no-patch", f"--format={_FORMAT}", commit).rstrip("\n").split("\0")
-    name, tree, author, at, subject, parents = fields
+    name, tree, author, at, subject, parents, message = fields
     return Change(
         name,
         tree,
@@ -67,7 +67,23 @@ def resolve(repository: Path, ref: str, project: str) -> Change:
         subject,
         tuple(parents.split()),
         _changed(repository, commit, bool(parents)),
+        _whole(message),
     )
+
+
+def messages(repository: Path, since: str, until: str) -> tuple[tuple[str, str], ...]:
+    """Return commit and message of every commit that `until` has and `since` has not, the newest first.
+
+    Raises BadInput when one of them is not there.
+    """
+    told = _out(repository, "log", "-z", "--format=%H%n%B", "--end-of-options", f"{since}..{until}")
+    found = (entry.partition("\n") for entry in told.split("\0") if entry)
+    return tuple((commit, _whole(message)) for commit, _, message in found)
+
+
+def _whole(message: str) -> str:
+    # What is not in the encoding that the commit names cannot be kept as text.
+    return message.encode(errors="surrogateescape").decode(errors="replace").strip("\n")
 
 
 def _changed(repository: Path, commit: str, has_parent: bool) -> tuple[str, ...]:

@@ -334,10 +334,15 @@ def _reason(
     ]
     if live.fingerprint != node.fingerprint:
         return f"reads {some(moved)}" if moved else "what it is built from changed"
-    fresh = [_SAID.get(text.partition(" ")[0], text.split(":", 1)[-1]) for text in source_texts(node)]
+    fresh = [source_said(text) for text in source_texts(node)]
     if live.inputs != inputs:
         return f"new data in {some(moved or fresh)}"
     return "moved to another name"
+
+
+def source_said(text: str) -> str:
+    """Return a source's text as people call it: a relation, a file, the day."""
+    return _SAID.get(text.partition(" ")[0], text.split(":", 1)[-1])
 
 
 def some(names: Sequence[str], most: int = 2) -> str:

@@ -16,7 +16,9 @@ class Change:
     """A commit as Source sees it. `project` is the dbt project's folder in the repository ("." is its root).
 
     `commit` is the full object name, or "dirty" for a working tree released as it is (dev only);
-    `files` are the paths that differ from the first parent. `at` is the author's time, UTC.
+    `files` are the paths that differ from the first parent. `at` is the author's time, UTC. `message` is the whole commit
+    message, its subject included ("": there is none, or an older Sluice recorded the change); no release's id depends on
+    it, since the commit's own name does.
     """
 
     commit: str
@@ -27,6 +29,7 @@ class Change:
     subject: str
     parents: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    message: str = ""
 
     @property
     def short(self) -> str:

@@ -43,6 +43,38 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repo")
 
 
+# ---- messages ------------------------------------------------------------------------------------------
+
+
+def test_the_whole_message_belongs_to_a_change(repository: Repository) -> None:
+    repository.commit("größe\n\nWhy, in two lines:\nso.\n\nExpect: a.b up to 3%\n")
+    change = git.resolve(repository.folder, "HEAD", ".")
+    assert change.subject == "größe"
+    assert change.message == "größe\n\nWhy, in two lines:\nso.\n\nExpect: a.b up to 3%"
+
+
+def test_a_message_in_another_encoding_is_text_all_the_same(repository: Repository) -> None:
+    message = repository.folder / "message"
+    message.write_bytes(b"gr\xf6\xdfe")
+    repository("add", "--all")
+    repository("commit", "-q", "-F", str(message))
+    git.resolve(repository.folder, "HEAD", ".").message.encode()
+
+
+def test_messages_of_the_commits_between(repository: Repository) -> None:
+    first, second = repository.commit("first"), repository.commit("second\n\nmore")
+    repository("checkout", "-q", "-b", "other", first)
+    third = repository.commit("third")
+    repository("merge", "-q", "--no-ff", "-m", "merged", "main")
+    head = repository("rev-parse", "HEAD")
+    found = git.messages(repository.folder, first, head)
+    assert dict(found) == {head: "merged", second: "second\n\nmore", third: "third"}
+    assert found[0][0] == head
+    assert git.messages(repository.folder, head, first) == ()
+    with pytest.raises(BadInput):
+        git.messages(repository.folder, "0" * 40, head)
+
+
 # ---- resolving -----------------------------------------------------------------------------------------
 
 

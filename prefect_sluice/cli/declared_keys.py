@@ -17,7 +17,8 @@ _SECTIONS = ("models", "seeds", "snapshots")
 
 
 def declared_keys(workshop: Workshop, release: Release | None) -> Mapping[str, tuple[str, ...]]:
-    """Return the first column under a `unique` test, by the name of the model. Repeatable.
+    """Return the first column under a `unique` test, else the columns of a `unique_combination…` test, by the name of the
+    model. Repeatable.
 
     A file that cannot be read, or is no plain YAML, says nothing: what is compared without a key is compared
     all the same.
@@ -29,6 +30,9 @@ def declared_keys(workshop: Workshop, release: Release | None) -> Mapping[str, t
                 for column in _items(model.get("columns")):
                     if _is_unique(column):
                         found.setdefault(str(model.get("name")), (str(column.get("name")),))
+                combined = _combination(model)
+                if combined:
+                    found.setdefault(str(model.get("name")), combined)
     return found
 
 
@@ -50,6 +54,22 @@ def _items(value: Any) -> Iterator[dict[str, Any]]:
                 yield cast(dict[str, Any], item)
 
 
+def _tests(of: Mapping[str, Any]) -> list[Any]:
+    return [*(of.get("data_tests") or ()), *(of.get("tests") or ())]
+
+
+def _combination(model: Mapping[str, Any]) -> tuple[str, ...]:
+    for test in _items(_tests(model)):
+        for name, arguments in test.items():
+            if name.rpartition(".")[2].startswith("unique_combination") and isinstance(arguments, dict):
+                known = cast(dict[str, Any], arguments)
+                known = {**known, **cast(dict[str, Any], known.get("arguments") or {})}
+                lists = [cast(list[Any], value) for value in known.values() if isinstance(value, list)]
+                if lists:
+                    return tuple(str(column).strip('"') for column in lists[0])
+    return ()
+
+
 def _is_unique(column: Mapping[str, Any]) -> bool:
-    tests: list[Any] = [*(column.get("data_tests") or ()), *(column.get("tests") or ())]
+    tests = _tests(column)
     return any(test == "unique" or (isinstance(test, dict) and "unique" in test) for test in tests)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--key",
     default="",
     metavar="COLUMNS",
-    help="What tells rows apart, with commas. Default: a column under dbt's unique test.",
+    help="What tells rows apart, with commas. Default: what dbt's unique tests name.",
 )
 @options.common
 def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path, console: Console) -> int:

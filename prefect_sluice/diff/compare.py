@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from prefect_sluice.diff.kept import Memory, address, remembered
+from prefect_sluice.diff.measure import measure
 from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Retyped
 from prefect_sluice.diff.sql import Comparison, Dialect, Pair, Side, compared, dialect
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
+
+ALL_VALUES = 20_000_000
+"""Up to how many values (rows times columns) of a relation whose rows came or went all its columns are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +24,11 @@ class _Columns:
 
     @property
     def added(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.after if column not in [pair.after for pair in self.pairs])
+        return tuple(column for column in self.after if column not in [each.after for each in self.pairs])
 
     @property
     def removed(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.before if column not in [pair.before for pair in self.pairs])
+        return tuple(column for column in self.before if column not in [each.before for each in self.pairs])
 
     @property
     def retyped(self) -> tuple[Retyped, ...]:
@@ -31,13 +36,20 @@ class _Columns:
         return tuple(Retyped(pair.name, pair.before.type, pair.after.type) for pair in pairs)
 
 
-def compare(reader: Reader, before: str, after: str, key: tuple[str, ...], name: str) -> RelationDiff:
+def compare(
+    reader: Reader,
+    before: str,
+    after: str,
+    key: tuple[str, ...],
+    name: str,
+    memory: Memory | None = None,
+) -> RelationDiff:
     """Return what differs between two relations, written as quoted SQL; `name` is what to call them.
 
     `key` are the columns that tell rows apart, () for none. A key that is not unique and not NULL on both
     sides is not used, and `key_problem` says so. Values are compared exactly; those of a retyped or nested
-    column as text.
-    One query per side where nothing differs, at most seven more where something does. Repeatable.
+    column as text. What `memory` holds of two relations with the same rows is not compared again.
+    One query per side where nothing differs, at most nine more where something does. Repeatable.
     Raises QueryFailed when the warehouse refuses one, BadInput for an engine that is not known.
     """
     engine = dialect(reader.dialect)
@@ -54,21 +66,76 @@ def compare(reader: Reader, before: str, after: str, key: tuple[str, ...], name:
         columns_removed=columns.removed,
         columns_retyped=columns.retyped,
     )
+    same = bool(columns.pairs) and _common(totals[0], columns) == _common(totals[1], columns)
+    if same and replace(found, key_problem="").identical:
+        return replace(found, key_problem="")
+
+    def differing() -> RelationDiff:
+        rows = (
+            replace(found, key_problem="")
+            if same
+            else _rows(reader, comparison, found, columns, keys, totals)
+        )
+        return _with_numbers(reader, engine, comparison, columns, rows)
+
+    sides = ((columns.before, totals[0]), (columns.after, totals[1]))
+    return remembered(memory, address(reader.dialect, sides, key), name, differing)
+
+
+def _common(total: Sequence[object], columns: _Columns) -> Sequence[object]:
+    """Return the totals without that of the columns that one side alone has."""
+    return total[: 2 + len(columns.pairs)]
+
+
+def _rows(
+    reader: Reader,
+    comparison: Comparison,
+    found: RelationDiff,
+    columns: _Columns,
+    keys: Sequence[Pair],
+    totals: Sequence[Sequence[object]],
+) -> RelationDiff:
     if not columns.pairs:
         return _nothing_in_common(found, columns)
-    if totals[0] == totals[1]:
-        return replace(found, key_problem="")
+    values = [pair for pair in columns.pairs if pair not in keys]
     fault = _key_fault(reader, comparison, keys) if keys else ""
     if keys and not fault:
-        return _by_key(reader, comparison, found, [pair for pair in columns.pairs if pair not in keys])
-    ordered = [*keys, *(pair for pair in columns.pairs if pair not in keys)]
+        return _by_key(reader, comparison, found, values)
+    one, two = (_common(total, columns)[2:] for total in totals)
     other = [
-        ChangedColumn(pair.name, None)
-        for pair, one, two in zip(ordered, totals[0][2:], totals[1][2:], strict=True)
-        if one != two
+        ChangedColumn(each.name, None)
+        for each, old, new in zip([*keys, *values], one, two, strict=True)
+        if old != new
     ]
-    found = replace(found, key=(), key_problem=fault or problem, columns_changed=tuple(other))
+    found = replace(found, key=(), key_problem=fault or found.key_problem, columns_changed=tuple(other))
     return _as_multiset(reader, comparison, found)
+
+
+def _with_numbers(
+    reader: Reader, engine: Dialect, comparison: Comparison, columns: _Columns, found: RelationDiff
+) -> RelationDiff:
+    """Return the difference with the numbers of the columns that changed; those of a column that did not say something only
+    where rows came or went, and in a big relation nobody waits for them."""
+    changed = {each.name for each in found.columns_changed} | {each.name for each in columns.retyped}
+    moved = bool(found.rows_added or found.rows_removed)
+    values = max(found.rows_before, found.rows_after) * len(columns.pairs)
+    wanted = [
+        (each.before, each.after)
+        for each in columns.pairs
+        if each.name in changed or (moved and (values <= ALL_VALUES or each.name in found.key))
+    ]
+    alone: list[tuple[Column | None, Column | None]] = [
+        *((None, column) for column in columns.added),
+        *((column, None) for column in columns.removed),
+    ]
+    sides = (
+        (comparison.before.relation, found.rows_before),
+        (comparison.after.relation, found.rows_after),
+    )
+    numbers = measure(reader, engine, sides, [*wanted, *alone])
+    told = [each for each in numbers if each.name in changed or each.before != each.after]
+    order = {each.name: n for n, each in enumerate(found.columns_changed)}
+    return replace(found, numbers=tuple(sorted(told, key=lambda each: order.get(each.name, len(order)))))
 
 
 def _match(engine: Dialect, before: Sequence[Column], after: Sequence[Column]) -> _Columns:
@@ -94,21 +161,26 @@ def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple
 def _comparison(
     engine: Dialect, before: str, after: str, columns: _Columns, keys: Sequence[Pair]
 ) -> Comparison:
-    values = [pair for pair in columns.pairs if pair not in keys]
+    values = [each for each in columns.pairs if each not in keys]
+
+    def side(relation: str, known: tuple[Column, ...], of: Callable[[Pair], Column]) -> Side:
+        own = [of(each) for each in columns.pairs]
+        return Side(
+            relation,
+            known,
+            tuple(compared(of(each), text=each.text) for each in keys),
+            tuple(compared(of(each), text=each.text) for each in values),
+            tuple(
+                compared(column, text=engine.as_text(column.type.lower()))
+                for column in known
+                if column not in own
+            ),
+        )
+
     return Comparison(
         engine,
-        Side(
-            before,
-            columns.before,
-            tuple(compared(pair.before, text=pair.text) for pair in keys),
-            tuple(compared(pair.before, text=pair.text) for pair in values),
-        ),
-        Side(
-            after,
-            columns.after,
-            tuple(compared(pair.after, text=pair.text) for pair in keys),
-            tuple(compared(pair.after, text=pair.text) for pair in values),
-        ),
+        side(before, columns.before, lambda each: each.before),
+        side(after, columns.after, lambda each: each.after),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.diff.numbers import ColumnNumbers
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
 
@@ -51,7 +52,8 @@ class RelationDiff:
     With a `key`, rows are told apart by it. With none, rows are counted by what they hold: one with another
     value is then one removed and one added, and `rows_changed` is None. `key_problem` says why a key that was
     asked for is not used. A column on one side only does not make a row a changed one. Samples hold at most
-    `sql.SAMPLE_ROWS` rows; `added` and `removed` are None where there are no such rows.
+    `sql.SAMPLE_ROWS` rows; `added` and `removed` are None where there are no such rows. `numbers` are those of the columns
+    that changed, came or went, and of those whose numbers differ because rows came or went.
     """
 
     name: str
@@ -69,6 +71,7 @@ class RelationDiff:
     changed: tuple[ChangedRow, ...] = ()
     added: Evidence | None = None
     removed: Evidence | None = None
+    numbers: tuple[ColumnNumbers, ...] = ()
 
     @property
     def same_rows(self) -> bool:
@@ -156,6 +159,7 @@ class RelationDiff:
             ],
             "added": _rows_as_json(self.added),
             "removed": _rows_as_json(self.removed),
+            "numbers": [column.as_json() for column in self.numbers],
         }
 
 

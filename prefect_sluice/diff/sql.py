@@ -21,13 +21,35 @@ class Dialect:
 
     `row_hash` takes SQL expressions and returns one that is a 64-bit number, never NULL; `total` sums such
     numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text;
-    `fold` makes names equal that the engine takes for the same.
+    `fold` makes names equal that the engine takes for the same. `has_order` says of a type that its values have a smallest
+    and a largest, `is_number` that they have a mean, which `mean` asks for as a float. `estimate` counts distinct values
+    by a sketch (None: the engine has none).
     """
 
     row_hash: Callable[[Sequence[str]], str]
     total: Callable[[str], str]
     as_text: Callable[[str], bool]
     fold: Callable[[str], str]
+    has_order: Callable[[str], bool]
+    is_number: Callable[[str], bool]
+    mean: Callable[[str], str]
+    estimate: Callable[[str], str] | None = None
+
+
+_NUMBERS = (
+    "tinyint", "smallint", "integer", "int", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
+    "decimal", "numeric", "float", "real", "double",
+)  # fmt: skip
+_ORDERED = ("varchar", "text", "char", "date", "time")
+"""How types begin; more than one is behind `time`."""
+
+
+def _is_number(kind: str) -> bool:
+    return "[" not in kind and not kind.startswith("interval") and kind.startswith(_NUMBERS)
+
+
+def _has_order(kind: str) -> bool:
+    return "[" not in kind and (_is_number(kind) or kind.startswith(_ORDERED))
 
 
 # A sum over rows is order-free, but hash(a, b) of DuckDB ends in an exclusive or with the last column's hash:
@@ -39,12 +61,21 @@ _DUCKDB = Dialect(
     # DuckDB 1.5 gives [], [NULL] and NULL one hash, and a struct of NULLs that of NULL.
     as_text=lambda kind: "[" in kind or kind.startswith(("struct", "map", "union", "variant")),
     fold=str.lower,
+    has_order=lambda kind: (
+        _has_order(kind) or ("[" not in kind and kind.startswith(("boolean", "uuid", "enum", "interval")))
+    ),
+    is_number=_is_number,
+    mean=lambda value: f"avg(CAST({value} AS DOUBLE))",
+    estimate=lambda value: f"approx_count_distinct({value})",
 )
 _POSTGRES = Dialect(
     row_hash=lambda values: f"hashtextextended(CAST(ROW({', '.join(values)}) AS TEXT), 0)",
     total=lambda value: f"sum(CAST({value} AS NUMERIC))",
     as_text=lambda kind: kind.startswith(("json", "xml", "point", "line", "polygon", "path", "box")),
     fold=str,
+    has_order=_has_order,
+    is_number=_is_number,
+    mean=lambda value: f"CAST(avg({value}) AS DOUBLE PRECISION)",
 )
 _DIALECTS = {"duckdb": _DUCKDB, "postgres": _POSTGRES}
 
@@ -78,6 +109,8 @@ class Side:
     keys: tuple[str, ...]
     values: tuple[str, ...]
     """Of the pairs that are no keys."""
+    others: tuple[str, ...] = ()
+    """Of the columns that are on this side only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +122,13 @@ class Comparison:
     after: Side
 
     def totals(self, side: Side) -> str:
-        """One row: rows, sum of row hashes, one of hashes per column, keys first; NULL sums for no rows."""
+        """One row: rows, sum of row hashes, one of hashes per column, keys first, and where the side has columns of its own,
+        one of the hashes of whole rows; NULL sums for no rows."""
         compared = [*side.keys, *side.values]
-        hashes = [self.engine.row_hash(compared), *(self.engine.row_hash([each]) for each in compared)]
-        sums = [self.engine.total(each) for each in hashes] if compared else []
+        hashes = [self.engine.row_hash(each) for each in (compared, *([each] for each in compared)) if each]
+        if side.others:
+            hashes.append(self.engine.row_hash([*compared, *side.others]))
+        sums = [self.engine.total(each) for each in hashes]
         return f"SELECT {', '.join(['count(*)', *sums])} FROM {side.relation}"
 
     def key_faults(self, side: Side) -> str:
@@ -119,22 +155,31 @@ class Comparison:
     def changed_sample(self, columns: Sequence[int]) -> str:
         """Rows: the key's texts, then per column of `columns` its text before, after, and if it changed."""
         differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in columns]
-        shown = [_text(f"m.k{n}") for n in range(len(self.before.keys))]
+        shown = [_text(f"b.k{n}") for n in range(len(self.before.keys))]
         for n, changed in zip(columns, differ, strict=True):
             shown.extend([_text(f"b.v{n}"), _text(f"a.v{n}"), changed])
+        # Of these columns alone: to hash all of them again would cost more than the join.
+        b, a = (
+            "(SELECT "
+            + ", ".join([_named("k", side.keys), *(f"{side.values[n]} AS v{n}" for n in columns)])
+            + f" FROM {side.relation})"
+            for side in (self.before, self.after)
+        )
         return (
-            f"{self._moved_keys()} SELECT {', '.join(shown)} {self._both_sides()} AND ({' OR '.join(differ)})"
-            f" ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+            f"SELECT {', '.join(shown)} FROM {b} b JOIN {a} a ON {self._on('b', 'a')}"
+            f" WHERE {' OR '.join(differ)} ORDER BY {self._keys('b')} LIMIT {SAMPLE_ROWS}"
         )
 
     def moved_sample(self, how: str) -> str:
         """Whole rows, as text: those 'added' (of the side after) or 'removed' (of the side before)."""
-        side = self.after if how == "added" else self.before
-        on = " AND ".join(f"m.k{n} = s.k{n}" for n in range(len(side.keys)))
+        side, other = (self.after, self.before) if how == "added" else (self.before, self.after)
+        raw = [quoted(column.name) for column in side.columns]
         return (
-            f"{self._moved_keys()} SELECT {_numbered('s.t', len(side.columns))} FROM {_MOVED} m JOIN"
-            f" (SELECT {_named('k', side.keys)}, {_named('t', _texts(side))} FROM {side.relation}) s"
-            f" ON {on} WHERE m.how = '{how}' ORDER BY {self._keys('m')} LIMIT {SAMPLE_ROWS}"
+            f"SELECT {', '.join(_text(f'r.t{n}') for n in range(len(raw)))} FROM"
+            f" (SELECT s.* FROM (SELECT {_named('k', side.keys)}, {_named('t', raw)} FROM {side.relation}) s"
+            f" WHERE NOT EXISTS (SELECT 1 FROM (SELECT {_named('k', other.keys)} FROM {other.relation}) o"
+            f" WHERE {self._on('s', 'o')}) ORDER BY {self._keys('s')} LIMIT {SAMPLE_ROWS}) r"
+            f" ORDER BY {self._keys('r')}"
         )
 
     def as_multiset(self) -> str:
@@ -164,24 +209,24 @@ class Comparison:
             f"SELECT {_named('k', side.keys)}, {self._hash(side)} AS h FROM {side.relation}"
             for side in (self.before, self.after)
         )
-        numbers = range(len(self.before.keys))
-        either = ", ".join(f"coalesce(b.k{n}, a.k{n}) AS k{n}" for n in numbers)
-        on = " AND ".join(f"b.k{n} = a.k{n}" for n in numbers)
+        either = ", ".join(f"coalesce(b.k{n}, a.k{n}) AS k{n}" for n in range(len(self.before.keys)))
         how = "CASE WHEN b.h IS NULL THEN 'added' WHEN a.h IS NULL THEN 'removed' ELSE 'changed' END"
         return (
             f"WITH {_BEFORE} AS ({b}), {_AFTER} AS ({a}),"
             f" {_MOVED} AS MATERIALIZED (SELECT {either}, {how} AS how"
-            f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON {on} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
+            f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON {self._on('b', 'a')} WHERE b.h IS NULL OR a.h IS NULL OR b.h <> a.h)"
         )
 
     def _both_sides(self) -> str:
         joins = (
             f" JOIN (SELECT {', '.join(filter(None, [_named('k', side.keys), _named('v', side.values)]))}"
-            f" FROM {side.relation}) {alias} ON "
-            + " AND ".join(f"m.k{n} = {alias}.k{n}" for n in range(len(side.keys)))
+            f" FROM {side.relation}) {alias} ON {self._on('m', alias)}"
             for alias, side in (("b", self.before), ("a", self.after))
         )
         return f"FROM {_MOVED} m{''.join(joins)} WHERE m.how = 'changed'"
+
+    def _on(self, one: str, two: str) -> str:
+        return " AND ".join(f"{one}.k{n} = {two}.k{n}" for n in range(len(self.before.keys)))
 
     def _keys(self, alias: str) -> str:
         return _numbered(f"{alias}.k", len(self.before.keys))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.diff.numbers import MEASURES
 from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.verdict import Evidence
 
@@ -11,6 +12,7 @@ _COLUMNS = 6
 _CELLS = 6
 _WHOLE_ROWS = 2
 _WIDEST = 24
+_WIDEST_PAIR = 40
 _LONGEST = 110
 
 
@@ -24,7 +26,10 @@ def render_text(diff: RelationDiff) -> str:
     by = f"by {', '.join(diff.key)}" if diff.key else "as whole rows, without a key"
     lines.append(f"  rows {diff.rows_before} -> {diff.rows_after}, compared {by}")
     lines.extend(_schema(diff))
-    lines.extend(_table(_columns(diff), more=len(diff.columns_changed) - _COLUMNS, of="columns"))
+    columns = _columns(diff)
+    lines.extend(
+        _table(columns[: _COLUMNS + 1], more=len(columns) - 1 - _COLUMNS, of="columns", widest=_WIDEST_PAIR)
+    )
     lines.extend(_table(_cells(diff), more=_count_cells(diff) - _CELLS, of="values"))
     lines.extend(_whole_rows("-", diff.removed))
     lines.extend(_whole_rows("+", diff.added))
@@ -41,17 +46,21 @@ def _schema(diff: RelationDiff) -> list[str]:
 
 
 def _columns(diff: RelationDiff) -> list[Sequence[str]]:
-    if not diff.columns_changed:
+    """Return the columns that changed, with their numbers; then those whose numbers alone differ, since rows came or went."""
+    numbers = {each.name: each.shown() for each in diff.numbers}
+    rows: list[list[str]] = []
+    for each in diff.columns_changed:
+        share = ("?", "") if each.rows is None else (str(each.rows), percent(diff.share(each.rows)))
+        rows.append([each.name, *share, *numbers.pop(each.name, ("",) * len(MEASURES))])
+    rows += [[name, "", "", *shown] for name, shown in numbers.items()]
+    if not rows:
         return []
-    rows: list[Sequence[str]] = [("column", "rows", "share")]
-    for each in diff.columns_changed[:_COLUMNS]:
-        known = each.rows is not None
-        rows.append(
-            (each.name, str(each.rows), percent(diff.share(each.rows or 0)))
-            if known
-            else (each.name, "?", "")
-        )
-    return rows
+    return _without_empty([["column", "rows", "share", *MEASURES], *rows])
+
+
+def _without_empty(rows: list[list[str]]) -> list[Sequence[str]]:
+    kept = [n for n, _ in enumerate(rows[0]) if any(row[n] for row in rows[1:])]
+    return [tuple(row[n] for n in kept) for row in rows]
 
 
 def _cells(diff: RelationDiff) -> list[Sequence[str]]:
@@ -69,15 +78,18 @@ def _count_cells(diff: RelationDiff) -> int:
     return sum(each.rows or 0 for each in diff.columns_changed) if diff.changed else 0
 
 
-def _table(rows: Sequence[Sequence[str]], *, more: int, of: str) -> list[str]:
+def _table(rows: Sequence[Sequence[str]], *, more: int, of: str, widest: int = _WIDEST) -> list[str]:
     if not rows:
         return []
-    cut = [[_cut(cell, _WIDEST) for cell in row] for row in rows]
+    cut = [[_cut(cell, widest) for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in cut) for n in range(len(cut[0]))]
     lines = [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cut
     ]
-    return [line.rstrip() for line in lines] + ([f"  and {more} more {of}"] if more > 0 else [])
+    ends = [line.rstrip() for line in lines]
+    return [line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…" for line in ends] + (
+        [f"  and {more} more {of}"] if more > 0 else []
+    )
 
 
 def _whole_rows(sign: str, sample: Evidence | None) -> list[str]:

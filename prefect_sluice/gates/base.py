@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 from prefect_sluice.canonical import Json
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.declared import Declared
+from prefect_sluice.expecting import Said
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Node
 from prefect_sluice.notes import Before
@@ -87,6 +88,10 @@ def _nothing() -> None:
     return None
 
 
+def _nothing_said() -> Said:
+    return Said()
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The one thing under judgment. What a stage cannot know yet is empty.
@@ -105,6 +110,10 @@ class Subject:
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
     `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
+
+    `expected` reads what the commits of this release declare that they change in the data. `moved` are the sources whose data
+    is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
+    whose live relation was built by this very code, and from what the same code built: there it holds nothing else.
 
     `variables` are the environment variables that a process which a gate starts may see. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
@@ -129,6 +138,9 @@ class Subject:
     declared_before: Declared | None = None
     earlier: Callable[[], Path | None] = _nothing
     apart: Callable[[], Path | None] = _nothing
+    expected: Callable[[], Said] = _nothing_said
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    same_code: frozenset[str] = frozenset()
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     built: Built = field(default_factory=Built)
     variables: Mapping[str, str] = field(default_factory=dict[str, str])

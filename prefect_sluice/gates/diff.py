@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from pydantic import Field
 
 from prefect_sluice import config
+from prefect_sluice.diff import explained
 from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.relation import RelationDiff, percent
+from prefect_sluice.diff.tables import evidence, tables
 from prefect_sluice.errors import BadInput, QueryFailed
+from prefect_sluice.expecting import Said
 from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.diff_expected import judge_expectations, names
+from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Node
-from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.plan import some
+from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 
 class Settings(config.Gate):
@@ -25,6 +31,13 @@ class Settings(config.Gate):
     max_removed_share: float | None = Field(
         default=None, ge=0, le=1, description="The largest share of rows that a release may remove."
     )
+    max_unexplained_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="The largest share of rows in which a release may change a column, or add or remove rows, without a word "
+        "in its commits. Default: none may once a commit declares what it changes, and no limit where none does.",
+    )
     keys: dict[str, str | tuple[str, ...]] = Field(
         default_factory=dict[str, "str | tuple[str, ...]"],
         description="The columns that tell rows apart, by unique id. Default: the unique_key, or a column tested as unique.",
@@ -33,7 +46,7 @@ class Settings(config.Gate):
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Says what changes in the rows of each changed relation."""
+    """Says what changes in the rows of each changed relation, and whether the commit said so."""
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "diff"
@@ -41,22 +54,34 @@ class Diff:
     Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
-        """Return one finding per changed relation that is served now. Repeatable."""
+        """Return one finding per changed relation that is served now, and one per expectation that did not come true or
+        cannot be read. Repeatable."""
         known = [subject.nodes[each] for each in subject.changed if each in subject.nodes]
         served = [node for node in known if node.unique_id in subject.live_relations]
         if not served:
             return GateReport(self.id, not_applicable="nothing is served yet to compare with")
-        return GateReport(self.id, tuple(self._compare(node, subject) for node in served))
+        said = subject.expected()
+        diffs: dict[str, RelationDiff] = {}
+        findings = [self._compare(node, subject, said, diffs) for node in served]
+        return GateReport(self.id, (*findings, *judge_expectations(self.id, subject, said, diffs)))
 
-    def _compare(self, node: Node, subject: Subject) -> Finding:
+    def _compare(self, node: Node, subject: Subject, said: Said, diffs: dict[str, RelationDiff]) -> Finding:
         after = subject.candidate_relations.get(node.unique_id)
         if subject.candidate is None or after is None:
             return self._broken(node, "not among the candidate's relations")
         before = subject.live_relations[node.unique_id]
         try:
-            return self._judge(node, compare(subject.candidate, before, after, self._key(node), node.short))
+            found = compare(subject.candidate, before, after, self._key(node), node.short, subject.memory)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
+        diffs[node.unique_id] = found
+        # That a refresh brings new data, everybody knows.
+        unsaid = found.same_rows or subject.cause is Cause.REFRESH
+        moved = () if unsaid else subject.moved.get(node.unique_id, ())
+        same_code = node.unique_id in subject.same_code
+        finding = self._judge(node, found, moved, same_code=same_code)
+        # A commit declares what its code changes; what the same code made of new data is no part of that.
+        return finding if same_code else self._explained(finding, node, found, subject, said, moved)
 
     def _key(self, node: Node) -> tuple[str, ...]:
         told = self.settings.keys.get(node.unique_id)
@@ -69,7 +94,7 @@ class Diff:
     def _broken(self, node: Node, why: str) -> Finding:
         return Finding(self.id, node.short, Verdict.ERRORED, f"{node.short} {why}", subject=node.unique_id)
 
-    def _judge(self, node: Node, diff: RelationDiff) -> Finding:
+    def _judge(self, node: Node, diff: RelationDiff, moved: tuple[str, ...], *, same_code: bool) -> Finding:
         verdict, reasons = self._verdict(diff)
         over = (
             self.settings.max_removed_share is not None
@@ -77,6 +102,9 @@ class Diff:
         )
         # where both limits are broken, the changed rows speak
         removed = over and not self._changed_too_much(diff)
+        if moved:
+            holds = "new data, by the same code" if same_code else "it holds new data as well"
+            reasons = [*reasons, f"{some(moved)} moved since what serves was built: {holds}"]
         return Finding(
             self.id,
             node.short,
@@ -85,8 +113,47 @@ class Diff:
             subject=node.unique_id,
             observed=diff.removed_share if removed else diff.changed_share,
             limit=self.settings.max_removed_share if removed else self.settings.max_changed_share,
-            evidence=_evidence(diff),
+            location=node.path,
+            evidence=evidence(diff),
+            more=tables(diff),
         )
+
+    def _explained(
+        self,
+        finding: Finding,
+        node: Node,
+        diff: RelationDiff,
+        subject: Subject,
+        said: Said,
+        moved: tuple[str, ...],
+    ) -> Finding:
+        """Return the finding with what the commit said beside what changed; what it did not say may be too much."""
+        limit = self._limit(said)
+        if subject.cause is Cause.REFRESH or limit is None:
+            return finding
+        parts = explained.parts(diff, [each for each in said.expected if each.is_of(names(node))])
+        finding = replace(finding, more=(*finding.more, explained.table(parts))) if parts else finding
+        over = explained.unexplained(parts)
+        if over <= limit:
+            return finding
+        words = "; ".join(part.words for part in parts if not part.is_explained and part.share > limit)
+        # With other data under it, nobody knows how much of it is the new rule's doing.
+        verdict = Verdict.INCONCLUSIVE if moved else Verdict.FAILED
+        if verdict < finding.verdict:
+            return replace(finding, summary=f"{finding.summary}; not declared: {words}")
+        return replace(
+            finding,
+            verdict=verdict,
+            summary=f"{finding.summary}; not declared: {words}",
+            observed=over,
+            limit=limit,
+            fix=_same_inputs(subject) if moved else _declare(node, parts, limit),
+        )
+
+    def _limit(self, said: Said) -> float | None:
+        if self.settings.max_unexplained_share is not None:
+            return self.settings.max_unexplained_share
+        return 0.0 if said.expected else None
 
     def _verdict(self, diff: RelationDiff) -> tuple[Verdict, list[str]]:
         failed, warned = self._too_much(diff), _doubts(diff)
@@ -124,10 +191,24 @@ def _doubts(diff: RelationDiff) -> list[str]:
     return said
 
 
-def _evidence(diff: RelationDiff) -> Evidence | None:
-    """Return the changed values, one per row of evidence; where none changed, rows removed, else added."""
-    if not diff.changed:
-        return diff.removed or diff.added
-    rows = [(*row.key, cell.column, cell.before, cell.after) for row in diff.changed for cell in row.cells]
-    total = sum(column.rows or 0 for column in diff.columns_changed)
-    return Evidence((*diff.key, "column", "before", "after"), tuple(rows[:EVIDENCE_ROWS]), total)
+def _same_inputs(subject: Subject) -> str:
+    where = f" --env {subject.environment}" if subject.environment else ""
+    return f"serve the new data with the old code first (sluice refresh{where}), then release again"
+
+
+def _declare(node: Node, parts: tuple[explained.Part, ...], limit: float) -> str:
+    first = next(part for part in parts if not part.is_explained and part.share > limit)
+    what = (
+        f"{_written(node.short)}.{_written(first.column)}" if first.column else f"{_written(node.short)} rows"
+    )
+    return f"if it is meant, say so in the commit message: Expect: {what} up to {_above(first.share)}%"
+
+
+def _written(name: str) -> str:
+    plain = name.replace("_", "").isalnum()
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+def _above(share: float) -> str:
+    """Return a share in percent, rounded up to a digit behind the point."""
+    return f"{min(int(share * 1000 + 0.999999) / 10, 100):g}"

@@ -15,6 +15,7 @@ from prefect_sluice.gates.base import Gate, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
+from prefect_sluice.stages.expected import said
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
@@ -45,6 +46,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         declared_before=_before(workshop, plan),
         earlier=_once(lambda: _earlier(workshop, plan)),
         apart=_once(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
+        expected=lambda: said(workshop, release, plan),
         variables=_harmless(workshop.environ),
     )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from prefect_sluice import gates, inputs
+from prefect_sluice.cut import built_from
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Built, Needs, Subject
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.loading import Loaded, load
 from prefect_sluice.node import Kind
-from prefect_sluice.plan import Action, Plan
+from prefect_sluice.plan import Action, Plan, source_said
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages import asking
@@ -39,8 +41,33 @@ def judge(
         if served != written:
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
-        known = replace(known, candidate=reader, built=_built(loaded, plan, made))
+        known = replace(
+            known,
+            candidate=reader,
+            built=_built(loaded, plan, made),
+            moved=_moved(workshop, known, plan, written),
+        )
         return asking.ask(asked, _with_relations(known, place.target.catalog, plan, made, live), workshop)
+
+
+def _moved(workshop: Workshop, known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[str, ...]]:
+    """Return the sources whose data is not, or may not be, what the live relation of a node was built from."""
+    notes = before(workshop, live)
+    if notes is None:
+        return {}
+    served = live.by_node()
+    was = built_from(known.nodes, served, notes.versions, notes.behind)
+    now = built_from(known.nodes, served, plan.notes.versions, plan.notes.behind)
+    # A source that nothing read before is part of what the new code does.
+    found = {
+        uid: tuple(
+            source_said(text)
+            for text, version in now[uid].items()
+            if was[uid].get(text, version) not in ("", version)
+        )
+        for uid in now
+    }
+    return {uid: texts for uid, texts in found.items() if texts}
 
 
 def _built(loaded: Loaded, plan: Plan, made: Made) -> Built:
@@ -86,6 +113,9 @@ def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served
             for uid in built
             if uid in live
         },
+        same_code=frozenset(
+            uid for uid in built if uid in live and live[uid].fingerprint == known.nodes[uid].fingerprint
+        ),
     )
 
 

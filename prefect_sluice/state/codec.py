@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.controls import Aftercare, Control
@@ -41,10 +41,11 @@ def _only(kind: type, row: Columns, /, **changed: Any) -> dict[str, Any]:
 
 
 def release_row(release: Release) -> dict[str, Any]:
-    """Return the columns of a release; the manifest is the document."""
-    manifest = canonical(release.manifest()).decode()
+    """Return the columns of a release; the manifest is the document, with the commit's message beside it."""
     change = release.change
-    return {"id": release.id, "commit": change.commit, "author": change.author, "document": manifest}
+    manifest = cast(dict[str, Json], release.manifest())
+    document = canonical({**manifest, "message": change.message} if change.message else manifest).decode()
+    return {"id": release.id, "commit": change.commit, "author": change.author, "document": document}
 
 
 def release(row: Columns) -> Release:
@@ -59,6 +60,7 @@ def release(row: Columns) -> Release:
         subject=manifest["subject"],
         parents=tuple(manifest["parents"]),
         files=tuple(manifest["changed"]),
+        message=manifest.get("message", ""),
     )
     composed = Composed(**manifest["composed"]) if "composed" in manifest else None
     found = Release(change, files=manifest["files"], tools=manifest["tools"], composed=composed)

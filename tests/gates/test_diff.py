@@ -457,9 +457,12 @@ def test_as_text() -> None:
         "  rows 16 -> 17, compared by id\n"
         "  columns added: new INTEGER\n"
         "  columns removed: old\n"
-        "  column   rows  share\n"
-        "  carrier  2     12.5 %\n"
-        "  share    1     6.2 %\n"
+        "  column   rows  share   nulls  distinct  min  max      mean\n"
+        "  carrier  2     12.5 %  0      1 → 2     AA   AA → UA\n"
+        "  share    1     6.2 %   0 → 1  1         0.5  0.5      0.5\n"
+        "  id                     0      16 → 17   0    15 → 16  7.5 → 8\n"
+        "  new                    0      1         2    2        2\n"
+        "  old                    0      1         1    1        1\n"
         "  id  column   before  after\n"
         "  0   carrier  AA      UA\n"
         "  1   carrier  AA      UA\n"
@@ -475,10 +478,10 @@ def test_text_is_short_whatever_changed() -> None:
     lines = render_text(differ(before, after, "id")).splitlines()
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 120
-    assert "  and 34 more columns" in lines
+    assert "  and 37 more columns" in lines
     keyless = render_text(differ("SELECT 1 AS a, 1 AS b", "SELECT 2 AS a, 1 AS b"))
     assert keyless.splitlines()[1:4] == [
         "  rows 1 -> 1, compared as whole rows, without a key",
-        "  column  rows  share",
-        "  a       ?",
+        "  column  rows  nulls  distinct  min    max    mean",
+        "  a       ?     0      1         1 → 2  1 → 2  1 → 2",
     ]

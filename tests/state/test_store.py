@@ -121,6 +121,15 @@ def test_a_release_comes_back_with_its_id(store: StateStore) -> None:
     assert store.releases() == (release,)
 
 
+def test_the_commits_message_is_kept_and_is_no_part_of_the_id(store: StateStore) -> None:
+    plain = a_release()
+    told = replace(plain, change=replace(plain.change, message="Rename\n\nExpect: a.b up to 3%"))
+    assert told.id == plain.id
+    with store.transaction() as tx:
+        tx.put_release(told)
+    assert store.release(told.id) == told
+
+
 def test_releases_come_newest_first(store: StateStore) -> None:
     releases = [a_release(f"c{number}") for number in range(4)]
     for release in releases:

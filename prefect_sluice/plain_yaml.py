@@ -1,0 +1,52 @@
+"""YAML as people mean it, read with the line of what is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from prefect_sluice.errors import ConfigInvalid
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as everybody means it: `on` and `off` are words (YAML 1.2), dates are texts, no key stands there twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        pair for pair in pairs if pair[0] not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
+    ]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # the stubs leave it open
+    "tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF")
+)
+
+
+def read(text: str, where: str) -> dict[str, Any]:
+    """Return the keys of a YAML file, none of an empty one. Raises ConfigInvalid; `where` names the file."""
+    try:
+        raw: Any = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "broken YAML"
+        raise ConfigInvalid(f"is not YAML: {problem}", f"{where}{line}", "mend that line") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ConfigInvalid("must hold keys, such as `project: .`", where, "see docs/configuration.md")
+    return raw  # pyright: ignore[reportUnknownVariableType]  # YAML knows no types
