@@ -28,6 +28,8 @@ _OURS = {
     "data_tests": "data_tests:DataTests",
     "contracts": "contracts:Contracts",
     "diff": "diff:Diff",
+    "budget": "budget:Budget",
+    "anomalies": "anomalies:Anomalies",
 }
 
 GATES = tuple(_OURS)
