@@ -37,7 +37,7 @@ class World:
     """What quiet nights are like: `noise` has about unit spread, `level` multiplies volume and means by night."""
 
     noise: Callable[[random.Random], float]
-    level: Callable[[int], float] = lambda night: 1.0
+    level: Callable[[int], float] = lambda _: 1.0
     rows: int = ROWS
     within: float = 0.08
     walks: float = 0.0
@@ -82,7 +82,9 @@ def nights(world: World, rng: random.Random) -> Callable[[int], Profile]:
         if rows:
             numbers |= {f"new mean m{n}": _mean(at * level, world, rows, rng) for n, at in enumerate(MEANS)}
             numbers |= {f"new missing m{n}": _binomial(rows, at, rng) / rows for n, at in enumerate(MISSING)}
-            numbers |= {f"new distinct m{n}": _different(rows, at, rng) for n, at in enumerate((30, 1e3, 1e9))}
+            numbers |= {
+                f"new distinct m{n}": _different(rows, at, rng) for n, at in enumerate((30, 1e3, 1e9))
+            }
             for n, shares in enumerate(usual):
                 numbers |= _shares(n, shares, world, rows, rng)
         return _profile(numbers, rows)
@@ -106,7 +108,8 @@ def _different(rows: int, values: float, rng: random.Random) -> float:
 
 def _shares(n: int, usual: Sequence[float], world: World, rows: int, rng: random.Random) -> dict[str, float]:
     drawn = [
-        max(0.0, p * (1 + 0.05 * world.noise(rng)) + rng.gauss(0, 1) * math.sqrt(p * (1 - p) / rows)) for p in usual
+        max(0.0, p * (1 + 0.05 * world.noise(rng)) + rng.gauss(0, 1) * math.sqrt(p * (1 - p) / rows))
+        for p in usual
     ]
     whole = sum(drawn) or 1.0
     return {f"new share ab.{b} w{n}": part / whole for b, part in enumerate(drawn)}
@@ -123,7 +126,11 @@ def _poisson(mean: float, rng: random.Random) -> int:
 
 def _binomial(rows: int, share: float, rng: random.Random) -> int:
     mean = rows * share
-    return min(rows, _poisson(mean, rng)) if mean < 200 else round(mean + math.sqrt(mean * (1 - share)) * rng.gauss(0, 1))
+    return (
+        min(rows, _poisson(mean, rng))
+        if mean < 200
+        else round(mean + math.sqrt(mean * (1 - share)) * rng.gauss(0, 1))
+    )
 
 
 class Past:
@@ -244,15 +251,23 @@ def faulty(world: World, fault: str, length: int, rng: random.Random) -> float:
 
 def main() -> int:
     """Simulate, print two tables, keep the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nights", type=int, default=2000, help="quiet nights per world and length of history")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--nights", type=int, default=2000, help="quiet nights per world and length of history"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the numbers in benchmarks/results")
     asked = parser.parse_args()
     rng, started = random.Random(asked.seed), perf_counter()
     print(f"stated: {STATED:.2%} of quiet refreshes are stopped\n")
     rates = {name: [quiet(world, n, asked.nights, rng) for n in LENGTHS] for name, world in WORLDS.items()}
-    _print("quiet nights stopped", {name: [float(str(one["rate"])) for one in row] for name, row in rates.items()}, 2)
+    _print(
+        "quiet nights stopped",
+        {name: [float(str(one["rate"])) for one in row] for name, row in rates.items()},
+        2,
+    )
     seen = {
         f"{fault}, {name}": [faulty(WORLDS[name], fault, n, rng) for n in LENGTHS]
         for name in ("normal", "weekly pattern")

@@ -15,7 +15,7 @@ _HEAVIEST = 8.0
 _WEEKS = 4
 """So many nights of each weekday make a weekly pattern worth looking for."""
 _CLEARLY = 0.7
-"""The weekdays are told apart where that makes the usual range this much narrower, or more."""
+"""The weekdays are told apart where that leaves this share of the distances from the middle, or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ def usual(past: Sequence[tuple[float, datetime]], at: datetime, floor: float) ->
     """Return what is usual at `at`, of at least two numbers, the newest first. `floor` is the least spread there can be."""
     today = [value for value, when in past if when.weekday() == at.weekday()]
     flat = _flat([value for value, _ in past], today, floor)
-    weekly = _weekly(past, today, floor)
-    return weekly if weekly is not None and weekly.spread <= _CLEARLY * flat.spread else flat
+    return _weekly(past, today, floor) or flat
 
 
 def _flat(values: Sequence[float], today: Sequence[float], floor: float) -> Usual:
@@ -57,6 +56,10 @@ def _weekly(past: Sequence[tuple[float, datetime]], today: Sequence[float], floo
     if len(days) < 2 or len(today) < _WEEKS or min(map(len, days.values())) < _WEEKS - 1:
         return None
     left = [value - median(own) for own in days.values() for value in own]
+    middle = median(value for value, _ in past)
+    # Not by the robust scale: two days of seven are just what that does not see.
+    if sum(map(abs, left)) > _CLEARLY * sum(abs(value - middle) for value, _ in past):
+        return None
     # A middle for each weekday was taken out of them, which makes what is left smaller than it is.
     free = len(left) - len(days)
     spread = scale(left) * math.sqrt(len(left) / (free - len(days) / 2))

@@ -21,6 +21,7 @@ from prefect_sluice.warehouse.base import Reader, quoted
 
 _Told = TypeVar("_Told")
 _TOP = 12
+_SHARES = "select {name}::varchar as v, count(*) / sum(count(*)) over () as s from {part} group by 1"
 _FIX = "look at the source; if it is meant, let it pass once by an exception with its last day: it is usual from then on"
 
 
@@ -238,10 +239,11 @@ def _top(reader: Reader, found: Profile, column: str) -> tuple[Evidence, ...]:
     """Return the most frequent values of a column, with their shares of what is new and of what is served."""
     name = quoted(column)
     sql = f"""
-        with new as (select {name}::varchar as v, count(*) as n from {found.part.sql} group by 1),
-        old as (select {name}::varchar as v, count(*) as n from {found.part.live} group by 1)
-        select v, coalesce(new.n, 0) / (select sum(n) from new), coalesce(old.n, 0) / (select sum(n) from old)
-        from new full join old using (v) order by greatest(coalesce(new.n, 0), coalesce(old.n, 0)) desc, v limit {_TOP}
+        with new as ({_SHARES.format(name=name, part=found.part.sql)}),
+        old as ({_SHARES.format(name=name, part=found.part.live)})
+        select coalesce(new.v, old.v), coalesce(new.s, 0), coalesce(old.s, 0)
+        from new full join old on new.v is not distinct from old.v
+        order by greatest(coalesce(new.s, 0), coalesce(old.s, 0)) desc, 1 limit {_TOP}
     """
     try:
         rows = reader.query(sql).rows

@@ -55,8 +55,15 @@ class Answer:
     @property
     def unusual(self) -> bool:
         """Say whether it is too far from the middle, and from what was served last: a level that was let pass is known."""
-        away = [self.question.now - near for near in (self.usual.middle, *self.usual.known)]
-        return min(away if self.question.upward_only else map(abs, away)) > self.reach
+        middle = self.usual.middle
+        if not self._beyond(middle, self.reach):
+            return False
+        # What lies far off scatters more, too.
+        return all(self._beyond(known, self.reach + 0.1 * abs(known - middle)) for known in self.usual.known)
+
+    def _beyond(self, level: float, reach: float) -> bool:
+        away = self.question.now - level
+        return (away if self.question.upward_only else abs(away)) > reach
 
     @property
     def span(self) -> tuple[float, float]:
