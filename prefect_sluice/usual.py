@@ -12,7 +12,7 @@ from statistics import fmean, median
 
 _HEAVIEST = 8.0
 """Degrees of freedom at most: real nights have heavier tails than the normal curve, however many of them are known."""
-_WEEKS = 4
+_WEEKS = 3
 """So many nights of each weekday make a weekly pattern worth looking for."""
 _CLEARLY = 0.7
 """The weekdays are told apart where that leaves this share of the distances from the middle, or less."""
@@ -56,12 +56,12 @@ def _weekly(past: Sequence[tuple[float, datetime]], today: Sequence[float], floo
     if len(days) < 2 or len(today) < _WEEKS or min(map(len, days.values())) < _WEEKS - 1:
         return None
     left = [value - median(own) for own in days.values() for value in own]
-    middle = median(value for value, _ in past)
-    # Not by the robust scale: two days of seven are just what that does not see.
-    if sum(map(abs, left)) > _CLEARLY * sum(abs(value - middle) for value, _ in past):
-        return None
     # A middle for each weekday was taken out of them, which makes what is left smaller than it is.
     free = len(left) - len(days)
+    middle, stretch = median(value for value, _ in past), math.sqrt(len(left) / free)
+    # Not by the robust scale: two days of seven are just what that does not see.
+    if stretch * sum(map(abs, left)) > _CLEARLY * sum(abs(value - middle) for value, _ in past):
+        return None
     spread = scale(left) * math.sqrt(len(left) / (free - len(days) / 2))
     return Usual(
         median(today), _predicted(spread, floor, len(today)), _freedom(free), tuple(today[:1]), weekday=True

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from prefect_sluice import config
 from prefect_sluice.gates import budget_measure
@@ -22,7 +22,7 @@ _SPREADS = 6
 """So many times its own spread, a number that scatters may leave its median."""
 
 
-def parse_bytes(value: object) -> object:
+def parse_bytes(value: float | str) -> float:
     """Read `5GB`, `1.5 MB` or a number of bytes. Raises ValueError for a text that is neither."""
     if not isinstance(value, str):
         return value
@@ -32,19 +32,22 @@ def parse_bytes(value: object) -> object:
     return float(match[1]) * _BYTES[match[2] or "B"]
 
 
-Bytes = Annotated[float, BeforeValidator(parse_bytes, json_schema_input_type=str | float)]
+def _limits(told: Mapping[str, float | str]) -> Mapping[str, float]:
+    read = {
+        word: parse_bytes(value) if word == "bytes" else _number(word, value) for word, value in told.items()
+    }
+    if any(not value >= 0 for value in read.values()):
+        raise ValueError("a limit is not negative")
+    return read
 
 
-class Limits(BaseModel):
-    """What one model may cost at most, whatever it cost before."""
+def _number(word: str, value: float | str) -> float:
+    if isinstance(value, str):
+        raise ValueError(f"{word}: {value!r} is no number")
+    return value
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seconds: float | None = Field(
-        default=None, gt=0, description="The seconds that dbt may take to build it."
-    )
-    rows: float | None = Field(default=None, ge=0, description="The rows it may have.")
-    bytes: Bytes | None = Field(default=None, ge=0, description="Its bytes on disk, as 500MB or 5GB.")
+Limits = Annotated[dict[Literal["seconds", "rows", "bytes"], float | str], AfterValidator(_limits)]
 
 
 class Settings(config.Gate):
@@ -68,7 +71,8 @@ class Settings(config.Gate):
     minimum: int = Field(default=3, ge=1, description="How many there must be before a model is judged.")
     models: dict[str, Limits] = Field(
         default_factory=dict[str, Limits],
-        description="Limits of single models, by name or unique id; each stands in place of the ratio.",
+        description="Limits of single models, by name or unique id: seconds, rows, bytes (500MB); each stands in place "
+        "of the ratio.",
     )
 
 
@@ -172,7 +176,7 @@ class Budget:
         if word == "rows" and not now:
             return None  # an empty relation is a question of its own
         past = self._past(subject.history, uid, metric)
-        own = getattr(self._limits(subject.nodes[uid]), word)
+        own = self._limits(subject.nodes[uid]).get(word)
         if own is not None:
             return _Judged(metric, now, own, None, past)
         if len(past) < self.settings.minimum:
@@ -183,8 +187,10 @@ class Budget:
         shrinks = word == "rows" and middle >= _FLOORS[word]
         return _Judged(metric, now, most, min(middle / ratio, middle - room) if shrinks else None, past)
 
-    def _limits(self, node: Node) -> Limits:
-        return self.settings.models.get(node.unique_id) or self.settings.models.get(node.short) or Limits()
+    def _limits(self, node: Node) -> Mapping[str, float]:
+        models = self.settings.models
+        # Read as numbers by then, which the type of what may be written does not say.
+        return cast(Mapping[str, float], models.get(node.unique_id) or models.get(node.short) or {})
 
     def _past(self, history: History | None, uid: str, metric: str) -> tuple[float, ...]:
         found: Sequence[Past] = history.of(uid, metric) if history else ()

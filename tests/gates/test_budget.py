@@ -13,7 +13,7 @@ import pytest
 from prefect_sluice.config import Gate as Own
 from prefect_sluice.errors import ConfigInvalid
 from prefect_sluice.gates.base import Built, Gate, Needs, Subject
-from prefect_sluice.gates.budget import Budget, Limits, Settings, parse_bytes
+from prefect_sluice.gates.budget import Budget, Settings, parse_bytes
 from prefect_sluice.gates.catalog import checked
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.results import NodeResult
@@ -129,7 +129,7 @@ def test_empty_as_before_is_nothing_to_judge() -> None:
 
 def test_limits_of_a_model_stand_in_place_of_the_ratio() -> None:
     asked = subject(seconds=60, past={"seconds": [2, 3, 2], "rows": [500] * 3})
-    roomy = {"t": Limits(seconds=90, rows=1e4)}
+    roomy = {"t": {"seconds": 90, "rows": 1e4}}
     assert check(asked, models=roomy).verdict is PASSED
     tight = check(asked, models={UID: {"rows": 10}}).findings
     assert [(one.check, one.verdict, one.observed, one.limit) for one in tight] == [
@@ -209,6 +209,19 @@ def test_bytes_are_those_on_disk(tmp_path: Path) -> None:
 
 def test_sizes_as_people_write_them() -> None:
     assert [parse_bytes(text) for text in ("5GB", "1.5 mb", "12", 7)] == [5e9, 1.5e6, 12, 7]
-    wrong = {"budget": Own.model_validate({"models": {"t": {"bytes": "5 parsecs"}}})}
-    with pytest.raises(ConfigInvalid, match="is no size: write it as 500MB"):
+
+
+@pytest.mark.parametrize(
+    ("limits", "complaint"),
+    [
+        ({"bytes": "5 parsecs"}, "is no size: write it as 500MB"),
+        ({"rows": "many"}, "rows: 'many' is no number"),
+        ({"seconds": -1}, "a limit is not negative"),
+        ({"seconds": float("nan")}, "a limit is not negative"),
+        ({"second": 1}, "Input should be 'seconds', 'rows' or 'bytes'"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_is_said(limits: dict[str, object], complaint: str) -> None:
+    wrong = {"budget": Own.model_validate({"models": {"t": limits}})}
+    with pytest.raises(ConfigInvalid, match=complaint):
         checked(wrong, "sluice.yml")
