@@ -30,6 +30,8 @@ _OURS = {
     "contracts": "contracts:Contracts",
     "diff": "diff:Diff",
     "impact": "impact:Impact",
+    "budget": "budget:Budget",
+    "anomalies": "anomalies:Anomalies",
 }
 
 GATES = tuple(_OURS)

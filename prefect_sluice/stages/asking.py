@@ -57,7 +57,7 @@ def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[Ga
     for gate in asked:
         tell(f"gate {gate.id}")
         memory = _Memory(workshop.store, gate.id)
-        history = _History(workshop.store, subject.environment, gate.id)
+        history = _History(workshop.store, subject, gate.id)
         own = replace(subject, memory=memory, history=history)
         reports.append(gates.run(gate, own, workshop.settings.gates))
     return tuple(reports)
@@ -78,17 +78,24 @@ class _Memory:
             transaction.put_cached(f"gate.{self.gate}", key, value)
 
 
-@dataclass(frozen=True, slots=True)
 class _History:
-    """What one gate measured of candidates that were served in an environment."""
+    """What one gate measured of candidates that were served in an environment; what is changed is asked for at once."""
 
-    store: StateStore
-    environment: str
-    gate: str
+    def __init__(self, store: StateStore, subject: Subject, gate: str) -> None:
+        self._store, self._environment, self._gate = store, subject.environment, gate
+        self._ahead = tuple(subject.changed)
+        self._asked: set[str] = set()
+        self._found: dict[tuple[str, str], Sequence[Past]] = {}
 
     def of(self, subject: str, metric: str) -> Sequence[Past]:
-        found = self.store.measures(self.environment, self.gate, subject, metric)
-        return [Past(value, at, promotion) for value, at, promotion in found]
+        if subject not in self._asked:
+            self._ask(self._ahead if subject in self._ahead else (subject,))
+        return self._found.get((subject, metric), ())
+
+    def _ask(self, subjects: Sequence[str]) -> None:
+        found = self._store.measures(self._environment, self._gate, subjects)
+        self._found |= {key: [Past(*each) for each in values] for key, values in found.items()}
+        self._asked |= set(subjects)
 
 
 def _once(find: Callable[[], Path | None]) -> Callable[[], Path | None]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, Select, Table, func, select
 from prefect_sluice.canonical import Json
 from prefect_sluice.controls import Aftercare, Control
 from prefect_sluice.errors import BadInput
+from prefect_sluice.generation import Cause
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, State
 from prefect_sluice.relation import Relation
@@ -92,18 +93,19 @@ class Reads(ABC):
             return tuple((row["stage"], codec.report(row)) for row in rows)
 
     def measures(
-        self, environment: str, gate: str, subject: str, metric: str, *, limit: int = 100
-    ) -> tuple[tuple[float, datetime, str], ...]:
-        """Return the last `limit` numbers of a gate for what was served: value, time (UTC), promotion; the newest first."""
-        query = (
-            select(MEASURE.c.value, PROMOTION.c.created_at, PROMOTION.c.id)
-            .join(PROMOTION, PROMOTION.c.id == MEASURE.c.promotion)
-            .where(PROMOTION.c.environment == environment, PROMOTION.c.generation.is_not(None))
-            .where(MEASURE.c.gate == gate, MEASURE.c.subject == subject, MEASURE.c.metric == metric)
-            .order_by(PROMOTION.c.seq.desc())
-            .limit(limit)
-        )
-        return tuple((row["value"], row["created_at"], row["id"]) for row in self._rows(query))
+        self, environment: str, gate: str, subjects: Iterable[str], *, limit: int = 60
+    ) -> dict[tuple[str, str], tuple[tuple[float, datetime, str], ...]]:
+        """Return the last `limit` numbers of a gate by (subject, metric): value, time (UTC), promotion; the newest first.
+
+        Of what was served in the environment, and not rolled back from. Made for thousands of subjects.
+        """
+        found: dict[tuple[str, str], list[tuple[float, datetime, str]]] = {}
+        rest = iter(subjects)
+        while some := list(islice(rest, _KEYS_AT_ONCE)):
+            for row in self._rows(_served_measures(environment, gate, some, limit)):
+                value = (row["value"], row["created_at"], row["id"])
+                found.setdefault((row["subject"], row["metric"]), []).append(value)
+        return {key: tuple(values) for key, values in found.items()}
 
     def candidate(self, promotion: str) -> Candidate | None:
         """Return the candidate of a promotion, or None."""
@@ -187,3 +189,25 @@ class Reads(ABC):
             more = ", ..." if len(rows) > _NAMED_WHEN_AMBIGUOUS else ""
             raise BadInput(f"{prefix!r} is more than one {what}: {names}{more}", fix="give more of the id")
         return rows[0] if rows else None
+
+
+def _served_measures(
+    environment: str, gate: str, subjects: Sequence[str], limit: int
+) -> Select[*tuple[object, ...]]:
+    later = PROMOTION.alias()
+    rolled_back = (
+        select(later.c.seq)
+        .where(later.c.environment == environment, later.c.cause == Cause.ROLLBACK.value)
+        .where(later.c.generation.is_not(None), later.c.base == PROMOTION.c.generation)
+    )
+    same = (MEASURE.c.subject, MEASURE.c.metric)
+    back = func.row_number().over(partition_by=same, order_by=PROMOTION.c.seq.desc()).label("back")
+    ranked = (
+        select(*same, MEASURE.c.value, PROMOTION.c.created_at, PROMOTION.c.id, back)
+        .join(PROMOTION, PROMOTION.c.id == MEASURE.c.promotion)
+        .where(PROMOTION.c.environment == environment, PROMOTION.c.generation.is_not(None))
+        .where(MEASURE.c.gate == gate, MEASURE.c.subject.in_(subjects), ~rolled_back.exists())
+        .subquery()
+    )
+    # One by one, the newest first, whatever order the window was computed in.
+    return select(ranked).where(ranked.c.back <= limit).order_by(ranked.c.back)

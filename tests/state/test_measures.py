@@ -1,0 +1,96 @@
+"""What gates measured comes back as history: of what was served, newest first, and quickly for many models."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+
+from prefect_sluice.generation import Cause
+from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.state.store import StateStore
+from prefect_sluice.verdict import GateReport, Measure
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+T = "model.shop.t"
+
+
+def served(
+    store: StateStore,
+    number: int | None,
+    *measures: Measure,
+    id: str = "",
+    environment: str = "prod",
+    cause: Cause = Cause.REFRESH,
+    base: int = 0,
+    gate: str = "budget",
+) -> str:
+    """Record a promotion that wrote generation `number` (None: it was refused), and what was measured of it."""
+    name = id or f"p{number}"
+    at = NOW + timedelta(days=number or 0)
+    promotion = Promotion(
+        id=name, environment=environment, release="r1", cause=cause, base=base, base_release="r0",
+        state=State.STABLE if number else State.REFUSED, actor="ada", created_at=at, updated_at=at, generation=number,
+    )  # fmt: skip
+    with store.transaction() as transaction:
+        transaction.put_promotion(promotion)
+        transaction.put_reports(name, "stage", [GateReport(gate, measures=measures)])
+    return name
+
+
+def values(store: StateStore, metric: str = "rows", subject: str = T, limit: int = 60) -> list[float]:
+    found = store.measures("prod", "budget", [subject, "model.shop.other"], limit=limit)
+    return [value for value, _, _ in found.get((subject, metric), ())]
+
+
+def rows(value: float) -> Measure:
+    return Measure(T, "rows", value)
+
+
+def test_what_was_served_is_history_the_newest_first(store: StateStore) -> None:
+    assert store.measures("prod", "budget", [T]) == {}
+    for number in (1, 2, 3):
+        served(
+            store, number, rows(number * 10), Measure(T, "null share:a b", 0.1 + 0.2), Measure("x", "rows", 7)
+        )
+    found = store.measures("prod", "budget", [T])
+    assert found[T, "rows"][0] == (30.0, NOW + timedelta(days=3), "p3")
+    assert values(store) == [30, 20, 10]
+    assert values(store, "null share:a b") == [0.1 + 0.2] * 3
+    assert values(store, limit=2) == [30, 20]
+    assert store.measures("prod", "budget", ["x", T, "y"])["x", "rows"][2][0] == 7
+
+
+def test_what_was_refused_and_what_is_elsewhere_is_not(store: StateStore) -> None:
+    served(store, None, rows(1), id="refused")
+    served(store, 1, rows(2), id="dev", environment="dev")
+    served(store, 2, rows(3), id="other", gate="anomalies")
+    served(store, 3, Measure(T, "bytes", 4), Measure(T, "rows", float("nan")))
+    assert values(store) == []
+
+
+def test_what_was_rolled_back_from_is_not(store: StateStore) -> None:
+    served(store, 1, rows(10))
+    served(store, 2, rows(5))
+    served(store, 2, rows(6), id="dev", environment="dev")
+    served(store, 3, id="back", cause=Cause.ROLLBACK, base=2)
+    served(store, 4, rows(11))
+    assert values(store) == [11, 10]
+    assert store.measures("dev", "budget", [T])[T, "rows"][0][0] == 6
+
+
+def test_a_gate_asked_again_measures_in_place_of_before(store: StateStore) -> None:
+    promotion = served(store, 1, rows(10), Measure(T, "bytes", 1))
+    with store.transaction() as transaction:
+        transaction.put_reports(promotion, "stage", [GateReport("budget", measures=(rows(12),))])
+    assert (values(store), values(store, "bytes")) == ([12], [])
+
+
+def test_a_thousand_models_are_one_question(store: StateStore) -> None:
+    names = [f"model.shop.t{n}" for n in range(1000)]
+    for number in range(1, 4):
+        every = (Measure(name, metric, number) for name in names for metric in ("rows", "seconds", "bytes"))
+        served(store, number, *every)
+    started = perf_counter()
+    found = store.measures("prod", "budget", names)
+    assert (len(found), len(found["model.shop.t999", "seconds"])) == (3000, 3)
+    assert perf_counter() - started < 10, "a query for each number would take longer"
