@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.conditions import Proven
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.declared import Declared
 from prefect_sluice.generation import Cause
@@ -86,19 +87,25 @@ def _nothing() -> None:
     return None
 
 
+def _nowhere() -> str:
+    return "nothing is known of other environments"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The one thing under judgment. What a stage cannot know yet is empty.
 
     `project` is the dbt project's root folder in a clean checkout of the release; `nodes` all nodes by unique
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
-    changed (a subset). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
+    changed (a subset); `touched` the repository's files that differ from the release that serves (nothing serves: all
+    of them). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
 
     `declared` is what the project declares beside its relations, `declared_before` the same of the release that serves now
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
-    `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
+    `conditions` compares what the release is built under with the environment that it served in before; a text says why
+    there is nothing to compare. `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
 
     `variables` are the environment variables that a process which a gate starts may see. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
@@ -108,6 +115,7 @@ class Subject:
     nodes: Mapping[str, Node]
     changed: tuple[str, ...]
     edited: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -121,6 +129,7 @@ class Subject:
     apart: Callable[[], Path | None] = _nothing
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     built: Built = field(default_factory=Built)
+    conditions: Callable[[], Proven | str] = _nowhere
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     memory: Memory | None = None
     history: History | None = None

@@ -22,6 +22,9 @@ GROUP = "prefect_sluice.gates"
 
 _OURS = {
     "lint": "lint:Lint",
+    "secrets": "secrets:Secrets",
+    "coverage": "coverage:Coverage",
+    "parity": "parity:Parity",
     "project_tests": "project_tests:ProjectTests",
     "unit_tests": "unit_tests:UnitTests",
     "build": "build:Build",

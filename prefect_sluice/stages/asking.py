@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from prefect_sluice.gates.base import Gate, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
+from prefect_sluice.stages import conditions
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
@@ -34,6 +35,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         nodes=loaded.project.nodes,
         changed=plan.made,
         edited=plan.edited,
+        touched=_touched(workshop, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
@@ -42,6 +44,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         declared_before=_before(workshop, plan),
         earlier=_once(lambda: _earlier(workshop, plan)),
         apart=_once(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
+        conditions=partial(conditions.proven, workshop, place, loaded, release),
         variables=_harmless(workshop.environ),
     )
 
@@ -95,6 +98,13 @@ def _harmless(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {
         name: value for name, value in environ.items() if not any(word in name.upper() for word in _SECRET)
     }
+
+
+def _touched(workshop: Workshop, release: Release, plan: Plan) -> tuple[str, ...]:
+    """Return the paths of files that the release that serves has not, or not so: of all commits since, not of the last."""
+    base = workshop.store.release(plan.base_release) if plan.base_release else None
+    before: Mapping[str, str] = base.files if base else {}
+    return tuple(sorted(path for path, entry in release.files.items() if before.get(path) != entry))
 
 
 def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
