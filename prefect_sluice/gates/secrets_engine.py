@@ -132,7 +132,20 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
         }
     finally:
         place.unlink()
-    return sorted(found, key=lambda item: (item.line, item.type, item.digest))
+    lines = text.splitlines()
+    meant = [item for item in found if not _is_allowed(path, lines, item.line)]
+    return sorted(meant, key=lambda item: (item.line, item.type, item.digest))
+
+
+def _is_allowed(path: str, lines: list[str], number: int) -> bool:
+    """Say whether a comment lets a line pass. It asks that itself, but of lines that it has made into others before: of a
+    text that reads as YAML or as settings, the comments are gone."""
+    from detect_secrets.filters.allowlist import is_line_allowlisted
+    from detect_secrets.util.code_snippet import get_code_snippet
+
+    if not 0 < number <= len(lines):
+        return False
+    return is_line_allowlisted(path, lines[number - 1], get_code_snippet(lines, number))
 
 
 @contextmanager
