@@ -22,7 +22,7 @@ _ENGINE = ("settings", "config_options")
 def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return the values of the dbt variables, and of the environment variables, that models, hooks and operations read.
 
-    What a name may hide is told by its digest; dbt's secret variables (DBT_ENV_SECRET…) are left out.
+    What by its name may be a secret is told by its digest.
     """
     variables: set[str | None] = set()
     environ: set[str | None] = set()
@@ -35,9 +35,7 @@ def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
     settings = prints.settings
     named = set(settings.variables) if None in variables else set[str]()
     known = {name: settings.said(name) for name in named | {one for one in variables if one is not None}}
-    given = {
-        one: settings.environ.get(one, NOT_SET) for one in environ if one is not None and not _is_secret(one)
-    }
+    given = {one: settings.environ.get(one, NOT_SET) for one in environ if one is not None}
     return (
         {name: _shown(name, values) for name, values in known.items()},
         {name: told(name, value) for name, value in given.items()},
@@ -48,10 +46,6 @@ def _shown(name: str, values: list[Any]) -> str:
     if not values:
         return NOT_SET
     return told(name, values[0] if len(values) == 1 else values)
-
-
-def _is_secret(name: str) -> bool:
-    return name.startswith("DBT_ENV_SECRET")
 
 
 def packages(folder: Path) -> Mapping[str, str]:

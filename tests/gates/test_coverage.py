@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def unit(node: str) -> DeclaredTest:
     return DeclaredTest(f"unit_test.shop.{node}", "adds_up", is_unit=True, node=node)
 
 
-def declares(models: dict[str, Described], *tests: DeclaredTest) -> Declared:
+def declares(models: Mapping[str, Described], *tests: DeclaredTest) -> Declared:
     return Declared(tests={test.unique_id: test for test in tests}, described=models)
 
 
