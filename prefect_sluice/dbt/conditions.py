@@ -104,7 +104,7 @@ def _flat(place: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, item in cast(dict[str, Any], value).items():
             name = f"{place}.{key}" if place else str(key).lower()
-            if is_of_rows(str(key)):
+            if is_of_rows(str(key), inside=True):
                 yield from _flat(name, item)
     elif isinstance(value, list) and any(isinstance(item, dict) for item in cast(list[Any], value)):
         for number, item in enumerate(cast(list[Any], value)):

@@ -88,9 +88,9 @@ class Settings:
         return digest(plain({"name": self.name, **seen}))
 
 
-def is_of_rows(key: str) -> bool:
-    """Say whether what a target says under this key may change a row."""
-    return key not in _CONNECTION and key not in _MACHINE
+def is_of_rows(key: str, *, inside: bool = False) -> bool:
+    """Say whether what a target says under this key may change a row; `inside`: under a key of another one."""
+    return key not in _MACHINE and (inside or key not in _CONNECTION)
 
 
 def _rows(value: Any) -> Any:
