@@ -20,6 +20,7 @@ from prefect_sluice.errors import BadInput
 FILE = ".secrets.baseline"
 """Where detect-secrets writes what is known."""
 
+_LISTS = frozenset({".lock", ".sum", ".map"})
 _LOCK = threading.Lock()
 """Its settings are one for the whole process."""
 _ALL = "detect_secrets.filters."
@@ -61,8 +62,13 @@ class Rules:
         return digest([VERSION, *plain, [dict(item) for item in self.filters]])
 
     def leaves_out(self, path: str) -> bool:
-        """Say whether a baseline leaves this file out, or is it."""
-        return Path(path).name == FILE or any(pattern.search(path) for pattern in self.excluded)
+        """Say whether a baseline leaves this file out, or is it; a list of digests that a program writes is left out, too."""
+        from detect_secrets.filters.heuristic import is_lock_file
+
+        place = Path(path)
+        if place.name == FILE or place.suffix in _LISTS or is_lock_file(path):
+            return True
+        return any(pattern.search(path) for pattern in self.excluded)
 
 
 def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> Rules:
@@ -117,13 +123,20 @@ def look(texts: Mapping[str, str], asked: Rules) -> Mapping[str, Sequence[Found]
         return {path: _in_text(path, text, Path(folder)) for path, text in texts.items()}
 
 
+def _named(path: str) -> str:
+    """Return a name of the same kind, and none that is passed over for what it says: that a file is a text is known here."""
+    from detect_secrets.filters.heuristic import IGNORED_FILE_EXTENSIONS
+
+    kind = Path(path).suffix
+    return "text.txt" if kind in IGNORED_FILE_EXTENSIONS else f"text{kind}"
+
+
 def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
     from detect_secrets.core import scan
 
     # It opens files by the machine's encoding, and skips one in silence that it cannot decode. The kind of a file is
-    # told by its name; a path that leads out of the folder does not lead there.
-    place = folder / "text" / Path(path).name
-    place.parent.mkdir(exist_ok=True)
+    # told by its name.
+    place = folder / _named(path)
     place.write_bytes(text.encode("ascii", errors="replace"))
     try:
         found = {

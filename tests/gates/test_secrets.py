@@ -79,6 +79,8 @@ def test_a_key_is_found_told_by_its_place_and_shown_nowhere(tmp_path: Path) -> N
         ("etl/load.py", "API_KEY = 'sk8ter0fTheNight'\n"),
         ("a.sql", "attach 'postgres://ada:lovelace1815@db/x' as y"),
         ("id", "-----BEGIN RSA PRIVATE KEY-----\nabc\n"),
+        ("docs/swagger/swagger.yml", "password: hunter2-for-the-warehouse\n"),
+        ("logo.svg", f"<svg><!-- {CANARY} --></svg>"),
         ("a.env", f"GITHUB={TOKEN}\n"),
         ("ä b/ü.yml", "password: grüße-an-alle-hier\n"),
     ],
@@ -105,6 +107,9 @@ def test_only_what_differs_is_looked_through(tmp_path: Path) -> None:
     files = {"old.sql": sql(CANARY), "new.sql": "select 1"}
     assert ask(subject(tmp_path, files, touched=("new.sql", "deleted.sql"))).verdict is PASSED
     assert ask(subject(tmp_path, files, touched=())).not_applicable
+    assert ask(
+        subject(tmp_path, {"poetry.lock": sql(CANARY), "package-lock.json": sql(CANARY)})
+    ).not_applicable
     assert ask(subject(tmp_path, {"a.png": b"\x89PNG\0"})).not_applicable == "no file that differs is a text"
 
 
