@@ -47,7 +47,8 @@ class DeclaredTest:
 @dataclass(frozen=True, slots=True)
 class Described:
     """What people are told of one node. `columns` gives each declared column's description, `types` the data types that a
-    dbt contract or a schema file names; `enforced` says that dbt's own model contract is on."""
+    dbt contract or a schema file names; `enforced` says that dbt's own model contract is on, `keyed` that a constraint
+    names its key; `ephemeral`, that it has no relation."""
 
     description: str = ""
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -56,6 +57,9 @@ class Described:
     contract: str = ""
     access: str = ""
     group: str = ""
+    keyed: bool = False
+    ephemeral: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

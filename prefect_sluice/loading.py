@@ -34,6 +34,7 @@ class Loaded:
     session: Session
     manifest: Manifest
     project: Project
+    prints: Fingerprints
 
 
 def side_file(workshop: Workshop, place: Place) -> Path:
@@ -133,7 +134,7 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     found = _facts(workshop, place, session, prints)
     project = read(manifest, prints, found, place.target.catalog, served)
     declare(manifest, project.nodes)
-    return Loaded(folder, session, manifest, project)
+    return Loaded(folder, session, manifest, project, prints)
 
 
 def _project_variables(folder: Path) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from prefect_sluice.warehouse.base import LIVE
 if TYPE_CHECKING:
     from prefect_sluice.bundles import BundleStore
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.warehouse.base import Warehouse
+    from prefect_sluice.warehouse.base import Engine, Warehouse
 
 FOLDER = ".sluice"
 
@@ -165,6 +165,12 @@ class Workshop:
         settings = self.settings.warehouse
         rule = Rule(None if settings.publish == "auto" else Way(settings.publish), settings.lock)
         return DuckDB(place.target.path, store=settings.store, patience=settings.patience, rule=rule)
+
+    def engine(self, settings: Mapping[str, str]) -> Engine:
+        """Return what a session of the engine with these settings is like on this machine. Opens no warehouse."""
+        from prefect_sluice.warehouse.duckdb_engine import engine
+
+        return engine(settings)
 
     def work(self, place: Place) -> Path:
         """The folder that keeps an environment's parse state and its side database between releases."""

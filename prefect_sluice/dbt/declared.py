@@ -113,7 +113,17 @@ def _described(node: Any) -> Described:
         contract=str(_of_ours(node).get("contract", "")),
         access=str(getattr(getattr(node, "access", ""), "value", getattr(node, "access", "")) or ""),
         group=str(getattr(node, "group", None) or ""),
+        keyed=_keyed(node, columns),
+        ephemeral=str(node.config.materialized) == "ephemeral",
+        path=str(node.original_file_path),
     )
+
+
+def _keyed(node: Any, columns: Mapping[str, Any]) -> bool:
+    """Say whether a constraint of the node or of one of its columns names a key."""
+    lists = [getattr(item, "constraints", None) or () for item in (node, *columns.values())]
+    kinds = {str(getattr(rule.type, "value", rule.type)) for rules in lists for rule in rules}
+    return bool(kinds & {"primary_key", "unique"})
 
 
 def _hooks(manifest: Manifest) -> Iterator[Code]:

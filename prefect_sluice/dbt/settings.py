@@ -55,6 +55,10 @@ class Settings:
             found[f"env {name}"] = digest(self.environ.get(name))
         return found
 
+    def said(self, name: str) -> list[Any]:
+        """Return every value that a variable is given anywhere, the common one first; none if nobody sets it."""
+        return [value for _, value in self._values(name)]
+
     def _values(self, name: str) -> list[Any]:
         """Return every value a variable may have: dbt looks in the package's own scope before the common one."""
         scopes: list[Mapping[str, Any]] = [self.variables]
@@ -82,6 +86,11 @@ class Settings:
         """The digest of what a template sees of the target, connection facts of this machine left out."""
         seen = {key: self.target.get(key) for key in ("schema", "database", "type")}
         return digest(plain({"name": self.name, **seen}))
+
+
+def is_of_rows(key: str, *, inside: bool = False) -> bool:
+    """Say whether what a target says under this key may change a row; `inside`: under a key of another one."""
+    return key not in _MACHINE and (inside or key not in _CONNECTION)
 
 
 def _rows(value: Any) -> Any:

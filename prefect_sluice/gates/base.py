@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.conditions import Proven
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.declared import Declared
 from prefect_sluice.expecting import Said
@@ -92,13 +93,18 @@ def _nothing_said() -> Said:
     return Said()
 
 
+def _nowhere() -> str:
+    return "nothing is known of other environments"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The one thing under judgment. What a stage cannot know yet is empty.
 
     `project` is the dbt project's root folder in a clean checkout of the release; `nodes` all nodes by unique
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
-    changed (a subset). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
+    changed (a subset); `touched` the repository's files that differ from the release that serves (nothing serves: all
+    of them). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
 
     `served` are the pointers of what is served now, by unique id, and `noted` the notes of the plan that they come of (None: not
@@ -109,7 +115,8 @@ class Subject:
     `declared` is what the project declares beside its relations, `declared_before` the same of the release that serves now
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
-    `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
+    `conditions` compares what the release is built under with the environment that it served in before; a text says why
+    there is nothing to compare. `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
 
     `expected` reads what the commits of this release declare that they change in the data. `moved` are the sources whose data
     is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
@@ -123,6 +130,7 @@ class Subject:
     nodes: Mapping[str, Node]
     changed: tuple[str, ...]
     edited: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -143,6 +151,7 @@ class Subject:
     same_code: frozenset[str] = frozenset()
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     built: Built = field(default_factory=Built)
+    conditions: Callable[[], Proven | str] = _nowhere
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     memory: Memory | None = None
     history: History | None = None

@@ -23,6 +23,9 @@ GROUP = "prefect_sluice.gates"
 _OURS = {
     "lint": "lint:Lint",
     "safety": "safety:Safety",
+    "secrets": "secrets:Secrets",
+    "coverage": "coverage:Coverage",
+    "parity": "parity:Parity",
     "project_tests": "project_tests:ProjectTests",
     "unit_tests": "unit_tests:UnitTests",
     "build": "build:Build",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from prefect_sluice.gates.base import Gate, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
+from prefect_sluice.stages import conditions
 from prefect_sluice.stages.expected import said
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import GateReport
@@ -38,6 +39,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         edited=plan.edited,
         catalog=warehouse.catalog,
         dialect=warehouse.dialect,
+        touched=_touched(workshop, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
@@ -47,6 +49,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         earlier=_once(lambda: _earlier(workshop, plan)),
         apart=_once(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
         expected=lambda: said(workshop, release, plan),
+        conditions=partial(conditions.proven, workshop, place, loaded, release),
         variables=_harmless(workshop.environ),
     )
 
@@ -107,6 +110,13 @@ def _harmless(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {
         name: value for name, value in environ.items() if not any(word in name.upper() for word in _SECRET)
     }
+
+
+def _touched(workshop: Workshop, release: Release, plan: Plan) -> tuple[str, ...]:
+    """Return the paths of files that the release that serves has not, or not so: of all commits since, not of the last."""
+    base = workshop.store.release(plan.base_release) if plan.base_release else None
+    before: Mapping[str, str] = base.files if base else {}
+    return tuple(sorted(path for path, entry in release.files.items() if before.get(path) != entry))
 
 
 def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:

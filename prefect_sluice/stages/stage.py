@@ -9,9 +9,10 @@ from prefect_sluice import gates, surroundings
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
+from prefect_sluice.loading import load
 from prefect_sluice.plan import Plan, make_plan
 from prefect_sluice.promotion import Candidate, Promotion, State
-from prefect_sluice.stages import making, partial
+from prefect_sluice.stages import conditions, making, partial
 from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidates import candidate_is_whole
 from prefect_sluice.stages.judging import judge
@@ -49,6 +50,7 @@ def stage(work: Work) -> Work:
     reach(Point.STAGE_BUILT)
     reports = judge(workshop, place, release, plan, made)
     reach(Point.STAGE_JUDGED)
+    conditions.remember(workshop, place, load(workshop, place, release), promotion)
     why_not = ""
     if not gates.judge(reports, workshop.settings.gates).lets_through:
         less = _without_what_failed(work, workshop, plan, reports)

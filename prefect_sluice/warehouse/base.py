@@ -141,6 +141,15 @@ class References:
     elsewhere: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A session of the engine: its settings that may change rows, by name in lower case and as it spells their values, and
+    the version of each extension that is installed beside those it comes with."""
+
+    settings: Mapping[str, str]
+    extensions: Mapping[str, str]
+
+
 class Linker(Protocol):
     """Reads and rewrites the engine's SQL, with the engine's own parser."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.test_imports import loaded_by
 
-HEAVY = {"dbt", "ibis", "pandas", "pandera", "prefect", "pyarrow", "sqlfluff", "sqlglot"}
+HEAVY = {"dbt", "detect_secrets", "ibis", "pandas", "pandera", "prefect", "pyarrow", "sqlfluff", "sqlglot"}
 ASK = """
 from prefect_sluice.cli import main
 with contextlib.redirect_stdout(io.StringIO()):

@@ -224,8 +224,8 @@ def test_measures_are_history_once_served(store: StateStore) -> None:
         return GateReport("budget", measures=(Measure("model.shop.x", "rows", value),))
 
     def rows(environment: str = "prod") -> list[tuple[float, str]]:
-        found = store.measures(environment, "budget", "model.shop.x", "rows")
-        return [(value, promotion) for value, _, promotion in found]
+        found = store.measures(environment, "budget", ["model.shop.x"])
+        return [(value, promotion) for value, _, promotion in found["model.shop.x", "rows"]]
 
     with store.transaction() as tx:
         for number in range(1, 4):
@@ -240,10 +240,8 @@ def test_measures_are_history_once_served(store: StateStore) -> None:
         tx.put_reports("p3", "stage", [measured(float("nan")), measured(3)])
     assert rows() == [(3.0, "p3"), (1.0, "p1")], "what was not served, and what was replaced, are none"
     assert rows("dev") == [(7.0, "other")]
-    assert (
-        store.measures("prod", "budget", "model.shop.x", "rows", limit=1)[0][1]
-        == a_promotion("p3").created_at
-    )
+    (last,) = store.measures("prod", "budget", ["model.shop.x"], limit=1)["model.shop.x", "rows"]
+    assert last[1:] == (a_promotion("p3").created_at, "p3")
 
 
 def test_a_candidate_is_replaced(store: StateStore) -> None:

@@ -1,0 +1,261 @@
+"""The gate `secrets`, with detect-secrets itself. The canary is put together here, so that no file of ours holds it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha1
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.secrets import Secrets, Settings
+from prefect_sluice.gates.secrets_engine import FILE, Rules, look
+from prefect_sluice.release import Change
+from prefect_sluice.verdict import GateReport, Verdict
+from tests.gates.keeping import Kept
+
+ROOT = Path(__file__).resolve().parents[2]
+CANARY = "AKIA" + "QX7PLM2ZT4KD9VB3"
+TOKEN = "ghp_" + "a8Kd93jSlq0Zx7Vb2Nm5Rt1Yw6Uc4Ei3Of9P"
+PASSED, WARNED, FAILED, ERRORED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED, Verdict.ERRORED
+
+
+def subject(
+    root: Path,
+    files: Mapping[str, str | bytes],
+    *,
+    project: str = ".",
+    touched: tuple[str, ...] | None = None,
+    memory: Kept | None = None,
+) -> Subject:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    change = Change("c", "t", project, "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
+    paths = tuple(files) if touched is None else touched
+    return Subject(root / project, {}, (), touched=paths, change=change, memory=memory)
+
+
+def ask(subject: Subject, **said: object) -> GateReport:
+    gate: Gate = Secrets(Settings.model_validate(said))
+    return gate.check(subject)
+
+
+def sql(secret: str) -> str:
+    return f"select *\nfrom read_csv('s3://x', key_id='{secret}')\n"
+
+
+def test_nothing_passes_and_says_how_much_was_looked_through(tmp_path: Path) -> None:
+    report = ask(subject(tmp_path, {"models/a.sql": "select 1", "README.md": "two"}))
+    assert report.verdict is PASSED
+    assert report.findings[0].summary == "nothing that looks like a secret in 2 files"
+
+
+def test_a_key_is_found_told_by_its_place_and_shown_nowhere(tmp_path: Path) -> None:
+    report = ask(subject(tmp_path, {"models/a.sql": sql(CANARY), "b.sql": "select 1"}))
+    [found] = report.findings
+    assert (found.verdict, found.subject, found.location) == (FAILED, "models/a.sql", "models/a.sql:2")
+    assert found.summary == "models/a.sql holds what looks like a secret: AWS Access Key (line 2)"
+    assert found.evidence is not None
+    digest = sha1(CANARY.encode()).hexdigest()  # what a baseline names it by
+    assert found.evidence.rows == (("models/a.sql:2", "AWS Access Key", digest[:8]),)
+    assert CANARY not in repr(report)
+    assert digest not in repr(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("profiles.yml", "prod:\n  password: hunter2-for-the-warehouse\n"),
+        ("etl/load.py", "API_KEY = 'sk8ter0fTheNight'\n"),
+        ("a.sql", "attach 'postgres://ada:lovelace1815@db/x' as y"),
+        ("id", "-----BEGIN RSA PRIVATE KEY-----\nabc\n"),
+        ("docs/swagger/swagger.yml", "password: hunter2-for-the-warehouse\n"),
+        ("logo.svg", f"<svg><!-- {CANARY} --></svg>"),
+        ("a.env", f"GITHUB={TOKEN}\n"),
+        ("ä b/ü.yml", "password: grüße-an-alle-hier\n"),
+    ],
+)  # fmt: skip
+def test_what_looks_like_one(tmp_path: Path, name: str, text: str) -> None:
+    assert ask(subject(tmp_path, {name: text})).verdict is FAILED
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("profiles.yml", "password: \"{{ env_var('DBT_ENV_SECRET_PASSWORD') }}\"\n"),
+        ("models/a.sql", "select '5d41402abc4b2a76b9719d911017c592' as md5, '1.2.3.4' as version"),
+        ("models/m.yml", "- name: password_hash\n  description: the password, hashed\n"),
+        ("models/a.sql", f"select '{CANARY}' -- pragma: allowlist secret\n"),
+        ("a.yml", f"# pragma: allowlist nextline secret\nkey: {CANARY}\n"),
+    ],
+)
+def test_what_does_not(tmp_path: Path, name: str, text: str) -> None:
+    assert ask(subject(tmp_path, {name: text})).verdict is PASSED
+
+
+def test_only_what_differs_is_looked_through(tmp_path: Path) -> None:
+    files = {"old.sql": sql(CANARY), "new.sql": "select 1"}
+    assert ask(subject(tmp_path, files, touched=("new.sql", "deleted.sql"))).verdict is PASSED
+    assert ask(subject(tmp_path, files, touched=())).not_applicable
+    assert ask(
+        subject(tmp_path, {"poetry.lock": sql(CANARY), "package-lock.json": sql(CANARY)})
+    ).not_applicable
+    assert ask(subject(tmp_path, {"a.png": b"\x89PNG\0"})).not_applicable == "no file that differs is a text"
+
+
+def test_texts_in_odd_encodings_are_read(tmp_path: Path) -> None:
+    line = f"key = '{CANARY}' -- größer"
+    for content in (line.encode("latin-1"), line.encode("utf-16"), b"\xef\xbb\xbf" + line.encode()):
+        assert ask(subject(tmp_path, {"a.sql": content})).verdict is FAILED
+
+
+def test_the_machines_encoding_does_not_matter(tmp_path: Path) -> None:
+    """It would skip, in silence, a file that it cannot decode."""
+    (tmp_path / "a.py").write_text(f"# größer\nkey = '{CANARY}'\n", encoding="utf-8")
+    code = (
+        "from pathlib import Path\nfrom prefect_sluice.gates.secrets_engine import Rules, look\n"
+        f"text = Path({str(tmp_path / 'a.py')!r}).read_text(encoding='utf-8')\n"
+        "assert len(look({'a.py': text}, Rules())['a.py']) >= 1\n"
+    )
+    environ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environ)
+
+
+def test_what_is_too_large_is_said(tmp_path: Path) -> None:
+    asked = subject(
+        tmp_path, {"big.csv": sql(CANARY) * 10, "a.sql": "select 1", "data.parquet": b"PAR1\0" * 500}
+    )
+    report = ask(asked, max_bytes=100)
+    assert [(one.verdict, one.check) for one in report.findings] == [(WARNED, "size"), (PASSED, "secrets")]
+    assert report.findings[0].summary == "1 file is too large, and not looked through: big.csv"
+    assert ask(asked, max_bytes_in_all=20).verdict is WARNED
+    assert ask(asked, max_bytes=100, exclude=["*.csv"]).verdict is PASSED
+
+
+def test_the_project_may_lie_deeper(tmp_path: Path) -> None:
+    files = {"etl/load.py": f"key = '{CANARY}'", "data/dbt/models/a.sql": "select 1"}
+    report = ask(subject(tmp_path, files, project="data/dbt"))
+    assert [one.location for one in report.findings] == ["etl/load.py:1"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.sql"
+    outside.write_text(sql(CANARY))
+    asked = subject(tmp_path / "repository", {"a.sql": "select 1"}, touched=("a.sql", "link.sql"))
+    (tmp_path / "repository" / "link.sql").symlink_to(outside)
+    assert ask(asked).verdict is PASSED
+
+
+def test_many_in_one_file_are_bounded(tmp_path: Path) -> None:
+    lines = "".join(f"k{n} = '{CANARY[:-4]}{n:04}'\n" for n in range(150))
+    [found] = ask(subject(tmp_path, {"a.py": lines})).findings
+    assert found.evidence is not None
+    assert (len(found.evidence.rows), found.evidence.total) == (100, 150)
+    assert found.summary.endswith("and 147 more")
+
+
+# ---- the baseline of detect-secrets ----------------------------------------------------------------------
+
+
+def baseline(**more: object) -> str:
+    known = {"type": "AWS Access Key", "hashed_secret": sha1(CANARY.encode()).hexdigest()}
+    return json.dumps({"version": "1.5.0", "results": {"models/a.sql": [known]}, **more})
+
+
+@pytest.mark.parametrize("place", [".", "dbt"])
+def test_what_a_baseline_lists_is_known(tmp_path: Path, place: str) -> None:
+    files = {f"{place}/models/a.sql": sql(CANARY), f"{place}/{FILE}": baseline(), "dbt/x.sql": "select 1"}
+    named = tuple(str(Path(name)) for name in files)
+    report = ask(subject(tmp_path, files, project="dbt", touched=named))
+    assert report.verdict is PASSED
+    assert report.findings[0].summary.endswith(f"; 1 known in {FILE}")
+    moved = subject(tmp_path, {"models/b.sql": sql(CANARY)}, project="dbt")
+    assert ask(moved).verdict is FAILED
+
+
+def test_a_baseline_chooses_plugins_and_leaves_files_out(tmp_path: Path) -> None:
+    plugins = [{"name": "PrivateKeyDetector"}]
+    filters = [{"path": "detect_secrets.filters.regex.should_exclude_file", "pattern": ["^tests/"]}]
+    files = {"tests/b.py": f"key = '{TOKEN}'", "b.sql": sql(CANARY), FILE: baseline(plugins_used=plugins)}
+    assert ask(subject(tmp_path, files)).verdict is PASSED
+    files = {**files, FILE: baseline(filters_used=filters)}
+    assert [one.location for one in ask(subject(tmp_path, files)).findings] == ["b.sql:2"]
+
+
+def test_neither_the_network_nor_the_projects_code_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("somebody calls home")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    own = tmp_path / "own.py"
+    own.write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    verified = {
+        "path": "detect_secrets.filters.common.is_ignored_due_to_verification_policies", "min_level": 2
+    }  # fmt: skip
+    filters = [verified, {"path": f"file://{own}::keep"}]
+    plugins = [{"name": "AWSKeyDetector"}, {"name": "Own", "path": f"file://{own}"}]
+    files = {"b.sql": sql(CANARY), FILE: baseline(plugins_used=plugins, filters_used=filters)}
+    assert ask(subject(tmp_path, files)).verdict is FAILED
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", '{"results": []}', '{"results": {"a": [{}]}}', baseline(plugins_used=[{"name": "Nobody"}])],
+)
+def test_a_baseline_that_cannot_be_used_is_an_error(tmp_path: Path, text: str) -> None:
+    report = ask(subject(tmp_path, {"a.sql": "select 1", FILE: text}))
+    assert [(one.verdict, one.check) for one in report.findings] == [(ERRORED, "baseline")]
+
+
+# ---- what it leaves behind -------------------------------------------------------------------------------
+
+
+def test_only_what_is_clean_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Kept()
+    asked = subject(tmp_path, {"a.sql": sql(CANARY), "b.sql": "select 1"}, memory=memory)
+    assert [ask(asked).verdict, ask(asked).verdict] == [FAILED, FAILED]
+    assert (len(memory.written), list(memory.values())) == (1, ["clean"])
+    seen: list[str] = []
+
+    def spy(texts: Mapping[str, str], asked: Rules) -> object:
+        seen.extend(texts)
+        return look(texts, asked)
+
+    monkeypatch.setattr("prefect_sluice.gates.secrets.look", spy)
+    ask(asked)
+    ask(asked, plugins_off=[])
+    assert seen == ["a.sql", "b.sql", "a.sql"] or seen == ["a.sql", "a.sql", "b.sql"]
+
+
+def test_it_says_nothing_and_leaves_the_process_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: Callable[..., object] = warnings.showwarning
+    ask(subject(tmp_path, {"a.sql": sql(CANARY), "b.sql": f"select '{CANARY}' -- pragma: allowlist secret"}))
+    out = capfd.readouterr()
+    assert CANARY not in caplog.text + out.out + out.err
+    assert warnings.showwarning is shown
+
+
+def test_the_demo_project_has_none() -> None:
+    files = subprocess.run(
+        ["git", "ls-files", "dbt_project"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in files}
+    found = look(texts, Rules(off=Settings().plugins_off))
+    assert len(texts) > 40
+    assert {name: items for name, items in found.items() if items} == {}
