@@ -100,7 +100,8 @@ class Subject:
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
     `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
 
-    `variables` are the environment variables that a process which a gate starts may see. `memory` and `history` are the
+    `variables` are the environment variables that a process which a gate starts may see, `vars` the dbt variables that
+    sluice.yml gives. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
     """
 
@@ -122,6 +123,7 @@ class Subject:
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     built: Built = field(default_factory=Built)
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     memory: Memory | None = None
     history: History | None = None
 

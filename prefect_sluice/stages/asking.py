@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prefect_sluice import gates
 from prefect_sluice.canonical import Json
 from prefect_sluice.declared import Declared
-from prefect_sluice.gates.base import Gate, Past, Subject
+from prefect_sluice.gates.base import Gate, Memory, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
@@ -43,6 +43,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         earlier=_once(lambda: _earlier(workshop, plan)),
         apart=_once(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
         variables=_harmless(workshop.environ),
+        vars=workshop.settings.vars,
     )
 
 
@@ -51,11 +52,16 @@ def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[Ga
     reports: list[GateReport] = []
     for gate in asked:
         tell(f"gate {gate.id}")
-        memory = _Memory(workshop.store, gate.id)
+        memory = remembering(workshop, gate.id)
         history = _History(workshop.store, subject.environment, gate.id)
         own = replace(subject, memory=memory, history=history)
         reports.append(gates.run(gate, own, workshop.settings.gates))
     return tuple(reports)
+
+
+def remembering(workshop: Workshop, gate: str) -> Memory:
+    """Return what one gate remembers."""
+    return _Memory(workshop.store, gate)
 
 
 @dataclass(frozen=True, slots=True)

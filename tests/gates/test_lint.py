@@ -169,6 +169,63 @@ def test_the_dbt_templater_is_replaced_by_one_that_needs_no_dbt(tmp_path: Path) 
 CENTS = "{% macro cents(column) %}{{ column }} / 100{% endmacro %}\n"
 
 
+ODD = """\
+{{ config(materialized='incremental', unique_key='id') }}
+{%- set names = dbt_utils.get_column_values(ref('shop', 'orders', v=2), 'name', default=['a']) %}
+{%- set found = run_query('select 1') %}
+{%- set relation = adapter.get_relation(this.database, this.schema, this.identifier) %}
+{% call statement('x', fetch_result=True) %}select 1{% endcall %}
+select
+    {{ dbt_utils._key(['a', 'b']) }} as k,
+    {{ dbt.dateadd('day', 1, 'at') }} as tomorrow,
+    {{ dbt.type_string() }} as kind,
+    cast(a as {{ api.Column.translate_type('string') }}) as a,
+    {{ days() }} as days,
+    '{{ var("cities")[0] }}' as city,
+    {{ var("elsewhere") }} as elsewhere,
+    {%- for name in names %}
+    {{ adapter.quote(name) }} as {{ name }},
+    {%- endfor %}
+    {%- for column in adapter.get_columns_in_relation(this) %}
+    {{ column.name }},
+    {%- endfor %}
+    '{{ run_started_at.strftime("%Y-%m-%d") }}' as at,
+    '{{ modules.datetime.date(2020, 1, 1) }}' as back_then,
+    '{{ config.get("unique_key") }}' as key
+from {{ source('raw', 'orders') }}
+inner join {{ ref('orders', v=2) }} on orders.id = orders_v2.id
+{% if relation is not none and found %}where false{% endif -%}
+{% if is_incremental() and target.type == 'duckdb' %}
+where orders.at > (select max(x.at) from {{ this }} as x)
+{%- endif %}
+"""
+ODD_PROJECT = {
+    "dbt_project.yml": "name: shop\nvars: {cities: [Wien], dbt_utils: {sep: '-'}}\n",
+    "macros/m.sql": "{# {% macro days() %}{% endmacro %} #}{% macro days() %}{{ adapter.dispatch('days')() }}{% endmacro %}\n"
+    "{% macro default__days() %}{{ return(var('given') * 2) }}{% endmacro %}\n"
+    "{% test odd(model) %}select 1{% endtest %}\n",
+    "dbt_packages/utils/dbt_project.yml": "name: dbt_utils\nvars: {sep: '|'}\n",
+    "dbt_packages/utils/macros/k.sql": "{% macro _key(fields) -%}\n"
+    "{{ return(adapter.dispatch('_key', 'dbt_utils')(fields)) }}\n{%- endmacro %}\n"
+    "{% macro default___key(fields) -%}\nmd5({{ fields | join(\" || '\" ~ var('sep') ~ \"' || \") }})\n{%- endmacro %}\n"
+    "{% macro get_column_values(table, column, default=none) %}\n{% if not execute %}{{ return(default) }}{% endif %}\n"
+    "{{ return(run_query('x').columns[0].values()) }}\n{% endmacro %}\n",
+}
+
+
+def test_what_dbt_gives_a_template_is_given_without_dbt(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {**ODD_PROJECT, ".sqlfluff": "[sqlfluff]\ndialect = duckdb\ntemplater = dbt\nrules = RF01,PRS\n"},
+    )
+    write(tmp_path, {"models/x.sql": ODD})
+    asked = node("models/x.sql")
+    report = Lint().check(
+        Subject(tmp_path, {asked.unique_id: asked}, (), (asked.unique_id,), vars={"given": 2})
+    )
+    assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
+
+
 def test_what_only_dbt_can_render_is_inconclusive_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
     finding = only(lint(tmp_path, {"models/x.sql": "select  {{ elsewhere.star() }}\n"}, config=DBT_CONFIG))
     assert (finding.verdict, finding.check) == (Verdict.INCONCLUSIVE, "TMP templating")
@@ -239,7 +296,11 @@ def test_a_file_is_linted_once_wherever_its_checkout_stands(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("models/x.sql", "select b from t\n"), (".sqlfluff", CONFIG), ("macros/m.sql", CENTS)],
+    [
+        ("models/x.sql", "select b from t\n"),
+        (".sqlfluff", CONFIG.replace("LT01", "LT02")),
+        ("macros/m.sql", CENTS),
+    ],
     ids=["text", "settings", "macros"],
 )
 def test_whatever_decides_the_answer_is_part_of_its_key(tmp_path: Path, file: str, text: str) -> None:

@@ -1,0 +1,376 @@
+"""sqlfluff's jinja templater with the rest of what a dbt template may ask for, so that models render without dbt.
+
+Imports sqlfluff, so it is imported where a file is linted. Nothing is asked of a warehouse: `execute` is false, as when dbt
+parses, and what a query would answer is empty.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import jinja2.nodes
+import jinja2.parser
+import yaml
+from jinja2 import Environment
+from jinja2.ext import Extension
+from sqlfluff.core import FluffConfig
+from sqlfluff.core.templaters.builtins.dbt import DBT_BUILTINS, MacroReturn, RelationEmulator, VarEmulator
+from sqlfluff.core.templaters.jinja import JinjaTemplater
+
+from prefect_sluice.gates.lint_dbt import Known, dbts_own
+
+_HEADER = re.compile(r"(\{%[-+]?\s*macro\s+)\w+")
+_ENTRY = "sluice_entry"
+"""What each macro is called where it is compiled: Jinja exports no name that begins with an underscore."""
+
+
+class SnapshotBlock(Extension):
+    """`{% snapshot name %}…{% endsnapshot %}` gives what stands within."""
+
+    tags = {"snapshot"}  # noqa: RUF012  # as Jinja declares it
+
+    def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
+        """Return the statements of the block."""
+        next(parser.stream)
+        parser.parse_assign_target(name_only=True)
+        return parser.parse_statements(("name:endsnapshot",), drop_needle=True)
+
+
+class DbtJinja(JinjaTemplater):
+    """Gives templates dbt's functions, the project's macros and variables. What the settings of sqlfluff give wins."""
+
+    def __init__(self, known: Known, adapter: str) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]  # its keywords
+        self._known, self._adapter = known, adapter
+
+    def _get_jinja_env(self, config: FluffConfig | None = None) -> Environment:
+        env = super()._get_jinja_env(config)
+        env.add_extension(SnapshotBlock)
+        env.filters.update(dict.fromkeys(("as_bool", "as_native", "as_number"), _same), as_text=str)
+        return env
+
+    def _get_env_context(
+        self, fname: str | None, config: FluffConfig | None, env: Environment
+    ) -> dict[str, Any]:
+        given = super()._get_env_context(fname, config, env)
+        if config is None:
+            return given
+        said = {
+            **self.get_context(fname, config),
+            **self._extract_libraries_from_config(config),
+            **self._extract_macros_from_config(config, env, given),
+        }
+        ours = _Project(self._known, self._adapter, env).context(Path(fname or "model").stem)
+        return {**given, **ours, **said}
+
+
+class _Relation(RelationEmulator):
+    """A relation as a template sees it: its name as text, and any part or question of it."""
+
+    schema = "dev"
+    database = "dev"
+
+    def __init__(self, identifier: str, schema: str = "") -> None:
+        super().__init__(identifier)
+        self.name = self.table = identifier
+        self._text = f"{schema}.{identifier}" if schema else identifier
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class _Nothing:
+    """What a query, the graph or the adapter would answer: empty, whatever is asked of it."""
+
+    unsafe_callable = False
+    alters_data = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> _Nothing:
+        return self
+
+    def __getattr__(self, name: str) -> _Nothing:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, name: Any) -> _Nothing:
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return ""
+
+
+_NOTHING = _Nothing()
+
+
+class _Config:
+    """`config(...)` as a call, and what is read of it later on."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, Any] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        for said in (*args, kwargs):
+            self._said.update(said)
+        return ""
+
+    def get(self, name: str, default: Any = None, validator: Any = None) -> Any:
+        """Return what was said, else the default."""
+        return self._said.get(name, default)
+
+    def require(self, name: str, validator: Any = None) -> Any:
+        """Return what was said, else an empty answer."""
+        return self._said.get(name, _NOTHING)
+
+    meta_get, meta_require = get, require
+
+    def set(self, name: str, value: Any) -> str:
+        """Say something."""
+        self._said[name] = value
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Var:
+    """`var`, for the code of one package."""
+
+    known: Known
+    package: str
+
+    def __call__(self, name: str, *default: Any, **named: Any) -> Any:
+        found, value = self.known.variable(name, self.package)
+        if found:
+            return value
+        for given in (*default, *named.values()):
+            return given
+        return VarEmulator()
+
+    def has_var(self, name: str) -> bool:
+        """Say whether it has a value."""
+        return self.known.variable(name, self.package)[0]
+
+
+@dataclass(slots=True)
+class _Macro:
+    """A macro, compiled when it is first called. `scope` is what its code sees."""
+
+    text: str
+    env: Environment
+    scope: Mapping[str, Any]
+    compiled: Callable[..., Any] | None = field(default=None, init=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.compiled is None:
+            named = _HEADER.sub(rf"\g<1>{_ENTRY}", self.text, count=1)
+            template = self.env.from_string(named, globals=cast("dict[str, Any]", self.scope))
+            self.compiled = cast("Callable[..., Any]", getattr(template.module, _ENTRY))
+        try:
+            return self.compiled(*args, **kwargs)
+        except MacroReturn as end:
+            return end.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """A package's macros by name, as `package.macro`; not attributes: Jinja's sandbox hides those with an underscore."""
+
+    macros: Mapping[str, _Macro]
+
+    def __getitem__(self, name: str) -> _Macro:
+        return self.macros[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    """`adapter`: finds macros by dispatch, quotes, and knows no relation."""
+
+    project: _Project
+
+    def dispatch(self, macro_name: str, macro_namespace: str | None = None, **_: Any) -> Any:
+        """Return the macro that dbt would call; an empty answer if there is none."""
+        return self.project.dispatched(macro_name, macro_namespace)
+
+    def quote(self, identifier: str) -> str:
+        """Return an identifier in quotes."""
+        return f'"{identifier}"'
+
+    def type(self) -> str:
+        """Return the adapter's name."""
+        return self.project.adapter
+
+    def get_relation(self, *_: Any, **__: Any) -> None:
+        """Return none: nothing is asked of a warehouse."""
+
+    def __getitem__(self, name: str) -> _Nothing:
+        return _NOTHING
+
+
+class _Project:
+    """A project's macros and functions, bound together for one file."""
+
+    def __init__(self, known: Known, adapter: str, env: Environment) -> None:
+        self.known, self.adapter, self.env = known, adapter, env
+        self.packages: dict[str, dict[str, _Macro]] = {}
+        self._names: dict[str, _Package] = {}
+
+    def context(self, model: str) -> dict[str, Any]:
+        """Return all that a model's template sees by name."""
+        functions = self._functions(model)
+        scopes: dict[str, dict[str, Any]] = {}
+        texts = {
+            "dbt": dbts_own(self.adapter),
+            **{name: item.macros for name, item in self.known.packages.items()},
+        }
+        for name, macros in texts.items():
+            scope = scopes[name] = {}
+            self.packages[name] = {macro: _Macro(text, self.env, scope) for macro, text in macros.items()}
+        spaces = {name: _Package(macros) for name, macros in self.packages.items()}
+        root = self.packages.get(self.known.project, {})
+        common = {**self.packages["dbt"], **spaces, **functions, **root}
+        for name, scope in scopes.items():
+            own = self.packages[name] if name != "dbt" else {}
+            scope.update({**common, **own, "var": _Var(self.known, name)})
+        return {**common, "var": root.get("var", functions["var"])}
+
+    def dispatched(self, name: str, namespace: str | None) -> Any:
+        """Return the macro of an adapter's or the default's own kind: the project's, the namespace's, dbt's."""
+        for package in dict.fromkeys((self.known.project, namespace, "dbt", *self.packages)):
+            for kind in (self.adapter, "default"):
+                found = self.packages.get(package or "", {}).get(f"{kind}__{name}")
+                if found is not None:
+                    return found
+        return _NOTHING
+
+    def _functions(self, model: str) -> dict[str, Any]:
+        target = dict.fromkeys(("name", "schema", "database", "profile_name", "target_name", "dbname"), "dev")
+        var = _Var(self.known, self.known.project)
+        building: dict[str, Any] = {"ref": _ref, "source": _source, "config": _Config(), "var": var}
+        return {
+            **building,
+            "builtins": building,
+            "this": _Relation(model),
+            "target": {**target, "type": self.adapter, "threads": 1},
+            "adapter": _Adapter(self),
+            "project_name": self.known.project,
+            "model": {"name": model, "alias": model, "unique_id": f"model.{self.known.project}.{model}"},
+            **_FIXED,
+        }
+
+
+def _same(value: Any, *_: Any, **__: Any) -> Any:
+    return value
+
+
+def _silent(*_: Any, **__: Any) -> str:
+    return ""
+
+
+def _true(*_: Any, **__: Any) -> bool:
+    return True
+
+
+def _ref(*names: str, v: Any = None, version: Any = None, **_: Any) -> _Relation:
+    number = v if v is not None else version
+    return _Relation(f"{names[-1]}_v{number}" if number is not None else str(names[-1]))
+
+
+def _source(source: str, table: str) -> _Relation:
+    return _Relation(table, source)
+
+
+def _env_var(_: str, default: Any = "") -> Any:
+    # Not what is set here: the same commit gets the same answer everywhere.
+    return default
+
+
+def _set(value: Any, default: Any = None) -> Any:
+    # Sorted, and a list: what a loop over a set gives differs from process to process.
+    return sorted(set(value), key=str) if hasattr(value, "__iter__") else default
+
+
+def _hash(value: Any) -> str:
+    return hashlib.md5(str(value).encode(), usedforsecurity=False).hexdigest()
+
+
+def _to_json(value: Any, _: Any = None, sort_keys: bool = False) -> Any:
+    return json.dumps(value, default=str, sort_keys=sort_keys)
+
+
+def _from_yaml(text: str, _: Any = None) -> Any:
+    return yaml.safe_load(text)
+
+
+def _to_yaml(value: Any, _: Any = None, sort_keys: bool = False) -> Any:
+    return yaml.safe_dump(value, sort_keys=sort_keys)
+
+
+def _relation_of(*_: Any, identifier: Any = "", **__: Any) -> _Relation:
+    return _Relation(str(identifier or "relation"))
+
+
+def _false(*_: Any, **__: Any) -> bool:
+    return False
+
+
+def _none(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _empty(*_: Any, **__: Any) -> list[Any]:
+    return []
+
+
+def _text_type(size: int) -> str:
+    return f"varchar({size})"
+
+
+_THEN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+_MODULES = {"re": re, "itertools": itertools, "datetime": datetime, "pytz": _NOTHING}
+_API: Mapping[str, Any] = {
+    "Relation": {"create": _relation_of, "Table": "table", "View": "view", "CTE": "cte"},
+    "Column": {"translate_type": _same, "string_type": _text_type, "create": _silent},
+}
+_FIXED: Mapping[str, Any] = {
+    **{name: DBT_BUILTINS[name] for name in ("return", "zip", "zip_strict", "fromjson")},
+    **dict.fromkeys(("log", "print", "debug", "doc", "statement", "store_result", "write", "noop_statement"), _silent),
+    **dict.fromkeys(("graph", "flags", "run_query", "load_result", "exceptions", "context", "load_agate_table"), _NOTHING),
+    **{name: {} for name in ("dbt_metadata_envs", "invocation_args_dict")},
+    "is_incremental": _true,
+    "should_full_refresh": _false,
+    "execute": False,
+    "env_var": _env_var,
+    "function": _ref,
+    "metric": _ref,
+    "load_relation": _none,
+    "get_columns_in_relation": _empty,
+    "api": _API,
+    "modules": _MODULES,
+    "run_started_at": _THEN,
+    "invocation_id": "00000000-0000-0000-0000-000000000000",
+    "dbt_version": "1.11.0",
+    "schema": "dev",
+    "database": "dev",
+    "set": _set,
+    "set_strict": _set,
+    "tojson": _to_json,
+    "toyaml": _to_yaml,
+    "fromyaml": _from_yaml,
+    "local_md5": _hash,
+    "thread_id": "Thread-1",
+    "selected_resources": [],
+    "diff_of_two_dicts": _same,
+}  # fmt: skip
