@@ -43,10 +43,16 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class UnitResults:
-    """What dbt answered for its unit tests; `expected` is how many look at what changed."""
+    """What dbt answered for its unit tests; `expected` is how many look at what changed.
+
+    `models` says which model each one tests; `unbuilt` why something that they read could not be built without rows, nor
+    with them. Both are by unique id.
+    """
 
     results: tuple[NodeResult, ...] = ()
     expected: int = 0
+    models: Mapping[str, str] = field(default_factory=dict[str, str])
+    unbuilt: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Memory(Protocol):
