@@ -175,7 +175,7 @@ def _cannot(why: str) -> GateReport:
 
 def _recall(memory: Memory | None, key: str) -> Answer | None:
     """Return the answer kept under `key`; one that cannot be read is as good as none."""
-    kept = cast(Any, memory.recall(key) if memory else None)
+    kept = cast(Any, memory.recall(key) if memory is not None else None)
     if kept is None:
         return None
     try:

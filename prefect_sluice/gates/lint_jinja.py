@@ -1,31 +1,26 @@
 """sqlfluff's jinja templater with the rest of what a dbt template may ask for, so that models render without dbt.
 
-Imports sqlfluff, so it is imported where a file is linted. Nothing is asked of a warehouse: `execute` is false, as when dbt
-parses, and what a query would answer is empty.
+Imports sqlfluff, so it is imported where a file is linted.
 """
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-import itertools
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import jinja2.nodes
 import jinja2.parser
-import yaml
 from jinja2 import Environment
 from jinja2.ext import Extension
 from sqlfluff.core import FluffConfig
-from sqlfluff.core.templaters.builtins.dbt import DBT_BUILTINS, MacroReturn, RelationEmulator, VarEmulator
+from sqlfluff.core.templaters.builtins.dbt import MacroReturn, VarEmulator
 from sqlfluff.core.templaters.jinja import JinjaTemplater
 
 from prefect_sluice.gates.lint_dbt import Known, dbts_own
+from prefect_sluice.gates.lint_functions import FIXED, NOTHING, Config, Nothing, Relation, ref, same, source
 
 _HEADER = re.compile(r"(\{%[-+]?\s*macro\s+)\w+")
 _ENTRY = "sluice_entry"
@@ -54,7 +49,7 @@ class DbtJinja(JinjaTemplater):
     def _get_jinja_env(self, config: FluffConfig | None = None) -> Environment:
         env = super()._get_jinja_env(config)
         env.add_extension(SnapshotBlock)
-        env.filters.update(dict.fromkeys(("as_bool", "as_native", "as_number"), _same), as_text=str)
+        env.filters.update(dict.fromkeys(("as_bool", "as_native", "as_number"), same), as_text=str)
         return env
 
     def _get_env_context(
@@ -70,78 +65,6 @@ class DbtJinja(JinjaTemplater):
         }
         ours = _Project(self._known, self._adapter, env).context(Path(fname or "model").stem)
         return {**given, **ours, **said}
-
-
-class _Relation(RelationEmulator):
-    """A relation as a template sees it: its name as text, and any part or question of it."""
-
-    schema = "dev"
-    database = "dev"
-
-    def __init__(self, identifier: str, schema: str = "") -> None:
-        super().__init__(identifier)
-        self.name = self.table = identifier
-        self._text = f"{schema}.{identifier}" if schema else identifier
-
-    def __str__(self) -> str:
-        return self._text
-
-
-class _Nothing:
-    """What a query, the graph or the adapter would answer: empty, whatever is asked of it."""
-
-    unsafe_callable = False
-    alters_data = False
-
-    def __call__(self, *args: Any, **kwargs: Any) -> _Nothing:
-        return self
-
-    def __getattr__(self, name: str) -> _Nothing:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, name: Any) -> _Nothing:
-        return self
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-    def __str__(self) -> str:
-        return ""
-
-
-_NOTHING = _Nothing()
-
-
-class _Config:
-    """`config(...)` as a call, and what is read of it later on."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, Any] = {}
-
-    def __call__(self, *args: Any, **kwargs: Any) -> str:
-        for said in (*args, kwargs):
-            self._said.update(said)
-        return ""
-
-    def get(self, name: str, default: Any = None, validator: Any = None) -> Any:
-        """Return what was said, else the default."""
-        return self._said.get(name, default)
-
-    def require(self, name: str, validator: Any = None) -> Any:
-        """Return what was said, else an empty answer."""
-        return self._said.get(name, _NOTHING)
-
-    meta_get, meta_require = get, require
-
-    def set(self, name: str, value: Any) -> str:
-        """Say something."""
-        self._said[name] = value
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +138,8 @@ class _Adapter:
     def get_relation(self, *_: Any, **__: Any) -> None:
         """Return none: nothing is asked of a warehouse."""
 
-    def __getitem__(self, name: str) -> _Nothing:
-        return _NOTHING
+    def __getitem__(self, name: str) -> Nothing:
+        return NOTHING
 
 
 class _Project:
@@ -253,124 +176,19 @@ class _Project:
                 found = self.packages.get(package or "", {}).get(f"{kind}__{name}")
                 if found is not None:
                     return found
-        return _NOTHING
+        return NOTHING
 
     def _functions(self, model: str) -> dict[str, Any]:
         target = dict.fromkeys(("name", "schema", "database", "profile_name", "target_name", "dbname"), "dev")
         var = _Var(self.known, self.known.project)
-        building: dict[str, Any] = {"ref": _ref, "source": _source, "config": _Config(), "var": var}
+        building: dict[str, Any] = {"ref": ref, "source": source, "config": Config(), "var": var}
         return {
             **building,
             "builtins": building,
-            "this": _Relation(model),
+            "this": Relation(model),
             "target": {**target, "type": self.adapter, "threads": 1},
             "adapter": _Adapter(self),
             "project_name": self.known.project,
             "model": {"name": model, "alias": model, "unique_id": f"model.{self.known.project}.{model}"},
-            **_FIXED,
+            **FIXED,
         }
-
-
-def _same(value: Any, *_: Any, **__: Any) -> Any:
-    return value
-
-
-def _silent(*_: Any, **__: Any) -> str:
-    return ""
-
-
-def _true(*_: Any, **__: Any) -> bool:
-    return True
-
-
-def _ref(*names: str, v: Any = None, version: Any = None, **_: Any) -> _Relation:
-    number = v if v is not None else version
-    return _Relation(f"{names[-1]}_v{number}" if number is not None else str(names[-1]))
-
-
-def _source(source: str, table: str) -> _Relation:
-    return _Relation(table, source)
-
-
-def _env_var(_: str, default: Any = "") -> Any:
-    # Not what is set here: the same commit gets the same answer everywhere.
-    return default
-
-
-def _set(value: Any, default: Any = None) -> Any:
-    # Sorted, and a list: what a loop over a set gives differs from process to process.
-    return sorted(set(value), key=str) if hasattr(value, "__iter__") else default
-
-
-def _hash(value: Any) -> str:
-    return hashlib.md5(str(value).encode(), usedforsecurity=False).hexdigest()
-
-
-def _to_json(value: Any, _: Any = None, sort_keys: bool = False) -> Any:
-    return json.dumps(value, default=str, sort_keys=sort_keys)
-
-
-def _from_yaml(text: str, _: Any = None) -> Any:
-    return yaml.safe_load(text)
-
-
-def _to_yaml(value: Any, _: Any = None, sort_keys: bool = False) -> Any:
-    return yaml.safe_dump(value, sort_keys=sort_keys)
-
-
-def _relation_of(*_: Any, identifier: Any = "", **__: Any) -> _Relation:
-    return _Relation(str(identifier or "relation"))
-
-
-def _false(*_: Any, **__: Any) -> bool:
-    return False
-
-
-def _none(*_: Any, **__: Any) -> None:
-    return None
-
-
-def _empty(*_: Any, **__: Any) -> list[Any]:
-    return []
-
-
-def _text_type(size: int) -> str:
-    return f"varchar({size})"
-
-
-_THEN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-_MODULES = {"re": re, "itertools": itertools, "datetime": datetime, "pytz": _NOTHING}
-_API: Mapping[str, Any] = {
-    "Relation": {"create": _relation_of, "Table": "table", "View": "view", "CTE": "cte"},
-    "Column": {"translate_type": _same, "string_type": _text_type, "create": _silent},
-}
-_FIXED: Mapping[str, Any] = {
-    **{name: DBT_BUILTINS[name] for name in ("return", "zip", "zip_strict", "fromjson")},
-    **dict.fromkeys(("log", "print", "debug", "doc", "statement", "store_result", "write", "noop_statement"), _silent),
-    **dict.fromkeys(("graph", "flags", "run_query", "load_result", "exceptions", "context", "load_agate_table"), _NOTHING),
-    **{name: {} for name in ("dbt_metadata_envs", "invocation_args_dict")},
-    "is_incremental": _true,
-    "should_full_refresh": _false,
-    "execute": False,
-    "env_var": _env_var,
-    "function": _ref,
-    "metric": _ref,
-    "load_relation": _none,
-    "get_columns_in_relation": _empty,
-    "api": _API,
-    "modules": _MODULES,
-    "run_started_at": _THEN,
-    "invocation_id": "00000000-0000-0000-0000-000000000000",
-    "dbt_version": "1.11.0",
-    "schema": "dev",
-    "database": "dev",
-    "set": _set,
-    "set_strict": _set,
-    "tojson": _to_json,
-    "toyaml": _to_yaml,
-    "fromyaml": _from_yaml,
-    "local_md5": _hash,
-    "thread_id": "Thread-1",
-    "selected_resources": [],
-    "diff_of_two_dicts": _same,
-}  # fmt: skip
