@@ -189,6 +189,14 @@ class _Project:
             "target": {**target, "type": self.adapter, "threads": 1},
             "adapter": _Adapter(self),
             "project_name": self.known.project,
-            "model": {"name": model, "alias": model, "unique_id": f"model.{self.known.project}.{model}"},
+            "model": {
+                **dict.fromkeys(("name", "alias", "identifier"), model),
+                **dict.fromkeys(
+                    ("config", "columns", "tags", "meta", "depends_on", "refs", "sources"), NOTHING
+                ),
+                "unique_id": f"model.{self.known.project}.{model}",
+                "schema": "dev",
+                "database": "dev",
+            },
             **FIXED,
         }

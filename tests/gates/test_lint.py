@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -374,6 +375,61 @@ def test_settings_that_changed_in_place_are_seen(tmp_path: Path) -> None:
         lint(tmp_path, {"models/x.sql": SPACED}, config=CONFIG.replace("LT01, ", "")).verdict
         is Verdict.PASSED
     )
+
+
+def test_sqlfluffs_rust_parser_is_installed_and_used() -> None:
+    from sqlfluff.core import FluffConfig
+    from sqlfluff.core.parser.rust_parser import RustParser
+
+    assert RustParser is not None, "prefect-sluice[lint] asks for sqlfluff[rs]"
+    assert FluffConfig(overrides={"dialect": "duckdb"}).get("use_rust_parser") == "auto"
+
+
+def test_a_file_that_is_not_utf8_is_an_error_that_says_where(tmp_path: Path) -> None:
+    write(tmp_path, {".sqlfluff": CONFIG, "models/x.sql": CLEAN})
+    (tmp_path / "models/x.sql").write_bytes(b"-- one\nselect '\xe9' as a\n")
+    finding = only(ask(Lint(), tmp_path, node("models/x.sql")))
+    assert (finding.verdict, finding.summary) == (
+        Verdict.ERRORED,
+        "the file is not UTF-8: byte 0xe9 in line 2",
+    )
+
+
+@pytest.mark.parametrize("config", [b"[sqlfluff]\ndialect = \xe9\n", b"[sqlfluff\n"])
+def test_settings_that_are_no_text_are_an_error(tmp_path: Path, config: bytes) -> None:
+    write(tmp_path, {"models/x.sql": CLEAN})
+    (tmp_path / ".sqlfluff").write_bytes(config)
+    assert only(ask(Lint(), tmp_path, node("models/x.sql"))).verdict is Verdict.ERRORED
+
+
+def test_what_the_settings_give_stands_above_what_dbt_gives(tmp_path: Path) -> None:
+    macros = "[sqlfluff:templater:jinja:macros]\nours = {% macro cents(c) %}1  as a{% endmacro %}\n"
+    files = {"macros/m.sql": CENTS, "models/x.sql": "select {{ cents('a') }} from t\n"}
+    assert only(lint(tmp_path, files, config=DBT_CONFIG)).verdict is Verdict.PASSED
+    broken = macros.replace("1  as a", "from from")
+    assert only(lint(tmp_path, files, config=DBT_CONFIG + broken)).check == "PRS parsing"
+
+
+@pytest.mark.slow
+def test_a_pool_that_cannot_be_started_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A script without a guard: each process that is started runs it again, and ends.
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from prefect_sluice.gates.base import Subject\n"
+        "from prefect_sluice.gates.lint import Lint, Settings\n"
+        "from tests.gates.test_lint import CONFIG, SPACED, node, write\n"
+        f"project = Path({str(tmp_path / 'project')!r})\n"
+        "write(project, {'.sqlfluff': CONFIG, 'models/a.sql': SPACED, 'models/b.sql': SPACED + ' '})\n"
+        "nodes = {one.unique_id: one for one in (node('models/a.sql'), node('models/b.sql'))}\n"
+        "report = Lint(Settings(processes=2)).check(Subject(project, nodes, (), tuple(nodes)))\n"
+        "print(report.verdict.name)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "FAILED"
 
 
 def test_it_is_a_gate_for_sources() -> None:
