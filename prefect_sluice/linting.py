@@ -73,7 +73,12 @@ def lint(workshop: Workshop, files: Sequence[Path], memory: Memory | None) -> Ga
     settings = _settings(workshop)
     (gate,) = (gate for gate in asked(settings, [Needs.SOURCES]) if isinstance(gate, Lint))
     subject = Subject(
-        workshop.project, nodes, tuple(nodes), tuple(nodes), vars=workshop.settings.vars, memory=memory
+        workshop.project,
+        nodes,
+        tuple(nodes),
+        touched=tuple(nodes),
+        vars=workshop.settings.vars,
+        memory=memory,
     )
     return gates.run(gate, subject, settings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
@@ -34,6 +34,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         nodes=loaded.project.nodes,
         changed=plan.made,
         edited=plan.edited,
+        touched=_touched(workshop, loaded, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
@@ -117,6 +118,21 @@ def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
 def _before(workshop: Workshop, plan: Plan) -> Declared | None:
     known = workshop.store.cached(_DECLARED, [plan.base_release]) if plan.base_release else {}
     return Declared.read(known[plan.base_release]) if known else None
+
+
+def _touched(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan) -> tuple[str, ...]:
+    before = workshop.store.release(plan.base_release) if plan.base_release else None
+    files = before.files if before else dict[str, str]()
+    folder = PurePosixPath(release.change.project)
+    # A package's paths are relative to its own folder, which git does not have.
+    own = {
+        uid: str(folder / node.path)
+        for uid, node in loaded.project.nodes.items()
+        if uid.split(".")[1] == loaded.project.name
+    }
+    return tuple(
+        uid for uid, path in own.items() if path not in files or release.files.get(path) != files[path]
+    )
 
 
 def _earlier(workshop: Workshop, plan: Plan) -> Path | None:

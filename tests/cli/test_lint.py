@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, git
 from tests.repository import repository
 
 RULES = "[sqlfluff]\ndialect = duckdb\ntemplater = dbt\nrules = LT01, CP01\n"
@@ -110,3 +110,30 @@ def test_what_is_served_is_what_edits_are_told_by(released: Path, run: Run) -> N
     assert document["files"] == ["models/fresh.sql", "models/orders.sql", "models/totals.sql"]
     assert (document["exit_code"], answer.code, document["report"]["verdict"]) == (1, 1, "FAILED")
     assert "dev serves" in document["why"]
+
+
+@pytest.mark.slow
+def test_in_a_release_the_gates_say_yes_no_and_that_they_cannot_tell(never: Path, run: Run) -> None:
+    def verdicts(**files: str) -> dict[str, str]:
+        for name, text in files.items():
+            (never / names[name]).write_text(text)
+        git(never, "add", "-A")
+        git(never, "commit", "-qm", "change")
+        document = json.loads(run("release", "-C", never, "--as", "Ada", "--json").out)
+        return {item["gate"]: item["verdict"] for item in document["reports"]}
+
+    names = {"b": "models/b.sql", "rules": ".sqlfluff", "test": "tests/test_x.py"}
+    (never / ".gitignore").write_text("*.duckdb*\n")
+    (never / "tests").mkdir()
+    for left in ("snapshots/s.sql", "macros/m.sql"):
+        (never / left).unlink()
+    (never / "models/orders.sql").write_text("select 1 as id\n")
+    passes = "def test_x():\n    assert True\n"
+    first = verdicts(b=GOOD, test=passes)
+    assert (first["lint"], first["project_tests"]) == ("PASSED", "PASSED")
+    # Only the letters' case is another: nothing is built, and the file is linted all the same.
+    assert verdicts(b=BAD)["lint"] == "FAILED"
+    second = verdicts(rules=f"{RULES}large_file_skip_byte_limit = 10\n", test="x = 1\n")
+    assert (second["lint"], second["project_tests"]) == ("INCONCLUSIVE", "INCONCLUSIVE")
+    third = verdicts(b=GOOD, rules=RULES, test=passes.replace("True", "False"))
+    assert (third["lint"], third["project_tests"]) == ("not applicable", "FAILED")

@@ -339,7 +339,7 @@ class Suite:
         for name, text in {"tests/test_x.py": COUNTS, **files}.items():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text, encoding="utf-8")
-        gate = ProjectTests(Settings(**{"recall": "1d", **settings}))
+        gate = ProjectTests(Settings.model_validate({"recall": "1d", **settings}))
         variables = {**BARE, "MODE": mode, "RUNS": str(self.folder / "runs")}
         return gate.check(Subject(project, {}, (), variables=variables, memory=self.memory))
 
