@@ -76,7 +76,7 @@ def lint(workshop: Workshop, files: Sequence[Path], memory: Memory | None) -> Ga
         workshop.project,
         nodes,
         tuple(nodes),
-        touched=tuple(nodes),
+        rewritten=tuple(nodes),
         vars=workshop.settings.vars,
         memory=memory,
     )

@@ -98,7 +98,7 @@ class Subject:
 
     `project` is the dbt project's root folder in a clean checkout of the release; `nodes` all nodes by unique
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
-    changed (a subset), formatting and comments apart; `touched` those of the project whose file is not byte for byte that of
+    changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
     the release that serves. `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
 
@@ -131,7 +131,7 @@ class Subject:
     built: Built = field(default_factory=Built)
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    touched: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
     memory: Memory | None = None
     history: History | None = None
 

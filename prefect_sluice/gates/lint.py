@@ -121,7 +121,7 @@ class Lint:
 def _edited_sql(subject: Subject) -> dict[Path, Node]:
     """Return a node for each edited SQL file, in order of path; a file may hold several snapshots."""
     found: dict[Path, Node] = {}
-    nodes = (subject.nodes[one] for one in sorted(subject.touched) if one in subject.nodes)
+    nodes = (subject.nodes[one] for one in sorted(subject.rewritten) if one in subject.nodes)
     for node in sorted(nodes, key=lambda node: node.path):
         # A snapshot may be written in YAML, and then has no SQL of its own.
         if node.language == "sql" and node.kind is not Kind.SEED and node.path.endswith(".sql"):

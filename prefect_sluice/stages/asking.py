@@ -34,7 +34,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         nodes=loaded.project.nodes,
         changed=plan.made,
         edited=plan.edited,
-        touched=_touched(workshop, loaded, release, plan),
+        rewritten=_rewritten(workshop, loaded, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
@@ -120,7 +120,7 @@ def _before(workshop: Workshop, plan: Plan) -> Declared | None:
     return Declared.read(known[plan.base_release]) if known else None
 
 
-def _touched(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan) -> tuple[str, ...]:
+def _rewritten(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan) -> tuple[str, ...]:
     before = workshop.store.release(plan.base_release) if plan.base_release else None
     files = before.files if before else dict[str, str]()
     folder = PurePosixPath(release.change.project)

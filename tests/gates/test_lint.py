@@ -37,7 +37,7 @@ def node(path: str, kind: Kind = Kind.TABLE, language: str = "sql") -> Node:
 
 def ask(gate: Gate, project: Path, *nodes: Node, memory: Memory | None = None) -> GateReport:
     known = {one.unique_id: one for one in nodes}
-    return gate.check(Subject(project, known, (), touched=tuple(known), memory=memory))
+    return gate.check(Subject(project, known, (), rewritten=tuple(known), memory=memory))
 
 
 def lint(
@@ -94,7 +94,7 @@ def test_sql_that_does_not_parse_fails(tmp_path: Path) -> None:
 def test_only_what_was_edited_is_linted(tmp_path: Path) -> None:
     write(tmp_path, {".sqlfluff": CONFIG, "models/x.sql": CLEAN, "models/y.sql": SPACED})
     nodes = {one.unique_id: one for one in (node("models/x.sql"), node("models/y.sql"))}
-    report = Lint().check(Subject(tmp_path, nodes, tuple(nodes), touched=("model.shop.x",)))
+    report = Lint().check(Subject(tmp_path, nodes, tuple(nodes), rewritten=("model.shop.x",)))
     assert only(report).location == "models/x.sql"
 
 
@@ -222,7 +222,7 @@ def test_what_dbt_gives_a_template_is_given_without_dbt(tmp_path: Path) -> None:
     write(tmp_path, {"models/x.sql": ODD})
     asked = node("models/x.sql")
     report = Lint().check(
-        Subject(tmp_path, {asked.unique_id: asked}, (), touched=(asked.unique_id,), vars={"given": 2})
+        Subject(tmp_path, {asked.unique_id: asked}, (), rewritten=(asked.unique_id,), vars={"given": 2})
     )
     assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
 
@@ -424,7 +424,7 @@ def test_a_pool_that_cannot_be_started_is_done_without(
         f"project = Path({str(tmp_path / 'project')!r})\n"
         "write(project, {'.sqlfluff': CONFIG, 'models/a.sql': SPACED, 'models/b.sql': SPACED + ' '})\n"
         "nodes = {one.unique_id: one for one in (node('models/a.sql'), node('models/b.sql'))}\n"
-        "report = Lint(Settings(processes=2)).check(Subject(project, nodes, (), touched=tuple(nodes)))\n"
+        "report = Lint(Settings(processes=2)).check(Subject(project, nodes, (), rewritten=tuple(nodes)))\n"
         "print(report.verdict.name)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
