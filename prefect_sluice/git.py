@@ -110,6 +110,18 @@ def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
+    """Return paths whose text in the working tree is not that of `commit`, new ones that git does not ignore included and
+    removed ones left out; None if the repository has no such commit."""
+    if _run(repository, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+        return None
+    changed = _out(
+        repository, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=d", commit
+    )
+    new = _out(repository, "ls-files", "--others", "--exclude-standard", "-z")
+    return tuple(sorted({name for name in (changed + new).split("\0") if name}))
+
+
 _MODES = {"100644": "644", "100755": "755", "120000": "link"}
 
 

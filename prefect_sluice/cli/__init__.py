@@ -17,6 +17,7 @@ from prefect_sluice import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Write a sluice.yml for the dbt project found here."),
     "plan": ("plan", "Show what a release would build, reuse and remove, and why."),
+    "lint": ("lint", "Lint the SQL that you edited, and mend it with --fix."),
     "release": ("release", "Take a commit through the stages into an environment."),
     "refresh": ("refresh", "Build what new data changed, with the code that serves now."),
     "promote": ("promote", "Take what serves in one environment into the next."),

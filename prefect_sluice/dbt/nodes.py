@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from prefect_sluice.canonical import digest
 from prefect_sluice.dbt.facts import Facts
 from prefect_sluice.dbt.fingerprint import Fingerprints, own_hooks
 from prefect_sluice.dbt.order import acyclic, ordered
@@ -29,13 +30,17 @@ Compile = Callable[[tuple[str, ...]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A dbt data test or unit test: what it looks at (unique ids of nodes), and the digest of its own text."""
+    """A dbt data test or unit test: what it looks at (unique ids of nodes), and the digest of its own text.
+
+    `model` is what a unit test tests; one that has no relation of its own is part of the digest.
+    """
 
     unique_id: str
     fqn: tuple[str, ...]
     is_unit: bool
     parents: tuple[str, ...]
     fingerprint: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +327,13 @@ def _tests(manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node]) 
             parents = tuple(parent for parent in _flattened(node, manifest) if parent in nodes)
             found[uid] = Test(uid, tuple(node.fqn), False, parents, prints.test(node))
     for uid, unit in manifest.unit_tests.items():
+        # dbt puts the model first, and after it what the test mocks.
+        model = str(unit.depends_on.nodes[0]) if unit.depends_on.nodes else ""
         parents = tuple(parent for parent in unit.depends_on.nodes if parent in nodes)
-        found[uid] = Test(uid, tuple(unit.fqn), True, parents, prints.test(unit))
+        text = prints.test(unit)
+        if model not in nodes and model in manifest.nodes:
+            text = digest([text, code_key(manifest, prints, model)])
+        found[uid] = Test(uid, tuple(unit.fqn), True, parents, text, model)
     return found
 
 

@@ -46,10 +46,16 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class UnitResults:
-    """What dbt answered for its unit tests; `expected` is how many look at what changed."""
+    """What dbt answered for its unit tests; `expected` is how many look at what changed.
+
+    `models` says which model each one tests; `unbuilt` why something that they read could not be built without rows, nor
+    with them. Both are by unique id.
+    """
 
     results: tuple[NodeResult, ...] = ()
     expected: int = 0
+    models: Mapping[str, str] = field(default_factory=dict[str, str])
+    unbuilt: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Memory(Protocol):
@@ -103,7 +109,8 @@ class Subject:
 
     `project` is the dbt project's root folder in a clean checkout of the release; `nodes` all nodes by unique
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
-    changed (a subset); `touched` the repository's files that differ from the release that serves (nothing serves: all
+    changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
+    the release that serves; `touched` the repository's files that differ from that release (nothing serves: all
     of them). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
 
@@ -122,7 +129,8 @@ class Subject:
     is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
     whose live relation was built by this very code, and from what the same code built: there it holds nothing else.
 
-    `variables` are the environment variables that a process which a gate starts may see. `memory` and `history` are the
+    `variables` are the environment variables that a process which a gate starts may see, `vars` the dbt variables that
+    sluice.yml gives. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
     """
 
@@ -153,6 +161,8 @@ class Subject:
     built: Built = field(default_factory=Built)
     conditions: Callable[[], Proven | str] = _nowhere
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    rewritten: tuple[str, ...] = ()
     memory: Memory | None = None
     history: History | None = None
 

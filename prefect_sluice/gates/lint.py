@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,19 +17,27 @@ from prefect_sluice import config
 from prefect_sluice.canonical import Json
 from prefect_sluice.gates import lint_engine
 from prefect_sluice.gates.base import Memory, Needs, Subject
-from prefect_sluice.gates.lint_engine import Answer, Source, Violation, Workspace
+from prefect_sluice.gates.lint_dbt import known
+from prefect_sluice.gates.lint_engine import Answer, Rules, Source, Violation, Workspace
 from prefect_sluice.node import Kind, Node
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 _ID = "lint"
 # What sqlfluff finds before any rule is asked has a code and no name.
+_WORTH_TWO = 50_000
+"""From so many bytes of SQL on a second process saves more than its start takes (docs/decisions/0021)."""
 _NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 
 
 class Settings(config.Gate):
     """What sluice.yml may say of it."""
 
-    processes: int = Field(default=1, ge=1, le=64, description="How many files are linted at a time.")
+    processes: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="How many files are linted at a time. By default one, and two from 50 KB of SQL on.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +58,15 @@ class Lint:
         files = _edited_sql(subject)
         if not files:
             return GateReport(_ID, not_applicable="no SQL model was edited")
-        workspace = Workspace(subject.project.resolve())
-        if not workspace.has_settings(files):
-            return GateReport(_ID, not_applicable="the project has no .sqlfluff")
+        project = subject.project.resolve()
+        workspace = Workspace(project, known(project, subject.vars))
+        try:
+            if not workspace.has_settings(files):
+                return GateReport(_ID, not_applicable="the project has no .sqlfluff")
+        except OSError as error:
+            return _cannot(
+                f"the project's sqlfluff settings cannot be read: {error.strerror}: {error.filename}"
+            )
         if find_spec("sqlfluff") is None:
             return _cannot("sqlfluff is not installed; install prefect-sluice[lint]")
         with lint_engine.quiet():
@@ -61,13 +76,15 @@ class Lint:
         present = [file for file in files if file.is_file()]
         findings = [_missing(node) for file, node in files.items() if file not in present]
         try:
-            sources = _sources(present, files, workspace)
+            rules = _rules(present, workspace)
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {lint_engine.first_line(error)}")
-        answers = self._answers(list(sources.values()), memory)
-        for file, source in sources.items():
-            findings += _findings(files[file], answers[source.key])
+        read = {file: lint_engine.read(file, own) for file, own in rules.items()}
+        answers = self._answers([one for one in read.values() if isinstance(one, Source)], memory)
+        for file, one in read.items():
+            answer = answers[one.key] if isinstance(one, Source) else one
+            findings += _findings(files[file], answer)
         if not findings:
             return GateReport(_ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
         return GateReport(_ID, tuple(findings))
@@ -83,19 +100,28 @@ class Lint:
         return answers
 
     def _ask(self, sources: Sequence[Source]) -> list[Answer]:
-        workers = min(self.settings.processes, len(sources))
-        if workers <= 1:
-            return [lint_engine.lint(source) for source in sources]
-        # Not forked: the caller may have threads, and a lock that one of them held would stay locked.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            return list(pool.map(lint_engine.lint, sources))
+        workers = min(self._wanted(sources), len(sources))
+        if workers > 1:
+            # Not forked: the caller may have threads, and a lock that one of them held would stay locked.
+            context = multiprocessing.get_context("spawn")
+            try:
+                with ProcessPoolExecutor(workers, mp_context=context) as pool:
+                    return list(pool.map(lint_engine.lint, sources))
+            except BrokenExecutor:
+                # A script without `if __name__ == "__main__"` cannot be started twice, and memory may be short.
+                pass
+        return [lint_engine.lint(source) for source in sources]
+
+    def _wanted(self, sources: Sequence[Source]) -> int:
+        if self.settings.processes is not None:
+            return self.settings.processes
+        return 2 if sum(len(one.text) for one in sources) >= _WORTH_TWO and (os.cpu_count() or 1) > 1 else 1
 
 
 def _edited_sql(subject: Subject) -> dict[Path, Node]:
     """Return a node for each edited SQL file, in order of path; a file may hold several snapshots."""
     found: dict[Path, Node] = {}
-    nodes = (subject.nodes[one] for one in sorted(subject.edited) if one in subject.nodes)
+    nodes = (subject.nodes[one] for one in sorted(subject.rewritten) if one in subject.nodes)
     for node in sorted(nodes, key=lambda node: node.path):
         # A snapshot may be written in YAML, and then has no SQL of its own.
         if node.language == "sql" and node.kind is not Kind.SEED and node.path.endswith(".sql"):
@@ -103,21 +129,20 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
     return found
 
 
-def _sources(present: Sequence[Path], files: Mapping[Path, Node], workspace: Workspace) -> dict[Path, Source]:
+def _rules(present: Sequence[Path], workspace: Workspace) -> dict[Path, Rules]:
+    """Return the rules for each file that the project does not exclude."""
     lint_engine.forget_settings()
     wanted = [file for file in present if not workspace.ignores(file)]
     rules = {folder: workspace.rules(folder) for folder in {file.parent for file in wanted}}
-    return {
-        file: lint_engine.read(file, rules[file.parent], snapshot=files[file].kind is Kind.SNAPSHOT)
-        for file in wanted
-    }
+    return {file: rules[file.parent] for file in wanted}
 
 
 def _findings(node: Node, answer: Answer) -> list[Finding]:
     if answer.broken:
-        return [_said(node, "sqlfluff", Verdict.ERRORED, f"sqlfluff broke on this file: {answer.broken}")]
+        return [_said(node, "sqlfluff", Verdict.ERRORED, answer.broken)]
     if answer.skipped:
-        return [_said(node, "sqlfluff", Verdict.INCONCLUSIVE, answer.skipped)]
+        fix = "set large_file_skip_byte_limit in .sqlfluff (0: no limit), or list the file in .sqlfluffignore"
+        return [replace(_said(node, "sqlfluff", Verdict.INCONCLUSIVE, answer.skipped), fix=fix)]
     unrendered = next((v for v in answer.violations if v.code == "TMP"), None)
     if unrendered:
         # What the rules say of half a rendered file is not true of the file, so it is left out.
@@ -150,7 +175,7 @@ def _cannot(why: str) -> GateReport:
 
 def _recall(memory: Memory | None, key: str) -> Answer | None:
     """Return the answer kept under `key`; one that cannot be read is as good as none."""
-    kept = cast(Any, memory.recall(key) if memory else None)
+    kept = cast(Any, memory.recall(key) if memory is not None else None)
     if kept is None:
         return None
     try:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any, TypeAlias, cast
-
-import yaml
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from prefect_sluice.canonical import Json, canonical, digest, digest_file
+from prefect_sluice.gates.lint_dbt import Known
+
+if TYPE_CHECKING:
+    from sqlfluff.core import Linter
 
 Settings: TypeAlias = "dict[str, Any]"  # sqlfluff's own shape: sections of settings, in sections
 
@@ -26,24 +27,12 @@ _SECTIONS = {
     "pep8.ini": "[sqlfluff",
     "pyproject.toml": "[tool.sqlfluff",
 }
-# The jinja templater knows no `snapshot` block. An `if` renders and indents like one, on the same lines.
-_SNAPSHOT_BEGIN = re.compile(r"\{%(-?)\s*snapshot\b.*?(-?)%\}", re.DOTALL)
-_SNAPSHOT_END = re.compile(r"\{%(-?)\s*endsnapshot\s*(-?)%\}")
-# What dbt puts into each file's context and `apply_dbt_builtins` leaves out. The values only have to render.
-_DBT_CONTEXT: Settings = {
-    "context": {
-        "execute": False,
-        "target": {
-            "name": "dev",
-            "schema": "dev",
-            "database": "dev",
-            "type": "dev",
-            "profile_name": "dev",
-            "threads": 1,
-        },
-    },
-    "macros": {"sluice_env_var": "{% macro env_var(name, default='') %}{{ default }}{% endmacro %}"},
-}
+_FORM = 2
+"""The form of what templates are given: an answer of an older form is not taken for one of today's."""
+_RENDERED_BY_US = {"jinja", "dbt"}
+"""Templaters for which ours stands in; the raw, python and placeholder ones are taken as they are."""
+_UNREADABLE = {"TMP", "PRS", "LXR"}
+"""What sqlfluff says of a file that it could not render or parse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +57,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings for one folder, and a digest of all but a file's text that decides what is found there."""
+    """The settings for one folder, and a digest of all but a file's text that decides what is found there.
+
+    `dbt` is what templates may ask for, None where the project wants sqlfluff's templater as it is.
+    """
 
     settings: Settings
     fingerprint: str
+    dbt: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +83,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A dbt project's folder and those above it, up to its repository's root, where settings may be."""
+    """A dbt project's folder and those above it, up to its repository's root, where settings may be.
+
+    `dbt` is what its templates may ask for.
+    """
 
     project: Path
+    dbt: Known = field(default_factory=Known)
 
     @property
     def root(self) -> Path:
@@ -112,9 +109,10 @@ class Workspace:
         """Return the rules for files in `folder`. Raises sqlfluff's SQLFluffUserError if they cannot be."""
         from sqlfluff.core import FluffConfig
 
-        settings = _settings(self.folders(folder / "any.sql"), self.project)
+        settings = _settings(self.folders(folder / "any.sql"))
         FluffConfig(settings, ignore_local_config=True, require_dialect=False)
-        return Rules(settings, _fingerprint(settings, self.root))
+        known = self.dbt if settings.get("core", {}).get("templater") in _RENDERED_BY_US else None
+        return Rules(settings, _fingerprint(settings, self.root, known), known)
 
     def ignores(self, file: Path) -> bool:
         """Say whether the project excludes `file` by `.sqlfluffignore` or `ignore_paths`."""
@@ -130,12 +128,15 @@ def forget_settings() -> None:
     clear_config_caches()
 
 
-def read(file: Path, rules: Rules, *, snapshot: bool) -> Source:
-    """Return what is to be linted. Raises OSError if the file cannot be read."""
-    text = file.read_text("utf-8", errors="backslashreplace")
-    if snapshot:
-        text = _SNAPSHOT_END.sub(r"{%\1 endif \2%}", _SNAPSHOT_BEGIN.sub(r"{%\1 if true \2%}", text))
-    return Source(str(file), text, rules)
+def read(file: Path, rules: Rules) -> Source | Answer:
+    """Return what is to be linted, or why it cannot be."""
+    try:
+        return Source(str(file), file.read_text("utf-8-sig"), rules)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return Answer(broken=f"the file is not UTF-8: byte 0x{error.object[error.start]:02x} in line {line}")
+    except OSError as error:
+        return Answer(broken=f"the file cannot be read: {error.strerror}")
 
 
 def lint(source: Source) -> Answer:
@@ -144,7 +145,7 @@ def lint(source: Source) -> Answer:
         with quiet():
             return _linted(source)
     except Exception as error:
-        return Answer(broken=first_line(error))
+        return Answer(broken=f"sqlfluff broke on this file: {first_line(error)}")
 
 
 def first_line(error: Exception) -> str:
@@ -167,17 +168,42 @@ def quiet() -> Generator[None]:
         logger.propagate = propagated
 
 
-def _linted(source: Source) -> Answer:
-    from sqlfluff.core import FluffConfig, Linter
+def fix(source: Source) -> str | None:
+    """Return the text as sqlfluff would write it; None if it cannot be, or if what came of it could not be parsed again.
 
-    config = FluffConfig(source.rules.settings, ignore_local_config=True, require_dialect=False)
-    limit, size = int(config.get("large_file_skip_byte_limit") or 0), len(source.text.encode())
+    Raises whatever sqlfluff and its plugins raise.
+    """
+    with quiet():
+        linted = _linter(source).lint_string(source.text, source.file, fix=True)
+        said = {violation.rule_code() for violation in linted.get_violations(filter_ignore=False)}
+        if said & _UNREADABLE or linted.tree is None or linted.templated_file is None:
+            return None
+        text, _ = linted.fix_string()
+        again = _linted(replace(source, text=text))
+    return None if any(item.code in _UNREADABLE for item in again.violations) else text
+
+
+def _linted(source: Source) -> Answer:
+    linter = _linter(source)
+    limit, size = int(linter.config.get("large_file_skip_byte_limit") or 0), len(source.text.encode())
     if 0 < limit < size:
         return Answer(skipped=f"not linted: {size} bytes are over large_file_skip_byte_limit = {limit}")
-    found = Linter(config).lint_string(source.text, source.file).get_violations(filter_warning=False)
+    found = linter.lint_string(source.text, source.file).get_violations(filter_warning=False)
     return Answer(
         tuple(Violation(v.rule_code(), v.rule_name(), v.line_no, v.desc(), v.warning) for v in found)
     )
+
+
+def _linter(source: Source) -> Linter:
+    from sqlfluff.core import FluffConfig, Linter
+
+    config = FluffConfig(source.rules.settings, ignore_local_config=True, require_dialect=False)
+    linter = Linter(config)
+    if source.rules.dbt is not None:
+        from prefect_sluice.gates.lint_jinja import DbtJinja
+
+        linter.templater = DbtJinja(source.rules.dbt, str(config.get("dialect") or ""))
+    return linter
 
 
 def _configured(folder: Path) -> bool:
@@ -187,37 +213,24 @@ def _configured(folder: Path) -> bool:
     )
 
 
-def _settings(folders: Iterable[Path], project: Path) -> Settings:
-    """Return the settings of `folders` combined; where they ask for dbt's templater, fit for jinja's."""
+def _settings(folders: Iterable[Path]) -> Settings:
+    """Return the settings of `folders` combined; where they ask for dbt's templater, for jinja's in its place."""
     from sqlfluff.core.config import load_config_at_path
     from sqlfluff.core.helpers.dict import nested_combine
 
     found = cast("Settings", nested_combine(*(load_config_at_path(str(f)) for f in folders if f.is_dir())))
-    if found.get("core", {}).get("templater") != "dbt":
+    if found.get("core", {}).get("templater", "jinja") not in _RENDERED_BY_US:
         return found
-    jinja = {"apply_dbt_builtins": True, "load_macros_from_path": _macro_folders(project), **_DBT_CONTEXT}
-    own = {"templater": {"jinja": found.get("templater", {}).get("jinja", {})}}
-    forced: Settings = {"core": {"templater": "jinja"}}
-    return cast("Settings", nested_combine(found, {"templater": {"jinja": jinja}}, own, forced))
+    forced: Settings = {"core": {"templater": "jinja"}, "templater": {"jinja": {"apply_dbt_builtins": True}}}
+    return cast("Settings", nested_combine(found, forced))
 
 
-def _macro_folders(project: Path) -> str:
-    """Return dbt's macro folders that exist, as sqlfluff wants them: joined by commas."""
-    try:
-        told: object = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))
-    except (OSError, yaml.YAMLError):
-        told = None
-    names: object = cast("dict[str, object]", told).get("macro-paths") if isinstance(told, dict) else None
-    paths = [
-        project / str(name) for name in cast("list[object]", names if isinstance(names, list) else ["macros"])
-    ]
-    return ",".join(str(path) for path in paths if path.is_dir())
-
-
-def _fingerprint(settings: Settings, root: Path) -> str:
+def _fingerprint(settings: Settings, root: Path, known: Known | None) -> str:
     # Settings hold absolute paths, and each release has a checkout of its own.
     portable = canonical(cast("Json", settings)).decode().replace(str(root), "")
-    return digest({"settings": portable, "files": _files_named(settings, root), "tools": _tools()})
+    files = _files_named(settings, root)
+    dbt = [_FORM, known.fingerprint] if known else []
+    return digest({"settings": portable, "files": files, "tools": _tools(), "dbt": dbt})
 
 
 def _files_named(settings: Mapping[str, object], root: Path) -> dict[str, str]:

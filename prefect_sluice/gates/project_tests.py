@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,28 +11,22 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 from xml.etree import ElementTree
 
 from pydantic import Field
 
-from prefect_sluice import config
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice import config, surroundings
+from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.project_results import Test, read
+from prefect_sluice.gates.project_seen import SECTIONS, seen
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 
 _ID = "project_tests"
 _TAIL = 20
 _FOREVER = timedelta(days=7)
-# Files that configure pytest, and the text that says that a shared one does.
-_SECTIONS = {
-    "pytest.ini": "",
-    ".pytest.ini": "",
-    "pyproject.toml": "[tool.pytest",
-    "setup.cfg": "[tool:pytest]",
-    "tox.ini": "[pytest]",
-}
 # pytest's exit codes: all passed, some failed, stopped early, none found. Any other is a breakdown.
 _PASSED, _FAILED, _INTERRUPTED, _NONE_FOUND = 0, 1, 2, 5
 
@@ -49,17 +42,6 @@ class _Run:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
-    """One test of the results file. `outcome` is passed, failure, error, skipped or expected (an xfail)."""
-
-    id: str
-    outcome: str
-    message: str = ""
-    text: str = ""
-    location: str = ""
-
-
 class Settings(config.Gate):
     """What sluice.yml may say of it."""
 
@@ -67,6 +49,23 @@ class Settings(config.Gate):
     timeout: config.Duration | None = Field(
         default=timedelta(minutes=10),
         description="After this the suite is stopped, and the gate could not tell.",
+    )
+    paths: tuple[str, ...] = Field(
+        default=(), description="Files and folders of tests, relative to the project. Default: pytest's own."
+    )
+    args: tuple[str, ...] = Field(default=(), description='More of pytest\'s arguments: ["-m", "not slow"].')
+    recall: config.Duration | None = Field(
+        default=None,
+        description=(
+            "For this long a suite that passed is not run again while all that it can see is the same: files,"
+            " interpreter, installed packages, variables. Default: it always runs."
+        ),
+    )
+    reads: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "With `recall`: which paths of the project the suite reads, as patterns. Default: every file of the checkout."
+        ),
     )
 
 
@@ -87,10 +86,32 @@ class ProjectTests:
         """Return one finding per test that failed or broke, one for all skipped, one for all passed."""
         if not _has_tests(subject.project.resolve()):
             return GateReport(_ID, not_applicable="the project has no pytest tests")
+        try:
+            key = self._key(subject) if self.settings.recall and subject.memory is not None else ""
+        except (OSError, ValueError) as error:
+            what = f"what the suite reads cannot be told: {error}"
+            return GateReport(
+                _ID, (Finding(_ID, "reads", Verdict.ERRORED, what, fix="mend gates.project_tests.reads"),)
+            )
+        known = _recalled(subject.memory, key, self.settings.recall)
+        if known is not None:
+            return GateReport(_ID, (known,))
         project = (subject.apart() or subject.project).resolve()
         with tempfile.TemporaryDirectory(prefix="sluice-tests-") as folder:
             run = self._run(project, Path(folder), subject.variables)
-        return GateReport(_ID, tuple(self._findings(run)))
+        findings = tuple(self._findings(run))
+        _keep(subject.memory, key, findings)
+        return GateReport(_ID, findings)
+
+    def _key(self, subject: Subject) -> str:
+        project = subject.project.resolve()
+        inside = Path(subject.change.project if subject.change else "")
+        root = project.parents[len(inside.parts) - 1] if inside.parts else project
+        return seen(root, project, self.settings.reads, subject.variables, self._wanted)
+
+    @property
+    def _wanted(self) -> list[str]:
+        return [*self.settings.args, *self.settings.paths]
 
     def _run(self, project: Path, folder: Path, variables: Mapping[str, str]) -> _Run:
         output, results = folder / "output.txt", folder / "results.xml"
@@ -98,7 +119,9 @@ class ProjectTests:
         # To a file, not to a pipe: a process that the tests leave behind would keep a pipe open.
         with output.open("wb") as stream:
             seen = _variables(folder, variables)
-            code = _run_group(_command(project, results), project, seen, stream.fileno(), self._timeout)
+            code = _run_group(
+                _command(project, results, self._wanted), project, seen, stream.fileno(), self._timeout
+            )
         lines = output.read_text("utf-8", errors="replace").splitlines()
         written = results.read_bytes() if results.is_file() else b""
         return _Run(code, tuple(lines[-_TAIL:]), len(lines), written, time.monotonic() - began)
@@ -114,7 +137,7 @@ class ProjectTests:
         if run.code == _NONE_FOUND:
             return [_of_run(run, Verdict.INCONCLUSIVE, "pytest found no tests")]
         try:
-            tests = _read(run.results)
+            tests = read(run.results)
         except ElementTree.ParseError:
             return [_of_run(run, Verdict.ERRORED, _why_no_results(run))]
         return [
@@ -131,7 +154,7 @@ def _variables(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _has_tests(project: Path) -> bool:
-    files = ((project / name, section) for name, section in _SECTIONS.items())
+    files = ((project / name, section) for name, section in SECTIONS.items())
     if any(
         file.is_file() and section in file.read_text("utf-8", errors="replace") for file, section in files
     ):
@@ -139,10 +162,41 @@ def _has_tests(project: Path) -> bool:
     return any(next((project / "tests").rglob(name), None) for name in ("test_*.py", "*_test.py"))
 
 
-def _command(project: Path, results: Path) -> list[str]:
+def _recalled(memory: Memory | None, key: str, longest: timedelta | None) -> Finding | None:
+    """Return the finding of an earlier run of the same, if it is young enough; one that cannot be read is none."""
+    kept = cast(Any, memory.recall(key) if memory is not None and key and longest else None)
+    if memory is None or kept is None or longest is None:
+        return None
+    try:
+        at, told, passed = datetime.fromisoformat(kept["at"]), str(kept["told"]), float(kept["passed"])
+        if not timedelta(0) <= surroundings.now() - at <= longest:
+            return None
+    except (TypeError, KeyError, ValueError):
+        return None
+    said = f"{told} at {at:%Y-%m-%d %H:%M} UTC, and nothing that they see has changed"
+    return Finding(_ID, "passed", Verdict.PASSED, said, observed=passed)
+
+
+def _keep(memory: Memory | None, key: str, findings: Sequence[Finding]) -> None:
+    """Keep what passed, and nothing else: one skipped test, and the suite runs again."""
+    if memory is None or not key or len(findings) != 1 or findings[0].verdict is not Verdict.PASSED:
+        return
+    (one,) = findings
+    memory.keep(key, {"at": surroundings.now().isoformat(), "told": one.summary, "passed": one.observed or 0})
+
+
+def _command(project: Path, results: Path, wanted: Sequence[str]) -> list[str]:
     # xunit1 is the one format that says where a test is. The last option wins over the project's addopts.
     options = ["-p", "no:cacheprovider", "--color=no", "-o", "junit_family=xunit1"]
-    return [sys.executable, "-m", "pytest", *options, f"--rootdir={project}", f"--junitxml={results}"]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        *wanted,
+        *options,
+        f"--rootdir={project}",
+        f"--junitxml={results}",
+    ]
 
 
 def _run_group(
@@ -168,48 +222,11 @@ def _run_group(
         process.wait()
 
 
-def _read(results: bytes) -> list[_Test]:
-    """Return the tests of a junit file, in its order. Raises ElementTree.ParseError if it is none."""
-    return [_test(case) for case in ElementTree.fromstring(results).iter("testcase")]
-
-
-def _test(case: ElementTree.Element) -> _Test:
-    name = _name(case)
-    for kind in ("failure", "error", "skipped"):
-        found = case.find(kind)
-        if found is not None:
-            outcome = "expected" if found.get("type") == "pytest.xfail" else kind
-            text = found.text or ""
-            return _Test(name, outcome, found.get("message", ""), text, _location(case, text))
-    return _Test(name, "passed")
-
-
-def _name(case: ElementTree.Element) -> str:
-    """Return the id that pytest knows the test by: `tests/test_x.py::TestClass::test_y`."""
-    file, owner, name = case.get("file", ""), case.get("classname", ""), case.get("name", "")
-    if not file:
-        return f"{owner}.{name}".strip(".")
-    module = file.removesuffix(".py").replace("/", ".").replace("\\", ".")
-    classes = owner.removeprefix(module).strip(".")
-    return "::".join([file, *filter(None, classes.split(".")), name])
-
-
-def _location(case: ElementTree.Element, text: str) -> str:
-    """Return `file:line` of what failed, else of the test; the results count a test's lines from 0."""
-    file, line = case.get("file", ""), case.get("line", "")
-    if not file:
-        return ""
-    failed = re.findall(rf"^{re.escape(file)}:(\d+): ", text, re.MULTILINE)
-    if failed:
-        return f"{file}:{failed[-1]}"
-    return f"{file}:{int(line) + 1}" if line.isdecimal() else file
-
-
-def _broken(tests: Sequence[_Test]) -> list[_Test]:
+def _broken(tests: Sequence[Test]) -> list[Test]:
     return [test for test in tests if test.outcome in {"failure", "error"}]
 
 
-def _of_test(test: _Test) -> Finding:
+def _of_test(test: Test) -> Finding:
     lines = test.text.splitlines()
     # For a module that cannot be imported the message names the phase, and only the text says why.
     cause = [line[1:].strip() for line in lines if line.startswith("E ")] if test.outcome == "error" else []
@@ -225,7 +242,7 @@ def _of_test(test: _Test) -> Finding:
     )
 
 
-def _of_ending(run: _Run, tests: Sequence[_Test]) -> list[Finding]:
+def _of_ending(run: _Run, tests: Sequence[Test]) -> list[Finding]:
     """Return what pytest's exit code says beyond its tests: a plugin's no (coverage), a stop, a breakdown."""
     if run.code == _PASSED or (run.code in {_FAILED, _INTERRUPTED} and _broken(tests)):
         return []
@@ -236,7 +253,7 @@ def _of_ending(run: _Run, tests: Sequence[_Test]) -> list[Finding]:
     return [_of_run(run, Verdict.ERRORED, f"pytest broke off with {run.code}")]
 
 
-def _of_skipped(tests: Sequence[_Test]) -> list[Finding]:
+def _of_skipped(tests: Sequence[Test]) -> list[Finding]:
     skipped = [test for test in tests if test.outcome == "skipped"]
     if not skipped:
         return []
@@ -256,7 +273,7 @@ def _of_skipped(tests: Sequence[_Test]) -> list[Finding]:
     ]
 
 
-def _of_passed(tests: Sequence[_Test]) -> list[Finding]:
+def _of_passed(tests: Sequence[Test]) -> list[Finding]:
     passed, expected = (sum(test.outcome == kind for test in tests) for kind in ("passed", "expected"))
     if passed:
         more = f", {expected} failed as expected" if expected else ""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from prefect_sluice import config
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import Needs, Subject, UnitResults
 from prefect_sluice.gates.build import first_line
 from prefect_sluice.gates.data_tests import verdict_of
+from prefect_sluice.gates.unit_diff import compared
+from prefect_sluice.node import short_name
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+
+_MISSING = "Not able to get columns for unit test"
+_FIX = "mend the model, or what the test expects: dbt test --select test_type:unit"
 
 
 class Settings(config.Gate):
@@ -31,28 +36,53 @@ class UnitTests:
         asked = subject.unit_tests()
         if not asked.expected:
             return GateReport(self.id, not_applicable="no unit test looks at what changed")
-        findings = [_unit(self.id, result) for result in asked.results if result.kind == "unit_test"]
-        if len(findings) < asked.expected:
-            missing = asked.expected - len(findings)
+        results = [item for item in asked.results if item.kind == "unit_test"]
+        hidden = {item.unique_id for item in results if _lacks_its_inputs(item, asked)}
+        findings = [_unit(self.id, item, asked) for item in results if item.unique_id not in hidden]
+        if hidden:
+            findings.append(_unbuilt(self.id, len(hidden), asked))
+        if len(results) < asked.expected:
+            missing = asked.expected - len(results)
             findings.append(
                 Finding(self.id, "all ran", Verdict.INCONCLUSIVE, f"{missing} unit tests did not run")
             )
         return GateReport(self.id, tuple(findings))
 
 
-def _unit(gate: str, result: NodeResult) -> Finding:
-    verdict = verdict_of(result)
-    lines = tuple((line,) for line in result.message.splitlines() if line.strip())
-    evidence = None if verdict is Verdict.PASSED else Evidence(("output",), lines[:EVIDENCE_ROWS], len(lines))
-    summary = "as expected" if verdict is Verdict.PASSED else "actual differs from expected"
-    if verdict is Verdict.ERRORED:
-        summary = first_line(result.message)
+def _lacks_its_inputs(result: NodeResult, asked: UnitResults) -> bool:
+    """Say whether a unit test could only break: dbt looks for the columns of a relation that could not be built."""
+    return bool(asked.unbuilt) and verdict_of(result) is Verdict.ERRORED and _MISSING in result.message
+
+
+def _unbuilt(gate: str, tests: int, asked: UnitResults) -> Finding:
+    why = {uid: first_line(message) for uid, message in asked.unbuilt.items()}
+    first, reason = next(iter(why.items()))
+    more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
     return Finding(
-        gate, result.short, verdict, summary, _model(result), location=result.path, evidence=evidence
+        gate,
+        "inputs",
+        Verdict.INCONCLUSIVE,
+        f"{tests} unit tests cannot run, because {short_name(first)}{more} cannot be built: {reason}",
+        subject=", ".join(why),
+        observed=tests,
+        evidence=Evidence(("relation", "why"), tuple(why.items())[:EVIDENCE_ROWS], len(why)),
+        fix="load what it reads into this environment's warehouse, or mend it",
     )
 
 
-def _model(result: NodeResult) -> str:
-    # dbt's unit tests are named `model.test`, and list what they mock beside the model.
-    name = result.unique_id.split(".")[2]
-    return next((parent for parent in result.parents if parent.split(".")[2:] == [name]), result.unique_id)
+def _unit(gate: str, result: NodeResult, asked: UnitResults) -> Finding:
+    verdict = verdict_of(result)
+    model = asked.models.get(result.unique_id, result.unique_id)
+    told = Finding(gate, result.short, verdict, "as expected", model, location=result.path)
+    if verdict is Verdict.PASSED:
+        return told
+    rows = compared(result.message) if verdict is Verdict.FAILED else None
+    if rows is None:
+        lines = tuple((line,) for line in result.message.splitlines() if line.strip())
+        text = Evidence(("output",), lines[:EVIDENCE_ROWS], len(lines))
+        said = "actual differs from expected" if verdict is Verdict.FAILED else first_line(result.message)
+        return replace(told, summary=said, evidence=text, fix=_FIX)
+    which = [row[0] for row in rows.rows]
+    differ = max(which.count("expected"), which.count("actual"))
+    said = f"actual differs from expected in {differ} row{'s' if differ > 1 else ''}"
+    return replace(told, summary=said, observed=differ, limit=0, evidence=rows, fix=_FIX)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
 from prefect_sluice.canonical import Json
 from prefect_sluice.declared import Declared
-from prefect_sluice.gates.base import Gate, Past, Subject
+from prefect_sluice.gates.base import Gate, Memory, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
@@ -40,6 +40,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         catalog=warehouse.catalog,
         dialect=warehouse.dialect,
         touched=_touched(workshop, release, plan),
+        rewritten=_rewritten(workshop, loaded, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
@@ -51,6 +52,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         expected=lambda: said(workshop, release, plan),
         conditions=partial(conditions.proven, workshop, place, loaded, release),
         variables=_harmless(workshop.environ),
+        vars=workshop.settings.vars,
     )
 
 
@@ -59,11 +61,16 @@ def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[Ga
     reports: list[GateReport] = []
     for gate in asked:
         tell(f"gate {gate.id}")
-        memory = _Memory(workshop.store, gate.id)
+        memory = remembering(workshop, gate.id)
         history = _History(workshop.store, subject, gate.id)
         own = replace(subject, memory=memory, history=history)
         reports.append(gates.run(gate, own, workshop.settings.gates))
     return tuple(reports)
+
+
+def remembering(workshop: Workshop, gate: str) -> Memory:
+    """Return what one gate remembers."""
+    return _Memory(workshop.store, gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,21 @@ def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
 def _before(workshop: Workshop, plan: Plan) -> Declared | None:
     known = workshop.store.cached(_DECLARED, [plan.base_release]) if plan.base_release else {}
     return Declared.read(known[plan.base_release]) if known else None
+
+
+def _rewritten(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan) -> tuple[str, ...]:
+    before = workshop.store.release(plan.base_release) if plan.base_release else None
+    files = before.files if before else dict[str, str]()
+    folder = PurePosixPath(release.change.project)
+    # A package's paths are relative to its own folder, which git does not have.
+    own = {
+        uid: str(folder / node.path)
+        for uid, node in loaded.project.nodes.items()
+        if uid.split(".")[1] == loaded.project.name
+    }
+    return tuple(
+        uid for uid, path in own.items() if path not in files or release.files.get(path) != files[path]
+    )
 
 
 def _earlier(workshop: Workshop, plan: Plan) -> Path | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from prefect_sluice import gates, inputs
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.gates.base import Needs, UnitResults
 from prefect_sluice.generation import Cause
 from prefect_sluice.loading import Loaded, load, selector
+from prefect_sluice.node import Kind
 from prefect_sluice.plan import Plan
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages import asking
@@ -25,6 +28,9 @@ from prefect_sluice.stages.records import (
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.workshop import Place, Workshop
+
+if TYPE_CHECKING:
+    from prefect_sluice.dbt.nodes import Test
 
 STAGE = "test"
 
@@ -63,43 +69,56 @@ def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) ->
     wanted = [
         test
         for test in loaded.project.tests.values()
-        if test.is_unit and (test.unique_id in plan.tests or _model(test.parents, test.unique_id) in made)
+        if test.is_unit and (test.unique_id in plan.tests or test.model in made)
     ]
     if not wanted:
         return UnitResults()
     tell(f"{len(wanted)} unit tests")
-    _prepare_columns(workshop, place, loaded, plan, {parent for test in wanted for parent in test.parents})
+    unbuilt = _prepare_columns(workshop, place, loaded, plan, wanted)
     results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
-    return UnitResults(tuple(results), expected=len(wanted))
+    models = {test.unique_id: test.model for test in wanted}
+    return UnitResults(tuple(results), len(wanted), models, unbuilt)
 
 
-def _model(parents: tuple[str, ...], unique_id: str) -> str:
-    name = unique_id.split(".")[2]
-    return next((parent for parent in parents if parent.endswith(f".{name}")), "")
+def _prepare_columns(
+    workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, tests: Sequence[Test]
+) -> Mapping[str, str]:
+    """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built.
 
-
-def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, models: set[str]) -> None:
-    """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built."""
+    Returns why it cannot be, by unique id.
+    """
     warehouse = workshop.warehouse(place)
     live = plan.base_of(warehouse.generation(place.name))
     laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
-    needed = _above(loaded, models, set(plan.made))
+    needed = _needed(loaded, tests, set(plan.made))
     if not needed:
-        return
+        return {}
     chosen = [selector(loaded.project.nodes[uid].fqn) for uid in needed]
-    empty = loaded.session.build_empty(loaded.manifest, "--select", *chosen)
-    if not all(_built(result) for result in empty):
-        loaded.session.build(
+    # Afresh: what an incremental model appends to would keep the columns that it has.
+    built = loaded.session.build_empty(loaded.manifest, "--full-refresh", "--select", *chosen)
+    if not all(_built(result) for result in built):
+        built = loaded.session.build(
             loaded.manifest, "--exclude-resource-type", "test", "unit_test", "--select", *chosen
         )
+    return {item.unique_id: item.message for item in built if not _built(item) and item.status != "skipped"}
 
 
 def _built(result: NodeResult) -> bool:
     return result.ok or result.kind == "operation"
 
 
-def _above(loaded: Loaded, models: set[str], made: set[str]) -> tuple[str, ...]:
+def _needed(loaded: Loaded, tests: Sequence[Test], made: set[str]) -> tuple[str, ...]:
+    """Return what is to be built before unit tests can run, in build order: what their models read, and an incremental
+    model itself, since a test may mock what is there of it already."""
+    nodes = loaded.project.nodes
+    looked_at = {parent for test in tests for parent in test.parents}
+    growing = {uid for uid in looked_at if uid in nodes and nodes[uid].kind is Kind.INCREMENTAL}
+    above = _above(loaded, looked_at, made)
+    return tuple(uid for uid in nodes if uid in made and (uid in above or uid in growing))
+
+
+def _above(loaded: Loaded, models: set[str], made: set[str]) -> set[str]:
     nodes = loaded.project.nodes
     found: set[str] = set()
     todo = [parent for uid in models if uid in nodes for parent in nodes[uid].parents]
@@ -108,4 +127,4 @@ def _above(loaded: Loaded, models: set[str], made: set[str]) -> tuple[str, ...]:
         if uid in made and uid in nodes and uid not in found:
             found.add(uid)
             todo.extend(nodes[uid].parents)
-    return tuple(uid for uid in nodes if uid in found)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -42,9 +44,10 @@ def check(*results: NodeResult, rows: int = 0) -> GateReport:
         return DataTests().check(subject)
 
 
-def check_units(*results: NodeResult, expected: int) -> GateReport:
-    subject = Subject(Path(), {}, (MODEL,), unit_tests=lambda: UnitResults(results, expected))
-    return UnitTests().check(subject)
+def check_units(*results: NodeResult, expected: int, unbuilt: Mapping[str, str] | None = None) -> GateReport:
+    models = {result.unique_id: MODEL for result in results}
+    asked = UnitResults(results, expected, models, unbuilt or {})
+    return UnitTests().check(Subject(Path(), {}, (MODEL,), unit_tests=lambda: asked))
 
 
 def only(report: GateReport) -> Finding:
@@ -138,6 +141,69 @@ def test_a_unit_test_that_passes() -> None:
     finding = only(check_units(unit_test("pass"), expected=1))
     assert (finding.verdict, finding.summary, finding.subject) == (Verdict.PASSED, "as expected", MODEL)
     assert finding.evidence is None
+
+
+COMPARED = '''\
+actual differs from expected:
+
+@@ ,id ,a b
+...,...,...
+   ,7  ,NULL
+→  ,1  ,"x ""q""→x,""r"""
++++,9  ,"new
+line"
+---,8  ,Decimal('1.0')
+'''
+
+
+def test_a_unit_test_that_fails_shows_the_rows_side_by_side() -> None:
+    finding = only(check_units(unit_test("fail", COMPARED), expected=1))
+    assert finding.summary == "actual differs from expected in 2 rows"
+    assert (finding.verdict, finding.observed, finding.limit) == (Verdict.FAILED, 2, 0)
+    assert finding.evidence is not None
+    assert finding.evidence.columns == ("row", "id", "a b")
+    assert finding.evidence.rows == (
+        ("both", "7", None),
+        ("expected", "1", 'x "q"'),
+        ("actual", "1", 'x,"r"'),
+        ("actual", "9", "new\nline"),
+        ("expected", "8", "1.0"),
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "@@ ,id\n→  ,a→b→c",  # where does the old value end?
+        "@@ ,id\n!  ,+++",
+        "@@ ,id\n+++,1,2",
+        '@@ ,id\n+++,"open',
+        "@@ ,id",
+    ],
+)
+def test_a_comparison_that_cannot_be_read_stays_text(table: str) -> None:
+    finding = only(check_units(unit_test("fail", f"actual differs from expected:\n\n{table}"), expected=1))
+    assert (finding.verdict, finding.evidence and finding.evidence.columns) == (Verdict.FAILED, ("output",))
+
+
+LACKING = "Compilation Error\n  Not able to get columns for unit test 'x' from relation y"
+
+
+def test_what_cannot_be_built_is_told_once_and_hides_no_other_break() -> None:
+    other = replace(
+        unit_test("error", "Compilation Error\n  no model x"), unique_id="unit_test.shop.orders.b"
+    )
+    results = (
+        unit_test("error", LACKING),
+        replace(unit_test("error", LACKING), unique_id="unit_test.shop.o.a"),
+        other,
+    )
+    report = check_units(*results, expected=3, unbuilt={"model.shop.x": "Runtime Error\n  no table raw.x"})
+    assert [(f.verdict, f.summary) for f in report.findings] == [
+        (Verdict.ERRORED, "no model x"),
+        (Verdict.INCONCLUSIVE, "2 unit tests cannot run, because x cannot be built: no table raw.x"),
+    ]
+    assert only(check_units(results[0], expected=1)).verdict is Verdict.ERRORED
 
 
 def test_a_unit_test_that_fails_shows_what_dbt_said() -> None:

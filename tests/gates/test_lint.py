@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def node(path: str, kind: Kind = Kind.TABLE, language: str = "sql") -> Node:
 
 def ask(gate: Gate, project: Path, *nodes: Node, memory: Memory | None = None) -> GateReport:
     known = {one.unique_id: one for one in nodes}
-    return gate.check(Subject(project, known, tuple(known), tuple(known), memory=memory))
+    return gate.check(Subject(project, known, (), rewritten=tuple(known), memory=memory))
 
 
 def lint(
@@ -93,7 +94,7 @@ def test_sql_that_does_not_parse_fails(tmp_path: Path) -> None:
 def test_only_what_was_edited_is_linted(tmp_path: Path) -> None:
     write(tmp_path, {".sqlfluff": CONFIG, "models/x.sql": CLEAN, "models/y.sql": SPACED})
     nodes = {one.unique_id: one for one in (node("models/x.sql"), node("models/y.sql"))}
-    report = Lint().check(Subject(tmp_path, nodes, tuple(nodes), ("model.shop.x",)))
+    report = Lint().check(Subject(tmp_path, nodes, tuple(nodes), rewritten=("model.shop.x",)))
     assert only(report).location == "models/x.sql"
 
 
@@ -169,6 +170,63 @@ def test_the_dbt_templater_is_replaced_by_one_that_needs_no_dbt(tmp_path: Path) 
 CENTS = "{% macro cents(column) %}{{ column }} / 100{% endmacro %}\n"
 
 
+ODD = """\
+{{ config(materialized='incremental', unique_key='id') }}
+{%- set names = dbt_utils.get_column_values(ref('shop', 'orders', v=2), 'name', default=['a']) %}
+{%- set found = run_query('select 1') %}
+{%- set relation = adapter.get_relation(this.database, this.schema, this.identifier) %}
+{% call statement('x', fetch_result=True) %}select 1{% endcall %}
+select
+    {{ dbt_utils._key(['a', 'b']) }} as k,
+    {{ dbt.dateadd('day', 1, 'at') }} as tomorrow,
+    {{ dbt.type_string() }} as kind,
+    cast(a as {{ api.Column.translate_type('string') }}) as a,
+    {{ days() }} as days,
+    '{{ var("cities")[0] }}' as city,
+    {{ var("elsewhere") }} as elsewhere,
+    {%- for name in names %}
+    {{ adapter.quote(name) }} as {{ name }},
+    {%- endfor %}
+    {%- for column in adapter.get_columns_in_relation(this) %}
+    {{ column.name }},
+    {%- endfor %}
+    '{{ run_started_at.strftime("%Y-%m-%d") }}' as at,
+    '{{ modules.datetime.date(2020, 1, 1) }}' as back_then,
+    '{{ config.get("unique_key") }}' as key
+from {{ source('raw', 'orders') }}
+inner join {{ ref('orders', v=2) }} on orders.id = orders_v2.id
+{% if relation is not none and found %}where false{% endif -%}
+{% if is_incremental() and target.type == 'duckdb' %}
+where orders.at > (select max(x.at) from {{ this }} as x)
+{%- endif %}
+"""
+ODD_PROJECT = {
+    "dbt_project.yml": "name: shop\nvars: {cities: [Wien], dbt_utils: {sep: '-'}}\n",
+    "macros/m.sql": "{# {% macro days() %}{% endmacro %} #}{% macro days() %}{{ adapter.dispatch('days')() }}{% endmacro %}\n"
+    "{% macro default__days() %}{{ return(var('given') * 2) }}{% endmacro %}\n"
+    "{% test odd(model) %}select 1{% endtest %}\n",
+    "dbt_packages/utils/dbt_project.yml": "name: dbt_utils\nvars: {sep: '|'}\n",
+    "dbt_packages/utils/macros/k.sql": "{% macro _key(fields) -%}\n"
+    "{{ return(adapter.dispatch('_key', 'dbt_utils')(fields)) }}\n{%- endmacro %}\n"
+    "{% macro default___key(fields) -%}\nmd5({{ fields | join(\" || '\" ~ var('sep') ~ \"' || \") }})\n{%- endmacro %}\n"
+    "{% macro get_column_values(table, column, default=none) %}\n{% if not execute %}{{ return(default) }}{% endif %}\n"
+    "{{ return(run_query('x').columns[0].values()) }}\n{% endmacro %}\n",
+}
+
+
+def test_what_dbt_gives_a_template_is_given_without_dbt(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {**ODD_PROJECT, ".sqlfluff": "[sqlfluff]\ndialect = duckdb\ntemplater = dbt\nrules = RF01,PRS\n"},
+    )
+    write(tmp_path, {"models/x.sql": ODD})
+    asked = node("models/x.sql")
+    report = Lint().check(
+        Subject(tmp_path, {asked.unique_id: asked}, (), rewritten=(asked.unique_id,), vars={"given": 2})
+    )
+    assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
+
+
 def test_what_only_dbt_can_render_is_inconclusive_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
     finding = only(lint(tmp_path, {"models/x.sql": "select  {{ elsewhere.star() }}\n"}, config=DBT_CONFIG))
     assert (finding.verdict, finding.check) == (Verdict.INCONCLUSIVE, "TMP templating")
@@ -239,7 +297,11 @@ def test_a_file_is_linted_once_wherever_its_checkout_stands(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("models/x.sql", "select b from t\n"), (".sqlfluff", CONFIG), ("macros/m.sql", CENTS)],
+    [
+        ("models/x.sql", "select b from t\n"),
+        (".sqlfluff", CONFIG.replace("LT01", "LT02")),
+        ("macros/m.sql", CENTS),
+    ],
     ids=["text", "settings", "macros"],
 )
 def test_whatever_decides_the_answer_is_part_of_its_key(tmp_path: Path, file: str, text: str) -> None:
@@ -313,6 +375,61 @@ def test_settings_that_changed_in_place_are_seen(tmp_path: Path) -> None:
         lint(tmp_path, {"models/x.sql": SPACED}, config=CONFIG.replace("LT01, ", "")).verdict
         is Verdict.PASSED
     )
+
+
+def test_sqlfluffs_rust_parser_is_installed_and_used() -> None:
+    from sqlfluff.core import FluffConfig
+    from sqlfluff.core.parser.rust_parser import RustParser
+
+    assert RustParser is not None, "prefect-sluice[lint] asks for sqlfluff[rs]"
+    assert FluffConfig(overrides={"dialect": "duckdb"}).get("use_rust_parser") == "auto"
+
+
+def test_a_file_that_is_not_utf8_is_an_error_that_says_where(tmp_path: Path) -> None:
+    write(tmp_path, {".sqlfluff": CONFIG, "models/x.sql": CLEAN})
+    (tmp_path / "models/x.sql").write_bytes(b"-- one\nselect '\xe9' as a\n")
+    finding = only(ask(Lint(), tmp_path, node("models/x.sql")))
+    assert (finding.verdict, finding.summary) == (
+        Verdict.ERRORED,
+        "the file is not UTF-8: byte 0xe9 in line 2",
+    )
+
+
+@pytest.mark.parametrize("config", [b"[sqlfluff]\ndialect = \xe9\n", b"[sqlfluff\n"])
+def test_settings_that_are_no_text_are_an_error(tmp_path: Path, config: bytes) -> None:
+    write(tmp_path, {"models/x.sql": CLEAN})
+    (tmp_path / ".sqlfluff").write_bytes(config)
+    assert only(ask(Lint(), tmp_path, node("models/x.sql"))).verdict is Verdict.ERRORED
+
+
+def test_what_the_settings_give_stands_above_what_dbt_gives(tmp_path: Path) -> None:
+    macros = "[sqlfluff:templater:jinja:macros]\nours = {% macro cents(c) %}1  as a{% endmacro %}\n"
+    files = {"macros/m.sql": CENTS, "models/x.sql": "select {{ cents('a') }} from t\n"}
+    assert only(lint(tmp_path, files, config=DBT_CONFIG)).verdict is Verdict.PASSED
+    broken = macros.replace("1  as a", "from from")
+    assert only(lint(tmp_path, files, config=DBT_CONFIG + broken)).check == "PRS parsing"
+
+
+@pytest.mark.slow
+def test_a_pool_that_cannot_be_started_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A script without a guard: each process that is started runs it again, and ends.
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from prefect_sluice.gates.base import Subject\n"
+        "from prefect_sluice.gates.lint import Lint, Settings\n"
+        "from tests.gates.test_lint import CONFIG, SPACED, node, write\n"
+        f"project = Path({str(tmp_path / 'project')!r})\n"
+        "write(project, {'.sqlfluff': CONFIG, 'models/a.sql': SPACED, 'models/b.sql': SPACED + ' '})\n"
+        "nodes = {one.unique_id: one for one in (node('models/a.sql'), node('models/b.sql'))}\n"
+        "report = Lint(Settings(processes=2)).check(Subject(project, nodes, (), rewritten=tuple(nodes)))\n"
+        "print(report.verdict.name)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "FAILED"
 
 
 def test_it_is_a_gate_for_sources() -> None:

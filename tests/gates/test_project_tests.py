@@ -8,14 +8,17 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.project_tests import ProjectTests, Settings
 from prefect_sluice.verdict import Finding, GateReport, Verdict
+from tests.gates.keeping import Kept
 
 # Plugins that happen to be installed here would only cost each suite a second.
 BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -295,6 +298,112 @@ def test_the_projects_own_results_file_and_colours_do_not_get_in_the_way(tmp_pat
 def test_places_are_relative_to_the_project_when_the_settings_are_above_it(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-q'\n")
     assert ask(tmp_path / "analytics", {"tests/test_x.py": FAILS}).findings[0].location == "tests/test_x.py:4"
+
+
+# ---- what is chosen, and what is recalled --------------------------------------------------------------
+
+BROKEN_CONFTEST = {"tests/conftest.py": "def (:\n", "tests/test_x.py": PASSES}
+
+
+def test_a_conftest_that_is_no_python_is_an_error_that_shows_it(tmp_path: Path) -> None:
+    finding = only(ask(tmp_path, BROKEN_CONFTEST))
+    assert finding.verdict is Verdict.ERRORED
+    assert finding.evidence is not None
+    assert any("conftest" in (row[0] or "") for row in finding.evidence.rows)
+
+
+def test_settings_choose_the_tests(tmp_path: Path) -> None:
+    files = {"tests/test_x.py": FAILS, "more/test_y.py": PASSES, "more/test_z.py": FAILS}
+    chosen = ProjectTests(Settings(paths=("more",), args=("-k", "passes")))
+    finding = only(ask(tmp_path, files, chosen))
+    assert (finding.verdict, finding.summary) == (Verdict.PASSED, "1 test passed")
+    nothing = ProjectTests(Settings(args=("-k", "nothing_of_that_name")))
+    assert only(ask(tmp_path, files, nothing)).verdict is Verdict.INCONCLUSIVE
+
+
+COUNTS = (
+    "import os, pathlib\n\n\ndef test_counts():\n    assert pathlib.Path('model.sql').read_text() != 'bad'\n"
+    "    assert os.environ.get('MODE') != 'bad'\n    with open(os.environ['RUNS'], 'a') as runs:\n        runs.write('x')\n"
+)
+
+
+@dataclass
+class Suite:
+    """A suite that counts its runs, in a file outside the project."""
+
+    folder: Path
+    memory: Kept = field(default_factory=Kept)
+
+    def ask(self, files: Mapping[str, str], *, mode: str = "", **settings: Any) -> GateReport:
+        project = self.folder / "project"
+        for name, text in {"tests/test_x.py": COUNTS, **files}.items():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            (project / name).write_text(text, encoding="utf-8")
+        gate = ProjectTests(Settings.model_validate({"recall": "1d", **settings}))
+        variables = {**BARE, "MODE": mode, "RUNS": str(self.folder / "runs")}
+        return gate.check(Subject(project, {}, (), variables=variables, memory=self.memory))
+
+    @property
+    def runs(self) -> int:
+        return len((self.folder / "runs").read_text())
+
+
+def test_it_always_runs_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
+    suite = Suite(tmp_path)
+    for _ in range(2):
+        assert suite.ask({"model.sql": "good"}, recall=None).verdict is Verdict.PASSED
+    assert (suite.runs, suite.memory) == (2, {})
+
+
+def test_what_passed_is_recalled_while_nothing_that_it_sees_changed(tmp_path: Path) -> None:
+    suite = Suite(tmp_path)
+    assert only(suite.ask({"model.sql": "good"})).summary == "1 test passed"
+    again = only(suite.ask({}))
+    assert (again.verdict, again.observed, suite.runs) == (Verdict.PASSED, 1, 1)
+    assert again.summary.startswith("1 test passed at ")
+    assert again.summary.endswith(" UTC, and nothing that they see has changed")
+    assert suite.ask({"model.sql": "bad"}).verdict is Verdict.FAILED
+    assert suite.ask({"model.sql": "good"}, mode="bad").verdict is Verdict.FAILED
+    suite.ask({}, args=["-q"])
+    suite.ask({}, recall="0s")
+    assert suite.runs == 3
+
+
+def test_what_did_not_simply_pass_is_not_kept(tmp_path: Path) -> None:
+    suite = Suite(tmp_path)
+    suite.ask({"model.sql": "good", "tests/test_skips.py": SKIPS})
+    suite.ask({"model.sql": "bad"})
+    assert suite.memory == {}
+
+
+def test_what_the_suite_reads_can_be_said(tmp_path: Path) -> None:
+    suite = Suite(tmp_path)
+    reads = ["contracts", "*.csv"]
+    suite.ask({"model.sql": "good", "contracts/a.yml": "", "data/x.csv": "1"}, reads=reads)
+    suite.ask({"model.sql": "other"}, reads=reads)
+    assert suite.runs == 1
+    for name in ("contracts/a.yml", "data/x.csv", "tests/data.json", "lib/helper.py", "pytest.ini"):
+        suite.ask({name: "[pytest]\n" if name == "pytest.ini" else "# 2\n"}, reads=reads)
+    assert suite.runs == 6
+
+
+def test_a_pattern_that_nothing_matches_is_an_error(tmp_path: Path) -> None:
+    suite = Suite(tmp_path)
+    finding = only(suite.ask({"model.sql": "good"}, reads=["contarcts"]))
+    assert (finding.verdict, finding.check) == (Verdict.ERRORED, "reads")
+    assert "contarcts" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "damage", [[], {"at": "yesterday"}, {"at": "2026-01-01T00:00:00", "told": "x", "passed": 1}]
+)
+def test_a_damaged_memory_is_as_good_as_none(tmp_path: Path, damage: Any) -> None:
+    suite = Suite(tmp_path)
+    suite.ask({"model.sql": "good"})
+    (key,) = suite.memory
+    suite.memory[key] = damage
+    assert suite.ask({}).verdict is Verdict.PASSED
+    assert suite.runs == 2
 
 
 def test_it_is_a_gate_for_sources() -> None:
