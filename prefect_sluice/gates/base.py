@@ -82,6 +82,10 @@ def _no_unit_tests() -> UnitResults:
     return UnitResults()
 
 
+def _not_built(_nodes: Sequence[str]) -> Sequence[NodeResult]:
+    return ()
+
+
 def _nothing() -> None:
     return None
 
@@ -93,12 +97,15 @@ class Subject:
     `project` is the dbt project's root folder in a clean checkout of the release; `nodes` all nodes by unique
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
     changed (a subset). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
-    `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
+    `live_relations` likewise for what is served now, readable through the same reader, `standing` for what is served and
+    stays as it is. All are empty for SOURCES.
 
     `declared` is what the project declares beside its relations, `declared_before` the same of the release that serves now
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
-    `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
+    `unit_tests` has dbt run its unit tests; asked once. `without_rows` has dbt build nodes of `changed` without rows, in a
+    database that is thrown away, and returns its answers for them and for what they need; empty where it cannot.
+    `built` is what dbt said of the build.
 
     `variables` are the environment variables that a process which a gate starts may see. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
@@ -111,6 +118,7 @@ class Subject:
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])
+    standing: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: str = ""
     cause: Cause = Cause.RELEASE
     plan: Plan | None = None
@@ -120,6 +128,7 @@ class Subject:
     earlier: Callable[[], Path | None] = _nothing
     apart: Callable[[], Path | None] = _nothing
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
+    without_rows: Callable[[Sequence[str]], Sequence[NodeResult]] = _not_built
     built: Built = field(default_factory=Built)
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     memory: Memory | None = None

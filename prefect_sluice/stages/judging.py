@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from prefect_sluice import gates, inputs
@@ -27,12 +28,17 @@ def judge(
     loaded = load(workshop, place, release)
     asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
     known = asking.subject(workshop, place, loaded, release, plan)
-    if made.file is None:
-        return asking.ask(asked, replace(known, changed=(), built=_built(loaded, plan, made)), workshop)
     warehouse = workshop.warehouse(place)
     # What was dropped behind our back is nothing that one could compare with.
     written = warehouse.generation(place.name)
     served = inputs.still_there(written, warehouse.kept(place.name))
+    if made.file is None:
+        known = replace(known, changed=(), built=_built(loaded, plan, made))
+        standing = _standing(place.target.catalog, plan, served)
+        if not standing:
+            return asking.ask(asked, known, workshop)
+        with warehouse.reader() as reader:
+            return asking.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
     with warehouse.candidate(made.file) as reader:
         if served != written:
             served = _without_broken_views(served, reader)
@@ -84,7 +90,16 @@ def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served
             for uid in built
             if uid in live
         },
+        standing=_standing(LIVE, plan, served),
     )
+
+
+def _standing(catalog: str, plan: Plan, served: Generation) -> Mapping[str, str]:
+    """Return what is served and stays as it is, by unique id, as it is read in `catalog`."""
+    stays = {step.pointer for step in plan.of(Action.REUSE)} & set(served.pointers)
+    return {
+        item.node: quoted(catalog, item.address.schema, item.address.identifier) for item in stays if item
+    }
 
 
 def _counts(result: NodeResult) -> bool:

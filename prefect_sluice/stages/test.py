@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -50,7 +51,11 @@ def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[G
     assert work.release is not None
     loaded = load(workshop, place, work.release)
     known = asking.subject(workshop, place, loaded, work.release, plan)
-    known = replace(known, unit_tests=partial(_unit_tests, workshop, place, loaded, plan))
+    known = replace(
+        known,
+        unit_tests=partial(_unit_tests, workshop, place, loaded, plan),
+        without_rows=partial(_without_rows, workshop, place, loaded, plan),
+    )
     # A refresh has the code that passed these gates already.
     needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
     reports = asking.ask(gates.asked(workshop.settings.gates, needs), known, workshop)
@@ -78,12 +83,31 @@ def _model(parents: tuple[str, ...], unique_id: str) -> str:
     return next((parent for parent in parents if parent.endswith(f".{name}")), "")
 
 
-def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, models: set[str]) -> None:
-    """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built."""
+def _without_rows(
+    workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, wanted: Sequence[str]
+) -> Sequence[NodeResult]:
+    """Build nodes, and those of the plan that they read, without rows. Nobody reads the side database afterwards."""
+    made = {uid for uid in wanted if uid in plan.made}
+    if not made:
+        return ()
+    tell(f"{len(made)} contracts without rows")
+    _lay(workshop, place, loaded, plan)
+    chosen = {*made, *_above(loaded, made, set(plan.made))}
+    selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]
+    return loaded.session.build_empty(loaded.manifest, "--select", *selectors)
+
+
+def _lay(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> None:
+    """Make the side database anew, with what is served and is not built standing in it."""
     warehouse = workshop.warehouse(place)
     live = plan.base_of(warehouse.generation(place.name))
     laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
+
+
+def _prepare_columns(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, models: set[str]) -> None:
+    """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built."""
+    _lay(workshop, place, loaded, plan)
     needed = _above(loaded, models, set(plan.made))
     if not needed:
         return

@@ -367,10 +367,20 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "no file": ("", "contracts.none:M", "contracts/none.py: there is no such file in the project"),
     "no class": ("", "contracts.marts:M", "contracts/marts.py: there is no class 'M' in it"),
     "no schema": ("M = 3\n", "contracts.marts:M", "M is a builtins.int, not a pandera.ibis schema"),
-    "of pandas": (
-        "import pandera.pandas as pp\nclass M(pp.DataFrameModel):\n    id: int\n",
+    "no table": (
+        "import pandera.pandas as pp\nM = pp.SeriesSchema(int)\n",
         "contracts.marts:M",
         "not a pandera.ibis schema; derive it from pandera.ibis.DataFrameModel",
+    ),
+    "an index of pandas": (
+        "import pandera.pandas as pp\nM = pp.DataFrameSchema({}, index=pp.Index(int))\n",
+        "contracts.marts:M",
+        "M is a contract for pandas: it has an index, and a relation has none",
+    ),
+    "a type of pandas": (
+        "import pandera.pandas as pp\nM = pp.DataFrameSchema({'id': pp.Column('category')})\n",
+        "contracts.marts:M",
+        "column id is category for pandas, which no warehouse has",
     ),
     "no reference": ("", "contracts.marts", "write it as module:Class"),
     "not the project's": ("", "json:JSONDecoder", "json.py: there is no such file in the project"),
@@ -406,7 +416,7 @@ def test_one_broken_contract_does_not_hide_another(tmp_path: Path) -> None:
 
 def test_nodes_without_a_contract_are_none_of_its_business(tmp_path: Path) -> None:
     report = judge(tmp_path, reader(), node(contract=""))
-    assert report.not_applicable == "no changed model has a contract"
+    assert report.not_applicable == "no model has a contract"
 
 
 def test_a_relation_that_cannot_be_read(tmp_path: Path) -> None:
