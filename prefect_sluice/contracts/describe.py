@@ -96,8 +96,9 @@ def _source(function: FunctionType) -> str:
         code: CodeType = function.__code__
         return f"{code.co_code.hex()} {code.co_names} {[str(each) for each in code.co_consts if not inspect.iscode(each)]}"
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = []
+            node.body = node.body[ast.get_docstring(node) is not None :] or [ast.Pass()]
     return ast.unparse(tree)
 
 
