@@ -46,7 +46,8 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A check that rows decide. `complaint` says what is wrong with a row that fails it."""
+    """A check that rows decide. `complaint` says what is wrong with a row that fails it; `may_be_null` that the condition,
+    which is the project's own, may be NULL for every row there is."""
 
     check: str
     complaint: str
@@ -54,6 +55,7 @@ class Measure:
     condition: Any
     failing: Verdict = Verdict.FAILED
     surplus_only: bool = False
+    may_be_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,8 @@ def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
         kept = error if isinstance(error, Exception) else None
         return Settled(named, Verdict.ERRORED, f"the check raised {first_line(error)}", kept)
     failing = Verdict.WARNED if check.raise_warning else Verdict.FAILED
-    return Measure(named, wrong, Shape.WHOLE if scalar else Shape.ROWS, condition, failing)
+    shape = Shape.WHOLE if scalar else Shape.ROWS
+    return Measure(named, wrong, shape, condition, failing, may_be_null=not builtin)
 
 
 def builtin_of(check: Any) -> str:

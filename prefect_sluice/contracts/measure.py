@@ -14,11 +14,13 @@ from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Verdict
 from prefect_sluice.warehouse.base import Reader
 
 _FLAG = "sluice flag "
+_UNDECIDED = -1
+"""In place of a number of failing rows: the condition is NULL in every row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The answer to one measure: failing rows of `rows`, or whether the whole holds (None: it said NULL).
+    """The answer to one measure: failing rows of `rows`, and whether it holds (None: NULL, of the whole or in every row).
 
     `evidence` are rows that fail, once they were fetched."""
 
@@ -69,7 +71,11 @@ def _ask(compiled: Compiled, measures: Sequence[Measure], reader: Reader, relati
 def _metric(compiled: Compiled, flagged: Any, measure: Measure, flag: str) -> Any:
     match measure.shape:
         case Shape.ROWS:
-            return flagged.count(where=flagged[flag])
+            failing = flagged.count(where=flagged[flag])
+            if not measure.may_be_null:
+                return failing
+            ibis: Any = importlib.import_module("ibis")
+            return ibis.ifelse(flagged[flag].count() > 0, failing, _UNDECIDED)
         case Shape.WHOLE:
             # it speaks of the table below `flagged`: Ibis finds its columns there, but not a bare count()
             return measure.condition.op().replace({compiled.table.op(): flagged.op()}).to_expr()
@@ -90,6 +96,8 @@ def _counted(measure: Measure, rows: int, answer: object) -> Counted:
     if measure.shape is Shape.WHOLE:
         return Counted(measure, rows, holds=None if answer is None else bool(answer))
     failing = _integer(answer)
+    if failing == _UNDECIDED:
+        return Counted(measure, rows, holds=None)
     return Counted(measure, rows, failing, holds=failing == 0)
 
 

@@ -158,6 +158,9 @@ def _answered(answer: Counted | Settled, place: _Place) -> Finding:
         return place.finding(_whole(answer))
     if answer.rows == 0:
         return place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, "no rows to check"))
+    if answer.holds is None:
+        told = f"{answer.rows} rows: {answer.measure.check} is NULL in every one, neither true nor false"
+        return place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, told))
     if answer.failing == 0:
         return _counted(answer, place, Verdict.PASSED, f"{answer.rows} rows")
     summary = f"{answer.failing} of {answer.rows} rows: {answer.measure.complaint}"
