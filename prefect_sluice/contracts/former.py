@@ -16,6 +16,9 @@ from prefect_sluice.contracts.texts import Texts
 from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.node import Node
 
+_FORM = 1
+"""The form of the documents that `describe` writes: what an older Sluice wrote is not compared with, but written anew."""
+
 
 class Memory(Protocol):
     """Remembers documents by a key."""
@@ -55,20 +58,20 @@ class Known:
     def contracts(self, references: Mapping[str, str]) -> Mapping[str, Contract]:
         """Return the contracts by unique id. One that does not load is told, not raised."""
         texts = Texts(self._root)
-        keys = {uid: f"text {texts.digest(reference)}" for uid, reference in references.items()}
+        keys = {uid: f"text.{_FORM} {texts.digest(reference)}" for uid, reference in references.items()}
         found = {uid: Contract(references[uid], key, self._recall(key)) for uid, key in keys.items()}
         missing = {uid: each for uid, each in found.items() if each.document is None}
         return {**found, **self._described(missing)} if missing else found
 
     def remember(self, release: str, contracts: Mapping[str, Contract]) -> None:
         """Keep which contracts a release has."""
-        if self._memory is not None and self._memory.recall(f"release {release}") is None:
+        if self._memory is not None and self._memory.recall(f"release.{_FORM} {release}") is None:
             kept = {uid: [each.reference, each.key] for uid, each in contracts.items()}
-            self._memory.keep(f"release {release}", cast(Json, kept))
+            self._memory.keep(f"release.{_FORM} {release}", cast(Json, kept))
 
     def of_release(self, release: str) -> Mapping[str, Contract] | None:
         """Return the contracts that were kept of a release; None if they were not, or not all of them were described."""
-        kept = cast("Mapping[str, tuple[str, str]] | None", self._recall(f"release {release}"))
+        kept = cast("Mapping[str, tuple[str, str]] | None", self._recall(f"release.{_FORM} {release}"))
         if kept is None:
             return None
         found = {uid: Contract(reference, key, self._recall(key)) for uid, (reference, key) in kept.items()}
