@@ -47,13 +47,15 @@ class DeclaredTest:
 @dataclass(frozen=True, slots=True)
 class Described:
     """What people are told of one node. `columns` gives each declared column's description, `types` the data types that a
-    dbt contract or a schema file names; `enforced` says that dbt's own model contract is on, `keyed` that a constraint
-    names its key; `ephemeral`, that it has no relation."""
+    dbt contract or a schema file names; `enforced` says that dbt's own model contract is on, `rules` are the constraints that
+    it has, as text ("id: not_null"), and `contract` is the `module:Class` of its pandera contract; `keyed`: a constraint
+    names its key; `ephemeral`: it has no relation."""
 
     description: str = ""
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     types: Mapping[str, str] = field(default_factory=dict[str, str])
     enforced: bool = False
+    rules: tuple[str, ...] = ()
     contract: str = ""
     access: str = ""
     group: str = ""
@@ -106,7 +108,7 @@ class Declared:
         return cls(
             {item.unique_id: item for item in consumers},
             {item.unique_id: item for item in tests},
-            {uid: Described(**item) for uid, item in raw["described"].items()},
+            {uid: Described(**_tuples(item, "rules")) for uid, item in raw["described"].items()},
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import inputs
 from prefect_sluice.canonical import digest_file
+from prefect_sluice.contracts.find import bound
 from prefect_sluice.errors import BadInput
 from prefect_sluice.node import Name
 from prefect_sluice.release import Release
@@ -133,6 +134,7 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     prints = Fingerprints(manifest, folder, settings)
     found = _facts(workshop, place, session, prints)
     project = read(manifest, prints, found, place.target.catalog, served)
+    project = replace(project, nodes=bound(folder, project.nodes))
     declare(manifest, project.nodes)
     return Loaded(folder, session, manifest, project, prints)
 

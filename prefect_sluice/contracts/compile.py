@@ -13,8 +13,7 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any, cast
 
-from prefect_sluice.contracts.load import first_line
-from prefect_sluice.contracts.wording import complaint, label
+from prefect_sluice.contracts.wording import complaint, first_line, label
 from prefect_sluice.verdict import Verdict
 from prefect_sluice.warehouse.base import Column
 
@@ -47,7 +46,8 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A check that rows decide. `complaint` says what is wrong with a row that fails it."""
+    """A check that rows decide. `complaint` says what is wrong with a row that fails it; `may_be_null` that the condition,
+    which is the project's own, may be NULL for every row there is."""
 
     check: str
     complaint: str
@@ -55,6 +55,7 @@ class Measure:
     condition: Any
     failing: Verdict = Verdict.FAILED
     surplus_only: bool = False
+    may_be_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Compiled:
 
 class _NotPushable(Exception):
     """The check cannot be answered by the warehouse alone."""
+
+
+class NotConvertible(Exception):
+    """Something of a schema for pandas has no meaning for a relation."""
 
 
 def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Compiled:
@@ -126,7 +131,7 @@ def _whole_schema(schema: Any, table: Any) -> Iterator[Settled | Measure]:
         found = [name for name in table.columns if name in known]
         wrong = f"columns are in the order {', '.join(found)}, the contract says {', '.join(known)}"
         yield _settled("ordered", found == list(known), wrong, "columns are in the contract's order")
-    for names in _unique_sets(schema):
+    for names in unique_sets(schema):
         yield _unique(names, table, surplus_only=schema.report_duplicates != "all")
 
 
@@ -134,7 +139,8 @@ def _settled(check: str, holds: bool, broken: str, kept: str) -> Settled:
     return Settled(check, Verdict.PASSED, kept) if holds else Settled(check, Verdict.FAILED, broken)
 
 
-def _unique_sets(schema: Any) -> list[list[str]]:
+def unique_sets(schema: Any) -> list[list[str]]:
+    """Return the sets of columns that a schema wants unique, however it says so."""
     unique: list[Any] = list(schema.unique or ())
     if all(isinstance(each, str) for each in unique):
         return [unique] if unique else []
@@ -193,7 +199,7 @@ def _not_null(name: str, table: Any) -> Measure:
 
 
 def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
-    builtin = _builtin(check)
+    builtin = builtin_of(check)
     named = label(check, builtin, key)
     try:
         holds, scalar = _holds(check, builtin, table, key)
@@ -201,6 +207,8 @@ def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
         wrong = complaint(check, builtin, key)
     except _NotPushable as reason:
         return Settled(named, Verdict.INCONCLUSIVE, f"not checked: {reason}")
+    except NotConvertible as reason:
+        return Settled(named, Verdict.ERRORED, f"not checked: {reason}")
     except (Exception, SystemExit) as error:
         if "unbound" in str(error):
             why = "it runs a query of its own; return an Ibis expression instead"
@@ -208,10 +216,12 @@ def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
         kept = error if isinstance(error, Exception) else None
         return Settled(named, Verdict.ERRORED, f"the check raised {first_line(error)}", kept)
     failing = Verdict.WARNED if check.raise_warning else Verdict.FAILED
-    return Measure(named, wrong, Shape.WHOLE if scalar else Shape.ROWS, condition, failing)
+    shape = Shape.WHOLE if scalar else Shape.ROWS
+    return Measure(named, wrong, shape, condition, failing, may_be_null=not builtin)
 
 
-def _builtin(check: Any) -> str:
+def builtin_of(check: Any) -> str:
+    """Return the name of pandera's own check that this is, "" for one of the project."""
     name = str(getattr(check._check_fn, "__name__", ""))
     return name if check.is_builtin_check(name) else ""
 

@@ -16,6 +16,9 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, cast
 
+from prefect_sluice.contracts.compile import NotConvertible
+from prefect_sluice.contracts.of_pandas import converted, is_of_pandas
+from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.errors import BadInput
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -117,10 +120,24 @@ def _take_away(finder: _ProjectFinder) -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in claimed}
 
 
+def ready() -> str:
+    """Make pandera and Ibis ready for contracts; return why that cannot be, "" if it can. Repeatable."""
+    try:
+        importlib.import_module("pandera.ibis")
+        # Until the backends are registered, built-in checks do not know Ibis.
+        importlib.import_module("pandera.backends.ibis.register").register_ibis_backends()
+    except ImportError as error:
+        return (
+            f"contracts need pandera and Ibis ({first_line(error)}): pip install 'prefect-sluice[contracts]'"
+        )
+    return ""
+
+
 def load_schema(root: Path, reference: str) -> Any:
     """Return the pandera.ibis DataFrameSchema that `module:Class` names; call it in `project_modules(root)`.
 
-    A DataFrameModel is turned into its schema. Raises ContractInvalid, in one line, for whatever goes wrong.
+    A DataFrameModel is turned into its schema, one for pandas into one for Ibis. Raises ContractInvalid, in one line, for
+    whatever goes wrong.
     """
     name, colon, attribute = reference.partition(":")
     file = f"{name.replace('.', '/')}.py"
@@ -143,15 +160,14 @@ def _of_ibis(schema: Any, attribute: str, file: str) -> Any:
     pandera: Any = importlib.import_module("pandera.ibis")
     if isinstance(schema, pandera.DataFrameSchema):
         return schema
+    if is_of_pandas(schema):
+        try:
+            return converted(schema)
+        except NotConvertible as reason:
+            raise ContractInvalid(f"{attribute} is a contract for pandas: {reason}", where=file) from reason
     kind = f"{type(schema).__module__}.{type(schema).__qualname__}"
     what = f"{attribute} is a {kind}, not a pandera.ibis schema"
     raise ContractInvalid(what, where=file, fix="derive it from pandera.ibis.DataFrameModel")
-
-
-def first_line(error: BaseException) -> str:
-    """Return `Type: message`, the message's first line that is not empty."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def blame(error: BaseException, root: Path) -> str:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefect_sluice.contracts.compile import RELATION, Compiled, Measure, Settled, Shape
-from prefect_sluice.contracts.load import first_line
+from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Verdict
 from prefect_sluice.warehouse.base import Reader
 
 _FLAG = "sluice flag "
+_UNDECIDED = -1
+"""In place of a number of failing rows: the condition is NULL in every row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The answer to one measure: failing rows of `rows`, or whether the whole holds (None: it said NULL)."""
+    """The answer to one measure: failing rows of `rows`, and whether it holds (None: NULL, of the whole or in every row).
+
+    `evidence` are rows that fail, once they were fetched."""
 
     measure: Measure
     rows: int
     failing: int = 0
     holds: bool | None = True
+    evidence: Evidence | None = None
 
 
 def count(compiled: Compiled, reader: Reader, relation: str) -> Iterator[Counted | Settled]:
@@ -66,7 +71,11 @@ def _ask(compiled: Compiled, measures: Sequence[Measure], reader: Reader, relati
 def _metric(compiled: Compiled, flagged: Any, measure: Measure, flag: str) -> Any:
     match measure.shape:
         case Shape.ROWS:
-            return flagged.count(where=flagged[flag])
+            failing = flagged.count(where=flagged[flag])
+            if not measure.may_be_null:
+                return failing
+            ibis: Any = importlib.import_module("ibis")
+            return ibis.ifelse(flagged[flag].count() > 0, failing, _UNDECIDED)
         case Shape.WHOLE:
             # it speaks of the table below `flagged`: Ibis finds its columns there, but not a bare count()
             return measure.condition.op().replace({compiled.table.op(): flagged.op()}).to_expr()
@@ -87,6 +96,8 @@ def _counted(measure: Measure, rows: int, answer: object) -> Counted:
     if measure.shape is Shape.WHOLE:
         return Counted(measure, rows, holds=None if answer is None else bool(answer))
     failing = _integer(answer)
+    if failing == _UNDECIDED:
+        return Counted(measure, rows, holds=None)
     return Counted(measure, rows, failing, holds=failing == 0)
 
 
@@ -94,29 +105,70 @@ def _integer(value: object) -> int:
     return int(str(value))
 
 
-def all_duplicates(compiled: Compiled, measure: Measure, reader: Reader, relation: str) -> int:
-    """Return how many rows share their values with another row; the first query counts only the surplus."""
-    flagged = compiled.table.mutate(**{_FLAG: _failing(compiled, measure)})
-    sql = _sql(flagged.aggregate(n=flagged.count(where=flagged[_FLAG])), reader, relation)
-    return _integer(reader.query(sql).rows[0][0])
+def failing_rows(
+    compiled: Compiled, failed: Sequence[Counted], reader: Reader, relation: str
+) -> Sequence[Counted]:
+    """Return the answers with up to EVIDENCE_ROWS whole rows each that fail, as the warehouse writes them as text.
+
+    One query for all of them, and one that counts duplicates anew, because the first query counts only the surplus ones.
+    Only if the warehouse refuses it, one query each; an answer whose rows cannot be had comes back without.
+    """
+    try:
+        return _fetch(compiled, _all_counted(compiled, failed, reader, relation), reader, relation)
+    except QueryFailed:
+        if len(failed) == 1:
+            return failed
+        return [failing_rows(compiled, [each], reader, relation)[0] for each in failed]
 
 
-def failing_rows(compiled: Compiled, counted: Counted, reader: Reader, relation: str) -> Evidence:
-    """Return up to EVIDENCE_ROWS whole rows that fail, as the warehouse writes them as text, in no order."""
-    table = compiled.table
-    flagged = table.mutate(**{_FLAG: _failing(compiled, counted.measure)})
-    wanted = flagged.filter(flagged[_FLAG]).select(*table.columns).limit(EVIDENCE_ROWS)
-    texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR) AS {_quoted(name)}" for name in table.columns)
-    found = reader.query(f"SELECT {texts} FROM ({_sql(wanted, reader, relation)}) AS failing").rows
+def _all_counted(
+    compiled: Compiled, failed: Sequence[Counted], reader: Reader, relation: str
+) -> Sequence[Counted]:
+    again = [
+        n
+        for n, each in enumerate(failed)
+        if each.measure.shape is Shape.DUPLICATES and not each.measure.surplus_only
+    ]
+    if not again:
+        return failed
+    shared = [_shared(compiled.table, failed[n].measure.condition) for n in again]
+    totals = [_sql(each.aggregate(n=each[_FLAG].sum()), reader, relation) for each in shared]
+    # Not beside the rows: DuckDB 1.5.5 takes the same grouping, asked twice in one query, for one, and mixes up its columns.
+    counts = reader.query("SELECT " + ", ".join(f"({total})" for total in totals)).rows[0]
+    counted = dict(zip(again, map(_integer, counts), strict=True))
+    return [replace(each, failing=counted.get(n, each.failing)) for n, each in enumerate(failed)]
+
+
+def _fetch(compiled: Compiled, failed: Sequence[Counted], reader: Reader, relation: str) -> Sequence[Counted]:
+    names = tuple(compiled.table.columns)
+    texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR) AS {_quoted(name)}" for name in names)
+    parts = [
+        f"SELECT {n}, {texts} FROM ({_sql(_rows_of(compiled.table, each.measure), reader, relation)}) AS failing"
+        for n, each in enumerate(failed)
+    ]
+    found = reader.query("\nUNION ALL\n".join(parts)).rows
+    return [_shown(each, names, [row[1:] for row in found if row[0] == n]) for n, each in enumerate(failed)]
+
+
+def _shown(counted: Counted, names: tuple[str, ...], found: Sequence[tuple[object, ...]]) -> Counted:
     rows = tuple(tuple(None if value is None else str(value) for value in row) for row in found)
-    return Evidence(tuple(table.columns), rows, total=counted.failing)
+    return replace(counted, evidence=Evidence(names, rows, counted.failing))
 
 
-def _failing(compiled: Compiled, measure: Measure) -> Any:
+def _rows_of(table: Any, measure: Measure) -> Any:
     if measure.shape is not Shape.DUPLICATES:
-        return measure.condition
-    table = compiled.table
-    return table.count().over(group_by=[table[name] for name in measure.condition]) > 1
+        flagged = table.mutate(**{_FLAG: measure.condition})
+        return flagged.filter(flagged[_FLAG]).select(*table.columns).limit(EVIDENCE_ROWS)
+    # Few values, and the rows of each of them together; a window over all rows would hold them all in memory.
+    shared = _shared(table, measure.condition).limit(EVIDENCE_ROWS // 2)
+    same = [table[name].identical_to(shared[name]) for name in measure.condition]
+    return table.semi_join(shared, same).order_by(list(measure.condition)).limit(EVIDENCE_ROWS)
+
+
+def _shared(table: Any, names: Sequence[str]) -> Any:
+    """Return the values that several rows have, and how many do."""
+    counted = table.group_by(list(names)).aggregate(**{_FLAG: table.count()})
+    return counted.filter(counted[_FLAG] > 1)
 
 
 def _sql(expression: Any, reader: Reader, relation: str) -> str:

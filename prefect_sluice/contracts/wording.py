@@ -1,4 +1,4 @@
-"""What a pandera check is called in a report, and how a row that fails it is described."""
+"""What a pandera check is called in a report, how a row that fails it is described, and an error in a line."""
 
 from __future__ import annotations
 
@@ -63,3 +63,9 @@ def _interval(statistics: dict[str, Any]) -> str:
     left = "[" if statistics.get("include_min", True) else "("
     right = "]" if statistics.get("include_max", True) else ")"
     return f"{left}{_value(statistics['min_value'])}, {_value(statistics['max_value'])}{right}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return `Type: message`, the message's first line that is not empty."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

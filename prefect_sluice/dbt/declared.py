@@ -110,6 +110,7 @@ def _described(node: Any) -> Described:
         columns={name: str(column.description or "") for name, column in columns.items()},
         types={name: str(column.data_type) for name, column in columns.items() if column.data_type},
         enforced=bool(getattr(contract, "enforced", False)),
+        rules=tuple(_rules(node)),
         contract=str(_of_ours(node).get("contract", "")),
         access=str(getattr(getattr(node, "access", ""), "value", getattr(node, "access", "")) or ""),
         group=str(getattr(node, "group", None) or ""),
@@ -124,6 +125,20 @@ def _keyed(node: Any, columns: Mapping[str, Any]) -> bool:
     lists = [getattr(item, "constraints", None) or () for item in (node, *columns.values())]
     kinds = {str(getattr(rule.type, "value", rule.type)) for rules in lists for rule in rules}
     return bool(kinds & {"primary_key", "unique"})
+
+
+def _rules(node: Any) -> Iterator[str]:
+    """Yield the constraints of a dbt contract, one way of writing for each."""
+    for name, column in cast(Mapping[str, Any], node.columns or {}).items():
+        yield from (f"{name}: {_rule(rule)}" for rule in getattr(column, "constraints", None) or ())
+    yield from (_rule(rule) for rule in getattr(node, "constraints", None) or ())
+
+
+def _rule(rule: Any) -> str:
+    columns = ", ".join(str(name) for name in getattr(rule, "columns", None) or ())
+    kind = str(getattr(rule.type, "value", rule.type))
+    told = f"{kind}({columns})" if columns else kind
+    return " ".join(part for part in (told, " ".join(str(rule.expression or "").split())) if part)
 
 
 def _hooks(manifest: Manifest) -> Iterator[Code]:

@@ -91,6 +91,10 @@ def _no_unit_tests() -> UnitResults:
     return UnitResults()
 
 
+def _not_built(_nodes: Sequence[str]) -> Sequence[NodeResult]:
+    return ()
+
+
 def _nothing() -> None:
     return None
 
@@ -112,7 +116,8 @@ class Subject:
     changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
     the release that serves; `touched` the repository's files that differ from that release (nothing serves: all
     of them). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
-    `live_relations` likewise for what is served now, readable through the same reader. Both are empty for SOURCES.
+    `live_relations` likewise for what is served now, readable through the same reader, `standing` for what is served and
+    stays as it is. All are empty for SOURCES.
 
     `served` are the pointers of what is served now, by unique id, and `noted` the notes of the plan that they come of (None: not
     known); both are empty for SOURCES.
@@ -123,7 +128,9 @@ class Subject:
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
     (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
     `conditions` compares what the release is built under with the environment that it served in before; a text says why
-    there is nothing to compare. `unit_tests` has dbt run its unit tests; asked once. `built` is what dbt said of the build.
+    there is nothing to compare. `unit_tests` has dbt run its unit tests; asked once. `without_rows` has dbt build nodes of
+    `changed` without rows, in a database that is thrown away, and returns its answers for them and for what they need; empty
+    where it cannot. `built` is what dbt said of the build.
 
     `expected` reads what the commits of this release declare that they change in the data. `moved` are the sources whose data
     is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
@@ -146,6 +153,7 @@ class Subject:
     noted: Before | None = None
     catalog: str = ""
     dialect: str = "duckdb"
+    standing: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: str = ""
     cause: Cause = Cause.RELEASE
     plan: Plan | None = None
@@ -158,6 +166,7 @@ class Subject:
     moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     same_code: frozenset[str] = frozenset()
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
+    without_rows: Callable[[Sequence[str]], Sequence[NodeResult]] = _not_built
     built: Built = field(default_factory=Built)
     conditions: Callable[[], Proven | str] = _nowhere
     variables: Mapping[str, str] = field(default_factory=dict[str, str])

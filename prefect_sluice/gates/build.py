@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from prefect_sluice import config
 from prefect_sluice.gates.base import Built, Needs, Subject
+from prefect_sluice.gates.dbt_contracts import mismatches, table
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
@@ -59,7 +60,10 @@ def _bad(uid: str, result: NodeResult | None) -> Finding:
         return Finding(
             Build.id, "built", Verdict.INCONCLUSIVE, "left out, because something it reads failed", uid
         )
-    return Finding(Build.id, "built", Verdict.FAILED, first_line(result.message), uid, location=result.path)
+    wrong = mismatches(result.message)
+    told = f"dbt's contract: {'; '.join(map(str, wrong))}" if wrong else first_line(result.message)
+    evidence = table(wrong) if wrong else None
+    return Finding(Build.id, "built", Verdict.FAILED, told, uid, location=result.path, evidence=evidence)
 
 
 def first_line(message: str) -> str:

@@ -28,6 +28,7 @@ _OURS = {
     "parity": "parity:Parity",
     "project_tests": "project_tests:ProjectTests",
     "unit_tests": "unit_tests:UnitTests",
+    "promises": "promises:Promises",
     "build": "build:Build",
     "data_tests": "data_tests:DataTests",
     "contracts": "contracts:Contracts",

@@ -1,21 +1,22 @@
-"""The gate that holds every changed model to its contract: a pandera.ibis schema in the data project."""
+"""The gate that holds every model to its contract: a pandera schema in the data project, against the very rows."""
 
 from __future__ import annotations
 
-import importlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from prefect_sluice import config
+from prefect_sluice.canonical import digest
 from prefect_sluice.contracts.compile import Compiled, Settled, Shape, compile_contract
-from prefect_sluice.contracts.load import ContractInvalid, blame, first_line, load_schema, project_modules
-from prefect_sluice.contracts.measure import Counted, all_duplicates, count, failing_rows
+from prefect_sluice.contracts.load import ContractInvalid, blame, load_schema, project_modules, ready
+from prefect_sluice.contracts.measure import Counted, count, failing_rows
+from prefect_sluice.contracts.texts import Texts
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.node import Node
-from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.verdict import Finding, GateReport, Verdict, overall
 from prefect_sluice.warehouse.base import Reader
 
 
@@ -25,7 +26,7 @@ class Settings(config.Gate):
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """Asks one query per contract, and one more for each check that fails."""
+    """Asks one query per contract, and one more for the rows if any check fails."""
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "contracts"
@@ -33,30 +34,56 @@ class Contracts:
     Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
-        """Return one finding per check of each contract of a changed model. Repeatable."""
-        changed = (subject.nodes[each] for each in subject.changed if each in subject.nodes)
-        nodes = [node for node in changed if node.contract]
+        """Return one finding per check of each contract of a changed model, and of each contract that a model which did
+        not change was never held to. Repeatable."""
+        keys = _keys(subject)
+        nodes = [node for node in _to_ask(subject, keys) if node.contract]
         if not nodes:
-            return GateReport(self.id, not_applicable="no changed model has a contract")
-        missing = _missing_extra()
+            return GateReport(self.id, not_applicable=_nothing(subject))
+        missing = ready()
         if missing:
             return GateReport(self.id, (Finding(self.id, "contracts", Verdict.ERRORED, missing),))
         own = [node.contract.partition(":")[0] for node in nodes]
         with project_modules(subject.project, own), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandera warns of types that it merely does not list
-            return GateReport(self.id, tuple(each for node in nodes for each in _judge(node, subject)))
+            found = {node.unique_id: list(_judge(node, subject)) for node in nodes}
+        _remember(subject, keys, found)
+        return GateReport(self.id, tuple(finding for findings in found.values() for finding in findings))
 
 
-def _missing_extra() -> str:
-    try:
-        importlib.import_module("pandera.ibis")
-        # Until the backends are registered, built-in checks do not know Ibis.
-        importlib.import_module("pandera.backends.ibis.register").register_ibis_backends()
-    except ImportError as error:
-        return (
-            f"contracts need pandera and Ibis ({first_line(error)}): pip install 'prefect-sluice[contracts]'"
+def _nothing(subject: Subject) -> str:
+    if any(node.contract for node in subject.nodes.values()):
+        return "no changed model has a contract, and no contract changed"
+    return "no model has a contract"
+
+
+def _to_ask(subject: Subject, keys: Mapping[str, str]) -> Iterator[Node]:
+    yield from (subject.nodes[uid] for uid in subject.changed if uid in subject.nodes)
+    for uid, key in keys.items():
+        known = subject.memory is not None and subject.memory.recall(key) is not None
+        if uid in subject.standing and uid not in subject.changed and not known:
+            yield subject.nodes[uid]
+
+
+def _keys(subject: Subject) -> Mapping[str, str]:
+    """Return under what to remember that a relation was held to its contract: what it was built from, and the text."""
+    if subject.plan is None:
+        return {}
+    texts = Texts(subject.project)
+    return {
+        step.node: digest(
+            [subject.environment, step.node, step.fingerprint, step.inputs, texts.digest(node.contract)]
         )
-    return ""
+        for step in subject.plan.steps
+        if (node := subject.nodes.get(step.node)) and node.contract
+    }
+
+
+def _remember(subject: Subject, keys: Mapping[str, str], found: Mapping[str, Sequence[Finding]]) -> None:
+    for uid, findings in found.items():
+        held = overall(each.verdict for each in findings) is Verdict.PASSED
+        if held and uid in keys and subject.memory is not None:
+            subject.memory.keep(keys[uid], len(findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +110,8 @@ def _judge(node: Node, subject: Subject) -> Iterable[Finding]:
             )
         ]
 
-    relation = subject.candidate_relations.get(node.unique_id)
+    known = {**subject.standing, **subject.candidate_relations}
+    relation = known.get(node.unique_id)
     if subject.candidate is None or relation is None:
         return broken(f"{node.short} is not among the candidate's relations")
     try:
@@ -99,7 +127,7 @@ def _judge(node: Node, subject: Subject) -> Iterable[Finding]:
 
 def _findings(compiled: Compiled, place: _Place) -> list[Finding]:
     found = [_settled(each, place) for each in compiled.settled]
-    found.extend(_answered(compiled, place))
+    found.extend(_answered(each, place) for each in _answers(compiled, place))
     if found:
         return found
     empty = Settled(place.node.contract, Verdict.INCONCLUSIVE, "the contract has no column and no check")
@@ -111,18 +139,32 @@ def _settled(settled: Settled, place: _Place) -> Finding:
     return place.finding(settled, location)
 
 
-def _answered(compiled: Compiled, place: _Place) -> Iterator[Finding]:
-    for answer in count(compiled, place.reader, place.relation):
-        if isinstance(answer, Settled):
-            yield place.finding(answer)
-        elif answer.measure.shape is Shape.WHOLE:
-            yield place.finding(_whole(answer))
-        elif answer.rows == 0:
-            yield place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, "no rows to check"))
-        elif answer.failing == 0:
-            yield _counted(answer, place, Verdict.PASSED, f"{answer.rows} rows")
-        else:
-            yield _failed(compiled, answer, place)
+def _answers(compiled: Compiled, place: _Place) -> list[Counted | Settled]:
+    """Return the answers in the order of the contract, those that fail with the rows behind them."""
+    answers = list(count(compiled, place.reader, place.relation))
+    wrong = [n for n, each in enumerate(answers) if isinstance(each, Counted) and each.failing]
+    if wrong:
+        failed = [each for each in answers if isinstance(each, Counted) and each.failing]
+        shown = failing_rows(compiled, failed, place.reader, place.relation)
+        for n, each in zip(wrong, shown, strict=True):
+            answers[n] = each
+    return answers
+
+
+def _answered(answer: Counted | Settled, place: _Place) -> Finding:
+    if isinstance(answer, Settled):
+        return place.finding(answer)
+    if answer.measure.shape is Shape.WHOLE:
+        return place.finding(_whole(answer))
+    if answer.rows == 0:
+        return place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, "no rows to check"))
+    if answer.holds is None:
+        told = f"{answer.rows} rows: {answer.measure.check} is NULL in every one, neither true nor false"
+        return place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, told))
+    if answer.failing == 0:
+        return _counted(answer, place, Verdict.PASSED, f"{answer.rows} rows")
+    summary = f"{answer.failing} of {answer.rows} rows: {answer.measure.complaint}"
+    return _counted(answer, place, answer.measure.failing, summary)
 
 
 def _whole(answer: Counted) -> Settled:
@@ -131,23 +173,7 @@ def _whole(answer: Counted) -> Settled:
     return Settled(measure.check, verdict, f"{answer.rows} rows: {measure.check} is {said[answer.holds]}")
 
 
-def _failed(compiled: Compiled, answer: Counted, place: _Place) -> Finding:
-    """Fetch the rows behind a failure. If they cannot be had, the failure stands without them."""
-    measure = answer.measure
-    try:
-        if measure.shape is Shape.DUPLICATES and not measure.surplus_only:
-            all_of_them = all_duplicates(compiled, measure, place.reader, place.relation)
-            answer = Counted(measure, answer.rows, all_of_them, holds=False)
-        evidence = failing_rows(compiled, answer, place.reader, place.relation)
-    except QueryFailed:
-        evidence = None
-    summary = f"{answer.failing} of {answer.rows} rows: {measure.complaint}"
-    return _counted(answer, place, measure.failing, summary, evidence)
-
-
-def _counted(
-    answer: Counted, place: _Place, verdict: Verdict, summary: str, evidence: Evidence | None = None
-) -> Finding:
+def _counted(answer: Counted, place: _Place, verdict: Verdict, summary: str) -> Finding:
     return Finding(
         "contracts",
         answer.measure.check,
@@ -156,5 +182,5 @@ def _counted(
         subject=place.node.unique_id,
         observed=answer.failing,
         limit=0,
-        evidence=evidence,
+        evidence=answer.evidence,
     )

@@ -24,7 +24,7 @@ from prefect_sluice.workshop import Place, Workshop
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
-_DECLARED = "declared.1"
+_DECLARED = "declared.2"
 """With the number of its form: what an older Sluice wrote is not read."""
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
@@ -130,7 +130,13 @@ def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
     """Return what the project declares, and remember it: the next release is compared with it."""
     from prefect_sluice.dbt.declared import declared
 
+    nodes = loaded.project.nodes
     found = declared(loaded.manifest)
+    described = {
+        uid: replace(item, contract=nodes[uid].contract) if uid in nodes else item
+        for uid, item in found.described.items()
+    }
+    found = replace(found, described=described)
     if not workshop.store.cached(_DECLARED, [release.id]):
         with workshop.store.transaction() as transaction:
             transaction.put_cached(_DECLARED, release.id, found.document())

@@ -32,21 +32,26 @@ def judge(
     warehouse = workshop.warehouse(place)
     written = warehouse.generation(place.name)
     known = asking.subject(workshop, place, loaded, release, plan)
-    known = replace(known, served=plan.base_of(written).by_node(), noted=before(workshop, written))
-    if made.file is None:
-        return asking.ask(asked, replace(known, changed=(), built=_built(loaded, plan, made)), workshop)
+    known = replace(
+        known,
+        served=plan.base_of(written).by_node(),
+        noted=before(workshop, written),
+        built=_built(loaded, plan, made),
+    )
     # What was dropped behind our back is nothing that one could compare with.
     served = inputs.still_there(written, warehouse.kept(place.name))
+    if made.file is None:
+        known = replace(known, changed=())
+        standing = _standing(place.target.catalog, plan, served)
+        if not standing:
+            return asking.ask(asked, known, workshop)
+        with warehouse.reader() as reader:
+            return asking.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
     with warehouse.candidate(made.file) as reader:
         if served != written:
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
-        known = replace(
-            known,
-            candidate=reader,
-            built=_built(loaded, plan, made),
-            moved=_moved(workshop, known, plan, written),
-        )
+        known = replace(known, candidate=reader, moved=_moved(workshop, known, plan, written))
         return asking.ask(asked, _with_relations(known, place.target.catalog, plan, made, live), workshop)
 
 
@@ -116,7 +121,16 @@ def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served
         same_code=frozenset(
             uid for uid in built if uid in live and live[uid].fingerprint == known.nodes[uid].fingerprint
         ),
+        standing=_standing(LIVE, plan, served),
     )
+
+
+def _standing(catalog: str, plan: Plan, served: Generation) -> Mapping[str, str]:
+    """Return what is served and stays as it is, by unique id, as it is read in `catalog`."""
+    stays = {step.pointer for step in plan.of(Action.REUSE)} & set(served.pointers)
+    return {
+        item.node: quoted(catalog, item.address.schema, item.address.identifier) for item in stays if item
+    }
 
 
 def _counts(result: NodeResult) -> bool:

@@ -56,7 +56,11 @@ def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[G
     assert work.release is not None
     loaded = load(workshop, place, work.release)
     known = asking.subject(workshop, place, loaded, work.release, plan)
-    known = replace(known, unit_tests=partial(_unit_tests, workshop, place, loaded, plan))
+    known = replace(
+        known,
+        unit_tests=partial(_unit_tests, workshop, place, loaded, plan),
+        without_rows=partial(_without_rows, workshop, place, loaded, plan),
+    )
     # A refresh has the code that passed these gates already.
     needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
     reports = asking.ask(gates.asked(workshop.settings.gates, needs), known, workshop)
@@ -80,6 +84,28 @@ def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) ->
     return UnitResults(tuple(results), len(wanted), models, unbuilt)
 
 
+def _without_rows(
+    workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, wanted: Sequence[str]
+) -> Sequence[NodeResult]:
+    """Build nodes, and those of the plan that they read, without rows. Nobody reads the side database afterwards."""
+    made = {uid for uid in wanted if uid in plan.made}
+    if not made:
+        return ()
+    tell(f"{len(made)} contracts without rows")
+    _lay(workshop, place, loaded, plan)
+    chosen = {*made, *_above(loaded, made, set(plan.made))}
+    selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]
+    return loaded.session.build_empty(loaded.manifest, "--select", *selectors)
+
+
+def _lay(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> None:
+    """Make the side database anew, with what is served and is not built standing in it."""
+    warehouse = workshop.warehouse(place)
+    live = plan.base_of(warehouse.generation(place.name))
+    laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
+    warehouse.prepare(loaded.session.side, laid)
+
+
 def _prepare_columns(
     workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, tests: Sequence[Test]
 ) -> Mapping[str, str]:
@@ -87,10 +113,7 @@ def _prepare_columns(
 
     Returns why it cannot be, by unique id.
     """
-    warehouse = workshop.warehouse(place)
-    live = plan.base_of(warehouse.generation(place.name))
-    laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
-    warehouse.prepare(loaded.session.side, laid)
+    _lay(workshop, place, loaded, plan)
     needed = _needed(loaded, tests, set(plan.made))
     if not needed:
         return {}

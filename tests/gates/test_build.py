@@ -57,6 +57,19 @@ def test_one_that_failed_is_named_with_its_error() -> None:
     assert (good.verdict, good.observed, good.limit) == (Verdict.PASSED, 1, 2)
 
 
+def test_a_model_that_does_not_fit_dbts_contract_is_told_by_its_columns() -> None:
+    message = (
+        "Compilation Error in model a (models/a.sql)\n  This model has an enforced contract that failed.\n\n"
+        "  | column_name | definition_type | contract_type | mismatch_reason    |\n"
+        "  | ----------- | --------------- | ------------- | ------------------ |\n"
+        "  | id          | BIGINT          | VARCHAR       | data type mismatch |\n"
+    )
+    finding = only(check(result("a", "error", message), changed=("a",)))
+    assert finding.summary == "dbt's contract: id is BIGINT, the contract says VARCHAR"
+    assert finding.evidence is not None
+    assert finding.evidence.rows == (("id", "BIGINT", "VARCHAR"),)
+
+
 @pytest.mark.parametrize("results", [(result("a", "skipped"),), ()], ids=["skipped", "not mentioned at all"])
 def test_one_that_was_left_out_is_not_a_yes(results: tuple[NodeResult, ...]) -> None:
     finding = only(check(*results, changed=("a",)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from pandera.errors import SchemaErrors
 from prefect_sluice.contracts.load import load_schema, project_modules
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.contracts import Contracts
+from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Action, Plan, Step
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 from tests.gates.duck import DuckReader
+from tests.gates.keeping import Kept
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 INCONCLUSIVE, ERRORED = Verdict.INCONCLUSIVE, Verdict.ERRORED
@@ -172,6 +177,78 @@ def test_types_of_all_kinds(tmp_path: Path) -> None:
     report = judge(project(tmp_path, body), reader(rows))
     doubtful = [each for each in report.findings if each.verdict is not PASSED]
     assert [each.summary for each in doubtful] == ["big is UHUGEINT, a type that Ibis does not know"]
+
+
+def test_times_with_a_zone(tmp_path: Path) -> None:
+    rows = "SELECT TIMESTAMPTZ '2026-03-29 01:30:00+00' AS at UNION ALL SELECT NULL"
+    body = (
+        "import datetime\nimport ibis.expr.datatypes as dt\nUTC = datetime.timezone.utc\n"
+        "M = pa.DataFrameSchema({'at': pa.Column(\n"
+        "    dt.Timestamp(timezone='UTC', scale=6), nullable=True,\n"
+        "    checks=pa.Check.lt(datetime.datetime(2026, 3, 29, 1, tzinfo=UTC)))})\n"
+    )
+    report = judge(project(tmp_path, body), reader(rows))
+    assert [(each.verdict, each.observed) for each in report.findings] == [(PASSED, None), (FAILED, 1)]
+
+
+def test_a_check_that_is_null_in_every_row_is_inconclusive(tmp_path: Path) -> None:
+    body = (
+        "class M(pa.DataFrameModel):\n    @pa.dataframe_check\n    def after(cls, data):\n"
+        "        return data.table.delay > data.table.share\n"
+    )
+    rows = "SELECT 1 AS id, NULL::INTEGER AS delay, 1.5::DOUBLE AS share"
+    assert only(judge(project(tmp_path, body), reader(rows)), "after").verdict is INCONCLUSIVE
+
+
+OF_PANDAS = """
+import pandera.pandas as pp
+class M(pp.DataFrameModel):
+    id: pp.typing.Series[int] = pp.Field(ge=2, coerce=True)
+    carrier: pp.typing.Series[str] = pp.Field(isin=["AA", "UA"], nullable=True)
+    share: float = pp.Field(nullable=True, le=1.5)
+    delay: "int32" = pp.Field(nullable=True)
+    @pp.check("carrier")
+    def own(cls, series):
+        return True
+"""
+
+
+def test_a_contract_for_pandas_is_asked_in_the_warehouse(tmp_path: Path) -> None:
+    duck = reader()
+    report = judge(project(tmp_path, OF_PANDAS.replace('"int32"', "pp.typing.Series[pp.Int32]")), duck)
+    assert {each.check: (each.verdict, each.observed) for each in report.findings} == {
+        "id present": (PASSED, None),
+        "id not null": (PASSED, 0),
+        "id greater_than_or_equal_to(2)": (FAILED, 1),
+        "carrier string": (PASSED, None),
+        "carrier isin(['AA', 'UA'])": (FAILED, 1),
+        "carrier own": (ERRORED, None),
+        "share float64": (PASSED, None),
+        "share less_than_or_equal_to(1.5)": (FAILED, 1),
+        "delay int32": (PASSED, None),
+    }
+    assert "it is written for pandas" in only(report, "carrier own").summary
+    assert len(duck.asked) == 2, "one for the counts, one for the rows of all that fail"
+
+
+def test_a_contract_that_changed_is_held_against_what_stays(tmp_path: Path) -> None:
+    kept, duck = Kept(), reader()
+    step = Step(Action.REUSE, node().unique_id, node().name, node().kind, "unchanged", "f1", "i1", None)
+    plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), Before({}, {}))
+
+    def ask(limit: int) -> GateReport:
+        project(tmp_path, f"class M(pa.DataFrameModel):\n    id: pa.typing.dt.Int32 = Field(le={limit})\n".replace(
+            "pa.typing.dt.Int32", "__import__('ibis').dtype('int32')"))  # fmt: skip
+        standing = {node().unique_id: "t"}
+        subject = Subject(
+            tmp_path, {node().unique_id: node()}, (), candidate=duck, standing=standing, plan=plan
+        )
+        return Contracts().check(replace(subject, memory=kept))
+
+    assert ask(3).verdict is PASSED
+    assert ask(3).not_applicable == "no changed model has a contract, and no contract changed"
+    assert ask(2).verdict is FAILED
+    assert ask(2).verdict is FAILED, "what failed is asked again"
 
 
 def test_a_failure_shows_whole_rows_as_text(tmp_path: Path) -> None:
@@ -367,10 +444,20 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "no file": ("", "contracts.none:M", "contracts/none.py: there is no such file in the project"),
     "no class": ("", "contracts.marts:M", "contracts/marts.py: there is no class 'M' in it"),
     "no schema": ("M = 3\n", "contracts.marts:M", "M is a builtins.int, not a pandera.ibis schema"),
-    "of pandas": (
-        "import pandera.pandas as pp\nclass M(pp.DataFrameModel):\n    id: int\n",
+    "no table": (
+        "import pandera.pandas as pp\nM = pp.SeriesSchema(int)\n",
         "contracts.marts:M",
         "not a pandera.ibis schema; derive it from pandera.ibis.DataFrameModel",
+    ),
+    "an index of pandas": (
+        "import pandera.pandas as pp\nM = pp.DataFrameSchema({}, index=pp.Index(int))\n",
+        "contracts.marts:M",
+        "M is a contract for pandas: it has an index, and a relation has none",
+    ),
+    "a type of pandas": (
+        "import pandera.pandas as pp\nM = pp.DataFrameSchema({'id': pp.Column('category')})\n",
+        "contracts.marts:M",
+        "column id is category for pandas, which no warehouse has",
     ),
     "no reference": ("", "contracts.marts", "write it as module:Class"),
     "not the project's": ("", "json:JSONDecoder", "json.py: there is no such file in the project"),
@@ -406,7 +493,7 @@ def test_one_broken_contract_does_not_hide_another(tmp_path: Path) -> None:
 
 def test_nodes_without_a_contract_are_none_of_its_business(tmp_path: Path) -> None:
     report = judge(tmp_path, reader(), node(contract=""))
-    assert report.not_applicable == "no changed model has a contract"
+    assert report.not_applicable == "no model has a contract"
 
 
 def test_a_relation_that_cannot_be_read(tmp_path: Path) -> None:

@@ -1,0 +1,207 @@
+"""Finds the contracts in a project's folder `contracts/` and says which model each is for. Reads text, imports nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prefect_sluice.node import Name, Node, short_name
+
+FOLDER = "contracts"
+_BASES = {"DataFrameModel", "SchemaModel"}
+_SCHEMA = "DataFrameSchema"
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SUFFIX = re.compile(r"_(contract|schema|model)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A contract in the folder. `claims` is the name of what it is for, `said` that this stands in it (`Config.name`)
+    and is not only told by the class's own name; `base` that others derive from it, `location` is `file:line`."""
+
+    reference: str
+    claims: str
+    said: bool = False
+    base: bool = False
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A contract that is for no model, or one of several for the same. `said` as of Found; `nodes` are unique ids."""
+
+    reference: str
+    why: str
+    fix: str
+    said: bool
+    location: str
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Which contract is whose: `module:Class` by unique id, and what does not come out even."""
+
+    references: Mapping[str, str]
+    strays: tuple[Stray, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    name: str
+    bases: tuple[str, ...]
+    module: str
+    location: str
+    said: str
+    has_fields: bool
+
+
+def find(root: Path) -> tuple[Found, ...]:
+    """Return the contracts below `root`/contracts, by file and line; names that begin with _ are nobody's. Repeatable."""
+    classes: list[_Class] = []
+    for file in sorted((root / FOLDER).rglob("*.py")):
+        tree = _parsed(file)
+        if tree is not None:
+            classes.extend(_of_file(tree, file.relative_to(root)))
+    models = _models(classes)
+    bases = {base for each in classes for base in each.bases}
+    return tuple(
+        Found(
+            f"{each.module}:{each.name}",
+            each.said or snake(each.name),
+            bool(each.said),
+            each.name in bases or not each.has_fields,
+            each.location,
+        )
+        for each in classes
+        if each.name in models and not each.name.startswith("_")
+    )
+
+
+def snake(name: str) -> str:
+    """Return the name that a class claims by its own: `FctFlightsContract` is for `fct_flights`."""
+    return _SUFFIX.sub("", _WORD.sub("_", name).lower())
+
+
+def _parsed(file: Path) -> ast.Module | None:
+    try:
+        return ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # who names it hears of it when it is loaded
+        return None
+
+
+def _of_file(tree: ast.Module, path: Path) -> Iterator[_Class]:
+    parts = path.with_suffix("").parts
+    module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    for node in tree.body:
+        where = f"{path.as_posix()}:{node.lineno}"
+        if isinstance(node, ast.ClassDef):
+            bases = tuple(_last(base) for base in node.bases)
+            fields = any(isinstance(item, ast.AnnAssign | ast.FunctionDef) for item in node.body)
+            yield _Class(node.name, bases, module, where, _config_name(node), fields)
+        elif isinstance(node, ast.Assign) and (call := _made(node.value)):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            yield from (_Class(name, (_SCHEMA,), module, where, _keyword(call), True) for name in names)
+
+
+def _made(node: ast.expr) -> ast.Call | None:
+    """Return `pa.DataFrameSchema(…)`, None for anything else."""
+    return node if isinstance(node, ast.Call) and _last(node.func) == _SCHEMA else None
+
+
+def _last(node: ast.expr) -> str:
+    """Return the last name of `pa.DataFrameModel`, `DataFrameModel`, `Base[int]`."""
+    if isinstance(node, ast.Subscript):
+        return _last(node.value)
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _config_name(node: ast.ClassDef) -> str:
+    inner = [item for item in node.body if isinstance(item, ast.ClassDef) and item.name == "Config"]
+    for item in (statement for config in inner for statement in config.body):
+        targets = item.targets if isinstance(item, ast.Assign) else [getattr(item, "target", None)]
+        if any(isinstance(one, ast.Name) and one.id == "name" for one in targets):
+            return _text(getattr(item, "value", None))
+    return ""
+
+
+def _keyword(call: ast.Call) -> str:
+    return next((_text(item.value) for item in call.keywords if item.arg == "name"), "")
+
+
+def _text(node: object) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _models(classes: Collection[_Class]) -> frozenset[str]:
+    """Return the names of the classes that derive, over whatever steps within the folder, from pandera's."""
+    found = {_SCHEMA, *_BASES}
+    while True:
+        more = {each.name for each in classes if found.intersection(each.bases)} - found
+        if not more:
+            return frozenset(found - {_SCHEMA, *_BASES})
+        found |= more
+
+
+def bind(found: Collection[Found], nodes: Mapping[str, Node]) -> Bound:
+    """Return which node has which contract. A node's own `meta` comes first, then a contract that names the node, then one
+    whose class is called so; two of the same rank are nobody's, and said."""
+    own = {node.contract for node in nodes.values() if node.contract}
+    named: dict[str, list[str]] = {}
+    for uid, node in nodes.items():
+        for name in {short_name(uid).lower(), node.name.identifier.lower()}:
+            named.setdefault(name, []).append(uid)
+    sources = {name for node in nodes.values() for source in node.sources for name in _names(source)}
+    claims: dict[str, list[Found]] = {}
+    strays: list[Stray] = []
+    for each in (item for item in found if item.reference not in own):
+        meant = named.get(each.claims.lower(), [])
+        if len(meant) == 1:
+            claims.setdefault(meant[0], []).append(each)
+        elif meant:
+            strays.append(_stray(each, f"{each.claims} is the name of {len(meant)} nodes", meant))
+        elif each.said or not (each.base or each.claims.lower() in sources):
+            strays.append(_stray(each, f"there is no model {each.claims!r}"))
+    references = {uid: node.contract for uid, node in nodes.items() if node.contract}
+    for uid, rivals in claims.items():
+        strays += _settled(uid, rivals, references)
+    return Bound(references, tuple(sorted(strays, key=lambda item: item.location)))
+
+
+def bound(root: Path, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+    """Return the nodes, each with the contract that is its own: named by its `meta`, or found in the folder."""
+    references = bind(find(root), nodes).references
+    return {
+        uid: node if references.get(uid, "") == node.contract else replace(node, contract=references[uid])
+        for uid, node in nodes.items()
+    }
+
+
+def _names(source: Name) -> tuple[str, str]:
+    # A contract of a raw table is held against what is loaded, by who loads it.
+    return source.identifier.lower(), f"{source.schema}_{source.identifier}".lower()
+
+
+def _stray(found: Found, why: str, nodes: Collection[str] = ()) -> Stray:
+    fix = "give it the model's name (`class Config: name = …`), or begin its name with _ if it is for none"
+    return Stray(found.reference, why, fix, found.said or bool(nodes), found.location, tuple(nodes))
+
+
+def _settled(uid: str, rivals: list[Found], references: dict[str, str]) -> Iterator[Stray]:
+    """Write the contract of a node that some contracts claim into `references`; yield those that are not its own."""
+    fix = "leave it one contract, or name the one that counts in its properties (meta: sluice: contract)"
+    first = [each for each in rivals if each.said] or rivals
+    if uid not in references and len(first) == 1:
+        references[uid] = first[0].reference
+    elif uid not in references:
+        why = f"several contracts for one model: {', '.join(each.reference for each in first)}"
+        yield from (Stray(each.reference, why, fix, True, each.location, (uid,)) for each in first)
+    for each in rivals:
+        if uid in references and each.reference != references[uid] and not each.base:
+            why = f"not asked: {short_name(uid)} has the contract {references[uid]}"
+            yield Stray(each.reference, why, fix, False, each.location, (uid,))
