@@ -35,8 +35,8 @@ _QUIETLY = (
     "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-use-colors", "--no-write-json",
     "--no-send-anonymous-usage-stats", "--no-version-check",
 )  # fmt: skip
-_EVERY_TEST = ("--indirect-selection", "eager")
-"""Every test on what was built runs, whatever the project's flags say of tests that look at other models, too."""
+_ONLY_WHAT_IS_ASKED = ("--indirect-selection", "empty")
+"""Which tests run is said by name, whatever the project's flags say of those that look at what is selected."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -119,6 +119,10 @@ class Session:
         """Run the unit tests of the selected models. Raises DbtFailed if dbt did not start."""
         return self._run("test", ("--resource-type", "unit_test", "--select", *selection), manifest, None)
 
+    def run_data_tests(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
+        """Run the selected data tests. Raises DbtFailed if dbt did not start."""
+        return self._run("test", ("--resource-type", "test", "--select", *selection), manifest, None)
+
     def build_empty(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
         """Build the selected nodes without rows, for the columns that unit tests look up. Raises DbtFailed."""
         return self._run(
@@ -130,7 +134,7 @@ class Session:
     ) -> tuple[NodeResult, ...]:
         answer = self._invoke(
             command,
-            *_EVERY_TEST,
+            *_ONLY_WHAT_IS_ASKED,
             "--store-failures",
             *selection,
             manifest=manifest,
