@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.data_test import DataTest
-from prefect_sluice.dbt.hooks import has_operations
+from prefect_sluice.dbt.hooks import prepares
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -17,12 +17,33 @@ _DBT = frozenset({"dbt", "dbt_duckdb"})
 _JUDGES = re.compile(r"(\w+__)?(get_test_sql|get_limit_sql|get_limit_subquery_sql)|materialization_test_\w+")
 """Macros by which dbt makes a verdict of a test's rows."""
 _HARMLESS = frozenset(
-    "type path schema database threads retries keep_open disable_transactions config_options".split()
+    [
+        "type",
+        "path",
+        "schema",
+        "database",
+        "threads",
+        "retries",
+        "keep_open",
+        "disable_transactions",
+        "config_options",
+    ]
 )
 """Keys of a profile that change nothing of what a query answers."""
 _HARMLESS_OPTIONS = frozenset(
-    "access_mode allow_unsigned_extensions autoinstall_known_extensions autoload_known_extensions default_block_size "
-    "max_memory memory_limit preserve_insertion_order temp_directory threads worker_threads".split()
+    [
+        "access_mode",
+        "allow_unsigned_extensions",
+        "autoinstall_known_extensions",
+        "autoload_known_extensions",
+        "default_block_size",
+        "max_memory",
+        "memory_limit",
+        "preserve_insertion_order",
+        "temp_directory",
+        "threads",
+        "worker_threads",
+    ]
 )
 
 
@@ -33,7 +54,7 @@ def only_dbt(manifest: Manifest, profile: Mapping[str, Any]) -> frozenset[str]:
     has its own macros to judge tests by.
     """
     tests = {uid: node for uid, node in manifest.nodes.items() if node.resource_type.value == "test"}
-    if _is_prepared(profile) or has_operations(manifest) or _judges_itself(manifest):
+    if _is_prepared(profile) or prepares(manifest) or _judges_itself(manifest):
         return frozenset(tests)
     return frozenset(uid for uid, node in tests.items() if _is_odd(node))
 
@@ -99,7 +120,7 @@ def _warnings_fail() -> bool:
     """Say what dbt itself asks of its flags before it lets a test's warning be one; they are those of the last command."""
     from dbt.flags import get_flags
 
-    flags: Any = get_flags()
+    flags = cast(Any, get_flags())
     options = getattr(flags, "WARN_ERROR_OPTIONS", None)
     return bool(
         getattr(flags, "WARN_ERROR", False) or (options is not None and options.includes("LogTestResult"))

@@ -37,10 +37,10 @@ class Built:
     counts relations that were there already, `taken` those of `changed` that an earlier attempt had built."""
 
     results: tuple[NodeResult, ...] = ()
-    tests: tuple[DataTest, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict[str, str])
     reused: int = 0
     taken: int = 0
+    tests: tuple[DataTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

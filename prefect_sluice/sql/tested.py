@@ -11,8 +11,42 @@ from dataclasses import dataclass
 from prefect_sluice.sql.lexemes import Kind, Lexeme, lexemes
 
 _STOPS = frozenset(
-    "distinct all order limit offset fetch union intersect except join left right full inner outer cross natural asof "
-    "positional lateral semi anti qualify window using tablesample sample pivot unpivot on values recursive for into".split()
+    [
+        "distinct",
+        "all",
+        "order",
+        "limit",
+        "offset",
+        "fetch",
+        "union",
+        "intersect",
+        "except",
+        "join",
+        "left",
+        "right",
+        "full",
+        "inner",
+        "outer",
+        "cross",
+        "natural",
+        "asof",
+        "positional",
+        "lateral",
+        "semi",
+        "anti",
+        "qualify",
+        "window",
+        "using",
+        "tablesample",
+        "sample",
+        "pivot",
+        "unpivot",
+        "on",
+        "values",
+        "recursive",
+        "for",
+        "into",
+    ]
 )
 """Words that, outside parentheses, make a query more than a look at each row."""
 _NOT_OF_ONE_ROW = frozenset({"select", "over", "columns", "unnest", "exists", "within"})
@@ -126,8 +160,7 @@ def _values(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Values | Non
     if rows is None or len(column) != 1 or len(named) != 2 or not counts or not _is_name(column[0]):
         return None
     same = [each.text for each in first[:-2]] == [column[0].text] and by[0].lower == "by"
-    names = {_bare(named[1]), _bare(second[-1])}
-    if not same or named[0].lower != "as" or not _is_name(named[1]) or _bare(column[0]) in names:
+    if not same or named[0].lower != "as" or not _is_name(named[1]):
         return None
     return _Values(rows, column[0].text, named[1].text)
 
@@ -135,7 +168,11 @@ def _values(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Values | Non
 def _listed(condition: Texts, name: str) -> Texts | None:
     """Return `not in (...)` of `NAME not in (literals)`."""
     head = [each.lower for each in condition[:4]]
-    if head[1:] != ["not", "in", "("] or condition[0].text != name or _closing(condition, 3) != len(condition) - 1:
+    if (
+        head[1:] != ["not", "in", "("]
+        or condition[0].text != name
+        or _closing(condition, 3) != len(condition) - 1
+    ):
         return None
     plain = all(
         each.kind in {Kind.STRING, Kind.NUMBER} or each.text in {",", "-", "+"} or each.lower in _LITERALS
@@ -206,8 +243,11 @@ def _is_literal(words: Sequence[Lexeme]) -> bool:
 
 def _is_dotted(words: Sequence[Lexeme]) -> bool:
     names, dots = words[::2], words[1::2]
-    return bool(names) and all(map(_is_name, names)) and len(names) == len(dots) + 1 and all(
-        dot.text == "." for dot in dots
+    return (
+        bool(names)
+        and all(map(_is_name, names))
+        and len(names) == len(dots) + 1
+        and all(dot.text == "." for dot in dots)
     )
 
 

@@ -27,7 +27,9 @@ from tests.gates.duck import DuckReader
 pytestmark = pytest.mark.slow
 
 PROFILE = "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, schema: main, threads: 2}}}"
-PROJECT = "name: shop\nprofile: shop\nversion: '1.0'\nflags: {require_generic_test_arguments_property: true}\n"
+PROJECT = (
+    "name: shop\nprofile: shop\nversion: '1.0'\nflags: {require_generic_test_arguments_property: true}\n"
+)
 OWN = {
     "in_range": (
         "{% test in_range(model, column_name, least) %}\n-- a comment; not a query's end\n"
@@ -254,7 +256,9 @@ def test_a_macro_of_the_projects_own_is_what_counts(tmp_path: Path) -> None:
 
 def test_of_very_many_failing_rows_a_hundred_are_fetched() -> None:
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE wide AS SELECT NULL::INT AS id, repeat('x', 50) AS text FROM range(2_000_000)")
+        connection.execute(
+            "CREATE TABLE wide AS SELECT NULL::INT AS id, repeat('x', 50) AS text FROM range(2_000_000)"
+        )
         reader = DuckReader(connection)
         test = DataTest("test.shop.not_null_wide_id.1", "select * from wide where id is null")
         subject = Subject(Path(), {}, (), candidate=reader, built=Built(tests=(test,)))
