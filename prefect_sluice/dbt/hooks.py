@@ -22,7 +22,8 @@ def hooked(manifest: Manifest) -> frozenset[str]:
 def prepares(manifest: Manifest) -> bool:
     """Say whether anything runs before or after all nodes that may leave a trace in dbt's session, or in the warehouse."""
     return any(
-        node.resource_type.value == "operation" and not HARMLESS.fullmatch(str(getattr(node, "raw_code", "") or ""))
+        node.resource_type.value == "operation"
+        and not HARMLESS.fullmatch(str(getattr(node, "raw_code", "") or ""))
         for node in manifest.nodes.values()
     )
 

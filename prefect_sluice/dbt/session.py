@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -171,6 +172,7 @@ class Session:
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+        _end_threads(answer.exception)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None or (not answer.success and not tolerant):
@@ -267,6 +269,17 @@ def _listener(on_node: OnNode) -> Callable[[Any], None]:
             on_node(str(node.unique_id), str(result.status), float(result.execution_time))
 
     return listen
+
+
+def _end_threads(error: BaseException | None) -> None:
+    """End the threads of a command that broke off: dbt leaves them waiting for the life of the process."""
+    while error is not None:
+        for frame, _ in walk_tb(error.__traceback__):
+            pool = frame.f_locals.get("pool") if frame.f_code.co_name == "execute_nodes" else None
+            if pool is not None:
+                pool.terminate()
+                pool.join()
+        error = error.__cause__ or error.__context__
 
 
 def _wants_data(error: BaseException | None) -> bool:

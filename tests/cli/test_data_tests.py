@@ -21,7 +21,10 @@ def test_a_table_that_lost_all_rows_is_no_proof_of_anything(
     answer = run("release", "-C", released)
     assert answer.code == 1
     told = " ".join(answer.out.split())
-    assert "INCONCLUSIVE data_tests rows no rows: its 2 tests prove nothing, and what is served now has some" in told
+    assert (
+        "INCONCLUSIVE data_tests rows no rows: its 2 tests prove nothing, and what is served now has some"
+        in told
+    )
 
     with (released / "sluice.yml").open("a") as file:
         file.write("gates: {diff: {on: warn}, data_tests: {allow_empty: [ord*]}}\n")

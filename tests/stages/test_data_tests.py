@@ -57,7 +57,10 @@ def release(folder: Path, files: Mapping[str, str]) -> Work:
 
 def found(work: Work, gate: str = "data_tests") -> dict[str, Finding]:
     [report] = [report for report in work.reports if report.gate == gate]
-    return {f"{item.check} {item.subject}" if item.check == "rows" else item.check: item for item in report.findings}
+    return {
+        f"{item.check} {item.subject}" if item.check == "rows" else item.check: item
+        for item in report.findings
+    }
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,9 @@ def test_the_first_release_of_a_project_with_an_empty_table_is_done(first: tuple
     assert work.outcome
     assert work.outcome.status is Status.DONE
     findings = found(work)
-    assert {item.verdict for name, item in findings.items() if name not in {"kept", EMPTY}} == {Verdict.PASSED}
+    assert {item.verdict for name, item in findings.items() if name not in {"kept", EMPTY}} == {
+        Verdict.PASSED
+    }
     assert (findings[EMPTY].verdict, findings[EMPTY].summary) == (
         Verdict.WARNED,
         "no rows: its 2 tests prove nothing",
@@ -108,13 +113,19 @@ def test_what_looks_at_a_changed_relation_from_elsewhere_is_asked(shop: Path) ->
     }
     assert findings["inlined_name"].subject == "model.p.parent"
     assert set(findings["child_has_parent"].subject.split(", ")) == {"model.p.parent", "model.p.child"}
-    assert {item.verdict for item in found(work, "build").values()} == {Verdict.PASSED}, "all is built, then judged"
+    assert {item.verdict for item in found(work, "build").values()} == {Verdict.PASSED}, (
+        "all is built, then judged"
+    )
 
 
 def test_what_was_not_built_is_not_tested_on_what_was_there_before(shop: Path) -> None:
     """And a test that does not compile is named; the others are asked all the same."""
-    broken = FILES["tests/by_hand.sql"].replace("by_hand", "x").replace("main.parent", "{{ no_such_macro() }}")
-    work = release(shop, {"models/parent.sql": "select no_such_thing as id\n", "tests/unreadable.sql": broken})
+    broken = (
+        FILES["tests/by_hand.sql"].replace("by_hand", "x").replace("main.parent", "{{ no_such_macro() }}")
+    )
+    work = release(
+        shop, {"models/parent.sql": "select no_such_thing as id\n", "tests/unreadable.sql": broken}
+    )
     findings = found(work)
     assert {findings[name].verdict for name in ON_PARENT} == {Verdict.INCONCLUSIVE}
     assert findings["parent_id"].summary == "did not run, because something it reads failed"
