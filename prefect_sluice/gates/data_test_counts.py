@@ -1,18 +1,21 @@
-"""Asks the warehouse what data tests count: those that look at each row of one relation in one scan, others on their own."""
+"""Asks the warehouse what data tests count: those that look at each row of one relation in one query, others on their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
 from prefect_sluice.data_test import DataTest
 from prefect_sluice.errors import QueryFailed
+from prefect_sluice.node import Name
 from prefect_sluice.sql.tested import Counted, counted
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence
-from prefect_sluice.warehouse.base import Reader
+from prefect_sluice.warehouse.base import Reader, quoted
 
+_SKIPS = frozenset({"duckdb"})
+"""Engines that know the least and greatest value of each part of a table: a condition that no row meets reads nothing."""
 _TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
 _FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
 
@@ -27,11 +30,13 @@ class Count:
     error: str = ""
 
 
-def counts(tests: Iterable[DataTest], reader: Reader) -> dict[str, Count]:
-    """Return what each test counts, by unique id: the number that dbt would get of it."""
+def counts(tests: Iterable[DataTest], reader: Reader, views: Collection[Name] = ()) -> dict[str, Count]:
+    """Return what each test counts, by unique id: the number that dbt would get of it. `views` are computed when read."""
     found: dict[str, Count] = {}
+    computed = tuple(quoted(name.schema, name.identifier).lower() for name in views)
     for relation, shared in _shared(tests, reader.dialect).items():
-        found |= _together(relation, shared, reader)
+        once = relation.lower().endswith(computed) or reader.dialect not in _SKIPS
+        found |= _together(relation, shared, reader, once=once)
     return {
         test.unique_id: found[test.unique_id] if test.unique_id in found else _alone(test, reader)
         for test in tests
@@ -67,20 +72,20 @@ def _counts_rows(test: DataTest) -> bool:
     return "".join(test.fail_calc.lower().split()) == "count(*)"
 
 
-def _together(relation: str, shared: _Shared, reader: Reader) -> dict[str, Count]:
-    """Return what these tests count, in one scan; those that it cannot tell are left out.
+def _together(relation: str, shared: _Shared, reader: Reader, *, once: bool) -> dict[str, Count]:
+    """Return what these tests count, by one query; those that it cannot tell are left out. `once`: the relation is read once.
 
     One that fails is found by halves: it then fails on its own, in its own words.
     """
     try:
-        answer = reader.query(_scan(relation, shared)).rows
+        answer = reader.query(_query(relation, shared, once=once)).rows
     except QueryFailed:
         half = len(shared) // 2
         if not half:
             return {}
         return {
-            **_together(relation, shared[:half], reader),
-            **_together(relation, shared[half:], reader),
+            **_together(relation, shared[:half], reader, once=once),
+            **_together(relation, shared[half:], reader, once=once),
         }
     if len(answer[0]) != 3 * len(shared):  # a condition that the engine makes several of
         return {}
@@ -88,22 +93,38 @@ def _together(relation: str, shared: _Shared, reader: Reader) -> dict[str, Count
     for at, (test, shape) in enumerate(shared):
         failures, warns, errs = answer[0][3 * at : 3 * at + 3]
         plain = all(isinstance(truth, bool) for truth in (warns, errs))
-        if plain and (shape.exact or failures == 0) and _reads(test, reader):
+        if plain and (shape.exact or failures == 0) and (not shape.names or _reads(test, reader)):
             found[test.unique_id] = _count((failures, warns, errs))
     return found
 
 
-def _scan(relation: str, shared: _Shared) -> str:
-    counting = ", ".join(f"{_counting(test, shape)} as t{at}" for at, (test, shape) in enumerate(shared))
-    judging = ", ".join(
+def _query(relation: str, shared: _Shared, *, once: bool) -> str:
+    counted = _in_one_scan(relation, shared) if once else _by_parts(relation, shared)
+    judged = ", ".join(
         f"t{at}, t{at} {test.warn_if}, t{at} {test.error_if}" for at, (test, _) in enumerate(shared)
     )
-    return f"with counted as (\nselect {counting}\nfrom {relation}\n)\nselect {judging}\nfrom counted"
+    return f"with counted as (\n{counted}\n)\nselect {judged}\nfrom counted"
 
 
-def _counting(test: DataTest, shape: Counted) -> str:
-    number = f"count(*) filter (where {shape.condition})" if shape.condition else "count(*)"
-    return number if test.limit is None else f"least({number}, {test.limit})"
+def _in_one_scan(relation: str, shared: _Shared) -> str:
+    conditions = [shape.condition for _, shape in shared]
+    counted = [f"count(*) filter (where {each})" if each else "count(*)" for each in conditions]
+    # Rows that break nothing are let go of before anything is counted.
+    bad = f"\nwhere {' or '.join(conditions)}" if all(conditions) else ""
+    return f"select {_named(counted, shared)}\nfrom {relation}{bad}"
+
+
+def _by_parts(relation: str, shared: _Shared) -> str:
+    sources = [f"{relation} where {shape.condition}" if shape.condition else relation for _, shape in shared]
+    return f"select {_named([f'(select count(*) from {each})' for each in sources], shared)}"
+
+
+def _named(numbers: Iterable[str], shared: _Shared) -> str:
+    limited = (
+        number if test.limit is None else f"least({number}, {test.limit})"
+        for number, (test, _) in zip(numbers, shared, strict=True)
+    )
+    return ",\n".join(f"{number} as t{at}" for at, number in enumerate(limited))
 
 
 def _reads(test: DataTest, reader: Reader) -> bool:

@@ -16,7 +16,7 @@ from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.build import first_line
 from prefect_sluice.gates.data_test_counts import Count, counts, rows
-from prefect_sluice.node import short_name
+from prefect_sluice.node import Kind, short_name
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader
@@ -60,7 +60,8 @@ class DataTests:
             return GateReport(self.id, (Finding(self.id, "gate", Verdict.ERRORED, "there is no candidate"),))
         findings = [_answered(self.id, result, subject.candidate) for result in results]
         if subject.candidate is not None:
-            found = counts(tests, subject.candidate)
+            views = [node.name for node in subject.nodes.values() if node.kind is Kind.VIEW]
+            found = counts(tests, subject.candidate, views)
             findings += [_asked(self.id, test, found[test.unique_id], subject.candidate) for test in tests]
             findings += self._empty(subject, subject.candidate)
         return GateReport(self.id, tuple(findings))

@@ -60,12 +60,13 @@ class Counted:
     """A query whose rows can be counted with others in one scan of `relation` (as written).
 
     Its rows are those of the relation for which `condition` is true ("" : all). `exact` says that there are as many; else
-    there are none if and only if there are none of those.
+    there are none if and only if there are none of those. `names` says that it selects columns by name, which may not be there.
     """
 
     relation: str
     condition: str
     exact: bool = True
+    names: bool = False
 
 
 Texts = tuple[Lexeme, ...]
@@ -130,12 +131,12 @@ def _answer(words: Texts, known: Mapping[str, _Rows | _Values]) -> Counted | Non
     rows = _source(source, known)
     if rows is None or not (_is_of_one_row(condition) and _are_columns(parts["select"])):
         return None
-    return _counted(rows.met(condition))
+    return _counted(rows.met(condition), names=not _is_star(parts["select"]))
 
 
-def _counted(rows: _Rows, more: str = "", *, exact: bool = True) -> Counted:
+def _counted(rows: _Rows, more: str = "", *, exact: bool = True, names: bool = False) -> Counted:
     conditions = [each for each in (*rows.conditions, more) if each]
-    return Counted(rows.relation, " and ".join(f"({each})" for each in conditions), exact)
+    return Counted(rows.relation, " and ".join(f"({each})" for each in conditions), exact, names)
 
 
 def _rows(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Rows | None:
