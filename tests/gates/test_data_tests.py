@@ -35,10 +35,16 @@ def check(
         if live:
             connection.execute(f"create table live as {live}")
         reader = DuckReader(connection)
+        node = Node(MODEL, kind, Name("main", "orders"), "", "sql", (), "f")
         subject = Subject(
-            Path(), {MODEL: Node(MODEL, kind, Name("main", "orders"), "", "sql", (), "f")}, (MODEL,), candidate=reader, candidate_relations={MODEL: "orders"},
-            live_relations={MODEL: "live"} if live is not None else {}, built=Built(tests=tests),
-        )  # fmt: skip
+            Path(),
+            {MODEL: node},
+            (MODEL,),
+            candidate=reader,
+            candidate_relations={MODEL: "orders"},
+            live_relations={} if live is None else {MODEL: "live"},
+            built=Built(tests=tests),
+        )
         return DataTests(settings or Settings()).check(subject), reader.asked
 
 
