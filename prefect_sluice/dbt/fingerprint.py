@@ -34,7 +34,7 @@ _NOT_DATA = listed(
 )
 """Configuration that changes no row, names where they go, or is counted apart."""
 
-_HARMLESS = re.compile(
+HARMLESS = re.compile(
     r"\s*(create\s+schema(\s+if\s+not\s+exists)?\s+[\w.\"]+|analyze|vacuum|checkpoint)?\s*;?\s*",
     re.IGNORECASE,
 )
@@ -181,7 +181,7 @@ class Fingerprints:
         found: dict[str, str] = {}
         for uid, node in sorted(self.manifest.nodes.items()):
             text = str(getattr(node, "raw_code", "") or "")
-            if node.resource_type.value == "operation" and not _HARMLESS.fullmatch(text):
+            if node.resource_type.value == "operation" and not HARMLESS.fullmatch(text):
                 when = sorted({"on-run-start", "on-run-end"} & set(node.tags))
                 for kind in when:
                     asked = dict(self._asked(node, self.reach(node)))

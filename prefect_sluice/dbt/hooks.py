@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prefect_sluice.dbt.fingerprint import HARMLESS
+
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
@@ -14,6 +16,15 @@ def hooked(manifest: Manifest) -> frozenset[str]:
         uid
         for uid, node in manifest.nodes.items()
         if getattr(node.config, "pre_hook", None) or getattr(node.config, "post_hook", None)
+    )
+
+
+def prepares(manifest: Manifest) -> bool:
+    """Say whether anything runs before or after all nodes that may leave a trace in dbt's session, or in the warehouse."""
+    return any(
+        node.resource_type.value == "operation"
+        and not HARMLESS.fullmatch(str(getattr(node, "raw_code", "") or ""))
+        for node in manifest.nodes.values()
     )
 
 

@@ -77,7 +77,7 @@ def read(
     return Project(
         name=str(manifest.metadata.project_name),
         nodes=nodes,
-        tests=_tests(manifest, prints, nodes),
+        tests=_tests(manifest, prints, nodes, named),
         hooks=_hooks(manifest),
         exposures={uid: tuple(item.depends_on.nodes) for uid, item in manifest.exposures.items()},
     )
@@ -320,11 +320,16 @@ def _columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(item).strip('"') for item in named)
 
 
-def _tests(manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node]) -> Mapping[str, Test]:
+def _tests(
+    manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node], named: Mapping[Name, str]
+) -> Mapping[str, Test]:
     found: dict[str, Test] = {}
     for uid, node in manifest.nodes.items():
         if node.resource_type.value == "test":
-            parents = tuple(parent for parent in _flattened(node, manifest) if parent in nodes)
+            declared = [parent for parent in _flattened(node, manifest) if parent in nodes]
+            # One that declares nothing runs whenever anything changes.
+            by_hand = [named[name] for name in _by_hand(node, named)] if declared else []
+            parents = tuple(dict.fromkeys((*declared, *by_hand)))
             found[uid] = Test(uid, tuple(node.fqn), False, parents, prints.test(node))
     for uid, unit in manifest.unit_tests.items():
         # dbt puts the model first, and after it what the test mocks.
@@ -335,6 +340,13 @@ def _tests(manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node]) 
             text = digest([text, code_key(manifest, prints, model)])
         found[uid] = Test(uid, tuple(unit.fqn), True, parents, text, model)
     return found
+
+
+def _by_hand(test: Any, named: Mapping[Name, str]) -> tuple[Name, ...]:
+    """Return the relations whose full name stands in what a test says."""
+    arguments = getattr(getattr(test, "test_metadata", None), "kwargs", None)
+    told = (test.raw_code or "", arguments or "", test.config.where or "")
+    return mentioned(" ".join(map(str, told)), named).relations
 
 
 def _hooks(manifest: Manifest) -> str:

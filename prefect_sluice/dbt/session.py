@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -35,8 +36,8 @@ _QUIETLY = (
     "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-use-colors", "--no-write-json",
     "--no-send-anonymous-usage-stats", "--no-version-check",
 )  # fmt: skip
-_EVERY_TEST = ("--indirect-selection", "eager")
-"""Every test on what was built runs, whatever the project's flags say of tests that look at other models, too."""
+_ONLY_WHAT_IS_ASKED = ("--indirect-selection", "empty")
+"""Which tests run is said by name, whatever the project's flags say of those that look at what is selected."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -119,6 +120,10 @@ class Session:
         """Run the unit tests of the selected models. Raises DbtFailed if dbt did not start."""
         return self._run("test", ("--resource-type", "unit_test", "--select", *selection), manifest, None)
 
+    def run_data_tests(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
+        """Run the selected data tests. Raises DbtFailed if dbt did not start."""
+        return self._run("test", ("--resource-type", "test", "--select", *selection), manifest, None)
+
     def build_empty(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
         """Build the selected nodes without rows, for the columns that unit tests look up. Raises DbtFailed."""
         return self._run(
@@ -130,7 +135,7 @@ class Session:
     ) -> tuple[NodeResult, ...]:
         answer = self._invoke(
             command,
-            *_EVERY_TEST,
+            *_ONLY_WHAT_IS_ASKED,
             "--store-failures",
             *selection,
             manifest=manifest,
@@ -167,6 +172,7 @@ class Session:
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+        _end_threads(answer.exception)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None or (not answer.success and not tolerant):
@@ -263,6 +269,17 @@ def _listener(on_node: OnNode) -> Callable[[Any], None]:
             on_node(str(node.unique_id), str(result.status), float(result.execution_time))
 
     return listen
+
+
+def _end_threads(error: BaseException | None) -> None:
+    """End the threads of a command that broke off: dbt leaves them waiting for the life of the process."""
+    while error is not None:
+        for frame, _ in walk_tb(error.__traceback__):
+            pool = frame.f_locals.get("pool") if frame.f_code.co_name == "execute_nodes" else None
+            if pool is not None:
+                pool.terminate()
+                pool.join()
+        error = error.__cause__ or error.__context__
 
 
 def _wants_data(error: BaseException | None) -> bool:

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 from prefect_sluice.canonical import Json
 from prefect_sluice.conditions import Proven
 from prefect_sluice.config import Gate as Settings
+from prefect_sluice.data_test import DataTest
 from prefect_sluice.declared import Declared
 from prefect_sluice.expecting import Said
 from prefect_sluice.generation import Cause, Pointer
@@ -34,14 +35,15 @@ class Needs(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What became of a build. `results` are dbt's answers for nodes, operations and data tests, `notes` what was done in
-    another way than asked, by unique id; `reused` counts relations that were there already, `taken` those of `changed` that
-    an earlier attempt had built."""
+    """What became of a build. `results` are dbt's answers for nodes, operations and those data tests that it ran, `tests`
+    the data tests that are still to be asked, `notes` what was done in another way than asked, by unique id; `reused`
+    counts relations that were there already, `taken` those of `changed` that an earlier attempt had built."""
 
     results: tuple[NodeResult, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict[str, str])
     reused: int = 0
     taken: int = 0
+    tests: tuple[DataTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

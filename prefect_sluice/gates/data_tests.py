@@ -1,14 +1,22 @@
-"""Gate `data_tests`: dbt's own data tests, as dbt judged them, with the failing rows."""
+"""Gate `data_tests`: dbt's data tests on the candidate, with dbt's verdicts and the failing rows."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
+from pydantic import Field
+
 from prefect_sluice import config
+from prefect_sluice.data_test import DataTest
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.build import first_line
+from prefect_sluice.gates.data_test_counts import Count, counts, rows
+from prefect_sluice.node import Kind, short_name
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader
@@ -21,15 +29,21 @@ _VERDICTS = {
     "error": Verdict.ERRORED,
     "runtime error": Verdict.ERRORED,
 }
+_ABOVE = re.compile(r"\s*(?:(?:!=|<>)\s*(?P<any>0)|>\s*(?P<more>\d+)|>=\s*(?P<least>\d+))\s*")
 
 
 class Settings(config.Gate):
     """What sluice.yml may say of it."""
 
+    allow_empty: tuple[str, ...] = Field(
+        default=(),
+        description="Relations that may have no rows: unique ids or names, with * and ?. Their tests pass on nothing.",
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class DataTests:
-    """Reads the answers of the data tests that ran with the build, and fetches the rows that failed."""
+    """Asks the candidate what the data tests count, and fetches the rows that failed; reads the answers of those that dbt ran."""
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "data_tests"
@@ -37,11 +51,55 @@ class DataTests:
     Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
-        """Return a finding per data test."""
+        """Return a finding per data test, and one per relation that has no rows to be tested."""
         results = [result for result in subject.built.results if result.kind == "test"]
-        if not results:
+        tests = subject.built.tests
+        if not results and not tests:
             return GateReport(self.id, not_applicable="no data test looks at what changed")
-        return GateReport(self.id, tuple(_data(self.id, result, subject.candidate) for result in results))
+        if tests and subject.candidate is None:
+            return GateReport(self.id, (Finding(self.id, "gate", Verdict.ERRORED, "there is no candidate"),))
+        findings = [_answered(self.id, result, subject.candidate) for result in results]
+        if subject.candidate is not None:
+            views = [node.name for node in subject.nodes.values() if node.kind is Kind.VIEW]
+            found = counts(tests, subject.candidate, views)
+            findings += [_asked(self.id, test, found[test.unique_id], subject.candidate) for test in tests]
+            findings += self._empty(subject, subject.candidate)
+        return GateReport(self.id, tuple(findings))
+
+    def _empty(self, subject: Subject, reader: Reader) -> Iterator[Finding]:
+        """Yield a finding for each tested relation of the candidate that has no rows: every test holds on nothing."""
+        built = subject.built
+        looked: dict[str, int] = {}
+        for item in (*built.tests, *(result for result in built.results if result.kind == "test")):
+            for uid in item.parents:
+                looked[uid] = looked.get(uid, 0) + 1
+        for uid, relation in subject.candidate_relations.items():
+            if uid in looked and _has_rows(relation, reader) is False:
+                live = subject.live_relations.get(uid)
+                yield self._without_rows(uid, looked[uid], _has_rows(live, reader) if live else False)
+
+    def _without_rows(self, uid: str, tests: int, had: bool | None) -> Finding:
+        proof = f"its {tests} tests prove nothing" if tests > 1 else "its test proves nothing"
+        if any(fnmatchcase(name, glob) for glob in self.settings.allow_empty for name in _names(uid)):
+            return Finding(self.id, "rows", Verdict.PASSED, "no rows, as allow_empty says", uid, observed=0)
+        if had is False:
+            return Finding(self.id, "rows", Verdict.WARNED, f"no rows: {proof}", uid, observed=0)
+        before = "what is served now has some" if had else "whether what is served has any, cannot be read"
+        fix = "see where its rows went; if it may be empty, name it in gates.data_tests.allow_empty"
+        return Finding(
+            self.id, "rows", Verdict.INCONCLUSIVE, f"no rows: {proof}, and {before}", uid, 0, fix=fix
+        )
+
+
+def _names(uid: str) -> tuple[str, str]:
+    return uid, short_name(uid) or uid
+
+
+def _has_rows(relation: str, reader: Reader) -> bool | None:
+    try:
+        return bool(reader.query(f"select 1 from {relation} limit 1").rows)
+    except QueryFailed:
+        return None
 
 
 def verdict_of(result: NodeResult) -> Verdict:
@@ -50,10 +108,49 @@ def verdict_of(result: NodeResult) -> Verdict:
     return _VERDICTS.get(result.status, Verdict.INCONCLUSIVE)
 
 
-def _data(gate: str, result: NodeResult, reader: Reader | None) -> Finding:
+def _asked(gate: str, test: DataTest, count: Count, reader: Reader) -> Finding:
+    verdict, limit = _judged(test, count)
+    bad = verdict in {Verdict.WARNED, Verdict.FAILED}
+    if verdict is Verdict.ERRORED:
+        told = count.error
+    elif bad or not count.failures:
+        told = _breaks(count.failures) if bad else "holds"
+    else:
+        told = f"holds: {_breaks(count.failures)}, and that counts if {limit}"
+    return Finding(
+        gate, test.short, verdict, told, ", ".join(test.parents), location=test.path,
+        observed=None if count.error else count.failures, limit=_number(limit) if not count.error else None,
+        evidence=rows(test, count.failures, reader) if bad else None,
+    )  # fmt: skip
+
+
+def _judged(test: DataTest, count: Count) -> tuple[Verdict, str]:
+    """Return dbt's verdict, and the limit that it is about."""
+    if count.error:
+        return Verdict.ERRORED, ""
+    if test.severity == "error" and count.errs:
+        return Verdict.FAILED, test.error_if
+    if count.warns:
+        return Verdict.FAILED if test.strict else Verdict.WARNED, test.warn_if
+    return Verdict.PASSED, test.warn_if
+
+
+def _number(limit: str) -> float | None:
+    """Return up to how many failures a limit lets pass, where it says so in the usual way."""
+    found = _ABOVE.fullmatch(limit)
+    if found is None:
+        return None
+    return int(found["more"] or 0) if found["least"] is None else max(0, int(found["least"]) - 1)
+
+
+def _breaks(failures: int | None) -> str:
+    return "1 row breaks it" if failures == 1 else f"{failures} rows break it"
+
+
+def _answered(gate: str, result: NodeResult, reader: Reader | None) -> Finding:
     verdict = verdict_of(result)
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
-    evidence = _rows(result, reader) if bad and reader else None
+    evidence = _stored(result, reader) if bad and reader else None
     return Finding(
         gate, result.short, verdict, _told(result, verdict), ", ".join(result.parents), location=result.path,
         observed=result.failures, limit=0 if bad or verdict is Verdict.PASSED else None, evidence=evidence,
@@ -64,7 +161,7 @@ def _told(result: NodeResult, verdict: Verdict) -> str:
     if verdict is Verdict.PASSED:
         return "holds"
     if verdict in {Verdict.WARNED, Verdict.FAILED}:
-        return "1 row breaks it" if result.failures == 1 else f"{result.failures} rows break it"
+        return _breaks(result.failures)
     return (
         "did not run, because something it reads failed"
         if result.status == "skipped"
@@ -72,7 +169,7 @@ def _told(result: NodeResult, verdict: Verdict) -> str:
     )
 
 
-def _rows(result: NodeResult, reader: Reader) -> Evidence | None:
+def _stored(result: NodeResult, reader: Reader) -> Evidence | None:
     if not result.relation:
         return None
     try:
@@ -80,5 +177,5 @@ def _rows(result: NodeResult, reader: Reader) -> Evidence | None:
         total = reader.query(f"select count(*) from {result.relation}").rows[0][0]
     except QueryFailed:
         return None
-    rows = tuple(tuple(None if value is None else str(value) for value in row) for row in found.rows)
-    return Evidence(found.columns, rows, int(str(total)))
+    shown = tuple(tuple(None if value is None else str(value) for value in row) for row in found.rows)
+    return Evidence(found.columns, shown, int(str(total)))

@@ -77,7 +77,7 @@ def _moved(workshop: Workshop, known: Subject, plan: Plan, live: Generation) -> 
 
 def _built(loaded: Loaded, plan: Plan, made: Made) -> Built:
     reused = len([step for step in plan.of(Action.REUSE) if step.node in loaded.project.nodes])
-    return Built(made.results, made.notes, reused=reused, taken=made.taken)
+    return Built(made.results, made.notes, reused=reused, taken=made.taken, tests=made.tests)
 
 
 def _without_broken_views(served: Generation, reader: Reader) -> Generation:

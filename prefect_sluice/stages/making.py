@@ -9,6 +9,7 @@ from pathlib import Path
 from prefect_sluice import inputs, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
 from prefect_sluice.canonical import digest
+from prefect_sluice.data_test import DataTest
 from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe
@@ -20,7 +21,7 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages import finished
+from prefect_sluice.stages import finished, testing
 from prefect_sluice.stages.candidates import folder
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
@@ -33,7 +34,8 @@ _OURS = ("sluice",)
 @dataclass(frozen=True, slots=True)
 class Made:
     """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
-    was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built."""
+    was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built, `tests` are the data
+    tests that it is still to be asked."""
 
     contents: Contents
     file: Path | None
@@ -41,6 +43,7 @@ class Made:
     relations: tuple[Relation, ...]
     notes: Mapping[str, str]
     taken: int = 0
+    tests: tuple[DataTest, ...] = ()
 
 
 def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
@@ -58,10 +61,19 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     laid = _lay(warehouse, loaded, live, plan)
     taken = _take(workshop, place, warehouse, loaded, plan)
     reach(Point.STAGE_PREPARED)
-    results = (*_build(loaded, plan, {result.unique_id for result in taken}), *taken)
+    tests = _tests(workshop, loaded, plan)
+    built = (*_build(loaded, plan, {result.unique_id for result in taken}, tests.with_build), *taken)
+    asked, answered = testing.ready(loaded, plan, tests, built)
+    results = (*built, *answered)
     _still_the_same(workshop, place, loaded, live, plan)
     made = _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
-    return replace(made, taken=len(taken))
+    return replace(made, taken=len(taken), tests=asked)
+
+
+def _tests(workshop: Workshop, loaded: Loaded, plan: Plan) -> testing.Tests:
+    """Return the data tests to run: none where nobody asks for their answers."""
+    own = workshop.settings.gates.get("data_tests")
+    return testing.Tests() if own and own.on == "off" else testing.chosen(loaded, plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +106,16 @@ def _take(
     return finished.take(warehouse, loaded.session.side, found, {uid: nodes[uid].name for uid in found})
 
 
-def _build(loaded: Loaded, plan: Plan, taken: Collection[str]) -> tuple[NodeResult, ...]:
+def _build(
+    loaded: Loaded, plan: Plan, taken: Collection[str], tests: Collection[str]
+) -> tuple[NodeResult, ...]:
+    """Have dbt build what is not there yet, with these data tests."""
     from prefect_sluice.dbt.growing import let_grow
 
     project = loaded.project
     made = [uid for uid in plan.made if uid not in taken]
     chosen = [selector(project.nodes[uid].fqn) for uid in made]
-    there, asked = {*plan.relinked, *taken}, set(plan.tests)
-    chosen += [
-        selector(test.fqn)
-        for uid, test in project.tests.items()
-        if not test.is_unit and (uid in asked or there.intersection(test.parents))
-    ]
+    chosen += [selector(project.tests[uid].fqn) for uid in tests]
     let_grow(
         loaded.manifest,
         [step.node for step in plan.of(Action.CARRY) if evolves(step.kind, step.fingerprint, step.pointer)],

@@ -156,7 +156,9 @@ def refuse(
 ) -> Work:
     """End the work: the gates of a stage said no. `no_part` says why nothing is published without what failed."""
     promotion = promotion_of(work)
-    bad = [finding for report in reports for finding in report.findings if not finding.verdict.lets_through]
+    warns = {gate for gate, own in workshop.settings.gates.items() if own.on == "warn"}
+    asked = [report for report in reports if report.gate not in warns]
+    bad = [finding for report in asked for finding in report.findings if not finding.verdict.lets_through]
     gates = sorted({finding.gate for finding in bad}) or ["none that applies"]
     message = f"{len(bad)} finding{'' if len(bad) == 1 else 's'} of {', '.join(gates)} stopped it in {stage}"
     message += f"; no part of it can be published: {no_part}" if no_part else ""

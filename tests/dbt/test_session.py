@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import duckdb
@@ -112,3 +113,12 @@ def test_secrets_are_written_nowhere(shop: Shop, monkeypatch: pytest.MonkeyPatch
     written = (session.work / "profiles" / "profiles.yml").read_text(encoding="utf-8")
     assert "SHOP_PASSWORD" in written
     assert "open sesame" not in written
+
+
+def test_a_command_that_broke_off_leaves_no_threads(shop: Shop) -> None:
+    shop.write("models/loose.sql", "select {{ no_such_macro() }} as id")
+    session = shop.session()
+    manifest = session.parse()
+    before = set(threading.enumerate())
+    assert not session.compile(manifest, ["fqn:shop.loose"])
+    assert set(threading.enumerate()) <= before

@@ -40,7 +40,7 @@ FAULTS = {
     "columns": ("prefect_sluice.dbt.printing", "columns_read", _no_columns),
     "sources": ("prefect_sluice.inputs", "content", _no_new_rows),
     "views": ("prefect_sluice.plan", "_moved", _no_new_address),
-    "tests": ("prefect_sluice.gates.dbt_tests", "DataTests.check", _no_failed_test),
+    "tests": ("prefect_sluice.gates.data_tests", "DataTests.check", _no_failed_test),
 }
 
 
