@@ -22,7 +22,7 @@ from prefect_sluice.workshop import Place, Workshop
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
-_DECLARED = "declared.1"
+DECLARED = "declared.1"
 """With the number of its form: what an older Sluice wrote is not read."""
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
@@ -102,14 +102,14 @@ def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
     from prefect_sluice.dbt.declared import declared
 
     found = declared(loaded.manifest)
-    if not workshop.store.cached(_DECLARED, [release.id]):
+    if not workshop.store.cached(DECLARED, [release.id]):
         with workshop.store.transaction() as transaction:
-            transaction.put_cached(_DECLARED, release.id, found.document())
+            transaction.put_cached(DECLARED, release.id, found.document())
     return found
 
 
 def _before(workshop: Workshop, plan: Plan) -> Declared | None:
-    known = workshop.store.cached(_DECLARED, [plan.base_release]) if plan.base_release else {}
+    known = workshop.store.cached(DECLARED, [plan.base_release]) if plan.base_release else {}
     return Declared.read(known[plan.base_release]) if known else None
 
 
