@@ -35,7 +35,7 @@ LADDER = (
     Bounds(50, 5, 10, 10, 10, 30, 60, 15, 10),
     Bounds(30, 3, 5, 0, 5, 15, 60, 10, 5),
     Bounds(15, 1, 3, 0, 3, 8, 40, 5, 3, drawn=False),
-    Bounds(5, 0, 0, 0, 1, 3, 40, 3, 0, drawn=False),
+    Bounds(5, 0, 0, 0, 3, 3, 40, 3, 0, drawn=False),
 )
 """From all that is sensible to read down to the least that still says what is decided."""
 

@@ -31,8 +31,7 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
     shown, rest = few(report.changed, bounds.steps)
     names, names_left = few(report.new, bounds.steps)
     rows: list[Sequence[Child]] = [
-        (tag("a", one.name, href=f"#{_anchor(report, one)}"), one.told, _readers(one.readers))
-        for one in shown
+        (_link(one, place, bounds), one.told, _readers(one.readers)) for place, one in enumerate(shown, 1)
     ]
     rows += [(name, "new: nobody can read it yet", "") for name in names]
     rows += [
@@ -63,8 +62,9 @@ def _no_change(report: Report) -> str:
     return "No relation that people read now was found to change."
 
 
-def _anchor(report: Report, one: Changed) -> str:
-    return f"diff-{report.changed.index(one) + 1}"
+def _link(one: Changed, place: int, bounds: Bounds) -> Child:
+    """Return the name, as a link to its rows where these are shown."""
+    return tag("a", one.name, href=f"#diff-{place}") if place <= bounds.changed else one.name
 
 
 def _readers(names: Sequence[str]) -> Child:

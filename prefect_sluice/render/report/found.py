@@ -39,7 +39,7 @@ def findings(report: Report, bounds: Bounds) -> Markup:
 
 def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Markup:
     compared = next(
-        (n for n, one in enumerate(report.changed[: bounds.changed], 1) if one.finding == item), 0
+        (n for n, one in enumerate(report.changed[: bounds.changed], 1) if one.finding is item), 0
     )
     tables = (
         [each for each in (item.evidence, *item.more) if each is not None] if place <= bounds.detailed else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -89,7 +90,7 @@ def _levels(nodes: Sequence[str], edges: Iterable[tuple[str, str]]) -> Mapping[s
 
 
 def _bounded(dots: Sequence[Dot], edges: Sequence[tuple[str, str]], edited: frozenset[str]) -> Lineage:
-    """Return at most MOST nodes one by one, the telling ones; the rest of each level and part as one node."""
+    """Return at most MOST nodes one by one, the telling ones; the rest of each column and part as one node."""
 
     def rank(dot: Dot) -> tuple[int, int]:
         bad = dot.verdict is not None and not dot.verdict.lets_through
@@ -107,16 +108,28 @@ def _bounded(dots: Sequence[Dot], edges: Sequence[tuple[str, str]], edited: froz
         return weight, dot.level
 
     kept = {dot.id for dot in sorted(dots, key=rank)[:MOST]}
+    columns = sorted({dot.level for dot in dots if dot.id in kept})
+    placed = [replace(dot, level=_column(dot, columns, dot.id in kept)) for dot in dots]
     rest: dict[tuple[int, str], list[Dot]] = {}
-    for dot in dots:
+    for dot in placed:
         if dot.id not in kept:
             rest.setdefault((dot.level, dot.part), []).append(dot)
-    stands_for = {dot.id: dot.id for dot in dots}
-    drawn = [dot for dot in dots if dot.id in kept]
+    drawn = [dot for dot in placed if dot.id in kept]
+    stands_for = {uid: uid for uid in kept}
     for (level, part), some in rest.items():
-        together = Dot(f"rest.{level}.{part}", f"{len(some)} more", part, level, f"{part}: {len(some)} more")
-        drawn.append(replace(together, part="rest") if len(some) > 1 else some[0])
+        together = Dot(f"rest.{level}.{part}", f"{len(some)} more", "rest", level, f"{len(some)} of: {part}")
+        drawn.append(together if len(some) > 1 else some[0])
         stands_for |= {dot.id: drawn[-1].id for dot in some}
     joined = dict.fromkeys((stands_for[above], stands_for[below]) for above, below in edges)
-    left_out = sum(len(some) for some in rest.values() if len(some) > 1)
-    return Lineage(tuple(drawn), tuple(joined), left_out)
+    used = {level: place for place, level in enumerate(sorted({dot.level for dot in drawn}))}
+    return Lineage(
+        tuple(replace(dot, level=used[dot.level]) for dot in drawn),
+        tuple((above, below) for above, below in joined if above != below),
+        sum(len(some) for some in rest.values() if len(some) > 1),
+    )
+
+
+def _column(dot: Dot, columns: Sequence[int], is_kept: bool) -> int:
+    """Return the column of a node: each level with a node of its own is one, and all levels between two of them another."""
+    place = bisect_left(columns, dot.level)
+    return 2 * place + (is_kept or (place < len(columns) and columns[place] == dot.level))

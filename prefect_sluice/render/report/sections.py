@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.plan import Step
 from prefect_sluice.render.plan import moved, summary, word
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import Bounds, few
 from prefect_sluice.render.report.charts import PARTS, bar, drawing
-from prefect_sluice.render.report.markup import Child, Markup, tag
+from prefect_sluice.render.report.lineage import is_moved
+from prefect_sluice.render.report.markup import Child, Markup, joined, tag
 from prefect_sluice.render.report.model import Report
 from prefect_sluice.render.report.parts import more, pill, section
 from prefect_sluice.render.report.tables import table
@@ -92,11 +94,8 @@ def plan(report: Report, bounds: Bounds) -> Markup | None:
     if known is None:
         return None
     steps, rest = few(moved(known), bounds.steps)
-    reused = [step for step in known.steps if step not in set(moved(known))]
+    reused = [step for step in known.steps if not is_moved(step)]
     same, same_left = few(reused, bounds.steps)
-    notes = [
-        tag("p", tag("code", str(step.name)), ": ", step.note, class_="more") for step in steps if step.note
-    ]
     held = [(uid, why) for uid, why in known.held.items()]
     return section(
         "plan",
@@ -104,13 +103,12 @@ def plan(report: Report, bounds: Bounds) -> Markup | None:
         tag("p", summary(known), class_="summary"),
         table(
             ("", "relation", "kind", "why"),
-            [(tag("strong", word(step)), str(step.name), step.kind.value, step.reason) for step in steps],
+            [(tag("strong", word(step)), str(step.name), step.kind.value, _why(step)) for step in steps],
             label="plan",
         )
         if steps
         else None,
         more(rest, "relation"),
-        *notes,
         table(("left as it is", "why"), held[: bounds.steps], label="held back") if held else None,
         tag(
             "details",
@@ -121,6 +119,11 @@ def plan(report: Report, bounds: Bounds) -> Markup | None:
         if reused
         else None,
     )
+
+
+def _why(step: Step) -> Child:
+    note = tag("span", f" {step.note}", class_="note") if step.note else None
+    return joined(step.reason, note)
 
 
 def approvals(report: Report, _: Bounds) -> Markup:
