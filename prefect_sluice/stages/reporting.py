@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import ledger, surroundings
 from prefect_sluice.controls import in_force, of_release
-from prefect_sluice.declared import Consumer, Declared
+from prefect_sluice.declared import Declared
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.ledger import Entry
@@ -44,6 +44,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
     plan = _plan(workshop, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
+    declared = _declared(store, identifier)
     present = ledger.fold(entries).get(promotion.environment)
     return Dossier(
         release=release,
@@ -64,7 +65,8 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         serves=present["generation"] if present else 0,
         asked=needed(place, promotion) if place else 0,
         warns=frozenset(name for name, own in workshop.settings.gates.items() if own.on == "warn"),
-        consumers=_consumers(store, identifier),
+        consumers=tuple(declared.consumers.values()),
+        described={uid: item.description for uid, item in declared.described.items()},
         runs=runs(store, promotion.id),
         expected=_expected(workshop, place, promotion, plan),
         at=surroundings.now(),
@@ -98,9 +100,9 @@ def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | No
     return tuple(entry for entry in entries if is_about(entry))
 
 
-def _consumers(reads: Reads, release: str) -> tuple[Consumer, ...]:
+def _declared(reads: Reads, release: str) -> Declared:
     known = reads.cached(DECLARED, [release]).get(release)
-    return tuple(Declared.read(known).consumers.values()) if known else ()
+    return Declared.read(known) if known else Declared()
 
 
 def _expected(

@@ -8,11 +8,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from prefect_sluice.render.report.build import report
 from prefect_sluice.render.report.html import page as made_page
@@ -64,12 +65,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @contextmanager
 def opened(browser: Browser, file: Path, **how: Any) -> Generator[Page]:
     """Open a page; fail if it complains, breaks, or asks for anything but itself."""
-    context = browser.new_context(**{"viewport": {"width": 1200, "height": 850}, **how})
-    page = context.new_page()
+    context = cast(Any, browser).new_context(**{"viewport": {"width": 1200, "height": 850}, **how})
+    page = cast(Page, context.new_page())
     complaints: list[str] = []
+
+    def asked_for(what: Request) -> None:
+        if what.url != file.as_uri():
+            complaints.append(what.url)
+
     page.on("console", lambda said: complaints.append(said.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda asked: complaints.append(asked.url) if asked.url != file.as_uri() else None)
+    page.on("request", asked_for)
     page.goto(file.as_uri())
     yield page
     context.close()
@@ -121,7 +127,8 @@ CONTRAST = """
     const text = rgba(node.tagName === 'text' ? style.fill : style.color);
     const [a, b] = [light(text), light(ground(node))].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)}: ${walk.currentNode.data.trim().slice(0, 40)} <${node.tagName} ${node.className}>`);
+    const told = walk.currentNode.data.trim().slice(0, 40);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)}: ${told} <${node.tagName} ${node.className}>`);
   }
   return {poor: [...new Set(poor)], seen};
 }
@@ -152,7 +159,8 @@ def test_every_link_in_the_page_leads_somewhere_and_no_name_is_twice(
 ) -> None:
     with opened(browser, files[name]) as page:
         lost = page.evaluate(
-            "[...document.querySelectorAll('a[href^=\"#\"]')].map((a) => a.hash.slice(1)).filter((id) => !document.getElementById(id))"
+            "[...document.querySelectorAll('a[href^=\"#\"]')].map((a) => a.hash.slice(1))"
+            ".filter((id) => !document.getElementById(id))"
         )
         ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
     assert lost == []
@@ -196,7 +204,8 @@ def test_a_keyboard_reaches_all_there_is(browser: Browser, files: dict[str, Path
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
         deaf = page.evaluate(
-            "[...document.querySelectorAll('.scroll')].filter((one) => one.tabIndex !== 0 || !one.getAttribute('aria-label')).length"
+            "[...document.querySelectorAll('.scroll')]"
+            ".filter((one) => one.tabIndex !== 0 || !one.getAttribute('aria-label')).length"
         )
     assert deaf == 0
 
@@ -210,7 +219,7 @@ def test_it_reads_well_aloud(browser: Browser, files: dict[str, Path]) -> None:
         language, title = page.evaluate("[document.documentElement.lang, document.title]")
         assert page.locator("main").count() == page.locator("h1").count() == 1
         assert page.get_by_role("img", name="Lineage").count() == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert (bare, language, title) == (0, "en", "REFUSED: Count a flight once")
 
 

@@ -140,6 +140,7 @@ FULL = Dossier(
     serves=3,
     asked=1,
     consumers=(BOARD,),
+    described={uid("daily"): "Flights per day,\nas the board shows them."},
     runs=(Run(NOW, (Took("source", 0.02), Took("build", 3.5), Took("test", 8), Took("stage", 2.2))),),
     at=NOW,
 )
@@ -202,6 +203,7 @@ def attacked(attack: str) -> Dossier:
         ),
         approvals=(replace(APPROVAL, by=attack, comment=attack),),
         consumers=(consumer,),
+        described={node.node: attack},
         entries=(
             ledger.chain(
                 None, event="release.packed", actor=attack.encode(errors="replace").decode(), at=NOW

@@ -21,6 +21,7 @@ from prefect_sluice.render.report.html import LIMIT, page
 from prefect_sluice.render.report.lineage import MOST
 from prefect_sluice.render.report.markdown import LIMITS, markdown
 from prefect_sluice.render.report.mermaid import mermaid
+from prefect_sluice.render.report.model import Report
 from prefect_sluice.render.report.sides import side_by_side
 from prefect_sluice.render.show import dossier_lines
 from prefect_sluice.render.styled import clean, plain
@@ -32,11 +33,23 @@ def as_json(found: object) -> str:
     return json.dumps(found, ensure_ascii=False)
 
 
-FORMS: dict[str, Callable[..., str]] = {
+def in_markdown(made: Report) -> str:
+    return markdown(made, limit=LIMITS["gitlab"])
+
+
+def in_json(made: Report) -> str:
+    return as_json(report_document(made))
+
+
+def on_a_terminal(made: Report) -> str:
+    return plain(dossier_lines(made, width=300))
+
+
+FORMS: dict[str, Callable[[Report], str]] = {
     "page": page,
-    "markdown": lambda made: markdown(made, limit=LIMITS["gitlab"]),
-    "json": lambda made: as_json(report_document(made)),
-    "show": lambda made: plain(dossier_lines(made, width=300)),
+    "markdown": in_markdown,
+    "json": in_json,
+    "show": on_a_terminal,
 }
 
 
@@ -66,7 +79,8 @@ class Seen(HTMLParser):
 def test_every_form_tells_what_decides(form: str) -> None:
     made = report(FULL)
     told = FORMS[form](made)
-    for text in ("REFUSED", "Count a flight once", "86 rows break it", "no rows to look at", "14 of 16 rows changed", "Morning board",
+    for text in ("REFUSED", "Count a flight once", "86 rows break it", "no rows to look at", "14 of 16 rows changed",
+                 "Morning board",
                  "its own code changed", "marts.gone", "sluice release --env prod", "Bo", "LGA-7", "1104"):  # fmt: skip
         assert text in told, text
 
@@ -231,7 +245,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
 
 def test_the_policy_allows_the_pages_own_style_and_script_only() -> None:
     seen = Seen(page(report(FULL)))
-    (policy,) = [about["content"] or "" for name, about in seen.tags if about.get("http-equiv")]
+    (policy,) = [about["content"] or "" for _, about in seen.tags if about.get("http-equiv")]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
     outside = [

@@ -32,7 +32,7 @@ def report(found: Dossier) -> Report:
     every = [finding for each in found.reports for finding in each.findings]
     reached = _reached(found, plan, every)
     same = sum(item.gate == DIFF for item in every)
-    changed = tuple(_changed(item, reached) for item in changes(found.reports))
+    changed = tuple(_changed(found, item, reached) for item in changes(found.reports))
     new, gone = _names(plan)
     return Report(
         dossier=found,
@@ -86,11 +86,12 @@ def _reached(found: Dossier, plan: Plan | None, findings: Iterable[Finding]) -> 
     )
 
 
-def _changed(finding: Finding, reached: Sequence[Reached]) -> Changed:
+def _changed(found: Dossier, finding: Finding, reached: Sequence[Reached]) -> Changed:
     name = short_name(finding.subject) or finding.check
     told = finding.summary.removeprefix(f"{finding.check}: ").removeprefix(f"{name}: ")
     readers = [one.consumer for one in reached if finding.subject in one.consumer.parents]
-    return Changed(name, told, finding, tuple(_named(item) for item in readers))
+    about = " ".join(found.described.get(finding.subject, "").split())
+    return Changed(name, told, finding, tuple(_named(item) for item in readers), about)
 
 
 def _named(item: Consumer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from prefect_sluice.render.findings import DIFF, caption
-from prefect_sluice.render.report.bounds import Bounds, few
+from prefect_sluice.render.report.bounds import Bounds, clipped, few
 from prefect_sluice.render.report.charts import bar
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
 from prefect_sluice.render.report.model import Changed, Reached, Report
@@ -15,6 +15,8 @@ from prefect_sluice.render.report.tables import evidence, table
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count
 from prefect_sluice.verdict import Finding
+
+_LONGEST = 200
 
 
 def changes(report: Report, bounds: Bounds) -> Markup:
@@ -31,7 +33,8 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
     shown, rest = few(report.changed, bounds.steps)
     names, names_left = few(report.new, bounds.steps)
     rows: list[Sequence[Child]] = [
-        (_link(one, place, bounds), one.told, _readers(one.readers)) for place, one in enumerate(shown, 1)
+        (joined(_link(one, place, bounds), _about(one)), one.told, _readers(one.readers))
+        for place, one in enumerate(shown, 1)
     ]
     rows += [(name, "new: nobody can read it yet", "") for name in names]
     rows += [
@@ -65,6 +68,11 @@ def _no_change(report: Report) -> str:
 def _link(one: Changed, place: int, bounds: Bounds) -> Child:
     """Return the name, as a link to its rows where these are shown."""
     return tag("a", one.name, href=f"#diff-{place}") if place <= bounds.changed else one.name
+
+
+def _about(one: Changed) -> Markup | None:
+    """Return what the project says that a relation is: whoever decides may never have seen it."""
+    return tag("span", clipped(one.about, _LONGEST), class_="note") if one.about else None
 
 
 def _readers(names: Sequence[str]) -> Child:

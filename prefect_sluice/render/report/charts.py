@@ -102,7 +102,7 @@ def _box(dot: Dot, x: int, y: int) -> Markup:
         tag("title", f"{dot.label}: {dot.told}" if dot.told else dot.label),
         tag("rect", x=x, y=y, width=_WIDE, height=_HIGH, rx=6),
         tag("text", cut(dot.label, _LETTERS), x=x + 12, y=y + 17, class_="label"),
-        tag("text", cut(_under(dot), 30), x=x + 12, y=y + 32, class_="part"),
+        tag("text", cut(_under(dot), 28), x=x + 12, y=y + 32, class_="part"),
     )
     return tag(
         "g", told, class_=f"dot {dot.part}" + (f" {_LOOKS[dot.verdict]}" if bad and dot.verdict else "")

@@ -51,6 +51,7 @@ def report_document(report: Report) -> dict[str, Json]:
                 "relation": one.name,
                 "node": one.finding.subject,
                 "told": one.told,
+                "about": one.about,
                 "readers": list(one.readers),
             }
             for one in report.changed

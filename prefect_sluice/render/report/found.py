@@ -55,6 +55,7 @@ def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Marku
             ("at", item.location),
             ("found", number(item.observed)),
             ("limit", number(item.limit)),
+            ("about the gate", f"docs/gates/{item.gate}.md"),
         )
         if value
     ]
@@ -64,7 +65,6 @@ def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Marku
         tag("p", item.summary, class_="summary"),
         tag("dl", *facts, class_="facts") if facts else None,
         tag("p", tag("strong", "What to do: "), item.fix, class_="fix") if item.fix else None,
-        tag("p", "About this gate: ", tag("code", f"docs/gates/{item.gate}.md"), class_="more"),
         *rows,
         class_=f"finding {LOOKS[item.verdict].value}",
         id=f"finding-{place}",

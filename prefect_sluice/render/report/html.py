@@ -15,7 +15,7 @@ from prefect_sluice.render.report.model import Point, Report
 from prefect_sluice.render.report.parts import more, pill, section
 from prefect_sluice.render.report.tables import table
 from prefect_sluice.render.styled import Style
-from prefect_sluice.render.words import moment, short
+from prefect_sluice.render.words import count, moment, short
 
 LIMIT = 2_000_000
 """Characters that a page may have."""
@@ -273,9 +273,9 @@ def _provenance(report: Report, bounds: Bounds) -> Markup:
         "provenance",
         "Provenance",
         tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in rows), class_="facts"),
-        tag("details", tag("summary", f"{len(known.entries)} entries of the ledger"),
+        tag("details", tag("summary", count(len(known.entries), "entry of the ledger", "entries of the ledger")),
             table(("no.", "at", "what", "who", "digest"), entries, label="ledger", right=(0,)),
             more(len(known.entries) - len(entries), "entry")) if entries else None,
-        tag("details", tag("summary", f"{len(known.others)} other promotions of this release"),
+        tag("details", tag("summary", f"{count(len(known.others), 'other promotion')} of this release"),
             table(("promotion", "environment", "cause", "state", "at"), others, label="other promotions")) if others else None,
     )  # fmt: skip

@@ -23,6 +23,7 @@ LIMITS = {"github": 65_536, "gitlab": 1_000_000}
 
 _WORDS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
 _BAR = 10
+_LONGEST = 200
 
 
 def markdown(report: Report, *, limit: int = LIMITS["github"]) -> str:
@@ -181,6 +182,7 @@ def _diff(report: Report, bounds: Bounds) -> list[str]:
     lines = ["### The diff", ""]
     for one in shown:
         lines += [f"**{escaped(one.name)}**: {escaped(one.told)}", ""]
+        lines += [escaped(clipped(one.about, _LONGEST)), ""] if one.about else []
         tables = (each for each in (*one.finding.more, one.finding.evidence) if each is not None)
         lines += [line for each in tables for line in _evidence(each, caption(one.finding, each), bounds)]
     return [*lines, *_more(rest, "relation")]

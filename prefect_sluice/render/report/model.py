@@ -29,8 +29,9 @@ class Dossier:
 
     `former` is the release that served before, `stages` the stage of each report, `serves` the generation that the
     environment serves now as the ledger has it (0: none), `asked` how many approvals it needs, `warns` the gates whose
-    no only warns, `consumers` who reads the project's relations, `runs` what its stages took, `expected` how its publish
-    is expected to go (None: it went, it will not, or it cannot be told). `at` is when all this was read, UTC.
+    no only warns, `consumers` who reads the project's relations, `described` what nodes are said to be, by unique id,
+    `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
+    be told). `at` is when all this was read, UTC.
     """
 
     release: Release | None
@@ -48,6 +49,7 @@ class Dossier:
     asked: int = 0
     warns: frozenset[str] = frozenset()
     consumers: tuple[Consumer, ...] = ()
+    described: Mapping[str, str] = field(default_factory=dict[str, str])
     runs: tuple[Run, ...] = ()
     expected: Forecast | None = None
     at: datetime = _NEVER
@@ -102,12 +104,14 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One relation that readers will find changed: the diff's finding, its words without the name, and who reads it."""
+    """One relation that readers will find changed: the diff's finding, its words without the name, who reads it, and what
+    the project says that it is."""
 
     name: str
     told: str
     finding: Finding
     readers: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,31 @@ _OPEN = 10
 
 
 def table(
-    header: Sequence[str], rows: Iterable[Sequence[Child]], *, label: str, right: Collection[int] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[Child]],
+    *,
+    label: str,
+    right: Collection[int] = (),
+    fit: bool = False,
 ) -> Markup:
-    """Return a table in a frame that scrolls sideways by itself, so that the page never does. `label` names it."""
+    """Return a table in a frame that scrolls sideways by itself, so that the page never does. `label` names it; `fit`
+    makes it as wide as what is in it, so that what belongs together stands together; others stack their cells on a phone."""
     head = tag("tr", *(tag("th", name, scope="col", class_=_side(n, right)) for n, name in enumerate(header)))
     body = (
-        tag("tr", *(tag("td", cell, class_=_side(n, right)) for n, cell in enumerate(row))) for row in rows
+        tag(
+            "tr",
+            *(
+                # On a phone the cells of a row stand one below the other, each with the name of its column.
+                tag("td", cell, class_=_side(n, right), data_label=None if fit else header[n] or None)
+                for n, cell in enumerate(row)
+            ),
+        )
+        for row in rows
     )
     whole = tag("table", tag("thead", head), tag("tbody", *body))
-    return tag("div", whole, class_="scroll", role="region", aria_label=label, tabindex=0)
+    return tag(
+        "div", whole, class_="scroll fit" if fit else "scroll", role="region", aria_label=label, tabindex=0
+    )
 
 
 def _side(number: int, right: Collection[int]) -> str | None:
@@ -42,8 +58,10 @@ def evidence(found: Evidence, title: str, bounds: Bounds, *, label: str) -> Mark
     side = side_by_side(replace(found, rows=tuple(shown)))
     if side is not None:
         columns = (*side.key, *side.columns)
+        # Where values were left out, one that is not here may be among those.
+        same = "same" if len(found.rows) >= found.total else ""
         rows = [
-            [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
+            [*(_value(key, bounds) for key in row.key), *(_change(cell, same, bounds) for cell in row.cells)]
             for row in side.rows
         ]
     else:
@@ -53,8 +71,10 @@ def evidence(found: Evidence, title: str, bounds: Bounds, *, label: str) -> Mark
     folded = tag("summary", f"{len(rest)} more of the rows that were kept")
     return joined(
         tag("h4", title) if title else None,
-        table(columns, first, label=named, right=right) if first else None,
-        tag("details", folded, table(columns, rest, label=f"more {named}", right=right)) if rest else None,
+        table(columns, first, label=named, right=right, fit=True) if first else None,
+        tag("details", folded, table(columns, rest, label=f"more {named}", right=right, fit=True))
+        if rest
+        else None,
         tag("p", told, class_="more") if told else None,
     )
 
@@ -63,9 +83,9 @@ def _unit(found: Evidence) -> str:
     return "changed value" if found.columns[-3:] == ("column", BEFORE, AFTER) else "row"
 
 
-def _change(cell: tuple[str | None, str | None] | None, bounds: Bounds) -> Markup:
+def _change(cell: tuple[str | None, str | None] | None, same: str, bounds: Bounds) -> Markup:
     if cell is None:
-        return tag("span", "same", class_="null")
+        return tag("span", same, class_="null")
     before, after = cell
     return tag(
         "span",
