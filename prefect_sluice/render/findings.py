@@ -88,7 +88,7 @@ def findings_lines(findings: Sequence[Finding], *, rows: int = ROWS, width: int 
 
 
 def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
-    """Return one finding: verdict, gate and check; what it says; where; the rows."""
+    """Return one finding: verdict, gate and check; what it says; where; what to do; the rows."""
     lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
     lines += wrapped(finding.summary, width)
     about = [
@@ -98,6 +98,7 @@ def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> 
     ]
     if about:
         lines.append(line(faint(cut(" · ".join(dict.fromkeys(about)), width - 2)), indent=2))
+    lines += wrapped(f"what to do: {finding.fix}", width) if finding.fix else []
     return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
 
 

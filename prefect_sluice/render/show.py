@@ -8,7 +8,7 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.release import Composed, Release
-from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table
+from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, wrapped
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
 from prefect_sluice.render.promotion import approvals_lines, bound, section
 from prefect_sluice.render.report.model import Head, Report
@@ -40,7 +40,7 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
 
 
 def _head(head: Head, width: int) -> list[Line]:
-    lines = [BLANK, line(Span(f"{head.word}  ", head.style), cut(head.sentence, width - len(head.word) - 2))]
+    lines = [BLANK, line(Span(head.word, head.style)), *wrapped(head.sentence, width)]
     return lines + [
         line(cut(item.text, width - 2 - len(item.command)), " ", strong(item.command), indent=2)
         for item in head.advice

@@ -48,7 +48,9 @@ def test_the_page_is_one_file(shared: Path, run: Run, tmp_path: Path) -> None:
 
 def test_the_outcome_of_a_refusal_names_the_report(released: Path, run: Run) -> None:
     again = run("release", "-C", released, "--env", "prod")
-    command = re.search(r"^all of it on one page: sluice (report \S+ --output) report\.html$", again.out, re.MULTILINE)
+    command = re.search(
+        r"^all of it on one page: sluice (report \S+ --output) report\.html$", again.out, re.MULTILINE
+    )
     assert command is not None
     assert run(*command[1].split(), released / "r.html", "-C", released).code == 0
 

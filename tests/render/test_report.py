@@ -326,3 +326,7 @@ def test_a_wide_lineage_is_bounded() -> None:
     assert lineage.left_out == 200 - MOST
     known = {dot.id for dot in lineage.dots}
     assert all(above in known and below in known for above, below in lineage.edges)
+
+
+def test_the_terminal_says_what_to_do_about_a_finding() -> None:
+    assert "what to do: Group by one column less" in on_a_terminal(report(FULL))
