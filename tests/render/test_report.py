@@ -108,6 +108,14 @@ def test_findings_of_the_impact_gate_stand_with_their_consumer() -> None:
     assert "reads 2 changed columns" in Seen(page(report(FULL))).text
 
 
+def test_an_impact_finding_may_name_its_consumer_by_the_check() -> None:
+    by_check = Finding(
+        "impact", "board", Verdict.WARNED, "loses a column", uid("daily"), fix="keep the column"
+    )
+    (one,) = report(replace(FULL, reports=(GateReport("impact", (by_check,)),))).reached
+    assert one.findings == (by_check,)
+
+
 def test_shares_become_bars_and_changed_values_stand_side_by_side() -> None:
     seen = Seen(page(report(FULL)))
     fills = [
@@ -116,6 +124,7 @@ def test_shares_become_bars_and_changed_values_stand_side_by_side() -> None:
         if name == "rect" and about.get("class") == "fill"
     ]
     assert 105.0 in fills  # 0.875 of 120
+    assert 22.5 in fills
     assert "87.5 %" in seen.text
     assert [name for name, _ in seen.tags].count("del") == 3
     told = markdown(report(FULL))

@@ -71,14 +71,16 @@ def _asked(found: Dossier, number: int, each: GateReport) -> Asked:
 def _reached(found: Dossier, plan: Plan | None, findings: Iterable[Finding]) -> tuple[Reached, ...]:
     """Return the consumers that read what the plan moves, and those that the gate `impact` speaks of."""
     moved = {step.node: step.name.identifier for step in plan.steps if is_moved(step)} if plan else {}
-    told: dict[str, list[Finding]] = {}
-    for finding in findings:
-        for uid in finding.subject.split(", ") if finding.gate == IMPACT else ():
-            told.setdefault(uid, []).append(finding)
+    told = [item for item in findings if item.gate == IMPACT]
     lines: list[Reached] = []
     for consumer in found.consumers:
         through = tuple(moved[uid] for uid in consumer.parents if uid in moved)
-        said = tuple(told.get(consumer.unique_id, ()))
+        # It is named by the finding's subject, or by its check, where the subject is what it reads.
+        said = tuple(
+            item
+            for item in told
+            if item.check == consumer.name or consumer.unique_id in item.subject.split(", ")
+        )
         if through or said:
             lines.append(Reached(consumer, through, said))
     return tuple(

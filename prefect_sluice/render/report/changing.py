@@ -160,7 +160,7 @@ def _relation(one: Changed, place: int, bounds: Bounds) -> Markup:
     measured = (
         tag("p", bar(known), " ", tag("span", f"{known:.1%}".replace("%", " %"), class_="share"), " of the rows served now",
             class_="bars wide")
-        if known
+        if known and not any(each.bars for each in tables)
         else None
     )  # fmt: skip
     return tag(
