@@ -40,7 +40,7 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
     )
     changed = changes_lines(work.reports, width=width)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
-    blocks.append([*published, verdict_line(outcome), *_where_to_read(work, outcome)])
+    blocks.append([*published, *_where_to_read(work, outcome), verdict_line(outcome)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
     return lines if work.reports else lines[1:]
 
