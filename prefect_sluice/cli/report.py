@@ -65,9 +65,9 @@ def report(
     folder: Path,
     console: Console,
 ) -> int:
-    """Report what a release changes for whom, what the gates found, and what to do next.
+    """Report what a release changes, for whom, and what the gates found.
 
-    It is named by the beginning of its id, of its commit, or by a generation's number; by default the newest
+    And what to do next. It is named by the beginning of its id, of its commit, or by a generation's number; by default the newest
     promotion. What does not fit the limit is left out, the least telling first, and counted.
     """
     from prefect_sluice.workshop import Workshop
