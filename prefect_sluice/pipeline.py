@@ -20,6 +20,7 @@ from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
+from prefect_sluice.stages.times import timed
 from prefect_sluice.stages.waiting import wait_teller
 from prefect_sluice.stages.work import Request, Stage, Work, walk
 from prefect_sluice.state.lease import TTL, held, this_process
@@ -56,7 +57,8 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
         # Again: the rollback that was settled just now, or waited for, may have placed a hold.
         serving = current.release if request.cause is Cause.REFRESH else ""
         permit(workshop, place.name, request.cause, serving, past=request.past)
-        yield Work(replace(request, environment=place.name), lease.lease)
+        with timed(workshop.store):
+            yield Work(replace(request, environment=place.name), lease.lease)
 
 
 def know_what_serves(workshop: Workshop, place: Place) -> Generation:

@@ -140,6 +140,7 @@ def _step(step: Step) -> Json:
 
 
 UNCHANGED = "unchanged"
+NEW = "new"
 ANEW = "built before; a view is linked anew"
 _SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
 IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
@@ -324,7 +325,7 @@ def _reason(
     asked: Asked, node: Node, inputs: str, live: Pointer | None, done: Mapping[str, Step], edited: bool
 ) -> str:
     if live is None:
-        return "new"
+        return NEW
     if adoption.is_adopted(live):
         return "adopted, and its history goes on" if _carries(node, live) else "adopted, and built anew"
     if edited:

@@ -1,7 +1,7 @@
-"""Stage: builds the candidate and has it judged; the findings are an artifact of the run."""
+"""Stage: builds the candidate and has it judged; the report is an artifact of the run."""
 
 from prefect_sluice.stages import stage as core
-from prefect_sluice.tasks.artifacts import show_findings
+from prefect_sluice.tasks.artifacts import show_report
 from prefect_sluice.tasks.shell import as_task
 
-stage = as_task(core.stage, show_findings)
+stage = as_task(core.stage, show_report)

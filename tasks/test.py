@@ -1,4 +1,4 @@
-"""Test: what needs no data; the findings are an artifact of the run when they stop it."""
+"""Test: what needs no data; the report is an artifact of the run when its findings stop it."""
 
 from prefect_sluice.stages import test as core
 from prefect_sluice.tasks.artifacts import show_refusal

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Find what does not agree, and repair what is safe."),
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
+    "report": ("report", "Report what a release changes, for whom, and what the gates found."),
 }
 """Each command's name, its module here (which holds it under that name, `-` as `_`), and its one-line help."""
 

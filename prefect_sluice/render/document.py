@@ -134,13 +134,14 @@ def reports(values: Iterable[GateReport]) -> list[Json]:
             "verdict": "not applicable" if value.not_applicable else value.verdict.name,
             "not_applicable": value.not_applicable,
             "seconds": round(value.seconds, 3),
-            "findings": [_finding(finding) for finding in value.findings],
+            "findings": [finding(item) for item in value.findings],
         }
         for value in values
     ]
 
 
-def _finding(value: Finding) -> Json:
+def finding(value: Finding) -> Object:
+    """Return a finding, with all rows that were kept."""
     return {
         "check": value.check,
         "verdict": value.verdict.name,

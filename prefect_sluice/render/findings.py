@@ -46,7 +46,7 @@ def gates_table(
 def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
     if report.not_applicable:
         return report.gate, faint("-"), "", "", faint(report.not_applicable)
-    said = "a no here only warns" if only_warns and not report.verdict.lets_through else _headline(report)
+    said = "a no here only warns" if only_warns and not report.verdict.lets_through else headline(report)
     return (
         report.gate,
         verdict(report.verdict),
@@ -56,7 +56,8 @@ def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
     )
 
 
-def _headline(report: GateReport) -> str:
+def headline(report: GateReport) -> str:
+    """Return what a gate came to: its only finding, or how many of them passed."""
     if len(report.findings) == 1:
         return report.findings[0].summary
     good = sum(finding.verdict is Verdict.PASSED for finding in report.findings)
@@ -87,7 +88,7 @@ def findings_lines(findings: Sequence[Finding], *, rows: int = ROWS, width: int 
 
 
 def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
-    """Return one finding: verdict, gate and check; what it says; where; the rows."""
+    """Return one finding: verdict, gate and check; what it says; where; what to do; the rows."""
     lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
     lines += wrapped(finding.summary, width)
     about = [
@@ -97,6 +98,7 @@ def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> 
     ]
     if about:
         lines.append(line(faint(cut(" · ".join(dict.fromkeys(about)), width - 2)), indent=2))
+    lines += wrapped(f"what to do: {finding.fix}", width) if finding.fix else []
     return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
 
 
@@ -159,7 +161,13 @@ def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = 
 
 
 def _which_rows(finding: Finding, evidence: Evidence) -> list[Line]:
-    # The gate shows changed values if there are any, else rows that go, else rows that come.
-    if evidence.columns[-3:] == ("column", "before", "after"):
-        return []
-    return [line(faint("rows that come:" if " -0 rows" in finding.summary else "rows that go:"), indent=4)]
+    told = caption(finding, evidence)
+    return [line(faint(f"{told}:"), indent=4)] if told else []
+
+
+def caption(finding: Finding, evidence: Evidence) -> str:
+    """Return what the rows of a finding are, where neither they nor their columns say it themselves."""
+    # The diff shows changed values if there are any, else rows that go, else rows that come.
+    if evidence.title or finding.gate != DIFF or evidence.columns[-3:] == ("column", "before", "after"):
+        return evidence.title
+    return "rows that come" if " -0 rows" in finding.summary else "rows that go"

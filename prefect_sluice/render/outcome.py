@@ -40,9 +40,17 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
     )
     changed = changes_lines(work.reports, width=width)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
-    blocks.append([*published, verdict_line(outcome)])
+    blocks.append([*published, *_where_to_read(work, outcome), verdict_line(outcome)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
     return lines if work.reports else lines[1:]
+
+
+def _where_to_read(work: Work, outcome: Outcome) -> list[Line]:
+    """Return the command that writes the report, where somebody has to decide or to mend."""
+    if work.promotion is None or outcome.status not in {Status.WAITING, Status.REFUSED}:
+        return []
+    command = f"sluice report {work.promotion.id} --output report.html"
+    return [line(faint("all of it on one page: "), command)]
 
 
 def verdict_line(outcome: Outcome) -> Line:

@@ -3,60 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from prefect_sluice.controls import Control
 from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
-from prefect_sluice.plan import Plan
-from prefect_sluice.promotion import Approval, Promotion
+from prefect_sluice.promotion import Promotion
 from prefect_sluice.release import Composed, Release
-from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
+from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, wrapped
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
 from prefect_sluice.render.promotion import approvals_lines, bound, section
+from prefect_sluice.render.report.model import Head, Report
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH, table
-from prefect_sluice.render.words import moment, short
-from prefect_sluice.verdict import GateReport
+from prefect_sluice.render.words import moment, seconds, short
 
 
-@dataclass(frozen=True, slots=True)
-class Dossier:
-    """What is known of one release, and of one promotion of it in full. `generations` are those that it
-    wrote, newest first; `plan` is None where there is none, or it is another promotion's (a rollback writes
-    an older table again). `blocks` are those of the release that are in force."""
-
-    release: Release | None
-    promotion: Promotion | None = None
-    plan: Plan | None = None
-    reports: tuple[GateReport, ...] = ()
-    approvals: tuple[Approval, ...] = ()
-    generations: tuple[Generation, ...] = ()
-    others: tuple[Promotion, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    blocks: tuple[Control, ...] = ()
-
-
-def dossier_lines(found: Dossier, *, width: int = WIDTH) -> list[Line]:
+def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
+    found = report.dossier
     lines = _release(found.release, width) if found.release else []
     for item in found.blocks:
         lines.append(line(Span(cut(f"  blocked  {item.origin}", width), Style.BAD)))
         lines.append(line(faint("           lift it: "), item.lift))
-    lines += (
-        _promotion(found.promotion, found.generations, width)
-        if found.promotion
-        else [BLANK, line("it was never promoted anywhere")]
-    )
+    lines += _promotion(found.promotion, found.generations, width) if found.promotion else []
+    lines += _head(report.head, width)
     if found.plan is not None:
         lines += section("Plan", [*steps_lines(found.plan, width=width), line(summary(found.plan), indent=2)])
-    lines += section("Gates", gates_table(found.reports, width=width))
-    bad = [finding for finding in notable(found.reports) if finding.gate != DIFF]
+    lines += section("Gates", gates_table(found.reports, warns=found.warns, width=width))
+    bad = [finding for finding in report.findings if finding.gate != DIFF]
     lines += [BLANK, *findings_lines(bad, width=width)] if bad else []
     lines += section("What changes for readers", changes_lines(found.reports, width=width))
+    lines += section("Who reads it", _consumers(report, width))
+    lines += section("Stages", _laps(report, width))
     lines += section("Approvals", approvals_lines(found.approvals, width=width))
     lines += section("Other promotions of this release", _others(found.others, width))
     return lines + section("Ledger", _entries(found.entries, width))
+
+
+def _head(head: Head, width: int) -> list[Line]:
+    lines = [BLANK, line(Span(head.word, head.style)), *wrapped(head.sentence, width)]
+    return lines + [
+        line(cut(item.text, width - 2 - len(item.command)), " ", strong(item.command), indent=2)
+        for item in head.advice
+    ]
+
+
+def _consumers(report: Report, width: int) -> list[Line]:
+    rows = [
+        (
+            one.consumer.label or one.consumer.name,
+            one.consumer.kind,
+            one.consumer.owner,
+            ", ".join(one.through),
+        )
+        for one in report.reached
+    ]
+    return table(rows, header=("consumer", "kind", "owner", "reads"), indent=2, width=width) if rows else []
+
+
+def _laps(report: Report, width: int) -> list[Line]:
+    rows = [
+        (
+            lap.stage,
+            seconds(lap.seconds) if lap.seconds is not None else "",
+            Span(lap.state, lap.style),
+            lap.told,
+        )
+        for lap in report.laps
+    ]
+    return table(rows, right=(1,), indent=2, width=width) if rows else []
 
 
 def _release(release: Release, width: int) -> list[Line]:

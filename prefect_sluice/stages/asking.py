@@ -24,7 +24,7 @@ from prefect_sluice.workshop import Place, Workshop
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
-_DECLARED = "declared.2"
+DECLARED = "declared.2"
 """With the number of its form: what an older Sluice wrote is not read."""
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
@@ -137,14 +137,14 @@ def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
         for uid, item in found.described.items()
     }
     found = replace(found, described=described)
-    if not workshop.store.cached(_DECLARED, [release.id]):
+    if not workshop.store.cached(DECLARED, [release.id]):
         with workshop.store.transaction() as transaction:
-            transaction.put_cached(_DECLARED, release.id, found.document())
+            transaction.put_cached(DECLARED, release.id, found.document())
     return found
 
 
 def _before(workshop: Workshop, plan: Plan) -> Declared | None:
-    known = workshop.store.cached(_DECLARED, [plan.base_release]) if plan.base_release else {}
+    known = workshop.store.cached(DECLARED, [plan.base_release]) if plan.base_release else {}
     return Declared.read(known[plan.base_release]) if known else None
 
 

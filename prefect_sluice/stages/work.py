@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from time import perf_counter
 
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.plan import Plan
@@ -72,11 +73,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """What one stage took in one run, in seconds."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
 
     `resumed` says that its candidate was made and judged by an earlier run, which showed the findings;
-    `published` how the generation got into the warehouse, None where that was done before.
+    `published` how the generation got into the warehouse, None where that was done before; `took` what each stage of this
+    run took.
     """
 
     request: Request
@@ -90,6 +100,7 @@ class Work:
     resumed: bool = False
     published: Published | None = None
     outcome: Outcome | None = None
+    took: tuple[Took, ...] = field(default=(), compare=False)
 
     def ends(self, status: Status, message: str, next: str = "") -> Work:
         """Return the work, ended."""
@@ -165,7 +176,10 @@ def walk(work: Work, *stages: Stage) -> Work:
     """Go through the stages in order, until one ends the work."""
     around = _around.get()
     for stage in stages:
-        work = around(stage)(work) if around else stage(work)
+        started = perf_counter()
+        done = around(stage)(work) if around else stage(work)
+        name = str(getattr(stage, "__name__", "stage"))
+        work = replace(done, took=(*work.took, Took(name, perf_counter() - started)))
         for box in _boxes.get():
             box.append(work)
         if work.outcome is not None:

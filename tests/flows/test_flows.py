@@ -216,7 +216,7 @@ def test_plan_and_findings_are_artifacts_of_the_run(server: None, project: Path)
     for item in newest:
         found.setdefault(item.key, str(item.data))
     assert "orders" in found["plan-prod"]
-    assert "data_tests" in found["gates-prod"]
+    assert "data_tests" in found["report-prod"]
 
 
 def test_a_collection_is_a_flow_of_one_task(server: None, project: Path) -> None:

@@ -27,15 +27,19 @@ from prefect_sluice.render.controls import despite_lines, lifted_lines, own_hold
 from prefect_sluice.render.findings import changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.generations import differences, differences_lines
 from prefect_sluice.render.history import events, history_lines, ledger_line
-from prefect_sluice.render.markdown import plan_markdown, promotion_markdown, reports_markdown
+from prefect_sluice.render.markdown import plan_markdown
 from prefect_sluice.render.outcome import outcome_lines, rollback_line, trouble_line
 from prefect_sluice.render.plan import plan_lines
 from prefect_sluice.render.promotion import approvals_lines, promotion_lines
-from prefect_sluice.render.show import Dossier, dossier_lines
+from prefect_sluice.render.report.build import report
+from prefect_sluice.render.report.markdown import markdown
+from prefect_sluice.render.report.model import Dossier
+from prefect_sluice.render.show import dossier_lines
 from prefect_sluice.render.stages import stage_line
 from prefect_sluice.render.status import Attempt, Standing, blocks_lines, status_lines
 from prefect_sluice.render.styled import Line, plain
-from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.stages.times import Run
+from prefect_sluice.stages.work import Request, Status, Took, Work
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -124,16 +128,16 @@ REPORTS = (
     GateReport(
         "diff",
         (
-            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows"),
+            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows", "model.flights.daily"),
             Finding(
                 "diff", "fct_flights", Verdict.PASSED,
-                "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column; +0 -0 rows",
+                "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column; +0 -0 rows", "model.flights.fct_flights",
                 evidence=Evidence(
                     ("id", "column", "before", "after"), (("17", "delay", "3", "4"), ("18", "delay", None, "0")), 2
                 ),
             ),
             Finding(
-                "diff", "history", Verdict.PASSED, "history: 5 rows compared without a key; +1 -0 rows",
+                "diff", "history", Verdict.PASSED, "history: 5 rows compared without a key; +1 -0 rows", "model.flights.history",
                 evidence=Evidence(("id", "航班"), (("1", "東京 → 大阪"),), 1),
             ),
         ),
@@ -259,13 +263,33 @@ def _history() -> list[Line]:
     ]
 
 
+PACKED = ledger.chain(None, event="release.packed", actor="Ada", at=NOW, facts={"release": RELEASE.id})
+REFUSAL = ledger.chain(PACKED, event="promotion.refused", actor="Ada", at=NOW, environment="prod", facts={})
+BOARD = Consumer(
+    "exposure.flights.board", "board", "dashboard", "Morning board", "Ops", "https://example.com/b", "Read at six.",
+    parents=("model.flights.daily", "model.flights.fct_flights"),
+)  # fmt: skip
+DOSSIER = Dossier(
+    RELEASE,
+    replace(PROMOTION, state=State.REFUSED, message="1 finding of data_tests stopped it in stage"),
+    PLAN,
+    REPORTS,
+    (APPROVAL,),
+    (G2,),
+    (replace(PROMOTION, id="other", environment="dev", state=State.STABLE, generation=7),),
+    (PACKED, REFUSAL),
+    former=FORMER,
+    stages=("test", "stage", "stage", "stage"),
+    serves=3,
+    asked=1,
+    consumers=(BOARD,),
+    runs=(Run(NOW, (Took("source", 0.02), Took("build", 3.5), Took("test", 8), Took("stage", 75.6))),),
+    at=NOW,
+)
+
+
 def _show() -> list[Line]:
-    first = ledger.chain(None, event="release.packed", actor="Ada", at=NOW, facts={"release": RELEASE.id})
-    second = ledger.chain(first, event="promotion.refused", actor="Ada", at=NOW, environment="prod", facts={})
-    other = replace(PROMOTION, id="other", environment="dev", state=State.STABLE, generation=7)
-    refused = replace(PROMOTION, state=State.REFUSED, message="1 finding of data_tests stopped it in stage")
-    found = Dossier(RELEASE, refused, PLAN, REPORTS, (APPROVAL,), (G2,), (other,), (first, second))
-    return [*dossier_lines(found), (), *dossier_lines(Dossier(FORMER, blocks=(BLOCK,)))]
+    return [*dossier_lines(report(DOSSIER)), (), *dossier_lines(report(Dossier(FORMER, blocks=(BLOCK,))))]
 
 
 PAGES: dict[str, Callable[[], list[Line]]] = {
@@ -304,10 +328,9 @@ PAGES: dict[str, Callable[[], list[Line]]] = {
 }
 MARKDOWN = {
     "plan": lambda: plan_markdown(PLAN, RELEASE),
-    "reports": lambda: reports_markdown(REPORTS),
-    "promotion": lambda: promotion_markdown(
-        PROMOTION, RELEASE, plan=EMPTY, reports=REPORTS[:2], approvals=[APPROVAL]
-    ),
+    "report": lambda: markdown(report(DOSSIER)),
+    "report_short": lambda: markdown(report(DOSSIER), limit=2_500),
+    "report_unpromoted": lambda: markdown(report(Dossier(FORMER, blocks=(BLOCK,)))),
 }
 
 

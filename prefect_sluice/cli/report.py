@@ -1,0 +1,125 @@
+"""`sluice report`: one promotion, told for people who decide: Markdown, a page in one file, or JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.render.report.model import Report
+    from prefect_sluice.workshop import Workshop
+
+_FORMATS = ("markdown", "html", "json")
+_BY_SUFFIX = {".html": "html", ".htm": "html", ".json": "json"}
+
+
+def _limit(_ctx: click.Context, _param: click.Parameter, value: str) -> int | None:
+    """Return how many characters: the name of a forge, or a number; "" is the default of the format."""
+    from prefect_sluice.render.report.markdown import LIMITS
+
+    if not value:
+        return None
+    if value in LIMITS:
+        return LIMITS[value]
+    if not value.isdigit() or not int(value):
+        raise click.BadParameter(f"{value!r} is neither {' nor '.join(LIMITS)}, nor a number above 0")
+    return int(value)
+
+
+@click.command()
+@click.argument("what", metavar="RELEASE|PROMOTION|GENERATION", default="")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default=None,
+    help="Default: by the name of --output, else markdown.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="Write it there, instead of on stdout.",
+)
+@click.option(
+    "--limit",
+    callback=_limit,
+    default="",
+    metavar="github|gitlab|N",
+    help="At most so many characters: what a comment may have there, or N. Default: github for markdown, 2,000,000 for html.",
+)
+@options.environment
+@options.common
+def report(
+    what: str,
+    form: str | None,
+    output: Path | None,
+    limit: int | None,
+    environment: str,
+    folder: Path,
+    console: Console,
+) -> int:
+    """Report what a release changes, for whom, and what the gates found.
+
+    And what to do next. It is named by the beginning of its id, of its commit, or by a generation's number; by default the newest
+    promotion. What does not fit the limit is left out, the least telling first, and counted.
+    """
+    from prefect_sluice.workshop import Workshop
+
+    form = form or ("json" if console.json else _BY_SUFFIX.get(output.suffix.lower(), "") if output else "")
+    text = _text(_report(Workshop.at(folder), environment, what), form or "markdown", limit)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text, console)
+    return 0
+
+
+def _report(workshop: Workshop, environment: str, what: str) -> Report:
+    from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.cli.show import named
+    from prefect_sluice.render.report.build import report
+    from prefect_sluice.stages.reporting import dossier
+
+    store = existing_store(workshop)
+    if store is not None and not what:
+        newest = store.promotions(environment=environment or None, limit=1)
+        if newest:
+            return report(dossier(workshop, newest[0]))
+    release, promotion = named(workshop, store, environment, what)
+    return report(dossier(workshop, promotion, release))
+
+
+def _text(found: Report, form: str, limit: int | None) -> str:
+    import json
+
+    from prefect_sluice.render.report.document import report_document
+    from prefect_sluice.render.report.html import LIMIT, page
+    from prefect_sluice.render.report.markdown import LIMITS, markdown
+
+    if form == "json":
+        return json.dumps(report_document(found), ensure_ascii=False, indent=2) + "\n"
+    if form == "html":
+        return page(found, limit=limit or LIMIT)
+    return markdown(found, limit=limit or LIMITS["github"])
+
+
+def _write(output: Path, text: str, console: Console) -> None:
+    from prefect_sluice.errors import BadInput
+    from prefect_sluice.render.styled import line
+
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise BadInput(
+            f"the report cannot be written: {why}", str(output), "name another file: --output"
+        ) from error
+    console.show([line(f"written: {output}")])
+    console.answer({"written": str(output), "exit_code": 0})

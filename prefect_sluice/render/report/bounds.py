@@ -1,0 +1,64 @@
+"""How much of a report is shown, and how a report is made to fit: the least telling goes first, and is said aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """At most so many of each: `findings` that did not pass, of which the first `detailed` with `rows` rows of each table,
+    `passed` findings of one gate, `changed` relations with their tables, `steps` of the plan, `cell` characters of a value,
+    `consumers`, `drawn`: whether the lineage is drawn, `entries` of the ledger."""
+
+    findings: int
+    detailed: int
+    rows: int
+    passed: int
+    changed: int
+    steps: int
+    cell: int
+    consumers: int
+    entries: int
+    drawn: bool = True
+
+
+LADDER = (
+    Bounds(500, 100, 100, 400, 100, 500, 400, 100, 200),
+    Bounds(300, 40, 50, 200, 50, 300, 200, 50, 100),
+    Bounds(200, 20, 20, 100, 30, 200, 120, 50, 50),
+    Bounds(100, 10, 10, 25, 20, 60, 80, 25, 20),
+    Bounds(50, 5, 10, 10, 10, 30, 60, 15, 10),
+    Bounds(30, 3, 5, 0, 5, 15, 60, 10, 5),
+    Bounds(15, 1, 3, 0, 3, 8, 40, 5, 3, drawn=False),
+    Bounds(5, 0, 0, 0, 3, 3, 40, 3, 0, drawn=False),
+)
+"""From all that is sensible to read down to the least that still says what is decided."""
+
+SHORT = LADDER[2:]
+"""For where people read beside other things: a comment, an artifact."""
+
+
+def fitting(show: Callable[[Bounds], str], limit: int, ladder: Sequence[Bounds] = LADDER) -> str:
+    """Return the fullest text that has at most `limit` characters; the shortest one is cut at its end, and says so."""
+    text = ""
+    for bounds in ladder:
+        text = show(bounds)
+        if len(text) <= limit:
+            return text
+    told = "\n\n(cut here: the report is longer than this place takes)\n"
+    return text[: max(limit - len(told), 0)].rstrip() + told[: max(limit, 0)]
+
+
+def few(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
+    """Return the first of them, and how many are left out."""
+    return items[:most], max(len(items) - most, 0)
+
+
+def clipped(text: str, most: int) -> str:
+    """Return a value of at most so many characters; what is cut ends in …"""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

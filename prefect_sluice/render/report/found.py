@@ -1,0 +1,107 @@
+"""What the gates found: what did not pass with its rows, then gate by gate, with what passed folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.render.findings import caption
+from prefect_sluice.render.report.bounds import Bounds, few
+from prefect_sluice.render.report.markup import Child, Markup, joined, tag
+from prefect_sluice.render.report.model import Asked, Report
+from prefect_sluice.render.report.parts import LOOKS, more, section, verdict
+from prefect_sluice.render.report.tables import evidence, table
+from prefect_sluice.render.words import count, number, seconds
+from prefect_sluice.verdict import Finding
+
+
+def findings(report: Report, bounds: Bounds) -> Markup:
+    """Return every finding that did not pass, the worst first; then each gate, with what passed folded away."""
+    shown, rest = few(report.findings, bounds.findings)
+    counted = f"{count(len(report.findings), 'finding')} to look at, the worst first." if shown else ""
+    return section(
+        "findings",
+        "What the gates found",
+        tag("p", counted or "Nothing was found that needs a look.", class_="calm"),
+        *(_finding(report, item, bounds, n) for n, item in enumerate(shown, 1)),
+        more(rest, "finding"),
+        tag("h3", "Gate by gate"),
+        table(
+            ("gate", "stage", "verdict", "findings", "time", "what it came to"),
+            [_gate(gate) for gate in report.gates],
+            label="gates",
+            right=(4,),
+        )
+        if report.gates
+        else tag("p", "No gate was asked.", class_="calm"),
+        _all_passed(report, bounds),
+    )
+
+
+def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Markup:
+    compared = next(
+        (n for n, one in enumerate(report.changed[: bounds.changed], 1) if one.finding is item), 0
+    )
+    tables = (
+        [each for each in (item.evidence, *item.more) if each is not None] if place <= bounds.detailed else []
+    )
+    if compared:
+        rows: list[Child] = [tag("p", tag("a", "See its rows in the diff", href=f"#diff-{compared}"))]
+    else:
+        rows = [evidence(each, caption(item, each), bounds, label=item.check) for each in tables]
+    facts = [
+        tag("div", tag("dt", name), tag("dd", value))
+        for name, value in (
+            ("of", item.subject),
+            ("at", item.location),
+            ("found", number(item.observed)),
+            ("limit", number(item.limit)),
+            ("about the gate", f"docs/gates/{item.gate}.md"),
+        )
+        if value
+    ]
+    return tag(
+        "article",
+        tag("h3", verdict(item.verdict), " ", tag("span", item.gate, class_="gate"), " ", item.check),
+        tag("p", item.summary, class_="summary"),
+        tag("dl", *facts, class_="facts") if facts else None,
+        tag("p", tag("strong", "What to do: "), item.fix, class_="fix") if item.fix else None,
+        *rows,
+        class_=f"finding {LOOKS[item.verdict].value}",
+        id=f"finding-{place}",
+    )
+
+
+def _gate(gate: Asked) -> Sequence[Child]:
+    if gate.verdict is None:
+        return (
+            tag("strong", gate.gate),
+            gate.stage,
+            tag("span", "not asked", class_="null"),
+            "",
+            "",
+            gate.told,
+        )
+    counts = ", ".join(f"{number} {verdict.name.lower()}" for verdict, number in gate.counts.items())
+    told = "a no here only warns" if gate.only_warns and not gate.verdict.lets_through else gate.told
+    return (tag("strong", gate.gate), gate.stage, verdict(gate.verdict), counts, seconds(gate.seconds), told)
+
+
+def _all_passed(report: Report, bounds: Bounds) -> Markup | None:
+    passed = sum(len(gate.passed) for gate in report.gates)
+    if not passed:
+        return None
+    parts = (_passed(gate, bounds) for gate in report.gates if gate.passed)
+    return tag("details", tag("summary", f"{count(passed, 'check')} that passed, one by one"), *parts)
+
+
+def _passed(gate: Asked, bounds: Bounds) -> Markup:
+    shown, rest = few(gate.passed, bounds.passed)
+    rows = [
+        (item.check, item.subject, item.summary, number(item.observed), number(item.limit)) for item in shown
+    ]
+    header = ("check", "of", "what it says", "found", "limit")
+    return joined(
+        tag("h4", f"{gate.gate}: {len(gate.passed)} passed"),
+        table(header, rows, label=f"what passed {gate.gate}", right=(3, 4)) if rows else None,
+        more(rest, "finding"),
+    )

@@ -1,0 +1,130 @@
+"""The head of a report: the verdict in a word and a sentence, and what the reader should do next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.generation import Cause
+from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.render.promotion import going_on
+from prefect_sluice.render.report.model import Advice, Asked, Dossier, Head
+from prefect_sluice.render.styled import Style
+from prefect_sluice.render.words import count, short
+from prefect_sluice.verdict import Finding, Verdict
+
+_FIXES = 3
+
+
+def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) -> Head:
+    """Return the head of a promotion's report; of a release that was never promoted, too."""
+    title = found.release.change.subject if found.release else "A release that is not known any more"
+    promotion = found.promotion
+    if promotion is None:
+        return Head(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
+    if promotion.cause is Cause.ROLLBACK:
+        title = f"Rollback: {title}"
+    elif promotion.cause is Cause.REFRESH:
+        title = f"Refresh: {title}"
+    match promotion.state:
+        case State.STAGED:
+            return _waiting(found, promotion, title, gates)
+        case State.REFUSED:
+            return _refused(found, promotion, title, gates, findings)
+        case State.STABLE | State.DEPLOYED:
+            return _served(found, promotion, title, gates)
+        case State.APPROVED | State.DEPLOYING:
+            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(promotion)}."
+            return Head(title, "APPROVED", Style.GOOD, said.strip(), _go_on(found, promotion))
+        case State.STARTED:
+            said = f"It was begun and has not come to an end; {_now(promotion)}."
+            return Head(title, "UNFINISHED", Style.WARN, said, _go_on(found, promotion))
+        case _:
+            # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
+            said = _stop(_capital(promotion.message or promotion.state.value))
+            return Head(title, promotion.state.value.upper(), Style.BAD, said, _again(found, promotion))
+
+
+def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:
+    asked = [gate for gate in gates if gate.verdict is not None]
+    warned = [gate.gate for gate in asked if gate.verdict is not Verdict.PASSED]
+    said = f"{'All ' if len(asked) > 1 else ''}{count(len(asked), 'gate')} that could be asked let it through"
+    said += f", with warnings of {', '.join(warned)}" if warned else ""
+    if not found.asked:
+        return Head(title, "READY", Style.GOOD, f"{said}; {_now(promotion)}.", _go_on(found, promotion))
+    said += f". Until somebody says yes, {_now(promotion)}."
+    advice = (
+        Advice("You agree that readers get this:", f"sluice approve {promotion.id}"),
+        Advice("You do not:", f'sluice reject {promotion.id} --comment "why"'),
+        Advice("After the yes, it is deployed by:", _command(found, promotion)),
+    )
+    return Head(title, "WAITING", Style.WARN, said, advice)
+
+
+def _refused(
+    found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked], findings: Sequence[Finding]
+) -> Head:
+    held = [gate.gate for gate in gates if gate.holds]
+    bad = [item for item in findings if item.gate in held and not item.verdict.lets_through]
+    said = f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
+    said = f"{said}; {_now(promotion)}, and nothing that people read has changed."
+    fixes = dict.fromkeys(item.fix for item in bad if item.fix)
+    advice = [Advice(_stop(_capital(fix))) for fix in list(fixes)[:_FIXES]]
+    advice += [
+        Advice(
+            "See the findings below, mend the project and commit. Then release again:", _command(found, None)
+        )
+    ]
+    return Head(title, "REFUSED", Style.BAD, said, tuple(advice))
+
+
+def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:
+    number, where = promotion.generation, promotion.environment
+    warned = [gate.gate for gate in gates if gate.verdict is not None and gate.verdict is not Verdict.PASSED]
+    warnings = f", with warnings of {_and(warned)}" if warned else ""
+    if number == found.serves:
+        said = f"{where} serves it as generation {number}{warnings}."
+        back = Advice("If it turns out to be wrong, go back:", f"sluice rollback --env {where}")
+        return Head(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
+    said = f"{where} served it as generation {number}{warnings}; now it serves generation {found.serves}."
+    return Head(title, "SERVED", Style.PLAIN, said, ())
+
+
+def _now(promotion: Promotion) -> str:
+    """Return what its environment goes on serving without it."""
+    if not promotion.base:
+        return f"{promotion.environment} still serves nothing"
+    return f"{promotion.environment} still serves generation {promotion.base}"
+
+
+def _command(found: Dossier, promotion: Promotion | None) -> str:
+    if promotion is not None:
+        return going_on(promotion, found.release.change.commit if found.release else "")
+    known = found.promotion
+    assert known is not None
+    if known.cause is Cause.PROMOTION:
+        return f"sluice promote {short(known.release)} --to {known.environment}"
+    return f"sluice {known.cause.value} --env {known.environment}"
+
+
+def _go_on(found: Dossier, promotion: Promotion) -> tuple[Advice, ...]:
+    return (Advice("Go on with it:", _command(found, promotion)),)
+
+
+def _again(found: Dossier, promotion: Promotion) -> tuple[Advice, ...]:
+    if promotion.state is State.UNCHANGED:
+        return ()
+    if promotion.state is State.REJECTED:
+        return (Advice("Change what was objected to and commit. Then release again:", _command(found, None)),)
+    return (Advice("Run it again; it is planned anew:", _command(found, promotion)),)
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "no gate"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _stop(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

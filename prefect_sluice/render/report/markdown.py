@@ -1,0 +1,307 @@
+"""The report as Markdown: for pull requests, job summaries and Prefect's artifacts. The same content, cut to a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prefect_sluice.render.findings import caption
+from prefect_sluice.render.markdown import MARKS, escaped, table
+from prefect_sluice.render.plan import moved, summary, word
+from prefect_sluice.render.promotion import SAID
+from prefect_sluice.render.report.bounds import SHORT, Bounds, clipped, few, fitting
+from prefect_sluice.render.report.charts import share
+from prefect_sluice.render.report.markup import escape
+from prefect_sluice.render.report.mermaid import mermaid
+from prefect_sluice.render.report.model import Asked, Report
+from prefect_sluice.render.report.sides import side_by_side
+from prefect_sluice.render.styled import Style
+from prefect_sluice.render.words import count, moment, number, seconds, short
+from prefect_sluice.verdict import Evidence, Finding
+
+LIMITS = {"github": 65_536, "gitlab": 1_000_000}
+"""Characters that a comment may have there."""
+
+_WORDS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
+_BAR = 10
+_LONGEST = 200
+
+
+def markdown(report: Report, *, limit: int = LIMITS["github"]) -> str:
+    """Return the report, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
+    return fitting(lambda bounds: _page(report, bounds), limit, SHORT)
+
+
+def _page(report: Report, bounds: Bounds) -> str:
+    parts = (
+        _head(report),
+        _changes(report, bounds),
+        _findings(report, bounds),
+        _diff(report, bounds),
+        _lineage(report, bounds),
+        _stages(report),
+        _plan(report, bounds),
+        _approvals(report),
+        _provenance(report),
+    )
+    return "\n".join(line for part in parts for line in part).rstrip("\n") + "\n"
+
+
+def _head(report: Report) -> list[str]:
+    head, found = report.head, report.dossier
+    promotion = found.promotion
+    where = f"{promotion.environment}: " if promotion else ""
+    lines = [f"## {_WORDS.get(head.style, '▪️')} {escaped(where)}{escaped(head.title)}", ""]
+    lines += [f"**{head.word}.** {escaped(head.sentence)}", ""]
+    lines += [
+        f"* {f'**{escaped(item.about)}** ' if item.about else ''}{escaped(item.text)}"
+        for item in report.points
+    ]
+    lines += ["", " · ".join(f"**{item.value}** {item.label}" for item in report.tallies), ""]
+    for item in head.advice:
+        lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else [])]
+    return [*lines, "", *_asked(report)]
+
+
+def _asked(report: Report) -> list[str]:
+    found = report.dossier
+    promotion, release = found.promotion, found.release
+    lines: list[str] = []
+    if promotion is not None:
+        former = f", {found.former.change.short} {found.former.change.subject}" if found.former else ""
+        base = (
+            f"generation {promotion.base}: release {short(promotion.base_release)}{former}"
+            if promotion.base
+            else "nothing served yet"
+        )
+        lines.append(f"* from {escaped(base)}")
+    if release is not None:
+        change = release.change
+        lines.append(
+            f"* to release `{release.short}`, commit `{change.short}` by {escaped(change.author)}, {moment(change.at)}"
+        )
+    if promotion is not None:
+        lines.append(
+            f"* promotion `{promotion.id}`, asked by {escaped(promotion.actor)}, {moment(promotion.created_at)}"
+        )
+    if promotion is not None and promotion.evidence:
+        bound = f"plan `{short(promotion.plan)}`, evidence `{short(promotion.evidence)}`, all of it `{short(promotion.binding)}`"
+        lines.append(f"* a yes binds {bound}")
+    return [*lines, ""]
+
+
+def _changes(report: Report, bounds: Bounds) -> list[str]:
+    lines = ["### What changes, and for whom", ""]
+    shown, rest = few(report.changed, bounds.steps)
+    rows = [(one.name, one.told, ", ".join(one.readers) or "no declared consumer") for one in shown]
+    rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
+    rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
+    lines += (
+        table(("relation", "what readers find", "read by"), rows)
+        if rows
+        else ["No relation that people read was found to change.", ""]
+    )
+    lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
+    lines += (
+        [f"{count(report.same, 'relation')} built anew with the same rows as before.", ""]
+        if report.same
+        else []
+    )
+    for one in report.reached[: bounds.consumers]:
+        item = one.consumer
+        about = ", ".join(
+            part for part in (item.kind, f"owned by {item.owner}" if item.owner else "") if part
+        )
+        lines.append(
+            f"* **{escaped(item.label or item.name)}** ({escaped(about)}) reads {escaped(', '.join(one.through))}"
+        )
+        lines += [f"  * {MARKS[finding.verdict]} {escaped(finding.summary)}" for finding in one.findings]
+    return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer")]
+
+
+def _findings(report: Report, bounds: Bounds) -> list[str]:
+    lines = ["### What the gates found", ""]
+    shown, rest = few(report.findings, bounds.findings)
+    lines += [f"{count(len(report.findings), 'finding')} to look at, the worst first.", ""] if shown else []
+    in_diff = {id(one.finding) for one in report.changed[: bounds.changed]}
+    for place, item in enumerate(shown):
+        lines += _finding(item, bounds, place < bounds.detailed and id(item) not in in_diff)
+    lines += _more(rest, "finding")
+    rows = [_gate(gate) for gate in report.gates]
+    lines += (
+        table(("gate", "stage", "verdict", "findings", "time", ""), rows)
+        if rows
+        else ["No gate was asked.", ""]
+    )
+    return lines + [line for gate in report.gates for line in _passed(gate, bounds)]
+
+
+def _finding(item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
+    numbers = f"found {number(item.observed)}" if item.observed is not None else ""
+    numbers += f", limit {number(item.limit)}" if numbers and item.limit is not None else ""
+    where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
+    lines = [
+        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}: {escaped(item.summary)}",
+        "",
+    ]
+    lines += [where, ""] if where else []
+    lines += [f"**What to do:** {escaped(item.fix)}", ""] if item.fix else []
+    tables = [each for each in (item.evidence, *item.more) if each is not None] if detailed else []
+    return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
+
+
+def _gate(gate: Asked) -> tuple[str, ...]:
+    if gate.verdict is None:
+        return gate.gate, gate.stage, "-", "", "", gate.told
+    counts = ", ".join(f"{many} {verdict.name.lower()}" for verdict, many in gate.counts.items())
+    told = "a no here only warns" if gate.only_warns and not gate.verdict.lets_through else gate.told
+    return (
+        gate.gate,
+        gate.stage,
+        f"{MARKS[gate.verdict]} {gate.verdict.name}",
+        counts,
+        seconds(gate.seconds),
+        told,
+    )
+
+
+def _passed(gate: Asked, bounds: Bounds) -> list[str]:
+    shown, rest = few(gate.passed, bounds.passed)
+    if not shown:
+        return []
+    rows = [(item.check, item.subject, item.summary) for item in shown]
+    return _folded(
+        f"{gate.gate}: {len(gate.passed)} passed",
+        [*table(("check", "of", "what it says"), rows), *_more(rest, "finding")],
+    )
+
+
+def _diff(report: Report, bounds: Bounds) -> list[str]:
+    shown, rest = few(report.changed, bounds.changed)
+    if not shown:
+        return []
+    lines = ["### The diff", ""]
+    for one in shown:
+        lines += [f"**{escaped(one.name)}**: {escaped(one.told)}", ""]
+        lines += [escaped(clipped(one.about, _LONGEST)), ""] if one.about else []
+        tables = (each for each in (*one.finding.more, one.finding.evidence) if each is not None)
+        lines += [line for each in tables for line in _evidence(each, caption(one.finding, each), bounds)]
+    return [*lines, *_more(rest, "relation")]
+
+
+def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
+    shown, _ = few(found.rows, bounds.rows)
+    lines = [f"{escaped(title)}:", ""] if title else []
+    side = side_by_side(Evidence(found.columns, tuple(shown), found.total))
+    if side is not None:
+        rows = [
+            [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
+            for row in side.rows
+        ]
+        lines += table((*side.key, *side.columns), rows)
+    elif shown:
+        rows = [[_cell(found, n, value, bounds) for n, value in enumerate(row)] for row in shown]
+        lines += table(found.columns, rows)
+    unit = "changed value" if side is not None else "row"
+    return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
+
+
+def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str:
+    known = share(value) if place < len(found.columns) and found.columns[place] in found.bars else None
+    if known is None or value is None:
+        return _value(value, bounds)
+    filled = round(known * _BAR) or (1 if known else 0)
+    told = value if "%" in value else f"{known:.1%}".replace("%", " %")
+    return f"{'█' * filled}{'░' * (_BAR - filled)} {told}"
+
+
+def _change(cell: tuple[str | None, str | None] | None, bounds: Bounds) -> str:
+    return f"{_value(cell[0], bounds)} → {_value(cell[1], bounds)}" if cell else ""
+
+
+def _value(value: str | None, bounds: Bounds) -> str:
+    return "NULL" if value is None else clipped(value, bounds.cell)
+
+
+def _lineage(report: Report, bounds: Bounds) -> list[str]:
+    known = report.lineage
+    if not known.dots or not bounds.drawn:
+        return []
+    left = (
+        [f"{count(known.left_out, 'node')} of this big change are drawn together.", ""]
+        if known.left_out
+        else []
+    )
+    return ["### What it hangs on, and who hangs on it", "", "```mermaid", mermaid(known), "```", "", *left]
+
+
+def _stages(report: Report) -> list[str]:
+    rows = [
+        (lap.stage, lap.state, seconds(lap.seconds) if lap.seconds is not None else "", lap.told)
+        for lap in report.laps
+    ]
+    if not rows:
+        return []
+    lines = ["### Stage by stage", "", *table(("stage", "", "took", ""), rows)]
+    waited = (
+        f"The answer was given {seconds(report.waited.total_seconds())} after it was staged."
+        if report.waited
+        else ""
+    )
+    return lines + [line for told in (waited, escaped(report.publish)) if told for line in (told, "")]
+
+
+def _plan(report: Report, bounds: Bounds) -> list[str]:
+    known = report.dossier.plan
+    if known is None:
+        return []
+    steps, rest = few(moved(known), bounds.steps)
+    rows = [(word(step), str(step.name), step.kind.value, step.reason, step.note) for step in steps]
+    lines = ["### The plan", "", f"**{summary(known)}**", ""]
+    lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
+    held = [(uid, why) for uid, why in list(known.held.items())[: bounds.steps]]
+    return [*lines, *_more(rest, "relation"), *(table(("left as it is", "why"), held) if held else [])]
+
+
+def _approvals(report: Report) -> list[str]:
+    found = report.dossier
+    lines = [
+        "### Approvals",
+        "",
+        f"It needs {count(found.asked, 'approval')}." if found.asked else "It needs no approval.",
+        "",
+    ]
+    for item in found.approvals:
+        comment = f": {escaped(item.comment)}" if item.comment else ""
+        lines.append(f"* {SAID[item.decision]} by {escaped(item.by)}, {moment(item.at)}{comment}")
+    return [*lines, ""] if found.promotion else []
+
+
+def _provenance(report: Report) -> list[str]:
+    found = report.dossier
+    lines: list[str] = []
+    if found.release is not None:
+        tools = ", ".join(f"{name} {version}" for name, version in found.release.tools.items())
+        lines += [
+            f"* release `{found.release.id}`",
+            f"* commit `{found.release.change.commit}`",
+            f"* made for {escaped(tools)}",
+        ]
+    if found.promotion is not None and found.promotion.evidence:
+        lines += [
+            f"* plan `{found.promotion.plan}`",
+            f"* evidence `{found.promotion.evidence}`",
+            f"* bound as `{found.promotion.binding}`",
+        ]
+    return _folded("Provenance", [*lines, f"* this report was made {moment(found.at)}", ""])
+
+
+def _folded(title: str, lines: Iterable[str]) -> list[str]:
+    return [f"<details><summary>{escape(title)}</summary>", "", *lines, "</details>", ""]
+
+
+def _more(rest: int, what: str) -> Sequence[str]:
+    return (
+        [f"and {count(rest, f'more {what}')} (all of it: `sluice report --format json`)", ""]
+        if rest > 0
+        else []
+    )

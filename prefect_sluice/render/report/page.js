@@ -1,0 +1,10 @@
+"use strict";
+const root = document.documentElement;
+const button = document.getElementById("theme");
+const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+const told = () => { button.textContent = dark() ? "Light" : "Dark"; };
+button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; told(); });
+button.setAttribute("aria-label", "Change between dark and light");
+button.hidden = false;
+told();
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

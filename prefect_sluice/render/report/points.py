@@ -1,0 +1,87 @@
+"""What whoever decides must know first, in a few lines: what stopped it, what changes, what comes and goes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.render.report.model import Asked, Changed, Point
+from prefect_sluice.render.styled import Style
+from prefect_sluice.render.words import count
+from prefect_sluice.verdict import Finding, Verdict
+
+_MOST = 3
+
+
+def points(
+    gates: Sequence[Asked],
+    findings: Sequence[Finding],
+    changed: Sequence[Changed],
+    new: Sequence[str],
+    gone: Sequence[str],
+) -> tuple[Point, ...]:
+    """Return the points, the worst first; of each sort a few, and how many more there are."""
+    return (
+        *_stopped(gates, findings),
+        *_removed(gone),
+        *_changes(changed),
+        *_new(new),
+    )
+
+
+def _stopped(gates: Sequence[Asked], findings: Sequence[Finding]) -> list[Point]:
+    """Return what did not pass; a warning of the diff is said with the change it is about."""
+    only_warn = {gate.gate for gate in gates if gate.only_warns}
+    told = [
+        (number, item)
+        for number, item in enumerate(findings, 1)
+        if not (item.gate == "diff" and item.verdict is Verdict.WARNED)
+    ]
+    lines = [
+        Point(f"{item.gate} {item.check}", item.summary, f"finding-{number}", _style(item, only_warn))
+        for number, item in told[:_MOST]
+    ]
+    rest = len(told) - len(lines)
+    return [*lines, Point("", f"and {count(rest, 'more finding')}", "findings")] if rest else lines
+
+
+def _style(item: Finding, only_warn: set[str]) -> Style:
+    return Style.WARN if item.verdict.lets_through or item.gate in only_warn else Style.BAD
+
+
+def _changes(changed: Sequence[Changed]) -> list[Point]:
+    lines = [
+        Point(one.name, f"{one.told}; {_readers(one.readers)}", f"diff-{number}", _change_style(one))
+        for number, one in enumerate(changed[:_MOST], 1)
+    ]
+    rest = len(changed) - len(lines)
+    return (
+        [*lines, Point("", f"and {count(rest, 'more relation')} with other rows", "changes")]
+        if rest
+        else lines
+    )
+
+
+def _change_style(one: Changed) -> Style:
+    verdict = one.finding.verdict
+    return Style.PLAIN if verdict is Verdict.PASSED else Style.WARN if verdict.lets_through else Style.BAD
+
+
+def _readers(names: Sequence[str]) -> str:
+    if not names:
+        return "no declared consumer reads it"
+    rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"read by {', '.join(names[:_MOST])}{rest}"
+
+
+def _new(new: Sequence[str]) -> list[Point]:
+    return [Point(count(len(new), "new relation"), _names(new), "changes")] if new else []
+
+
+def _removed(gone: Sequence[str]) -> list[Point]:
+    told = f"{_names(gone)}: who reads {'it' if len(gone) == 1 else 'them'} finds nothing"
+    return [Point(count(len(gone), "relation") + " removed", told, "changes", Style.WARN)] if gone else []
+
+
+def _names(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST])}{rest}"

@@ -1,0 +1,85 @@
+"""`sluice report` on a project that was really released: the newest promotion, old ones, each format, limits, bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_newest_promotion_is_told_as_markdown(shared: Path, run: Run) -> None:
+    told = run("report", "-C", shared)
+    assert told.code == 0
+    assert "**REFUSED.**" in told.out
+    assert "unique_orders_id" in told.out
+    assert "dev still serves generation 2" in told.out
+
+
+def test_what_waits_names_the_command_that_approves_it(shared: Path, run: Run) -> None:
+    told = run("report", "-C", shared, "--env", "prod").out
+    assert "**WAITING.**" in told
+    assert re.search(r"^sluice approve [0-9a-f]{10}$", told, re.MULTILINE)
+
+
+def test_every_stage_has_its_time(shared: Path, run: Run) -> None:
+    told = json.loads(run("report", "2", "-C", shared, "--env", "dev", "--format", "json").out)
+    assert told["verdict"] == "SERVING"
+    assert [stage["stage"] for stage in told["stages"] if stage["seconds"] is None] == []
+    assert all(stage["state"] == "done" for stage in told["stages"])
+    assert told["recorded"]["promotion"]["generation"] == 2
+    assert [node["part"] for node in told["lineage"]["nodes"]].count("build") == 2
+
+
+def test_the_page_is_one_file(shared: Path, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a report.html"
+    told = run("report", "-C", shared, "--output", file)
+    assert (told.code, told.out) == (0, f"written: {file}\n")
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert not re.search(r"(src|href)=\"(?!#|https?://)", text)
+    assert "<link" not in text
+
+
+def test_the_outcome_of_a_refusal_names_the_report(released: Path, run: Run) -> None:
+    again = run("release", "-C", released, "--env", "prod")
+    command = re.search(
+        r"^all of it on one page: sluice (report \S+ --output) report\.html$", again.out, re.MULTILINE
+    )
+    assert command is not None
+    assert run(*command[1].split(), released / "r.html", "-C", released).code == 0
+
+
+def test_a_rollback_has_a_report(released: Path, run: Run) -> None:
+    assert run("rollback", "-C", released, "--env", "dev").code == 0
+    told = run("report", "-C", released)
+    assert (told.code, "Rollback: " in told.out, "**SERVING.**" in told.out) == (0, True, True)
+
+
+def test_it_fits_the_limit(shared: Path, run: Run) -> None:
+    assert len(run("report", "-C", shared, "--limit", "700").out) <= 700
+    assert len(run("report", "-C", shared, "--limit", "gitlab").out) > 700
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("report nothing-like-it", "no release, promotion, commit or generation"),
+        ("report --limit many", "neither github nor gitlab"),
+        ("report --limit 0", "neither github nor gitlab"),
+        ("report --output no/such/folder/r.html", "the report cannot be written"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(words: str, told: str, shared: Path, run: Run) -> None:
+    answer = run(*words.split(), "-C", shared)
+    assert (answer.code, told in answer.err, answer.err.count("\n")) == (2, True, 1)
+
+
+def test_where_nothing_was_released_there_is_no_report(project: Path, run: Run) -> None:
+    answer = run("report", "-C", project)
+    assert (answer.code, "nothing was released here yet" in answer.err) == (2, True)
