@@ -6,13 +6,16 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+import duckdb
 
 from prefect_sluice.cli import main
 
@@ -21,13 +24,14 @@ PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command answered. `verdicts` are the worst verdict of each gate that applied, `said` each finding that did not
-    pass, as `check: summary`, by gate."""
+    """What a command answered. By gate that applied: `verdicts` the worst verdict, `found` the verdicts of all findings,
+    `said` each finding that did not pass, as `check: summary`."""
 
     code: int
     status: str
     message: str
     verdicts: Mapping[str, str] = field(default_factory=dict[str, str])
+    found: Mapping[str, set[str]] = field(default_factory=dict[str, set[str]])
     said: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     text: str = ""
 
@@ -40,12 +44,13 @@ class Flights:
 
     @classmethod
     def made(cls, folder: Path, *, through: str) -> Flights:
-        """Copy the project, load what had arrived by a day, write sluice.yml and commit it. Slow: five seconds."""
+        """Copy the project, load what had arrived by a day into dev and prod, write sluice.yml and commit it."""
         ignored = shutil.ignore_patterns("warehouse", "target", "logs", "__pycache__")
         shutil.copytree(PROJECT, folder, ignore=ignored)
         found = cls(folder)
         found.git("init", "-q", "-b", "main")
         found.load(through)
+        shutil.copy(found.warehouse, found.production)
         assert found.run("init").code == 0
         found.commit("New York flights, as delivered")
         return found
@@ -56,13 +61,31 @@ class Flights:
         return Flights(folder)
 
     def load(self, through: str) -> None:
-        """Have the ETL job load what arrives until a day."""
+        """Have the ETL job load what arrives until a day, into dev."""
         command = [sys.executable, "etl/load.py", "--through", through]
-        environ = {
-            **os.environ,
-            "NYC_FLIGHTS_WAREHOUSE": str(self.folder / "warehouse/dev/nyc_flights.duckdb"),
-        }
+        environ = {**os.environ, "NYC_FLIGHTS_WAREHOUSE": str(self.warehouse)}
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True, env=environ)
+
+    @property
+    def warehouse(self) -> Path:
+        """Dev's warehouse."""
+        return self.folder / "warehouse" / "dev" / "nyc_flights.duckdb"
+
+    @property
+    def production(self) -> Path:
+        """Production's warehouse."""
+        return self.folder / "warehouse" / "nyc_flights.duckdb"
+
+    @staticmethod
+    def sql(file: Path, statement: str) -> None:
+        """Have a statement done in a warehouse."""
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(statement)
+
+    def forget(self, kind: str) -> None:
+        """Delete what the state store has cached of a kind."""
+        with closing(sqlite3.connect(self.folder / ".sluice" / "state.db")) as connection, connection:
+            connection.execute("delete from sluice_cache where kind = ?", (kind,))
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace the one place in a file that reads `old`."""
@@ -103,5 +126,6 @@ class Flights:
             for report in reports
         }
         verdicts = {report["gate"]: report["verdict"] for report in reports}
+        found = {report["gate"]: {item["verdict"] for item in report["findings"]} for report in reports}
         status, message = told.get("status", ""), told.get("message", err.getvalue())
-        return Answer(code, status, message, verdicts, said, text + err.getvalue())
+        return Answer(code, status, message, verdicts, found, said, text + err.getvalue())

@@ -25,7 +25,8 @@ def rows(reader: Reader, relations: Mapping[str, str]) -> tuple[dict[str, int], 
                     counted |= _count(reader, [item])
                 except QueryFailed as error:
                     broken[item[0]] = str(error).splitlines()[0]
-    return counted, broken
+    unheard = relations.keys() - counted.keys() - broken.keys()
+    return counted, broken | dict.fromkeys(unheard, "the warehouse did not say")
 
 
 def _portions(relations: Mapping[str, str]) -> Iterable[Sequence[tuple[str, str]]]:

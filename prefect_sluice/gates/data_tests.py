@@ -74,7 +74,13 @@ class DataTests:
             for uid in item.parents:
                 looked[uid] = looked.get(uid, 0) + 1
         for uid, relation in subject.candidate_relations.items():
-            if uid in looked and _has_rows(relation, reader) is False:
+            if uid not in looked:
+                continue
+            there = _has_rows(relation, reader)
+            if there is None:
+                told = "whether it has rows to be tested cannot be told"
+                yield Finding(self.id, "rows", Verdict.INCONCLUSIVE, told, uid)
+            elif not there:
                 live = subject.live_relations.get(uid)
                 yield self._without_rows(uid, looked[uid], _has_rows(live, reader) if live else False)
 

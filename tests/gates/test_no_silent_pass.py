@@ -1,0 +1,330 @@
+"""No gate says yes where it could not look: no rows, no answer, a broken memory, a skipped node, a file that is not there.
+
+One healthy world is built, in which every gate says yes; each test then takes something of it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prefect_sluice import gates
+from prefect_sluice.canonical import Json
+from prefect_sluice.conditions import Conditions, Proven
+from prefect_sluice.data_test import DataTest
+from prefect_sluice.declared import Code, Consumer, Declared, DeclaredTest, Described
+from prefect_sluice.errors import QueryFailed
+from prefect_sluice.gates.base import Built, Gate, Past, Subject, UnitResults
+from prefect_sluice.gates.catalog import GATES, known
+from prefect_sluice.generation import Cause, Pointer
+from prefect_sluice.node import Kind, Makeup, Name, Node
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Action, Plan, Step
+from prefect_sluice.release import Change
+from prefect_sluice.results import NodeResult
+from prefect_sluice.verdict import GateReport, Verdict
+from prefect_sluice.warehouse.base import Column, Rows
+from tests.gates.duck import DuckReader
+from tests.gates.keeping import Kept
+
+UID = "model.shop.t"
+UNIT, TEST = "unit_test.shop.t.adds", "test.shop.not_null_t_id.1"
+FILES = {
+    "dbt_project.yml": "name: shop\nprofile: shop\n",
+    ".sqlfluff": "[sqlfluff]\ndialect = duckdb\nrules = LT01\n",
+    "models/t.sql": "select 1 as id\n",
+    "contracts/marts.py": "import pandera.ibis as pa\n\n\nclass T(pa.DataFrameModel):\n    id: int = pa.Field(ge=0)\n",
+    "tests/test_x.py": "def test_x():\n    assert True\n",
+}
+MAKEUP = Makeup("w1", rows="r", columns={"id": "i"})
+NODE = Node(
+    UID, Kind.INCREMENTAL, Name("main", "t"), "models/t.sql", "sql", ("shop", "t"), "f",
+    unique_key=("id",), contract="contracts.marts:T", makeup=MAKEUP,
+)  # fmt: skip
+BOARD = Consumer("exposure.shop.board", "board", parents=(UID,))
+READ_ROWS = ("data_tests", "contracts", "diff", "impact", "budget", "anomalies")
+
+
+class Always:
+    """A history in which everything was as it is now."""
+
+    def of(self, subject: str, metric: str) -> Sequence[Past]:
+        """See History."""
+        usual = {"rows": 100.0, "seconds": 1.0, "bytes": 262144.0}.get(metric)
+        last = datetime(2026, 3, 1, tzinfo=UTC)
+        return [Past(usual, last - timedelta(days=day), f"p{day}") for day in range(30)] if usual else []
+
+
+def result(uid: str, kind: str, status: str = "success") -> NodeResult:
+    return NodeResult(uid, kind, status, "why", None, 1.0, "", (UID,), "models/t.sql", "", "")
+
+
+def world(folder: Path) -> Subject:
+    """Return a subject that every gate has something to look at in."""
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    connection = duckdb.connect()
+    connection.execute("create table t as select range::bigint as id from range(100)")
+    connection.execute("create table live as from t where id < 99")
+    step = Step(Action.BUILD, UID, NODE.name, Kind.TABLE, "", "f", "x")
+    described = {UID: Described("what it is", {"id": "the key"}, contract=NODE.contract)}
+    unique = DeclaredTest(
+        "test.shop.unique_t_id.1", "unique_t_id", "unique", node=UID, column="id", parents=(UID,)
+    )
+    hook = Code(f"{UID}.post-hook", "post-hook", "analyze", node=UID, path="models/t.sql", runs="beside")
+    declared = Declared({BOARD.unique_id: BOARD}, {unique.unique_id: unique}, described, (hook,))
+    now = replace(MAKEUP, whole="w2", columns={"id": "j"})
+    conditions = Conditions({"tools": {"duckdb": "1.5.5"}, "settings": {"timezone": "UTC"}})
+    return Subject(
+        folder,
+        {UID: NODE},
+        (UID,),
+        (UID,),
+        touched=tuple(FILES),
+        rewritten=(UID,),
+        candidate=DuckReader(connection),
+        candidate_relations={UID: "t"},
+        live_relations={UID: "live"},
+        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, Kind.TABLE, "f", "x")},
+        noted=Before({}, {}, makeup={UID: MAKEUP}),
+        environment="dev",
+        plan=Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), Before({}, {}, makeup={UID: now})),
+        change=Change("c", "t", ".", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s"),
+        declared=declared,
+        declared_before=declared,
+        earlier=lambda: folder,
+        unit_tests=lambda: UnitResults((result(UNIT, "unit_test", "pass"),), 1, {UNIT: UID}, {}),
+        built=Built((result(UID, "model"),), tests=(DataTest(TEST, "select * from t where id is null", (UID,)),)),
+        conditions=lambda: Proven("staging", conditions, conditions),
+        variables={},
+        memory=Kept(),
+        history=Always(),
+    )  # fmt: skip
+
+
+def asked(name: str) -> Gate:
+    return known()[name](known()[name].Settings())  # pyright: ignore[reportCallIssue]  # a Protocol has no constructor
+
+
+def of(name: str, subject: Subject) -> Subject:
+    """Return the subject as the gate meets it: anomalies are looked for in what a refresh brings."""
+    return replace(subject, cause=Cause.REFRESH) if name == "anomalies" else subject
+
+
+def says_yes(report: GateReport) -> bool:
+    return not report.not_applicable and report.verdict is Verdict.PASSED
+
+
+@dataclass
+class Faulty:
+    """A reader that goes wrong at one query, counted from 0, or at every query from there on."""
+
+    reader: DuckReader
+    wrong: Callable[[str], Rows]
+    at: int
+    ever_after: bool = False
+    dialect: str = "duckdb"
+    asked: list[str] = field(default_factory=list[str])
+
+    def query(self, sql: str) -> Rows:
+        """See Reader."""
+        self.asked.append(sql)
+        return self.wrong(sql) if self._now() else self.reader.query(sql)
+
+    def columns(self, relation: str) -> Sequence[Column]:
+        """See Reader."""
+        self.asked.append(relation)
+        if self._now():
+            self.wrong(relation)
+            return ()
+        return self.reader.columns(relation)
+
+    def stop(self) -> None:
+        """See Reader."""
+
+    def _now(self) -> bool:
+        last = len(self.asked) - 1
+        return last >= self.at if self.ever_after else last == self.at
+
+
+class Silent(Faulty):
+    """A reader that knows the columns of a relation, and gives no row of any query."""
+
+    def columns(self, relation: str) -> Sequence[Column]:
+        """See Reader."""
+        return self.reader.columns(relation)
+
+
+def refuses(sql: str) -> Rows:
+    raise QueryFailed("no", sql)
+
+
+def breaks(sql: str) -> Rows:
+    raise RuntimeError("broken pipe")
+
+
+def is_silent(sql: str) -> Rows:
+    return Rows((), ())
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.mark.parametrize("name", [name for name in GATES if name != "anomalies"])
+def test_in_the_healthy_world_every_gate_says_yes(healthy: Subject, name: str) -> None:
+    report = gates.run(asked(name), of(name, healthy), {})
+    assert says_yes(report), (report.not_applicable, report.findings)
+
+
+@pytest.mark.parametrize("name", READ_ROWS)
+@pytest.mark.parametrize("wrong", [refuses, breaks])
+@pytest.mark.parametrize("ever_after", [False, True])
+def test_what_cannot_be_read_is_no_yes(
+    healthy: Subject, name: str, wrong: Callable[[str], Rows], ever_after: bool
+) -> None:
+    """At whichever query it goes wrong. What is asked again in another way, and then answered, was read."""
+    assert isinstance(healthy.candidate, DuckReader)
+    counted = Faulty(healthy.candidate, refuses, -1)
+    gates.run(asked(name), of(name, replace(healthy, candidate=counted, memory=Kept())), {})
+    assert counted.asked, "it reads rows at all"
+    for at, sql in enumerate(counted.asked):
+        reader = Faulty(healthy.candidate, wrong, at, ever_after)
+        report = gates.run(asked(name), of(name, replace(healthy, candidate=reader, memory=Kept())), {})
+        asked_again = not ever_after and len(reader.asked) > len(counted.asked)
+        # What takes no room (a view) has no size, and is not asked twice.
+        has_no_size = "pragma_storage_info" in sql and wrong is refuses
+        assert not says_yes(report) or asked_again or has_no_size, (at, sql, report.findings)
+
+
+@pytest.mark.parametrize("name", [name for name in READ_ROWS if name != "impact"])
+def test_a_warehouse_that_answers_nothing_is_no_yes(healthy: Subject, name: str) -> None:
+    assert isinstance(healthy.candidate, DuckReader)
+    reader = Silent(healthy.candidate, is_silent, 0, ever_after=True)
+    report = gates.run(asked(name), of(name, replace(healthy, candidate=reader, memory=Kept())), {})
+    assert not says_yes(report), report.findings
+
+
+@pytest.mark.parametrize("name", [name for name in READ_ROWS if name != "impact"])
+def test_no_rows_is_no_yes(healthy: Subject, name: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("create table t (id bigint)")
+    connection.execute("create table live as select range::bigint as id from range(99)")
+    report = gates.run(
+        asked(name), of(name, replace(healthy, candidate=DuckReader(connection), memory=Kept())), {}
+    )
+    assert not says_yes(report), report.findings
+
+
+@pytest.mark.parametrize("name", READ_ROWS)
+def test_a_relation_that_is_not_there_is_no_yes(healthy: Subject, name: str) -> None:
+    gone = replace(healthy, candidate_relations={}, built=Built(tests=healthy.built.tests), memory=Kept())
+    if name == "data_tests":
+        gone = replace(gone, candidate=DuckReader(duckdb.connect()))
+    report = gates.run(asked(name), of(name, gone), {})
+    assert not says_yes(report), report.findings
+
+
+@pytest.mark.parametrize("name", ["lint", "project_tests", "promises"])
+def test_files_that_are_not_there_are_no_yes(healthy: Subject, name: str, tmp_path: Path) -> None:
+    report = gates.run(asked(name), replace(healthy, project=tmp_path / "nowhere", memory=Kept()), {})
+    assert not says_yes(report), report.findings
+
+
+@given(
+    status=st.text(max_size=12)
+    | st.sampled_from(["skipped", "error", "runtime error", "fail", "partial success"])
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_dbt_says_but_success_is_no_yes(healthy: Subject, status: str) -> None:
+    if status in {"success", "pass"}:
+        return
+    units = UnitResults((result(UNIT, "unit_test", status),), 1, {UNIT: UID}, {})
+    built = Built((result(UID, "model", status), result(TEST, "test", status)))
+    told = replace(healthy, built=built, unit_tests=lambda: units)
+    for name in ("build", "unit_tests", "data_tests"):
+        if name != "build" or status != "warn":
+            assert not says_yes(gates.run(asked(name), told, {})), name
+
+
+def test_what_did_not_run_is_no_yes(healthy: Subject) -> None:
+    none = replace(healthy, built=Built(), unit_tests=lambda: UnitResults((), 1, {UNIT: UID}, {}))
+    for name in ("build", "unit_tests"):
+        assert not says_yes(gates.run(asked(name), none, {})), name
+
+
+class Breaks:
+    """A memory, and a history, that cannot be asked."""
+
+    def recall(self, key: str) -> Json | None:
+        """See Memory."""
+        raise OSError("the disk is gone")
+
+    def keep(self, key: str, value: Json) -> None:
+        """See Memory."""
+        raise OSError("the disk is gone")
+
+    def of(self, subject: str, metric: str) -> Sequence[Past]:
+        """See History."""
+        raise OSError("the disk is gone")
+
+
+def test_a_gate_whose_memory_or_history_breaks_does_not_say_yes(healthy: Subject) -> None:
+    users = {"lint", "safety", "secrets", "diff", "promises", "contracts", "budget"}
+    for name in sorted(users):
+        told = replace(healthy, memory=Breaks(), history=Breaks())
+        assert gates.run(asked(name), told, {}).verdict is Verdict.ERRORED, name
+
+
+class Garbled(Kept):
+    """A memory that answers everything with one and the same document."""
+
+    def __init__(self, answer: Json) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def recall(self, key: str) -> Json | None:
+        """See Memory."""
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [[], {}, "PASSED", 1, {"verdict": "PASSED"}, {"findings": []}])
+@pytest.mark.parametrize("name", GATES)
+def test_a_garbled_memory_makes_no_yes_of_a_no(healthy: Subject, name: str, answer: Json) -> None:
+    assert isinstance(healthy.candidate, DuckReader)
+    (healthy.project / "models/t.sql").write_text("select  1 as id\n")
+    bad = replace(
+        healthy,
+        candidate=Faulty(healthy.candidate, refuses, 0, ever_after=True),
+        built=Built(),
+        memory=Garbled(answer),
+    )
+    report = gates.run(asked(name), of(name, bad), {})
+    (healthy.project / "models/t.sql").write_text(FILES["models/t.sql"])
+    if name in (*READ_ROWS, "lint", "build"):
+        assert not says_yes(report), report.findings
+
+
+def test_time_that_is_over_is_no_yes(healthy: Subject) -> None:
+    """Whatever a gate found by then: the report says that it did not get to its end."""
+    from prefect_sluice.gates.timing import too_long
+
+    for name in GATES:
+        report = gates.run(asked(name), of(name, healthy), {})
+        assert not too_long(report, timedelta(seconds=1)).verdict.lets_through, name
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_gate_that_is_off_is_no_yes(healthy: Subject, name: str) -> None:
+    off = gates.run(asked(name), healthy, {name: known()[name].Settings(on="off")})
+    assert off.not_applicable
+    assert not says_yes(off)
