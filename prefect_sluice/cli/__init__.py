@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Show what each environment serves, and what waits."),
     "history": ("history", "List the generations of an environment, newest first."),
     "diff": ("diff", "Compare the rows of two generations."),
-    "coverage": ("coverage", "Show what each model has: key test, contract, descriptions, unit test."),
+    "coverage": ("coverage", "Show what each model has: a key test, a contract, descriptions, a unit test."),
     "collect": ("collect", "Drop relations and files that nothing needs any more."),
     "doctor": ("doctor", "Find what does not agree, and repair what is safe."),
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),

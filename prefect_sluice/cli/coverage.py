@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @options.common
 def coverage(environment: str, write_baseline: bool, folder: Path, console: Console) -> int:
-    """Show what each model of the working tree has: a key test, a contract, descriptions, a unit test.
+    """Show what each model has: a key test, a contract, descriptions, a unit test.
 
     Nothing is built, and no warehouse is opened.
     """

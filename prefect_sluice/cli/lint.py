@@ -19,7 +19,7 @@ from prefect_sluice.cli.console import Console
 def lint(
     paths: tuple[Path, ...], environment: str, everything: bool, fix: bool, folder: Path, console: Console
 ) -> int:
-    """Lint the SQL of the working tree, as a release would.
+    """Lint the SQL that you edited, and mend it with --fix.
 
     PATHS are .sql files, or folders of models. By default what differs from the commit that the environment
     serves.

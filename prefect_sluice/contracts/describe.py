@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any, cast
 
 from prefect_sluice.canonical import Json
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Json:
 
 
 def _code(function: Any, seen: set[int] | None = None) -> Iterator[str]:
-    """Yield the text of a check's own function (pandera wraps it), and the constants of its module that it reads."""
+    """Yield the text of a check's own function (pandera wraps it), and the constants that it reads."""
     seen = set() if seen is None else seen
     inner = getattr(function, "__func__", function)
     if id(inner) in seen:
@@ -103,7 +103,12 @@ def _source(function: FunctionType) -> str:
 
 
 def _constants(function: FunctionType) -> Iterator[tuple[str, str]]:
-    for name in sorted(set(function.__code__.co_names)):
-        value = function.__globals__.get(name)
+    """Yield the constants of its module, of the function that it was made in, and of its own defaults."""
+    seen = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    seen |= {name: cell.cell_contents for name, cell in cells if cell != CellType()}
+    seen |= {f"default {n}": value for n, value in enumerate(function.__defaults__ or ())}
+    seen |= function.__kwdefaults__ or {}
+    for name, value in sorted(seen.items()):
         if isinstance(value, bool | int | float | str | list | tuple | set | frozenset | dict | re.Pattern):
             yield name, str(_plain(value))

@@ -142,14 +142,26 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
         extra = _by_products(reader, warehouse, built)
     links = _links(warehouse, built, extra)
     sealed = warehouse.seal(side, links)
+    built = replace(built, results=_read(built, sealed))
     contents = Contents(
         tables=_brought(links, sealed),
-        views=tuple(view for view, _ in links.views if view.address not in sealed.broken),
+        views=tuple(view for view, _ in links.views if view.address not in {*sealed.broken, *sealed.unread}),
         pointers=(*(item for item in built.planned if not item.node.startswith(BY_PRODUCT)), *extra),
         file=sealed.digest,
     )
     file = _keep(workshop, side, built.promotion)
     return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed))
+
+
+def _read(built: _Built, sealed: Sealed) -> tuple[NodeResult, ...]:
+    """Return dbt's results, without the success of views that cannot be read: dbt makes a view without a look at a row."""
+    why = {item.node: sealed.unread[item.address] for item in built.planned if item.address in sealed.unread}
+    return tuple(
+        replace(result, status="error", message=f"Runtime Error\n  {why[result.unique_id]}")
+        if result.unique_id in why
+        else result
+        for result in built.results
+    )
 
 
 def _still_the_same(workshop: Workshop, place: Place, loaded: Loaded, live: Generation, plan: Plan) -> None:
@@ -194,7 +206,7 @@ def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> L
 
 def _brought(links: Links, sealed: Sealed) -> tuple[Bring, ...]:
     pinned = set(sealed.pinned)
-    kept = [item for item in links.tables if item.address not in pinned]
+    kept = [item for item in links.tables if item.address not in {*pinned, *sealed.unread}]
     return (*kept, *(Bring(address, address) for address in sealed.pinned))
 
 

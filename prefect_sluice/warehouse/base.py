@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -124,11 +124,13 @@ class Links:
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """The digest of a side database's bytes. `broken` are views that could not be linked; they, and other views that
-    are served as tables, are `pinned`: tables in the side database already, at their physical address."""
+    are served as tables, are `pinned`: tables in the side database already, at their physical address. `unread` are views of
+    which no row can be read, with the engine's reason, by address: they are linked to nothing."""
 
     digest: str
     broken: tuple[Name, ...]
     pinned: tuple[Name, ...]
+    unread: Mapping[Name, str] = field(default_factory=dict[Name, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,8 @@ class Warehouse(Movable, Keeper, Protocol):
     def seal(self, side: Path, links: Links) -> Sealed:
         """Try the linked views in the side database, write its journal into its file, and return the SHA-256 of the bytes.
 
-        A view that does not give the columns of the one dbt built is named in `broken`. Done once per side database.
+        A view that does not give the columns of the one dbt built is named in `broken`, one that cannot be read in `unread`.
+        Done once per side database.
         """
         ...
 

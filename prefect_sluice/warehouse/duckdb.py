@@ -157,11 +157,12 @@ class DuckDB:
         with self._open(side) as connection:
             self._attach_live(connection)
             try:
-                broken, pinned = duckdb_links.link(connection, links, self.store)
+                tried = duckdb_links.link(connection, links, self.store)
                 connection.execute("checkpoint")
             except duckdb.Error as error:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
-        return Sealed(digest_file(side), broken, pinned)
+        pinned = (*tried.pinned, *tried.broken)
+        return Sealed(digest_file(side), tuple(tried.broken), pinned, tried.unread)
 
     def stamp(self) -> str:
         """See Warehouse."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -18,6 +20,24 @@ _TRIAL = "sluice_trial"
 the side database works there, and would fail where it is to be served."""
 
 
+@dataclass
+class Tried:
+    """What became of the addresses. `broken` are views whose linked query does not give the columns of the one dbt built;
+    `pinned` are other views that were made tables; `unread` are views that give no rows but an error, with that."""
+
+    broken: list[Name] = field(default_factory=list[Name])
+    pinned: list[Name] = field(default_factory=list[Name])
+    unread: dict[Name, str] = field(default_factory=dict[Name, str])
+
+    @contextmanager
+    def reading(self, address: Name) -> Generator[None]:
+        """Keep the error with which a view ends in the block: dbt makes a view without a look at one row."""
+        try:
+            yield
+        except duckdb.Error as error:
+            self.unread[address] = str(error).splitlines()[0]
+
+
 def copy(connection: Connection, tables: Sequence[Bring]) -> None:
     """Copy tables of the attached candidate into this database, each at its `address`, in place of what stands there."""
     catalog = catalog_of(connection)
@@ -29,12 +49,8 @@ def copy(connection: Connection, tables: Sequence[Bring]) -> None:
         connection.execute(f"create or replace table {_in(catalog, table.address)} as select * from {source}")
 
 
-def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
-    """Try every address; return the broken ones and the pinned ones.
-
-    Broken is a view whose linked query does not give the columns of the one dbt built. Pinned is what is a view
-    in the side database and will be a table: it is made one there, so that its rows are among the sealed bytes.
-    """
+def link(connection: Connection, links: Links, store: str) -> Tried:
+    """Try every address, and make a table of each view that will be one: its rows are among the sealed bytes."""
     catalog = catalog_of(connection)
     connection.execute(f"create schema if not exists {quoted(catalog, store)}")
     connection.execute(f"attach ':memory:' as {_TRIAL}")
@@ -46,16 +62,23 @@ def link(connection: Connection, links: Links, store: str) -> tuple[tuple[Name, 
         connection.execute(f"use {quoted(catalog, 'main')}")
 
 
-def _tried(connection: Connection, catalog: str, links: Links) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
-    pinned = tuple(table.address for table in links.tables if _lay(connection, catalog, table))
+def _tried(connection: Connection, catalog: str, links: Links) -> Tried:
+    tried = Tried()
+    for table in links.tables:
+        with tried.reading(table.address):
+            if _lay(connection, catalog, table):
+                tried.pinned.append(table.address)
     read = "\n".join(view.sql for view, _ in links.views)
     _all_there(connection, links.live)
     for address in links.live:
         if quoted(address.schema, address.identifier) not in read:
             continue  # of a thousand live relations a changed view reads two
         _view(connection, address, f"select * from {quoted(LIVE, address.schema, address.identifier)}")
-    broken = tuple(view.address for view, built in links.views if not _same(connection, catalog, view, built))
-    return broken, (*pinned, *broken)
+    for view, built in links.views:
+        with tried.reading(view.address):
+            if not _same(connection, catalog, view, built):
+                tried.broken.append(view.address)
+    return tried
 
 
 def _all_there(connection: Connection, addresses: Collection[Name]) -> None:

@@ -52,6 +52,6 @@ def test_a_test_of_a_changed_and_an_unchanged_model_runs_whatever_the_project_sa
     )
     session = other.session()
     manifest = session.parse()
-    session.build(manifest, "--select", "fqn:shop.c")
-    results = session.build(manifest, "--select", "fqn:shop.loose")
+    session.build(manifest, "--select", "fqn:shop.c", "fqn:shop.loose")
+    results = session.run_data_tests(manifest, "fqn:shop.both")
     assert {result.short: result.status for result in results if result.kind == "test"}["both"] == "pass"

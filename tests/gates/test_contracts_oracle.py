@@ -231,6 +231,23 @@ def test_what_is_lost_is_a_value_that_comes_through(data: st.DataObject, name: s
     assert no_now or not no_before
 
 
+def test_a_check_is_another_one_if_what_it_was_made_with_is() -> None:
+    def made(check: Any) -> Any:
+        column = pandera.ibis.Column(None, checks=check, nullable=True)
+        return describe(pandera.ibis.DataFrameSchema({"id": column}))
+
+    def least(table: Any, bound: int = 1) -> Any:
+        return table.table[table.key] >= bound
+
+    def less(table: Any, bound: int = 0) -> Any:
+        return table.table[table.key] >= bound
+
+    assert losses(made(own(2)), made(own(-1)))
+    assert not losses(made(own(2)), made(own(2)))
+    less.__name__ = least.__name__
+    assert losses(made(Check(least)), made(Check(less)))
+
+
 def test_duplicates_are_all_counted_and_shown_together() -> None:
     keys = [None, None, *(n % 7 for n in range(30)), *range(100, 160)]
     duck = table([(key, n, None, None, "AA", None, None, True, None) for n, key in enumerate(keys)])
