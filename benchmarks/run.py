@@ -64,9 +64,10 @@ def measured(folder: Path, repeat: int, through: str) -> dict[str, float]:
     times["sluice release, first"] = timed(lambda: sluice(project, "release"))
     times["sluice release, nothing changed"] = median(repeat, lambda: sluice(project, "release"))
     times["sluice plan, nothing changed"] = median(repeat, lambda: sluice(project, "plan"))
-    times["sluice release, one mart changed"] = statistics.median(
-        one_mart(project, step) for step in range(repeat)
-    )
+    marts = [one_mart(project, step) for step in range(repeat)]
+    times["sluice release, one mart changed"] = statistics.median(seconds for seconds, _ in marts)
+    for gate in marts[-1][1]:
+        times[f"  of it gate {gate}"] = statistics.median(gates.get(gate, 0.0) for _, gates in marts)
     times["sluice rollback"] = median(
         repeat, lambda: sluice(project, "rollback", "--no-hold"), before=lambda: sluice(project, "release")
     )
@@ -75,12 +76,15 @@ def measured(folder: Path, repeat: int, through: str) -> dict[str, float]:
     return times
 
 
-def one_mart(project: Path, step: int) -> float:
-    """Commit a change to one mart, and return the seconds of its release."""
+def one_mart(project: Path, step: int) -> tuple[float, dict[str, float]]:
+    """Commit a change to one mart; return the seconds of its release, and of each gate that had something to look at."""
     text = (ROOT / "dbt_project" / MART).read_text(encoding="utf-8")
     (project / MART).write_text(text.replace(OLD, NEW.format(minutes=10 + step)), encoding="utf-8")
     commit(project, f"below {10 + step} minutes")
-    return timed(lambda: sluice(project, "release"))
+    said: list[str] = []
+    seconds = timed(lambda: said.append(sluice(project, "release", "--json")))
+    reports = json.loads(said[0])["reports"]
+    return seconds, {one["gate"]: one["seconds"] for one in reports if not one["not_applicable"]}
 
 
 def dbt_build(project: Path) -> None:
@@ -88,9 +92,9 @@ def dbt_build(project: Path) -> None:
     run(str(Path(sys.executable).parent / "dbt"), "--quiet", "build", "--target", "prod", cwd=project)
 
 
-def sluice(project: Path, *arguments: str) -> None:
-    """Run a command of ours."""
-    run(*SLUICE, *arguments, cwd=project)
+def sluice(project: Path, *arguments: str) -> str:
+    """Run a command of ours; return what it printed."""
+    return run(*SLUICE, *arguments, cwd=project)
 
 
 def commit(project: Path, message: str, *, start: bool = False) -> None:
@@ -100,8 +104,8 @@ def commit(project: Path, message: str, *, start: bool = False) -> None:
         run("git", *identity, *command, cwd=project)
 
 
-def run(*command: str, cwd: Path) -> None:
-    """Run a command; end with what it said if it failed."""
+def run(*command: str, cwd: Path) -> str:
+    """Run a command, and return what it printed; end with what it said if it failed."""
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SLUICE_"))
     }
@@ -111,16 +115,17 @@ def run(*command: str, cwd: Path) -> None:
     )
     if done.returncode:
         sys.exit(f"bench: {' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
-def timed(action: Callable[[], None]) -> float:
+def timed(action: Callable[[], object]) -> float:
     """Return the seconds of one run."""
     started = perf_counter()
     action()
     return perf_counter() - started
 
 
-def median(repeat: int, action: Callable[[], None], *, before: Callable[[], None] | None = None) -> float:
+def median(repeat: int, action: Callable[[], object], *, before: Callable[[], object] | None = None) -> float:
     """Return the median seconds of several runs; `before` each, something that is not timed."""
     found: list[float] = []
     for _ in range(repeat):

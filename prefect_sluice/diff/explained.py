@@ -69,7 +69,7 @@ def table(found: Sequence[Part]) -> Evidence:
         (
             part.column or ROWS,
             f"{part.share:.4g}",
-            f"{part.by.up_to:.4g}" if part.by else None,
+            percent(part.by.up_to) if part.by else None,
             "yes" if part.is_explained else "no",
             part.by.reason if part.by else None,
             part.by.where if part.by else None,

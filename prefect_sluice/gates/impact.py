@@ -193,6 +193,7 @@ def _unknown(uid: str, columns: Sequence[str], subject: Subject, known: Known) -
 
 def _evidence(effects: Sequence[Effect]) -> Evidence:
     rows = [
-        (short_name(effect.relation) or effect.relation, effect.column, effect.change) for effect in effects
+        (short_name(effect.relation) or effect.relation, effect.column or "(any)", effect.change)
+        for effect in effects
     ]
     return Evidence(("relation", "column", "change"), tuple(rows[:EVIDENCE_ROWS]), len(rows))

@@ -96,7 +96,7 @@ def test_it_shows_what_was_explained_and_by_what() -> None:
     [table] = [each for each in finding.more if each.title == "expected changes"]
     assert table.rows == (
         ("m", "0.1", None, "no", None, None),
-        ("n", "0.03", "0.03", "yes", "as asked", "commit 1a2b3c4:3"),
+        ("n", "0.03", "3.0 %", "yes", "as asked", "commit 1a2b3c4:3"),
     )
     assert (finding.observed, finding.limit) == (0.1, 0.0)
     assert finding.fix.endswith("Expect: t.m up to 10%")

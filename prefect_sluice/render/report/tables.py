@@ -121,6 +121,8 @@ def _cell(found: Evidence, row: Sequence[str | None], number: int, bounds: Bound
         )
     if name in (BEFORE, AFTER) and _differs(found, row):
         return tag("del" if name == BEFORE else "ins", _value(value, bounds))
+    if found.bars and not value:
+        return joined("")  # a table of numbers has blanks; NULL and empty are said of people's rows
     return _value(value, bounds)
 
 
