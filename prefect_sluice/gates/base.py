@@ -137,6 +137,8 @@ class Subject:
     `expected` reads what the commits of this release declare that they change in the data. `moved` are the sources whose data
     is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
     whose live relation was built by this very code, and from what the same code built: there it holds nothing else.
+    `baseline_relations` are what the code that serves makes of today's data, where sources moved under a change that declares
+    what it does; `no_baseline` says why there are none.
 
     `variables` are the environment variables that a process which a gate starts may see, `vars` the dbt variables that
     sluice.yml gives. `memory` and `history` are the
@@ -167,6 +169,8 @@ class Subject:
     expected: Callable[[], Said] = _nothing_said
     moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     same_code: frozenset[str] = frozenset()
+    baseline_relations: Mapping[str, str] = field(default_factory=dict[str, str])
+    no_baseline: str = ""
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     without_rows: Callable[[Sequence[str]], Sequence[NodeResult]] = _not_built
     built: Built = field(default_factory=Built)

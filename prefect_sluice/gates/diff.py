@@ -80,8 +80,34 @@ class Diff:
         moved = () if unsaid else subject.moved.get(node.unique_id, ())
         same_code = node.unique_id in subject.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
-        # A commit declares what its code changes; what the same code made of new data is no part of that.
-        return finding if same_code else self._explained(finding, node, found, subject, said, moved)
+        if (
+            same_code
+        ):  # a commit declares what its code changes; what the same code made of new data is no part of that
+            return finding
+        baseline = subject.baseline_relations.get(node.unique_id) if moved else None
+        if baseline is None:
+            return self._explained(finding, node, found, subject, said, moved)
+        return self._by_rule(finding, node, baseline, after, subject, said, diffs)
+
+    def _by_rule(
+        self,
+        finding: Finding,
+        node: Node,
+        baseline: str,
+        after: str,
+        subject: Subject,
+        said: Said,
+        diffs: dict[str, RelationDiff],
+    ) -> Finding:
+        """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
+        assert subject.candidate is not None
+        try:
+            rule = compare(subject.candidate, baseline, after, self._key(node), node.short, subject.memory)
+        except (QueryFailed, BadInput) as error:
+            return self._broken(node, f"cannot be compared with its baseline: {error}")
+        diffs[node.unique_id] = rule
+        told = replace(finding, summary=f"{finding.summary}; by the new code alone: {rule.headline}")
+        return self._explained(told, node, rule, subject, said, ())
 
     def _key(self, node: Node) -> tuple[str, ...]:
         told = self.settings.keys.get(node.unique_id)
@@ -193,7 +219,8 @@ def _doubts(diff: RelationDiff) -> list[str]:
 
 def _same_inputs(subject: Subject) -> str:
     where = f" --env {subject.environment}" if subject.environment else ""
-    return f"serve the new data with the old code first (sluice refresh{where}), then release again"
+    why = f"{subject.no_baseline}; " if subject.no_baseline else ""
+    return f"{why}serve the new data with the old code first (sluice refresh{where}), then release again"
 
 
 def _declare(node: Node, parts: tuple[explained.Part, ...], limit: float) -> str:

@@ -147,6 +147,8 @@ def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = 
     lines: list[Line] = []
     for finding in found[:_MOST_FINDINGS]:
         lines += wrapped(finding.summary, width)
+        if finding.fix and not finding.verdict.lets_through:
+            lines += wrapped(f"what to do: {finding.fix}", width)
         if finding.evidence is not None and len(found) <= _MOST_WITH_ROWS:
             lines += [
                 *_which_rows(finding, finding.evidence),

@@ -9,13 +9,13 @@ from prefect_sluice import gates, inputs
 from prefect_sluice.cut import built_from
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Built, Needs, Subject
-from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.loading import Loaded, load
 from prefect_sluice.node import Kind
 from prefect_sluice.plan import Action, Plan, source_said
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages import asking
+from prefect_sluice.stages import asking, baseline
 from prefect_sluice.stages.build import before
 from prefect_sluice.stages.making import Made
 from prefect_sluice.verdict import GateReport
@@ -47,12 +47,34 @@ def judge(
             return asking.ask(asked, known, workshop)
         with warehouse.reader() as reader:
             return asking.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
-    with warehouse.candidate(made.file) as reader:
+    moved = _moved(workshop, known, plan, written)
+    base = baseline.build(workshop, place, _to_compare(workshop, known, plan, written, moved))
+    known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
+    with warehouse.candidate(made.file, base.file) as reader:
         if served != written:
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
-        known = replace(known, candidate=reader, moved=_moved(workshop, known, plan, written))
+        known = replace(known, candidate=reader)
         return asking.ask(asked, _with_relations(known, place.target.catalog, plan, made, live), workshop)
+
+
+def _to_compare(
+    workshop: Workshop, known: Subject, plan: Plan, live: Generation, moved: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Return what is built by new code from data that moved, if it is to be told what the code alone does: then it is
+    compared with a baseline."""
+    own = workshop.settings.gates.get("diff")
+    if not moved or plan.cause is Cause.REFRESH or (own is not None and own.on == "off"):
+        return ()
+    strict = "max_unexplained_share" in ((own.model_extra or {}) if own else {})
+    if not strict and not known.expected().expected:
+        return ()
+    served = live.by_node()
+    return tuple(
+        uid
+        for uid in plan.made
+        if uid in moved and uid in served and served[uid].fingerprint != known.nodes[uid].fingerprint
+    )
 
 
 def _moved(workshop: Workshop, known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[str, ...]]:

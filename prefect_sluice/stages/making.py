@@ -70,6 +70,12 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     return replace(made, taken=len(taken), tests=asked)
 
 
+def apart(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[NodeResult, ...]:
+    """Build a plan in the side database and leave it there: nothing is linked, kept or recorded. Return what dbt said."""
+    _lay(warehouse, loaded, live, plan)
+    return _build(loaded, plan, (), ())
+
+
 def _tests(workshop: Workshop, loaded: Loaded, plan: Plan) -> testing.Tests:
     """Return the data tests to run: none where nobody asks for their answers."""
     own = workshop.settings.gates.get("data_tests")

@@ -19,6 +19,10 @@ LIVE = "sluice_live"
 """The name under which the served database is attached, read-only, wherever a candidate is read or built."""
 
 
+BASELINE = "sluice_baseline"
+"""The name under which a baseline is attached where a candidate is read: what the code that serves makes of today's data."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column as the warehouse describes it; `type` is the engine's own spelling."""
@@ -227,8 +231,8 @@ class Warehouse(Movable, Keeper, Protocol):
         """
         ...
 
-    def candidate(self, side: Path) -> AbstractContextManager[Reader]:
-        """Open a side database for reading, the served one attached as LIVE (when there is one)."""
+    def candidate(self, side: Path, baseline: Path | None = None) -> AbstractContextManager[Reader]:
+        """Open a side database for reading, the served one attached as LIVE (when there is one), `baseline` as BASELINE."""
         ...
 
     def seal(self, side: Path, links: Links) -> Sealed:

@@ -29,6 +29,7 @@ from prefect_sluice.warehouse import (
     duckdb_weigh,
 )
 from prefect_sluice.warehouse.base import (
+    BASELINE,
     LIVE,
     Bring,
     Links,
@@ -145,10 +146,12 @@ class DuckDB:
                 raise QueryFailed(f"{candidate}: {str(error).splitlines()[0]}") from error
 
     @contextmanager
-    def candidate(self, side: Path) -> Generator[Reader]:
+    def candidate(self, side: Path, baseline: Path | None = None) -> Generator[Reader]:
         """See Warehouse."""
         with self._open(side, read_only=True) as connection:
             self._attach_live(connection)
+            if baseline is not None:
+                self._attach(connection, baseline, BASELINE)
             connection.execute("begin transaction")
             yield DuckReader(connection)
 

@@ -1,0 +1,145 @@
+"""The baseline: the code that serves on the inputs of now, for what a release changes while its sources moved.
+
+Built in a process of its own, since dbt keeps state, and in folders of its own: nothing of it is ever served.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from prefect_sluice.errors import SluiceError
+from prefect_sluice.gates.build import first_line
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.loading import load
+from prefect_sluice.node import Name, Node
+from prefect_sluice.plan import Action, Plan, Step
+from prefect_sluice.stages import making
+from prefect_sluice.stages.build import plan_release
+from prefect_sluice.stages.source import serving
+from prefect_sluice.stages.work import tell
+from prefect_sluice.warehouse.base import BASELINE, Bring, Links, quoted
+from prefect_sluice.workshop import Place, Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A database file, and what it holds: relations as quoted SQL, by unique id, as a candidate's reader names them. `why`
+    says what kept it from being made."""
+
+    file: Path | None = None
+    relations: Mapping[str, str] = field(default_factory=dict[str, str])
+    why: str = ""
+
+
+def build(workshop: Workshop, place: Place, wanted: Collection[str]) -> Baseline:
+    """Build what serves now anew, from the inputs of now: `wanted` and what it reads. Changes nothing that anybody reads."""
+    if not wanted:
+        return Baseline()
+    tell(f"baseline: {len(wanted)} relations by the code that serves")
+    command = [sys.executable, "-P", "-m", __name__, str(workshop.root), place.name, *sorted(wanted)]
+    done = subprocess.run(
+        command, cwd=workshop.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        return Baseline(why=f"the code that serves could not be run on the new data: {said}")
+    told = cast("dict[str, Any]", json.loads(lines[-1]))
+    relations = {uid: quoted(BASELINE, *name) for uid, name in told["relations"].items()}
+    why = "; ".join(f"the code that serves fails on today's data: {said}" for said in told["failed"][:1])
+    return Baseline(_side(workshop, place), relations, why)
+
+
+@dataclass(frozen=True)
+class _Apart(Workshop):
+    """The same, with other folders for dbt to work in."""
+
+    def work(self, place: Place) -> Path:
+        """See Workshop."""
+        return self.folder / "work" / f"{place.name}-baseline"
+
+
+def _side(workshop: Workshop, place: Place) -> Path:
+    return _Apart(workshop.file, workshop.settings).work(place) / "side" / place.target.path.name
+
+
+def _built(
+    workshop: Workshop, place: Place, wanted: Sequence[str]
+) -> tuple[Mapping[str, Name], Sequence[str]]:
+    """Build; return where each relation lies in the side database, and what was said of those that failed."""
+    release = serving(workshop, place)
+    whole = plan_release(workshop, place, release, Cause.REFRESH)
+    loaded = load(workshop, place, release)
+    warehouse = workshop.warehouse(place)
+    live = warehouse.generation(place.name)
+    plan = only(whole, _above(loaded.project.nodes, wanted) | set(wanted), live)
+    results = making.apart(warehouse, loaded, live, plan)
+    bad = [f"{result.short}: {first_line(result.message)}" for result in results if result.status == "error"]
+    made = {result.unique_id for result in results if result.ok}
+    names = {uid: loaded.project.nodes[uid].name for uid in wanted if uid in made}
+    store = workshop.settings.warehouse.store
+    at = {uid: Name(store, f"baseline_{number}") for number, uid in enumerate(names)}
+    tables = tuple(Bring(name, at[uid]) for uid, name in names.items())
+    sealed = warehouse.seal(loaded.session.side, Links(tables, (), ()))
+    found = {uid: at[uid] if at[uid] in sealed.pinned else name for uid, name in names.items()}
+    bad += [
+        f"{loaded.project.nodes[uid].short}: {sealed.unread[at[uid]]}"
+        for uid in names
+        if at[uid] in sealed.unread
+    ]
+    return {uid: name for uid, name in found.items() if at[uid] not in sealed.unread}, bad
+
+
+def _above(nodes: Mapping[str, Node], wanted: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    todo = list(wanted)
+    while todo:
+        uid = todo.pop()
+        fresh = (
+            [each for each in nodes[uid].parents if each in nodes and each not in found]
+            if uid in nodes
+            else []
+        )
+        found.update(fresh)
+        todo.extend(fresh)
+    return found
+
+
+def only(plan: Plan, wanted: Collection[str], live: Generation) -> Plan:
+    """Return the plan that makes no more than `wanted`; all else stays as it serves. Pure."""
+    served = live.by_node()
+
+    def kept(step: Step) -> Step:
+        return replace(step, action=Action.REUSE, pointer=served[step.node], note="")
+
+    steps = [
+        step if not step.action.makes or step.node in wanted else kept(step)
+        for step in plan.steps
+        if not step.action.makes or step.node in wanted or step.node in served
+    ]
+    return replace(plan, steps=tuple(steps))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build in this process; print where, as JSON. The exit code is 1 where it cannot be done, with why on stderr."""
+    folder, environment, *wanted = arguments
+    known = Workshop.at(Path(folder))
+    workshop = _Apart(known.file, known.settings)
+    try:
+        found, failed = _built(workshop, workshop.place(environment), wanted)
+    except SluiceError as error:
+        sys.stderr.write(f"{str(error).splitlines()[0]}\n")
+        return 1
+    relations = {uid: [name.schema, name.identifier] for uid, name in found.items()}
+    sys.stdout.write(f"{json.dumps({'relations': relations, 'failed': failed})}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
