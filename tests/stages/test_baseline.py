@@ -16,7 +16,8 @@ def step(name: str, action: Action) -> Step:
 
 
 def test_what_is_not_asked_for_stays_as_it_serves() -> None:
-    steps = tuple(step(name, Action.BUILD) for name in ("a", "b", "new")) + (step("same", Action.REUSE),)
+    made = (step(name, Action.BUILD) for name in ("a", "b", "new"))
+    steps = (*made, step("same", Action.REUSE))
     plan = Plan("dev", Cause.REFRESH, "r1", 1, "r1", steps, (), (), Before({}, {}))
     pointers = tuple(
         Pointer(Name("main", name), Name("s", name), f"model.shop.{name}", Kind.TABLE, "f", "w")
