@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.ledger import chain
-from prefect_sluice.promotion import State
+from prefect_sluice.promotion import Approval, Decision, State
 from prefect_sluice.render.report.bounds import fitting
 from prefect_sluice.render.report.build import report
 from prefect_sluice.render.report.charts import share
@@ -176,7 +177,7 @@ def test_the_head_has_one_word_and_the_next_command(state: State, word: str, com
     promotion = replace(
         PROMOTION, state=state, generation=4 if state is State.STABLE else None, message="because"
     )
-    head = report(replace(FULL, promotion=promotion, serves=4)).head
+    head = report(replace(FULL, promotion=promotion, serves=4, approvals=())).head
     commands = [item.command for item in head.advice if item.command]
     assert (head.word, commands[0]) == (word, command)
     assert head.sentence.endswith(".")
@@ -417,3 +418,20 @@ def test_a_table_of_numbers_has_blanks_in_markdown_too() -> None:
     one = Finding("diff", "daily", Verdict.PASSED, "daily: 1 row", uid("daily"), 0.5, more=(numbers,))
     told = markdown(report(replace(FULL, reports=(GateReport("diff", (one,)),))))
     assert "| before | 30 |  |" in told
+
+
+@pytest.mark.parametrize(
+    ("decision", "word"), [(Decision.REJECT, "REJECTED"), (Decision.APPROVE, "APPROVED")]
+)
+def test_nobody_is_asked_for_an_answer_that_was_given(decision: Decision, word: str) -> None:
+    """The promotion stays staged until it goes on: the answer counts before that."""
+    given = Approval(
+        "a1", PROMOTION.id, PROMOTION.binding, decision, "Bo", "as agreed", NOW, NOW + timedelta(days=3)
+    )
+    found = replace(WAITING, approvals=(given,), at=NOW + timedelta(hours=1))
+    head = report(found).head
+    assert (head.word, "Bo" in head.sentence) == (word, True)
+    assert not any("sluice approve" in item.command for item in head.advice)
+    other = replace(given, binding="00" * 32)
+    for void in (other, replace(given, expires_at=NOW)):
+        assert report(replace(found, approvals=(void,))).head.word == "WAITING", "it does not count"

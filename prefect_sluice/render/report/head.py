@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.approving import rule
 from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.render.promotion import going_on
 from prefect_sluice.render.report.model import Advice, Asked, Dossier, Head
 from prefect_sluice.render.styled import Style
@@ -53,6 +54,10 @@ def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[A
         return Head(
             title, "READY", Style.GOOD, f"{said}; {_now(found, promotion)}.", _go_on(found, promotion)
         )
+    # Its state changes when the promotion goes on; whoever reads this must not be asked for what was answered.
+    answer = rule(promotion, found.approvals, found.at).by
+    if answer is not None:
+        return _answered(found, promotion, title, answer)
     said += f". Until somebody says yes, {_now(found, promotion)}."
     advice = (
         Advice("You agree that readers get this:", f"sluice approve {promotion.id}"),
@@ -60,6 +65,17 @@ def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[A
         Advice("After the yes, it is deployed by:", _command(found, promotion)),
     )
     return Head(title, "WAITING", Style.WARN, said, advice)
+
+
+def _answered(found: Dossier, promotion: Promotion, title: str, answer: Approval) -> Head:
+    """Return the head of one that somebody said yes or no to, and that did not go on since."""
+    if answer.decision is Decision.APPROVE:
+        said = f"Approved by {answer.by}. It is not served yet; {_now(found, promotion)}."
+        return Head(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
+    why = f": {answer.comment}" if answer.comment else ""
+    said = f"Rejected by {answer.by}{why}; {_now(found, promotion)}."
+    again = Advice("Change what was objected to and commit. Then release again:", _command(found, None))
+    return Head(title, "REJECTED", Style.BAD, said, (again,))
 
 
 def _refused(
