@@ -53,7 +53,8 @@ def of_environments(folder: Path, known: Mapping[str, str], needed: Needed) -> I
 def of_project(folder: Path, needed: Needed, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
     """Yield checkouts, work folders and bundle files that no environment needs; the caller holds every lease."""
     for path in _inside(folder / "work"):
-        name = path.name.removesuffix(".plan")
+        # `sluice plan` and `sluice coverage` keep a parse state of their own for each environment.
+        name = path.name.removesuffix(".plan").removesuffix(".tree")
         if path.name != name:
             for side in _inside(path / "side"):
                 if _is_old(side, now):

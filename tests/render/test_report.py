@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
-from prefect_sluice.generation import Cause
+from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.ledger import chain
-from prefect_sluice.promotion import State
+from prefect_sluice.promotion import Approval, Decision, State
 from prefect_sluice.render.report.bounds import fitting
 from prefect_sluice.render.report.build import report
 from prefect_sluice.render.report.charts import share
@@ -26,7 +27,7 @@ from prefect_sluice.render.report.sides import side_by_side
 from prefect_sluice.render.show import dossier_lines
 from prefect_sluice.render.styled import clean, plain
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
-from tests.render.reported import ATTACKS, FULL, NOW, PROMOTION, SAMPLE, WAITING, attacked, huge, uid
+from tests.render.reported import ATTACKS, FULL, NOW, PROMOTION, SAMPLE, WAITING, attacked, huge, plan, uid
 
 
 def as_json(found: object) -> str:
@@ -176,7 +177,7 @@ def test_the_head_has_one_word_and_the_next_command(state: State, word: str, com
     promotion = replace(
         PROMOTION, state=state, generation=4 if state is State.STABLE else None, message="because"
     )
-    head = report(replace(FULL, promotion=promotion, serves=4)).head
+    head = report(replace(FULL, promotion=promotion, serves=4, approvals=())).head
     commands = [item.command for item in head.advice if item.command]
     assert (head.word, commands[0]) == (word, command)
     assert head.sentence.endswith(".")
@@ -339,3 +340,98 @@ def test_a_wide_lineage_is_bounded() -> None:
 
 def test_the_terminal_says_what_to_do_about_a_finding() -> None:
     assert "what to do: Group by one column less" in on_a_terminal(report(FULL))
+
+
+# ---- what whoever decides sees first -------------------------------------------------------------------
+
+
+def test_every_gate_that_stopped_it_is_among_the_first_points() -> None:
+    """A gate with many findings must not hide the one that says whose dashboard breaks."""
+    many = tuple(
+        Finding("contracts", f"c{n}", Verdict.FAILED, "there is no such column", uid("daily"))
+        for n in range(9)
+    )
+    breaks = Finding(
+        "impact", "board", Verdict.FAILED, "Morning board would break", uid("daily"), fix="keep it"
+    )
+    parity = Finding("parity", "engine", Verdict.FAILED, "two engines")
+    secret = Finding("secrets", "key", Verdict.FAILED, "a key in models/a.sql")
+    reports = tuple(
+        GateReport(gate, found)
+        for gate, found in (
+            ("contracts", many),
+            ("impact", (breaks,)),
+            ("parity", (parity,)),
+            ("secrets", (secret,)),
+        )
+    )
+    made = report(replace(FULL, reports=reports))
+    assert [item.about.split()[0] for item in made.points[:4]] == ["contracts", "impact", "parity", "secrets"]
+    assert made.points[0].text == "daily: there is no such column"
+    assert made.points[4].text == "and 8 more findings"
+    assert made.head.advice[0].text == "impact board: keep it."
+
+
+def test_a_change_that_somebody_reads_comes_before_those_that_nobody_reads() -> None:
+    unread = tuple(
+        Finding(
+            "diff", f"stage_{n}", Verdict.PASSED, f"stage_{n}: 1 of 2 rows changed", uid(f"stage_{n}"), 0.5
+        )
+        for n in range(5)
+    )
+    read = Finding("diff", "daily", Verdict.PASSED, "daily: 2 of 2 rows changed", uid("daily"), 1.0)
+    made = report(replace(WAITING, reports=(GateReport("diff", (*unread, read)),)))
+    point = next(item for item in made.points if item.anchor.startswith("diff-"))
+    assert point.text == "2 of 2 rows changed; read by Morning board (Operations)"
+    assert f'id="{point.anchor}"' in page(made)
+    assert made.changed[int(point.anchor.removeprefix("diff-")) - 1].name == "daily"
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.STAGED, State.STARTED])
+def test_an_old_promotion_does_not_say_that_what_was_served_then_still_is(state: State) -> None:
+    head = report(replace(FULL, promotion=replace(PROMOTION, state=state), serves=7)).head
+    assert "still serves" not in head.sentence
+    assert "prod serves generation 7 by now" in head.sentence
+
+
+def test_a_rollback_says_what_is_served_again() -> None:
+    promotion = replace(PROMOTION, state=State.STABLE, cause=Cause.ROLLBACK, generation=5)
+    again = Generation("prod", 5, PROMOTION.release, PROMOTION.id, 1, Cause.ROLLBACK, 2, NOW, ())
+    made = report(replace(FULL, promotion=promotion, serves=5, generations=(again,), plan=None, reports=()))
+    assert "as generation 5 (generation 2 again)." in made.head.sentence
+    for form in (page, markdown):
+        assert "an older generation is served again" in form(made)
+
+
+def test_a_form_does_not_say_that_nothing_changes_where_nothing_was_compared() -> None:
+    early = GateReport("lint", (Finding("lint", "LT01", Verdict.FAILED, "a line too long"),))
+    made = report(replace(FULL, reports=(early,), plan=plan((), {})))
+    for form in (page, markdown):
+        assert "was found to change" not in form(made)
+        assert "it ended before that" in form(made)
+
+
+def test_a_table_of_numbers_has_blanks_in_markdown_too() -> None:
+    numbers = Evidence(
+        ("rows", "count", "share"), (("before", "30", None),), 1, title="rows", bars=("share",)
+    )
+    one = Finding("diff", "daily", Verdict.PASSED, "daily: 1 row", uid("daily"), 0.5, more=(numbers,))
+    told = markdown(report(replace(FULL, reports=(GateReport("diff", (one,)),))))
+    assert "| before | 30 |  |" in told
+
+
+@pytest.mark.parametrize(
+    ("decision", "word"), [(Decision.REJECT, "REJECTED"), (Decision.APPROVE, "APPROVED")]
+)
+def test_nobody_is_asked_for_an_answer_that_was_given(decision: Decision, word: str) -> None:
+    """The promotion stays staged until it goes on: the answer counts before that."""
+    given = Approval(
+        "a1", PROMOTION.id, PROMOTION.binding, decision, "Bo", "as agreed", NOW, NOW + timedelta(days=3)
+    )
+    found = replace(WAITING, approvals=(given,), at=NOW + timedelta(hours=1))
+    head = report(found).head
+    assert (head.word, "Bo" in head.sentence) == (word, True)
+    assert not any("sluice approve" in item.command for item in head.advice)
+    other = replace(given, binding="00" * 32)
+    for void in (other, replace(given, expires_at=NOW)):
+        assert report(replace(found, approvals=(void,))).head.word == "WAITING", "it does not count"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from prefect_sluice.generation import Cause
 from prefect_sluice.render.findings import DIFF, caption
 from prefect_sluice.render.report.bounds import Bounds, clipped, few
 from prefect_sluice.render.report.charts import bar
@@ -44,7 +45,7 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
     lines: list[Child] = [
         table(("relation", "what readers find", "read by"), rows, label="relations that change")
         if rows
-        else tag("p", _no_change(report), class_="calm")
+        else tag("p", no_change(report), class_="calm")
     ]
     if report.same:
         lines.append(
@@ -57,8 +58,12 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
     return [*lines, more(rest + names_left, "relation")]
 
 
-def _no_change(report: Report) -> str:
-    if report.dossier.plan is None:
+def no_change(report: Report) -> str:
+    """Return why no relation is told of; that nothing changed is only said where it was compared."""
+    promotion = report.dossier.promotion
+    if promotion is None:
+        return "Nothing was compared with what is served: it was never promoted."
+    if promotion.cause is Cause.ROLLBACK:
         return "This promotion has no plan of its own: an older generation is served again, as it was."
     if not any(gate.gate == DIFF for gate in report.gates):
         return "Nothing was compared with what is served: it ended before that."

@@ -62,7 +62,7 @@ def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Marku
     return tag(
         "article",
         tag("h3", verdict(item.verdict), " ", tag("span", item.gate, class_="gate"), " ", item.check),
-        tag("p", item.summary, class_="summary"),
+        tag("p", item.summary.removeprefix(f"{item.check}: "), class_="summary"),
         tag("dl", *facts, class_="facts") if facts else None,
         tag("p", tag("strong", "What to do: "), item.fix, class_="fix") if item.fix else None,
         *rows,

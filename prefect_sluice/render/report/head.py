@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.approving import rule
 from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.render.promotion import going_on
 from prefect_sluice.render.report.model import Advice, Asked, Dossier, Head
 from prefect_sluice.render.styled import Style
@@ -33,10 +34,10 @@ def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) ->
         case State.STABLE | State.DEPLOYED:
             return _served(found, promotion, title, gates)
         case State.APPROVED | State.DEPLOYING:
-            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(promotion)}."
+            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(found, promotion)}."
             return Head(title, "APPROVED", Style.GOOD, said.strip(), _go_on(found, promotion))
         case State.STARTED:
-            said = f"It was begun and has not come to an end; {_now(promotion)}."
+            said = f"It was begun and has not come to an end; {_now(found, promotion)}."
             return Head(title, "UNFINISHED", Style.WARN, said, _go_on(found, promotion))
         case _:
             # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
@@ -50,8 +51,14 @@ def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[A
     said = f"{'All ' if len(asked) > 1 else ''}{count(len(asked), 'gate')} that could be asked let it through"
     said += f", with warnings of {', '.join(warned)}" if warned else ""
     if not found.asked:
-        return Head(title, "READY", Style.GOOD, f"{said}; {_now(promotion)}.", _go_on(found, promotion))
-    said += f". Until somebody says yes, {_now(promotion)}."
+        return Head(
+            title, "READY", Style.GOOD, f"{said}; {_now(found, promotion)}.", _go_on(found, promotion)
+        )
+    # Its state changes when the promotion goes on; whoever reads this must not be asked for what was answered.
+    answer = rule(promotion, found.approvals, found.at).by
+    if answer is not None:
+        return _answered(found, promotion, title, answer)
+    said += f". Until somebody says yes, {_now(found, promotion)}."
     advice = (
         Advice("You agree that readers get this:", f"sluice approve {promotion.id}"),
         Advice("You do not:", f'sluice reject {promotion.id} --comment "why"'),
@@ -60,15 +67,29 @@ def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[A
     return Head(title, "WAITING", Style.WARN, said, advice)
 
 
+def _answered(found: Dossier, promotion: Promotion, title: str, answer: Approval) -> Head:
+    """Return the head of one that somebody said yes or no to, and that did not go on since."""
+    if answer.decision is Decision.APPROVE:
+        said = f"Approved by {answer.by}. It is not served yet; {_now(found, promotion)}."
+        return Head(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
+    why = f": {answer.comment}" if answer.comment else ""
+    said = f"Rejected by {answer.by}{why}; {_now(found, promotion)}."
+    again = Advice("Change what was objected to and commit. Then release again:", _command(found, None))
+    return Head(title, "REJECTED", Style.BAD, said, (again,))
+
+
 def _refused(
     found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked], findings: Sequence[Finding]
 ) -> Head:
     held = [gate.gate for gate in gates if gate.holds]
     bad = [item for item in findings if item.gate in held and not item.verdict.lets_through]
     said = f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
-    said = f"{said}; {_now(promotion)}, and nothing that people read has changed."
-    fixes = dict.fromkeys(item.fix for item in bad if item.fix)
-    advice = [Advice(_stop(_capital(fix))) for fix in list(fixes)[:_FIXES]]
+    said = f"{said}; {_now(found, promotion)}, and nothing that people read has changed by it."
+    fixes = {item.fix: item for item in reversed(bad) if item.fix}
+    advice = [
+        Advice(_stop(f"{item.gate} {item.check}: {fix}"))
+        for fix, item in list(reversed(fixes.items()))[:_FIXES]
+    ]
     advice += [
         Advice(
             "See the findings below, mend the project and commit. Then release again:", _command(found, None)
@@ -82,15 +103,23 @@ def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[As
     warned = [gate.gate for gate in gates if gate.verdict is not None and gate.verdict is not Verdict.PASSED]
     warnings = f", with warnings of {_and(warned)}" if warned else ""
     if number == found.serves:
-        said = f"{where} serves it as generation {number}{warnings}."
+        said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
         back = Advice("If it turns out to be wrong, go back:", f"sluice rollback --env {where}")
         return Head(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
-    said = f"{where} served it as generation {number}{warnings}; now it serves generation {found.serves}."
+    said = f"{where} served it as generation {number}{_again_served(found)}{warnings}; now it serves generation {found.serves}."
     return Head(title, "SERVED", Style.PLAIN, said, ())
 
 
-def _now(promotion: Promotion) -> str:
-    """Return what its environment goes on serving without it."""
+def _again_served(found: Dossier) -> str:
+    """Return which generation a rollback serves again; what readers find is what that one had."""
+    older = [item.origin for item in found.generations if item.origin != item.number]
+    return f" (generation {older[0]} again)" if older else ""
+
+
+def _now(found: Dossier, promotion: Promotion) -> str:
+    """Return what its environment goes on serving without it; an old promotion's serves another by now."""
+    if found.serves and found.serves != promotion.base:
+        return f"{promotion.environment} serves generation {found.serves} by now"
     if not promotion.base:
         return f"{promotion.environment} still serves nothing"
     return f"{promotion.environment} still serves generation {promotion.base}"

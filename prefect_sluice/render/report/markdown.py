@@ -9,6 +9,7 @@ from prefect_sluice.render.markdown import MARKS, escaped, table
 from prefect_sluice.render.plan import moved, summary, word
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import SHORT, Bounds, clipped, few, fitting
+from prefect_sluice.render.report.changing import no_change
 from prefect_sluice.render.report.charts import share
 from prefect_sluice.render.report.markup import escape
 from prefect_sluice.render.report.mermaid import mermaid
@@ -56,7 +57,9 @@ def _head(report: Report) -> list[str]:
         f"* {f'**{escaped(item.about)}** ' if item.about else ''}{escaped(item.text)}"
         for item in report.points
     ]
-    lines += ["", " · ".join(f"**{item.value}** {item.label}" for item in report.tallies), ""]
+    lines += [""] if report.points else []
+    tallies = " · ".join(f"**{item.value}** {item.label}" for item in report.tallies)
+    lines += [tallies, ""] if tallies else []
     for item in head.advice:
         lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else [])]
     return [*lines, "", *_asked(report)]
@@ -95,11 +98,7 @@ def _changes(report: Report, bounds: Bounds) -> list[str]:
     rows = [(one.name, one.told, ", ".join(one.readers) or "no declared consumer") for one in shown]
     rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
     rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
-    lines += (
-        table(("relation", "what readers find", "read by"), rows)
-        if rows
-        else ["No relation that people read was found to change.", ""]
-    )
+    lines += table(("relation", "what readers find", "read by"), rows) if rows else [no_change(report), ""]
     lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
     lines += (
         [f"{count(report.same, 'relation')} built anew with the same rows as before.", ""]
@@ -140,13 +139,17 @@ def _finding(item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
     numbers += f", limit {number(item.limit)}" if numbers and item.limit is not None else ""
     where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
     lines = [
-        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}: {escaped(item.summary)}",
+        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}: {escaped(_told(item))}",
         "",
     ]
     lines += [where, ""] if where else []
     lines += [f"**What to do:** {escaped(item.fix)}", ""] if item.fix else []
     tables = [each for each in (item.evidence, *item.more) if each is not None] if detailed else []
     return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
+
+
+def _told(item: Finding) -> str:
+    return item.summary.removeprefix(f"{item.check}: ")
 
 
 def _gate(gate: Asked) -> tuple[str, ...]:
@@ -207,6 +210,8 @@ def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
 
 def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str:
     known = share(value) if place < len(found.columns) and found.columns[place] in found.bars else None
+    if found.bars and not value:
+        return ""  # a table of numbers has blanks, as on the page
     if known is None or value is None:
         return _value(value, bounds)
     filled = round(known * _BAR) or (1 if known else 0)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from prefect_sluice.node import short_name
+from prefect_sluice.render.report.bounds import clipped
 from prefect_sluice.render.report.model import Asked, Changed, Point
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count
 from prefect_sluice.verdict import Finding, Verdict
 
 _MOST = 3
+_GATES = 6
+"""So many gates that stopped it are each seen with a finding, if need be beyond the others' number."""
+_LONGEST = 200
 
 
 def points(
@@ -36,12 +42,32 @@ def _stopped(gates: Sequence[Asked], findings: Sequence[Finding]) -> list[Point]
         for number, item in enumerate(findings, 1)
         if not (item.gate == "diff" and item.verdict is Verdict.WARNED)
     ]
+    holding = {item.gate for _, item in told if _style(item, only_warn) is Style.BAD}
     lines = [
-        Point(f"{item.gate} {item.check}", item.summary, f"finding-{number}", _style(item, only_warn))
-        for number, item in told[:_MOST]
+        Point(f"{item.gate} {item.check}", _said(item), f"finding-{number}", _style(item, only_warn))
+        for number, item in _each_gate_first(told, only_warn)[: max(_MOST, min(len(holding), _GATES))]
     ]
     rest = len(told) - len(lines)
     return [*lines, Point("", f"and {count(rest, 'more finding')}", "findings")] if rest else lines
+
+
+def _each_gate_first(
+    told: Sequence[tuple[int, Finding]], only_warn: set[str]
+) -> Sequence[tuple[int, Finding]]:
+    """Return them so that of every gate that stopped it the worst finding comes before the second of any."""
+    seen: Counter[str] = Counter()
+    ranks: dict[int, tuple[bool, int]] = {}
+    for number, item in told:
+        ranks[number] = (_style(item, only_warn) is not Style.BAD, seen[item.gate])
+        seen[item.gate] += 1
+    return sorted(told, key=lambda one: ranks[one[0]])
+
+
+def _said(item: Finding) -> str:
+    """Return what it says, with the name of what it is about where neither it nor its check names it."""
+    name = short_name(item.subject) if ", " not in item.subject else ""
+    known = not name or name in item.summary or name in item.check
+    return clipped(item.summary if known else f"{name}: {item.summary}", _LONGEST)
 
 
 def _style(item: Finding, only_warn: set[str]) -> Style:
@@ -49,9 +75,10 @@ def _style(item: Finding, only_warn: set[str]) -> Style:
 
 
 def _changes(changed: Sequence[Changed]) -> list[Point]:
+    """Return the changes, those that somebody reads first."""
     lines = [
         Point(one.name, f"{one.told}; {_readers(one.readers)}", f"diff-{number}", _change_style(one))
-        for number, one in enumerate(changed[:_MOST], 1)
+        for number, one in sorted(enumerate(changed, 1), key=lambda item: not item[1].readers)[:_MOST]
     ]
     rest = len(changed) - len(lines)
     return (

@@ -1,0 +1,18 @@
+"""Which of Sluice's own files may go."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect_sluice.leftovers import Needed, of_project
+
+
+def test_what_plan_and_coverage_keep_of_an_environment_stays_as_long_as_it_is_one(tmp_path: Path) -> None:
+    for name in ("dev", "dev.plan", "dev.tree", "gone.plan", "gone.tree", "gone"):
+        folder = tmp_path / "work" / name
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    found = of_project(tmp_path, Needed((), ("dev",), (), None), None, datetime.now(UTC))
+    assert [item.path.name for item in found] == ["gone", "gone.plan", "gone.tree"]
