@@ -87,7 +87,7 @@ class DuckDB:
             )
         with self._open(self.path, read_only=True) as connection:
             connection.execute("begin transaction")
-            yield DuckReader(connection)
+            yield DuckReader(connection, writes=False)
 
     def generation(self, environment: str, number: int | None = None) -> Generation:
         """See Warehouse."""
@@ -150,7 +150,7 @@ class DuckDB:
         with self._open(side, read_only=True) as connection:
             self._attach_live(connection)
             connection.execute("begin transaction")
-            yield DuckReader(connection)
+            yield DuckReader(connection, writes=False)
 
     def seal(self, side: Path, links: Links) -> Sealed:
         """See Warehouse."""
