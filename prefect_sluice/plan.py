@@ -209,7 +209,9 @@ def make_plan(asked: Asked) -> Plan:
         base_release=asked.live.release,
         steps=(*steps.values(), *others),
         edited=edited,
-        tests=tuple(sorted(tests)),  # dbt lists them otherwise when it parses a part anew: an approval binds this document
+        tests=tuple(
+            sorted(tests)
+        ),  # dbt lists them otherwise when it parses a part anew: an approval binds this document
         notes=notes,
         select=asked.select,
         held={uid: why for uid, why in asked.held.items() if uid in asked.live.by_node()},

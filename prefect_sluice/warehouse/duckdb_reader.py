@@ -38,7 +38,9 @@ class DuckReader:
     def _begin_again(self) -> None:
         # What fails while rows are read takes the transaction with it, and all later queries would fail of that.
         # The file is held open, so the next transaction sees the same state.
-        with contextlib.suppress(duckdb.Error):  # none is open, or the database itself is lost: the next query says so
+        with contextlib.suppress(
+            duckdb.Error
+        ):  # none is open, or the database itself is lost: the next query says so
             self._connection.execute("rollback")
             self._connection.execute("begin transaction")
 
