@@ -185,15 +185,15 @@ def make_plan(asked: Asked) -> Plan:
     served, own = asked.live.by_node(), frozenset(edited)
     for uid, node in asked.nodes.items():
         steps[uid] = _decide(asked, served, node, inputs[uid], steps, uid in own)
-    tests = tuple(
+    tests = {
         uid
         for uid, text in asked.tests.items()
         if asked.before is None or asked.before.tests.get(uid) != text
-    )
+    }
     builds = any(step.action.makes for step in steps.values())
     others = (*_by_products(asked.live, builds), *_removed(asked))
     if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
-        tests = (*tests, *sorted(asked.unbound - set(tests)))
+        tests |= asked.unbound
     notes = Before(
         {uid: node.own for uid, node in asked.nodes.items()},
         dict(asked.tests),
@@ -209,7 +209,9 @@ def make_plan(asked: Asked) -> Plan:
         base_release=asked.live.release,
         steps=(*steps.values(), *others),
         edited=edited,
-        tests=tests,
+        tests=tuple(
+            sorted(tests)
+        ),  # dbt lists them otherwise when it parses a part anew: an approval binds this document
         notes=notes,
         select=asked.select,
         held={uid: why for uid, why in asked.held.items() if uid in asked.live.by_node()},

@@ -398,6 +398,15 @@ def test_new_and_changed_tests_are_run() -> None:
     assert plan.notes.tests == {"t1": "1", "t2": "2", "t3": "1"}
 
 
+def test_a_plan_does_not_depend_on_the_order_in_which_dbt_lists_tests() -> None:
+    """An approval binds the plan's digest: parsed a second time, in part, the same release has to be the same plan."""
+    tests = {"t1": "1", "t2": "2", "t3": "1"}
+    plan = after_first().plan(project(*SHOP), tests=tests)
+    again = after_first().plan(project(*SHOP), tests=dict(reversed(tests.items())))
+    assert plan.tests == ("t1", "t2", "t3")
+    assert plan.digest == again.digest
+
+
 def test_without_notes_everything_counts_as_edited() -> None:
     environment = after_first()
     environment.notes = None

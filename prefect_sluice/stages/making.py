@@ -10,7 +10,7 @@ from prefect_sluice import inputs, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
 from prefect_sluice.canonical import digest
 from prefect_sluice.data_test import DataTest
-from prefect_sluice.errors import Refused
+from prefect_sluice.errors import QueryFailed, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe
 from prefect_sluice.generation import Generation, Pointer
@@ -235,8 +235,12 @@ def _by_products(reader: Reader, warehouse: Warehouse, built: _Built) -> tuple[P
 
 def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer | None, run: str) -> Pointer:
     relation = quoted(warehouse.catalog, name.schema, name.identifier)
-    columns = [[column.name, column.type] for column in reader.columns(relation)]
-    content = digest([inputs.content(relation, reader), columns])
+    try:
+        columns = [[column.name, column.type] for column in reader.columns(relation)]
+        content = digest([inputs.content(relation, reader), columns])
+    except QueryFailed as error:
+        told = f"{name}, which a hook or a macro makes, cannot be read: {error}"
+        raise Refused(told, "mend what makes it, then release again") from error
     if old is not None and old.fingerprint == content:
         return old
     return Pointer(

@@ -88,7 +88,7 @@ class DuckDB:
             )
         with self._open(self.path, read_only=True) as connection:
             connection.execute("begin transaction")
-            yield DuckReader(connection)
+            yield DuckReader(connection, writes=False)
 
     def generation(self, environment: str, number: int | None = None) -> Generation:
         """See Warehouse."""
@@ -153,7 +153,7 @@ class DuckDB:
             if baseline is not None:
                 self._attach(connection, baseline, BASELINE)
             connection.execute("begin transaction")
-            yield DuckReader(connection)
+            yield DuckReader(connection, writes=False)
 
     def seal(self, side: Path, links: Links) -> Sealed:
         """See Warehouse."""

@@ -78,6 +78,9 @@ def _tried(connection: Connection, catalog: str, links: Links) -> Tried:
         with tried.reading(view.address):
             if not _same(connection, catalog, view, built):
                 tried.broken.append(view.address)
+            else:  # as Monitor will, when it is too late
+                relation = quoted(view.address.schema, view.address.identifier)
+                connection.execute(f"select * from {relation} limit 1").fetchall()
     return tried
 
 

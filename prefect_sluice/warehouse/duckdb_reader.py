@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import duckdb
@@ -15,9 +16,10 @@ class DuckReader:
 
     dialect = "duckdb"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Read through `connection`, which the caller opens and closes."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, writes: bool = True) -> None:
+        """Read through `connection`, which the caller opens and closes; `writes` says that its transaction may do more."""
         self._connection = connection
+        self._writes = writes
 
     def query(self, sql: str) -> Rows:
         """Return all rows. Raises QueryFailed."""
@@ -26,12 +28,21 @@ class DuckReader:
             names = tuple(str(column[0]) for column in answer.description or ())
             return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
         except duckdb.InterruptException as error:
-            # It took the transaction with it. The file is held open, so the next one sees the same state.
-            self._connection.execute("rollback")
-            self._connection.execute("begin transaction")
+            self._begin_again()
             raise QueryFailed("it was stopped", sql) from error
         except duckdb.Error as error:
+            if not self._writes:
+                self._begin_again()
             raise QueryFailed(str(error).splitlines()[0], sql) from error
+
+    def _begin_again(self) -> None:
+        # What fails while rows are read takes the transaction with it, and all later queries would fail of that.
+        # The file is held open, so the next transaction sees the same state.
+        with contextlib.suppress(
+            duckdb.Error
+        ):  # none is open, or the database itself is lost: the next query says so
+            self._connection.execute("rollback")
+            self._connection.execute("begin transaction")
 
     def stop(self) -> None:
         """See Reader."""

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
+from prefect_sluice.errors import Refused
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.verdict import Finding, Verdict
 from tests.repository import repository
@@ -142,3 +143,11 @@ def test_a_session_that_the_project_prepares_is_dbts(shop: Path) -> None:
     assert (finding.verdict, finding.observed) == (Verdict.FAILED, 1)
     assert finding.evidence
     assert finding.evidence.rows == (("3",),)
+
+
+def test_what_a_hook_makes_and_nobody_can_read_is_named(shop: Path) -> None:
+    made = "create or replace view main.made as select ('x' || id)::int as n from main.parent"
+    project = FILES["dbt_project.yml"] + f'on-run-end: ["{made}"]\n'
+    files = {"dbt_project.yml": project, "models/parent.sql": PARENT + "-- again\n"}
+    with pytest.raises(Refused, match=r"main\.made, which a hook or a macro makes, cannot be read: Conv"):
+        release(shop, files)

@@ -105,6 +105,16 @@ def test_a_reader_sees_one_state_and_answers_in_our_words(scene: Scene) -> None:
 # ---- building off to the side --------------------------------------------------------------------------
 
 
+def test_a_query_that_fails_on_a_row_leaves_the_next_one_alone(scene: Scene) -> None:
+    scene.publish({A: "select 1 as v"})
+    side = scene.build({A: "select 1 as v"})
+    with scene.warehouse.reader() as live, scene.warehouse.candidate(side) as candidate:
+        for reader in (live, candidate):
+            with pytest.raises(QueryFailed, match="Could not convert string 'x1'"):
+                reader.query("select ('x' || v)::int from main.a")
+            assert reader.query("select v from main.a").rows == ((1,),)
+
+
 def test_a_side_database_stands_in_for_the_served_one(scene: Scene) -> None:
     live = scene.publish({A: "select 1 as v", C: "select 2 as v"})
     side = scene.side()
@@ -231,6 +241,16 @@ def test_a_view_over_a_broken_one_reads_what_dbt_built(scene: Scene) -> None:
         (Linked(address("c"), "select v from sluice_store.b__1"), Name("main", "mart_c")),
     )
     assert scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), views)).broken == (address("b"),)
+
+
+def test_a_view_of_which_no_row_can_be_read_is_named(scene: Scene) -> None:
+    """It has the columns that dbt built: only a look at its rows says what Monitor would say once it is served."""
+    side = scene.build({A: "select 1 as v"})
+    run_sql(side, "create view main.b as select ('x' || v)::int as v from main.a")
+    views = ((Linked(address("b"), "select ('x' || v)::int as v from sluice_store.a__1"), B),)
+    sealed = scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), views))
+    assert (sealed.broken, list(sealed.unread)) == ((), [address("b")])
+    assert "Could not convert string 'x1'" in sealed.unread[address("b")]
 
 
 def test_a_view_may_read_what_is_live(scene: Scene) -> None:
