@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from time import perf_counter
+from typing import cast
 
 from prefect_sluice import surroundings
 from prefect_sluice.config import Gate as Settings
@@ -40,8 +41,11 @@ def run(
 
 def _answer(gate: Gate, subject: Subject) -> GateReport:
     try:
-        report: object = gate.check(subject)
-    except (Exception, SystemExit) as error:  # what a project's own module or an installed gate exits with is no verdict
+        report = cast(object, gate.check(subject))
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # what a project's own module or an installed gate exits with is no verdict
         told = (str(error).splitlines() or [""])[0]
         return _broke(gate, f"{type(error).__name__}: {told}")
     if not isinstance(report, GateReport) or report.gate != gate.id:
