@@ -70,6 +70,7 @@ def lint(workshop: Workshop, files: Sequence[Path], memory: Memory | None) -> Ga
     project = str(describe(workshop.project).get("name") or "")
     # By path: a name may be there twice, in a folder that dbt does not read.
     nodes = {file.as_posix(): _node(workshop.project, project, file) for file in files}
+    gates.checked(workshop.settings.gates, str(workshop.file))
     settings = _settings(workshop)
     (gate,) = (gate for gate in asked(settings, [Needs.SOURCES]) if isinstance(gate, Lint))
     subject = Subject(

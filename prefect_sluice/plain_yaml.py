@@ -17,7 +17,7 @@ class _Loader(yaml.SafeLoader):
         """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+            if str(key.value) in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
                 )

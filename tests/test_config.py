@@ -122,6 +122,7 @@ ERRORS = [
     ("project: a\nproject: b\n", "sluice.yml, line 2: is not YAML: 'project' stands there twice; mend that line"),
     ("environments: {prod: {}, prod: {}}", "line 1: is not YAML: 'prod' stands there twice"),
     ("project: !!python/object:os.system x", "is not YAML:"),
+    ("gates:\n  ? [a]\n  : b\n", "sluice.yml, line 2: is not YAML: found unhashable key; mend that line"),
 ]  # fmt: skip
 
 

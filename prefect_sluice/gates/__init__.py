@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from time import perf_counter
+from typing import cast
 
 from prefect_sluice import surroundings
 from prefect_sluice.config import Gate as Settings
@@ -40,11 +41,24 @@ def run(
 
 def _answer(gate: Gate, subject: Subject) -> GateReport:
     try:
-        return gate.check(subject)
-    except Exception as error:
+        report = cast(object, gate.check(subject))
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # what a project's own module or an installed gate exits with is no verdict
         told = (str(error).splitlines() or [""])[0]
-        broke = Finding(gate.id, "gate", Verdict.ERRORED, f"{type(error).__name__}: {told}")
-        return GateReport(gate.id, (broke,))
+        return _broke(gate, f"{type(error).__name__}: {told}")
+    if not isinstance(report, GateReport) or report.gate != gate.id:
+        what = f"the report of {report.gate!r}" if isinstance(report, GateReport) else type(report).__name__
+        return _broke(gate, f"it answered {what}, not its own report")
+    if not report.findings and not report.not_applicable:
+        silent = Finding(gate.id, "gate", Verdict.INCONCLUSIVE, "it found nothing, neither good nor bad")
+        return GateReport(gate.id, (silent,))
+    return report
+
+
+def _broke(gate: Gate, why: str) -> GateReport:
+    return GateReport(gate.id, (Finding(gate.id, "gate", Verdict.ERRORED, why),))
 
 
 def judge(reports: Iterable[GateReport], settings: Mapping[str, Settings]) -> Verdict:

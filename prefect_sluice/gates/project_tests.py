@@ -186,8 +186,10 @@ def _keep(memory: Memory | None, key: str, findings: Sequence[Finding]) -> None:
 
 
 def _command(project: Path, results: Path, wanted: Sequence[str]) -> list[str]:
-    # xunit1 is the one format that says where a test is. The last option wins over the project's addopts.
-    options = ["-p", "no:cacheprovider", "--color=no", "-o", "junit_family=xunit1"]
+    # xunit1 is the one format that says where a test is. The last option wins over the project's addopts. The cache is
+    # moved, not switched off: that would take pytest's --ff and --lf, which addopts may hold, and its fixture `cache`.
+    cache = f"cache_dir={results.parent / 'cache'}"
+    options = ["-o", cache, "--color=no", "-o", "junit_family=xunit1"]
     return [
         sys.executable,
         "-m",

@@ -128,7 +128,7 @@ def _of_pandera(subject: Subject) -> Iterator[Finding]:
     known = Known(subject.project, subject.memory)
     now = known.contracts({uid: node.contract for uid, node in subject.nodes.items() if node.contract})
     if subject.plan is not None and now:
-        known.remember(subject.plan.release, now)
+        known.remember(_kept_as(subject, subject.plan.release), now)
     for uid, contract in now.items():
         if contract.document is None:
             yield Finding(_ID, "loads", Verdict.ERRORED, contract.why, uid, location=contract.where)
@@ -142,11 +142,16 @@ def _of_pandera(subject: Subject) -> Iterator[Finding]:
 def _former(subject: Subject, known: Known) -> Mapping[str, Contract]:
     assert subject.plan is not None
     described = subject.declared_before.described if subject.declared_before else None
-    former = Former(known, subject.plan.base_release, subject.earlier)
+    former = Former(known, _kept_as(subject, subject.plan.base_release), subject.earlier)
     return former.contracts(
         subject.nodes,
         {uid: item.contract for uid, item in described.items()} if described is not None else None,
     )
+
+
+def _kept_as(subject: Subject, release: str) -> str:
+    # By environment: which models there are may hang on the target.
+    return f"{subject.environment} {release}"
 
 
 def _compared(

@@ -191,17 +191,22 @@ def _before(subject: Subject) -> frozenset[str] | None:
     """Return the keys of what the code that serves does; None: nothing serves, or it was never looked at."""
     if subject.memory is None or subject.plan is None or not subject.plan.base_release:
         return None
-    known = subject.memory.recall(f"{_FORM} {subject.plan.base_release}")
+    known = subject.memory.recall(_kept_as(subject, subject.plan.base_release))
     return None if known is None else frozenset(cast(list[str], known))
 
 
 def _remember(subject: Subject, found: Mapping[str, Deed]) -> None:
     if subject.memory is None or subject.plan is None:
         return
-    key = f"{_FORM} {subject.plan.release}"
+    key = _kept_as(subject, subject.plan.release)
     keys: list[Json] = [*sorted(found)]
     if subject.memory.recall(key) != keys:
         subject.memory.keep(key, keys)
+
+
+def _kept_as(subject: Subject, release: str) -> str:
+    # By environment: which code there is may hang on the target.
+    return f"{_FORM} {subject.environment} {release}"
 
 
 def _place(project: Path, item: Code, write: Write | None) -> str:

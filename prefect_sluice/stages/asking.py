@@ -24,7 +24,7 @@ from prefect_sluice.workshop import Place, Workshop
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
-DECLARED = "declared.2"
+DECLARED = "declared.3"
 """With the number of its form: what an older Sluice wrote is not read."""
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
@@ -45,8 +45,8 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         cause=plan.cause,
         plan=plan,
         change=release.change,
-        declared=_declared(workshop, loaded, release),
-        declared_before=_before(workshop, plan),
+        declared=_declared(workshop, place, loaded, release),
+        declared_before=_before(workshop, place, plan),
         earlier=_once(lambda: _earlier(workshop, plan)),
         apart=_once(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
         expected=lambda: said(workshop, release, plan),
@@ -126,7 +126,12 @@ def _touched(workshop: Workshop, release: Release, plan: Plan) -> tuple[str, ...
     return tuple(sorted(path for path, entry in release.files.items() if before.get(path) != entry))
 
 
-def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
+def declared_key(environment: str, release: str) -> str:
+    """Return what a release's declarations are kept under: what is enabled or enforced may hang on the target."""
+    return f"{environment} {release}"
+
+
+def _declared(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -> Declared:
     """Return what the project declares, and remember it: the next release is compared with it."""
     from prefect_sluice.dbt.declared import declared
 
@@ -137,15 +142,19 @@ def _declared(workshop: Workshop, loaded: Loaded, release: Release) -> Declared:
         for uid, item in found.described.items()
     }
     found = replace(found, described=described)
-    if not workshop.store.cached(DECLARED, [release.id]):
+    key = declared_key(place.name, release.id)
+    if not workshop.store.cached(DECLARED, [key]):
         with workshop.store.transaction() as transaction:
-            transaction.put_cached(DECLARED, release.id, found.document())
+            transaction.put_cached(DECLARED, key, found.document())
     return found
 
 
-def _before(workshop: Workshop, plan: Plan) -> Declared | None:
-    known = workshop.store.cached(DECLARED, [plan.base_release]) if plan.base_release else {}
-    return Declared.read(known[plan.base_release]) if known else None
+def _before(workshop: Workshop, place: Place, plan: Plan) -> Declared | None:
+    if not plan.base_release:
+        return None
+    key = declared_key(place.name, plan.base_release)
+    known = workshop.store.cached(DECLARED, [key]).get(key)
+    return Declared.read(known) if known is not None else None
 
 
 def _rewritten(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from prefect_sluice.release import Release
 from prefect_sluice.render.report.model import Dossier
 from prefect_sluice.stages import publishing
 from prefect_sluice.stages.approve import needed
-from prefect_sluice.stages.asking import DECLARED
+from prefect_sluice.stages.asking import DECLARED, declared_key
 from prefect_sluice.stages.times import runs
 from prefect_sluice.stored_plan import stored_plan
 from prefect_sluice.warehouse.publishing import Forecast
@@ -44,7 +44,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
     plan = _plan(workshop, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
-    declared = _declared(store, identifier)
+    declared = _declared(store, declared_key(promotion.environment, identifier))
     present = ledger.fold(entries).get(promotion.environment)
     return Dossier(
         release=release,
@@ -100,8 +100,8 @@ def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | No
     return tuple(entry for entry in entries if is_about(entry))
 
 
-def _declared(reads: Reads, release: str) -> Declared:
-    known = reads.cached(DECLARED, [release]).get(release)
+def _declared(reads: Reads, key: str) -> Declared:
+    known = reads.cached(DECLARED, [key]).get(key)
     return Declared.read(known) if known else Declared()
 
 

@@ -79,3 +79,24 @@ def test_contracts_say_yes_no_and_that_they_cannot_tell(
     agreed = release("Larger amounts may come, and it is declared", limit=5000)
     assert agreed.code == 0, agreed.out
     assert "let pass until 2999-01-01: agreed" in " ".join(agreed.out.split())
+
+
+@pytest.mark.slow
+def test_a_contract_that_only_production_has_is_missed_there(
+    project: Path, run: Run, commit: Callable[..., None]
+) -> None:
+    """The same release is known apart by environment: what is enforced, enabled and tested may hang on the target."""
+    asked = project / "sluice.yml"
+    asked.write_text(asked.read_text().replace("approvals: 1", "approvals: 0, after: any"))
+    enforced = "config: {contract: {enforced: \"{{ target.name == 'prod' }}\"}}"
+    columns = "columns: [{name: orders, data_type: bigint}, {name: amount, data_type: hugeint}]"
+    (project / "models/models.yml").write_text(f"models:\n- name: totals\n  {enforced}\n  {columns}\n")
+    commit(project, "A contract for production")
+    assert run("release", "-C", project, "--as", "Ada").code == 0
+    assert run("release", "-C", project, "--as", "Ada", "--env", "prod").code == 0
+
+    (project / "models/models.yml").write_text(f"models:\n- name: totals\n  {columns}\n")
+    commit(project, "No contract")
+    gone = run("release", "-C", project, "--as", "Ada", "--env", "prod")
+    assert gone.code == 1
+    assert "totals dbt does not enforce its contract now" in " ".join(gone.out.split())

@@ -100,6 +100,13 @@ def test_a_path_that_cannot_be_linted_is_bad_input(never: Path, run: Run, name: 
 
 
 @pytest.mark.slow
+def test_settings_of_a_gate_that_there_is_none_of_are_bad_input(never: Path, run: Run) -> None:
+    (never / "sluice.yml").write_text("environments: {dev: {target: dev}}\ngates: {lnt: {on: warn}}\n")
+    answer = run("lint", "-C", never)
+    assert answer.code == 2
+    assert "gates.lnt: there is no such gate; did you mean 'lint'?" in answer.err
+
+
 def test_what_is_served_is_what_edits_are_told_by(released: Path, run: Run) -> None:
     (released / ".sqlfluff").write_text(RULES)
     (released / "models/totals.sql").write_text(BAD)

@@ -79,6 +79,13 @@ def test_what_passed_is_one_finding(tmp_path: Path) -> None:
     assert (finding.verdict, finding.summary, finding.observed) == (Verdict.PASSED, "2 tests passed", 2)
 
 
+def test_a_suite_that_uses_pytests_cache_runs_and_leaves_none(tmp_path: Path) -> None:
+    asks = "def test_asks(cache):\n    assert cache.get('x/y', None) is None\n"
+    report = ask(tmp_path, {"pytest.ini": "[pytest]\naddopts = --ff -q\n", "tests/test_x.py": asks})
+    assert only(report).summary == "1 test passed"
+    assert not (tmp_path / ".pytest_cache").exists()
+
+
 def test_a_failure_is_told_with_place_and_output(tmp_path: Path) -> None:
     report = ask(tmp_path, {"tests/test_x.py": FAILS, "tests/test_y.py": PASSES})
     failed, passed = report.findings

@@ -43,12 +43,13 @@ def subject(*code: Code, folder: Path = Path("nowhere"), nodes: tuple[Node, ...]
     """Return a release of which an earlier one, without any of the code, serves."""
     there = (node(ORDERS), node(TOTALS), *nodes)
     kept = Kept()
-    kept.keep("writes.1 r1", [])
+    kept.keep("writes.1 dev r1", [])
     return Subject(
         folder,
         {one.unique_id: one for one in there},
         (),
         catalog="shop",
+        environment="dev",
         plan=plan(),
         declared=Declared(code=code),
         memory=kept,
@@ -228,3 +229,13 @@ def test_python_models_with_their_modules_are_looked_at(tmp_path: Path) -> None:
 
 def test_a_project_without_any_of_it_is_not_judged() -> None:
     assert "no hooks" in Safety().check(subject()).not_applicable
+
+
+def test_what_another_environment_has_is_not_known_here() -> None:
+    """A hook may stand under one target only: what dev's release does is no excuse for prod's."""
+    given = subject(hook("copy orders to 'out.csv'"))
+    assert given.memory is not None
+    Safety().check(replace(given, plan=plan(release="r1", base="r0")))
+    prod = replace(given, environment="prod")
+    given.memory.keep("writes.1 prod r1", [])
+    assert told(prod) != []
