@@ -126,20 +126,18 @@ def only(plan: Plan, wanted: Collection[str], live: Generation) -> Plan:
     return replace(plan, steps=tuple(steps))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Build in this process; print where, as JSON. The exit code is 1 where it cannot be done, with why on stderr."""
+def main(arguments: Sequence[str]) -> None:
+    """Build in this process; say as JSON where it is, or why it cannot be built."""
     folder, environment, *wanted = arguments
     known = Workshop.at(Path(folder))
     workshop = _Apart(known.file, known.settings)
     try:
         found, failed = _built(workshop, workshop.place(environment), wanted)
     except SluiceError as error:
-        sys.stderr.write(f"{str(error).splitlines()[0]}\n")
-        return 1
+        found, failed = dict[str, Name](), [str(error).splitlines()[0]]
     relations = {uid: [name.schema, name.identifier] for uid, name in found.items()}
     sys.stdout.write(f"{json.dumps({'relations': relations, 'failed': failed})}\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

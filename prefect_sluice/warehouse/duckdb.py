@@ -391,8 +391,7 @@ def _place(connection: duckdb.DuckDBPyConnection, stub: Stub, catalog: str) -> b
             f"create {what} {quoted(catalog, stub.name.schema, stub.name.identifier)} as select * from {source}"
         )
     except duckdb.Error:
-        # A view in the warehouse that itself no longer works. Whoever needs it hears of it from dbt, by name.
-        return False
+        return False  # a view that itself no longer works: whoever needs it hears of it from dbt, by name
     return True
 
 
