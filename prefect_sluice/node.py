@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
@@ -160,6 +160,24 @@ class Node:
 def short_name(unique_id: str) -> str:
     """Return the name that people use of a node: `fct_x` of `model.flights.fct_x`."""
     return ".".join(unique_id.split(".")[2:])
+
+
+def ancestors(
+    nodes: Mapping[str, Node], of: Iterable[str], within: Collection[str] | None = None
+) -> frozenset[str]:
+    """Return the unique ids of all nodes that any of `of` reads, directly or through others; `within`: through these only.
+
+    One of `of` is among them where another of them reads it.
+    """
+    found: set[str] = set()
+    todo = list(of)
+    while todo:
+        uid = todo.pop()
+        for parent in nodes[uid].parents if uid in nodes else ():
+            if parent in nodes and parent not in found and (within is None or parent in within):
+                found.add(parent)
+                todo.append(parent)
+    return frozenset(found)
 
 
 def descendants(nodes: Mapping[str, Node], of: Iterable[str]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
@@ -31,7 +31,7 @@ _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
 def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, plan: Plan) -> Subject:
     """Return what is known of a release before any of it is built."""
-    warehouse = workshop.warehouse(place)
+    warehouse, touched = workshop.warehouse(place), _touched(workshop, release, plan)
     return Subject(
         project=loaded.folder,
         nodes=loaded.project.nodes,
@@ -39,17 +39,17 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         edited=plan.edited,
         catalog=warehouse.catalog,
         dialect=warehouse.dialect,
-        touched=_touched(workshop, release, plan),
-        rewritten=_rewritten(workshop, loaded, release, plan),
+        touched=touched,
+        rewritten=_rewritten(loaded, release, frozenset(touched)),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
         change=release.change,
         declared=_declared(workshop, place, loaded, release),
         declared_before=_before(workshop, place, plan),
-        earlier=_once(lambda: _earlier(workshop, plan)),
-        apart=_once(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
-        expected=lambda: said(workshop, release, plan),
+        earlier=cache(lambda: _earlier(workshop, plan)),
+        apart=cache(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
+        expected=cache(lambda: said(workshop, release, plan)),
         conditions=partial(conditions.proven, workshop, place, loaded, release),
         variables=_harmless(workshop.environ),
         vars=workshop.settings.vars,
@@ -108,10 +108,6 @@ class _History:
         self._asked |= set(subjects)
 
 
-def _once(find: Callable[[], Path | None]) -> Callable[[], Path | None]:
-    return cache(find)
-
-
 def _harmless(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the variables without those that may hold a secret."""
     return {
@@ -157,9 +153,8 @@ def _before(workshop: Workshop, place: Place, plan: Plan) -> Declared | None:
     return Declared.read(known) if known is not None else None
 
 
-def _rewritten(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan) -> tuple[str, ...]:
-    before = workshop.store.release(plan.base_release) if plan.base_release else None
-    files = before.files if before else dict[str, str]()
+def _rewritten(loaded: Loaded, release: Release, touched: Collection[str]) -> tuple[str, ...]:
+    """Return the nodes whose file is touched, or is none of git's: nobody knows what that was before."""
     folder = PurePosixPath(release.change.project)
     # A package's paths are relative to its own folder, which git does not have.
     own = {
@@ -167,9 +162,7 @@ def _rewritten(workshop: Workshop, loaded: Loaded, release: Release, plan: Plan)
         for uid, node in loaded.project.nodes.items()
         if uid.split(".")[1] == loaded.project.name
     }
-    return tuple(
-        uid for uid, path in own.items() if path not in files or release.files.get(path) != files[path]
-    )
+    return tuple(uid for uid, path in own.items() if path in touched or path not in release.files)
 
 
 def _earlier(workshop: Workshop, plan: Plan) -> Path | None:

@@ -17,7 +17,7 @@ from prefect_sluice.errors import SluiceError
 from prefect_sluice.gates.build import first_line
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.loading import load
-from prefect_sluice.node import Name, Node
+from prefect_sluice.node import Name, ancestors
 from prefect_sluice.plan import Action, Plan, Step
 from prefect_sluice.stages import making
 from prefect_sluice.stages.build import plan_release
@@ -78,7 +78,7 @@ def _built(
     loaded = load(workshop, place, release)
     warehouse = workshop.warehouse(place)
     live = warehouse.generation(place.name)
-    plan = only(whole, _above(loaded.project.nodes, wanted) | set(wanted), live)
+    plan = only(whole, {*ancestors(loaded.project.nodes, wanted), *wanted}, live)
     results = making.apart(warehouse, loaded, live, plan)
     bad = [f"{result.short}: {first_line(result.message)}" for result in results if result.status == "error"]
     made = {result.unique_id for result in results if result.ok}
@@ -94,21 +94,6 @@ def _built(
         if at[uid] in sealed.unread
     ]
     return {uid: name for uid, name in found.items() if at[uid] not in sealed.unread}, bad
-
-
-def _above(nodes: Mapping[str, Node], wanted: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    todo = list(wanted)
-    while todo:
-        uid = todo.pop()
-        fresh = (
-            [each for each in nodes[uid].parents if each in nodes and each not in found]
-            if uid in nodes
-            else []
-        )
-        found.update(fresh)
-        todo.extend(fresh)
-    return found
 
 
 def only(plan: Plan, wanted: Collection[str], live: Generation) -> Plan:

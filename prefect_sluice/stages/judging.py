@@ -47,7 +47,7 @@ def judge(
             return asking.ask(asked, known, workshop)
         with warehouse.reader() as reader:
             return asking.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
-    moved = _moved(workshop, known, plan, written)
+    moved = _moved(known, plan, written)
     base = baseline.build(workshop, place, _to_compare(workshop, known, plan, written, moved))
     known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
     with warehouse.candidate(made.file, base.file) as reader:
@@ -77,9 +77,9 @@ def _to_compare(
     )
 
 
-def _moved(workshop: Workshop, known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[str, ...]]:
+def _moved(known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[str, ...]]:
     """Return the sources whose data is not, or may not be, what the live relation of a node was built from."""
-    notes = before(workshop, live)
+    notes = known.noted
     if notes is None:
         return {}
     served = live.by_node()

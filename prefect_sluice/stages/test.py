@@ -12,7 +12,7 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.gates.base import Needs, UnitResults
 from prefect_sluice.generation import Cause
 from prefect_sluice.loading import Loaded, load, selector
-from prefect_sluice.node import Kind
+from prefect_sluice.node import Kind, ancestors
 from prefect_sluice.plan import Plan
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages import asking
@@ -93,7 +93,7 @@ def _without_rows(
         return ()
     tell(f"{len(made)} contracts without rows")
     _lay(workshop, place, loaded, plan)
-    chosen = {*made, *_above(loaded, made, set(plan.made))}
+    chosen = {*made, *ancestors(loaded.project.nodes, made, set(plan.made))}
     selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]
     return loaded.session.build_empty(loaded.manifest, "--select", *selectors)
 
@@ -137,17 +137,5 @@ def _needed(loaded: Loaded, tests: Sequence[Test], made: set[str]) -> tuple[str,
     nodes = loaded.project.nodes
     looked_at = {parent for test in tests for parent in test.parents}
     growing = {uid for uid in looked_at if uid in nodes and nodes[uid].kind is Kind.INCREMENTAL}
-    above = _above(loaded, looked_at, made)
+    above = ancestors(nodes, looked_at, made)
     return tuple(uid for uid in nodes if uid in made and (uid in above or uid in growing))
-
-
-def _above(loaded: Loaded, models: set[str], made: set[str]) -> set[str]:
-    nodes = loaded.project.nodes
-    found: set[str] = set()
-    todo = [parent for uid in models if uid in nodes for parent in nodes[uid].parents]
-    while todo:
-        uid = todo.pop()
-        if uid in made and uid in nodes and uid not in found:
-            found.add(uid)
-            todo.extend(nodes[uid].parents)
-    return found

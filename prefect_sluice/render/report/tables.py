@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from prefect_sluice.diff.relation import percent
 from prefect_sluice.render.report.bounds import Bounds, clipped, few
 from prefect_sluice.render.report.charts import bar, share
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
@@ -117,7 +118,10 @@ def _cell(found: Evidence, row: Sequence[str | None], number: int, bounds: Bound
     name = found.columns[number] if number < len(found.columns) else ""
     if name in found.bars and (known := share(value)) is not None:
         return tag(
-            "span", bar(known), tag("span", _percent(value or "", known), class_="share"), class_="bars"
+            "span",
+            bar(known),
+            tag("span", value if value and "%" in value else percent(known), class_="share"),
+            class_="bars",
         )
     if name in (BEFORE, AFTER) and _differs(found, row):
         return tag("del" if name == BEFORE else "ins", _value(value, bounds))
@@ -130,12 +134,6 @@ def _differs(found: Evidence, row: Sequence[str | None]) -> bool:
     if BEFORE not in found.columns or AFTER not in found.columns:
         return False
     return row[found.columns.index(BEFORE)] != row[found.columns.index(AFTER)]
-
-
-def _percent(text: str, known: float) -> str:
-    if "%" in text:
-        return text
-    return "< 0.1 %" if 0 < known < 0.0005 else f"{known:.1%}".replace("%", " %")
 
 
 def _value(value: str | None, bounds: Bounds) -> Markup:
