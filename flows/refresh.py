@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.ending import concluded
-from prefect_sluice.flows.waits import logged_waits
+from prefect_sluice.flows.conducting import conduct
 from prefect_sluice.generation import Cause
-from prefect_sluice.pipeline import begin
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
@@ -35,5 +32,8 @@ def refresh(
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
     """
     request = Request(Path(folder), environment, Cause.REFRESH, actor=actor, select=select)
-    with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
-        return concluded(walk(work, source, build, stage, approve, deploy, monitor))
+    return conduct(
+        request,
+        lambda work: walk(work, source, build, stage, approve, deploy, monitor),
+        wait_seconds=wait_seconds,
+    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from prefect_sluice.flows.conducting import conduct, conducted
 from prefect_sluice.flows.ending import concluded
-from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.generation import Cause
-from prefect_sluice.pipeline import begin
 from prefect_sluice.stages.catching_up import follow_up, followed_up
 from prefect_sluice.stages.work import After, Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -46,12 +44,15 @@ def rollback(
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
     """
-    after, wait = After(hold, reason, catch_up), timedelta(seconds=wait_seconds)
-    request = Request(Path(folder), environment, Cause.ROLLBACK, to, actor=actor, after=after)
-    with logged_waits(), begin(request, wait=wait) as work:
-        done = walk(work, write_again, monitor)
+    request = Request(
+        Path(folder), environment, Cause.ROLLBACK, to, actor=actor, after=After(hold, reason, catch_up)
+    )
+    done = conducted(request, lambda work: walk(work, write_again, monitor), wait_seconds=wait_seconds)
     more = follow_up(done)
     if more is None:
         return concluded(done)
-    with logged_waits(), begin(more, wait=wait) as work:
-        return concluded(followed_up(walk(work, source, build, stage, approve, deploy, monitor)))
+    return conduct(
+        more,
+        lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
+        wait_seconds=wait_seconds,
+    )

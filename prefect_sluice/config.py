@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from prefect_sluice import plain_yaml
+from prefect_sluice.config_base import Duration, Section
+from prefect_sluice.config_schedules import Clock, Every, Poll, Schedules
 from prefect_sluice.errors import ConfigInvalid
 from prefect_sluice.expectation import Expectation
 
@@ -27,58 +19,8 @@ FILE = "sluice.yml"
 PRODUCTION = ("prod", "production")
 """Environments of these names ask for one approval unless the configuration says otherwise."""
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d+)\s*([smhd])")
 
-
-def parse_duration(value: object) -> timedelta:
-    """Read `90s`, `10m`, `72h` or `7d`. Raises ValueError for anything else."""
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(str(value).strip())
-    if not match:
-        raise ValueError(f"{value!r} is not a duration: write it as 90s, 10m, 72h or 7d")
-    try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise ValueError(f"{value!r} is too long for a duration") from error
-
-
-def parse_end(text: str, now: datetime) -> datetime:
-    """Read a time to come, as a duration from now (`12h`) or a date or time in ISO 8601 (UTC without a zone).
-
-    Raises ValueError for anything else, and for a time that is past.
-    """
-    try:
-        end = now + parse_duration(text)
-    except (ValueError, OverflowError):
-        try:
-            end = datetime.fromisoformat(text.strip())
-        except ValueError as error:
-            fix = "write 12h, 2d, 2026-12-24 or 2026-12-24T18:00+01:00"
-            raise ValueError(f"{text!r} is no time: {fix}") from error
-    end = end.replace(tzinfo=UTC) if end.tzinfo is None else end
-    if end <= now:
-        raise ValueError(f"{text!r} is past")
-    return end.astimezone(UTC)
-
-
-def _seconds(value: timedelta) -> str:
-    return f"{int(value.total_seconds())}s"
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=str),
-    PlainSerializer(_seconds, return_type=str),
-]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Keep(_Section):
+class Keep(Section):
     """Which generations `sluice collect` leaves whole: those among the last, and those younger than the age."""
 
     generations: int = Field(default=10, ge=1, description="How many of the last generations stay whole.")
@@ -87,7 +29,7 @@ class Keep(_Section):
     )
 
 
-class Environment(_Section):
+class Environment(Section):
     """Where a release serves. Environments are ordered as they are written, production last."""
 
     target: str | None = Field(
@@ -125,7 +67,7 @@ class Environment(_Section):
     )
 
 
-class Exemption(_Section):
+class Exemption(Section):
     """What one gate is to let pass for a while."""
 
     node: str = Field(
@@ -138,7 +80,7 @@ class Exemption(_Section):
     )
 
 
-class Gate(_Section):
+class Gate(Section):
     """One gate's settings; the gate's own page says what else it takes."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
@@ -165,7 +107,7 @@ def _inside(value: str) -> str:
     return value
 
 
-class Source(_Section):
+class Source(Section):
     """What Source takes from the repository."""
 
     include: tuple[Annotated[str, AfterValidator(_inside)], ...] = Field(
@@ -174,7 +116,7 @@ class Source(_Section):
     )
 
 
-class Warehouse(_Section):
+class Warehouse(Section):
     """How the served warehouse is treated."""
 
     store: str = Field(
@@ -197,7 +139,7 @@ class Warehouse(_Section):
     )
 
 
-class SourceVersion(_Section):
+class SourceVersion(Section):
     """How the version of a source is found: by all its rows, or by something cheaper that cannot see everything."""
 
     version: Literal["content", "loaded_at", "rows", "file", "declared"] = Field(
@@ -234,7 +176,7 @@ _NEEDED: dict[str, frozenset[str]] = {
 }
 
 
-class Model(_Section):
+class Model(Section):
     """What Sluice does with one model."""
 
     forward_only: bool = Field(
@@ -243,7 +185,7 @@ class Model(_Section):
     )
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
     project: str = Field(default=".", description="The dbt project's folder, relative to this file.")
@@ -284,6 +226,9 @@ class Config(_Section):
     )
     warehouse: Warehouse = Field(
         default_factory=Warehouse, description="How the served warehouse is treated."
+    )
+    schedules: Schedules = Field(
+        default_factory=Schedules, description="When a Prefect server starts what by itself."
     )
 
 
@@ -357,10 +302,13 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         "gates": Gate,
         "models": Model,
         "source": Source,
+        "schedules": Schedules,
         "sources": SourceVersion,
         "warehouse": Warehouse,
     }
     model = sections.get(str(where[0]), Config) if where else Config
     if where and where[-1] == "keep" and model is Environment:
         model = Keep
+    if model is Schedules and len(where) > 1:
+        model = {"release": Poll, "refresh": Clock, "collect": Clock}.get(str(where[1]), Every)
     return list(model.model_fields)

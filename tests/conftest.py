@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,3 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Generator[str]:
+    """The URL of the session's one Prefect server. Tests that use it bear `pytest.mark.xdist_group("prefect")`: one process
+    runs them all, so that there is one server. Workers in other processes are given the URL as PREFECT_API_URL."""
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=180):
+        quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+        with temporary_settings(cast(dict[Any, Any], quiet)):
+            yield str(PREFECT_API_URL.value())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
-from prefect_sluice.config import Config, Environment, find, load, parse_duration
+from prefect_sluice.config import Config, Environment, find, load
+from prefect_sluice.config_base import parse_duration
 from prefect_sluice.errors import ConfigInvalid
 from prefect_sluice.gates.catalog import json_schema, write_schema
 
@@ -209,3 +211,33 @@ def test_the_schema_accepts_what_the_code_accepts(tmp_path: Path) -> None:
     jsonschema.validate(whole, json_schema())  # pyright: ignore[reportUnknownMemberType]  # it has no types
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"aproject": "."}, json_schema())  # pyright: ignore[reportUnknownMemberType]  # it has no types
+
+
+def test_schedules_have_defaults_and_can_be_switched_off(tmp_path: Path) -> None:
+    (tmp_path / "sluice.yml").write_text(
+        "schedules: {refresh: off, monitor: {every: 5m}, release: {every: 30s, branch: next}}\n",
+        encoding="utf-8",
+    )
+    found = load(tmp_path / "sluice.yml").schedules
+    assert found.refresh is None
+    assert found.monitor is not None
+    assert found.monitor.every == timedelta(minutes=5)
+    assert found.release is not None
+    assert (found.release.branch, found.release.environment) == ("next", "")
+    assert found.collect is not None
+    assert (found.collect.cron, found.collect.timezone) == ("0 5 * * 0", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("refresh: {cron: nightly}", "'nightly' is no cron line"),
+        ("refresh: {cron: 0 4 * * *, timezone: Berlin}", "'Berlin' is no time zone"),
+        ("monitor: {every: 5m, evironment: dev}", "unknown key; did you mean 'environment'?"),
+        ("release: {every: 60s, brach: x}", "unknown key; did you mean 'branch'?"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_told(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "sluice.yml").write_text(f"schedules: {{{text}}}\n", encoding="utf-8")
+    with pytest.raises(ConfigInvalid, match=re.escape(told)):
+        load(tmp_path / "sluice.yml")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.config import parse_end
+from prefect_sluice.config_base import parse_end
 from prefect_sluice.controls import EVERYWHERE, Control, Kind, blocked, forbidding, in_force, of_release, on
 from prefect_sluice.generation import Cause
 

@@ -128,7 +128,7 @@ def test_every_command_in_a_message_exists(known_commands: Mapping[str, frozense
     """Errors end in the next command, as in `look: sluice status`."""
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value!r}"
-        for folder in ("prefect_sluice", "flows", "tasks")
+        for folder in ("prefect_sluice", "flows", "tasks", "deployments")
         for path in sorted((ROOT / folder).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -240,7 +240,9 @@ def test_every_fault_point_is_in_the_crash_tests() -> None:
 def test_every_fault_point_is_reached_somewhere() -> None:
     """A point that no code passes is a crash that no test can cause."""
     product = [
-        path for folder in ("prefect_sluice", "flows", "tasks") for path in (ROOT / folder).rglob("*.py")
+        path
+        for folder in ("prefect_sluice", "flows", "tasks", "deployments")
+        for path in (ROOT / folder).rglob("*.py")
     ]
     used = "\n".join(read(path) for path in product if path.name != "faults.py")
     assert [point.name for point in Point if f"Point.{point.name}" not in used] == []

@@ -26,7 +26,7 @@ _ALL = click.option("--all", "everywhere", is_flag=True, help="Every environment
 def _until(_ctx: click.Context, _param: click.Parameter, value: str) -> datetime | None:
     """Return the end of a freeze."""
     from prefect_sluice import surroundings
-    from prefect_sluice.config import parse_end
+    from prefect_sluice.config_base import parse_end
 
     try:
         return parse_end(value, surroundings.now()) if value else None

@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 from pydantic import Field
 
 from prefect_sluice import config, surroundings
+from prefect_sluice.config_base import Duration
 from prefect_sluice.gates.base import Memory, Needs, Subject
 from prefect_sluice.gates.project_results import Test, read
 from prefect_sluice.gates.project_seen import SECTIONS, seen
@@ -46,7 +47,7 @@ class Settings(config.Gate):
     """What sluice.yml may say of it."""
 
     keeps_time: ClassVar[bool] = True
-    timeout: config.Duration | None = Field(
+    timeout: Duration | None = Field(
         default=timedelta(minutes=10),
         description="After this the suite is stopped, and the gate could not tell.",
     )
@@ -54,7 +55,7 @@ class Settings(config.Gate):
         default=(), description="Files and folders of tests, relative to the project. Default: pytest's own."
     )
     args: tuple[str, ...] = Field(default=(), description='More of pytest\'s arguments: ["-m", "not slow"].')
-    recall: config.Duration | None = Field(
+    recall: Duration | None = Field(
         default=None,
         description=(
             "For this long a suite that passed is not run again while all that it can see is the same: files,"

@@ -1,4 +1,4 @@
-"""The ladder: values < ports < adapters and gates < stages < tasks < flows < command line.
+"""The ladder: values < ports < adapters and gates < stages < tasks < flows < deployments < command line.
 
 Every rule is a row of `RULES`, and every row is shown to bite on a planted violation in `BITES`.
 """
@@ -43,6 +43,7 @@ VALUES = tuple(
 )
 COMMAND_LINE = ("prefect_sluice.cli", "prefect_sluice.demo")
 FLOWS, TASKS = "prefect_sluice.flows", "prefect_sluice.tasks"
+DEPLOYMENTS = "prefect_sluice.deployments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ RULES = (
     Rule(
         "the core runs without Prefect",
         ("prefect_sluice",),
-        ("prefect", FLOWS, TASKS),
-        exempt=(FLOWS, TASKS),
+        ("prefect", FLOWS, TASKS, DEPLOYMENTS),
+        exempt=(FLOWS, TASKS, DEPLOYMENTS),
         lazily=COMMAND_LINE,
-        lazily_allowed=(FLOWS,),
+        lazily_allowed=(FLOWS, DEPLOYMENTS),
     ),
     only("prefect_sluice.dbt", may=("dbt", "dbt_common")),
     only("prefect_sluice.warehouse.duckdb*", may=("duckdb",)),
@@ -93,7 +94,8 @@ RULES = (
     only("prefect_sluice.gates.secrets*", may=("detect_secrets",)),
     only("prefect_sluice.sql", may=("sqlglot",)),
     only(*COMMAND_LINE, may=("click",)),
-    Rule("tasks know no flows", (TASKS,), (FLOWS, "prefect_sluice.cli")),
+    Rule("tasks know no flows", (TASKS,), (FLOWS, DEPLOYMENTS, "prefect_sluice.cli")),
+    Rule("flows know no deployments", (FLOWS,), (DEPLOYMENTS,)),
     Rule(
         "flows show the order and nothing else",
         (FLOWS,),
@@ -115,7 +117,11 @@ RULES = (
     only(
         *COMMAND_LINE, "prefect_sluice.stages", TASKS, "prefect_sluice.render", may=("prefect_sluice.render",)
     ),
-    Rule("`flows` and `tasks` exist in a checkout only", ("prefect_sluice",), ("flows", "tasks")),
+    Rule(
+        "`flows`, `tasks` and `deployments` exist in a checkout only",
+        ("prefect_sluice",),
+        ("flows", "tasks", "deployments"),
+    ),
 )
 
 
@@ -178,7 +184,7 @@ def violations(module: str, source: str) -> list[str]:
 
 def modules() -> dict[str, Path]:
     """Return every module of the product by its installed name."""
-    homes = {"prefect_sluice": "prefect_sluice", "flows": FLOWS, "tasks": TASKS}
+    homes = {"prefect_sluice": "prefect_sluice", "flows": FLOWS, "tasks": TASKS, "deployments": DEPLOYMENTS}
     found: dict[str, Path] = {}
     for folder, package in homes.items():
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -227,6 +233,11 @@ BITES = (
     ("prefect_sluice.sql.shape", "from prefect_sluice.warehouse import base", "reading SQL is pure"),
     ("prefect_sluice.tasks.build", "from prefect_sluice import flows", "tasks know no flows"),
     ("prefect_sluice.tasks.build", "from prefect_sluice.cli import main", "tasks know no flows"),
+    (
+        "prefect_sluice.flows.release",
+        "from prefect_sluice.deployments import up",
+        "flows know no deployments",
+    ),
     ("prefect_sluice.flows.release", "import duckdb", "the order"),
     ("prefect_sluice.flows.release", "from prefect_sluice.warehouse.base import Reader", "the order"),
     ("prefect_sluice.flows.release", "from prefect_sluice import dbt", "the order"),

@@ -20,7 +20,7 @@ LONG_FUNCTIONS: Mapping[str, int] = {}
 
 def sources() -> Iterator[tuple[str, str]]:
     """Yield path and text of every module of the product."""
-    for folder in ("prefect_sluice", "flows", "tasks"):
+    for folder in ("prefect_sluice", "flows", "tasks", "deployments"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_text()
 

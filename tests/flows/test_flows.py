@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any, cast
 
 import duckdb
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import ArtifactSort
-from prefect.settings import (
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    temporary_settings,
-)
-from prefect.testing.utilities import prefect_test_harness
 
 from prefect_sluice import pipeline
 from prefect_sluice.errors import BadInput, Refused, Stopped
@@ -39,15 +31,6 @@ FILES = {
     "models/orders.sql": "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount\n",
     "models/schema.yml": "models: [{name: orders, columns: [{name: id, data_tests: [unique]}]}]\n",
 }
-
-
-@pytest.fixture(scope="session")
-def server() -> Generator[None]:
-    """One Prefect server for the session."""
-    with prefect_test_harness(server_startup_timeout=180):
-        quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
-        with temporary_settings(cast(dict[Any, Any], quiet)):
-            yield
 
 
 @pytest.fixture
@@ -100,7 +83,7 @@ def runs() -> list[tuple[str, str, str]]:
     ]
 
 
-def test_a_release_waits_is_approved_serves_and_is_rolled_back(server: None, project: Path) -> None:
+def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: str, project: Path) -> None:
     """The whole story through Prefect: each way in ends in a state that says what happened."""
     waiting = ask(project)
     assert waiting.outcome is not None
@@ -140,7 +123,7 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(server: None, pro
     ]
 
 
-def test_a_refused_release_fails_its_run_and_changes_nothing(server: None, project: Path) -> None:
+def test_a_refused_release_fails_its_run_and_changes_nothing(prefect_server: str, project: Path) -> None:
     """A gate's no is a state with its reason, not a traceback."""
     released(project)
     (project / "models" / "orders.sql").write_text(
@@ -155,7 +138,7 @@ def test_a_refused_release_fails_its_run_and_changes_nothing(server: None, proje
     assert amounts(project) == [(1, 10)]
 
 
-def test_a_rejected_release_is_cancelled_not_failed(server: None, project: Path) -> None:
+def test_a_rejected_release_is_cancelled_not_failed(prefect_server: str, project: Path) -> None:
     """A person's no neither crashes nor fails the run."""
     waiting = ask(project)
     assert waiting.promotion is not None
@@ -166,7 +149,7 @@ def test_a_rejected_release_is_cancelled_not_failed(server: None, project: Path)
     assert runs()[-1] == ("release HEAD → prod", "CANCELLED", "Rejected")
 
 
-def test_errors_come_back_as_what_they_are(server: None, project: Path) -> None:
+def test_errors_come_back_as_what_they_are(prefect_server: str, project: Path) -> None:
     """Prefect stands between, and the command line still gets its one line."""
     with pytest.raises(BadInput, match="'nowhere' is not a commit"):
         run(Request(project, "prod", Cause.RELEASE, "nowhere"))
@@ -174,7 +157,7 @@ def test_errors_come_back_as_what_they_are(server: None, project: Path) -> None:
         run(Request(project, "prod", Cause.ROLLBACK, ""))
 
 
-def test_a_promotion_goes_on_through_prefect(server: None, project: Path) -> None:
+def test_a_promotion_goes_on_through_prefect(prefect_server: str, project: Path) -> None:
     """What dev serves becomes current in prod, after the yes."""
     outputs = "dev: {type: duckdb, path: dev/shop.duckdb, schema: main}, prod:"
     profile = FILES["profiles.yml"].replace("prod: {type", f"{outputs} {{type")
@@ -206,7 +189,7 @@ def test_the_flow_has_the_stages_in_the_order_of_the_pipeline() -> None:
         assert order == [stage.__name__ for stage in stages]
 
 
-def test_plan_and_findings_are_artifacts_of_the_run(server: None, project: Path) -> None:
+def test_plan_and_findings_are_artifacts_of_the_run(prefect_server: str, project: Path) -> None:
     """Who looks at the run in the Prefect UI sees what would change and what the gates found."""
     ask(project)
     with get_client(sync_client=True) as client:
@@ -219,7 +202,7 @@ def test_plan_and_findings_are_artifacts_of_the_run(server: None, project: Path)
     assert "data_tests" in found["report-prod"]
 
 
-def test_a_collection_is_a_flow_of_one_task(server: None, project: Path) -> None:
+def test_a_collection_is_a_flow_of_one_task(prefect_server: str, project: Path) -> None:
     """For a schedule: the state says whether anything went."""
     from prefect_sluice.flows.collect import collect
 

@@ -19,8 +19,12 @@ import pytest
 from prefect_sluice import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "prefect_sluice", "flows", "tasks")
-MAPPED = {"flows": "prefect_sluice/flows", "tasks": "prefect_sluice/tasks"}
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "prefect_sluice", "flows", "tasks", "deployments")
+MAPPED = {
+    "flows": "prefect_sluice/flows",
+    "tasks": "prefect_sluice/tasks",
+    "deployments": "prefect_sluice/deployments",
+}
 
 pytestmark = pytest.mark.slow
 
@@ -147,7 +151,7 @@ WHERE = """
 import importlib.util, {module} as module, prefect_sluice
 print(prefect_sluice.__file__)
 print(module.__file__)
-print([name for name in ("flows", "tasks") if importlib.util.find_spec(name)])
+print([name for name in ("flows", "tasks", "deployments") if importlib.util.find_spec(name)])
 """
 
 
