@@ -7,28 +7,105 @@ order of its stages, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
+from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
 from prefect_sluice.flows.ending import concluded
 from prefect_sluice.flows.waits import logged_waits
+from prefect_sluice.flows.waking import wake_quietly
 from prefect_sluice.pipeline import begin
-from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.promotion import ENDED, Question
+from prefect_sluice.stages.resuming import (
+    ended,
+    forget,
+    going_on,
+    is_decided,
+    pinned,
+    recorded_work,
+    waits_on,
+)
+from prefect_sluice.stages.work import Request, Status, Work, walk
+from prefect_sluice.tasks.approve import approve
+from prefect_sluice.tasks.deploy import deploy
+from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.workshop import Workshop
 
 Walk = Callable[[Work], Work]
 """Goes through a way's stages, in their order."""
+
+_PATIENCE = timedelta(minutes=15)
+"""How long a run that somebody said yes to waits for another one's lease: a run that fails now would lose the day."""
 
 
 def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
-    Raises what the stages raise, LeaseHeld after `wait_seconds`, and Stopped when a hold, freeze or block forbids it.
+    A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. Raises
+    what the stages raise, LeaseHeld after `wait_seconds`, and Stopped when a hold, freeze or block forbids it.
     """
     return concluded(conducted(request, walk, wait_seconds=wait_seconds))
 
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
-    with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+    run, wait = suspendable(), timedelta(seconds=wait_seconds)
+    work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
+    if work.generation is not None:
+        wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
+    return work
+
+
+def _walked(request: Request, walk: Walk, wait: timedelta) -> Work:
+    with logged_waits(), begin(request, wait=wait) as work:
         return walk(work)
+
+
+def _answered(run: Run, request: Request, walk: Walk, wait: timedelta) -> Work:
+    """Run the stages, or go on where the run was suspended; suspend it, again, while nobody has decided."""
+    workshop = Workshop.at(request.folder)
+    question, note = _standing(workshop, run), ""
+    if question is None:
+        work = _walked(request, walk, wait)
+    else:
+        work, note = _resumed(workshop, run, question, request, walk, wait)
+    if work.outcome is not None and work.outcome.status is Status.WAITING:
+        suspend(workshop, run, work, note)  # the lease is given back by now
+    forget(workshop, run.id)
+    return work
+
+
+def _standing(workshop: Workshop, run: Run) -> Question | None:
+    """Return what this run asked before; None if it is new, or starts anew after its promotion came to an end."""
+    question = workshop.store.question(run.id)
+    promotion = workshop.store.promotion(question.promotion) if question is not None else None
+    if question is None or promotion is None:
+        return None
+    return None if promotion.state in ENDED and question.attempt != run.attempt else question
+
+
+def _resumed(
+    workshop: Workshop, run: Run, question: Question, request: Request, walk: Walk, wait: timedelta
+) -> tuple[Work, str]:
+    """Return the work after what was answered, and why the answer was not taken ("" if it was, or there was none)."""
+    promotion = workshop.store.promotion(question.promotion)
+    assert promotion is not None
+    get_run_logger().info(f"going on with promotion {promotion.id}, which waited for an approval")
+    request = pinned(workshop, request, promotion)
+    if promotion.state in ENDED:
+        return ended(recorded_work(workshop, request, promotion), promotion), ""
+    note = "" if is_decided(workshop, promotion) else heard(workshop, run, question, promotion)
+    if not is_decided(workshop, promotion):
+        return waits_on(recorded_work(workshop, request, promotion), promotion), note
+    with logged_waits(), begin(request, wait=max(wait, _PATIENCE)) as work:
+        then = going_on(replace(work, request=request), promotion.id)
+        if then is None:
+            return walk(work), ""
+        return (then if then.outcome is not None else _rest(then)), ""
+
+
+def _rest(work: Work) -> Work:
+    return walk(work, approve, deploy, monitor)

@@ -27,4 +27,8 @@ def concluded(work: Work) -> State[Work]:
             return Failed(name="Refused", message=message)
         case Status.REJECTED:
             return Cancelled(name="Rejected", message=message)
+        case Status.SUPERSEDED:
+            return Cancelled(name="Superseded", message=message)
+        case Status.EXPIRED:
+            return Cancelled(name="Expired", message=message)
     assert_never(outcome.status)

@@ -1,12 +1,79 @@
-"""Which yes or no counts for a promotion. Pure: the policy of Approve, and the seam where signatures will be verified."""
+"""Which yes or no counts for a promotion, and whose. Pure: Approve's policy, and the seam where signatures will be verified."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from prefect_sluice.promotion import Approval, Decision, Promotion
+from prefect_sluice.promotion import Approval, Decision, Promotion, State
+
+_BOTH = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
+_CO_AUTHOR = re.compile(r"^\s*co-authored-by:[ \t]*(\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who may say yes in an environment. A person is a name, an address, or "Name <address>".
+
+    `approvers` are those who may, () is anybody with a name; `authors` made the change and may not, () where they may, too.
+    """
+
+    environment: str
+    approvers: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why somebody's word is not taken, and what to do."""
+
+    why: str
+    fix: str
+
+
+def objection(policy: Policy, decision: Decision, by: str) -> Objection | None:
+    """Return why this person may not say this here; None if they may. A no needs a name only: it changes nothing served."""
+    person = known_as(by)
+    if not person:
+        return Objection("an approval needs a name", "say who you are")
+    if decision is Decision.REJECT:
+        return None
+    entries = [known_as(item) for item in policy.approvers]
+    known = [item for item in entries if item & person]
+    if policy.approvers and not known:
+        return Objection(
+            f"{by} is not one of the approvers of {policy.environment}",
+            f"one of environments.{policy.environment}.approvers has to say it: {', '.join(policy.approvers)}",
+        )
+    # Who is listed with a name and an address is known by both, whichever was typed.
+    person = person.union(*known)
+    if any(person & known_as(author) for author in policy.authors):
+        return Objection(
+            f"{by} is an author of the change",
+            "have somebody else say it (sluice approve --as NAME), or allow it:"
+            f" environments.{policy.environment}.self_approval: allow",
+        )
+    return None
+
+
+def known_as(person: str) -> frozenset[str]:
+    """Return what a person goes by: the name and the address, alike for all spellings that look the same; nothing for nobody."""
+    both = _BOTH.fullmatch(person.strip())
+    parts = (both["name"], both["address"]) if both else (person,)
+    return frozenset(told for part in parts if (told := _plain(part)))
+
+
+def _plain(text: str) -> str:
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", text) if letter.isprintable())
+    return " ".join(seen.casefold().split())
+
+
+def co_authors(message: str) -> tuple[str, ...]:
+    """Return whom a commit's message names as `Co-authored-by`."""
+    return tuple(_CO_AUTHOR.findall(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +84,22 @@ class Ruling:
     ignored: tuple[str, ...] = ()
 
 
-def rule(promotion: Promotion, approvals: Iterable[Approval], now: datetime) -> Ruling:
+Objects = Callable[[Approval], str]
+"""Says why the one who gave an approval may not, or ""."""
+
+
+def _nobody(_: Approval) -> str:
+    return ""
+
+
+def rule(
+    promotion: Promotion, approvals: Iterable[Approval], now: datetime, objects: Objects = _nobody
+) -> Ruling:
     """Return the ruling: the first rejection that counts, else the first approval that counts."""
     ignored: list[str] = []
     counting: list[Approval] = []
     for approval in sorted(approvals, key=lambda item: item.at):
-        why = void(promotion, approval, now)
+        why = void(promotion, approval, now) or objects(approval)
         if why:
             ignored.append(f"{approval.decision.value} by {approval.by} does not count: {why}")
         else:
@@ -38,3 +115,8 @@ def void(promotion: Promotion, approval: Approval, now: datetime) -> str:
     if approval.expires_at <= now:
         return f"it expired at {approval.expires_at:%Y-%m-%d %H:%M} UTC"
     return "it was used" if approval.used_at is not None else ""
+
+
+def overdue(promotion: Promotion, waits: timedelta, now: datetime) -> bool:
+    """Say whether a promotion has waited for longer than that since it was staged."""
+    return promotion.state is State.STAGED and promotion.updated_at + waits <= now

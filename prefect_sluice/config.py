@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from prefect_sluice import plain_yaml
+from prefect_sluice.config_approving import Approvals, Approving
 from prefect_sluice.config_base import Duration, Section
 from prefect_sluice.config_schedules import Clock, Every, Poll, Schedules
 from prefect_sluice.errors import ConfigInvalid
@@ -29,7 +30,7 @@ class Keep(Section):
     )
 
 
-class Environment(Section):
+class Environment(Approving):
     """Where a release serves. Environments are ordered as they are written, production last."""
 
     target: str | None = Field(
@@ -44,9 +45,6 @@ class Environment(Section):
         description="How many approvals a release needs. Default: 1 for prod and production, 0 elsewhere.",
     )
     refresh_approvals: int = Field(default=0, ge=0, le=1, description="How many approvals a refresh needs.")
-    approval_expires: Duration = Field(
-        default=timedelta(hours=72), description="How long an approval is good for."
-    )
     after: str | None = Field(
         default=None,
         description="The environment in which a release must have been stable before it is promoted here; "
@@ -227,6 +225,9 @@ class Config(Section):
     warehouse: Warehouse = Field(
         default_factory=Warehouse, description="How the served warehouse is treated."
     )
+    approvals: Approvals = Field(
+        default_factory=Approvals, description="Which files or git refs may carry an approval."
+    )
     schedules: Schedules = Field(
         default_factory=Schedules, description="When a Prefect server starts what by itself."
     )
@@ -297,6 +298,7 @@ def _problem(problem: Any) -> str:
 
 def _known_keys(where: tuple[Any, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
+        "approvals": Approvals,
         "environments": Environment,
         "expect": Expectation,
         "gates": Gate,

@@ -81,6 +81,45 @@ def messages(repository: Path, since: str, until: str) -> tuple[tuple[str, str],
     return tuple((commit, _whole(message)) for commit, _, message in found)
 
 
+def authors(repository: Path, since: str, until: str) -> tuple[tuple[str, str], ...]:
+    """Return author (`Name <address>`, by .mailmap) and message of every commit that `until` has and `since` has not.
+
+    Raises BadInput when one of them is not there.
+    """
+    told = _out(repository, "log", "-z", "--format=%aN <%aE>%n%B", "--end-of-options", f"{since}..{until}")
+    found = (entry.partition("\n") for entry in told.split("\0") if entry)
+    return tuple((_whole(author), _whole(message)) for author, _, message in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a ref carries beside code: its text, and who wrote it ("": a blob has nobody)."""
+
+    text: str
+    author: str
+
+
+def note(repository: Path, ref: str) -> Note | None:
+    """Return what a ref carries: the text of a blob, the message of a commit or annotated tag. None if there is no such ref.
+
+    Raises BadInput for a ref to anything else.
+    """
+    named = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    if named.returncode:
+        return None
+    name = named.stdout.decode().strip()
+    kind = _out(repository, "cat-file", "-t", name).strip()
+    if kind not in {"blob", "commit", "tag"}:
+        raise BadInput(f"{ref} is a {kind}", str(repository), "let it name a blob, a commit or a tag")
+    text = _bytes(repository, "cat-file", kind, name).decode(errors="replace")
+    if kind == "blob":
+        return Note(text, "")
+    head, _, body = text.partition("\n\n")
+    role = "author " if kind == "commit" else "tagger "
+    written = next((line[len(role) :] for line in head.splitlines() if line.startswith(role)), "")
+    return Note(body, written.partition(">")[0] + ">" if ">" in written else written)
+
+
 def _whole(message: str) -> str:
     # What is not in the encoding that the commit names cannot be kept as text.
     return message.encode(errors="surrogateescape").decode(errors="replace").strip("\n")

@@ -15,6 +15,7 @@ from prefect_sluice.stages.build import build
 from prefect_sluice.stages.catching_up import follow_up, followed_up
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
+from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.monitor import monitor
 from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
@@ -53,12 +54,20 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
         workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
     ) as lease:
         settle(workshop, place)
+        expire(workshop, place)  # what is asked for now is asked for anew
         current = know_what_serves(workshop, place)
         # Again: the rollback that was settled just now, or waited for, may have placed a hold.
         serving = current.release if request.cause is Cause.REFRESH else ""
         permit(workshop, place.name, request.cause, serving, past=request.past)
         with timed(workshop.store):
             yield Work(replace(request, environment=place.name), lease.lease)
+
+
+@contextmanager
+def holding(workshop: Workshop, place: Place, actor: str) -> Generator[None]:
+    """Hold the environment's lease for a moment, to change what is recorded of it. Raises LeaseHeld at once."""
+    with held(workshop.store, place.name, this_process(actor)):
+        yield
 
 
 def know_what_serves(workshop: Workshop, place: Place) -> Generation:

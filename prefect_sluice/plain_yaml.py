@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -50,3 +51,8 @@ def read(text: str, where: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigInvalid("must hold keys, such as `project: .`", where, "see docs/configuration.md")
     return raw  # pyright: ignore[reportUnknownVariableType]  # YAML knows no types
+
+
+def written(told: Mapping[str, str]) -> str:
+    """Return texts by key as a YAML file, in their order; reading it gives the same."""
+    return yaml.dump(dict(told), Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=1000)

@@ -23,11 +23,20 @@ class State(StrEnum):
     REFUSED = "refused"
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
+    EXPIRED = "expired"
     FAILED = "failed"
 
 
 ENDED = frozenset(
-    {State.STABLE, State.UNCHANGED, State.REFUSED, State.REJECTED, State.SUPERSEDED, State.FAILED}
+    {
+        State.STABLE,
+        State.UNCHANGED,
+        State.REFUSED,
+        State.REJECTED,
+        State.SUPERSEDED,
+        State.EXPIRED,
+        State.FAILED,
+    }
 )
 
 
@@ -74,6 +83,15 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
+class Channel(StrEnum):
+    """Which way a yes or no came."""
+
+    CLI = "cli"
+    FORM = "form"
+    FILE = "file"
+    REF = "ref"
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """A yes or no to one exact promotion: it binds `binding`, expires, and is used once. Times are UTC.
@@ -91,6 +109,27 @@ class Approval:
     expires_at: datetime
     used_at: datetime | None = None
     signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a suspended run of a scheduler asks: a yes or no to one promotion, as it is (`binding`).
+
+    `run` is the scheduler's own id of it; `attempt` how often the run was started, `number` how often it asked, so that no
+    two questions have one `key`. Asked at `at`, UTC.
+    """
+
+    run: str
+    promotion: str
+    binding: str
+    attempt: int
+    number: int
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        """What the answer is kept under: another one for each question that was ever asked."""
+        return f"{self.promotion}-{self.binding[:12]}-{self.attempt}-{self.number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,28 @@ _COMMENT = click.option("--comment", default="", metavar="TEXT", help="Why; kept
 @_COMMENT
 @click.option("-y", "--yes", is_flag=True, help="Do not ask again, on a terminal.")
 @click.option("--deploy", is_flag=True, help="Go on with the release at once.")
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the yes into a file, to be carried where the release waits (sluice.yml: approvals.folder).",
+)
 @options.common
 def approve(
-    promotion: str, actor: str, comment: str, yes: bool, deploy: bool, folder: Path, console: Console
+    promotion: str,
+    actor: str,
+    comment: str,
+    yes: bool,
+    deploy: bool,
+    write: Path | None,
+    folder: Path,
+    console: Console,
 ) -> int:
     """Say yes to one exact promotion.
 
     PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits. The
-    yes is for this environment, release, plan and evidence: change any byte and it is void.
+    yes is for this environment, release, plan and evidence: change any byte and it is void. It counts if the
+    environment's policy takes it: see approvers and self_approval in sluice.yml.
     """
     from prefect_sluice.promotion import Decision
     from prefect_sluice.stages.approve import record
@@ -44,6 +58,8 @@ def approve(
     if not (yes or console.json) and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Approve promotion {found.id}?", abort=True)
     by = who(actor, folder)
+    if write is not None:
+        return _write(found, write, by, comment, console)
     given = record(workshop, found, Decision.APPROVE, by=by, comment=comment)
     return _go_on(workshop, found, by, console) if deploy else _tell(workshop, found, given, console)
 
@@ -56,7 +72,8 @@ def approve(
 def reject(promotion: str, actor: str, comment: str, folder: Path, console: Console) -> int:
     """Say no to one exact promotion.
 
-    PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits.
+    PROMOTION is the beginning of a promotion's id, or of a release's; by default the only one that waits. It needs
+    a name and nothing else: a no changes nothing that is served.
     """
     from prefect_sluice.promotion import Decision
     from prefect_sluice.stages.approve import record
@@ -111,16 +128,65 @@ def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Co
     said_yes = given.decision is Decision.APPROVE
     head = Span("approved", Style.GOOD) if said_yes else Span("rejected", Style.BAD)
     until = f", good until {moment(given.expires_at)}" if said_yes else ""
-    step = _next(workshop, promotion)
-    console.show([line(head, f": promotion {promotion.id} by {given.by}{until}; next: ", strong(step))])
+    step, told = _next(workshop, promotion), _woken(workshop, promotion)
+    console.show([
+        line(head, f": promotion {promotion.id} by {given.by}{until}"
+                   + ("" if told else "; next: "), strong("" if told else step)),
+        *(line(one) for one in told),
+    ])  # fmt: skip
     console.answer(
         {
             "approval": document.approval(given),
             "promotion": document.promotion(promotion),
             "next": step,
+            "told": list(told),
             "exit_code": 0,
         }
     )
+    return 0
+
+
+def _woken(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
+    """Have the Prefect run that waits for this go on, and return what came of it; nothing where none waits.
+
+    The yes is recorded by now: whatever goes wrong here is one line, and costs a minute.
+    """
+    import os
+
+    if not any(item.promotion == promotion.id for item in workshop.store.questions()):
+        return ()
+    later = "its run goes on when the flow `monitor` sees it, within a minute"
+    if not os.environ.get("PREFECT_API_URL"):
+        return (f"a Prefect run waits for it, and PREFECT_API_URL is not set here: {later}",)
+    try:
+        from prefect_sluice.flows.waking import wake
+
+        return wake(workshop.root) or ("a Prefect run waits for it, and is on its way",)
+    except Exception as error:
+        return (f"the Prefect server does not answer ({type(error).__name__}): {later}",)
+
+
+def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Console) -> int:
+    """Write the yes into a file; the policy has its say where that is read."""
+    from prefect_sluice.errors import BadInput
+    from prefect_sluice.promotion import Decision
+    from prefect_sluice.render import document
+    from prefect_sluice.render.styled import line
+    from prefect_sluice.stages.carrying import written
+
+    target = path / f"{promotion.id}.yml" if path.is_dir() else path
+    try:
+        target.write_text(written(promotion, Decision.APPROVE, by, comment), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"cannot be written ({type(error).__name__})",
+            str(target),
+            "name a file in a folder that is there",
+        ) from error
+    console.show(
+        [line(f"written: {target}, a yes of {by} to promotion {promotion.id}; nothing is recorded yet")]
+    )
+    console.answer({"file": str(target), "promotion": document.promotion(promotion), "exit_code": 0})
     return 0
 
 

@@ -18,6 +18,8 @@ EXIT_CODES = {
     Status.WAITING: 3,
     Status.REFUSED: 1,
     Status.REJECTED: 1,
+    Status.SUPERSEDED: 1,
+    Status.EXPIRED: 1,
 }
 
 

@@ -19,6 +19,7 @@ _STYLES = {
     State.REJECTED: Style.BAD,
     State.FAILED: Style.BAD,
     State.SUPERSEDED: Style.FAINT,
+    State.EXPIRED: Style.FAINT,
 }
 
 _WIDEST_NAME = 28

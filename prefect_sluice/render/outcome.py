@@ -21,6 +21,8 @@ _STYLES = {
     Status.WAITING: Style.WARN,
     Status.REFUSED: Style.BAD,
     Status.REJECTED: Style.BAD,
+    Status.SUPERSEDED: Style.WARN,
+    Status.EXPIRED: Style.WARN,
 }
 
 

@@ -17,6 +17,8 @@ _MARKS = {
     Status.WAITING: Span("…", Style.WARN),
     Status.REFUSED: Span("✗", Style.BAD),
     Status.REJECTED: Span("✗", Style.BAD),
+    Status.SUPERSEDED: Span("✗", Style.WARN),
+    Status.EXPIRED: Span("✗", Style.WARN),
 }
 _LONGEST = 70
 

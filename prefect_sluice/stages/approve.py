@@ -6,17 +6,19 @@ import uuid
 from dataclasses import replace
 
 from prefect_sluice import surroundings
-from prefect_sluice.approving import rule
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Approval, Decision, Promotion, State
+from prefect_sluice.promotion import Approval, Channel, Decision, Promotion, State
 from prefect_sluice.stages.again import planned_again
+from prefect_sluice.stages.carrying import carried
+from prefect_sluice.stages.deciding import is_overdue, objection, ruling, waited
 from prefect_sluice.stages.records import SERVED, advance, opened, promotion_of
-from prefect_sluice.stages.work import Status, Work
+from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
 
 _PAST = frozenset({State.APPROVED, State.DEPLOYING})
+_OPEN = frozenset({State.STAGED, *_PAST})
 
 
 def approve(work: Work) -> Work:
@@ -35,16 +37,18 @@ def approve(work: Work) -> Work:
                 workshop, promotion, State.APPROVED, actor="policy", facts={"policy": "automatic"}
             ),
         )
-    ruling = rule(promotion, workshop.store.approvals(promotion.id), surroundings.now())
-    if ruling.by is None:
-        why = ruling.ignored[-1] if ruling.ignored else planned_again(workshop, promotion)
+    for line in take_carried(workshop, promotion):
+        tell(line)
+    said = ruling(workshop, promotion)
+    if said.by is None:
+        why = said.ignored[-1] if said.ignored else planned_again(workshop, promotion)
         why = f" ({why})" if why else ""
         return work.ends(
             Status.WAITING,
             f"promotion {promotion.id} waits for an approval{why}",
             f"sluice approve {promotion.id}",
         )
-    return _decided(workshop, work, promotion, ruling.by)
+    return _decided(workshop, work, promotion, said.by)
 
 
 def is_approved(workshop: Workshop, promotion: Promotion) -> bool:
@@ -90,39 +94,90 @@ def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: App
 
 
 def record(
-    workshop: Workshop, promotion: Promotion, decision: Decision, *, by: str, comment: str = ""
+    workshop: Workshop,
+    promotion: Promotion,
+    decision: Decision,
+    *,
+    by: str,
+    comment: str = "",
+    channel: Channel = Channel.CLI,
+    id: str = "",
 ) -> Approval:
-    """Record a yes or no to a promotion, with its ledger entry. Raises Refused if it waits for none, BadInput without a name."""
-    if not by.strip():
+    """Record a yes or no to a promotion as it is given here, with its ledger entry; every way to say it ends here.
+
+    Raises BadInput without a name; Refused if the promotion waits for none, is another one by now, or the environment's
+    policy does not take this person's word. Repeatable with an `id`, which the carrier of a yes gives it.
+    """
+    by, comment = " ".join(by.split()), " ".join(comment.split())
+    if not by:
         raise BadInput("an approval needs a name", fix="say who you are: --as NAME")
-    if promotion.state not in {State.STAGED, *_PAST}:
-        why = f" ({promotion.message})" if promotion.state is State.SUPERSEDED and promotion.message else ""
-        raise Refused(
-            f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval{why}",
-            "see what does: sluice status",
-        )
-    place = workshop.place(promotion.environment)
+    _refuse_what_does_not_wait(workshop, promotion)
+    against = objection(workshop, promotion, decision, by)
+    if against is not None:
+        raise Refused(against.why, against.fix)
     now = surroundings.now()
-    approval = Approval(
-        uuid.uuid4().hex[:10],
-        promotion.id,
-        promotion.binding,
-        decision,
-        by.strip(),
-        comment,
-        now,
-        now + place.policy.approval_expires,
-    )
+    expires = now + workshop.place(promotion.environment).policy.approval_expires
+    name = id or uuid.uuid4().hex[:10]
+    approval = Approval(name, promotion.id, promotion.binding, decision, by, comment, now, expires)
     with workshop.store.transaction() as transaction:
+        recorded = transaction.promotion(promotion.id)
+        if recorded is None or recorded.state not in _OPEN or recorded.binding != promotion.binding:
+            raise Refused(
+                f"promotion {promotion.id} is not what it was when you looked at it",
+                f"look again: sluice show {promotion.id}",
+            )
+        before = next((item for item in transaction.approvals(promotion.id) if item.id == name), None)
+        if before is not None:
+            return before
         transaction.put_approval(approval)
         facts = {
             "promotion": promotion.id,
             "decision": decision.value,
             "binding": approval.binding,
             "comment": comment,
+            "channel": channel.value,
             "expires": approval.expires_at.isoformat(),
         }
         transaction.append(
             "approval.given", environment=promotion.environment, actor=approval.by, facts=facts, at=now
         )
     return approval
+
+
+def _refuse_what_does_not_wait(workshop: Workshop, promotion: Promotion) -> None:
+    if promotion.state not in _OPEN:
+        told = promotion.state in {State.SUPERSEDED, State.EXPIRED} and promotion.message
+        why = f" ({promotion.message})" if told else ""
+        raise Refused(
+            f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval{why}",
+            "see what does: sluice status",
+        )
+    if is_overdue(workshop, promotion):
+        raise Refused(
+            f"promotion {promotion.id} waited for longer than {waited(workshop, promotion)}, and has expired",
+            "run it again: it asks anew",
+        )
+
+
+def take_carried(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
+    """Record what a file or a git ref says of a promotion, and return what came of it, a line each. Repeatable.
+
+    What cannot be read, names another plan, or is by somebody whose word is not taken is told, and no more.
+    """
+    lines: list[str] = []
+    for found in carried(workshop, promotion):
+        if isinstance(found, str):
+            lines.append(found)
+            continue
+        if any(item.id == found.id for item in workshop.store.approvals(promotion.id)):
+            continue
+        try:
+            given = record(
+                workshop, promotion, found.decision, by=found.by, comment=found.comment,
+                channel=found.channel, id=found.id,
+            )  # fmt: skip
+        except (BadInput, Refused) as error:
+            lines.append(f"{found.where}: {error}")
+        else:
+            lines.append(f"{found.where}: {given.decision.value} by {given.by}")
+    return tuple(lines)

@@ -28,6 +28,8 @@ class Status(StrEnum):
     WAITING = "waiting"
     REFUSED = "refused"
     REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from prefect_sluice.errors import BadInput, LedgerBroken
 from prefect_sluice.generation import Cause
 from prefect_sluice.ledger import Entry
 from prefect_sluice.node import Kind, Name
-from prefect_sluice.promotion import Approval, Candidate, Decision, Lease, Promotion, State
+from prefect_sluice.promotion import Approval, Candidate, Decision, Lease, Promotion, Question, State
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Change, Composed, Release
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
@@ -107,6 +107,11 @@ def approval_row(approval: Approval) -> dict[str, Any]:
 def approval(row: Columns) -> Approval:
     """Return the approval."""
     return Approval(**_only(Approval, row, decision=Decision(row["decision"])))
+
+
+def question(row: Columns) -> Question:
+    """Return what a run asks."""
+    return Question(**_only(Question, row))
 
 
 def control_row(control: Control) -> dict[str, Any]:

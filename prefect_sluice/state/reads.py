@@ -16,7 +16,7 @@ from prefect_sluice.controls import Aftercare, Control
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
 from prefect_sluice.ledger import Entry
-from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, State
+from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, Question, State
 from prefect_sluice.relation import Relation
 from prefect_sluice.release import Release
 from prefect_sluice.state import codec
@@ -30,6 +30,7 @@ from prefect_sluice.state.tables import (
     LEDGER,
     MEASURE,
     PROMOTION,
+    QUESTION,
     RELATION,
     RELEASE,
     REPORT,
@@ -128,6 +129,16 @@ class Reads(ABC):
         rows = self._rows(select(APPROVAL).where(APPROVAL.c.promotion == promotion).order_by(APPROVAL.c.seq))
         with codec.readable(f"an approval of promotion {promotion}", self.place):
             return tuple(codec.approval(row) for row in rows)
+
+    def question(self, run: str) -> Question | None:
+        """Return what a run of a scheduler asked last; None if it asks nothing."""
+        return next((item for item in self.questions() if item.run == run), None)
+
+    def questions(self) -> tuple[Question, ...]:
+        """Return what runs of a scheduler ask, the oldest first."""
+        rows = self._rows(select(QUESTION).order_by(QUESTION.c.at, QUESTION.c.run))
+        with codec.readable("a question", self.place):
+            return tuple(codec.question(row) for row in rows)
 
     def controls(self, *, lifted: bool = False) -> tuple[Control, ...]:
         """Return the holds, freezes and blocks that nobody lifted, run out or not; with `lifted` all there ever were."""

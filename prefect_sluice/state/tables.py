@@ -45,7 +45,19 @@ def _order() -> Column[int]:
     return Column("seq", Integer, primary_key=True)
 
 
-RELEASE = Table(
+REQUESTION = Table(
+    "sluice_question",
+    METADATA,
+    _text("run", primary_key=True),
+    _text("promotion"),
+    _text("binding"),
+    Column("attempt", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    _time("at"),
+    Index("sluice_question_by_promotion", "promotion"),
+)
+
+LEASE = Table(
     "sluice_release",
     METADATA,
     _order(),

@@ -16,7 +16,7 @@ from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.controls import Aftercare, Control
 from prefect_sluice.errors import Refused
 from prefect_sluice.ledger import Entry, chain
-from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion
+from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, Question
 from prefect_sluice.relation import Relation
 from prefect_sluice.release import Release
 from prefect_sluice.state import codec, fencing
@@ -30,6 +30,7 @@ from prefect_sluice.state.tables import (
     LEDGER,
     MEASURE,
     PROMOTION,
+    QUESTION,
     RELATION,
     RELEASE,
     REPORT,
@@ -103,6 +104,14 @@ class Transaction(Reads):
         """Use an approval up: True the first time; False when it was used before or does not exist."""
         unused = (APPROVAL.c.id == id) & APPROVAL.c.used_at.is_(None)
         return self._connection.execute(update(APPROVAL).where(unused).values(used_at=at)).rowcount == 1
+
+    def put_question(self, question: Question) -> None:
+        """Record what a run asks, in place of what it asked before. Safe to repeat."""
+        self._put(QUESTION, [asdict(question)], ("run",))
+
+    def drop_question(self, run: str) -> None:
+        """Forget what a run asked. Safe to repeat."""
+        self._connection.execute(delete(QUESTION).where(QUESTION.c.run == run))
 
     def put_control(self, control: Control) -> None:
         """Record a hold, freeze or block, or that it was lifted. Safe to repeat."""

@@ -1,0 +1,131 @@
+"""A run that waits for a yes: suspended with a form, and gone on with once somebody has decided, by whatever way.
+
+What is asked, and what came of it, is in our own state store. Of Prefect we take the waiting, and the answer as a claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, cast
+from uuid import UUID
+
+from prefect import get_run_logger, suspend_flow_run
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.input import RunInput, read_flow_run_input
+from prefect.input.run_input import keyset_from_base_key
+from pydantic import Field, ValidationError
+
+from prefect_sluice import surroundings
+from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.promotion import Channel, Decision, Promotion, Question, State
+from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.deciding import ruling
+from prefect_sluice.stages.resuming import ask
+from prefect_sluice.stages.work import Work
+from prefect_sluice.tasks.request import request_text
+from prefect_sluice.workshop import Workshop
+
+_LONGER = timedelta(days=1)
+"""How much longer than a promotion Prefect lets a run wait: the monitor ends it first, under its true name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A flow run that can be suspended: its id, and how often it was started."""
+
+    id: str
+    attempt: int
+
+
+class Answer(RunInput):
+    """The form. Only what JSON Schema can say is checked before it is sent; the policy has the last word."""
+
+    decision: Literal["approve", "reject"] = Field(
+        title="Decision", description="approve publishes exactly this; reject ends it, and nothing changes"
+    )
+    name: str = Field(
+        title="Your name",
+        description="As the project knows you. It is recorded as you type it.",
+        pattern=r"\S",
+        max_length=200,
+    )
+    comment: str = Field(default="", title="Comment", description="Why; kept in the ledger.", max_length=2000)
+
+
+def suspendable() -> Run | None:
+    """Return the run that this is, if it belongs to a Prefect deployment and is nobody's subflow; else None."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    if run is None or run.deployment_id is None or run.parent_task_run_id is not None:
+        return None
+    with get_client(sync_client=True) as client:
+        # Asked for: what the context knows is from before this start was counted, or not, as it was picked up.
+        return Run(str(run.id), client.read_flow_run(run.id).run_count)
+
+
+def heard(workshop: Workshop, run: Run, question: Question, promotion: Promotion) -> str:
+    """Record the answer to the question, if there is one and the policy takes it. Return why it was not, or "".
+
+    Whatever was decided another way meanwhile comes first, and an answer to an earlier start of the run is none.
+    """
+    if promotion.state is not State.STAGED or ruling(workshop, promotion).by is not None:
+        return ""
+    if question.attempt != run.attempt:
+        return ""
+    given = _answer(run, question)
+    if isinstance(given, str):
+        return given
+    if question.binding != promotion.binding:
+        return f"{given.name} answered about another plan or other evidence; this is how it stands now"
+    try:
+        record(
+            workshop, promotion, Decision(given.decision), by=given.name, comment=given.comment,
+            channel=Channel.FORM,
+        )  # fmt: skip
+    except (BadInput, Refused) as error:
+        return f"the answer of {given.name} was not taken: {error}"
+    return ""
+
+
+def _answer(run: Run, question: Question) -> Answer | str:
+    key = keyset_from_base_key(f"suspended-{question.key}")["response"]
+    given = cast(Any, read_flow_run_input)(key, flow_run_id=UUID(run.id))
+    if not given:
+        return "the run was started again without an answer, which is no approval"
+    try:
+        return Answer.model_validate(given)
+    except ValidationError:
+        return "the answer could not be read"
+
+
+def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
+    """Suspend this run until somebody decides; it ends here, and is started again from the top. Returns only if it cannot be.
+
+    `note` says why an answer before was not taken; it stands above the form, and in the log.
+    """
+    promotion = work.promotion
+    if promotion is None:
+        return
+    question = ask(workshop, run.id, run.attempt, promotion)
+    if note:
+        get_run_logger().warning(note)
+    get_run_logger().info(
+        f"promotion {promotion.id} waits for an approval: the form (⋮ → Resume), or sluice approve {promotion.id}"
+    )
+    form = Answer.with_initial_data(description=_text(work, note))
+    suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
+
+
+def _text(work: Work, note: str) -> str:
+    text = request_text(work)
+    # What somebody typed stands in it: as code, it is shown as it is.
+    quoted = " ".join(note.replace("`", "'").split())
+    return f"> ⚠️ `{quoted}`\n\n{text}" if note else text
+
+
+def _patience(workshop: Workshop, promotion: Promotion) -> int:
+    """Return for how many seconds Prefect lets the run wait."""
+    end = promotion.updated_at + workshop.place(promotion.environment).policy.waits + _LONGER
+    return max(int((end - surroundings.now()).total_seconds()), 60)

@@ -1,0 +1,31 @@
+"""Ends what waited for an approval for too long."""
+
+from __future__ import annotations
+
+from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages.approve import needed
+from prefect_sluice.stages.deciding import is_overdue, waited
+from prefect_sluice.stages.records import advance
+from prefect_sluice.workshop import Place, Workshop
+
+_MANY = 100_000
+
+
+def overdue(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:
+    """Return the promotions of an environment that waited for longer than `waits`, without a decision. Changes nothing."""
+    staged = workshop.store.promotions(environment=place.name, states=(State.STAGED,), limit=_MANY)
+    return tuple(item for item in staged if needed(place, item) and is_overdue(workshop, item))
+
+
+def expire(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:
+    """End them as expired, and return them as they are then. Only under the environment's lease. Repeatable."""
+    return tuple(
+        advance(
+            workshop,
+            item,
+            State.EXPIRED,
+            actor="policy",
+            message=f"nobody decided within {waited(workshop, item)} (environments.{place.name}.waits); run it again",
+        )
+        for item in overdue(workshop, place)
+    )
