@@ -45,19 +45,7 @@ def _order() -> Column[int]:
     return Column("seq", Integer, primary_key=True)
 
 
-REQUESTION = Table(
-    "sluice_question",
-    METADATA,
-    _text("run", primary_key=True),
-    _text("promotion"),
-    _text("binding"),
-    Column("attempt", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
-    _time("at"),
-    Index("sluice_question_by_promotion", "promotion"),
-)
-
-LEASE = Table(
+RELEASE = Table(
     "sluice_release",
     METADATA,
     _order(),
@@ -152,6 +140,18 @@ APPROVAL = Table(
     _time("used_at", nullable=True),
     _text("signature"),
     Index("sluice_approval_by_promotion", "promotion"),
+)
+
+QUESTION = Table(
+    "sluice_question",
+    METADATA,
+    _text("run", primary_key=True),
+    _text("promotion"),
+    _text("binding"),
+    Column("attempt", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    _time("at"),
+    Index("sluice_question_by_promotion", "promotion"),
 )
 
 LEASE = Table(
