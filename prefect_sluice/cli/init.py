@@ -43,7 +43,8 @@ def init(project: Path | None, schema: bool, folder: Path, console: Console) -> 
         place, found = _project(folder.resolve(), project)
         default, targets = _targets(found)
         present = place / config.FILE
-        present.write_text(_text(found.relative_to(place).as_posix(), default, targets), encoding="utf-8")
+        text = _text(found.relative_to(place).as_posix(), default, targets, alone=_has_one_author(place))
+        present.write_text(text, encoding="utf-8")
         written = True
     else:
         written = False
@@ -147,12 +148,24 @@ def _names(target: Target) -> tuple[Path, str]:
     return target.path, str(target.settings.get("schema", "main"))
 
 
-def _text(project: str, default: str, targets: list[Target]) -> str:
+def _has_one_author(folder: Path) -> bool:
+    """Say whether nobody but one person, or nobody yet, committed here: then there is nobody else to say yes."""
+    import subprocess
+
+    asked = ["git", "log", "--max-count=1000", "--format=%aE"]
+    listed = subprocess.run(
+        asked, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    ).stdout
+    return len({address.casefold() for address in listed.split()}) <= 1
+
+
+def _text(project: str, default: str, targets: list[Target], *, alone: bool) -> str:
     from prefect_sluice.config import PRODUCTION
 
     lines: list[str] = []
+    asks = ", approvals: 1" + (", self_approval: allow" if alone else "")
     for target in targets:
-        name, approvals = _yaml(target.name), ", approvals: 1" if target.name in PRODUCTION else ""
+        name, approvals = _yaml(target.name), asks if target.name in PRODUCTION else ""
         lines.append(f"  {name}: {{target: {name}{approvals}}}")
     return _TEMPLATE.format(project=_yaml(project), environments="\n".join(lines), default=_yaml(default))
 
@@ -165,7 +178,8 @@ _TEMPLATE = """\
 project: {project}
 
 # Where releases serve, in order, production last: one for each DuckDB target of the profile.
-# `approvals` is how many approvals a release needs there.
+# `approvals` is how many approvals a release needs there; `self_approval: allow` lets an author of the change give it,
+# as where there is one person only.
 environments:
 {environments}
 

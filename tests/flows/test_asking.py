@@ -1,0 +1,231 @@
+"""A run that waits for a yes: suspended, and gone on with after whatever answer came first. Real flows, a real server."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import duckdb
+import pytest
+from prefect.states import Scheduled
+
+from prefect_sluice import pipeline
+from prefect_sluice.cli import main
+from prefect_sluice.flows.waking import wake
+from prefect_sluice.promotion import Decision, Promotion, State
+from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.work import Request
+from prefect_sluice.workshop import Workshop
+from tests.flows.deployed import Deployed
+from tests.repository import repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
+
+ORDERS = "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount\n"
+SETTINGS = "environments:\n  prod: {approvals: 1}\napprovals: {folder: yes, ref: refs/sluice/approvals}\n"
+FILES = {
+    ".gitignore": "shop.duckdb*\nyes/\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
+    "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, schema: main}}}\n",
+    "sluice.yml": SETTINGS,
+    "models/orders.sql": ORDERS,
+}
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose first release, of Ada's commit, is staged and waits for a yes."""
+    folder = repository(tmp_path_factory.mktemp("staged") / "shop", FILES)
+    pipeline.run(Request(folder, "prod", actor="Ada"))
+    return folder
+
+
+@pytest.fixture
+def project(staged: Path, tmp_path: Path) -> Path:
+    """A copy of it, for one test."""
+    return shutil.copytree(staged, tmp_path / "shop", symlinks=True)
+
+
+@pytest.fixture
+def waiting(prefect_server: str, project: Path) -> Deployed:
+    """A run of a Prefect deployment that waits for a yes to it."""
+    found = Deployed.waiting(project)
+    assert found.name == "Suspended"
+    return found
+
+
+def commit(project: Path, amount: int) -> None:
+    """Commit another amount."""
+    (project / "models" / "orders.sql").write_text(ORDERS.replace("10", str(amount)), encoding="utf-8")
+    subprocess.run(["git", "commit", "-qam", f"amount {amount}"], cwd=project, check=True)
+
+
+def amount(project: Path) -> int | None:
+    """Return what a reader sees."""
+    if not (project / "shop.duckdb").exists():
+        return None
+    with duckdb.connect(str(project / "shop.duckdb"), read_only=True) as connection:
+        found = connection.execute("select amount from main.orders").fetchone()
+    return found[0] if found else None
+
+
+def promotion(project: Path) -> Promotion:
+    """Return the newest promotion."""
+    return Workshop.at(project).store.promotions(limit=1)[0]
+
+
+def channels(project: Path) -> list[object]:
+    """Return by which ways a yes or no came."""
+    entries = Workshop.at(project).store.entries()
+    return [entry.facts["channel"] for entry in entries if entry.event == "approval.given"]
+
+
+def test_the_form_approves_and_nothing_secret_stays(prefect_server: str, project: Path) -> None:
+    """From the first stage on: the run waits, goes on, publishes what was asked for; the ledger says by which way it came."""
+    waiting = Deployed.made(project)
+    assert waiting.name == "Suspended"
+    asked = promotion(project)
+    assert asked.id in waiting.form
+    waiting.answer(decision="approve", name="Grace", comment="seen")
+    assert (waiting.name, amount(project)) == ("Released", 10)
+    assert channels(project) == ["form"]
+    assert promotion(project).message == "approved by Grace"
+    answers = [json.loads(text) for key, text in waiting.inputs.items() if key.endswith("response")]
+    assert answers == [{"decision": "approve", "name": "Grace", "comment": "seen"}]
+    schema = next(json.loads(text) for key, text in waiting.inputs.items() if key.endswith("schema"))
+    assert (set(schema["properties"]), set(schema["required"])) == (
+        {"decision", "name", "comment"},
+        {"decision", "name"},
+    )
+    assert Workshop.at(project).store.questions() == ()
+
+
+def test_the_form_rejects_and_a_retry_asks_anew(waiting: Deployed, project: Path) -> None:
+    """A no cancels, with who and why. Tried again by force, the run does not take the old answer, whatever it was."""
+    waiting.answer(decision="reject", name="Grace", comment="not on a Friday")
+    end = waiting.state
+    assert (end.type.value, end.name, end.message) == (
+        "CANCELLED",
+        "Rejected",
+        "rejected by Grace: not on a Friday",
+    )
+    first = promotion(project)
+    waiting.put(Scheduled(name="AwaitingRetry"), force=True).start()
+    again = promotion(project)
+    assert waiting.name == "Suspended"
+    assert again.id != first.id
+    assert Workshop.at(project).store.approvals(again.id) == ()
+    # A retry while it waits: the same promotion, and another question still.
+    key = waiting.state.state_details.pause_key
+    waiting.put(Scheduled(name="AwaitingRetry"), force=True).start()
+    assert waiting.state.state_details.pause_key != key
+    waiting.answer(decision="approve", name="Grace")
+    assert (waiting.name, amount(project)) == ("Released", 10)
+
+
+def test_an_answer_is_a_claim_until_the_policy_takes_it(waiting: Deployed, project: Path) -> None:
+    """Who is unknown, or wrote the change, leaves the run waiting, and the form says why."""
+    (project / "sluice.yml").write_text(
+        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Grace, ada@example.com]}"), encoding="utf-8"
+    )
+    waiting.answer(decision="approve", name="Mallory")
+    assert waiting.name == "Suspended"
+    assert "Mallory is not one of the approvers of prod" in waiting.form
+    waiting.answer(decision="approve", name="ADA@example.com")
+    assert waiting.name == "Suspended"
+    assert "ADA@example.com is an author of the change" in waiting.form
+    assert (amount(project), channels(project)) == (None, [])
+    waiting.answer(decision="approve", name=" grace ")
+    assert (waiting.name, amount(project)) == ("Released", 10)
+
+
+def test_a_run_that_is_merely_started_again_is_not_approved(waiting: Deployed, project: Path) -> None:
+    """Scheduling it by hand gives no answer, so it waits again, and says so."""
+    waiting.put(Scheduled()).start()
+    assert waiting.name == "Suspended"
+    assert "without an answer" in waiting.form
+    assert amount(project) is None
+
+
+def test_the_command_line_approves_and_the_run_goes_on(
+    waiting: Deployed, project: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sluice approve` wakes the run. The author is refused there, too."""
+    assert main(["approve", "--as", "Ada", "-C", str(project), "--json"]) == 1
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main(["approve", "--as", "Grace", "-C", str(project), "--json"]) == 0
+    assert json.loads(out.getvalue())["told"] == [f"promotion {promotion(project).id} was decided: it goes on"]
+    assert waiting.name == "Resuming"
+    waiting.start()
+    assert (waiting.name, amount(project), channels(project)) == ("Released", 10, ["cli"])
+
+
+def test_a_file_approves(waiting: Deployed, project: Path) -> None:
+    """What `--write` writes counts where it is read; one of another plan does not."""
+    (project / "yes").mkdir()
+    carried = project / "yes" / f"{promotion(project).id}.yml"
+    assert main(["approve", "--as", "Grace", "--write", str(project / "yes"), "-C", str(project)]) == 0
+    text = carried.read_text(encoding="utf-8")
+    carried.write_text(text.replace(promotion(project).binding, "a" * 64), encoding="utf-8")
+    assert "another plan" in "".join(wake(project))
+    assert waiting.name == "Suspended"
+    carried.write_text(text, encoding="utf-8")
+    assert f"yes/{carried.name}: approve by Grace" in wake(project)
+    assert waiting.start().name == "Released"
+    assert (amount(project), channels(project)) == (10, ["file"])
+
+
+def test_a_git_ref_rejects(waiting: Deployed, project: Path) -> None:
+    """A commit under the ref says itself who wrote it."""
+    asked = promotion(project)
+    told = f"decision: reject\nbinding: '{asked.binding[:12]}'\ncomment: too early\n"
+    author = ["-c", "user.name=Lin", "-c", "user.email=lin@example.com"]
+    made = subprocess.run(
+        ["git", *author, "commit-tree", "HEAD^{tree}", "-m", told],
+        cwd=project, check=True, capture_output=True, text=True,
+        env={"PATH": "/usr/bin:/bin", "GIT_AUTHOR_NAME": "Lin", "GIT_AUTHOR_EMAIL": "lin@example.com"},
+    )  # fmt: skip
+    subprocess.run(
+        ["git", "update-ref", f"refs/sluice/approvals/{asked.id}", made.stdout.strip()], cwd=project, check=True
+    )
+    assert f"refs/sluice/approvals/{asked.id}: reject by Lin <lin@example.com>" in wake(project)
+    waiting.start()
+    assert (waiting.name, waiting.state.message) == ("Rejected", "rejected by Lin <lin@example.com>: too early")
+    assert channels(project) == ["ref"]
+
+
+def test_what_waits_too_long_expires(waiting: Deployed, project: Path) -> None:
+    """The run ends as what happened to it, and a yes that comes then is refused."""
+    settings = SETTINGS.replace("approvals: 1}", "approvals: 1, waits: 0s}")
+    (project / "sluice.yml").write_text(settings, encoding="utf-8")
+    assert main(["approve", "--as", "Grace", "-C", str(project)]) == 1
+    wake(project)
+    assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Expired")
+    assert promotion(project).state is State.EXPIRED
+    assert wake(project) == ()
+
+
+def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) -> None:
+    """A newer commit is released another way: the run that waits ends, and says what took its place."""
+    commit(project, 20)
+    overtaking = pipeline.run(Request(project, "prod", actor="Ada")).promotion
+    assert overtaking is not None
+    record(Workshop.at(project), overtaking, Decision.APPROVE, by="Grace")
+    pipeline.run(Request(project, "prod", actor="Ada"))
+    wake(project)
+    assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Superseded")
+    assert "took its place" in str(waiting.state.message)
+    assert amount(project) == 20
+
+
+def test_a_branch_that_moved_is_not_what_was_approved(waiting: Deployed, project: Path) -> None:
+    """HEAD is another commit by the time of the yes: what is published is what was asked about."""
+    commit(project, 20)
+    waiting.answer(decision="approve", name="Grace")
+    assert (waiting.name, amount(project)) == ("Released", 10)
