@@ -242,12 +242,20 @@ def test_init_writes_what_release_needs(run: Run, project: Path) -> None:
     (project / "sluice.yml").unlink()
     answer = run("init", "-C", project)
     assert (answer.code, answer.err) == (0, "")
-    assert (
-        "  dev: {target: dev}\n  prod: {target: prod, approvals: 1}\n" in (project / "sluice.yml").read_text()
-    )
+    # One person committed here: nobody else could say yes.
+    expected = "  dev: {target: dev}\n  prod: {target: prod, approvals: 1, self_approval: allow}\n"
+    assert expected in (project / "sluice.yml").read_text()
     assert "sluice plan" in answer.out
     document = json.loads(run("status", "-C", project, "--json").out)
     assert [item["environment"] for item in document["environments"]] == ["dev", "prod"]
+
+
+def test_init_where_several_commit_leaves_the_yes_to_another(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    second = ["git", "commit", "-q", "--allow-empty", "-m", "hello", "--author", "Lin <lin@example.com>"]
+    subprocess.run(second, cwd=project, check=True)
+    assert run("init", "-C", project).code == 0
+    assert "  prod: {target: prod, approvals: 1}\n" in (project / "sluice.yml").read_text()
 
 
 def test_init_again_changes_nothing(run: Run, project: Path) -> None:

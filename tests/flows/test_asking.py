@@ -130,7 +130,8 @@ def test_the_form_rejects_and_a_retry_asks_anew(waiting: Deployed, project: Path
 def test_an_answer_is_a_claim_until_the_policy_takes_it(waiting: Deployed, project: Path) -> None:
     """Who is unknown, or wrote the change, leaves the run waiting, and the form says why."""
     (project / "sluice.yml").write_text(
-        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Grace, ada@example.com]}"), encoding="utf-8"
+        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Grace, ada@example.com]}"),
+        encoding="utf-8",
     )
     waiting.answer(decision="approve", name="Mallory")
     assert waiting.name == "Suspended"
@@ -160,7 +161,9 @@ def test_the_command_line_approves_and_the_run_goes_on(
     out = io.StringIO()
     with redirect_stdout(out):
         assert main(["approve", "--as", "Grace", "-C", str(project), "--json"]) == 0
-    assert json.loads(out.getvalue())["told"] == [f"promotion {promotion(project).id} was decided: it goes on"]
+    assert json.loads(out.getvalue())["told"] == [
+        f"promotion {promotion(project).id} was decided: it goes on"
+    ]
     assert waiting.name == "Resuming"
     waiting.start()
     assert (waiting.name, amount(project), channels(project)) == ("Released", 10, ["cli"])
@@ -192,11 +195,16 @@ def test_a_git_ref_rejects(waiting: Deployed, project: Path) -> None:
         env={"PATH": "/usr/bin:/bin", "GIT_AUTHOR_NAME": "Lin", "GIT_AUTHOR_EMAIL": "lin@example.com"},
     )  # fmt: skip
     subprocess.run(
-        ["git", "update-ref", f"refs/sluice/approvals/{asked.id}", made.stdout.strip()], cwd=project, check=True
+        ["git", "update-ref", f"refs/sluice/approvals/{asked.id}", made.stdout.strip()],
+        cwd=project,
+        check=True,
     )
     assert f"refs/sluice/approvals/{asked.id}: reject by Lin <lin@example.com>" in wake(project)
     waiting.start()
-    assert (waiting.name, waiting.state.message) == ("Rejected", "rejected by Lin <lin@example.com>: too early")
+    assert (waiting.name, waiting.state.message) == (
+        "Rejected",
+        "rejected by Lin <lin@example.com>: too early",
+    )
     assert channels(project) == ["ref"]
 
 
