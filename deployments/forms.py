@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -47,9 +46,8 @@ def form(schema: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any
         **deepcopy({key: value for key, value in schema.items() if key not in {"properties", "required"}}),
         "properties": properties,
         "required": required,
-        # Forms show `properties`; a pattern lets the rest through without a field.
-        "patternProperties": {f"^({'|'.join(re.escape(name) for name in hidden)})$": {}} if hidden else {},
-        "additionalProperties": False,
+        # Not `additionalProperties`, which would refuse what has no field.
+        "propertyNames": {"enum": [*shown, *hidden]},
     }
 
 

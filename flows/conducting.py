@@ -12,6 +12,7 @@ from datetime import timedelta
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.pipeline import begin
 from prefect_sluice.stages.work import Request, Work
@@ -30,5 +31,6 @@ def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Wor
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
+    leave_no_traceback()
     with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
         return walk(work)

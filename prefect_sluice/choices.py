@@ -71,23 +71,19 @@ def chosen(text: str) -> str:
     return text.partition(" - ")[0].partition(", ")[0].strip()
 
 
-def chosen_generation(text: str, environment: str) -> tuple[str, str]:
-    """Return the environment and what `sluice rollback --to` takes for it, of a line of `generation_line` or what a person typed.
-
-    Raises BadInput when the line is of another environment than `environment` ("" for any).
+def chosen_generation(text: str, environment: str) -> str:
+    """Return what a line of `generation_line` stands for: a generation's number, "" for the former release; any other text as
+    it is, without blanks around it. Raises BadInput when the line is of another environment.
     """
-    if text.strip() in {"", FORMER}:
-        return environment, ""
     found = _GENERATION.fullmatch(text.strip())
     if found is None:
-        return environment, text.strip()
-    named = found["environment"] or environment
-    if environment and named != environment:
+        return "" if text.strip() == FORMER else text.strip()
+    if found["environment"] not in {None, environment}:
         raise BadInput(
-            f"generation {found['number']} is one of {named}, and {environment} was to be rolled back",
+            f"generation {found['number']} is one of {found['environment']}, and {environment} was to be rolled back",
             fix=f"choose a line that begins with {environment}",
         )
-    return named, found["number"]
+    return found["number"]
 
 
 def _short(text: str) -> str:
