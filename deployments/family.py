@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect_sluice.deployments.processes import Known, end, kill, known, members
+from prefect_sluice.deployments.processes import MARK, Known, end, kill, known, members
 from prefect_sluice.errors import Refused, SluiceError
 
 _PATIENCE = timedelta(seconds=15)
@@ -79,7 +79,7 @@ class Family:
     def note(self, **facts: Any) -> None:
         """Write down who the children are, and these facts, for a later one to read."""
         told = self._read() | facts
-        children = [{"name": item.name, **asdict(item.known)} for item in self._children if item.known]
+        children = [asdict(item.known) for item in self._children if item.known]
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps({**told, "pid": os.getpid(), "children": children}), encoding="utf-8")
         draft.replace(self._file)
@@ -101,8 +101,9 @@ class Family:
             if child.known:
                 kill(child.known)
 
-    def watch(self) -> None:
-        """Start again what has ended. Raises ChildDied when that does not help."""
+    def watch(self) -> tuple[str, ...]:
+        """Start again what has ended, and return the names of it. Raises ChildDied when that does not help."""
+        ended: list[str] = []
         for child in self._children:
             code = child.process.poll() if child.process else None
             if code is None:
@@ -111,6 +112,8 @@ class Family:
             self._tell(f"the {child.name} ended (exit code {code}); starting it again")
             self._clear(child)
             self._run(child)
+            ended.append(child.name)
+        return tuple(ended)
 
     def check(self, child: Child, code: int) -> None:
         """Count a child's end. Raises ChildDied when it was one too many."""
@@ -142,34 +145,29 @@ class Family:
         self._lock.close()
 
     def _run(self, child: Child) -> None:
+        mark = f"{self.folder} {child.name}"
         with child.log.open("ab") as log:
             # A session of its own: Ctrl-C is for this process, which ends the others in their order.
             child.process = subprocess.Popen(
-                child.command, env=dict(child.environ), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                child.command, env={**child.environ, MARK: mark}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, cwd=self.folder,
             )  # fmt: skip
-        child.known = known(child.process.pid)
+        child.known = known(child.process.pid, mark)
         self.note()
 
     def _clear(self, child: Child) -> None:
         if child.known is None or child.process is None:
             return
-        if child.process.poll() is None:
-            child.process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                child.process.wait(_PATIENCE.total_seconds())
-        # What it started and left running is of its session still.
-        end(child.known, patience=timedelta(seconds=1))
+        end(child.known, patience=_PATIENCE)
         child.process.wait()
 
     def _bury(self) -> None:
-        """End what a killed one left running."""
-        for item in self._read().get("children", ()):
-            orphan = Known(int(item["pid"]), str(item["start"]))
+        """End what a killed one left running, the worker before the server it talks to."""
+        for item in reversed(self._read().get("children", ())):
+            orphan = Known(int(item["pid"]), str(item["start"]), str(item["mark"]))
             if members(orphan):
-                self._tell(
-                    f"ending the {item['name']} that an earlier sluice up left running (pid {orphan.pid})"
-                )
+                name = orphan.mark.rpartition(" ")[2]
+                self._tell(f"ending the {name} that an earlier sluice up left running (pid {orphan.pid})")
                 end(orphan, patience=_PATIENCE)
 
     def _read(self) -> dict[str, Any]:

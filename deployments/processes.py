@@ -1,4 +1,4 @@
-"""Processes of ours: who they are beyond their number, and how a whole session of them is ended."""
+"""Processes of ours: who they are beyond their number, and how one is ended with all that it started."""
 
 from __future__ import annotations
 
@@ -14,60 +14,63 @@ from pathlib import Path
 
 _STEP = 0.05
 
+MARK = "SLUICE_UP"
+"""The environment variable that all processes of one child bear: it, and what it started, in whatever session."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A process that leads a session of its own: its number, and when it began in clock ticks since boot ("": unknown)."""
+    """A process of ours: its number, when it began in clock ticks since boot ("": unknown), and the mark that it and all that
+    it started bear. A worker puts each flow run into a session of its own, so that no session or group holds them all."""
 
     pid: int
-    start: str = ""
+    start: str
+    mark: str
 
 
-def known(pid: int) -> Known:
+def known(pid: int, mark: str) -> Known:
     """Return a running process with what tells it from a later one of the same number."""
     stat = _stat(pid)
-    return Known(pid, stat[1] if stat else "")
+    return Known(pid, stat[1] if stat else "", mark)
 
 
-def members(leader: Known) -> tuple[int, ...]:
-    """Return the processes of a leader's session that run: itself, and what it started. Empty when none is left.
+def members(one: Known) -> tuple[int, ...]:
+    """Return the processes that run of what one is, itself and what it started. Empty when none is left."""
+    if not Path("/proc/self/environ").exists():
+        return (one.pid,) if _exists(one.pid) else ()
+    wanted = f"{MARK}={one.mark}".encode()
+    bearing = tuple(pid for pid in _all() if wanted in _environ(pid) and _runs(pid))
+    # Itself by its start: between fork and exec it does not bear the mark yet.
+    stat = _stat(one.pid)
+    itself = stat is not None and stat[1] == one.start and stat[0] not in "ZX"
+    return (one.pid, *(pid for pid in bearing if pid != one.pid)) if itself else bearing
 
-    A leader may be gone and its session still there; its number is given to nobody else until then.
+
+def end(one: Known, *, patience: timedelta) -> bool:
+    """End a process and what it started: asked first, killed after `patience`. Returns whether anything had to be killed.
+
+    It is asked itself, and what it started only once it is gone: a worker sees to its runs. Safe to repeat.
     """
-    stat = _stat(leader.pid)
-    if stat is not None and leader.start not in {"", stat[1]}:
-        return ()
-    if not Path("/proc/self").exists():
-        return (leader.pid,) if _exists(leader.pid) else ()
-    return tuple(
-        pid for pid in _all() if (found := _stat(pid)) and found[2] == leader.pid and found[0] not in "ZX"
-    )
-
-
-def end(leader: Known, *, patience: timedelta) -> bool:
-    """End a session: asked first, killed after `patience`. Returns whether it had to be killed. Safe to repeat."""
-    if _exists(leader.pid) and members(leader):
-        _send(leader.pid, signal.SIGTERM)
-    if gone(leader, patience=patience):
-        return False
-    kill(leader)
-    return True
-
-
-def gone(leader: Known, *, patience: timedelta) -> bool:
-    """Wait until nothing of a session is left; say whether that is so."""
     until = time.monotonic() + patience.total_seconds()
-    while members(leader):
+    asked: set[int] = set()
+    while there := members(one):
         if time.monotonic() >= until:
-            return False
+            kill(one)
+            return True
+        for pid in there[:1] if there[0] == one.pid else there:
+            if pid not in asked:
+                asked.add(pid)
+                _send(pid, signal.SIGTERM)
         threading.Event().wait(_STEP)
-    return True
+    return False
 
 
-def kill(leader: Known) -> None:
-    """Kill what is left of a session. Safe to repeat."""
-    for pid in members(leader):
-        _send(pid, signal.SIGKILL)
+def kill(one: Known) -> None:
+    """Kill a process and what it started. Safe to repeat."""
+    while there := members(one):
+        for pid in there:
+            _send(pid, signal.SIGKILL)
+        threading.Event().wait(_STEP)
 
 
 def _send(pid: int, what: signal.Signals) -> None:
@@ -79,14 +82,27 @@ def _all() -> Iterator[int]:
     yield from (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
 
 
-def _stat(pid: int) -> tuple[str, str, int] | None:
-    """Return the state letter, the start time and the session of a process; None where /proc does not say."""
+def _environ(pid: int) -> tuple[bytes, ...]:
+    """Return the environment of a process of ours; nothing for other people's."""
+    try:
+        return tuple(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    except OSError:
+        return ()
+
+
+def _runs(pid: int) -> bool:
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX"
+
+
+def _stat(pid: int) -> tuple[str, str] | None:
+    """Return the state letter and the start time of a process; None where /proc does not say."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     rest = text.rpartition(")")[2].split()  # the command's name, in brackets, may hold anything
-    return rest[0], rest[19], int(rest[3])
+    return rest[0], rest[19]
 
 
 def _exists(pid: int) -> bool:

@@ -111,7 +111,8 @@ class Up:
 
     def step(self) -> None:
         """Start again what ended, and renew the forms if what they offer changed. To be called again and again."""
-        self.family.watch()
+        if _WORKER in self.family.watch():
+            self._close_cut_runs()  # before the new one, seconds from now, takes up any
         if time.monotonic() - self._looked >= _LOOK:
             self._looked = time.monotonic()
             self._renew()
@@ -119,15 +120,18 @@ class Up:
     def close(self) -> None:
         """End the worker, then the server. Runs that wait for an approval go on when it is up again. Safe to repeat."""
         self.family.end(_WORKER)
-        if self._wish.server and self._wish.worker and serving.answers(self._wish.api):
-            from prefect_sluice.deployments.cutting import close_cut_runs
-
-            # The next start does it otherwise.
-            with suppress(Exception):
-                close_cut_runs(self._wish.pool)
+        self._close_cut_runs()
         self.family.close()
         if self._pages:
             self._pages.close()
+
+    def _close_cut_runs(self) -> None:
+        """Say of the runs that ended with the worker that they did; where that cannot be done, the next start does it."""
+        if self._wish.server and self._wish.worker and serving.answers(self._wish.api):
+            from prefect_sluice.deployments.cutting import close_cut_runs
+
+            with suppress(Exception):
+                close_cut_runs(self._wish.pool)
 
     def _serve(self) -> None:
         serving.check_free(self._wish.port)

@@ -11,16 +11,19 @@ from prefect_sluice.choices import Choices
 from prefect_sluice.config_schedules import Schedules
 from prefect_sluice.deployments.catalog import POOL, ROWS, Row, Timing, timing
 
+_LATER = Choices(("{{ $SLUICE_ENVIRONMENT }}",))
+"""What is not known before somebody applies the file: which environment people read."""
+
 FILE = Path(__file__).with_name("prefect.yaml")
 
 _HEAD = """\
 # Written by prefect_sluice.deployments.written from its catalog; a test compares. For teams that use Prefect's own command:
 #
-#   SLUICE_FOLDER=/srv/shop SLUICE_VERSION=0.1.0 prefect deploy --all --prefect-file prefect.yaml
+#   SLUICE_FOLDER=/srv/shop SLUICE_ENVIRONMENT=prod SLUICE_VERSION=0.1.0 prefect deploy --all --prefect-file prefect.yaml
 #
-# SLUICE_FOLDER is the folder that holds sluice.yml, where the workers are. The schedules are the ones that sluice.yml has when
-# it says nothing. Forms made this way have no drop-downs: what there is to choose from is the project's, and `sluice up --only
-# deployments` asks it.
+# SLUICE_FOLDER is the folder that holds sluice.yml, where the workers are; SLUICE_ENVIRONMENT is refreshed each night. The
+# schedules are the ones that sluice.yml has when it says nothing. Forms made this way have no drop-downs: what there is to
+# choose from is the project's, and `sluice up --only deployments` asks it.
 """
 
 
@@ -45,7 +48,7 @@ def write(file: Path = FILE) -> None:
 
 
 def _deployment(row: Row) -> dict[str, Any]:
-    when = timing(row, Schedules(), Choices())
+    when = timing(row, Schedules(), _LATER)
     limit = {"limit": row.limit, "collision_strategy": row.collision}
     return {
         "name": row.name,
