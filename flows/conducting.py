@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
 from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.flows.waking import wake_quietly
 from prefect_sluice.pipeline import begin
@@ -52,6 +53,7 @@ def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Wor
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
+    leave_no_traceback()
     run, wait = suspendable(), timedelta(seconds=wait_seconds)
     work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
     if work.generation is not None:

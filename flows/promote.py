@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
 from prefect_sluice.flows.conducting import conduct
 from prefect_sluice.generation import Cause
@@ -22,7 +24,7 @@ from prefect_sluice.tasks.test import test
 @flow(name="promote", flow_run_name="promote → {environment}", persist_result=False)
 def promote(
     environment: str,
-    release: str = "",
+    release: Annotated[str, Field(pattern=r"^\s*[0-9a-fA-F]*\s*$")] = "",
     origin: str = "",
     select: str = "",
     folder: str = ".",

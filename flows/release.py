@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
 from prefect_sluice.flows.conducting import conduct
 from prefect_sluice.generation import Cause
@@ -22,7 +24,7 @@ from prefect_sluice.tasks.test import test
 @flow(name="release", flow_run_name="release {ref} → {environment}", persist_result=False)
 def release(
     environment: str = "",
-    ref: str = "HEAD",
+    ref: Annotated[str, Field(pattern=r"\S")] = "HEAD",
     folder: str = ".",
     dirty: bool = False,
     actor: str = "prefect",

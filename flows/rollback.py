@@ -36,7 +36,8 @@ def rollback(
 
     Args:
         environment: What to roll back; empty is the project's default environment.
-        to: A generation's number or a release's id; empty is the former release that is not blocked.
+        to: The generation to serve again: a line of the list, its number or its release's id; empty is the former release
+            that is not blocked.
         folder: The folder that holds sluice.yml.
         hold: Keep the environment there until somebody lifts the hold.
         reason: Why; it is the hold's reason, too.

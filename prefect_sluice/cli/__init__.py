@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("release", "Take a commit through the stages into an environment."),
     "refresh": ("refresh", "Build what new data changed, with the code that serves now."),
     "promote": ("promote", "Take what serves in one environment into the next."),
+    "up": ("up", "Start a Prefect server, a worker and the forms for this project."),
     "approve": ("approve", "Say yes to one exact promotion."),
     "reject": ("approve", "Say no to one exact promotion."),
     "rollback": ("rollback", "Serve an older generation again, at once."),

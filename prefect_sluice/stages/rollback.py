@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from prefect_sluice import surroundings
+from prefect_sluice.choices import chosen_generation
 from prefect_sluice.controls import Aftercare, blocked
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
@@ -94,7 +95,8 @@ def _to_catch_up(
 def choose(
     current: Generation, history: tuple[Generation, ...], to: str, barred: Collection[str] = ()
 ) -> Generation:
-    """Return the generation to go back to. `to` is a number, a release id (or its beginning), or "": the former release. Pure.
+    """Return the generation to go back to. `to` is a number, a release id (or its beginning), a line of the form's list, or
+    "": the former release. Pure.
 
     The former release is the last one that served before the present one did; where none did, the generation before.
     One of the releases `barred` is passed over, unless `to` names it: what becomes of that is the caller's.
@@ -103,6 +105,7 @@ def choose(
         raise Refused(
             "nothing is served, so there is nothing to go back to", "release something first: sluice release"
         )
+    to = chosen_generation(to, current.environment)
     older = [item for item in history if item.number < current.number and not item.collected_at]
     if not to:
         served = [item for item in older if item.number < current.origin]

@@ -1,0 +1,143 @@
+"""The Prefect deployments there are, as data: a row for each way in that people and schedules use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from prefect_sluice.choices import Choices
+from prefect_sluice.config_schedules import Clock, Every, Poll, Schedules
+
+POOL = "sluice"
+"""The work pool, unless another is named."""
+
+Timer = Literal["", "release", "refresh", "monitor", "collect"]
+"""The key of `schedules` in sluice.yml that says when it runs by itself; "": never."""
+
+Collision = Literal["ENQUEUE", "CANCEL_NEW"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Prefect deployment.
+
+    `fields` are the parameters that its form shows, in this order; of these `required` must be filled in. What else the
+    flow takes is there for schedules and code. `limit` is how many of it run at a time (None: the leases say).
+    """
+
+    name: str
+    flow: str
+    description: str
+    tags: tuple[str, ...]
+    fields: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    timer: Timer = ""
+    limit: int | None = None
+    collision: Collision = "ENQUEUE"
+    parameters: Mapping[str, str | int | bool] = field(default_factory=dict[str, str | int | bool])
+
+    @property
+    def entrypoint(self) -> str:
+        """The flow, dotted: no file path, which would load a second copy of the module."""
+        return f"prefect_sluice.flows.{self.flow}.{self.flow}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a Prefect deployment runs by itself: by `cron` in `timezone`, or each `every`; and what it is given then."""
+
+    cron: str = ""
+    timezone: str = "UTC"
+    every: timedelta | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+BY_ITSELF = "schedule"
+"""Who asked for a run that a schedule started, in the ledger."""
+
+_WAITS = {"wait_seconds": 600}
+
+ROWS = (
+    Row(
+        "release",
+        "release",
+        "**For engineers.** Takes a commit through Source, Build, Test, Stage, Approve, Deploy and Monitor. Only what changed "
+        "is built, off to the side; nobody reads it before every gate said yes.\n\n"
+        "Fill in the branch or commit. Where an approval is needed, the run waits for it.",
+        ("sluice", "engineer"),
+        ("environment", "ref", "actor"),
+        timer="release",
+        parameters=_WAITS,
+    ),
+    Row(
+        "nightly-refresh",
+        "refresh",
+        "**For everybody; runs by itself.** Builds what new source data changed, with the code that serves now, judges it and "
+        "publishes it. Nothing new: nothing is built. Start it by hand when data came late.",
+        ("sluice", "refresh"),
+        ("environment", "select", "actor"),
+        timer="refresh",
+        limit=1,
+        parameters=_WAITS,
+    ),
+    Row(
+        "promote",
+        "promote",
+        "**For engineers.** Takes what serves in one environment into the next, as it is: the same bundle, judged again on the "
+        "data there.",
+        ("sluice", "engineer"),
+        ("environment", "origin", "release", "select", "actor"),
+        required=("environment", "actor"),
+        parameters=_WAITS,
+    ),
+    Row(
+        "rollback",
+        "rollback",
+        "**For on-call.** Serves an older generation again, at once. Nothing is built and no row moves; what came after it "
+        "stays, to go forward to again. A hold keeps the environment there until somebody lifts it: `sluice release-hold`.\n\n"
+        "When this server is down: `sluice rollback` does the same.",
+        ("sluice", "on-call"),
+        ("environment", "to", "reason", "hold", "catch_up", "actor"),
+        required=("environment", "reason", "actor"),
+        parameters=_WAITS,
+    ),
+    Row(
+        "collect",
+        "collect",
+        "**For on-call; runs by itself.** Drops relations and files that no kept generation, waiting promotion or view needs. "
+        "What stays is said by `environments.NAME.keep` in sluice.yml.",
+        ("sluice", "upkeep"),
+        ("environment", "dry_run", "actor"),
+        timer="collect",
+        limit=1,
+        collision="CANCEL_NEW",
+        parameters=_WAITS,
+    ),
+)  # fmt: skip
+
+
+def timing(row: Row, schedules: Schedules, choices: Choices) -> Timing | None:
+    """Return when a row runs by itself in a project; None for never. Pure."""
+    asked = getattr(schedules, row.timer) if row.timer else None
+    match asked:
+        case Poll():
+            given = {"ref": asked.branch, "environment": asked.environment or choices.default}
+            return Timing(every=asked.every, parameters=_given(given))
+        case Clock():
+            # A refresh is of one environment, the last; a collection looks at all of them.
+            everywhere = "" if row.timer == "collect" else choices.last
+            return Timing(
+                asked.cron,
+                asked.timezone,
+                parameters=_given({"environment": asked.environment or everywhere}),
+            )
+        case Every():
+            return Timing(every=asked.every, parameters=_given({"environment": asked.environment}))
+        case _:
+            return None
+
+
+def _given(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    return {**{name: value for name, value in parameters.items() if value}, "actor": BY_ITSELF}

@@ -1,0 +1,91 @@
+"""A flow's parameters as the form of one Prefect deployment: what is shown, under which title, with which choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from prefect_sluice.choices import FORMER, Choices
+from prefect_sluice.deployments.catalog import Row
+
+TITLES: Mapping[str, str] = {
+    "actor": "Your name",
+    "catch_up": "Refresh its data afterwards",
+    "dry_run": "Only say what would go",
+    "environment": "Environment",
+    "hold": "Hold the environment there",
+    "origin": "From",
+    "reason": "Why",
+    "ref": "Commit, branch or tag",
+    "release": "Release",
+    "report": "Report",
+    "select": "Only a part (dbt's selector)",
+    "to": "Back to",
+}
+"""The titles of fields. Prefect shows a parameter's bare name otherwise, whatever its own Field says."""
+
+_CLAIM = "As you type it: it is recorded, and proves nothing."
+
+
+def form(schema: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any]:
+    """Return the parameter schema of a Prefect deployment, made from that of its flow. Pure.
+
+    Shown are the row's fields only, in its order. The others are still taken, from schedules and code; any other name is
+    refused by the server, which lets unknown names through otherwise, for the run to crash on.
+    """
+    known: Mapping[str, Any] = schema.get("properties", {})
+    shown = [name for name in row.fields if name in known]
+    hidden = sorted(set(known) - set(shown))
+    properties = {
+        name: _field(name, known[name], row, choices) | {"position": position}
+        for position, name in enumerate(shown)
+    }
+    required = [name for name in shown if name in {*row.required, *schema.get("required", ())}]
+    return {
+        **deepcopy({key: value for key, value in schema.items() if key not in {"properties", "required"}}),
+        "properties": properties,
+        "required": required,
+        # Not `additionalProperties`, which would refuse what has no field.
+        "propertyNames": {"enum": [*shown, *hidden]},
+    }
+
+
+def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any]:
+    field = {**deepcopy(dict(given)), "title": TITLES.get(name, name.replace("_", " ").capitalize())}
+    if name in row.required:
+        field.pop("default", None)
+        if field.get("type") == "string":
+            field["pattern"] = field.get("pattern", r"\S")
+    match name:
+        case "actor":
+            field["description"] = _CLAIM
+        case "environment" if choices.environments:
+            field |= _offered(choices.environments, _usual(row, choices))
+        case "origin" if choices.environments:
+            # Not filled in, it is the environment before the other.
+            field = {key: value for key, value in field.items() if key != "default"} | {
+                "enum": list(choices.environments)
+            }
+        case "to":
+            field |= _offered((FORMER, *choices.generations), FORMER)
+        case "report" if choices.reports:
+            field |= {"enum": list(choices.reports)}
+        case _:
+            pass
+    return field
+
+
+def _offered(values: tuple[str, ...], default: str) -> dict[str, Any]:
+    return {"enum": list(values), **({"default": default} if default else {})}
+
+
+def _usual(row: Row, choices: Choices) -> str:
+    """Return the environment that is filled in: for a release the project's default, for a collection none, which is all."""
+    match row.name:
+        case "release":
+            return choices.default
+        case "collect" | "monitor":
+            return ""
+        case _:
+            return choices.last

@@ -1,0 +1,91 @@
+"""What a form offers to choose from, as people read it, and what a flow makes of the line that was chosen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from prefect_sluice.declared import Consumer
+from prefect_sluice.errors import BadInput
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.release import Release
+
+FORMER = "what another release served before"
+"""The line that stands for the former release."""
+
+_GENERATION = re.compile(r"(?:(?P<environment>\S+) )?(?P<number>\d+) - .*", re.DOTALL)
+_LONGEST = 60
+_MANY = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the drop-downs of one project hold. `environments` are in order, production last.
+
+    `generations` are lines of `generation_line`, newest first, `reports` lines of `report_line`.
+    """
+
+    environments: tuple[str, ...] = ()
+    default: str = ""
+    generations: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> str:
+        """The last environment: production, where there is one."""
+        return self.environments[-1] if self.environments else ""
+
+
+def generation_line(generation: Generation, release: Release | None) -> str:
+    """Return a generation as a form offers it: `prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC`."""
+    change = release.change if release else None
+    what = f"{change.short} {_short(change.subject)}" if change else generation.release[:7]
+    again = " (refreshed)" if generation.cause is Cause.REFRESH else ""
+    at = generation.at.astimezone(UTC)
+    return f"{generation.environment} {generation.number} - {what.strip()}{again}, {at:%Y-%m-%d %H:%M} UTC"
+
+
+def back_to(generations: Sequence[Generation], releases: Mapping[str, Release]) -> tuple[str, ...]:
+    """Return the lines of the generations of one environment that can be served again. Pure; `generations` newest first.
+
+    Left out are the one that serves, the collected ones, and those that a rollback wrote: the one it wrote again stands there.
+    """
+    there = [item for item in generations[1:] if item.number and not item.collected_at]
+    own = [item for item in there if item.cause is not Cause.ROLLBACK]
+    return tuple(generation_line(item, releases.get(item.release)) for item in own[:_MANY])
+
+
+def report_line(consumer: Consumer) -> str:
+    """Return a dbt exposure as a form offers it: `delays - Delays by airport (dashboard), Ops team`."""
+    told = " ".join(
+        part for part in (_short(consumer.label), f"({consumer.kind})" if consumer.kind else "") if part
+    )
+    line = f"{consumer.name} - {told}" if told else consumer.name
+    return f"{line}, {consumer.owner}" if consumer.owner else line
+
+
+def chosen(text: str) -> str:
+    """Return the name at the beginning of a line of `report_line`; any other text as it is, without blanks around it."""
+    return text.partition(" - ")[0].partition(", ")[0].strip()
+
+
+def chosen_generation(text: str, environment: str) -> str:
+    """Return what a line of `generation_line` stands for: a generation's number, "" for the former release; any other text as
+    it is, without blanks around it. Raises BadInput when the line is of another environment.
+    """
+    found = _GENERATION.fullmatch(text.strip())
+    if found is None:
+        return "" if text.strip() == FORMER else text.strip()
+    if found["environment"] not in {None, environment}:
+        raise BadInput(
+            f"generation {found['number']} is one of {found['environment']}, and {environment} was to be rolled back",
+            fix=f"choose a line that begins with {environment}",
+        )
+    return found["number"]
+
+
+def _short(text: str) -> str:
+    whole = " ".join(text.split())
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1].rstrip()}…"

@@ -1,0 +1,178 @@
+"""`sluice up`: Prefect for this project on this machine, in one command: server, worker, forms and schedules."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.canonical import Json
+    from prefect_sluice.deployments.up import Ready, Up, Wish
+    from prefect_sluice.workshop import Workshop
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65534), default=4200, show_default=True,
+    help="Where the server listens, on this machine only. The next one is for the reports.",
+)  # fmt: skip
+@click.option("--pool", default="sluice", show_default=True, metavar="NAME", help="The work pool.")
+@click.option("--no-server", is_flag=True, help="Use the server at PREFECT_API_URL.")
+@click.option("--no-worker", is_flag=True, help="Start no worker: others work for the pool.")
+@click.option(
+    "--only",
+    type=click.Choice(["deployments"]),
+    help="Only tell the server at PREFECT_API_URL about the Prefect deployments, and end.",
+)
+@options.common
+def up(
+    port: int, pool: str, no_server: bool, no_worker: bool, only: str | None, folder: Path, console: Console
+) -> int:
+    """Start a Prefect server, a worker and the forms for this project.
+
+    Runs until Ctrl-C, and leaves nothing running. Runs that wait for an approval wait on, and continue when it
+    is up again.
+    """
+    from prefect_sluice import surroundings
+    from prefect_sluice.workshop import Workshop
+
+    _check_installed()
+    workshop = Workshop.at(folder)
+    _ = workshop.places  # what is wrong in there is said before anything is started
+    surroundings.be_quiet()
+    from prefect_sluice.deployments.up import Wish
+
+    serves = not (no_server or only)
+    wish = Wish(_api(workshop, port) if serves else _given(), port, pool, serves, not (no_worker or only))
+    return _run(workshop, wish, console, stays=not only)
+
+
+def _check_installed() -> None:
+    from prefect_sluice.errors import BadInput
+
+    if find_spec("prefect") is None:
+        raise BadInput("Prefect is not installed", fix="pip install 'prefect-sluice[prefect]'")
+
+
+def _api(workshop: Workshop, port: int) -> str:
+    """Return the address of our own server, and set the environment of it, the worker and this process."""
+    from prefect_sluice.deployments.serving import api_of, variables
+    from prefect_sluice.deployments.up import home
+
+    api = api_of(port)
+    os.environ.update(variables(os.environ, home(workshop), api))
+    return api
+
+
+def _given() -> str:
+    """Return the address of the server that is there already. Raises BadInput."""
+    from prefect_sluice.deployments.serving import answers, configured_api
+    from prefect_sluice.errors import BadInput
+
+    api = configured_api()
+    if not api:
+        raise BadInput(
+            "no Prefect server is configured", "PREFECT_API_URL", "set it, or leave --no-server out"
+        )
+    if not answers(api, timeout=10):
+        raise BadInput("no Prefect server answers there", api, "start it, or leave --no-server out")
+    return api
+
+
+def _run(workshop: Workshop, wish: Wish, console: Console, *, stays: bool) -> int:
+    from prefect_sluice.deployments.up import Up
+
+    stop = threading.Event()
+    tell = _Teller(console)
+    one = Up(workshop, wish, dict(os.environ), tell=tell, stop=stop)
+    _end_on_signals(one, stop)
+    try:
+        ready = one.start()
+        if ready is not None:
+            _show(ready, wish, console, stays=stays)
+            while stays and not stop.wait(0.5):
+                one.step()
+    finally:
+        if stays:
+            tell("stopping: the worker, then the server")
+        one.close()
+    if stays:
+        tell("stopped; nothing is left running")
+    return 0
+
+
+class _Teller:
+    """Shows a line at once; nothing in JSON mode."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __call__(self, text: str) -> None:
+        from prefect_sluice.render.styled import line
+
+        self._console.show([line(text)])
+        sys.stdout.flush()
+
+
+def _end_on_signals(one: Up, stop: threading.Event) -> None:
+    def heard(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            one.family.hurry()
+        stop.set()
+
+    # Also where the shell had Ctrl-C ignored (a script's `&`): a worker that inherits that can never be ended nicely.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, heard)
+
+
+def _show(ready: Ready, wish: Wish, console: Console, *, stays: bool) -> None:
+    from prefect_sluice.render.styled import BLANK, line, strong
+
+    if console.json:
+        print(json.dumps(_document(ready, wish), ensure_ascii=False), flush=True)
+        return
+    width = max(len(one.row.name) for one in ready.applied)
+    console.show([
+        BLANK,
+        line("Sluice is up: " if stays else "Prefect deployments are made: ", strong(f"{ready.ui}/deployments")),
+        *(line(f"  {one.row.name:<{width}}  {_when(one.timing)}") for one in ready.applied),
+        *(line(note) for note in ready.notes),
+        *([line(f"reports: {ready.reports}")] if ready.reports else []),
+        line("in another terminal: ", strong(f"export PREFECT_API_URL={ready.api}")),
+        *([line("next: open it and start one from its form; Ctrl-C stops everything")] if stays else []),
+        BLANK,
+    ])  # fmt: skip
+    sys.stdout.flush()
+
+
+def _when(timing: object) -> str:
+    from prefect_sluice.deployments.catalog import Timing
+
+    if not isinstance(timing, Timing):
+        return "by hand"
+    return f"at {timing.cron} ({timing.timezone})" if timing.cron else f"each {timing.every}"
+
+
+def _document(ready: Ready, wish: Wish) -> Mapping[str, Json]:
+    return {
+        "ready": True,
+        "pid": os.getpid(),
+        "ui": ready.ui,
+        "api": ready.api,
+        "reports": ready.reports,
+        "pool": wish.pool,
+        "deployments": [f"{one.row.flow}/{one.row.name}" for one in ready.applied],
+        "notes": list(ready.notes),
+    }

@@ -1,0 +1,96 @@
+"""A flow's parameters as a form: titles, drop-downs, what must be filled in, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prefect.utilities.schema_tools import ValidationError, validate
+
+from prefect_sluice.choices import FORMER, Choices
+from prefect_sluice.deployments.applying import schema_of
+from prefect_sluice.deployments.catalog import ROWS, Row
+from prefect_sluice.deployments.forms import form
+
+LINE = "prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC"
+CHOICES = Choices(("dev", "prod"), "dev", (LINE,), ("delays - Delays (dashboard), Ops",))
+BY_NAME = {row.name: row for row in ROWS}
+
+
+def made(name: str, choices: Choices = CHOICES) -> dict[str, Any]:
+    """Return the form of a Prefect deployment."""
+    return form(schema_of(BY_NAME[name]), BY_NAME[name], choices)
+
+
+def refused(name: str, parameters: dict[str, Any]) -> str:
+    """Return what the server says of parameters, "" when it takes them."""
+    given = {**BY_NAME[name].parameters, "folder": "/srv/shop", **parameters}
+    try:
+        validate(given, made(name), raise_on_error=True)
+    except ValidationError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_each_field_has_a_title_a_help_text_and_its_place(row: Row) -> None:
+    found = made(row.name)
+    assert list(found["properties"]) == list(row.fields)
+    for position, (name, field) in enumerate(found["properties"].items()):
+        assert field["title"] != name
+        assert field["title"][0].isupper()
+        assert field["description"]
+        assert field["position"] == position
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_nobody_is_asked_where_the_project_is(row: Row) -> None:
+    assert {"folder", "wait_seconds", "dirty", "adopt"} & set(made(row.name)["properties"]) == set()
+
+
+def test_drop_downs_hold_what_the_project_has() -> None:
+    rollback = made("rollback")["properties"]
+    assert rollback["to"]["enum"] == [FORMER, LINE]
+    assert rollback["to"]["default"] == FORMER
+    assert (rollback["environment"]["enum"], rollback["environment"]["default"]) == (["dev", "prod"], "prod")
+    assert made("release")["properties"]["environment"]["default"] == "dev"
+    assert "default" not in made("promote")["properties"]["origin"]
+    assert "default" in made("collect")["properties"]["environment"]
+
+
+def test_a_project_of_which_nothing_is_known_yet_has_a_form_all_the_same() -> None:
+    found = made("rollback", Choices())["properties"]
+    assert "enum" not in found["environment"]
+    assert found["to"]["enum"] == [FORMER]
+
+
+def test_reports_are_chosen_from_the_exposures() -> None:
+    row = Row("promote-report", "promote_report", "**For analysts.**", ("sluice",), ("report",))
+    schema = {"type": "object", "properties": {"report": {"type": "string"}, "folder": {"type": "string"}}}
+    assert form(schema, row, CHOICES)["properties"]["report"]["enum"] == ["delays - Delays (dashboard), Ops"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "said"),
+    [
+        ("release", {}, ""),
+        ("release", {"environment": "prod", "ref": "main", "actor": "Ada"}, ""),
+        ("release", {"environment": "prod", "ref": "main", "dirty": False}, ""),
+        ("release", {"environment": "production"}, "'production' is not one of ['dev', 'prod']"),
+        ("release", {"ref": " "}, "does not match"),
+        ("release", {"enviroment": "prod"}, "'enviroment' is not one of ['environment', 'ref',"),
+        ("promote", {"environment": "prod"}, "'actor' is a required property"),
+        ("promote", {"environment": "prod", "actor": "Ada", "release": "main"}, "does not match"),
+        ("rollback", {"environment": "prod", "reason": "sums are off", "actor": "Ada", "to": LINE}, ""),
+        ("rollback", {"environment": "prod", "reason": "sums are off", "actor": "Ada", "to": "9"}, "is not one of"),
+        ("rollback", {"environment": "prod", "reason": "", "actor": "Ada"}, "does not match"),
+        ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "hold": "no"}, "not of type 'boolean'"),
+        ("collect", {"dry_run": True, "actor": "schedule"}, ""),
+    ],
+)  # fmt: skip
+def test_bad_values_are_refused_before_a_run_is_made(
+    name: str, parameters: dict[str, Any], said: str
+) -> None:
+    found = refused(name, parameters)
+    assert said in found
+    assert bool(said) == bool(found)

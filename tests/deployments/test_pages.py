@@ -1,0 +1,47 @@
+"""The reports as web pages: what lies in the folder, and nothing else."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.deployments.pages import Pages
+
+
+def status(url: str) -> int:
+    """Return the HTTP status of a page."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def test_a_report_is_read_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    pages = Pages(folder)
+    try:
+        (folder / "a1b2c3d.html").write_text("<p>said</p>", encoding="utf-8")
+        (folder / "link.html").symlink_to(tmp_path / "secret")
+        (tmp_path / "secret").write_text("no", encoding="utf-8")
+        with urllib.request.urlopen(f"{pages.url}/a1b2c3d.html", timeout=10) as answer:
+            assert answer.read() == b"<p>said</p>"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert [
+            status(f"{pages.url}/{name}")
+            for name in ("", "other.html", "../secret", "%2e%2e/secret", "link.html")
+        ] == [404] * 5
+        assert pages.url.startswith("http://127.0.0.1:")
+    finally:
+        pages.close()
+
+
+def test_it_ends(tmp_path: Path) -> None:
+    pages = Pages(tmp_path)
+    pages.close()
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(pages.url, timeout=2)
