@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.ending import concluded, ending
+from prefect_sluice.flows.heartbeat import beating
+from prefect_sluice.flows.naming import naming
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.pipeline import begin
 from prefect_sluice.stages.work import Request, Work
@@ -23,12 +25,18 @@ Walk = Callable[[Work], Work]
 def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
-    Raises what the stages raise, LeaseHeld after `wait_seconds`, and Stopped when a hold, freeze or block forbids it.
+    What the stages raise of ours, LeaseHeld after `wait_seconds` and Stopped when a hold, freeze or block forbids it are the
+    data of a Failed state.
     """
-    return concluded(conducted(request, walk, wait_seconds=wait_seconds))
+    return ending(lambda: concluded(conducted(request, walk, wait_seconds=wait_seconds)))
 
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
-    """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
-    with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+    """Run the stages of a request under the environment's lease and return the ended work. Raises SluiceError."""
+    with (
+        beating(),
+        naming(request),
+        logged_waits(),
+        begin(request, wait=timedelta(seconds=wait_seconds)) as work,
+    ):
         return walk(work)
