@@ -16,6 +16,8 @@ from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Request, Work, following
 
 _SHORT = 7
+_WAYS = {Cause.PROMOTION: "promote"}
+"""How a way in is called where its cause is called otherwise."""
 
 
 def named(way: str) -> Callable[..., str]:
@@ -48,7 +50,7 @@ def name_of(work: Work) -> str:
         what = f"to generation {work.generation.origin}"
     if what and request.select and request.cause is Cause.PROMOTION:
         what = f"part of {what}"
-    return called(request.cause.value, what, request.environment)
+    return called(_WAYS.get(request.cause, request.cause.value), what, request.environment)
 
 
 def _commit(work: Work) -> str:

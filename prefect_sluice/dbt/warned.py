@@ -9,6 +9,7 @@ from typing import Any
 from prefect_sluice.channels import NOTICES, Level, Notice
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PREFIX = "[WARNING]:"
 _TOLD_ELSEWHERE = re.compile(r"Log\w*Result|RunResult\w*|NodeFinished|EndOfRunSummary|NothingToDo|NoNodes\w*")
 """Names of events that only repeat what the results of nodes and tests say: the gates read those."""
 
@@ -22,7 +23,7 @@ def warning_listener() -> Callable[[Any], None] | None:
     def listen(event: Any) -> None:
         info = event.info
         if info.level == "warn" and not _TOLD_ELSEWHERE.fullmatch(info.name):
-            told(Notice(Level.WARNING, f"dbt: {without_colour(info.msg)}"))
+            told(Notice(Level.WARNING, f"dbt: {without_colour(info.msg).removeprefix(_PREFIX).strip()}"))
 
     return listen
 

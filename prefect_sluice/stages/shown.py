@@ -111,7 +111,7 @@ def _message(result: NodeResult, count: int | None) -> str:
     return f"{what}{result.seconds:.2f} s"
 
 
-def tests_done(judged: Judged, tests: Iterable[DataTest]) -> tuple[NodeDone, ...]:
+def answered_tests(judged: Judged, tests: Iterable[DataTest]) -> tuple[NodeDone, ...]:
     """Return what became of the data tests that a gate asked; all of them took the time of the gate, which asks them together.
 
     Pure.

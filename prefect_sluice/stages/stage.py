@@ -71,7 +71,7 @@ def stage(work: Work) -> Work:
 
 def _tell_tests(judged: Judged, tests: tuple[DataTest, ...]) -> None:
     if judged.report.gate == "data_tests":
-        NODES.tell(shown.tests_done(judged, tests))
+        NODES.tell(shown.answered_tests(judged, tests))
 
 
 def _without_what_failed(
