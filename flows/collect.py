@@ -11,10 +11,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.collect import Request
+from prefect_sluice.flows.ending import ending
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
+from prefect_sluice.flows.naming import named
 from prefect_sluice.tasks.collect import collect as sweep
 
 
-@flow(name="collect", flow_run_name="collect {environment}", persist_result=False)
+@flow(name="collect", flow_run_name=named("collect"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def collect(
     environment: str = "",
     folder: str = ".",
@@ -32,5 +35,10 @@ def collect(
         wait_seconds: How long to wait when a release is at work.
     """
     request = Request(Path(folder), environment, dry_run, actor)
-    done = sweep(request, timedelta(seconds=wait_seconds))
-    return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)
+
+    def swept() -> State[Any]:
+        with beating():
+            done = sweep(request, timedelta(seconds=wait_seconds))
+        return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)
+
+    return ending(swept)

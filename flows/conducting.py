@@ -14,8 +14,10 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
-from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.foreseen import leave_no_traceback
+from prefect_sluice.flows.heartbeat import beating
+from prefect_sluice.flows.naming import naming
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.flows.waking import wake_quietly
 from prefect_sluice.pipeline import begin
@@ -45,24 +47,26 @@ _PATIENCE = timedelta(minutes=15)
 def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
-    A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. Raises
-    what the stages raise, LeaseHeld after `wait_seconds`, and Stopped when a hold, freeze or block forbids it.
+    A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. What the
+    stages raise of ours, LeaseHeld after `wait_seconds` and Stopped when a hold, freeze or block forbids it are the data of
+    a Failed state.
     """
-    return concluded(conducted(request, walk, wait_seconds=wait_seconds))
+    return ending(lambda: concluded(conducted(request, walk, wait_seconds=wait_seconds)))
 
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
-    """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
+    """Run the stages of a request under the environment's lease and return the ended work. Raises SluiceError."""
     leave_no_traceback()
     run, wait = suspendable(), timedelta(seconds=wait_seconds)
-    work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
-    if work.generation is not None:
-        wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
+    with beating(), naming(request), logged_waits():
+        work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
+        if work.generation is not None:
+            wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
     return work
 
 
 def _walked(request: Request, walk: Walk, wait: timedelta) -> Work:
-    with logged_waits(), begin(request, wait=wait) as work:
+    with begin(request, wait=wait) as work:
         return walk(work)
 
 
@@ -102,7 +106,7 @@ def _resumed(
     note = "" if is_decided(workshop, promotion) else heard(workshop, run, question, promotion)
     if not is_decided(workshop, promotion):
         return waits_on(recorded_work(workshop, request, promotion), promotion), note
-    with logged_waits(), begin(request, wait=max(wait, _PATIENCE)) as work:
+    with begin(request, wait=max(wait, _PATIENCE)) as work:
         then = going_on(replace(work, request=request), promotion.id)
         if then is None:
             return walk(work), ""

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import Any, assert_never
 
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
+from prefect_sluice.errors import BadInput, LeaseHeld, Refused, SluiceError, Stopped, WarehouseBusy
 from prefect_sluice.stages.work import Outcome, Status, Work
+
+
+def ending(action: Callable[[], State[Any]]) -> State[Any]:
+    """Return the state that `action` ends in; what is foreseen and stops it ends as Failed, with its one line in the log.
+
+    The error is the state's data, so that the command line, and who calls a flow, gets it as it is. What is not foreseen is
+    raised: its traceback belongs in the log.
+    """
+    try:
+        return action()
+    except SluiceError as error:
+        get_run_logger().error(str(error))
+        return Failed(name=name_of(error), message=str(error), data=error)
+
+
+def name_of(error: SluiceError) -> str:
+    """Return what the state is called that a run ends in by an error: one word for the list of runs. Pure."""
+    match error:
+        case Stopped():
+            return "Stopped"
+        case Refused():
+            return "Refused"
+        case LeaseHeld() | WarehouseBusy():
+            return "Busy"
+        case BadInput():
+            return "BadInput"
+        case _:
+            return "Failed"
 
 
 def concluded(work: Work) -> State[Work]:

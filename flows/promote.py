@@ -10,6 +10,8 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from prefect_sluice.flows.conducting import conduct
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -21,7 +23,7 @@ from prefect_sluice.tasks.stage import stage
 from prefect_sluice.tasks.test import test
 
 
-@flow(name="promote", flow_run_name="promote → {environment}", persist_result=False)
+@flow(name="promote", flow_run_name=named("promote"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def promote(
     environment: str,
     release: Annotated[str, Field(pattern=r"^\s*[0-9a-fA-F]*\s*$")] = "",

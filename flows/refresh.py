@@ -8,6 +8,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.conducting import conduct
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -18,7 +20,7 @@ from prefect_sluice.tasks.source import source
 from prefect_sluice.tasks.stage import stage
 
 
-@flow(name="refresh", flow_run_name="refresh {environment}", persist_result=False)
+@flow(name="refresh", flow_run_name=named("refresh"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def refresh(
     environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0, select: str = ""
 ) -> State[Work]:

@@ -8,7 +8,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.conducting import conduct, conducted
-from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.ending import concluded, ending
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.catching_up import follow_up, followed_up
 from prefect_sluice.stages.work import After, Request, Work, walk
@@ -21,7 +23,7 @@ from prefect_sluice.tasks.source import source
 from prefect_sluice.tasks.stage import stage
 
 
-@flow(name="rollback", flow_run_name="rollback {environment}", persist_result=False)
+@flow(name="rollback", flow_run_name=named("rollback"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def rollback(
     environment: str = "",
     to: str = "",
@@ -48,12 +50,16 @@ def rollback(
     request = Request(
         Path(folder), environment, Cause.ROLLBACK, to, actor=actor, after=After(hold, reason, catch_up)
     )
-    done = conducted(request, lambda work: walk(work, write_again, monitor), wait_seconds=wait_seconds)
-    more = follow_up(done)
-    if more is None:
-        return concluded(done)
-    return conduct(
-        more,
-        lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
-        wait_seconds=wait_seconds,
-    )
+
+    def both() -> State[Work]:
+        done = conducted(request, lambda work: walk(work, write_again, monitor), wait_seconds=wait_seconds)
+        more = follow_up(done)
+        if more is None:
+            return concluded(done)
+        return conduct(
+            more,
+            lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
+            wait_seconds=wait_seconds,
+        )
+
+    return ending(both)

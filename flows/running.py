@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import PREFECT_API_URL
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.errors import BadInput, SluiceError
 from prefect_sluice.stages.work import Request, Work, keeping
 from prefect_sluice.workshop import Workshop
 
@@ -29,9 +29,8 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
     """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
     _reachable()
     place = Workshop.at(request.folder).place(request.environment or None)  # for the run's name
-    # The heartbeat thread is joined at the end of each run, for a second of nothing; this process is watched by its user.
     kept: list[Work] = []
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), keeping(kept):
+    with keeping(kept):
         try:
             state = flow(
                 environment=place.name, folder=str(request.folder), actor=request.actor, wait_seconds=int(wait.total_seconds()),
@@ -39,9 +38,11 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
             )  # fmt: skip
         finally:
             _send_what_is_queued()
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, SluiceError):
+        raise result  # first: a rollback is done when the refresh after it is stopped
     if kept and kept[-1].outcome is not None:
         return kept[-1]
-    result = state.result(raise_on_failure=False)
     if isinstance(result, BaseException):
         raise result
     raise ServerAway("the run has no end", place.name, "look at it in the Prefect UI")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
     """What became of one node or test in an invocation. `kind` and `status` are dbt's words, `seconds` its own time.
 
-    `relation` holds a test's failing rows (quoted SQL, "" if none), `compiled` the SQL that ran.
+    `relation` holds a test's failing rows (quoted SQL, "" if none), `compiled` the SQL that ran, `started` and `ended` when
+    dbt worked on it (UTC; None for what it did not).
     """
 
     unique_id: str
@@ -23,6 +25,8 @@ class NodeResult:
     path: str
     compiled: str
     severity: str
+    started: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def ok(self) -> bool:

@@ -1,6 +1,7 @@
-"""Deploy: writes the generation."""
+"""Deploy: writes the generation; what it serves anew is told as Prefect's assets."""
 
 from prefect_sluice.stages import deploy as core
+from prefect_sluice.tasks.assets import show_published
 from prefect_sluice.tasks.shell import as_task
 
-deploy = as_task(core.deploy)
+deploy = as_task(core.deploy, show_published)

@@ -52,8 +52,8 @@ def _here(request: Request, console: Console, wait: timedelta) -> Work:
 def _through_prefect(request: Request, console: Console, wait: timedelta) -> Work:
     with progress(console) as shown:
         shown.hear("starting Prefect")
-        # The stages are shown here; the server keeps every line of the log.
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+        # The stages, and how they end, are shown here; the server keeps every line of the log.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         from prefect_sluice.flows import run
 
         return run(request, wait=wait)

@@ -8,10 +8,10 @@ import importlib
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +21,7 @@ import yaml
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.dbt.selection import marked
+from prefect_sluice.dbt.warned import warning_listener, without_colour
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
@@ -29,8 +30,8 @@ from prefect_sluice.warehouse.base import LIVE
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-OnNode = Callable[[str, str, float], None]
-"""Called as each node ends: unique id, status, seconds."""
+OnNode = Callable[[str, str, float, str], None]
+"""Called as each node ends: unique id, status, seconds, dbt's message. In a thread of dbt's."""
 
 _QUIETLY = (
     "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-use-colors", "--no-write-json",
@@ -38,7 +39,6 @@ _QUIETLY = (
 )  # fmt: skip
 _ONLY_WHAT_IS_ASKED = ("--indirect-selection", "empty")
 """Which tests run is said by name, whatever the project's flags say of those that look at what is selected."""
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,6 @@ class Session:
         if manifest is not None:
             _forget_compiled(manifest)
         profiles = self._write_profile()
-        listener = _listener(on_node) if on_node else None
         common = (
             "--project-dir", str(self.project), "--profiles-dir", str(profiles), "--target", self.target.name,
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
@@ -170,7 +169,7 @@ class Session:
             contextlib.redirect_stdout(io.StringIO()),
             marked(manifest, arguments) as chosen,
         ):
-            runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
+            runner = dbtRunner(manifest=manifest, callbacks=_listeners(on_node))
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
         _end_threads(answer.exception)
         if isinstance(answer.exception, KeyboardInterrupt):
@@ -215,11 +214,12 @@ def _result(item: Any) -> NodeResult:
     node = item.node
     depends = getattr(getattr(node, "depends_on", None), "nodes", None) or ()
     config = getattr(node, "config", None)
+    times = [(_utc(part.started_at), _utc(part.completed_at)) for part in item.timing or ()]
     return NodeResult(
         unique_id=str(node.unique_id),
         kind=str(node.resource_type.value),
         status=str(getattr(item.status, "value", item.status)),
-        message=_COLOUR.sub("", str(item.message or "")).strip(),
+        message=without_colour(str(item.message or "")),
         failures=item.failures,
         seconds=float(item.execution_time or 0.0),
         relation=str(getattr(node, "relation_name", None) or "")
@@ -229,7 +229,14 @@ def _result(item: Any) -> NodeResult:
         path=str(getattr(node, "original_file_path", "")),
         compiled=str(getattr(node, "compiled_code", None) or ""),
         severity=str(getattr(config, "severity", "") or "").lower(),
+        started=min((start for start, _ in times if start), default=None),
+        ended=max((end for _, end in times if end), default=None),
     )
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    # dbt's times are UTC and do not say so.
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def _forget_compiled(manifest: Manifest) -> None:
@@ -262,13 +269,18 @@ def _results(answer: Any) -> Sequence[Any]:
     return getattr(answer.result, "results", None) or ()
 
 
-def _listener(on_node: OnNode) -> Callable[[Any], None]:
+def _listeners(on_node: OnNode | None) -> list[Callable[[Any], None]]:
+    found = [warned] if (warned := warning_listener()) else []
+    if on_node is None:
+        return found
+
     def listen(event: Any) -> None:
         if event.info.name == "NodeFinished":
             node, result = event.data.node_info, event.data.run_result
-            on_node(str(node.unique_id), str(result.status), float(result.execution_time))
+            message = without_colour(str(result.message))
+            on_node(str(node.unique_id), str(result.status), float(result.execution_time), message)
 
-    return listen
+    return [*found, listen]
 
 
 def _end_threads(error: BaseException | None) -> None:
@@ -289,7 +301,7 @@ def _wants_data(error: BaseException | None) -> bool:
 
 
 def _failure(command: str, error: BaseException | None, project: Path) -> DbtFailed:
-    text = _COLOUR.sub("", str(error or f"dbt {command} failed"))
+    text = without_colour(str(error or f"dbt {command} failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
     return DbtFailed(f"dbt {command}: {told}", fix="mend the project and commit")

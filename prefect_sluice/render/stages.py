@@ -31,11 +31,12 @@ def stage_line(name: str, took: float, before: Work, after: Work) -> Line:
         mark,
         f" {name.capitalize():<9}",
         faint(f"{seconds(took):>11}"),
-        f"  {cut(_came_of_it(name, before, after), _LONGEST)}",
+        f"  {cut(came_of_it(name, before, after), _LONGEST)}",
     )
 
 
-def _came_of_it(name: str, before: Work, after: Work) -> str:
+def came_of_it(name: str, before: Work, after: Work) -> str:
+    """Return what came of a stage, in a few words; "" where there is nothing to say."""
     match name:
         case "source":
             return f"{after.change.short} {after.change.subject}" if after.change else ""

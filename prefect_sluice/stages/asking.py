@@ -8,8 +8,9 @@ from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from prefect_sluice import gates
+from prefect_sluice import gates, surroundings
 from prefect_sluice.canonical import Json
+from prefect_sluice.channels import JUDGED, Judged
 from prefect_sluice.declared import Declared
 from prefect_sluice.gates.base import Gate, Memory, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
@@ -64,8 +65,15 @@ def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[Ga
         memory = remembering(workshop, gate.id)
         history = _History(workshop.store, subject, gate.id)
         own = replace(subject, memory=memory, history=history)
+        started = surroundings.now()
         reports.append(gates.run(gate, own, workshop.settings.gates))
+        JUDGED.tell(Judged(reports[-1], started, surroundings.now(), _blocks(workshop, gate.id)))
     return tuple(reports)
+
+
+def _blocks(workshop: Workshop, gate: str) -> bool:
+    policy = workshop.settings.gates.get(gate)
+    return policy is None or policy.on != "warn"
 
 
 def remembering(workshop: Workshop, gate: str) -> Memory:

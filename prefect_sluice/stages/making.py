@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prefect_sluice import inputs, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
 from prefect_sluice.canonical import digest
+from prefect_sluice.channels import NODES, NOTICES, Level, Notice
 from prefect_sluice.data_test import DataTest
 from prefect_sluice.errors import QueryFailed, Refused
 from prefect_sluice.faults import Point, reach
@@ -21,7 +22,7 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages import finished, testing
+from prefect_sluice.stages import finished, shown, testing
 from prefect_sluice.stages.candidates import folder
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
@@ -35,7 +36,7 @@ _OURS = ("sluice",)
 class Made:
     """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
     was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built, `tests` are the data
-    tests that it is still to be asked."""
+    tests that it is still to be asked; `rows` counts those of new tables, by unique id, where somebody wants to know."""
 
     contents: Contents
     file: Path | None
@@ -44,6 +45,7 @@ class Made:
     notes: Mapping[str, str]
     taken: int = 0
     tests: tuple[DataTest, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
@@ -126,14 +128,16 @@ def _build(
         loaded.manifest,
         [step.node for step in plan.of(Action.CARRY) if evolves(step.kind, step.fingerprint, step.pointer)],
     )
-    total, done, say = len(made), [0], teller()
+    total, done, say, complain = len(made), [0], teller(), NOTICES.teller()
     if not chosen:
         return ()
 
-    def heard(uid: str, status: str, seconds: float) -> None:
+    def heard(uid: str, status: str, seconds: float, message: str) -> None:
         if uid in project.nodes:
             done[0] += 1
             say(f"{done[0]}/{total} {project.nodes[uid].short} {status} {seconds:.1f} s")
+        if status == "error":
+            complain(Notice(Level.ERROR, f"{shown.called(uid)}: {message}", uid))
 
     tell(f"building {total} relations")
     return loaded.session.build(
@@ -146,6 +150,9 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     tell("linking")
     with warehouse.candidate(side) as reader:
         extra = _by_products(reader, warehouse, built)
+        nodes = built.loaded.project.nodes
+        counted = built.results if NODES.is_heard else ()
+        rows = shown.rows(reader, warehouse.catalog, nodes, counted)
     links = _links(warehouse, built, extra)
     sealed = warehouse.seal(side, links)
     built = replace(built, results=_read(built, sealed))
@@ -156,7 +163,7 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
         file=sealed.digest,
     )
     file = _keep(workshop, side, built.promotion)
-    return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed))
+    return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed), rows=rows)
 
 
 def _read(built: _Built, sealed: Sealed) -> tuple[NodeResult, ...]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import gates, surroundings
 from prefect_sluice.canonical import Json, digest
+from prefect_sluice.channels import JUDGED, NODES, Judged
+from prefect_sluice.data_test import DataTest
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
 from prefect_sluice.loading import load
 from prefect_sluice.plan import Plan, make_plan
 from prefect_sluice.promotion import Candidate, Promotion, State
-from prefect_sluice.stages import conditions, making, partial
+from prefect_sluice.stages import conditions, making, partial, shown
 from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidates import candidate_is_whole
 from prefect_sluice.stages.judging import judge
@@ -48,7 +50,9 @@ def stage(work: Work) -> Work:
         return replace(work, reports=(*work.reports, *recorded(workshop, promotion, STAGE)), resumed=True)
     made = making.make(workshop, place, release, plan, promotion)
     reach(Point.STAGE_BUILT)
-    reports = judge(workshop, place, release, plan, made)
+    NODES.tell(shown.nodes_done(made.results, made.rows, surroundings.now()))
+    with JUDGED.heard_by(lambda judged: _tell_tests(judged, made.tests)):
+        reports = judge(workshop, place, release, plan, made)
     reach(Point.STAGE_JUDGED)
     conditions.remember(workshop, place, load(workshop, place, release), promotion)
     why_not = ""
@@ -63,6 +67,11 @@ def stage(work: Work) -> Work:
     staged = _record(workshop, work, promotion, made, reports)
     reach(Point.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
+
+
+def _tell_tests(judged: Judged, tests: tuple[DataTest, ...]) -> None:
+    if judged.report.gate == "data_tests":
+        NODES.tell(shown.answered_tests(judged, tests))
 
 
 def _without_what_failed(

@@ -161,17 +161,27 @@ def watching(around: Around) -> Generator[None]:
         _around.reset(token)
 
 
-_boxes: ContextVar[tuple[list[Work], ...]] = ContextVar("boxes", default=())
+OnWork = Callable[[Work], object]
+"""Hears the work as each stage leaves it."""
+
+_followers: ContextVar[tuple[OnWork, ...]] = ContextVar("followers", default=())
+
+
+@contextmanager
+def following(follower: OnWork) -> Generator[None]:
+    """Have `walk` tell `follower`, too, of the work after each stage, in this thread, while the block runs."""
+    token = _followers.set((*_followers.get(), follower))
+    try:
+        yield
+    finally:
+        _followers.reset(token)
 
 
 @contextmanager
 def keeping(box: list[Work]) -> Generator[None]:
     """Have `walk` put the work after each stage into `box`: what a flow run cannot hand back as its state's data."""
-    token = _boxes.set((*_boxes.get(), box))
-    try:
+    with following(box.append):
         yield
-    finally:
-        _boxes.reset(token)
 
 
 def walk(work: Work, *stages: Stage) -> Work:
@@ -182,8 +192,8 @@ def walk(work: Work, *stages: Stage) -> Work:
         done = around(stage)(work) if around else stage(work)
         name = str(getattr(stage, "__name__", "stage"))
         work = replace(done, took=(*work.took, Took(name, perf_counter() - started)))
-        for box in _boxes.get():
-            box.append(work)
+        for follower in _followers.get():
+            follower(work)
         if work.outcome is not None:
             break
     return work

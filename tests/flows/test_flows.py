@@ -53,6 +53,18 @@ def commit(folder: Path, message: str, *, start: bool = False) -> None:
         subprocess.run(["git", *command], cwd=folder, check=True)
 
 
+def commits(folder: Path) -> list[str]:
+    """Return the short commits, oldest first."""
+    told = subprocess.run(
+        ["git", "log", "--reverse", "--format=%h", "--abbrev=7"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.split()
+
+
 def ask(folder: Path, cause: Cause = Cause.RELEASE) -> Work:
     """Run a flow the way the command line does."""
     return run(Request(folder, "prod", cause, "HEAD" if cause is Cause.RELEASE else "", actor="Ada"))
@@ -111,15 +123,16 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
     assert unchanged.outcome is not None
     assert unchanged.outcome.status is Status.UNCHANGED
 
+    first, second = commits(project)
     names = [(name, state) for name, _, state in runs()]
     assert names[-7:] == [
-        ("release HEAD → prod", "AwaitingApproval"),
-        ("release HEAD → prod", "Released"),
-        ("release HEAD → prod", "AwaitingApproval"),
-        ("release HEAD → prod", "Released"),
-        ("rollback prod", "Released"),
-        ("refresh prod", "Failed"),
-        ("refresh prod", "Unchanged"),
+        (f"release {first} → prod", "AwaitingApproval"),
+        (f"release {first} → prod", "Released"),
+        (f"release {second} → prod", "AwaitingApproval"),
+        (f"release {second} → prod", "Released"),
+        ("rollback to generation 1 → prod", "Released"),
+        ("refresh prod", "Stopped"),
+        (f"refresh {first} → prod", "Unchanged"),
     ]
 
 
@@ -134,7 +147,7 @@ def test_a_refused_release_fails_its_run_and_changes_nothing(prefect_server: str
     work = ask(project)
     assert work.outcome is not None
     assert work.outcome.status is Status.REFUSED
-    assert runs()[-1] == ("release HEAD → prod", "FAILED", "Refused")
+    assert runs()[-1] == (f"release {commits(project)[-1]} → prod", "FAILED", "Refused")
     assert amounts(project) == [(1, 10)]
 
 
@@ -146,7 +159,7 @@ def test_a_rejected_release_is_cancelled_not_failed(prefect_server: str, project
     work = ask(project)
     assert work.outcome is not None
     assert work.outcome.message == "rejected by Grace: not on a Friday"
-    assert runs()[-1] == ("release HEAD → prod", "CANCELLED", "Rejected")
+    assert runs()[-1] == (f"release {commits(project)[-1]} → prod", "CANCELLED", "Rejected")
 
 
 def test_errors_come_back_as_what_they_are(prefect_server: str, project: Path) -> None:
@@ -174,9 +187,10 @@ def test_a_promotion_goes_on_through_prefect(prefect_server: str, project: Path)
     done = run(request)
     assert done.generation is not None
     assert (done.generation.cause, amounts(project)) == (Cause.PROMOTION, [(1, 10)])
+    served = commits(project)[-1]
     assert [(name, state) for name, _, state in runs()][-2:] == [
-        ("promote → prod", "AwaitingApproval"),
-        ("promote → prod", "Released"),
+        (f"promote {served} → prod", "AwaitingApproval"),
+        (f"promote {served} → prod", "Released"),
     ]
 
 

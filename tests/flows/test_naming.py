@@ -1,0 +1,80 @@
+"""What runs are called, worked out without a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.errors import (
+    BadInput,
+    BundleDamaged,
+    LeaseHeld,
+    Refused,
+    SluiceError,
+    Stopped,
+    WarehouseBusy,
+)
+from prefect_sluice.flows.ending import name_of as state_name
+from prefect_sluice.flows.naming import called, name_of
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.promotion import Lease
+from prefect_sluice.release import Change
+from prefect_sluice.stages.work import Request, Work
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+COMMIT = "a1b2c3d" + "0" * 33
+CHANGE = Change(COMMIT, "tree", "Ada", "ada@example.com", AT, "subject", ())
+LEASE = Lease("prod", 1, "me", AT, AT + timedelta(minutes=1))
+GENERATION = Generation("prod", 5, "r", "p", 1, Cause.ROLLBACK, 3, AT, ())
+
+
+@pytest.mark.parametrize(
+    ("cause", "ref", "select", "known", "name"),
+    [
+        (Cause.RELEASE, "HEAD", "", False, "release HEAD → prod"),
+        (Cause.RELEASE, COMMIT, "", False, "release a1b2c3d → prod"),
+        (Cause.RELEASE, "HEAD", "", True, "release a1b2c3d → prod"),
+        (Cause.REFRESH, "", "", False, "refresh prod"),
+        (Cause.REFRESH, "", "orders", True, "refresh a1b2c3d → prod"),
+        (Cause.PROMOTION, "a1b", "", True, "promote a1b2c3d → prod"),
+        (Cause.PROMOTION, "a1b", "orders+", True, "promote part of a1b2c3d → prod"),
+        (Cause.ROLLBACK, "", "", False, "rollback prod"),
+    ],
+)
+def test_a_run_is_called_by_what_goes_where(
+    cause: Cause, ref: str, select: str, known: bool, name: str
+) -> None:
+    work = Work(Request(Path(), "prod", cause, ref, select=select), LEASE)
+    assert name_of(replace(work, change=CHANGE) if known else work) == name
+
+
+def test_a_rollback_is_called_by_the_generation_it_goes_back_to() -> None:
+    work = Work(Request(Path(), "prod", Cause.ROLLBACK, ""), LEASE, generation=GENERATION)
+    assert name_of(work) == "rollback to generation 3 → prod"
+
+
+def test_a_working_tree_has_no_commit() -> None:
+    work = Work(Request(Path(), "dev"), LEASE, change=replace(CHANGE, commit="dirty"))
+    assert name_of(work) == "release working tree → dev"
+
+
+def test_without_an_environment_the_name_ends_before_it() -> None:
+    assert [called("collect", "", ""), called("release", "main", "")] == ["collect", "release main"]
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (Stopped("held", "lift it"), "Stopped"),
+        (Refused("no"), "Refused"),
+        (LeaseHeld("prod", "Ada", "now"), "Busy"),
+        (WarehouseBusy("w.duckdb"), "Busy"),
+        (BadInput("wrong"), "BadInput"),
+        (BundleDamaged("d", "p"), "Failed"),
+    ],
+)
+def test_the_state_of_a_run_that_could_not_go_on_is_one_word(error: SluiceError, name: str) -> None:
+    assert state_name(error) == name
