@@ -78,6 +78,11 @@ class BundleStore:
         return self._place.size(_name(digest)) is not None
 
     @property
+    def url(self) -> str:
+        """Where it is, as it was given."""
+        return self._url
+
+    @property
     def folder(self) -> Path | None:
         """The folder it is in, None behind another URL. There, a file's time of change is when it was last put."""
         return self._place.root if isinstance(self._place, _Folder) else None
@@ -238,7 +243,7 @@ class _Remote:
 
     def _files(self) -> tuple[Any, str]:
         if self._opened is None:
-            self._opened = _filesystem(self._url)
+            self._opened = filesystem(self._url)
         return self._opened
 
     def read(self, name: str) -> bytes:
@@ -260,10 +265,14 @@ class _Remote:
         files.pipe_file(path, content)
 
 
-def _filesystem(url: str) -> tuple[Any, str]:
+def filesystem(url: str) -> tuple[Any, str]:
+    """Return fsspec's file system of a URL, and the path in it without a slash at the end. Raises BadInput."""
     # Here, not above: most projects keep their bundles in a folder.
     fsspec: Any = import_module("fsspec")  # it has no types
     try:
-        return fsspec.url_to_fs(url)
+        if url.startswith("file://"):
+            return fsspec.filesystem("file"), url2pathname(urlsplit(url).path).rstrip("/")
+        files, root = fsspec.url_to_fs(url)
+        return files, str(root).rstrip("/")
     except (ValueError, ImportError) as error:
         raise BadInput(f"the bundle store cannot be opened: {error}", where=url) from error
