@@ -22,7 +22,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Path:
-    return made(tmp_path / "shop.git", {"sluice.yml": "", "a.sql": "select 1\n", "dbt_project.yml": "name: shop\n"})
+    return made(
+        tmp_path / "shop.git", {"sluice.yml": "", "a.sql": "select 1\n", "dbt_project.yml": "name: shop\n"}
+    )
 
 
 def commit(folder: Path, text: str) -> str:
@@ -95,7 +97,9 @@ def test_a_remote_that_is_away_is_no_release_but_may_be_a_rollback(remote: Path)
         repository.current(f"{url}-not", fresh=False)
     folder = repository.current(url)
     shutil.move(remote, remote.with_name("moved"))
-    with pytest.raises(repository.RemoteAway, match=r"shop\.git: git ls-remote: fatal: .*; see that this user may read it"):
+    with pytest.raises(
+        repository.RemoteAway, match=r"shop\.git: git ls-remote: fatal: .*; see that this user may read it"
+    ):
         repository.current(url)
     assert repository.current(url, fresh=False) == folder
 
@@ -141,7 +145,11 @@ PROFILE = "shop: {target: prod, outputs: {prod: {type: duckdb, path: %s}}}\n"
 @pytest.mark.parametrize(
     ("config", "warehouse", "said"),
     [
-        ("", "/srv/shop.duckdb", r"sluice.yml: state: '.sluice/state.db' is a path in a clone.*state: postgresql://"),
+        (
+            "",
+            "/srv/shop.duckdb",
+            r"sluice.yml: state: '.sluice/state.db' is a path in a clone.*state: postgresql://",
+        ),
         ("state: postgresql://db/s\n", "/srv/shop.duckdb", r"sluice.yml: bundles: .* is a path in a clone"),
         (
             "state: postgresql://db/s\nbundles: s3://b/s\n",
@@ -150,7 +158,9 @@ PROFILE = "shop: {target: prod, outputs: {prod: {type: duckdb, path: %s}}}\n"
         ),
     ],
 )
-def test_what_only_one_machine_sees_is_refused(tmp_path: Path, config: str, warehouse: str, said: str) -> None:
+def test_what_only_one_machine_sees_is_refused(
+    tmp_path: Path, config: str, warehouse: str, said: str
+) -> None:
     files = {
         "sluice.yml": config,
         "profiles.yml": PROFILE % warehouse,

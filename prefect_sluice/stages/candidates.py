@@ -11,6 +11,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.candidate import Contents
 from prefect_sluice.canonical import digest_file
 from prefect_sluice.errors import Refused, SluiceError
+from prefect_sluice.faults import Point, reach
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages.work import tell
 from prefect_sluice.workshop import Workshop
@@ -59,6 +60,7 @@ def share(workshop: Workshop, promotion: str, file: Path | None, digest: str) ->
     if workshop.shelf is not None and file is not None:
         tell("sharing the candidate")
         workshop.shelf.put(promotion, file, digest)
+        reach(Point.STAGE_SHARED)
 
 
 def kept(workshop: Workshop) -> Collection[str]:

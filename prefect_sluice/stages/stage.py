@@ -61,7 +61,6 @@ def stage(work: Work) -> Work:
     if not gates.judge(reports, workshop.settings.gates).lets_through:
         return refuse(work, workshop, reports, STAGE, why_not)
     share(workshop, promotion.id, made.file, made.contents.file)
-    reach(Point.STAGE_SHARED)
     staged = _record(workshop, work, promotion, made, reports)
     reach(Point.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
