@@ -87,6 +87,14 @@ class BundleStore:
         """The folder it is in, None behind another URL. There, a file's time of change is when it was last put."""
         return self._place.root if isinstance(self._place, _Folder) else None
 
+    def files(self) -> tuple[Any, str]:
+        """Return fsspec's file system that it is in, and its path there without a slash at the end. Raises BadInput."""
+        if isinstance(self._place, _Remote):
+            files, root = self._place.files()
+            return files, root.rstrip("/")
+        local: Any = import_module("fsspec")
+        return local.filesystem("file"), str(self.folder)
+
     def put_document(self, value: Json) -> str:
         """Store a value as canonical JSON and return its digest. Raises ValueError for NaN and infinities."""
         return self.put(canonical(value))
@@ -241,17 +249,17 @@ class _Remote:
         self._url = url.rstrip("/")
         self._opened: tuple[Any, str] | None = None
 
-    def _files(self) -> tuple[Any, str]:
+    def files(self) -> tuple[Any, str]:
         if self._opened is None:
-            self._opened = filesystem(self._url)
+            self._opened = _filesystem(self._url)
         return self._opened
 
     def read(self, name: str) -> bytes:
-        files, root = self._files()
+        files, root = self.files()
         return files.cat_file(f"{root}/{name}")
 
     def size(self, name: str) -> int | None:
-        files, root = self._files()
+        files, root = self.files()
         try:
             return files.info(f"{root}/{name}")["size"]
         except FileNotFoundError:
@@ -259,20 +267,16 @@ class _Remote:
 
     def write(self, name: str, content: bytes) -> None:
         # Object stores show whole objects only. Others may keep a part: `get` and the next `put` see it.
-        files, root = self._files()
+        files, root = self.files()
         path = f"{root}/{name}"
         files.makedirs(path.rpartition("/")[0], exist_ok=True)
         files.pipe_file(path, content)
 
 
-def filesystem(url: str) -> tuple[Any, str]:
-    """Return fsspec's file system of a URL, and the path in it without a slash at the end. Raises BadInput."""
+def _filesystem(url: str) -> tuple[Any, str]:
     # Here, not above: most projects keep their bundles in a folder.
     fsspec: Any = import_module("fsspec")  # it has no types
     try:
-        if url.startswith("file://"):
-            return fsspec.filesystem("file"), url2pathname(urlsplit(url).path).rstrip("/")
-        files, root = fsspec.url_to_fs(url)
-        return files, str(root).rstrip("/")
+        return fsspec.url_to_fs(url)
     except (ValueError, ImportError) as error:
         raise BadInput(f"the bundle store cannot be opened: {error}", where=url) from error

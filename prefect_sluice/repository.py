@@ -83,11 +83,11 @@ def shared(url: str, folder: Path) -> Path:
     where = f"{masked(url)}: {workshop.file.name}"
     for key, given, example in (
         ("state", workshop.settings.state, "postgresql://user@host/sluice"),
-        ("bundles", workshop.settings.bundles, "s3://bucket/sluice"),
+        ("bundles", workshop.bundles.url, "s3://bucket/sluice"),
     ):
         if "://" not in given:
             raise BadInput(
-                f"{key}: {given!r} is a path in a clone, which no other machine sees",
+                f"{key} is a path in a clone, which no other machine sees",
                 where,
                 f"name one that all machines reach, such as {key}: {example}",
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, ClassVar
 
-from prefect_sluice.bundles import filesystem
+from prefect_sluice.bundles import BundleStore
 from prefect_sluice.canonical import digest_file
 from prefect_sluice.errors import BadInput, SluiceError
 from prefect_sluice.faults import Point, reach
@@ -33,9 +33,10 @@ class Shelf:
     both who puts and who fetches it read them all. So half an upload, or a bit that flipped, is as good as no file.
     """
 
-    def __init__(self, url: str) -> None:
-        """Take an fsspec URL, that of the bundle store. Nothing is opened yet."""
-        self._url = url
+    def __init__(self, bundles: BundleStore) -> None:
+        """Take the bundle store that they lie beside. Nothing is opened yet."""
+        self._bundles = bundles
+        self._url = bundles.url
 
     def put(self, promotion: str, file: Path, digest: str) -> None:
         """Copy a file there, in pieces, and read it back. Repeatable: what is there, whole, is not sent again.
@@ -102,7 +103,7 @@ class Shelf:
     @contextmanager
     def _answering(self) -> Generator[tuple[Any, str]]:
         try:
-            yield filesystem(self._url)
+            yield self._bundles.files()
         except SluiceError:
             raise
         except Exception as error:  # each file system has errors of its own

@@ -163,7 +163,7 @@ class Workshop:
         """Where candidates are shared with other machines; None where the bundle store is a folder of this one."""
         from prefect_sluice.shelf import Shelf
 
-        return Shelf(self.bundles.url) if "://" in self.bundles.url else None
+        return Shelf(self.bundles) if "://" in self.bundles.url else None
 
     def warehouse(self, place: Place) -> Warehouse:
         """Return the warehouse of an environment."""

@@ -148,9 +148,9 @@ PROFILE = "shop: {target: prod, outputs: {prod: {type: duckdb, path: %s}}}\n"
         (
             "",
             "/srv/shop.duckdb",
-            r"sluice.yml: state: '.sluice/state.db' is a path in a clone.*state: postgresql://",
+            r"sluice.yml: state is a path in a clone.*state: postgresql://",
         ),
-        ("state: postgresql://db/s\n", "/srv/shop.duckdb", r"sluice.yml: bundles: .* is a path in a clone"),
+        ("state: postgresql://db/s\n", "/srv/shop.duckdb", r"sluice.yml: bundles is a path in a clone"),
         (
             "state: postgresql://db/s\nbundles: s3://b/s\n",
             "shop.duckdb",

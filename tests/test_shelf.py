@@ -7,13 +7,16 @@ from uuid import uuid4
 
 import pytest
 
+from prefect_sluice.bundles import BundleStore
 from prefect_sluice.canonical import digest_file
 from prefect_sluice.shelf import Shelf, ShelfAway
 
 
 @pytest.fixture(params=["file", "memory"])
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    return Shelf(f"file://{tmp_path}/a%20shelf" if request.param == "file" else f"memory://{uuid4()}")
+    return Shelf(
+        BundleStore(f"file://{tmp_path}/a%20shelf" if request.param == "file" else f"memory://{uuid4()}")
+    )
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_what_was_put_comes_back_elsewhere(shelf: Shelf, file: Path, tmp_path: P
 
 
 def test_half_an_upload_is_no_file_and_is_put_again(file: Path, tmp_path: Path) -> None:
-    shelf, digest = Shelf(f"file://{tmp_path}/shelf"), digest_file(file)
+    shelf, digest = Shelf(BundleStore(f"file://{tmp_path}/shelf")), digest_file(file)
     shelf.put("p1", file, digest)
     stored = tmp_path / "shelf" / "candidates" / "p1" / digest
     stored.write_bytes(stored.read_bytes()[:1000])
@@ -56,4 +59,4 @@ def test_half_an_upload_is_no_file_and_is_put_again(file: Path, tmp_path: Path) 
 def test_a_store_that_cannot_be_written_is_named(file: Path, tmp_path: Path) -> None:
     (tmp_path / "shelf").write_text("a file, where a folder should be")
     with pytest.raises(ShelfAway, match=r"shelf: the shared store failed: .*; run the command again"):
-        Shelf(f"file://{tmp_path}/shelf").put("p1", file, digest_file(file))
+        Shelf(BundleStore(f"file://{tmp_path}/shelf")).put("p1", file, digest_file(file))
