@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -14,6 +13,7 @@ from prefect_sluice.collect import Request
 from prefect_sluice.flows.ending import ending
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.places import project
 from prefect_sluice.tasks.collect import collect as sweep
 
 
@@ -29,12 +29,12 @@ def collect(
 
     Args:
         environment: Whose generations to look at; empty is all of them, and the project's files.
-        folder: The folder that holds sluice.yml.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         dry_run: Only say what would go.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when a release is at work.
     """
-    request = Request(Path(folder), environment, dry_run, actor)
+    request = Request(project(folder), environment, dry_run, actor)
 
     def swept() -> State[Any]:
         with beating():

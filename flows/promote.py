@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
@@ -12,6 +11,7 @@ from pydantic import Field
 from prefect_sluice.flows.conducting import conduct
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -40,12 +40,12 @@ def promote(
         release: The beginning of a release's id or commit; empty is what `origin` serves.
         origin: Promote what this environment serves; empty is the one before.
         select: dbt's selector of the part to promote; empty is all of it.
-        folder: The folder that holds sluice.yml.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
     """
     request = Request(
-        Path(folder), environment, Cause.PROMOTION, release, actor=actor, origin=origin, select=select
+        project(folder), environment, Cause.PROMOTION, release, actor=actor, origin=origin, select=select
     )
     return conduct(
         request,

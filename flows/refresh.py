@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.conducting import conduct
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -28,12 +27,12 @@ def refresh(
 
     Args:
         environment: What to refresh; empty is the project's default environment.
-        folder: The folder that holds sluice.yml.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
     """
-    request = Request(Path(folder), environment, Cause.REFRESH, actor=actor, select=select)
+    request = Request(project(folder), environment, Cause.REFRESH, actor=actor, select=select)
     return conduct(
         request,
         lambda work: walk(work, source, build, stage, approve, deploy, monitor),

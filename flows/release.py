@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
@@ -12,6 +11,7 @@ from pydantic import Field
 from prefect_sluice.flows.conducting import conduct
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -38,13 +38,13 @@ def release(
     Args:
         environment: Where to release to; empty is the project's default environment.
         ref: The commit, branch or tag.
-        folder: The folder that holds sluice.yml.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         dirty: Release the working tree as it is; only where no approval is needed.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
         adopt: Take over what stands under the project's names; a first release only.
     """
-    request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor, adopt)
+    request = Request(project(folder), environment, Cause.RELEASE, ref, dirty, actor, adopt)
     return conduct(
         request,
         lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),

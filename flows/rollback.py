@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 
@@ -11,6 +9,7 @@ from prefect_sluice.flows.conducting import conduct, conducted
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.catching_up import follow_up, followed_up
 from prefect_sluice.stages.work import After, Request, Work, walk
@@ -40,7 +39,7 @@ def rollback(
         environment: What to roll back; empty is the project's default environment.
         to: The generation to serve again: a line of the list, its number or its release's id; empty is the former release
             that is not blocked.
-        folder: The folder that holds sluice.yml.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         hold: Keep the environment there until somebody lifts the hold.
         reason: Why; it is the hold's reason, too.
         catch_up: Refresh the older code's data afterwards, through its gates.
@@ -48,7 +47,12 @@ def rollback(
         wait_seconds: How long to wait when another release of this environment is at work.
     """
     request = Request(
-        Path(folder), environment, Cause.ROLLBACK, to, actor=actor, after=After(hold, reason, catch_up)
+        project(folder, fresh=False),
+        environment,
+        Cause.ROLLBACK,
+        to,
+        actor=actor,
+        after=After(hold, reason, catch_up),
     )
 
     def both() -> State[Work]:

@@ -78,9 +78,22 @@ class BundleStore:
         return self._place.size(_name(digest)) is not None
 
     @property
+    def url(self) -> str:
+        """Where it is, as it was given."""
+        return self._url
+
+    @property
     def folder(self) -> Path | None:
         """The folder it is in, None behind another URL. There, a file's time of change is when it was last put."""
         return self._place.root if isinstance(self._place, _Folder) else None
+
+    def files(self) -> tuple[Any, str]:
+        """Return fsspec's file system that it is in, and its path there without a slash at the end. Raises BadInput."""
+        if isinstance(self._place, _Remote):
+            files, root = self._place.files()
+            return files, root.rstrip("/")
+        local: Any = import_module("fsspec")
+        return local.filesystem("file"), str(self.folder)
 
     def put_document(self, value: Json) -> str:
         """Store a value as canonical JSON and return its digest. Raises ValueError for NaN and infinities."""
@@ -236,17 +249,17 @@ class _Remote:
         self._url = url.rstrip("/")
         self._opened: tuple[Any, str] | None = None
 
-    def _files(self) -> tuple[Any, str]:
+    def files(self) -> tuple[Any, str]:
         if self._opened is None:
             self._opened = _filesystem(self._url)
         return self._opened
 
     def read(self, name: str) -> bytes:
-        files, root = self._files()
+        files, root = self.files()
         return files.cat_file(f"{root}/{name}")
 
     def size(self, name: str) -> int | None:
-        files, root = self._files()
+        files, root = self.files()
         try:
             return files.info(f"{root}/{name}")["size"]
         except FileNotFoundError:
@@ -254,7 +267,7 @@ class _Remote:
 
     def write(self, name: str, content: bytes) -> None:
         # Object stores show whole objects only. Others may keep a part: `get` and the next `put` see it.
-        files, root = self._files()
+        files, root = self.files()
         path = f"{root}/{name}"
         files.makedirs(path.rpartition("/")[0], exist_ok=True)
         files.pipe_file(path, content)

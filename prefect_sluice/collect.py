@@ -242,7 +242,10 @@ def _files(
     standing = _standing(workshop)
     must = needed(workshop, standing, chosen, now)
     known = {item.id: item.environment for item in standing.promotions if item.environment in chosen}
-    found = [*leftovers.of_environments(workshop.folder, known, must)]
+    found = [
+        *leftovers.of_environments(workshop.folder, known, must),
+        *leftovers.on_shelf(workshop.shelf, known, must),
+    ]
     if request.environment:
         return tuple(found), ()
     found += leftovers.of_project(workshop.folder, must, workshop.bundles.folder, now)
@@ -277,7 +280,7 @@ def _removed(workshop: Workshop, request: Request, found: Sequence[Leftover]) ->
     if not found:
         return ()
     tell(f"removing {len(found)} files")
-    gone = leftovers.remove(found, surroundings.now())
+    gone = leftovers.remove(found, surroundings.now(), workshop.shelf)
     facts = {"files": len(gone), "bytes": sum(item.size for item in gone), "environment": request.environment}
     _tell_ledger(workshop, SWEPT, request.actor, facts)
     return gone

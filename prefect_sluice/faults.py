@@ -29,6 +29,8 @@ class Point(StrEnum):
     STAGE_BUILT = "stage.built"
     STAGE_JUDGED = "stage.judged"
     STAGE_REDUCED = "stage.reduced"
+    STAGE_SHARING = "stage.sharing"
+    STAGE_SHARED = "stage.shared"
     STAGE_RECORDED = "stage.recorded"
     APPROVE_USED = "approve.used"
     DEPLOY_INTENT = "deploy.intent"

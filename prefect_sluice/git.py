@@ -17,7 +17,7 @@ from prefect_sluice.release import Change
 _FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P%x00%B"
 _FIXED = ("core.quotepath=off", "log.showSignature=false", "i18n.logOutputEncoding=UTF-8")
 """Settings of the user's that would change what git answers."""
-_IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
+IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
 """Variables that git sets for its hooks, which would lead us to another repository than the folder's."""
 
 
@@ -200,7 +200,7 @@ def working_tree(repository: Path) -> Iterator[File]:
 def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     settings = [word for setting in _FIXED for word in ("-c", setting)]
     command = ["git", "--no-optional-locks", *settings, *arguments]
-    environ = {name: value for name, value in surroundings.environment().items() if name not in _IN_HOOKS}
+    environ = {name: value for name, value in surroundings.environment().items() if name not in IN_HOOKS}
     environ["LC_ALL"] = "C.UTF-8"
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, input=given, check=False, env=environ)

@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prefect_sluice.faults import Point, reach
+from prefect_sluice.shelf import Shelf
 
 GRACE = timedelta(days=1)
 """What was used less than this ago stays: `sluice plan` and others take no lease, and may be using it now."""
 
+SHARED = "shared candidate"
+"""Of a leftover in the shared store: its path is the promotion's id."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,6 +51,13 @@ def of_environments(folder: Path, known: Mapping[str, str], needed: Needed) -> I
     for name in sorted(needed.environments):
         for path in _inside(folder / "work" / name / "side"):
             yield Leftover(path, "side file", size_of(path))
+
+
+def on_shelf(shelf: Shelf | None, known: Mapping[str, str], needed: Needed) -> Iterator[Leftover]:
+    """Yield candidates in the shared store, as `of_environments` does those in a folder. Raises ShelfAway."""
+    for name, size in sorted(shelf.promotions().items()) if shelf else ():
+        if name in known and name not in needed.promotions:
+            yield Leftover(Path(name), SHARED, size)
 
 
 def of_project(folder: Path, needed: Needed, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
@@ -87,13 +97,17 @@ def _bundles(folder: Path, needed: frozenset[str], now: datetime) -> Iterator[Le
                 yield Leftover(path, "bundle file", size_of(path))
 
 
-def remove(leftovers: Iterable[Leftover], now: datetime) -> tuple[Leftover, ...]:
+def remove(leftovers: Iterable[Leftover], now: datetime, shelf: Shelf | None = None) -> tuple[Leftover, ...]:
     """Remove them and return those that went; a bundle file or checkout that was used meanwhile stays. Repeatable."""
     gone: list[Leftover] = []
     for item in leftovers:
         if item.kind in {"bundle file", "checkout"} and not _is_old(_clock(item.path), now):
             continue
-        _remove(item.path)
+        if item.kind == SHARED:
+            if shelf is not None:
+                shelf.drop(item.path.name)
+        else:
+            _remove(item.path)
         gone.append(item)
         reach(Point.COLLECT_FILES)
     return tuple(gone)

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 QUIET = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -40,6 +41,13 @@ def user() -> str:
 def host() -> str:
     """Return this machine's name."""
     return socket.gethostname()
+
+
+def home() -> Path:
+    """Return the folder of what Sluice keeps for a user: SLUICE_HOME, or `sluice` in the user's cache folder."""
+    given = os.environ.get("SLUICE_HOME")
+    caches = os.environ.get("XDG_CACHE_HOME")
+    return Path(given) if given else (Path(caches) if caches else Path.home() / ".cache") / "sluice"
 
 
 def now() -> datetime:

@@ -15,6 +15,7 @@ from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
     from prefect_sluice.bundles import BundleStore
+    from prefect_sluice.shelf import Shelf
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.warehouse.base import Engine, Warehouse
 
@@ -156,6 +157,13 @@ class Workshop:
 
         url = self.settings.bundles
         return BundleStore(url if "://" in url else str((self.root / url).resolve()))
+
+    @cached_property
+    def shelf(self) -> Shelf | None:
+        """Where candidates are shared with other machines; None where the bundle store is a folder of this one."""
+        from prefect_sluice.shelf import Shelf
+
+        return Shelf(self.bundles) if "://" in self.bundles.url else None
 
     def warehouse(self, place: Place) -> Warehouse:
         """Return the warehouse of an environment."""

@@ -1,16 +1,19 @@
-"""The files that candidates wait in: what is in them, whether they are whole, and how long they are kept."""
+"""The files that candidates wait in: what is in them, whether they are whole, who else gets them, how long they are kept."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
 from prefect_sluice import surroundings
 from prefect_sluice.candidate import Contents
 from prefect_sluice.canonical import digest_file
-from prefect_sluice.errors import Refused
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.errors import Refused, SluiceError
+from prefect_sluice.faults import Point, reach
+from prefect_sluice.promotion import ENDED, Promotion, State
+from prefect_sluice.stages.work import tell
 from prefect_sluice.workshop import Workshop
 
 _MANY = 100_000
@@ -29,13 +32,46 @@ def contents_of(workshop: Workshop, promotion: Promotion) -> Contents:
 
 
 def candidate_is_whole(workshop: Workshop, promotion: Promotion) -> bool:
-    """Say whether the candidate's file is there with the bytes that were judged: those that the evidence names."""
+    """Say whether the candidate's file is here with the bytes that were judged: those that the evidence names.
+
+    One that another machine made is fetched. Raises ShelfAway when the shared store does not answer.
+    """
     expected = contents_of(workshop, promotion).file
     candidate = workshop.store.candidate(promotion.id)
     if candidate is None or not expected:
         return candidate is not None
-    path = workshop.folder / candidate.path
-    return bool(candidate.path) and path.is_file() and digest_file(path) == expected
+    return bool(candidate.path) and is_here(
+        workshop, promotion.id, workshop.folder / candidate.path, expected
+    )
+
+
+def is_here(workshop: Workshop, promotion: str, path: Path, expected: str) -> bool:
+    """Say whether a candidate's file is at `path` with the digest `expected`, once it was fetched if need be."""
+    if path.is_file() and digest_file(path) == expected:
+        return True
+    if workshop.shelf is None:
+        return False
+    tell(f"fetching the candidate of promotion {promotion} from the shared store")
+    return workshop.shelf.fetch(promotion, expected, path)
+
+
+def share(workshop: Workshop, promotion: str, file: Path | None, digest: str) -> None:
+    """Put a candidate where other machines find it, if there is such a place. Repeatable. Raises ShelfAway."""
+    if workshop.shelf is not None and file is not None:
+        tell("sharing the candidate")
+        workshop.shelf.put(promotion, file, digest)
+        reach(Point.STAGE_SHARED)
+
+
+def kept(workshop: Workshop) -> Collection[str]:
+    """Return the promotions of which a candidate is here or in the shared store. Raises ShelfAway."""
+    here = _here(workshop)
+    return here | workshop.shelf.promotions().keys() if workshop.shelf is not None else here
+
+
+def _here(workshop: Workshop) -> set[str]:
+    place = folder(workshop, "")
+    return {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
 
 
 def folder(workshop: Workshop, promotion: str) -> Path:
@@ -51,11 +87,12 @@ def tidy(workshop: Workshop, ended: Promotion) -> None:
     that release is served.
     """
     if ended.state is not State.SUPERSEDED or ended.generation is not None:
-        shutil.rmtree(folder(workshop, ended.id), ignore_errors=True)
+        _remove(workshop, ended.id)
     superseded = workshop.store.promotions(
         environment=ended.environment, states=(State.SUPERSEDED,), limit=_MANY
     )
-    present = [item for item in superseded if folder(workshop, item.id).is_dir()]
+    there = _there(workshop, ended)
+    present = [item for item in superseded if item.id in there]
     oldest = surroundings.now() - _AGE
     done = same_request(workshop, ended.release) if ended.state is State.STABLE else None
     useful = [
@@ -65,10 +102,34 @@ def tidy(workshop: Workshop, ended: Promotion) -> None:
         and item.generation is None
         and (done is None or same_request(workshop, item.release) != done)
     ]
-    kept = {item.id for item in useful[:_KEPT]}
+    useful_ids = {item.id for item in useful[:_KEPT]}
     for item in present:
-        if item.id not in kept:
-            shutil.rmtree(folder(workshop, item.id), ignore_errors=True)
+        if item.id not in useful_ids:
+            _remove(workshop, item.id)
+
+
+def _there(workshop: Workshop, ended: Promotion) -> Collection[str]:
+    """Return the promotions that have a candidate anywhere; those that another machine ended lose theirs here."""
+    if workshop.shelf is None:
+        return _here(workshop)
+    for name in _here(workshop) - {ended.id}:
+        found = workshop.store.promotion(name)
+        if found is not None and found.state in ENDED and found.state is not State.SUPERSEDED:
+            shutil.rmtree(folder(workshop, name), ignore_errors=True)
+    try:
+        return kept(workshop)
+    except SluiceError as error:
+        tell(f"candidates in the shared store are left to `sluice collect`: {error}")
+        return _here(workshop)
+
+
+def _remove(workshop: Workshop, promotion: str) -> None:
+    shutil.rmtree(folder(workshop, promotion), ignore_errors=True)
+    if workshop.shelf is not None:
+        try:
+            workshop.shelf.drop(promotion)
+        except SluiceError as error:  # what ended, ended
+            tell(f"a candidate in the shared store is left to `sluice collect`: {error}")
 
 
 def same_request(workshop: Workshop, release: str) -> tuple[str, str]:

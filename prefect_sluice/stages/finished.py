@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_sluice.candidate import Contents
-from prefect_sluice.canonical import digest_file
 from prefect_sluice.errors import BadInput, BundleDamaged
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages.candidates import contents_of
+from prefect_sluice.stages.candidates import contents_of, is_here, kept
 from prefect_sluice.stages.work import tell
 from prefect_sluice.warehouse.base import Bring, Warehouse
 from prefect_sluice.workshop import Place, Workshop
@@ -46,21 +45,24 @@ def find(
     found: dict[str, Finished] = {}
     if not wanted:
         return found
+    there = kept(workshop)
     for old in workshop.store.promotions(environment=place.name, states=(State.SUPERSEDED,), limit=_MANY):
+        if old.id not in there:
+            continue
         file, contents = _kept(workshop, old)
         matching = (
             {uid: name for uid, name in _same(contents, wanted) if uid not in found} if contents else {}
         )
-        if file and contents and matching and digest_file(file) == contents.file:
+        if file and contents and matching and is_here(workshop, old.id, file, contents.file):
             found |= {uid: Finished(uid, old.id, file, name) for uid, name in matching.items()}
     return found
 
 
 def _kept(workshop: Workshop, old: Promotion) -> tuple[Path | None, Contents | None]:
-    """Return the file of a candidate and what it holds, as far as both are still there: without them it is built again."""
+    """Return where the file of a candidate belongs and what it holds, as far as that is known: else it is built again."""
     candidate = workshop.store.candidate(old.id) if old.evidence else None
     file = workshop.folder / candidate.path if candidate and candidate.path else None
-    if file is None or not file.is_file():
+    if file is None:
         return None, None
     try:
         return file, contents_of(workshop, old)

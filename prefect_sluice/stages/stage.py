@@ -16,7 +16,7 @@ from prefect_sluice.plan import Plan, make_plan
 from prefect_sluice.promotion import Candidate, Promotion, State
 from prefect_sluice.stages import conditions, making, partial, shown
 from prefect_sluice.stages.build import question
-from prefect_sluice.stages.candidates import candidate_is_whole
+from prefect_sluice.stages.candidates import candidate_is_whole, share
 from prefect_sluice.stages.judging import judge
 from prefect_sluice.stages.records import (
     SERVED,
@@ -64,6 +64,7 @@ def stage(work: Work) -> Work:
     keep_reports(workshop, promotion, STAGE, reports)
     if not gates.judge(reports, workshop.settings.gates).lets_through:
         return refuse(work, workshop, reports, STAGE, why_not)
+    share(workshop, promotion.id, made.file, made.contents.file)
     staged = _record(workshop, work, promotion, made, reports)
     reach(Point.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))

@@ -28,7 +28,9 @@ MOVING = {
 """Points of adopting, leaving and publishing by a copy: `test_moving` tries them."""
 COLLECT = {Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES}
 """Points of `sluice collect`, which `test_collect` kills: nothing is promoted there."""
-ELSEWHERE = MOVING | COLLECT | PARTIAL
+SHARING = {Point.STAGE_SHARING, Point.STAGE_SHARED}
+"""Points of a candidate that goes to a shared store: `test_shared` tries them."""
+ELSEWHERE = MOVING | COLLECT | PARTIAL | SHARING
 NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Generator
 from itertools import count
 from pathlib import Path
@@ -14,42 +10,16 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from prefect_sluice.state.store import StateStore
+from tests.postgres import running_postgres
 
 _SCHEMAS = count()
-
-
-def _binaries() -> Path | None:
-    on_path = shutil.which("initdb")
-    found = [Path(on_path)] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Generator[str]:
     """A PostgreSQL of our own on a Unix socket, thrown away at the end."""
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL's server programs (initdb, pg_ctl) are not installed")
-    # PostgreSQL refuses to run as root, and a socket's path must be short: not pytest's own folder.
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    if user:
-        shutil.chown(folder, user)
-    data = folder / "data"
-
-    def run(*command: str | Path) -> None:
-        subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, timeout=60, cwd=folder)
-
-    try:
-        run(binaries / "initdb", "-D", data, "-U", "sluice", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        run(binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start")
-        try:
-            yield f"postgresql://sluice@/postgres?host={folder}"
-        finally:
-            run(binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
