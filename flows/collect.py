@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.collect import Request
+from prefect_sluice.flows.connecting import connected
 from prefect_sluice.tasks.collect import collect as sweep
 
 
@@ -21,6 +22,7 @@ def collect(
     dry_run: bool = False,
     actor: str = "prefect",
     wait_seconds: int = 0,
+    connections: str = "",
 ) -> State[Any]:
     """Drop relations and files that no kept generation, waiting promotion or view needs.
 
@@ -30,7 +32,9 @@ def collect(
         dry_run: Only say what would go.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when a release is at work.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(Path(folder), environment, dry_run, actor)
-    done = sweep(request, timedelta(seconds=wait_seconds))
+    with connected(connections):
+        done = sweep(request, timedelta(seconds=wait_seconds))
     return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from prefect.client.schemas.objects import State
 
+from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.pipeline import begin
@@ -20,15 +21,17 @@ Walk = Callable[[Work], Work]
 """Goes through a way's stages, in their order."""
 
 
-def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
+def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0, connections: str = "") -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
-    Raises what the stages raise, LeaseHeld after `wait_seconds`, and Stopped when a hold, freeze or block forbids it.
+    `connections` names the blocks of what it connects to. Raises what the stages raise, LeaseHeld after `wait_seconds`,
+    Stopped when a hold, freeze or block forbids it, and BadInput for connections that there are not.
     """
-    return concluded(conducted(request, walk, wait_seconds=wait_seconds))
+    return concluded(conducted(request, walk, wait_seconds=wait_seconds, connections=connections))
 
 
-def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
+def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0, connections: str = "") -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
-    with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+    wait = timedelta(seconds=wait_seconds)
+    with connected(connections), logged_waits(), begin(request, wait=wait) as work:
         return walk(work)

@@ -28,6 +28,7 @@ def promote(
     folder: str = ".",
     actor: str = "prefect",
     wait_seconds: int = 0,
+    connections: str = "",
 ) -> State[Work]:
     """Take a release that is served already, by its own bundle, through Build → … → Monitor of another environment.
 
@@ -39,6 +40,7 @@ def promote(
         folder: The folder that holds sluice.yml.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(
         Path(folder), environment, Cause.PROMOTION, release, actor=actor, origin=origin, select=select
@@ -47,4 +49,5 @@ def promote(
         request,
         lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),
         wait_seconds=wait_seconds,
+        connections=connections,
     )

@@ -20,7 +20,12 @@ from prefect_sluice.tasks.stage import stage
 
 @flow(name="refresh", flow_run_name="refresh {environment}", persist_result=False)
 def refresh(
-    environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0, select: str = ""
+    environment: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    wait_seconds: int = 0,
+    select: str = "",
+    connections: str = "",
 ) -> State[Work]:
     """Rebuild what new source data reaches, judge it, and publish it. Nothing new: nothing is built or published.
 
@@ -30,10 +35,12 @@ def refresh(
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(Path(folder), environment, Cause.REFRESH, actor=actor, select=select)
     return conduct(
         request,
         lambda work: walk(work, source, build, stage, approve, deploy, monitor),
         wait_seconds=wait_seconds,
+        connections=connections,
     )

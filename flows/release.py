@@ -28,6 +28,7 @@ def release(
     actor: str = "prefect",
     wait_seconds: int = 0,
     adopt: bool = False,
+    connections: str = "",
 ) -> State[Work]:
     """Take a commit through Source → Build → Test → Stage → Approve → Deploy → Monitor.
 
@@ -39,10 +40,12 @@ def release(
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
         adopt: Take over what stands under the project's names; a first release only.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor, adopt)
     return conduct(
         request,
         lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),
         wait_seconds=wait_seconds,
+        connections=connections,
     )

@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from prefect_sluice import collect as core
+from prefect_sluice.confidential import concealing
 from prefect_sluice.stages.work import listening
 from prefect_sluice.tasks.shell import passes_by_itself
 
@@ -16,7 +17,7 @@ from prefect_sluice.tasks.shell import passes_by_itself
 def _collect(request: core.Request, wait: timedelta) -> core.Collected:
     """Collect, with what is going on in the run's log."""
     logger = get_run_logger()
-    with listening(logger.info):
+    with listening(logger.info), concealing():
         done = core.collect(request, wait=wait)
     logger.info(done.message)
     return done

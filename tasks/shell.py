@@ -8,6 +8,7 @@ from typing import Any, cast
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from prefect_sluice.confidential import concealed, concealing
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.stages.work import Stage, Work, listening
 
@@ -26,7 +27,7 @@ def as_task(stage: Stage, explain: Explain | None = None) -> Stage:
 
     def run(work: Work) -> Work:
         logger = get_run_logger()
-        with listening(logger.info):
+        with listening(lambda line: logger.info(concealed(line))), concealing():
             done = stage(work)
         if explain is not None:
             explain(done)

@@ -20,6 +20,7 @@ import yaml
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.confidential import concealed
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
@@ -219,7 +220,7 @@ def _result(item: Any) -> NodeResult:
         unique_id=str(node.unique_id),
         kind=str(node.resource_type.value),
         status=str(getattr(item.status, "value", item.status)),
-        message=_COLOUR.sub("", str(item.message or "")).strip(),
+        message=concealed(_COLOUR.sub("", str(item.message or "")).strip()),
         failures=item.failures,
         seconds=float(item.execution_time or 0.0),
         relation=str(getattr(node, "relation_name", None) or "")
@@ -292,7 +293,7 @@ def _failure(command: str, error: BaseException | None, project: Path) -> DbtFai
     text = _COLOUR.sub("", str(error or f"dbt {command} failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
-    return DbtFailed(f"dbt {command}: {told}", fix="mend the project and commit")
+    return DbtFailed(f"dbt {command}: {concealed(told)}", fix="mend the project and commit")
 
 
 @contextlib.contextmanager
