@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import cast
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import BlockDocument
@@ -60,7 +59,7 @@ def _unknown(client: SyncPrefectClient, name: str) -> BadInput:
             found = client.read_block_documents_by_type(slug)
         except ObjectNotFound:  # nobody registered the kind
             continue
-        there.update(cast(str, item.name) for item in found if item.name)
+        there.update(item.name for item in found if item.name)
     named = f" (there are: {', '.join(sorted(there))})" if there else ""
     return BadInput(
         f"there are no connections {name!r}{named}",
