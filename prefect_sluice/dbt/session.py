@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import walk_tb
+from traceback import clear_frames, walk_tb
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -174,6 +174,7 @@ class Session:
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
         _end_threads(answer.exception)
+        _let_go(answer.exception)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None or (not answer.success and not tolerant):
@@ -280,6 +281,13 @@ def _end_threads(error: BaseException | None) -> None:
             if pool is not None:
                 pool.terminate()
                 pool.join()
+        error = error.__cause__ or error.__context__
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forget what the frames of an error held: whoever keeps the error (Prefect does) would keep the side database open."""
+    while error is not None:
+        clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 
 
