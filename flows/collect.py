@@ -10,7 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.collect import Request
+from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import ending
+from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.places import project
@@ -24,6 +26,7 @@ def collect(
     dry_run: bool = False,
     actor: str = "prefect",
     wait_seconds: int = 0,
+    connections: str = "",
 ) -> State[Any]:
     """Drop relations and files that no kept generation, waiting promotion or view needs.
 
@@ -33,11 +36,13 @@ def collect(
         dry_run: Only say what would go.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when a release is at work.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(project(folder), environment, dry_run, actor)
 
     def swept() -> State[Any]:
-        with beating():
+        leave_no_traceback()
+        with connected(connections), beating():
+            request = Request(project(folder), environment, dry_run, actor)
             done = sweep(request, timedelta(seconds=wait_seconds))
         return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)
 

@@ -6,20 +6,24 @@ order of its stages, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
+from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.heartbeat import beating
 from prefect_sluice.flows.naming import naming
+from prefect_sluice.flows.places import project
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.flows.waking import wake_quietly
+from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import begin
 from prefect_sluice.promotion import ENDED, Question
 from prefect_sluice.stages.resuming import (
@@ -44,25 +48,46 @@ _PATIENCE = timedelta(minutes=15)
 """How long a run that somebody said yes to waits for another one's lease: a run that fails now would lose the day."""
 
 
-def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What a run was given to work with: a folder or git URL with sluice.yml, the name of its connections, and patience."""
+
+    folder: str = "."
+    connections: str = ""
+    wait_seconds: int = 0
+
+
+def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
     A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. What the
-    stages raise of ours, LeaseHeld after `wait_seconds` and Stopped when a hold, freeze or block forbids it are the data of
-    a Failed state.
+    stages raise of ours, LeaseHeld after the waiting, Stopped when a hold, freeze or block forbids it, and BadInput for
+    connections or a repository that there are not are the data of a Failed state.
     """
-    return ending(lambda: concluded(conducted(request, walk, wait_seconds=wait_seconds)))
+    return ending(lambda: concluded(conducted(request, walk, here)))
 
 
-def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
+def conducted(request: Request, walk: Walk, here: Here) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises SluiceError."""
-    leave_no_traceback()
-    run, wait = suspendable(), timedelta(seconds=wait_seconds)
-    with beating(), naming(request), logged_waits():
-        work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
+    wait = timedelta(seconds=here.wait_seconds)
+    with prepared(request, here) as asked:
+        run = suspendable()
+        work = _walked(asked, walk, wait) if run is None else _answered(run, asked, walk, wait)
         if work.generation is not None:
-            wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
+            wake_quietly(asked.folder)  # the others that wait here were planned on what serves no longer
     return work
+
+
+@contextmanager
+def prepared(request: Request, here: Here) -> Generator[Request]:
+    """Have around the block all that a run of ours has, and give the request with the folder to work in.
+
+    Raises BadInput for connections or a repository that there are not.
+    """
+    leave_no_traceback()
+    with connected(here.connections), beating(), naming(request), logged_waits():
+        # What goes back must work while the git server does not.
+        yield replace(request, folder=project(here.folder, fresh=request.cause is not Cause.ROLLBACK))
 
 
 def _walked(request: Request, walk: Walk, wait: timedelta) -> Work:

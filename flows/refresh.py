@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import conduct
+from prefect_sluice.flows.conducting import Here, conduct
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -21,7 +22,12 @@ from prefect_sluice.tasks.stage import stage
 
 @flow(name="refresh", flow_run_name=named("refresh"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def refresh(
-    environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0, select: str = ""
+    environment: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    wait_seconds: int = 0,
+    select: str = "",
+    connections: str = "",
 ) -> State[Work]:
     """Rebuild what new source data reaches, judge it, and publish it. Nothing new: nothing is built or published.
 
@@ -31,10 +37,11 @@ def refresh(
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(project(folder), environment, Cause.REFRESH, actor=actor, select=select)
+    request = Request(Path(), environment, Cause.REFRESH, actor=actor, select=select)
     return conduct(
         request,
         lambda work: walk(work, source, build, stage, approve, deploy, monitor),
-        wait_seconds=wait_seconds,
+        Here(folder, connections, wait_seconds),
     )

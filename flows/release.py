@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from prefect_sluice.flows.conducting import conduct
+from prefect_sluice.flows.conducting import Here, conduct
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -32,6 +32,7 @@ def release(
     actor: str = "prefect",
     wait_seconds: int = 0,
     adopt: bool = False,
+    connections: str = "",
 ) -> State[Work]:
     """Take a commit through Source → Build → Test → Stage → Approve → Deploy → Monitor.
 
@@ -43,10 +44,11 @@ def release(
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
         adopt: Take over what stands under the project's names; a first release only.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(project(folder), environment, Cause.RELEASE, ref, dirty, actor, adopt)
+    request = Request(Path(), environment, Cause.RELEASE, ref, dirty, actor, adopt)
     return conduct(
         request,
         lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),
-        wait_seconds=wait_seconds,
+        Here(folder, connections, wait_seconds),
     )

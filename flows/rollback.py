@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import conduct, conducted
+from prefect_sluice.flows.conducting import Here, conduct, conducted
+from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.places import project
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.catching_up import follow_up, followed_up
 from prefect_sluice.stages.work import After, Request, Work, walk
@@ -32,6 +34,7 @@ def rollback(
     catch_up: bool = False,
     actor: str = "prefect",
     wait_seconds: int = 0,
+    connections: str = "",
 ) -> State[Work]:
     """Write an older table of pointers again. Builds nothing, moves no row.
 
@@ -45,9 +48,10 @@ def rollback(
         catch_up: Refresh the older code's data afterwards, through its gates.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another release of this environment is at work.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(
-        project(folder, fresh=False),
+        Path(),
         environment,
         Cause.ROLLBACK,
         to,
@@ -55,15 +59,18 @@ def rollback(
         after=After(hold, reason, catch_up),
     )
 
+    here = Here(folder, connections, wait_seconds)
+
     def both() -> State[Work]:
-        done = conducted(request, lambda work: walk(work, write_again, monitor), wait_seconds=wait_seconds)
-        more = follow_up(done)
-        if more is None:
-            return concluded(done)
-        return conduct(
-            more,
-            lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
-            wait_seconds=wait_seconds,
-        )
+        with connected(connections):  # for the question between the two, too
+            done = conducted(request, lambda work: walk(work, write_again, monitor), here)
+            more = follow_up(done)
+            if more is None:
+                return concluded(done)
+            return conduct(
+                more,
+                lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
+                here,
+            )
 
     return ending(both)

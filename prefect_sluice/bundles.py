@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from prefect_sluice.canonical import Json, canonical, digest, digest_bytes
+from prefect_sluice.confidential import concealed, masked
 from prefect_sluice.errors import BadInput, BundleDamaged
 
 _HEX = frozenset("0123456789abcdef")
@@ -44,12 +45,12 @@ class BundleStore:
     (they are not synced one by one): `get` finds that out, and `put` writes a file anew whose size is wrong.
     """
 
-    def __init__(self, url: str) -> None:
-        """Take a folder's path or an fsspec URL; the folder is made by the first `put`."""
-        self._url = url
+    def __init__(self, url: str, options: Mapping[str, Json] | None = None) -> None:
+        """Take a folder's path or an fsspec URL, and what its file system takes; the folder is made by the first `put`."""
+        self._url = masked(url)  # for messages only
         if url.startswith("file://"):
             url = url2pathname(urlsplit(url).path)
-        self._place: _Place = _Remote(url) if "://" in url else _Folder(Path(url))
+        self._place: _Place = _Remote(url, options or {}) if "://" in url else _Folder(Path(url))
 
     def put(self, content: bytes) -> str:
         """Store `content` and return its SHA-256. Safe to repeat, and in several processes at once."""
@@ -245,13 +246,14 @@ class _Folder:
 
 
 class _Remote:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: Mapping[str, Json]) -> None:
         self._url = url.rstrip("/")
+        self._options = options
         self._opened: tuple[Any, str] | None = None
 
     def files(self) -> tuple[Any, str]:
         if self._opened is None:
-            self._opened = _filesystem(self._url)
+            self._opened = _filesystem(self._url, self._options)
         return self._opened
 
     def read(self, name: str) -> bytes:
@@ -273,10 +275,11 @@ class _Remote:
         files.pipe_file(path, content)
 
 
-def _filesystem(url: str) -> tuple[Any, str]:
+def _filesystem(url: str, options: Mapping[str, Json]) -> tuple[Any, str]:
     # Here, not above: most projects keep their bundles in a folder.
     fsspec: Any = import_module("fsspec")  # it has no types
     try:
-        return fsspec.url_to_fs(url)
-    except (ValueError, ImportError) as error:
-        raise BadInput(f"the bundle store cannot be opened: {error}", where=url) from error
+        return fsspec.url_to_fs(url, **options)
+    except (ValueError, TypeError, ImportError) as error:
+        why = f"the bundle store cannot be opened: {concealed(str(error))}"
+        raise BadInput(why, where=masked(url)) from error

@@ -17,7 +17,7 @@ from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.monitor import monitor
-from prefect_sluice.stages.rollback import rollback
+from prefect_sluice.stages.rollback import last_known, rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
@@ -55,7 +55,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
     ) as lease:
         settle(workshop, place)
         expire(workshop, place)  # what is asked for now is asked for anew
-        current = know_what_serves(workshop, place)
+        current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
         # Again: the rollback that was settled just now, or waited for, may have placed a hold.
         serving = current.release if request.cause is Cause.REFRESH else ""
         permit(workshop, place.name, request.cause, serving, past=request.past)
@@ -70,15 +70,27 @@ def holding(workshop: Workshop, place: Place, actor: str) -> Generator[None]:
         yield
 
 
-def know_what_serves(workshop: Workshop, place: Place) -> Generation:
-    """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens."""
+def know_what_serves(workshop: Workshop, place: Place, *, going_back: bool = False) -> Generation:
+    """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens.
+
+    Unless it is `going_back` to a generation that this one does know: so an older backup of the store is put to use.
+    """
     current = workshop.warehouse(place).generation(place.name)
-    if current.number and workshop.store.promotion(current.promotion) is None:
-        raise Refused(
-            f"{place.name} serves generation {current.number}, of which this state store knows nothing",
-            f"work where it was released, or name that state store in {workshop.file.name}: state",
-        )
-    return current
+    if not current.number or workshop.store.promotion(current.promotion) is not None:
+        return current
+    last = last_known(workshop, place)
+    if going_back and last:
+        return current
+    fix = f"work where it was released, or name that state store in {workshop.file.name}: state"
+    lost = (
+        f"if it is lost, serve the last one that this one knows: sluice rollback --env {place.name} --to {last}"
+        if last
+        else f"if it is lost, start anew: sluice leave {place.name}"
+    )
+    raise Refused(
+        f"{place.name} serves generation {current.number}, of which this state store knows nothing",
+        f"{fix}; {lost}",
+    )
 
 
 def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Work:

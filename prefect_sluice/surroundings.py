@@ -5,9 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from prefect_sluice.errors import Refused
 
 QUIET = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -53,3 +58,65 @@ def home() -> Path:
 def now() -> datetime:
     """Return the time, UTC."""
     return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Loan:
+    """Variables that this process has for a while: whose they are, what stood there before, for how many runs."""
+
+    name: str
+    before: Mapping[str, str | None]
+    secrets: frozenset[str]
+    users: int = 1
+
+
+_lending = threading.Lock()
+_loans: list[_Loan] = []
+
+
+@contextmanager
+def lent(name: str, variables: Mapping[str, str], secrets: Collection[str] = ()) -> Generator[None]:
+    """Have these environment variables in this process while the block runs; `secrets` are the values never to be shown.
+
+    The environment is one for the whole process. So runs that name the same share it, and one that names something else
+    (or nothing) is refused while others are at work, since it would see what is not its own. Raises Refused.
+    """
+    _begin(name, variables, secrets)
+    try:
+        yield
+    finally:
+        _end()
+
+
+def _begin(name: str, variables: Mapping[str, str], secrets: Collection[str]) -> None:
+    with _lending:
+        if not _loans:
+            _loans.append(_Loan(name, {key: os.environ.get(key) for key in variables}, frozenset(secrets)))
+            os.environ.update(variables)
+        elif _loans[0].name == name:
+            _loans[0].users += 1
+        else:
+            raise Refused(
+                f"another run in this process works with the connections {_loans[0].name!r}, this one names {name!r}",
+                "start it in a process of its own, as a worker does",
+            )
+
+
+def _end() -> None:
+    with _lending:
+        loan = _loans[0]
+        loan.users -= 1
+        if loan.users:
+            return
+        for key, value in loan.before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+        _loans.clear()
+
+
+def lent_secrets() -> frozenset[str]:
+    """Return the values that `lent` was told never to show."""
+    with _lending:
+        return _loans[0].secrets if _loans else frozenset()

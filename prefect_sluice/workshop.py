@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prefect_sluice import config, profile, surroundings
 from prefect_sluice.errors import BadInput, ConfigInvalid
@@ -15,11 +15,15 @@ from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
     from prefect_sluice.bundles import BundleStore
+    from prefect_sluice.canonical import Json
     from prefect_sluice.shelf import Shelf
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.warehouse.base import Engine, Warehouse
 
 FOLDER = ".sluice"
+
+STATE, BUNDLES, BUNDLES_OPTIONS = "SLUICE_STATE", "SLUICE_BUNDLES", "SLUICE_BUNDLES_OPTIONS"
+"""The environment variables that go before `state` and `bundles`, and what the latter's file system is opened with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +145,47 @@ class Workshop:
             ignore.write_text("*\n", encoding="utf-8")
         return folder
 
+    @property
+    def state(self) -> str:
+        """The state store's URL, or the path of its file: what SLUICE_STATE says, else sluice.yml."""
+        return self._named(self.environ.get(STATE) or self.settings.state)
+
+    @property
+    def has_store(self) -> bool:
+        """Say whether there is a state store: False where its file was not made yet."""
+        return "://" in self.state or Path(self.state).is_file()
+
     @cached_property
     def store(self) -> StateStore:
         """The state store, migrated."""
         from prefect_sluice.state.store import StateStore
 
-        url = self.settings.state
         _ = self.folder
-        return StateStore.open(url if "://" in url else str((self.root / url).resolve()))
+        return StateStore.open(self.state)
 
     @cached_property
     def bundles(self) -> BundleStore:
         """The bundle store."""
         from prefect_sluice.bundles import BundleStore
 
-        url = self.settings.bundles
-        return BundleStore(url if "://" in url else str((self.root / url).resolve()))
+        url = self.environ.get(BUNDLES) or self.settings.bundles
+        return BundleStore(self._named(url), self._options())
+
+    def _named(self, url: str) -> str:
+        return url if "://" in url else str((self.root / url).resolve())
+
+    def _options(self) -> Mapping[str, Json]:
+        """What the file system behind the bundle store's URL is opened with. Raises BadInput."""
+        import json
+
+        fix = f"""write it as a JSON object: {BUNDLES_OPTIONS}='{{"anon": true}}'"""
+        try:
+            read = json.loads(self.environ.get(BUNDLES_OPTIONS) or "{}")
+        except ValueError:  # not the whole of it, nor as a cause: it may hold a key
+            raise BadInput("is not JSON", BUNDLES_OPTIONS, fix) from None
+        if not isinstance(read, dict):
+            raise BadInput("is not a JSON object", BUNDLES_OPTIONS, fix)
+        return cast("dict[str, Json]", read)
 
     @cached_property
     def shelf(self) -> Shelf | None:

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from prefect_sluice.confidential import concealing
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.render.stages import came_of_it
 from prefect_sluice.stages.work import Stage, Status, Work
@@ -33,7 +34,7 @@ def as_task(stage: Stage, explain: Explain | None = None) -> Stage:
     """Return the stage as a Prefect task named after it. Nothing is cached or persisted: the state store is what remembers."""
 
     def run(work: Work) -> State[Any]:
-        with telling():
+        with telling(), concealing():
             done = stage(work)
         if explain is not None:
             explain(done)

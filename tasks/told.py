@@ -10,6 +10,7 @@ from typing import Any
 from prefect import get_run_logger
 
 from prefect_sluice.channels import JUDGED, NODES, NOTICES, Judged, Level, Notice
+from prefect_sluice.confidential import concealed
 from prefect_sluice.stages.work import Outcome, Status, listening
 from prefect_sluice.tasks.nodes import show_nodes
 from prefect_sluice.verdict import Finding, Verdict
@@ -38,7 +39,7 @@ def log_outcome(outcome: Outcome) -> None:
     level = logging.INFO if outcome.status in _ENDED_WELL else logging.ERROR
     if outcome.status is Status.REJECTED:
         level = logging.WARNING
-    get_run_logger().log(level, outcome.message)
+    get_run_logger().log(level, concealed(outcome.message))
 
 
 class _Log:
@@ -51,7 +52,7 @@ class _Log:
         self._left_out = 0
 
     def progress(self, line: str) -> None:
-        self._logger.info(line)
+        self._logger.info(concealed(line))
 
     def notice(self, notice: Notice) -> None:
         if notice.about:
@@ -62,13 +63,13 @@ class _Log:
         if notice.level is Level.WARNING and len(self._said) > MOST:
             self._left_out += 1
             return
-        self._logger.log(_LEVELS[notice.level], notice.text)
+        self._logger.log(_LEVELS[notice.level], concealed(notice.text))
 
     def judged(self, judged: Judged) -> None:
         bad = [item for item in judged.report.findings if self._is_news(item)]
         for item in sorted(bad, key=lambda item: -item.verdict)[:MOST]:
             level = logging.ERROR if judged.blocks and not item.verdict.lets_through else logging.WARNING
-            self._logger.log(level, finding_line(item))
+            self._logger.log(level, concealed(finding_line(item)))
         if len(bad) > MOST:
             self._logger.warning(f"gate {judged.report.gate}: and {len(bad) - MOST} more findings")
 

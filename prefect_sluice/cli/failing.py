@@ -10,6 +10,7 @@ import traceback
 
 import click
 
+from prefect_sluice.confidential import conceal, concealed
 from prefect_sluice.errors import SluiceError
 
 INTERRUPTED = 130
@@ -34,7 +35,9 @@ def failed(error: BaseException, *, as_json: bool = False) -> int:
         _close_stdout()
         return 1
     message, code = told(_first_cause(error))
+    message = concealed(message)
     if not isinstance(error, SluiceError | click.ClickException) and os.environ.get(DEBUG) == "1":
+        conceal(error)
         traceback.print_exception(error)
     print(f"sluice: {message}", file=sys.stderr)
     if as_json:

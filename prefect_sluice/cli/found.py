@@ -19,10 +19,7 @@ _MANY = 100_000
 
 def existing_store(workshop: Workshop) -> StateStore | None:
     """Return the state store; None, and nothing is made, when there is no file of it yet."""
-    url = workshop.settings.state
-    if "://" not in url and not (workshop.root / url).is_file():
-        return None
-    return workshop.store
+    return workshop.store if workshop.has_store else None
 
 
 def waiting_promotion(store: StateStore | None, text: str) -> Promotion:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from traceback import walk_tb
+from traceback import clear_frames, walk_tb
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
+from prefect_sluice.confidential import concealed
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.warned import warning_listener, without_colour
 from prefect_sluice.errors import BadInput, DbtFailed
@@ -172,6 +173,7 @@ class Session:
             runner = dbtRunner(manifest=manifest, callbacks=_listeners(on_node))
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
         _end_threads(answer.exception)
+        _let_go(answer.exception)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None or (not answer.success and not tolerant):
@@ -219,7 +221,7 @@ def _result(item: Any) -> NodeResult:
         unique_id=str(node.unique_id),
         kind=str(node.resource_type.value),
         status=str(getattr(item.status, "value", item.status)),
-        message=without_colour(str(item.message or "")),
+        message=concealed(without_colour(str(item.message or ""))),
         failures=item.failures,
         seconds=float(item.execution_time or 0.0),
         relation=str(getattr(node, "relation_name", None) or "")
@@ -294,6 +296,13 @@ def _end_threads(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
+def _let_go(error: BaseException | None) -> None:
+    """Forget what the frames of an error held: whoever keeps the error (Prefect does) would keep the side database open."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 def _wants_data(error: BaseException | None) -> bool:
     from dbt_common.exceptions import CompilationError, DbtRuntimeError
 
@@ -304,7 +313,7 @@ def _failure(command: str, error: BaseException | None, project: Path) -> DbtFai
     text = without_colour(str(error or f"dbt {command} failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
-    return DbtFailed(f"dbt {command}: {told}", fix="mend the project and commit")
+    return DbtFailed(f"dbt {command}: {concealed(told)}", fix="mend the project and commit")
 
 
 @contextlib.contextmanager

@@ -83,7 +83,12 @@ def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_cu
         place.name,
         f"generation {named} is in the warehouse, and not in the state store",
         means,
-        f"restore the state store from a backup, or name the right one in {patient.workshop.file.name}: state",
+        f"restore the state store from a backup, or name the right one in {patient.workshop.file.name}: state"
+        + (
+            f"; if it is lost, go back to what this one knows: sluice rollback --env {place.name}"
+            if is_current
+            else ""
+        ),
     )
 
 

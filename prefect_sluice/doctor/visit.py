@@ -65,8 +65,7 @@ def repair(workshop: Workshop, environment: str = "", *, actor: str) -> Report:
 
 def existing(workshop: Workshop) -> StateStore | None:
     """Return the state store; None, and nothing is made, when there is no file of it. Raises BadInput."""
-    url = workshop.settings.state
-    return workshop.store if "://" in url or (workshop.root / url).is_file() else None
+    return workshop.store if workshop.has_store else None
 
 
 def _chosen(workshop: Workshop, environment: str) -> Mapping[str, Place]:

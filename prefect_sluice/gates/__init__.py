@@ -9,12 +9,13 @@ from time import perf_counter
 from typing import cast
 
 from prefect_sluice import surroundings
+from prefect_sluice.confidential import concealer
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.catalog import GATES, asked, checked
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.timing import too_long, within
-from prefect_sluice.verdict import Finding, GateReport, Verdict, overall
+from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict, overall
 
 __all__ = ["GATES", "asked", "checked", "judge", "run"]
 
@@ -36,7 +37,23 @@ def run(
     if limit is not None and over.is_set():
         report = too_long(report, limit)
     report = excepted(report, own.exceptions, today or surroundings.now().date())
-    return replace(report, seconds=perf_counter() - started)
+    return replace(_kept(report), seconds=perf_counter() - started)
+
+
+def _kept(report: GateReport) -> GateReport:
+    """Return the report as it may be shown and kept: an engine that fails repeats what it was given, secrets too."""
+    without = concealer()
+
+    def evidence(item: Evidence) -> Evidence:
+        rows = (tuple(cell and without(cell) for cell in row) for row in item.rows)
+        return replace(item, rows=tuple(rows))
+
+    def finding(item: Finding) -> Finding:
+        own = item.evidence and evidence(item.evidence)
+        more = tuple(evidence(table) for table in item.more)
+        return replace(item, summary=without(item.summary), fix=without(item.fix), evidence=own, more=more)
+
+    return replace(report, findings=tuple(finding(item) for item in report.findings))
 
 
 def _answer(gate: Gate, subject: Subject) -> GateReport:

@@ -13,6 +13,7 @@ from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.rooted import MANY
 from prefect_sluice.stages.catching_up import unfinished
 from prefect_sluice.stages.controlling import current as controls_in_force
 from prefect_sluice.stages.controlling import permit
@@ -22,7 +23,7 @@ from prefect_sluice.stages.records import advance, is_open, opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.publishing import Published
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workshop import Place, Workshop
 
 
 def rollback(work: Work) -> Work:
@@ -36,7 +37,9 @@ def rollback(work: Work) -> Work:
     dead = _unfinished(workshop, current)
     if dead is not None:
         return replace(work, promotion=dead, generation=current)
-    history = warehouse.history(place.name)
+    whole = warehouse.history(place.name)
+    history = _known(workshop, current, whole)
+    _refuse_the_unknown(work.request.ref, [item for item in whole if item not in history])
     half = _to_catch_up(workshop, current, history, work.request)
     if half is not None:
         return replace(work, promotion=half).ends(
@@ -70,6 +73,34 @@ def rollback(work: Work) -> Work:
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
+
+
+def last_known(workshop: Workshop, place: Place) -> int:
+    """Return the newest generation that can be served and that the state store knows; 0 if there is none."""
+    warehouse = workshop.warehouse(place)
+    history = _known(workshop, warehouse.generation(place.name), warehouse.history(place.name))
+    known = (item for item in history if not item.collected_at and workshop.store.promotion(item.promotion))
+    return next((item.number for item in known), 0)
+
+
+def _known(
+    workshop: Workshop, current: Generation, history: tuple[Generation, ...]
+) -> tuple[Generation, ...]:
+    """Return the history without what another state store released: nothing is known of it, so nobody goes back to it.
+
+    What is served stays in it, and generation 0: that was adopted, and no promotion wrote it.
+    """
+    ids = {item.id for item in workshop.store.promotions(environment=current.environment, limit=MANY)}
+    return tuple(item for item in history if item.number in {0, current.number} or item.promotion in ids)
+
+
+def _refuse_the_unknown(to: str, unknown: Sequence[Generation]) -> None:
+    for item in unknown:
+        if to and (to == str(item.number) or item.release.startswith(to)):
+            raise Refused(
+                f"generation {item.number} was released by another state store: what was tested is not known here",
+                "see what this one knows: sluice doctor",
+            )
 
 
 def _unfinished(workshop: Workshop, current: Generation) -> Promotion | None:

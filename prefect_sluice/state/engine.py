@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, ProgrammingError
 
+from prefect_sluice.confidential import concealed, masked
 from prefect_sluice.errors import BadInput, SluiceError
 
 BUSY_SECONDS = 30
@@ -53,7 +54,10 @@ def connect(url: str) -> tuple[Engine, str]:
     except (ArgumentError, ValueError) as error:
         # Not the whole of it: what cannot be read may still hold a password.
         raise BadInput(f"{url.partition(':')[0]}://... is not a database URL", fix=_USE) from error
-    place = parsed.render_as_string(hide_password=True)
+    if "@" in (parsed.host or ""):  # the rest of a password would be taken for the host, and shown
+        what = f"{url.partition(':')[0]}://... holds more than one @"
+        raise BadInput(what, fix="write an @ in the user or the password as %40")
+    place = masked(parsed.render_as_string(hide_password=True))
     match parsed.get_backend_name():
         case "sqlite":
             return _sqlite(parsed, place), place
@@ -139,7 +143,7 @@ def _meaning(error: DBAPIError, place: str) -> SluiceError | None:
     ours = isinstance(error, IntegrityError | ProgrammingError) and not connecting
     if ours or not isinstance(error, DatabaseError):
         return None
-    why = (str(error.orig).splitlines() or ["no reason given"])[0]
+    why = concealed((str(error.orig).splitlines() or ["no reason given"])[0])
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_meaning(error.orig, why, place)
     cause: Any = error.orig

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ class StateStore(Reads):
         self.place = place
         self._engine = engine
         self._thread = threading.local()
+        # Whoever forgets to close it leaves no connection open at a server.
+        weakref.finalize(self, engine.dispose)
 
     @classmethod
     def open(cls, url: str) -> Self:

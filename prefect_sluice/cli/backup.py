@@ -1,0 +1,89 @@
+"""`sluice backup` and `sluice restore`: the state store into a file, and back, or into another database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.who import actor as who
+
+if TYPE_CHECKING:
+    from prefect_sluice.canonical import Json
+    from prefect_sluice.state.copying import Copied
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@options.common
+def backup(file: Path, folder: Path, console: Console) -> int:
+    """Write the state store into a file, while others work.
+
+    FILE must not be there yet. It holds one moment, whole, and can be looked into: SLUICE_STATE=FILE sluice history.
+    """
+    from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.errors import BadInput
+    from prefect_sluice.render.styled import Span, Style, line
+    from prefect_sluice.state import copying
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    if existing_store(workshop) is None:
+        raise BadInput("there is no state store yet", workshop.state, "release something: sluice release")
+    done = copying.back_up(workshop.state, file)
+    if done.broken:
+        told = f"the ledger is broken at entry {done.number}: {done.broken}; the file has it as it is"
+        console.show([_line(done, f"backed up to {file}"), line(Span(told, Style.BAD))])
+    else:
+        console.show([_line(done, f"backed up to {file}")])
+    console.answer(_document(done, file))
+    return 1 if done.broken else 0
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@options.actor
+@options.common
+def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
+    """Write a backup into the state store, which has to be empty.
+
+    The state store is the one of sluice.yml, or of SLUICE_STATE: a SQLite file or a PostgreSQL database, whichever
+    the backup was made of.
+    """
+    from prefect_sluice import surroundings
+    from prefect_sluice.render.styled import faint, line
+    from prefect_sluice.state import copying
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    _ = workshop.folder
+    done = copying.restore(file, workshop.state, actor=who(actor, folder), at=surroundings.now())
+    console.show([
+        _line(done, f"restored from {file}"),
+        line(faint("see what does not agree with it: sluice doctor")),
+    ])  # fmt: skip
+    console.answer(_document(done, file))
+    return 0
+
+
+def _line(done: Copied, what: str):
+    from prefect_sluice.render.styled import line
+    from prefect_sluice.render.words import count
+
+    promotions = count(done.rows["sluice_promotion"], "promotion")
+    return line(
+        f"{what}: {promotions}, {count(done.number, 'ledger entry', 'ledger entries')}, head {done.head[:12]}"
+    )
+
+
+def _document(done: Copied, file: Path) -> Json:
+    return {
+        "file": str(file),
+        "rows": dict(done.rows),
+        "ledger": {"entries": done.rows["sluice_ledger"], "head": done.head, "broken": done.broken},
+    }
