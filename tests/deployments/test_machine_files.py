@@ -119,8 +119,12 @@ def test_a_kubernetes_job_is_one_that_kubernetes_knows() -> None:
     }
     values |= {"labels": {"a": "b"}}
     job = filled(found["job_configuration"]["job_manifest"], values)
+    pod = job["spec"]["template"]["spec"]
+    # Prefect's worker refuses a job without these two here; Kubernetes knows them one level up, and drops them.
+    assert (pod.pop("parallelism"), pod.pop("completions"), pod["restartPolicy"]) == (1, 1, "Never")
     assert as_kubernetes_reads(job) == job
-    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (container,) = pod["containers"]
+    assert container["name"] == "prefect-job"
     assert container["envFrom"] == [{"secretRef": {"name": "sluice"}}]
 
 
