@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import duckdb
@@ -82,7 +83,7 @@ def _database(server: str, name: str) -> str:
 @pytest.fixture
 def team(postgres_server: str, tmp_path: Path) -> Generator[Team]:
     """A server, and a worker on each of two machines."""
-    from prefect.deployments.runner import EntrypointType
+    from prefect.types.entrypoint import EntrypointType
 
     from prefect_sluice.flows.release import release
 
@@ -92,13 +93,13 @@ def team(postgres_server: str, tmp_path: Path) -> Generator[Team]:
         stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
         client = stack.enter_context(get_client(sync_client=True))
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        deployed = release.to_deployment(
+        deployed: Any = release.to_deployment(
             "machines",
             entrypoint_type=EntrypointType.MODULE_PATH,
             work_pool_name=POOL,
             parameters={"folder": f"file://{origin}", "environment": "prod", "wait_seconds": 90},
         )
-        deployment = deployed.apply()
+        deployment: UUID = deployed.apply()
         for machine in ("a", "b"):
             words = ["worker", "start", "--pool", POOL, "--work-queue", machine, "--name", machine]
             own = {"PREFECT_API_URL": url, "PREFECT_WORKER_QUERY_SECONDS": "1"}
