@@ -17,6 +17,7 @@ from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
 from prefect_sluice.flows.ending import concluded
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.flows.waking import wake_quietly
+from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import begin
 from prefect_sluice.promotion import ENDED, Question
 from prefect_sluice.stages.resuming import (
@@ -52,7 +53,9 @@ def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Wor
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
-    run, wait = suspendable(), timedelta(seconds=wait_seconds)
+    # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
+    alone = request.cause is not Cause.ROLLBACK and not request.past
+    run, wait = suspendable() if alone else None, timedelta(seconds=wait_seconds)
     work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
     if work.generation is not None:
         wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer

@@ -35,6 +35,12 @@ def ask(workshop: Workshop, run: str, attempt: int, promotion: Promotion) -> Que
     return question
 
 
+def no_answer(workshop: Workshop, question: Question) -> None:
+    """Have no answer to a question count any more, whoever fills in its form. Repeatable."""
+    with workshop.store.transaction() as transaction:
+        transaction.put_question(replace(question, attempt=0))
+
+
 def forget(workshop: Workshop, run: str) -> None:
     """Forget what a run asked. Repeatable."""
     if workshop.store.question(run) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,8 @@ class Deployed:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(self.id, Pending())
             run = client.read_flow_run(self.id)
-        try:
+        with suppress(Pause):
             run_flow(release, flow_run=run, return_type="state")
-        except Pause:
-            pass
         return self
 
     def answer(self, **fields: str) -> Deployed:

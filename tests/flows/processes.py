@@ -51,7 +51,11 @@ class Site:
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment of its processes."""
-        ours = {"PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.url, "PREFECT_LOGGING_LEVEL": "WARNING"}
+        ours = {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": self.url,
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+        }
         return {**os.environ, **ours}
 
     @contextmanager

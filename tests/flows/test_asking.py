@@ -162,7 +162,7 @@ def test_the_command_line_approves_and_the_run_goes_on(
     with redirect_stdout(out):
         assert main(["approve", "--as", "Grace", "-C", str(project), "--json"]) == 0
     assert json.loads(out.getvalue())["told"] == [
-        f"promotion {promotion(project).id} was decided: it goes on"
+        f"promotion {promotion(project).id} was decided: its run goes on"
     ]
     assert waiting.name == "Resuming"
     waiting.start()
@@ -237,3 +237,17 @@ def test_a_branch_that_moved_is_not_what_was_approved(waiting: Deployed, project
     commit(project, 20)
     waiting.answer(decision="approve", name="Grace")
     assert (waiting.name, amount(project)) == ("Released", 10)
+
+
+def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deployed, project: Path) -> None:
+    """Should the decision not count any more by then, the run asks again: nobody typed what stands there."""
+    record(Workshop.at(project), promotion(project), Decision.APPROVE, by="Grace")
+    wake(project)
+    (project / "sluice.yml").write_text(
+        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Lin]}"), encoding="utf-8"
+    )
+    waiting.start()
+    assert (waiting.name, amount(project)) == ("Suspended", None)
+    (project / "sluice.yml").write_text(SETTINGS, encoding="utf-8")
+    wake(project)
+    assert waiting.start().name == "Released"
