@@ -171,16 +171,15 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "why"), WRONG.values(), ids=WRONG)
-def test_a_file_that_says_nothing_is_told_and_no_more(folder: Path, text: str | bytes, why: str) -> None:
+def test_a_file_that_says_nothing_is_told_and_no_more(folder: Path) -> None:
     asked = waiting(folder, packed(folder))
+    workshop = Workshop.at(folder)
     (folder / "said").mkdir()
-    (folder / "said" / "p1.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    (line,) = take_carried(Workshop.at(folder), asked)
-    assert why in line
-    assert "said/p1.yml" in line
-    assert "\n" not in line
-    assert Workshop.at(folder).store.approvals("p1") == ()
+    for name, (text, why) in WRONG.items():
+        (folder / "said" / "p1.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
+        (line,) = take_carried(workshop, asked)
+        assert (why in line, "said/p1.yml" in line, "\n" in line) == (True, True, False), (name, line)
+    assert workshop.store.approvals("p1") == ()
 
 
 def test_a_tag_a_blob_and_a_tree(folder: Path) -> None:
