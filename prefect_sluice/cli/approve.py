@@ -201,6 +201,7 @@ def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) 
     """Run the stages again: the ones before Approve find their work done."""
     from prefect_sluice.cli.running import run_and_show
     from prefect_sluice.generation import Cause
+    from prefect_sluice.render.styled import line
     from prefect_sluice.stages.work import Request
 
     release = workshop.store.release(promotion.release)
@@ -208,4 +209,6 @@ def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) 
     if promotion.cause is Cause.PROMOTION:
         ref = promotion.release
     request = Request(workshop.root, promotion.environment, promotion.cause, ref, actor=by)
-    return run_and_show(request, console, wait=timedelta(0), via="local")
+    code = run_and_show(request, console, wait=timedelta(0), via="local")
+    console.show([line(one) for one in _woken(workshop, promotion)])
+    return code
