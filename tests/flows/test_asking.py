@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -251,3 +252,14 @@ def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deploye
     (project / "sluice.yml").write_text(SETTINGS, encoding="utf-8")
     wake(project)
     assert waiting.start().name == "Released"
+
+
+def test_an_answer_about_another_plan_is_none(waiting: Deployed, project: Path) -> None:
+    """It was staged again while somebody looked at the form: the run asks about what there is now."""
+    asked, store = promotion(project), Workshop.at(project).store
+    with store.transaction() as transaction:
+        transaction.put_promotion(replace(asked, evidence="f" * 64))
+    waiting.answer(decision="approve", name="Grace")
+    assert waiting.name == "Suspended"
+    assert "another plan or other evidence" in waiting.form
+    assert (channels(project), store.questions()[0].binding) == ([], promotion(project).binding)
