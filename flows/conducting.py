@@ -71,7 +71,9 @@ def conducted(request: Request, walk: Walk, here: Here) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises SluiceError."""
     wait = timedelta(seconds=here.wait_seconds)
     with prepared(request, here) as asked:
-        run = suspendable()
+        # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
+        alone = request.cause is not Cause.ROLLBACK and not request.past
+        run = suspendable() if alone else None
         work = _walked(asked, walk, wait) if run is None else _answered(run, asked, walk, wait)
         if work.generation is not None:
             wake_quietly(asked.folder)  # the others that wait here were planned on what serves no longer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -9,18 +10,19 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import NotPausedError, ObjectNotFound
+from prefect.flow_runs import resume_flow_run
 from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
-from prefect.states import Scheduled
 
 from prefect_sluice.errors import LeaseHeld, SluiceError
 from prefect_sluice.flows.ending import concluded
 from prefect_sluice.pipeline import holding
-from prefect_sluice.promotion import ENDED, Promotion, Question
+from prefect_sluice.promotion import ENDED, Decision, Promotion, Question
 from prefect_sluice.promotion import State as Standing
 from prefect_sluice.stages.approve import needed, take_carried
+from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.expiring import expire, overdue
-from prefect_sluice.stages.resuming import ended, forget, is_decided, recorded_work
+from prefect_sluice.stages.resuming import ended, forget, is_decided, no_answer, recorded_work
 from prefect_sluice.stages.work import Request
 from prefect_sluice.workshop import Workshop
 
@@ -96,7 +98,10 @@ def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) ->
         return []  # it is on its way, or failed and may be tried again
     try:
         return _moved(client, workshop, question, promotion)
-    except SluiceError as error:
+    except (
+        SluiceError,
+        RuntimeError,
+    ) as error:  # Prefect's word for a run that cannot be resumed is the latter
         return [f"the run that waits for promotion {promotion.id} was left as it is: {error}"]
 
 
@@ -117,7 +122,14 @@ def _moved(
         return [f"the run that waited for promotion {promotion.id} ends: {end.name}, {end.message}"]
     if not is_decided(workshop, promotion):
         return []
-    # Not by an answer in the form: nobody gave one. The run looks into our store first, and finds the decision.
-    message = f"promotion {promotion.id} was decided: it goes on"
-    client.set_flow_run_state(run, Scheduled(name="Resuming", message=message))
-    return [message]
+    said = ruling(workshop, promotion).by
+    no_answer(workshop, question)  # what stands in the form from here on is for those who look at the run
+    filled = {
+        "decision": said.decision.value if said else Decision.APPROVE.value,
+        "name": said.by if said else "sluice",
+        "comment": "said another way, and recorded there",
+    }
+    # Not by setting a state: another one may be first, and a run that is at work must not be started again.
+    with suppress(NotPausedError):
+        resume_flow_run(run, run_input=filled)
+    return [f"promotion {promotion.id} was decided: its run goes on"]

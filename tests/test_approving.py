@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.approving import rule, void
+from prefect_sluice.approving import Policy, co_authors, objection, overdue, rule, void
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
 
@@ -118,3 +118,52 @@ def test_the_order_in_which_they_are_read_does_not_count(given: list[Approval]) 
     assert (again.by and (again.by.at, again.by.decision)) == (
         ruling.by and (ruling.by.at, ruling.by.decision)
     )
+
+
+# ---- whose word is taken -------------------------------------------------------------------------------
+
+GRACE, ADA = "Grace Hopper <grace@example.com>", "Ada <ada@example.com>"
+WHOSE = [
+    (Policy("prod"), "Grace", ""),
+    (Policy("prod"), "  ", "needs a name"),
+    (Policy("prod"), "\u200b", "needs a name"),
+    (Policy("prod", authors=(ADA,)), "Grace", ""),
+    (Policy("prod", authors=(ADA,)), " ADA ", "an author"),
+    (Policy("prod", authors=(ADA,)), "Ada\u200b", "an author"),
+    (Policy("prod", authors=(ADA,)), "ada@example.com", "an author"),
+    (Policy("prod", authors=(ADA,)), "A. L. <Ada@Example.com>", "an author"),
+    (Policy("prod", (GRACE,)), "grace hopper", ""),
+    (Policy("prod", (GRACE,)), "grace@example.com", ""),
+    (Policy("prod", (GRACE,)), "Grace", "not one of the approvers of prod"),
+    # Known by both, whichever was typed and whichever git has.
+    (Policy("prod", (GRACE,), ("G <grace@example.com>",)), "Grace Hopper", "an author"),
+]
+
+
+@pytest.mark.parametrize(("policy", "by", "why"), WHOSE)
+def test_whose_yes_is_taken(policy: Policy, by: str, why: str) -> None:
+    found = objection(policy, Decision.APPROVE, by)
+    assert why in found.why if found and why else found is None
+
+
+@pytest.mark.parametrize("policy", [Policy("prod", (GRACE,), (ADA,)), Policy("prod")])
+def test_a_no_needs_a_name_only(policy: Policy) -> None:
+    assert objection(policy, Decision.REJECT, "Ada") is None
+    assert objection(policy, Decision.REJECT, " ") is not None
+
+
+def test_whom_the_policy_does_not_take_any_more_has_said_nothing() -> None:
+    ruling = rule(PROMOTION, [approval()], NOW, lambda item: f"{item.by} left")
+    assert ruling.by is None
+    assert ruling.ignored == ("approve by grace does not count: grace left",)
+
+
+def test_co_authors_are_authors() -> None:
+    message = "Add rows\n\nCo-authored-by: Lin <lin@example.com>\nco-authored-by:  Bo \nNo-authored-by: Eve\n"
+    assert co_authors(message) == ("Lin <lin@example.com>", "Bo")
+
+
+def test_what_is_staged_is_overdue_in_the_end() -> None:
+    assert overdue(PROMOTION, timedelta(days=7), NOW + timedelta(days=7))
+    assert not overdue(PROMOTION, timedelta(days=7), NOW + timedelta(days=7, seconds=-1))
+    assert not overdue(replace(PROMOTION, state=State.APPROVED), timedelta(0), NOW)

@@ -156,14 +156,30 @@ def _woken(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
     if not any(item.promotion == promotion.id for item in workshop.store.questions()):
         return ()
     later = "its run goes on when the flow `monitor` sees it, within a minute"
-    if not os.environ.get("PREFECT_API_URL"):
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:
         return (f"a Prefect run waits for it, and PREFECT_API_URL is not set here: {later}",)
+    if not _answers(url):  # before Prefect's import, which takes seconds
+        return (f"a Prefect run waits for it, and no Prefect server answers at {url}: {later}",)
     try:
         from prefect_sluice.flows.waking import wake
 
         return wake(workshop.root) or ("a Prefect run waits for it, and is on its way",)
     except Exception as error:
-        return (f"the Prefect server does not answer ({type(error).__name__}): {later}",)
+        return (f"the Prefect run that waits for it was not told ({type(error).__name__}): {later}",)
+
+
+def _answers(url: str) -> bool:
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(f"{url}/health", timeout=3):
+            return True
+    except HTTPError:
+        return True  # it answers, if only to say no
+    except (OSError, ValueError):
+        return False
 
 
 def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Console) -> int:
@@ -201,6 +217,7 @@ def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) 
     """Run the stages again: the ones before Approve find their work done."""
     from prefect_sluice.cli.running import run_and_show
     from prefect_sluice.generation import Cause
+    from prefect_sluice.render.styled import line
     from prefect_sluice.stages.work import Request
 
     release = workshop.store.release(promotion.release)
@@ -208,4 +225,6 @@ def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) 
     if promotion.cause is Cause.PROMOTION:
         ref = promotion.release
     request = Request(workshop.root, promotion.environment, promotion.cause, ref, actor=by)
-    return run_and_show(request, console, wait=timedelta(0), via="local")
+    code = run_and_show(request, console, wait=timedelta(0), via="local")
+    console.show([line(one) for one in _woken(workshop, promotion)])
+    return code

@@ -7,7 +7,7 @@ from dataclasses import replace
 from prefect_sluice import surroundings
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import ENDED, Lease, Promotion, Question, State
-from prefect_sluice.stages.approve import take_carried
+from prefect_sluice.stages.approve import needed, take_carried
 from prefect_sluice.stages.candidates import candidate_is_whole
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.work import Request, Status, Work
@@ -35,6 +35,12 @@ def ask(workshop: Workshop, run: str, attempt: int, promotion: Promotion) -> Que
     return question
 
 
+def no_answer(workshop: Workshop, question: Question) -> None:
+    """Have no answer to a question count any more, whoever fills in its form. Repeatable."""
+    with workshop.store.transaction() as transaction:
+        transaction.put_question(replace(question, attempt=0))
+
+
 def forget(workshop: Workshop, run: str) -> None:
     """Forget what a run asked. Repeatable."""
     if workshop.store.question(run) is not None:
@@ -43,8 +49,9 @@ def forget(workshop: Workshop, run: str) -> None:
 
 
 def is_decided(workshop: Workshop, promotion: Promotion) -> bool:
-    """Say whether there is more to do for a promotion than to wait: it ended, or somebody said yes or no, by whatever way."""
-    if promotion.state is not State.STAGED:
+    """Say whether there is more to do for a promotion than to wait: it ended, somebody said yes or no, by whatever way, or
+    nobody has to any more."""
+    if promotion.state is not State.STAGED or not needed(workshop.place(promotion.environment), promotion):
         return True
     take_carried(workshop, promotion)
     return ruling(workshop, promotion).by is not None

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -162,7 +163,7 @@ def test_the_command_line_approves_and_the_run_goes_on(
     with redirect_stdout(out):
         assert main(["approve", "--as", "Grace", "-C", str(project), "--json"]) == 0
     assert json.loads(out.getvalue())["told"] == [
-        f"promotion {promotion(project).id} was decided: it goes on"
+        f"promotion {promotion(project).id} was decided: its run goes on"
     ]
     assert waiting.name == "Resuming"
     waiting.start()
@@ -237,3 +238,28 @@ def test_a_branch_that_moved_is_not_what_was_approved(waiting: Deployed, project
     commit(project, 20)
     waiting.answer(decision="approve", name="Grace")
     assert (waiting.name, amount(project)) == ("Released", 10)
+
+
+def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deployed, project: Path) -> None:
+    """Should the decision not count any more by then, the run asks again: nobody typed what stands there."""
+    record(Workshop.at(project), promotion(project), Decision.APPROVE, by="Grace")
+    wake(project)
+    (project / "sluice.yml").write_text(
+        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Lin]}"), encoding="utf-8"
+    )
+    waiting.start()
+    assert (waiting.name, amount(project)) == ("Suspended", None)
+    (project / "sluice.yml").write_text(SETTINGS, encoding="utf-8")
+    wake(project)
+    assert waiting.start().name == "Released"
+
+
+def test_an_answer_about_another_plan_is_none(waiting: Deployed, project: Path) -> None:
+    """It was staged again while somebody looked at the form: the run asks about what there is now."""
+    asked, store = promotion(project), Workshop.at(project).store
+    with store.transaction() as transaction:
+        transaction.put_promotion(replace(asked, evidence="f" * 64))
+    waiting.answer(decision="approve", name="Grace")
+    assert waiting.name == "Suspended"
+    assert "another plan or other evidence" in waiting.form
+    assert (channels(project), store.questions()[0].binding) == ([], promotion(project).binding)
