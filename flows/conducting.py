@@ -12,9 +12,12 @@ from datetime import timedelta
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.flows.ending import concluded
+from prefect_sluice.flows.own import this_run
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.pipeline import begin
+from prefect_sluice.stages.signing import signed
 from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.workshop import Workshop
 
 Walk = Callable[[Work], Work]
 """Goes through a way's stages, in their order."""
@@ -30,5 +33,11 @@ def conduct(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Wor
 
 def conducted(request: Request, walk: Walk, *, wait_seconds: int = 0) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises as `conduct`."""
-    with logged_waits(), begin(request, wait=timedelta(seconds=wait_seconds)) as work:
+    store = Workshop.at(request.folder).store
+    run = this_run()
+    with (
+        logged_waits(),
+        signed(store, str(run.id) if run else "", request.actor),
+        begin(request, wait=timedelta(seconds=wait_seconds)) as work,
+    ):
         return walk(work)

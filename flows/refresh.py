@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import conduct
+from prefect_sluice.flows.refreshing import conduct_refresh
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -20,7 +20,11 @@ from prefect_sluice.tasks.stage import stage
 
 @flow(name="refresh", flow_run_name="refresh {environment}", persist_result=False)
 def refresh(
-    environment: str = "", folder: str = ".", actor: str = "prefect", wait_seconds: int = 0, select: str = ""
+    environment: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    wait_seconds: int | None = None,
+    select: str = "",
 ) -> State[Work]:
     """Rebuild what new source data reaches, judge it, and publish it. Nothing new: nothing is built or published.
 
@@ -28,11 +32,11 @@ def refresh(
         environment: What to refresh; empty is the project's default environment.
         folder: The folder that holds sluice.yml.
         actor: Who asks for it, for the ledger.
-        wait_seconds: How long to wait when another release of this environment is at work.
+        wait_seconds: How long to wait when another release of this environment is at work; none is as sluice.yml says.
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
     """
     request = Request(Path(folder), environment, Cause.REFRESH, actor=actor, select=select)
-    return conduct(
+    return conduct_refresh(
         request,
         lambda work: walk(work, source, build, stage, approve, deploy, monitor),
         wait_seconds=wait_seconds,

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import conduct
+from prefect_sluice.flows.polled import conduct_release
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -41,7 +41,7 @@ def release(
         adopt: Take over what stands under the project's names; a first release only.
     """
     request = Request(Path(folder), environment, Cause.RELEASE, ref, dirty, actor, adopt)
-    return conduct(
+    return conduct_release(
         request,
         lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),
         wait_seconds=wait_seconds,

@@ -12,7 +12,8 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.errors import BadInput, Skipped
+from prefect_sluice.flows.refreshing import SKIPPED
 from prefect_sluice.stages.work import Request, Work, keeping
 from prefect_sluice.workshop import Workshop
 
@@ -39,6 +40,8 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
             )  # fmt: skip
         finally:
             _send_what_is_queued()
+    if state.name == SKIPPED:
+        raise Skipped(str(state.message).removeprefix("skipped: "))
     if kept and kept[-1].outcome is not None:
         return kept[-1]
     result = state.result(raise_on_failure=False)

@@ -173,6 +173,12 @@ class Reads(ABC):
                 found.update({row["key"]: json.loads(row["value"]) for row in self._rows(query)})
         return found
 
+    def all_cached(self, kind: str) -> dict[str, Json]:
+        """Return everything cached of a kind, by key."""
+        with codec.readable(f"the cache of {kind}", self.place):
+            rows = self._rows(select(CACHE).where(CACHE.c.kind == kind).order_by(CACHE.c.key))
+            return {row["key"]: json.loads(row["value"]) for row in rows}
+
     def _rows(self, query: Select[*tuple[object, ...]]) -> Sequence[RowMapping]:
         with self._connected() as connection, codec.readable("a row", self.place):
             return connection.execute(query).mappings().all()

@@ -67,7 +67,7 @@ POINTS = {
 }
 """The actors, and where each may fall asleep."""
 
-PASSES = {"LeaseHeld", "WarehouseBusy"}
+PASSES = {"LeaseHeld", "Skipped", "WarehouseBusy"}
 """How a command ends while another is at work, and is told so."""
 
 LATE = {"LeaseLost", "EnvironmentMoved", "Stopped", "Refused", *PASSES}

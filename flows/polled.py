@@ -1,0 +1,48 @@
+"""A release that a schedule starts again and again: first a cheap look at git, and the stages only if there is something new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.errors import LeaseHeld, SluiceError, Stopped
+from prefect_sluice.flows.conducting import Walk, conduct
+from prefect_sluice.flows.history import keep_newest
+from prefect_sluice.flows.own import scheduled
+from prefect_sluice.stages.polling import look, remember
+from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.workshop import Workshop
+
+UNCHANGED = "Unchanged"
+
+
+def conduct_release(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
+    """Run the stages of a release and return the state that the run ends in.
+
+    A run that a schedule started is a poll: it ends at once as Unchanged when the ref holds nothing new, and otherwise
+    releases exactly the commit that it saw. Raises as `conduct`.
+    """
+    if scheduled() is None:
+        return conduct(request, walk, wait_seconds=wait_seconds)
+    workshop = Workshop.at(request.folder)
+    place = workshop.place(request.environment or None)
+    seen = look(workshop, place, request.ref)
+    if seen.why:
+        return _nothing(seen.why)
+    try:
+        return conduct(replace(request, ref=seen.commit), walk, wait_seconds=wait_seconds)
+    except (LeaseHeld, Stopped) as later:
+        return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
+    except SluiceError as error:
+        if not error.retry:
+            remember(workshop, place, seen.commit, str(error))
+        raise
+
+
+def _nothing(why: str) -> State[Work]:
+    get_run_logger().info(why)
+    keep_newest(UNCHANGED)
+    return Completed(name=UNCHANGED, message=why)
