@@ -11,8 +11,8 @@ from prefect.states import Completed
 from prefect_sluice.errors import LeaseHeld, SluiceError, Stopped
 from prefect_sluice.flows.conducting import Walk, conduct
 from prefect_sluice.flows.history import keep_newest
-from prefect_sluice.flows.own import scheduled
-from prefect_sluice.stages.polling import look, remember
+from prefect_sluice.flows.own import scheduled, this_run
+from prefect_sluice.stages.polling import found, look, remember
 from prefect_sluice.stages.work import Request, Work
 from prefect_sluice.workshop import Workshop
 
@@ -22,11 +22,15 @@ UNCHANGED = "Unchanged"
 def conduct_release(request: Request, walk: Walk, *, wait_seconds: int = 0) -> State[Work]:
     """Run the stages of a release and return the state that the run ends in.
 
+    What a person or an event asks of a Prefect deployment is fetched if the repository does not have it.
     A run that a schedule started is a poll: it ends at once as Unchanged when the ref holds nothing new, and otherwise
     releases exactly the commit that it saw. Raises as `conduct`.
     """
     if scheduled() is None:
-        return conduct(request, walk, wait_seconds=wait_seconds)
+        run = this_run()
+        here = run is None or run.deployment_id is None or request.dirty
+        asked = request if here else replace(request, ref=found(Workshop.at(request.folder), request.ref))
+        return conduct(asked, walk, wait_seconds=wait_seconds)
     workshop = Workshop.at(request.folder)
     place = workshop.place(request.environment or None)
     seen = look(workshop, place, request.ref)

@@ -166,8 +166,15 @@ def fetch(repository: Path) -> str:
     names = _out(repository, "remote").split()
     remote = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
     if remote:
-        _bytes(repository, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", remote)
+        _bytes(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
     return remote
+
+
+def has(repository: Path, ref: str) -> bool:
+    """Say whether a ref names a commit that is here."""
+    return not _run(
+        repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+    ).returncode
 
 
 def head(repository: Path, branch: str, remote: str = "") -> str:

@@ -42,6 +42,17 @@ def look(workshop: Workshop, place: Place, branch: str) -> Seen:
     return Seen(commit, _in_the_way(workshop, place, commit))
 
 
+def found(workshop: Workshop, ref: str) -> str:
+    """Return a ref that the repository has, fetched for it if it had not: itself, or the commit of the remote's branch.
+
+    Raises BadInput when the remote has no such thing either.
+    """
+    repository = git.root(workshop.root)
+    if git.has(repository, ref):
+        return ref
+    return git.head(repository, ref, git.fetch(repository))
+
+
 def remember(workshop: Workshop, place: Place, commit: str, message: str) -> None:
     """Record that releasing a commit broke, so that it is not tried again each minute. Repeatable."""
     at = base(workshop, place.name)
