@@ -59,6 +59,11 @@ def last_due(cron: str, timezone: str, since: datetime, until: datetime) -> date
     return times[-1] if times else None
 
 
+def known_since(found: DeploymentResponse) -> datetime:
+    """Return since when (UTC) the server knows of a Prefect deployment: what was due before is nobody's."""
+    return found.created or surroundings.now()
+
+
 def _caught_up(
     workshop: Workshop, client: SyncPrefectClient, found: DeploymentResponse, item: DeploymentSchedule
 ) -> str:
@@ -67,8 +72,9 @@ def _caught_up(
     given = {**found.parameters, **item.parameters}
     place = workshop.place(str(given.get("environment") or "") or None)
     done, now = last(workshop.store, place.name), surroundings.now()
-    known_since = found.created or now
-    since = max(done.at, known_since) if done is not None and done.ended is not None else known_since
+    since = known_since(found)
+    if done is not None and done.ended is not None:
+        since = max(since, done.at)
     due = last_due(item.schedule.cron, item.schedule.timezone or "UTC", since, now - GRACE)
     if due is None or _is_prefects(client, found, due, now):
         return ""

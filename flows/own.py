@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
@@ -24,6 +25,11 @@ def scheduled() -> FlowRun | None:
     """Return the flow run that this code is in, if a schedule started it; None for one that a person or an event started."""
     run = this_run()
     return run if run is not None and run.deployment_id is not None and run.auto_scheduled else None
+
+
+def under_way(run: FlowRun) -> bool:
+    """Say whether a run ran before: it is resumed, after an approval perhaps, or tried again by hand."""
+    return run.total_run_time > timedelta(0)
 
 
 def deployments(client: SyncPrefectClient, folder: str | None = None) -> Iterator[DeploymentResponse]:

@@ -11,7 +11,7 @@ from prefect.states import Completed
 from prefect_sluice.errors import LeaseHeld, SluiceError, Stopped
 from prefect_sluice.flows.conducting import Walk, conduct
 from prefect_sluice.flows.history import keep_newest
-from prefect_sluice.flows.own import scheduled, this_run
+from prefect_sluice.flows.own import this_run, under_way
 from prefect_sluice.stages.polling import found, look, remember
 from prefect_sluice.stages.work import Request, Work
 from prefect_sluice.workshop import Workshop
@@ -26,12 +26,13 @@ def conduct_release(request: Request, walk: Walk, *, wait_seconds: int = 0) -> S
     A run that a schedule started is a poll: it ends at once as Unchanged when the ref holds nothing new, and otherwise
     releases exactly the commit that it saw. Raises as `conduct`.
     """
-    if scheduled() is None:
-        run = this_run()
-        here = run is None or run.deployment_id is None or request.dirty
-        asked = request if here else replace(request, ref=found(Workshop.at(request.folder), request.ref))
-        return conduct(asked, walk, wait_seconds=wait_seconds)
+    run = this_run()
+    if run is None or run.deployment_id is None or request.dirty or under_way(run):
+        return conduct(request, walk, wait_seconds=wait_seconds)
     workshop = Workshop.at(request.folder)
+    if not run.auto_scheduled:
+        asked = replace(request, ref=found(workshop, request.ref))
+        return conduct(asked, walk, wait_seconds=wait_seconds)
     place = workshop.place(request.environment or None)
     seen = look(workshop, place, request.ref)
     if seen.why:

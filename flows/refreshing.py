@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.states import Cancelled
 
 from prefect_sluice.errors import Skipped
 from prefect_sluice.flows.conducting import Walk, conduct
+from prefect_sluice.flows.own import this_run, under_way
 from prefect_sluice.refreshing import Occasion
 from prefect_sluice.stages.refreshes import due
 from prefect_sluice.stages.work import Request, Work
@@ -42,10 +42,9 @@ def _patience(request: Request, wait_seconds: int | None) -> int:
 
 def _occasion() -> Occasion | None:
     """Return what this run was due for; None for one that no Prefect deployment started, or that is under way already."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = this_run()
     if run is None or run.deployment_id is None or run.expected_start_time is None:
         return None
-    if run.total_run_time > timedelta(0):
-        return None  # resumed, after an approval perhaps, or tried again by hand: it is wanted, whatever came meanwhile
+    if under_way(run):
+        return None  # it is wanted, whatever came meanwhile
     return Occasion(run.expected_start_time.astimezone(UTC), str(run.id))

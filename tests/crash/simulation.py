@@ -242,7 +242,7 @@ class Simulation:
         """A command does what it is asked, or says which obstacle is in its way."""
         allowed = set[str]() if free else set(PASSES)
         if held and what in {"release", "refresh", "ask"}:
-            allowed.add("Stopped")
+            allowed |= {"Skipped", "Stopped"}
         if what == "rollback":
             allowed |= {"Refused"}  # there may be nothing to go back to
         stays = what == "ask" and ended.code == 1  # nothing to ask for: it serves already

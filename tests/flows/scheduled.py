@@ -13,9 +13,9 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.deployments.runner import EntrypointType
 from prefect.flow_engine import run_flow
 from prefect.schedules import Schedule
+from prefect.types.entrypoint import EntrypointType
 
 
 def until(holds: Callable[[], bool], seconds: float = 30) -> None:

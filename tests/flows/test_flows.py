@@ -118,7 +118,7 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
         ("release HEAD → prod", "AwaitingApproval"),
         ("release HEAD → prod", "Released"),
         ("rollback prod", "Released"),
-        ("refresh prod", "Failed"),
+        ("refresh prod", "Skipped"),
         ("refresh prod", "Unchanged"),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.schedules import Cron, Interval
-from prefect.states import Paused, Running
+from prefect.states import Paused, Running, Scheduled
 
 from prefect_sluice import pipeline, surroundings
 from prefect_sluice.controls import Kind
@@ -43,12 +44,18 @@ FILES = {
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository with a small dbt project, released."""
-    folder = repository(tmp_path / "shop", FILES)
+    folder = repository(tmp_path_factory.mktemp("released") / "shop", FILES)
     pipeline.run(Request(folder, "prod", actor="Ada"))
     return folder
+
+
+@pytest.fixture
+def project(released: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(released, tmp_path / "shop", symlinks=True))
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -67,6 +74,12 @@ def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
     assert state.message is not None
     assert state.message.startswith("skipped: the refresh that was due at")
     assert "was caught up by the refresh of" in state.message
+
+    waited = late[4]
+    with client() as prefect:
+        for before in (Running(), Paused(name="Suspended"), Scheduled(name="Resuming")):
+            prefect.set_flow_run_state(waited.id, before, force=True)
+    assert nightly.execute(waited).name == "Unchanged", "what is resumed is not left out"
 
     workshop = Workshop.at(project)
     controlling.place(workshop, Kind.HOLD, "prod", by="Grace", reason="close of books")
@@ -128,24 +141,28 @@ def test_a_poll_releases_what_is_new_once_and_leaves_no_heap_of_runs(
 def test_the_monitor_looks_settles_and_starts_one_run_for_the_nights_without_a_server(
     prefect_server: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nightly = Deployed.of(refresh, project, schedule=Cron("0 4 * * *"))
+    now = datetime.now(UTC)
+    five_ago = now - timedelta(minutes=5)
+    nightly = Deployed.of(refresh, project, schedule=Cron(f"{five_ago.minute} {five_ago.hour} * * *"))
     each = Deployed.of(monitor, project)
     healthy = each.execute(each.asked())
-    assert (healthy.name, healthy.type) == ("Healthy", StateType.COMPLETED)
+    assert (healthy.name, healthy.type) == ("Healthy", StateType.COMPLETED), (
+        "the server did not know of it then"
+    )
     assert "generation 1, 1 relations, in place" in str(healthy.message)
 
-    later = datetime.now(UTC) + timedelta(days=30)  # far beyond what the scheduler has made runs for
-    monkeypatch.setattr(missed.surroundings, "now", lambda: later)
-    for run in nightly.runs():
-        with client() as prefect:
-            prefect.delete_flow_run(run.id)
+    # The Prefect deployment is two days old, and Prefect has no run of this day.
+    def two_days_ago(found: object) -> datetime:
+        return now - 2 * DAY
+
+    monkeypatch.setattr(missed, "known_since", two_days_ago)
     caught = each.execute(each.asked())
     assert caught.name == "Attended", caught.message
     assert "was missed; started" in str(caught.message)
     assert each.execute(each.asked()).name == "Healthy", "one, not one a minute"
     (started,) = [run for run in nightly.runs() if not run.auto_scheduled]
-    monkeypatch.undo()
     assert nightly.execute(started).name == "Unchanged"
+    assert each.execute(each.asked()).name == "Healthy"
 
 
 def test_the_monitor_says_once_that_what_is_served_is_gone(prefect_server: str, project: Path) -> None:
@@ -183,8 +200,9 @@ from pathlib import Path
 from prefect_sluice.stages.signing import signed
 from prefect_sluice.workshop import Workshop
 store = Workshop.at(Path(sys.argv[1])).store
-for run in sys.argv[2:]:
-    signed(store, run, "Ada").__enter__()
+kept = [signed(store, run, "Ada") for run in sys.argv[2:]]
+for block in kept:
+    block.__enter__()
 os._exit(9)
 """
 
