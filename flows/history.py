@@ -12,11 +12,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateName,
 )
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from prefect_sluice.flows.own import scheduled
 
-LATE = "Late"
+LATE = ("Scheduled", "Late")
+"""The states of a run that is to begin; Prefect calls it late some seconds after it was due."""
 _PAGE = 200
 
 
@@ -31,12 +33,14 @@ def keep_newest(*names: str) -> int:
         return 0
     where = FlowRunFilter(
         deployment_id=FlowRunFilterDeploymentId(any_=[run.deployment_id]),
-        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[*names, LATE])),
+        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[*names, *LATE])),
     )
     gone, now = 0, datetime.now(UTC)
     try:
         with get_client(sync_client=True) as client:
-            for found in client.read_flow_runs(flow_run_filter=where, limit=_PAGE):
+            for found in client.read_flow_runs(
+                flow_run_filter=where, limit=_PAGE, sort=FlowRunSort.EXPECTED_START_TIME_ASC
+            ):
                 due = found.expected_start_time
                 if found.id == run.id or not found.auto_scheduled or due is None or due > now:
                     continue

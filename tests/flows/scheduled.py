@@ -66,7 +66,12 @@ class Deployed:
         }
         with get_client(sync_client=True) as client:
             client.request("POST", "/deployments/{id}/schedule", path_params={"id": self.id}, json=asked)
-        return [run for run in self.runs() if run.expected_start_time and run.expected_start_time <= now]
+        waiting = [run for run in self.runs() if run.state is not None and run.state.is_scheduled()]
+        return [run for run in waiting if run.expected_start_time and run.expected_start_time <= now]
+
+    def tick(self) -> State[Any]:
+        """Execute the last one of a schedule's runs of the past ten minutes."""
+        return self.execute(self.missed(timedelta(minutes=10))[-1])
 
     def asked(self, **given: Any) -> FlowRun:
         """Make a run as the form does."""

@@ -106,36 +106,31 @@ def test_a_poll_releases_what_is_new_once_and_leaves_no_heap_of_runs(
     git(project, "remote", "add", "origin", str(origin))
     git(project, "push", "-q", "origin", "main")
     poll = Deployed.of(release, project, schedule=Interval(timedelta(minutes=1)), ref="main")
-    ticks = iter(poll.missed(timedelta(minutes=12), 12)[-8:])
 
-    first = poll.execute(next(ticks))
+    first = poll.tick()
     assert (first.name, first.type) == ("Unchanged", StateType.COMPLETED)
     assert "was released here before" in str(first.message)
-    left = len(poll.runs())
-    assert left < 5, "the late ones went with it"
+    past = [
+        run for run in poll.runs() if run.expected_start_time and run.expected_start_time <= datetime.now(UTC)
+    ]
+    assert len(past) < 3, "the late ones went with it"
 
     orders = project / "models" / "orders.sql"
     orders.write_text(FILES["models/orders.sql"].replace("10", "20"), encoding="utf-8")
     git(project, "commit", "-qam", "dearer")
-    ticks = iter(poll.missed(timedelta(minutes=12), 12)[-8:])
-    assert poll.execute(next(ticks)).name == "Unchanged", "it is not pushed yet"
+    assert poll.tick().name == "Unchanged", "it is not pushed yet"
     git(project, "push", "-q", "origin", "main")
-    ticks = iter(poll.missed(timedelta(minutes=12), 12)[-8:])
-    assert poll.execute(next(ticks)).name == "Released"
-    assert poll.execute(next(ticks)).name == "Unchanged"
+    assert poll.tick().name == "Released"
+    assert poll.tick().name == "Unchanged"
 
     orders.write_text("select nonsense from nowhere(\n", encoding="utf-8")
     git(project, "commit", "-qam", "broken")
     git(project, "push", "-q", "origin", "main")
-    ticks = iter(poll.missed(timedelta(minutes=12), 12)[-8:])
-    assert poll.execute(next(ticks)).type is StateType.FAILED
-    again = poll.execute(next(ticks))
+    assert poll.tick().type is StateType.FAILED
+    again = poll.tick()
     assert again.name == "Unchanged", "what broke is not tried again each minute"
-    assert sorted(poll.ended()) == ["Failed", "Released", "Unchanged"] or sorted(poll.ended()) == [
-        "Refused",
-        "Released",
-        "Unchanged",
-    ]
+    assert sorted(poll.ended())[1:] == ["Released", "Unchanged"]
+    assert len(poll.ended()) == 3
 
 
 def test_the_monitor_looks_settles_and_starts_one_run_for_the_nights_without_a_server(
