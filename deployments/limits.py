@@ -35,7 +35,8 @@ def queues(environments: Sequence[str]) -> tuple[Queue, ...]:
     return (
         Queue(ON_CALL, None, 1, "Rollbacks: they wait for no queue"),
         *changes,
-        Queue(CARE, 1, 3, "The monitor and the collection"),
+        # No limit: a monitor that was killed would keep out the next one, which is to end it.
+        Queue(CARE, None, 3, "The monitor and the collection"),
     )
 
 

@@ -17,6 +17,7 @@ from prefect_sluice.flows.missed import catch_up
 from prefect_sluice.flows.own import this_run
 from prefect_sluice.flows.reaping import reap
 from prefect_sluice.stages.caring import Health, care_for, is_news
+from prefect_sluice.stages.signing import signed
 from prefect_sluice.workshop import Workshop
 
 Care = Callable[[Path], tuple[str, ...]]
@@ -41,8 +42,10 @@ def monitor(environment: str = "", folder: str = ".", actor: str = "monitor") ->
     try:
         workshop = Workshop.at(Path(folder))
         places = [workshop.place(environment)] if environment else list(workshop.places.values())
-        found = tuple(care_for(workshop, place, actor) for place in places)
-        return _ended(workshop, environment, found, _rest(workshop, folder))
+        run = this_run()
+        with signed(workshop.store, str(run.id) if run else "", actor):
+            found = tuple(care_for(workshop, place, actor) for place in places)
+            return _ended(workshop, environment, found, _rest(workshop, folder))
     except SluiceError as error:
         get_run_logger().error(str(error))
         return Failed(name=UNHEALTHY, message=str(error))
