@@ -20,6 +20,7 @@ from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.heartbeat import beating
 from prefect_sluice.flows.naming import naming
+from prefect_sluice.flows.own import this_run
 from prefect_sluice.flows.places import project
 from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.flows.waking import wake_quietly
@@ -35,6 +36,7 @@ from prefect_sluice.stages.resuming import (
     recorded_work,
     waits_on,
 )
+from prefect_sluice.stages.signing import signed
 from prefect_sluice.stages.work import Request, Status, Work, walk
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.deploy import deploy
@@ -54,7 +56,7 @@ class Here:
 
     folder: str = "."
     connections: str = ""
-    wait_seconds: int = 0
+    wait_seconds: int | None = 0
 
 
 def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
@@ -69,15 +71,8 @@ def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
 
 def conducted(request: Request, walk: Walk, here: Here) -> Work:
     """Run the stages of a request under the environment's lease and return the ended work. Raises SluiceError."""
-    wait = timedelta(seconds=here.wait_seconds)
     with prepared(request, here) as asked:
-        # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
-        alone = request.cause is not Cause.ROLLBACK and not request.past
-        run = suspendable() if alone else None
-        work = _walked(asked, walk, wait) if run is None else _answered(run, asked, walk, wait)
-        if work.generation is not None:
-            wake_quietly(asked.folder)  # the others that wait here were planned on what serves no longer
-    return work
+        return at_work(asked, walk, timedelta(seconds=here.wait_seconds or 0))
 
 
 @contextmanager
@@ -90,6 +85,18 @@ def prepared(request: Request, here: Here) -> Generator[Request]:
     with connected(here.connections), beating(), naming(request), logged_waits():
         # What goes back must work while the git server does not.
         yield replace(request, folder=project(here.folder, fresh=request.cause is not Cause.ROLLBACK))
+
+
+def at_work(request: Request, walk: Walk, wait: timedelta) -> Work:
+    """Run the stages of a request that is `prepared`; suspend the run where it has to wait for a yes. Raises SluiceError."""
+    # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
+    alone = request.cause is not Cause.ROLLBACK and not request.past
+    run, flow_run = suspendable() if alone else None, this_run()
+    with signed(Workshop.at(request.folder).store, str(flow_run.id) if flow_run else "", request.actor):
+        work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
+        if work.generation is not None:
+            wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
+    return work
 
 
 def _walked(request: Request, walk: Walk, wait: timedelta) -> Work:

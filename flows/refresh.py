@@ -7,9 +7,10 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import Here, conduct
+from prefect_sluice.flows.conducting import Here
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.refreshing import conduct_refresh
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -25,7 +26,7 @@ def refresh(
     environment: str = "",
     folder: str = ".",
     actor: str = "prefect",
-    wait_seconds: int = 0,
+    wait_seconds: int | None = None,
     select: str = "",
     connections: str = "",
 ) -> State[Work]:
@@ -35,12 +36,12 @@ def refresh(
         environment: What to refresh; empty is the project's default environment.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
-        wait_seconds: How long to wait when another release of this environment is at work.
+        wait_seconds: How long to wait when another release of this environment is at work; none is as sluice.yml says.
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(Path(), environment, Cause.REFRESH, actor=actor, select=select)
-    return conduct(
+    return conduct_refresh(
         request,
         lambda work: walk(work, source, build, stage, approve, deploy, monitor),
         Here(folder, connections, wait_seconds),

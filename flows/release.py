@@ -9,9 +9,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from prefect_sluice.flows.conducting import Here, conduct
+from prefect_sluice.flows.conducting import Here
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.polled import conduct_release
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request, Work, walk
 from prefect_sluice.tasks.approve import approve
@@ -47,7 +48,7 @@ def release(
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(Path(), environment, Cause.RELEASE, ref, dirty, actor, adopt)
-    return conduct(
+    return conduct_release(
         request,
         lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),
         Here(folder, connections, wait_seconds),

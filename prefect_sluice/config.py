@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from prefect_sluice import plain_yaml
 from prefect_sluice.config_approving import Approvals, Approving
 from prefect_sluice.config_base import Duration, Section
+from prefect_sluice.config_refresh import Refreshing
 from prefect_sluice.config_schedules import Clock, Every, Poll, Schedules
 from prefect_sluice.errors import ConfigInvalid
 from prefect_sluice.expectation import Expectation
@@ -62,6 +63,10 @@ class Environment(Approving):
     partial: Literal["deny", "allow"] = Field(
         default="deny",
         description="What a refresh does when some relations fail: publish nothing, or what does not hang together with them.",
+    )
+    refresh: Refreshing = Field(
+        default_factory=Refreshing,
+        description="What a refresh does that finds a hold, a freeze, a block, or another one at work.",
     )
 
 
@@ -231,6 +236,11 @@ class Config(Section):
     schedules: Schedules = Field(
         default_factory=Schedules, description="When a Prefect server starts what by itself."
     )
+    notify: str = Field(
+        default="",
+        pattern=r"^([a-z0-9-]+/[^/\s]+)?$",
+        description="The Prefect notification block that hears of failed and late runs, as type/name: slack-webhook/oncall.",
+    )
 
 
 def json_schema() -> dict[str, Any]:
@@ -309,8 +319,8 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         "warehouse": Warehouse,
     }
     model = sections.get(str(where[0]), Config) if where else Config
-    if where and where[-1] == "keep" and model is Environment:
-        model = Keep
+    if where and model is Environment:
+        model = {"keep": Keep, "refresh": Refreshing}.get(str(where[-1]), model)
     if model is Schedules and len(where) > 1:
         model = {"release": Poll, "refresh": Clock, "collect": Clock}.get(str(where[1]), Every)
     return list(model.model_fields)

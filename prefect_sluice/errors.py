@@ -68,6 +68,15 @@ class Stopped(Refused):
 
 
 @dataclass(eq=False)
+class Skipped(Stopped):
+    """A refresh is left out this time, as the environment's policy says, or because another one did its work."""
+
+    def __str__(self) -> str:
+        said = f"skipped: {self.why}"
+        return f"{said}; {self.fix}" if self.fix else said
+
+
+@dataclass(eq=False)
 class WarehouseBusy(SluiceError):
     """Another process holds the warehouse file. It passes when that process closes it."""
 

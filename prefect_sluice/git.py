@@ -197,11 +197,40 @@ def working_tree(repository: Path) -> Iterator[File]:
             yield File(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
 
 
+def fetch(repository: Path) -> str:
+    """Fetch what is new from `origin`, or the only remote there is; return its name, "" where there is none. Repeatable.
+
+    Raises BadInput when the remote does not answer, or asks for a password.
+    """
+    names = _out(repository, "remote").split()
+    remote = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
+    if remote:
+        _bytes(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
+    return remote
+
+
+def has(repository: Path, ref: str) -> bool:
+    """Say whether a ref names a commit that is here."""
+    return not _run(
+        repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+    ).returncode
+
+
+def head(repository: Path, branch: str, remote: str = "") -> str:
+    """Return the commit that a branch of the remote points at, else the local one. Raises BadInput when there is neither."""
+    for ref in ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}", branch]:
+        done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        if not done.returncode:
+            return done.stdout.decode().strip()
+    fix = "see which there are: git branch --all; git tag"
+    raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)
+
+
 def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     settings = [word for setting in _FIXED for word in ("-c", setting)]
     command = ["git", "--no-optional-locks", *settings, *arguments]
     environ = {name: value for name, value in surroundings.environment().items() if name not in IN_HOOKS}
-    environ["LC_ALL"] = "C.UTF-8"
+    environ |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}  # nobody is there to be asked for a password
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, input=given, check=False, env=environ)
     except FileNotFoundError as error:

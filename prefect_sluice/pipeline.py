@@ -17,6 +17,7 @@ from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.monitor import monitor
+from prefect_sluice.stages.refreshes import as_policy_says, noted
 from prefect_sluice.stages.rollback import last_known, rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
@@ -43,24 +44,27 @@ BY_CAUSE = {
 def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Generator[Work]:
     """Take the environment's lease, settle what a dead process left, and give the work to walk with.
 
-    Raises LeaseHeld when another promotion is at work and `wait` is over, Stopped when a hold, freeze or block forbids it.
+    Raises LeaseHeld when another promotion is at work and `wait` is over, Stopped when a hold, freeze or block forbids it;
+    Skipped instead, and recorded, where the environment's policy has a refresh left out then.
     """
     surroundings.be_quiet()
     workshop = Workshop.at(request.folder)
     place = workshop.place(request.environment or None)
-    permit(workshop, place.name, request.cause, past=request.past)  # before any waiting
-    told = wait_teller(place.name, wait)
-    with held(
-        workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
-    ) as lease:
-        settle(workshop, place)
-        expire(workshop, place)  # what is asked for now is asked for anew
-        current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
-        # Again: the rollback that was settled just now, or waited for, may have placed a hold.
-        serving = current.release if request.cause is Cause.REFRESH else ""
-        permit(workshop, place.name, request.cause, serving, past=request.past)
-        with timed(workshop.store):
-            yield Work(replace(request, environment=place.name), lease.lease)
+    request = replace(request, environment=place.name)
+    with as_policy_says(workshop, place, request):
+        permit(workshop, place.name, request.cause, past=request.past)  # before any waiting
+        told = wait_teller(place.name, wait)
+        with held(
+            workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
+        ) as lease:
+            settle(workshop, place)
+            expire(workshop, place)  # what is asked for now is asked for anew
+            current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
+            # Again: the rollback that was settled just now, or waited for, may have placed a hold.
+            serving = current.release if request.cause is Cause.REFRESH else ""
+            permit(workshop, place.name, request.cause, serving, past=request.past)
+            with timed(workshop.store), noted(workshop, request):
+                yield Work(request, lease.lease)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prefect_sluice.controls import Control
     from prefect_sluice.generation import Generation
     from prefect_sluice.promotion import Lease
+    from prefect_sluice.refreshing import Attempt as LastRefresh
     from prefect_sluice.render.status import Attempt, Standing
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.usage import WarehouseUse
@@ -108,6 +109,7 @@ def _standing(
         problem=problem,
         recorded=_recorded(store, place) if store and generation is None else 0,
         controls=on(found, place.name, generation.release if generation else ""),
+        refresh=_refresh(store, place) if store else None,
     )
 
 
@@ -149,6 +151,12 @@ def _open(store: StateStore, place: Place) -> tuple[Attempt, ...]:
     return tuple(attempts)
 
 
+def _refresh(store: StateStore, place: Place) -> LastRefresh | None:
+    from prefect_sluice.stages.refreshes import last
+
+    return last(store, place.name)
+
+
 def _lease(store: StateStore, place: Place) -> Lease | None:
     from prefect_sluice import surroundings
     from prefect_sluice.state.lease import holder_is_dead
@@ -181,5 +189,14 @@ def _document(standing: Standing) -> Json:
         "recorded_generation": standing.recorded,
         "open": [{**document.promotion(item.promotion), "next": item.next} for item in standing.open],
         "controls": [document.control(item) for item in standing.controls],
+        "refresh": _refresh_document(standing),
         "lease": {"holder": lease.holder, "since": lease.acquired_at.isoformat()} if lease else None,
     }
+
+
+def _refresh_document(standing: Standing) -> Json:
+    last = standing.refresh
+    if last is None:
+        return None
+    ended = last.ended.isoformat() if last.ended else None
+    return {"at": last.at.isoformat(), "ended": ended, "status": last.status, "message": last.message}

@@ -11,6 +11,8 @@ from prefect_sluice.controls import Control, Kind
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.holder import told as holder_told
 from prefect_sluice.promotion import Approval, Lease, Promotion, State
+from prefect_sluice.refreshing import FAILED, SKIPPED
+from prefect_sluice.refreshing import Attempt as LastRefresh
 from prefect_sluice.release import Release
 from prefect_sluice.render.promotion import SAID, going_on
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
@@ -46,7 +48,7 @@ class Standing:
     knows of.
 
     `size` is that of the warehouse file, in bytes. `controls` are the holds and freezes in force here, and the
-    block of the release that serves.
+    block of the release that serves. `refresh` is the last attempt to refresh everything.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Standing:
     problem: str = ""
     recorded: int = 0
     controls: tuple[Control, ...] = ()
+    refresh: LastRefresh | None = None
 
 
 def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
@@ -72,6 +75,7 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
     lines += [part for control in standing.controls for part in _control(control, standing.name, width)]
+    lines += _refresh(standing.refresh, now, width) if standing.refresh else []
     lines += [_open(attempt, width) for attempt in standing.open]
     if standing.lease is not None:
         told = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
@@ -118,6 +122,16 @@ def _control(control: Control, environment: str, width: int) -> list[Line]:
     until = f"until {moment(control.until)}, " if control.until else ""
     lines = _wrapped(control.done, f"{where}{until}{control.origin}", Style.WARN, width)
     return [*lines, _field("", "lift it: ", strong(control.lift))]
+
+
+def _refresh(attempt: LastRefresh, now: datetime, width: int) -> list[Line]:
+    """Return how the last attempt to refresh everything ended; one that did not do its work stands out."""
+    when = f"{moment(attempt.at)}, {ago(attempt.at, now)}"
+    if attempt.ended is None:
+        return _wrapped("refresh", f"began {when}, and has not come to an end", Style.PLAIN, width)
+    bad = attempt.status in {SKIPPED, FAILED, "refused", "partial"}
+    told = f"{attempt.status} {when}: {attempt.message}"
+    return _wrapped("refresh", told, Style.WARN if bad else Style.PLAIN, width)
 
 
 def _wrapped(name: str, text: str, style: Style, width: int) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -63,7 +64,7 @@ def _locked(connection: Connection, environment: str) -> RowMapping | None:
     return connection.execute(_row(environment)).mappings().first()
 
 
-def _row(environment: str) -> Select[*tuple[object, ...]]:
+def _row(environment: str) -> Select[Any]:
     return select(LEASE).where(LEASE.c.environment == environment).with_for_update()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
 
@@ -184,7 +185,13 @@ class Reads(ABC):
                 found.update({row["key"]: json.loads(row["value"]) for row in self._rows(query)})
         return found
 
-    def _rows(self, query: Select[*tuple[object, ...]]) -> Sequence[RowMapping]:
+    def all_cached(self, kind: str) -> dict[str, Json]:
+        """Return everything cached of a kind, by key."""
+        with codec.readable(f"the cache of {kind}", self.place):
+            rows = self._rows(select(CACHE).where(CACHE.c.kind == kind).order_by(CACHE.c.key))
+            return {row["key"]: json.loads(row["value"]) for row in rows}
+
+    def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         with self._connected() as connection, codec.readable("a row", self.place):
             return connection.execute(query).mappings().all()
 
@@ -202,9 +209,7 @@ class Reads(ABC):
         return rows[0] if rows else None
 
 
-def _served_measures(
-    environment: str, gate: str, subjects: Sequence[str], limit: int
-) -> Select[*tuple[object, ...]]:
+def _served_measures(environment: str, gate: str, subjects: Sequence[str], limit: int) -> Select[Any]:
     later = PROMOTION.alias()
     rolled_back = (
         select(later.c.seq)

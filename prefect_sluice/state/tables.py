@@ -95,7 +95,7 @@ MEASURE = Table(
     _text("gate", primary_key=True),
     _text("subject", primary_key=True),
     _text("metric", primary_key=True),
-    Column("value", Double, nullable=False),
+    Column[float]("value", Double, nullable=False),
     Index("sluice_measure_by_subject", "subject", "metric"),
 )
 
@@ -120,7 +120,7 @@ RELATION = Table(
     _text("promotion"),
     _text("state"),
     Column("rows", BigInteger),
-    Column("seconds", Double),
+    Column[float]("seconds", Double),
     _time("at"),
     Index("sluice_relation_by_promotion", "promotion"),
 )

@@ -173,6 +173,10 @@ class Transaction(Reads):
         ]
         self._put(CACHE, rows, ("kind", "key"))
 
+    def drop_cached(self, kind: str, key: str) -> None:
+        """Forget a fact. Safe to repeat."""
+        self._connection.execute(delete(CACHE).where(CACHE.c.kind == kind, CACHE.c.key == key))
+
     def _lock_ledger(self) -> None:
         if self._connection.dialect.name == "postgresql":
             self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})

@@ -56,12 +56,16 @@ def test_a_hold_stops_release_and_refresh_until_it_is_lifted(run: Run, released:
         stopped = run(command, "-C", released)
         assert stopped.code == 1
         assert stopped.out == ""
+        left_out = "skipped: " if command == "refresh" else ""
         told = (
-            r"sluice: dev is held by Grace since \d{4}-\d\d-\d\d \d\d:\d\d UTC: close of books;"
+            rf"sluice: {left_out}dev is held by Grace since \d{{4}}-\d\d-\d\d \d\d:\d\d UTC: close of books;"
             r" lift it first: sluice release-hold dev --reason WHY\n"
         )
         assert re.fullmatch(told, stopped.err)
-    assert run("status", "-C", released).out.count("close of books") == 1
+    shown = run("status", "-C", released).out
+    assert re.search(r"held +by Grace since .*: close of books", shown)
+    assert re.search(r"refresh +skipped .* UTC, .*: dev is held", shown)
+    assert environment(run, released)["refresh"]["status"] == "skipped"
     assert [item["kind"] for item in environment(run, released)["controls"]] == ["hold"]
     assert environment(run, released, "prod")["controls"] == []
     lifted = run("release-hold", "dev", "--reason", "books closed", "-C", released, "--as", "Grace")

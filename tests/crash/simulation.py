@@ -67,7 +67,7 @@ POINTS = {
 }
 """The actors, and where each may fall asleep."""
 
-PASSES = {"LeaseHeld", "WarehouseBusy"}
+PASSES = {"LeaseHeld", "Skipped", "WarehouseBusy"}
 """How a command ends while another is at work, and is told so."""
 
 LATE = {"LeaseLost", "EnvironmentMoved", "Stopped", "Refused", *PASSES}
@@ -242,7 +242,7 @@ class Simulation:
         """A command does what it is asked, or says which obstacle is in its way."""
         allowed = set[str]() if free else set(PASSES)
         if held and what in {"release", "refresh", "ask"}:
-            allowed.add("Stopped")
+            allowed |= {"Skipped", "Stopped"}
         if what == "rollback":
             allowed |= {"Refused"}  # there may be nothing to go back to
         stays = what == "ask" and ended.code == 1  # nothing to ask for: it serves already

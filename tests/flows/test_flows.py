@@ -131,7 +131,7 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
         (f"release {second} → prod", "AwaitingApproval"),
         (f"release {second} → prod", "Released"),
         ("rollback to generation 1 → prod", "Released"),
-        ("refresh prod", "Stopped"),
+        ("refresh prod", "Skipped"),
         (f"refresh {first} → prod", "Unchanged"),
     ]
 

@@ -88,7 +88,7 @@ def _relations() -> None:
         *_keys("schema", "identifier"),
         *_texts("node", "kind", "fingerprint", "inputs", "promotion", "state"),
         sa.Column("rows", sa.BigInteger),
-        sa.Column("seconds", sa.Double),
+        sa.Column[float]("seconds", sa.Double),
         *_texts("at"),
     )
     op.create_index("sluice_relation_by_promotion", "sluice_relation", ["promotion"])

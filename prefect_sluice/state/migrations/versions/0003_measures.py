@@ -14,6 +14,6 @@ def upgrade() -> None:
     op.create_table(
         "sluice_measure",
         *(sa.Column(name, sa.Text, primary_key=True) for name in ("promotion", "gate", "subject", "metric")),
-        sa.Column("value", sa.Double, nullable=False),
+        sa.Column[float]("value", sa.Double, nullable=False),
     )
     op.create_index("sluice_measure_by_subject", "sluice_measure", ["subject", "metric"])

@@ -1,0 +1,148 @@
+"""What a Prefect server does by itself for our Prefect deployments: tell somebody of failed and late runs, hear of a push.
+
+Prefect's own automation for runs that give no sign of life is not among them: it ends every run that is suspended for an
+approval. `prefect_sluice.flows.reaping` does that, by our own signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.events.actions import RunDeployment, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+
+from prefect_sluice.errors import BadInput
+from prefect_sluice.flows.own import ENTRYPOINTS, deployments
+
+BAD = ("Failed", "Crashed", "TimedOut", "Refused", "Partial", "Unhealthy")
+"""The states that somebody is to hear of. The names of events follow a state's name, not its type."""
+PUSHED = "git.pushed"
+"""The event that starts a release: resource `git.<repository>` with the label `git.branch`, payload `commit`."""
+_BY_CLOCK = (f"{ENTRYPOINTS}refresh.refresh", f"{ENTRYPOINTS}collect.collect")
+"""What is late when it is late: a look each minute that comes a minute later is no news."""
+_RELEASE = f"{ENTRYPOINTS}release.release"
+_SUBJECT = "{{ flow_run.name }}: {{ flow_run.state.name }}"
+_BODY = (
+    "{{ flow_run.name }} is {{ flow_run.state.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
+)
+
+
+def apply(*, notify: str = "", folder: str | None = None, branch: str = "main") -> tuple[str, ...]:
+    """Give the server the automations for our Prefect deployments, and return their names. Repeatable: they are renewed.
+
+    `notify` is a notification block as type/name ("": nobody is told, and what told somebody before is taken away). `folder` is
+    the parameter by which Prefect deployments name a project (None: all of ours). Pushes to `branch` are released.
+    Raises BadInput when there is no such block, or it cannot notify.
+    """
+    with get_client(sync_client=True) as client:
+        found = tuple(deployments(client, folder))
+        block = _block(client, notify) if notify else None
+        wanted = planned(found, block, folder or "", branch)
+        for automation in wanted:
+            _put(client, automation)
+        for name in _NAMES:
+            if _named(name, folder or "") not in {item.name for item in wanted}:
+                _drop(client, _named(name, folder or ""))
+    return tuple(item.name for item in wanted)
+
+
+_FAILED, _LATE, _PUSHED = "a run failed", "a run is late", "git was pushed"
+_NAMES = (_FAILED, _LATE, _PUSHED)
+
+
+def planned(
+    found: Sequence[DeploymentResponse], block: UUID | None, folder: str, branch: str
+) -> tuple[AutomationCore, ...]:
+    """Return the automations for these Prefect deployments. Touches nothing."""
+    wanted: list[AutomationCore] = []
+    if block is not None and found:
+        wanted.append(_telling(_named(_FAILED, folder), BAD, found, block))
+        late = [item for item in found if item.entrypoint in _BY_CLOCK]
+        wanted += [_telling(_named(_LATE, folder), ("Late",), late, block)] if late else []
+    release = next((item for item in found if item.entrypoint == _RELEASE), None)
+    if release is not None:
+        wanted.append(_releasing(_named(_PUSHED, folder), release, branch))
+    return tuple(wanted)
+
+
+def _named(name: str, folder: str) -> str:
+    return f"sluice: {name} ({folder})" if folder not in {"", "."} else f"sluice: {name}"
+
+
+def _telling(
+    name: str, states: Sequence[str], found: Sequence[DeploymentResponse], block: UUID
+) -> AutomationCore:
+    theirs = {
+        "prefect.resource.role": "deployment",
+        "prefect.resource.id": [f"prefect.deployment.{item.id}" for item in found],
+    }
+    trigger = EventTrigger(
+        expect={f"prefect.flow-run.{state}" for state in states},
+        match=ResourceSpecification.model_validate({"prefect.resource.id": "prefect.flow-run.*"}),
+        match_related=ResourceSpecification.model_validate(theirs),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Reactive,
+        threshold=1,
+    )
+    told = SendNotification(block_document_id=block, subject=_SUBJECT, body=_BODY)
+    return AutomationCore(
+        name=name,
+        description="Made by Sluice; the next `sluice up` writes it anew.",
+        trigger=trigger,
+        actions=[told],
+    )
+
+
+def _releasing(name: str, release: DeploymentResponse, branch: str) -> AutomationCore:
+    trigger = EventTrigger(
+        expect={PUSHED},
+        match=ResourceSpecification.model_validate({"prefect.resource.id": "git.*", "git.branch": branch}),
+        posture=Posture.Reactive,
+        threshold=1,
+    )
+    started = RunDeployment(
+        source="selected",
+        deployment_id=release.id,
+        parameters={"ref": "{{ event.payload.commit }}"},
+        job_variables=None,
+    )
+    return AutomationCore(
+        name=name,
+        description=f"Releases the commit of an event {PUSHED} on {branch}. Made by Sluice.",
+        trigger=trigger,
+        actions=[started],
+    )
+
+
+def _block(client: SyncPrefectClient, notify: str) -> UUID:
+    kind, _, name = notify.partition("/")
+    fix = "name a notification block that the server has, as type/name: slack-webhook/oncall"
+    try:
+        found = client.read_block_document_by_name(name, kind)
+    except ObjectNotFound as error:
+        raise BadInput(f"there is no Prefect block {notify!r}", "notify", fix) from error
+    capabilities = found.block_schema.capabilities if found.block_schema else []
+    if "notify" not in capabilities:
+        raise BadInput(f"the Prefect block {notify!r} cannot notify anybody", "notify", fix)
+    return found.id
+
+
+def _put(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+    first, *more = client.read_automations_by_name(wanted.name) or [None]
+    if first is None:
+        client.create_automation(wanted)
+        return
+    client.update_automation(first.id, wanted)
+    for item in more:
+        if item is not None:
+            client.delete_automation(item.id)
+
+
+def _drop(client: SyncPrefectClient, name: str) -> None:
+    for item in client.read_automations_by_name(name):
+        client.delete_automation(item.id)

@@ -1,0 +1,102 @@
+"""The care of what serves, again and again: settled, looked at, caught up with. Parses nothing, waits for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from prefect_sluice import surroundings
+from prefect_sluice.errors import SluiceError
+from prefect_sluice.flows.connecting import connected
+from prefect_sluice.flows.foreseen import leave_no_traceback
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
+from prefect_sluice.flows.history import keep_newest
+from prefect_sluice.flows.missed import catch_up
+from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.own import this_run
+from prefect_sluice.flows.places import project
+from prefect_sluice.flows.reaping import reap
+from prefect_sluice.flows.waking import wake
+from prefect_sluice.stages.caring import Health, care_for, is_news
+from prefect_sluice.stages.signing import signed
+from prefect_sluice.workshop import Workshop
+
+Care = Callable[[Path], tuple[str, ...]]
+"""Looks after something in a project's folder, once a minute, and returns a line for each thing it did. Safe to repeat."""
+
+CARE: tuple[Care, ...] = (wake,)
+"""What else is looked after."""
+
+HEALTHY, ATTENDED, UNHEALTHY, STILL_UNHEALTHY = "Healthy", "Attended", "Unhealthy", "StillUnhealthy"
+
+
+@flow(name="monitor", flow_run_name=named("monitor"), task_runner=OWN_HEARTBEAT, persist_result=False)
+def monitor(
+    environment: str = "", folder: str = ".", actor: str = "monitor", connections: str = ""
+) -> State[Any]:
+    """Look at what is served, settle what a dead process left, and start the night that was missed.
+
+    Args:
+        environment: Which environment; empty is all of them.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
+        actor: Who asks for it, for the ledger.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
+    """
+    surroundings.be_quiet()
+    leave_no_traceback()
+    try:
+        with connected(connections), beating():
+            return _looked(project(folder, fresh=False), environment, folder, actor)
+    except SluiceError as error:
+        get_run_logger().error(str(error))
+        return Failed(name=UNHEALTHY, message=str(error))
+
+
+def _looked(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
+    workshop = Workshop.at(here)
+    places = [workshop.place(environment)] if environment else list(workshop.places.values())
+    run = this_run()
+    with signed(workshop.store, str(run.id) if run else "", actor):
+        found = tuple(care_for(workshop, place, actor) for place in places)
+        return _ended(workshop, environment, found, _rest(workshop, folder))
+
+
+def _rest(workshop: Workshop, folder: str) -> tuple[Health, ...]:
+    """Look after everything that is no environment; what breaks is a problem, and keeps nothing else from its turn."""
+    cares: dict[str, Callable[[], tuple[str, ...]]] = {"dead runs": lambda: reap(workshop)}
+    run = this_run()
+    if run is not None and run.deployment_id is not None:
+        cares["missed nights"] = lambda: catch_up(workshop, folder)
+    for care in CARE:
+        cares[getattr(care, "__name__", "care")] = lambda care=care: care(workshop.root)
+    return tuple(health for name, care in cares.items() for health in _cared(name, care))
+
+
+def _cared(name: str, care: Callable[[], tuple[str, ...]]) -> tuple[Health, ...]:
+    try:
+        return tuple(Health("", line, done=line) for line in care())
+    except Exception as error:  # whatever it is, the others have their turn, and the run says it
+        told = f"{name} could not be looked after: {error or type(error).__name__}"
+        return (Health("", told, problem=told),)
+
+
+def _ended(workshop: Workshop, scope: str, found: tuple[Health, ...], rest: tuple[Health, ...]) -> State[Any]:
+    logger, everything = get_run_logger(), (*found, *rest)
+    for health in everything:
+        (logger.error if health.problem else logger.info)(health.line)
+    problems = tuple(health.problem for health in everything if health.problem)
+    news = is_news(workshop, scope or "all", problems)
+    if problems:
+        name = UNHEALTHY if news else STILL_UNHEALTHY
+        keep_newest(STILL_UNHEALTHY, HEALTHY) if not news else None
+        return Failed(name=name, message="; ".join(problems))
+    done = [health.done for health in everything if health.done]
+    if done:
+        return Completed(name=ATTENDED, message="; ".join(done))
+    keep_newest(HEALTHY, STILL_UNHEALTHY)
+    return Completed(name=HEALTHY, message="; ".join(health.line for health in found))

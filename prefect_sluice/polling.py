@@ -1,0 +1,56 @@
+"""Whether what a branch points at is news for an environment, or was released, judged or refused there before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SERVED = frozenset({"deployed", "stable", "unchanged"})
+_ENDED_BY_PEOPLE = frozenset({"rejected", "expired"})
+_ENDED_BY_DATA = frozenset({"refused", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What an environment is at: its generation's number (0: none) and its release's id."""
+
+    generation: int
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What became of a commit in an environment. `state` is a promotion's, `base` what it started from.
+
+    `decided` says that a yes or no was given that no run has heard yet. A try that broke before there was a promotion
+    is `failed`.
+    """
+
+    commit: str
+    state: str
+    base: Base
+    message: str = ""
+    decided: bool = False
+
+
+def known(commit: str, tries: Sequence[Try], now: Base) -> str:
+    """Return why a commit is nothing new for an environment that is at `now`, or "" if it is to be released.
+
+    `tries` are the environment's, newest first. What served there once is not served again by itself. What the gates refused,
+    or what broke, is tried again on another generation; what a person refused, on another release.
+    """
+    of_commit = [item for item in tries if item.commit == commit]
+    if any(item.state in _SERVED for item in of_commit):
+        return f"{commit[:7]} was released here before"
+    return next((why for item in of_commit[:2] if (why := _still(item, now))), "")
+
+
+def _still(tried: Try, now: Base) -> str:
+    short, said = tried.commit[:7], f": {tried.message}" if tried.message else ""
+    if tried.state == "staged" and not tried.decided and tried.base == now:
+        return f"{short} waits for an approval"
+    if tried.state in _ENDED_BY_PEOPLE and tried.base.release == now.release:
+        return f"{short} was {tried.state}{said}"
+    if tried.state in _ENDED_BY_DATA and tried.base.generation == now.generation:
+        return f"{short} was tried and {tried.state}{said}"
+    return ""

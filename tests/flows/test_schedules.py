@@ -1,0 +1,236 @@
+"""What runs by itself, on a real Prefect server: polls, nights that were missed, and runs whose process is gone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import StateType
+from prefect.schedules import Cron, Interval
+from prefect.states import Paused, Running, Scheduled
+
+from prefect_sluice import pipeline, surroundings
+from prefect_sluice.controls import Kind
+from prefect_sluice.flows import missed
+from prefect_sluice.flows import monitor as monitoring
+from prefect_sluice.flows.monitor import monitor
+from prefect_sluice.flows.refresh import refresh
+from prefect_sluice.flows.release import release
+from prefect_sluice.generation import Cause
+from prefect_sluice.stages import controlling
+from prefect_sluice.stages.refreshes import last
+from prefect_sluice.stages.signing import signs
+from prefect_sluice.stages.work import Request
+from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.workshop import Workshop
+from tests.flows.scheduled import Deployed, client
+from tests.repository import repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
+
+FILES = {
+    ".gitignore": "shop.duckdb*\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
+    "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, schema: main}}}\n",
+    "sluice.yml": "environments:\n  prod: {approvals: 0}\n",
+    "models/orders.sql": "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount\n",
+    "models/schema.yml": "models: [{name: orders, columns: [{name: id, data_tests: [unique]}]}]\n",
+}
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository with a small dbt project, released."""
+    folder = repository(tmp_path_factory.mktemp("released") / "shop", FILES)
+    pipeline.run(Request(folder, "prod", actor="Ada"))
+    return folder
+
+
+@pytest.fixture
+def project(released: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(released, tmp_path / "shop", symlinks=True))
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
+    prefect_server: str, project: Path
+) -> None:
+    nightly = Deployed.of(refresh, project, schedule=Cron("0 4 * * *", timezone="Europe/Berlin"))
+    late = nightly.missed(timedelta(days=7), 7)
+    assert len(late) == 7
+    assert [nightly.execute(run).name for run in late[:3]] == ["Unchanged", "Skipped", "Skipped"]
+    state = nightly.execute(late[3])
+    assert state.type is StateType.CANCELLED
+    assert state.message is not None
+    assert state.message.startswith("skipped: the refresh that was due at")
+    assert "was caught up by the refresh of" in state.message
+
+    waited = late[4]
+    with client() as prefect:
+        for before in (Running(), Paused(name="Suspended"), Scheduled(name="Resuming")):
+            prefect.set_flow_run_state(waited.id, before, force=True)
+    assert nightly.execute(waited).name == "Unchanged", "what is resumed is not left out"
+
+    workshop = Workshop.at(project)
+    controlling.place(workshop, Kind.HOLD, "prod", by="Grace", reason="close of books")
+    state = nightly.execute(nightly.asked())
+    assert (state.type, state.name) == (StateType.CANCELLED, "Skipped")
+    assert "prod is held by Grace" in str(state.message)
+    entry = workshop.store.entries(environment="prod")[-1]
+    assert (entry.event, "held by Grace" in str(entry.facts["why"])) == ("refresh.skipped", True)
+    found = last(workshop.store, "prod")
+    assert found is not None
+    assert found.status == "skipped"
+    controlling.lift(workshop, "prod", by="Grace", reason="closed")
+
+    with held(workshop.store, "prod", this_process("Bo")):
+        state = nightly.execute(nightly.asked(wait_seconds=0))
+    assert (state.name, "is being worked on by Bo" in str(state.message)) == ("Skipped", True)
+
+
+def test_a_poll_releases_what_is_new_once_and_leaves_no_heap_of_runs(
+    prefect_server: str, project: Path
+) -> None:
+    origin = project.parent / "origin.git"
+    git(project, "init", "-q", "--bare", str(origin))
+    git(project, "remote", "add", "origin", str(origin))
+    git(project, "push", "-q", "origin", "main")
+    poll = Deployed.of(release, project, schedule=Interval(timedelta(minutes=1)), ref="main")
+
+    first = poll.tick()
+    assert (first.name, first.type) == ("Unchanged", StateType.COMPLETED)
+    assert "was released here before" in str(first.message)
+    past = [
+        run for run in poll.runs() if run.expected_start_time and run.expected_start_time <= datetime.now(UTC)
+    ]
+    assert len(past) < 3, "the late ones went with it"
+
+    orders = project / "models" / "orders.sql"
+    orders.write_text(FILES["models/orders.sql"].replace("10", "20"), encoding="utf-8")
+    git(project, "commit", "-qam", "dearer")
+    assert poll.tick().name == "Unchanged", "it is not pushed yet"
+    git(project, "push", "-q", "origin", "main")
+    assert poll.tick().name == "Released"
+    assert poll.tick().name == "Unchanged"
+
+    orders.write_text("select nonsense from nowhere(\n", encoding="utf-8")
+    git(project, "commit", "-qam", "broken")
+    git(project, "push", "-q", "origin", "main")
+    assert poll.tick().type is StateType.FAILED
+    again = poll.tick()
+    assert again.name == "Unchanged", "what broke is not tried again each minute"
+    assert sorted(poll.ended())[1:] == ["Released", "Unchanged"]
+    assert len(poll.ended()) == 3
+
+
+def test_the_monitor_looks_settles_and_starts_one_run_for_the_nights_without_a_server(
+    prefect_server: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    five_ago = now - timedelta(minutes=5)
+    nightly = Deployed.of(refresh, project, schedule=Cron(f"{five_ago.minute} {five_ago.hour} * * *"))
+    each = Deployed.of(monitor, project)
+    healthy = each.execute(each.asked())
+    assert (healthy.name, healthy.type) == ("Healthy", StateType.COMPLETED), (
+        "the server did not know of it then"
+    )
+    assert "generation 1, 1 relations, in place" in str(healthy.message)
+
+    # The Prefect deployment is two days old, and Prefect has no run of this day.
+    def two_days_ago(found: object) -> datetime:
+        return now - 2 * DAY
+
+    monkeypatch.setattr(missed, "known_since", two_days_ago)
+    caught = each.execute(each.asked())
+    assert caught.name == "Attended", caught.message
+    assert "was missed; started" in str(caught.message)
+    assert each.execute(each.asked()).name == "Healthy", "one, not one a minute"
+    (started,) = [run for run in nightly.runs() if not run.auto_scheduled]
+    assert nightly.execute(started).name == "Unchanged"
+    assert each.execute(each.asked()).name == "Healthy"
+
+
+def test_the_monitor_says_once_that_what_is_served_is_gone(prefect_server: str, project: Path) -> None:
+    each = Deployed.of(monitor, project)
+    (project / "shop.duckdb").rename(project / "elsewhere")
+    lost = each.execute(each.asked())
+    assert (lost.name, lost.type) == ("Unhealthy", StateType.FAILED)
+    assert "its warehouse file is gone" in str(lost.message)
+    assert each.execute(each.asked()).name == "StillUnhealthy"
+    (project / "elsewhere").rename(project / "shop.duckdb")
+    assert each.execute(each.asked()).name == "Healthy"
+
+
+def test_what_else_is_cared_for_has_its_turn_whatever_breaks(
+    prefect_server: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(folder: Path) -> tuple[str, ...]:
+        raise OSError("no route to host")
+
+    def wakes(folder: Path) -> tuple[str, ...]:
+        return (f"woke somebody in {folder.name}",)
+
+    monkeypatch.setattr(monitoring, "CARE", (wakes,))
+    state: Any = monitor(environment="prod", folder=str(project), return_state=True)
+    assert (state.name, state.message) == ("Attended", "woke somebody in shop")
+    monkeypatch.setattr(monitoring, "CARE", (breaks, wakes))
+    state = monitor(environment="prod", folder=str(project), return_state=True)
+    assert (state.name, state.type) == ("Unhealthy", StateType.FAILED)
+    assert state.message == "breaks could not be looked after: no route to host"
+
+
+DIES = """
+import os, sys
+from pathlib import Path
+from prefect_sluice.stages.signing import signed
+from prefect_sluice.workshop import Workshop
+store = Workshop.at(Path(sys.argv[1])).store
+kept = [signed(store, run, "Ada") for run in sys.argv[2:]]
+for block in kept:
+    block.__enter__()
+os._exit(9)
+"""
+
+
+def test_a_run_whose_process_is_gone_is_ended_and_a_suspended_one_is_not(
+    prefect_server: str, project: Path
+) -> None:
+    nightly = Deployed.of(refresh, project)
+    running, waiting = nightly.asked(), nightly.asked()
+    with client() as prefect:
+        prefect.set_flow_run_state(running.id, Running(), force=True)
+        prefect.set_flow_run_state(waiting.id, Paused(name="Suspended"), force=True)
+    program = [sys.executable, "-c", DIES, str(project), str(running.id), str(waiting.id)]
+    subprocess.run(program, check=False)
+    store = Workshop.at(project).store
+    assert {sign.run for sign in signs(store)} == {str(running.id), str(waiting.id)}
+    state: Any = monitor(environment="prod", folder=str(project), return_state=True)
+    assert state.name == "Attended"
+    with client() as prefect:
+        ended, left = prefect.read_flow_run(running.id).state, prefect.read_flow_run(waiting.id).state
+    assert ended is not None
+    assert left is not None
+    assert (ended.type, "its process is gone: Ada on host" in str(ended.message)) == (StateType.CRASHED, True)
+    assert left.name == "Suspended"
+    assert signs(store) == ()
+
+
+def test_a_run_at_work_gives_signs_and_takes_them_back(prefect_server: str, project: Path) -> None:
+    seen: list[int] = []
+    store = Workshop.at(project).store
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surroundings, "be_quiet", lambda: seen.append(len(signs(store))))
+        refresh(environment="prod", folder=str(project), return_state=True)
+    assert seen[-1] == 1
+    assert signs(store) == ()
+    assert Workshop.at(project).store.promotions(environment="prod")[0].cause is Cause.RELEASE
