@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from prefect.client.schemas.objects import State
 
-import prefect_sluice.state.store  # noqa: F401  # loaded with the flow, so that no run waits for it: 0.3 s
+import prefect_sluice.state.store as _loaded_with_the_flow  # noqa: F401  # pyright: ignore[reportUnusedImport]  # no run waits for it
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import beating
 from prefect_sluice.flows.naming import naming
