@@ -12,7 +12,6 @@ from prefect.states import Completed
 from prefect_sluice.collect import Request
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import ending
-from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.places import project
@@ -40,7 +39,6 @@ def collect(
     """
 
     def swept() -> State[Any]:
-        leave_no_traceback()
         with connected(connections), beating():
             request = Request(project(folder), environment, dry_run, actor)
             done = sweep(request, timedelta(seconds=wait_seconds))

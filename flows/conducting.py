@@ -14,10 +14,10 @@ from datetime import timedelta
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
+import prefect_sluice.state.store as _loaded_with_the_flow  # noqa: F401  # pyright: ignore[reportUnusedImport]  # no run waits for it
 from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded, ending
-from prefect_sluice.flows.foreseen import leave_no_traceback
 from prefect_sluice.flows.heartbeat import beating
 from prefect_sluice.flows.naming import naming
 from prefect_sluice.flows.own import this_run
@@ -81,7 +81,6 @@ def prepared(request: Request, here: Here) -> Generator[Request]:
 
     Raises BadInput for connections or a repository that there are not.
     """
-    leave_no_traceback()
     with connected(here.connections), beating(), naming(request), logged_waits():
         # What goes back must work while the git server does not.
         yield replace(request, folder=project(here.folder, fresh=request.cause is not Cause.ROLLBACK))

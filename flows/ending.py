@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from prefect_sluice.errors import BadInput, LeaseHeld, Refused, SluiceError, Stopped, WarehouseBusy
+from prefect_sluice.flows.foreseen import told_already
 from prefect_sluice.stages.work import Outcome, Status, Work
 
 
@@ -20,10 +21,13 @@ def ending(action: Callable[[], State[Any]]) -> State[Any]:
     raised: its traceback belongs in the log.
     """
     try:
-        return action()
+        ended = action()
     except SluiceError as error:
         get_run_logger().error(str(error))
-        return Failed(name=name_of(error), message=str(error), data=error)
+        ended = Failed(name=name_of(error), message=str(error), data=error)
+    if not ended.is_completed():
+        told_already()
+    return ended
 
 
 def name_of(error: SluiceError) -> str:

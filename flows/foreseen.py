@@ -1,30 +1,34 @@
-"""What the engine says of a run that ended as it should: a gate's no and a person's no leave no traceback in its log."""
+"""Keeps the engine's traceback of an ended run out of its log: a worker's engine logs one for every run that failed."""
 
 from __future__ import annotations
 
 import logging
 
+from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, FailedRun
 
 from prefect_sluice.errors import SluiceError
 
 
-class Foreseen(logging.Filter):
-    """Drops the traceback of what a run's state says already, in one line."""
+class _Foreseen(logging.Filter):
+    """Drops tracebacks of runs whose end is told already, as a state with its message. Any other error goes through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record is to be kept."""
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, FailedRun | CancelledRun | SluiceError)
+        ours = str(getattr(record, "flow_run_id", "")) in self.told
+        return not (ours and isinstance(error, SluiceError | FailedRun | CancelledRun))
 
 
-_FORESEEN = Foreseen()
+_FORESEEN = _Foreseen()
 
 
-def leave_no_traceback() -> None:
-    """Have no traceback of ours in the logs of flow runs in this process. Repeatable.
-
-    A worker's engine asks each ended run for its result, which Prefect raises for all that is not Completed, and logs that as
-    an unexpected exception.
-    """
-    logging.getLogger("prefect.flow_runs").addFilter(_FORESEEN)
+def told_already() -> None:
+    """Say that how the flow run ends that goes on here is told by its state. Repeatable."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        _FORESEEN.told.add(str(context.flow_run.id))
+        logging.getLogger("prefect.flow_runs").addFilter(_FORESEEN)  # the same one again is no second one

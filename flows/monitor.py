@@ -13,7 +13,7 @@ from prefect.states import Completed, Failed
 from prefect_sluice import surroundings
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.flows.connecting import connected
-from prefect_sluice.flows.foreseen import leave_no_traceback
+from prefect_sluice.flows.foreseen import told_already
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.history import keep_newest
 from prefect_sluice.flows.missed import catch_up
@@ -48,7 +48,7 @@ def monitor(
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     surroundings.be_quiet()
-    leave_no_traceback()
+    told_already()
     try:
         with connected(connections), beating():
             return _looked(project(folder, fresh=False), environment, folder, actor)

@@ -23,7 +23,9 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
+from prefect.flow_engine import run_flow
 from prefect.logging.handlers import APILogWorker
+from prefect.logging.loggers import flow_run_logger
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOGGING_TO_API_ENABLED,
@@ -127,6 +129,13 @@ def related(event: dict[str, Any], role: str) -> list[str]:
     return [item["prefect.resource.id"] for item in event["related"] if item["prefect.resource.role"] == role]
 
 
+def as_a_worker_runs_it(parameters: dict[str, Any]) -> None:
+    """Run a release as the process does that a worker starts."""
+    with get_client(sync_client=True) as client:
+        created = client.create_flow_run(release, parameters=parameters)
+    run_flow(release, flow_run=created, error_logger=cast(Any, flow_run_logger(created)))
+
+
 def test_a_release_shows_its_nodes_its_log_and_its_assets(prefect_server: str, project: Path) -> None:
     """Who was not there reads in the run what was built, how long it took, how many rows it has, and what came of it."""
     with logged() as log:
@@ -202,6 +211,10 @@ def test_what_cannot_be_done_is_one_line_and_no_traceback(prefect_server: str, p
     assert any(level == logging.ERROR and line == state.message for level, line in log)
     assert not any("Traceback" in line for _, line in log)
     assert newest().name == "release nowhere → prod"
+    with logged() as log, pytest.raises(BadInput, match="is not a commit"):
+        as_a_worker_runs_it({"environment": "prod", "ref": "nowhere", "folder": str(project)})
+    assert any(level == logging.ERROR for level, _ in log)
+    assert not any("Traceback" in line for _, line in log)
     with pytest.raises(BadInput, match="there is no environment 'nirvana'"):
         release(environment="nirvana", folder=str(project))
 
