@@ -26,6 +26,7 @@ TITLES: Mapping[str, str] = {
 """The titles of fields. Prefect shows a parameter's bare name otherwise, whatever its own Field says."""
 
 _CLAIM = "As you type it: it is recorded, and proves nothing."
+_BACK_TO = "A generation of the environment, or what another release served before the one that serves now."
 
 
 def form(schema: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any]:
@@ -61,14 +62,19 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
         case "actor":
             field["description"] = _CLAIM
         case "environment" if choices.environments:
-            field |= _offered(choices.environments, _usual(row, choices))
+            usual = _usual(row, choices)
+            field |= _offered(choices.environments, usual)
+            if usual:  # it is filled in: nobody needs to know what leaving it empty would mean
+                field["description"] = (
+                    f"{str(field.get('description', '')).partition('; empty')[0].rstrip('.')}."
+                )
         case "origin" if choices.environments:
             # Not filled in, it is the environment before the other.
             field = {key: value for key, value in field.items() if key != "default"} | {
                 "enum": list(choices.environments)
             }
         case "to":
-            field |= _offered((FORMER, *choices.generations), FORMER)
+            field |= {**_offered((FORMER, *choices.generations), FORMER), "description": _BACK_TO}
         case "report" if choices.reports:
             field |= {"enum": list(choices.reports)}
         case _:

@@ -38,7 +38,7 @@ def promote(
 
     Args:
         environment: Which environment gets it.
-        release: The beginning of a release's id or commit; empty is what `origin` serves.
+        release: The beginning of a release's id or commit; empty is what the other environment serves.
         origin: Promote what this environment serves; empty is the one before.
         select: dbt's selector of the part to promote; empty is all of it.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.

@@ -73,11 +73,11 @@ def chosen(text: str) -> str:
 
 def chosen_generation(text: str, environment: str) -> str:
     """Return what a line of `generation_line` stands for: a generation's number, "" for the former release; any other text as
-    it is, without blanks around it. Raises BadInput when the line is of another environment.
+    it is. Raises BadInput when the line is of another environment.
     """
-    found = _GENERATION.fullmatch(text.strip())
+    found = _GENERATION.fullmatch(text)
     if found is None:
-        return "" if text.strip() == FORMER else text.strip()
+        return "" if text == FORMER else text
     if found["environment"] not in {None, environment}:
         raise BadInput(
             f"generation {found['number']} is one of {found['environment']}, and {environment} was to be rolled back",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.deployments.family import ChildDied, Family
-from prefect_sluice.deployments.processes import MARK, Known, members
+from prefect_sluice.deployments.processes import MARK, Known, kill, members
 from prefect_sluice.errors import Refused
 
 pytestmark = pytest.mark.skipif(
@@ -130,11 +130,15 @@ def test_what_a_killed_one_left_is_ended_by_the_next(tmp_path: Path, told: list[
     assert done.returncode == -signal.SIGKILL
     children = json.loads((folder / "processes.json").read_text(encoding="utf-8"))["children"]
     left = [Known(**item) for item in children]
-    until(lambda: [len(members(one)) for one in left] == [1, 2])
-    family = Family(folder, told.append)
-    assert [members(one) for one in left] == [(), ()]
+    try:
+        until(lambda: [len(members(one)) for one in left] == [1, 2])
+        family = Family(folder, told.append)
+        assert [members(one) for one in left] == [(), ()]
+        family.close()
+    finally:
+        for one in left:
+            kill(one)
     assert [line.split(" that ")[0] for line in told] == ["ending the worker", "ending the server"]
-    family.close()
     assert not (folder / "processes.json").exists()
 
 

@@ -53,6 +53,7 @@ def test_drop_downs_hold_what_the_project_has() -> None:
     assert rollback["to"]["enum"] == [FORMER, LINE]
     assert rollback["to"]["default"] == FORMER
     assert (rollback["environment"]["enum"], rollback["environment"]["default"]) == (["dev", "prod"], "prod")
+    assert rollback["environment"]["description"] == "What to roll back."
     assert made("release")["properties"]["environment"]["default"] == "dev"
     assert "default" not in made("promote")["properties"]["origin"]
     assert "default" in made("collect")["properties"]["environment"]

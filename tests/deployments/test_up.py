@@ -13,10 +13,12 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
 
 from prefect_sluice.deployments.processes import MARK
 from tests.architecture.test_imports import loaded_by
@@ -171,10 +173,12 @@ def test_only_the_deployments_for_a_server_that_is_there(prefect_server: str, pr
     found = server.deployment(RELEASE)
     assert found["parameters"]["folder"] == str(project)
     assert found["parameter_openapi_schema"]["properties"]["environment"]["enum"] == ["prod"]
-    for name in told["deployments"]:
-        httpx.delete(f"{prefect_server}/deployments/{server.deployment(name)['id']}").raise_for_status()
+    with get_client(sync_client=True) as client:  # which tries again when SQLite is busy
+        for name in told["deployments"]:
+            client.delete_deployment(UUID(server.deployment(name)["id"]))
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_before_anything_starts(project: Path) -> None:
     none = sluice(project, "up", "--no-server", PREFECT_API_URL="")
     assert (none.returncode, none.stderr) == (
