@@ -16,6 +16,7 @@ from prefect_sluice.stages.catching_up import follow_up, followed_up
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.monitor import monitor
+from prefect_sluice.stages.pages import paged
 from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
@@ -57,7 +58,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
         # Again: the rollback that was settled just now, or waited for, may have placed a hold.
         serving = current.release if request.cause is Cause.REFRESH else ""
         permit(workshop, place.name, request.cause, serving, past=request.past)
-        with timed(workshop.store):
+        with paged(workshop), timed(workshop.store):
             yield Work(replace(request, environment=place.name), lease.lease)
 
 

@@ -1,6 +1,7 @@
-"""Deploy: writes the generation."""
+"""Deploy: writes the generation, which is an artifact of the run."""
 
 from prefect_sluice.stages import deploy as core
+from prefect_sluice.tasks.artifacts import show_generation
 from prefect_sluice.tasks.shell import as_task
 
-deploy = as_task(core.deploy)
+deploy = as_task(core.deploy, show_generation)
