@@ -18,7 +18,7 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.render.artifacts.approval import approval_page
 from prefect_sluice.render.artifacts.diff import diff_page, has_diff, report_page
 from prefect_sluice.render.artifacts.generation import generation_page
-from prefect_sluice.render.artifacts.links import Kind, Links, key
+from prefect_sluice.render.artifacts.links import Kind, Links, key, relinked
 from prefect_sluice.render.artifacts.plan import plan_page
 from prefect_sluice.render.publishing import published_told
 from prefect_sluice.render.report.build import report
@@ -136,6 +136,16 @@ def _show(work: Work, pages: Mapping[Kind, _Page]) -> None:
         text = page(known, links_of(workshop, work, made))
         if text:
             made[kind] = _put(work, kind, text, old.get(kind))
+    _relink(
+        work, {kind: item for kind, item in old.items() if kind not in pages}, links_of(workshop, work, made)
+    )
+
+
+def _relink(work: Work, old: Mapping[Kind, Artifact], links: Links) -> None:
+    """Have what was shown before lead to what is shown now."""
+    promotion = work.promotion.id if work.promotion else ""
+    for kind, item in old.items():
+        _put(work, kind, relinked(str(item.data), links, promotion, kind), item)
 
 
 def _known(workshop: Workshop, work: Work) -> Dossier:

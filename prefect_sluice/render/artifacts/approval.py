@@ -105,7 +105,9 @@ def lasting_things(report: Report) -> tuple[str, ...]:
 
 def _gist(report: Report, promotion: Promotion) -> str:
     """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones."""
-    parts = [f"{count(len(report.changed), 'relation')} with other rows or columns"] if report.changed else []
+    changed = report.changed
+    parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if len(changed) > 1 else []
+    parts += [f"{one.name}: {clipped(one.told, _LONGEST)}" for one in changed if len(changed) == 1]
     parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
     parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
     what = ", ".join(parts) if parts else "nothing that readers see changes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect_sluice.render.artifacts.links import Kind, Links, about
 from prefect_sluice.render.findings import DIFF
 from prefect_sluice.render.markdown import escaped
-from prefect_sluice.render.report.bounds import SHORT, Bounds, fitting
+from prefect_sluice.render.report.bounds import NARROW, Bounds, fitting
 from prefect_sluice.render.report.markdown import LIMITS, changes, diff, lineage, markdown
 from prefect_sluice.render.report.model import Report
 
@@ -15,7 +15,8 @@ _LIMIT = LIMITS["github"]
 def report_page(report: Report, links: Links) -> str:
     """Return the whole report, with where the rest is above it."""
     top = "\n".join(about(report.dossier, links, Kind.REPORT))
-    return f"{top}\n{markdown(report, limit=_LIMIT - len(top) - 1)}"
+    title, _, rest = markdown(report, limit=_LIMIT - len(top) - 1, ladder=NARROW).partition("\n\n")
+    return f"{title}\n\n{top}\n{rest}"
 
 
 def has_diff(report: Report) -> bool:
@@ -26,7 +27,7 @@ def has_diff(report: Report) -> bool:
 
 def diff_page(report: Report, links: Links) -> str:
     """Return what readers find changed, who they are, the lineage, and the changed rows: at most 65,536 characters."""
-    return fitting(lambda bounds: _diff(report, links, bounds), _LIMIT, SHORT)
+    return fitting(lambda bounds: _diff(report, links, bounds), _LIMIT, NARROW)
 
 
 def _diff(report: Report, links: Links, bounds: Bounds) -> str:

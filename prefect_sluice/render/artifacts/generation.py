@@ -75,7 +75,7 @@ def _facts(found: Dossier, written: Generation) -> list[str]:
     if written.origin != written.number:
         rows.append(("pointers", f"those of generation {written.origin}, written again; nothing was built"))
     rows += [
-        ("said", f"{SAID[item.decision]} by {item.by}, {moment(item.at)}")
+        ("approval", f"{SAID[item.decision]} by {item.by}, {moment(item.at)}")
         for item in found.approvals
         if item.used_at is not None
     ]
@@ -90,13 +90,19 @@ def _pointers(found: Moved) -> list[str]:
         f"{found.same} as before",
     ]
     rows = [
-        *((str(item.name), "new", "", str(item.address)) for item in found.new),
-        *((str(new.name), "moved", str(old.address), str(new.address)) for old, new in found.other),
-        *((str(item.name), "removed", str(item.address), "") for item in found.gone),
+        *((str(item.name), "new", "", _mark(item)) for item in found.new),
+        *((str(new.name), "moved", _mark(old), _mark(new)) for old, new in found.other),
+        *((str(item.name), "removed", _mark(item), "") for item in found.gone),
     ]
-    header = ("public name", "", "was", "is")
+    header = ("public name", "", "led to", "leads to")
     lines = [f"**{', '.join(told)}**", "", *(table(header, rows[:_OPEN]) if rows else [])]
     more = rows[_OPEN : _OPEN + _FOLDED]
     lines += folded(count(len(more), "more name"), table(header, more)) if more else []
     left = len(rows) - _OPEN - _FOLDED
     return [*lines, *([f"and {count(left, 'more name')}", ""] if left > 0 else [])]
+
+
+def _mark(pointer: Pointer) -> str:
+    """Return what tells a physical relation from others of its name: the digits behind it."""
+    name = pointer.address.identifier
+    return name.rpartition("__")[2] if "__" in name else name

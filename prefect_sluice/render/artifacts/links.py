@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +11,8 @@ from prefect_sluice.render.markdown import escaped
 from prefect_sluice.render.report.model import Dossier
 from prefect_sluice.render.words import moment, short
 
+_ARROW = "→ "
+"""How the line of links begins."""
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -97,13 +99,20 @@ def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
     told += [f"run {link(links.run, links.run_url)}"] if links.run else []
     lines.append(" · ".join(told))
     more = links_line(links, promotion.id if promotion else "", but=kind)
-    return _paragraphs([*lines, f"→ {more}" if more else ""])
+    lines += [f"{_ARROW}{more}"] if more else []
+    # Two blanks at a line's end keep it a line of its own.
+    return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]
+
+
+def relinked(text: str, links: Links, promotion: str, kind: Kind) -> str:
+    """Return an artifact that was made before, with the line of links as it is now."""
+    lines = text.split("\n")
+    place = next((number for number, line in enumerate(lines) if line.startswith(_ARROW)), None)
+    if place is not None:
+        lines[place] = f"{_ARROW}{links_line(links, promotion, but=kind)}"
+    return "\n".join(lines)
 
 
 def _way(base: int, release: str, generation: int | None) -> str:
     before = f"generation {base} (release `{short(release)}`)" if base else "nothing served yet"
     return f"{before} → generation {generation}" if generation else f"from {before}"
-
-
-def _paragraphs(lines: Sequence[str]) -> list[str]:
-    return [part for line in lines if line for part in (line, "")]

@@ -27,9 +27,9 @@ _BAR = 10
 _LONGEST = 200
 
 
-def markdown(report: Report, *, limit: int = LIMITS["github"]) -> str:
+def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[Bounds] = SHORT) -> str:
     """Return the report, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
-    return fitting(lambda bounds: _page(report, bounds), limit, SHORT)
+    return fitting(lambda bounds: _page(report, bounds), limit, ladder)
 
 
 def _page(report: Report, bounds: Bounds) -> str:
@@ -207,12 +207,18 @@ def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
             [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
             for row in side.rows
         ]
-        lines += table((*side.key, *side.columns), rows)
+        lines += _wide((*side.key, *side.columns), rows, bounds)
     elif shown:
         rows = [[_cell(found, n, value, bounds) for n, value in enumerate(row)] for row in shown]
-        lines += table(found.columns, rows)
+        lines += _wide(found.columns, rows, bounds)
     unit = "changed value" if side is not None else "row"
     return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
+
+
+def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: Bounds) -> list[str]:
+    """Return a table of as many columns as there is room for; the others are counted."""
+    lines = table(header[: bounds.columns], [row[: bounds.columns] for row in rows])
+    return [*lines, *_more(len(header) - bounds.columns, "column")]
 
 
 def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str:
