@@ -11,7 +11,6 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
-from prefect.client.schemas.objects import Artifact
 
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.generation import Generation
@@ -39,9 +38,11 @@ _DESCRIPTIONS = {
 }
 
 _Page = Callable[[Report, Links], str]
+_Shown = tuple[UUID, str]
+"""An artifact that is there: its id and its text."""
 
 
-def _shown(explain: Explain) -> Explain:
+def _unless_away(explain: Explain) -> Explain:
     """Have what cannot be shown logged, and stop nothing: the stage is done, and on record, whoever sees it."""
 
     def show(work: Work) -> None:
@@ -59,14 +60,14 @@ def _shown(explain: Explain) -> Explain:
     return show
 
 
-@_shown
+@_unless_away
 def show_plan(work: Work) -> None:
     """Show what is built, reused, carried over and removed, and why."""
     if work.plan is not None:
         _show(work, {Kind.PLAN: plan_page})
 
 
-@_shown
+@_unless_away
 def show_report(work: Work) -> None:
     """Show the report as of now and the diff, and have the report's page written."""
     if work.promotion is None or not work.reports:
@@ -79,14 +80,14 @@ def show_report(work: Work) -> None:
         get_run_logger().info("the full report: %s", page)
 
 
-@_shown
+@_unless_away
 def show_refusal(work: Work) -> None:
     """Show the report when the findings end the work; otherwise Stage shows it with its own."""
     if work.outcome is not None:
         show_report(work)
 
 
-@_shown
+@_unless_away
 def show_approval(work: Work) -> None:
     """Show what is asked for while it waits, and afterwards who said what; nothing where nobody had to."""
     if work.promotion is None:
@@ -96,7 +97,7 @@ def show_approval(work: Work) -> None:
         _show(work, {Kind.APPROVAL: approval_page})
 
 
-@_shown
+@_unless_away
 def show_generation(work: Work) -> None:
     """Show what was published, how, and the way back."""
     written = work.generation
@@ -130,22 +131,19 @@ def _show(work: Work, pages: Mapping[Kind, _Page]) -> None:
     """Show these pages, each with links to what this run shows already. A page that is empty is left out."""
     workshop = Workshop.at(work.request.folder)
     known = report(_known(workshop, work))
-    old = made_by_run(work)
-    made = {kind: item.id for kind, item in old.items()}
+    shown = {kind: (item.id, str(item.data)) for kind, item in made_by_run(work).items()}
     for kind, page in pages.items():
-        text = page(known, links_of(workshop, work, made))
+        text = page(known, _links(workshop, work, shown))
         if text:
-            made[kind] = _put(work, kind, text, old.get(kind))
-    _relink(
-        work, {kind: item for kind, item in old.items() if kind not in pages}, links_of(workshop, work, made)
-    )
+            shown[kind] = _put(work, kind, text, shown.get(kind))
+    # What was shown before leads to what is shown now.
+    links, promotion = _links(workshop, work, shown), work.promotion.id if work.promotion else ""
+    for kind, old in shown.items():
+        _put(work, kind, relinked(old[1], links, promotion, kind), old)
 
 
-def _relink(work: Work, old: Mapping[Kind, Artifact], links: Links) -> None:
-    """Have what was shown before lead to what is shown now."""
-    promotion = work.promotion.id if work.promotion else ""
-    for kind, item in old.items():
-        _put(work, kind, relinked(str(item.data), links, promotion, kind), item)
+def _links(workshop: Workshop, work: Work, shown: Mapping[Kind, _Shown]) -> Links:
+    return links_of(workshop, work, {kind: identifier for kind, (identifier, _) in shown.items()})
 
 
 def _known(workshop: Workshop, work: Work) -> Dossier:
@@ -155,15 +153,16 @@ def _known(workshop: Workshop, work: Work) -> Dossier:
     return dossier(workshop, workshop.store.promotion(work.promotion.id) or work.promotion)
 
 
-def _put(work: Work, kind: Kind, markdown: str, old: Artifact | None) -> UUID:
+def _put(work: Work, kind: Kind, markdown: str, old: _Shown | None) -> _Shown:
     """Make the artifact, or write it anew where this run has it: one run is one version in a key's history."""
     environment = work.promotion.environment if work.promotion else work.request.environment
     description = _DESCRIPTIONS[kind].format(environment)
     if old is None:
         name = key(kind, environment)
         made = cast(Any, create_markdown_artifact)(key=name, markdown=markdown, description=description)
-        return cast(UUID, made)
-    if old.data != markdown:
+        return cast(UUID, made), markdown
+    identifier, before = old
+    if before != markdown:
         with get_client(sync_client=True) as client:
-            client.update_artifact(old.id, ArtifactUpdate(data=markdown, description=description))
-    return old.id
+            client.update_artifact(identifier, ArtifactUpdate(data=markdown, description=description))
+    return identifier, markdown

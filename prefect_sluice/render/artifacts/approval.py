@@ -17,6 +17,7 @@ from prefect_sluice.render.words import count, moment
 from prefect_sluice.verdict import Verdict
 
 _MOST = 6
+_ALL = 60
 _NAMES = 4
 _LONGEST = 160
 _MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
@@ -30,7 +31,9 @@ def request_text(report: Report, links: Links) -> str:
         return ""
     lines = [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
     lasting = lasting_things(report)
-    lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}", ""] if lasting else []
+    if lasting:
+        rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
+        lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}{rest}", ""]
     lines += [f"→ {links_line(links, promotion.id)}", ""]
     lines += _for_whom(report)
     lines += [
@@ -52,8 +55,9 @@ def approval_page(report: Report, links: Links) -> str:
     lines += [*_said(report), f"**{escaped(_gist(report, promotion))}**", ""]
     lines += [f"{_verdict(report)} {_who(report)}", ""]
     lasting = lasting_things(report)
-    lines += ["### What a rollback does not undo", ""] if lasting else []
-    lines += [*(f"* {escaped(each)}" for each in lasting), *([""] if lasting else [])]
+    if lasting:
+        lines += ["### What a rollback does not undo", ""]
+        lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
     lines += [*changes(report, SHORT[1]), "### Gates", "", *gates(report)]
     lines += _what_is_approved(report, promotion)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -110,7 +114,7 @@ def _gist(report: Report, promotion: Promotion) -> str:
     parts += [f"{one.name}: {clipped(one.told, _LONGEST)}" for one in changed if len(changed) == 1]
     parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
     parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
-    what = ", ".join(parts) if parts else "nothing that readers see changes"
+    what = "; ".join(parts) if parts else "nothing that readers see changes"
     owners = tuple(dict.fromkeys(_owner(one.consumer.owner) for one in report.reached))
     whom = f", for {_names(owners)}" if owners else ""
     return f"{promotion.environment}: {what}{whom}"
@@ -151,8 +155,8 @@ def _names(names: Iterable[str]) -> str:
     return f"{', '.join(known[:_NAMES])}{rest}"
 
 
-def _rest(number: int, what: str) -> list[str]:
-    return [f"* and {count(number - _MOST, f'more {what}')}"] if number > _MOST else []
+def _rest(number: int, what: str, most: int = _MOST) -> list[str]:
+    return [f"* and {count(number - most, f'more {what}')}"] if number > most else []
 
 
 def _verdict(report: Report) -> str:
