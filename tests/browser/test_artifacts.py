@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import mimetypes
 import shutil
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import prefect
 import pytest
 from playwright.sync_api import Page, Route, sync_playwright
 from prefect.client.orchestration import get_client
@@ -25,8 +27,6 @@ from tests.render.test_artifacts import AFTER, BEFORE, SERVING
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.xdist_group("prefect")]
 
-WIDE = 1300
-
 
 def _program() -> str:
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -40,7 +40,7 @@ def _program() -> str:
 def _made() -> Mapping[Kind, UUID]:
     """Put a run's artifacts on the server, each leading to those before it."""
     made: dict[Kind, UUID] = {}
-    pages = {
+    pages: dict[Kind, Callable[[Links], str]] = {
         Kind.PLAN: lambda links: plan_page(report(WAITING), links),
         Kind.REPORT: lambda links: report_page(report(huge(60, rows=12)), links),
         Kind.DIFF: lambda links: diff_page(report(WAITING), links),
@@ -54,35 +54,47 @@ def _made() -> Mapping[Kind, UUID]:
     return made
 
 
-def _knowing_its_server(page: Page, api: str) -> None:
-    """Tell the UI where its API is: the server of the tests has a port that it does not know itself."""
+def _with_its_ui(page: Page, api: str) -> None:
+    """Give the page Prefect's second UI, which the tests' server does not serve, before that server's API; nothing else
+    is asked for."""
+    bundle, place = Path(prefect.__ui_v2_static_path__), b"/PREFECT_UI_SERVE_BASE_REPLACE_PLACEHOLDER"
+    known = {"api_url": api, "csrf_enabled": False, "auth": None, "flags": [], "default_ui": "v2",
+             "available_uis": ["v2"], "v1_base_url": None, "v2_base_url": "/v2"}  # fmt: skip
 
-    def told(route: Route) -> None:
-        settings = cast(dict[str, Any], route.fetch().json())
-        route.fulfill(body=json.dumps({**settings, "api_url": api}), content_type="application/json")
+    def answer(route: Route) -> None:
+        url, path = route.request.url, urlsplit(route.request.url).path
+        if url.startswith(api):
+            route.continue_()
+        elif not url.startswith(api.removesuffix("/api")):
+            route.abort()
+        elif path == "/ui-settings":
+            route.fulfill(json=known)
+        else:
+            file = bundle / path.removeprefix("/v2/")
+            file = file if file.is_file() else bundle / "index.html"
+            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            route.fulfill(body=file.read_bytes().replace(place, b"/v2"), content_type=kind)
 
-    page.route("**/ui-settings", told)
+    page.route("**/*", answer)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_diff_is_drawn_and_leads_to_the_rest(prefect_server: str, scheme: str) -> None:
+def test_the_diff_is_drawn_and_leads_to_the_rest(prefect_server: str) -> None:
     program, made = _program(), _made()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        context = cast(Any, browser).new_context(
-            viewport={"width": WIDE, "height": 1400}, color_scheme=scheme
-        )
-        page = cast(Page, context.new_page())
-        _knowing_its_server(page, prefect_server)
+        page = browser.new_page(viewport={"width": 1300, "height": 1400}, color_scheme="light")
+        _with_its_ui(page, prefect_server)
         page.goto(artifact_url(made[Kind.DIFF]))
-        drawing = page.locator("svg[id^=mermaid]").get_by_text("Morning board")
-        drawing.wait_for(timeout=60_000)
-        page.screenshot(path=SCREENSHOTS / f"artifact-diff-{scheme}.png")
+        drawn = page.locator("svg[id^=mermaid]").get_by_text("Morning board")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            drawn.wait_for(timeout=60_000)
+            page.screenshot(path=SCREENSHOTS / f"artifact-diff-{scheme}.png")
         page.get_by_role("link", name="plan", exact=True).click()
-        page.get_by_role("heading", name="Plan: release").wait_for(timeout=60_000)
-        for kind in (Kind.PLAN, Kind.REPORT, Kind.GENERATION):
+        page.get_by_role("heading", name="Plan: release").wait_for(timeout=30_000)
+        for kind in (Kind.REPORT, Kind.GENERATION):
             page.goto(artifact_url(made[kind]))
-            page.get_by_role("heading", level=2).first.wait_for(timeout=60_000)
-            page.screenshot(path=SCREENSHOTS / f"artifact-{kind.value}-{scheme}.png")
+            page.get_by_role("heading", level=2).first.wait_for(timeout=30_000)
+            page.screenshot(path=SCREENSHOTS / f"artifact-{kind.value}.png")
         browser.close()

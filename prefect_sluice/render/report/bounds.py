@@ -43,7 +43,7 @@ LADDER = (
 SHORT = LADDER[2:]
 """For where people read beside other things: a comment."""
 
-NARROW = tuple(replace(bounds, columns=6, cell=min(bounds.cell, 40)) for bounds in SHORT)
+NARROW = tuple(replace(bounds, columns=8, cell=min(bounds.cell, 40)) for bounds in SHORT)
 """For Prefect's UI, which lets a wide table run into what stands to the right of it."""
 
 
