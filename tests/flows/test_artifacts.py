@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort
@@ -18,8 +19,9 @@ from prefect_sluice.promotion import Decision
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.pages import path_of
 from prefect_sluice.stages.work import Request, Work
-from prefect_sluice.tasks.artifacts import show_plan
+from prefect_sluice.tasks.artifacts import show_approval, show_plan
 from prefect_sluice.tasks.links import artifact_url, ui_url
+from prefect_sluice.tasks.request import request_text
 from prefect_sluice.workshop import Workshop
 from tests.flows.test_flows import FILES, commit
 from tests.repository import repository
@@ -87,11 +89,20 @@ def test_each_run_shows_what_it_did_and_the_pages_keep_up(prefect_server: str, p
     assert ">SERVED<" in page(project, first)
     assert ">SERVING<" in page(project, second)
 
+    @flow
+    def resumed() -> str:
+        show_approval(second)
+        show_approval(second)  # as in a run that was suspended, and went on from the top
+        return request_text(second)
+
+    asked = resumed()
     found = shown()
+    assert f"[approval]({artifact_url(found['approval'][0].id)})" in asked
     # One version for each run; a run shows nothing twice.
     runs = Counter(str(item.flow_run_id) for items in found.values() for item in items)
-    assert sorted(runs.values()) == [4, 5]
+    assert sorted(runs.values()) == [1, 4, 5]
     newest = {kind: items[0] for kind, items in found.items()}
+    newest["approval"] = found["approval"][1]  # of the release itself
     assert "10 → 20" in str(newest["diff"].data)
     assert "approved by **Grace**" in str(newest["approval"].data)
     assert "serves generation 2" in str(newest["generation"].data)
@@ -113,8 +124,6 @@ def test_what_cannot_be_shown_stops_no_stage(
     project: Path, caplog: pytest.LogCaptureFixture, prefect_server: str
 ) -> None:
     """The server is away, or the page cannot be made: the stage is done all the same, and the log says it."""
-    from prefect import flow
-
     from prefect_sluice.promotion import Lease
     from tests.render.reported import NOW, PLAN
 
@@ -125,3 +134,4 @@ def test_what_cannot_be_shown_stops_no_stage(
 
     (project / "sluice.yml").unlink()
     assert shows() == "done"
+    assert "an artifact of this run could not be made (ConfigInvalid" in caplog.text
