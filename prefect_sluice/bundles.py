@@ -96,6 +96,12 @@ class BundleStore:
         local: Any = import_module("fsspec")
         return local.filesystem("file"), str(self.folder)
 
+    def put_page(self, name: str, content: bytes) -> None:
+        """Write a page that people read, over an older one, if the store is behind a URL: any machine's web server finds it
+        there. The one file here that is not named by its content; nothing of Sluice's ever reads it. Safe to repeat."""
+        if isinstance(self._place, _Remote):
+            self._place.write(name, content)
+
     def put_document(self, value: Json) -> str:
         """Store a value as canonical JSON and return its digest. Raises ValueError for NaN and infinities."""
         return self.put(canonical(value))

@@ -32,12 +32,14 @@ class Leftover:
 @dataclass(frozen=True, slots=True)
 class Needed:
     """What must stay. `promotions` are ids that are open or ended lately, `environments` those of sluice.yml,
-    `checkouts` the ids of releases that serve or wait, `bundles` digests (None: the bundle store is left alone)."""
+    `checkouts` the ids of releases that serve or wait, `bundles` digests (None: the bundle store is left alone), `pages`
+    the promotions whose report stays to be read."""
 
     promotions: Collection[str]
     environments: Collection[str]
     checkouts: Collection[str]
     bundles: Collection[str] | None
+    pages: Collection[str] = frozenset()
 
 
 def of_environments(folder: Path, known: Mapping[str, str], needed: Needed) -> Iterator[Leftover]:
@@ -71,6 +73,7 @@ def of_project(folder: Path, needed: Needed, bundles: Path | None, now: datetime
                     yield Leftover(side, "side file", size_of(side))
         if name not in needed.environments and _is_old(path, now):
             yield Leftover(path, "work folder", size_of(path))
+    yield from _pages(folder / "reports", needed.pages, now)
     yield from _checkouts(folder / "checkouts", {item[:16] for item in needed.checkouts}, now)
     if bundles is not None and needed.bundles is not None:
         yield from _bundles(bundles, frozenset(needed.bundles), now)
@@ -86,6 +89,13 @@ def _checkouts(folder: Path, needed: Collection[str], now: datetime) -> Iterator
         orphan = mark == path and not path.with_name(path.name.removesuffix(".complete")).exists()
         if (mark != path or orphan) and path.name[:16] not in needed and _is_old(mark, now):
             yield Leftover(path, "checkout", size_of(path))
+
+
+def _pages(folder: Path, needed: Collection[str], now: datetime) -> Iterator[Leftover]:
+    for path in _inside(folder):
+        # What was written lately stays: it may be a promotion's that began after we looked.
+        if path.stem not in needed and _is_old(path, now):
+            yield Leftover(path, "report", size_of(path))
 
 
 def _bundles(folder: Path, needed: frozenset[str], now: datetime) -> Iterator[Leftover]:

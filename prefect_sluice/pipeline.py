@@ -17,6 +17,7 @@ from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.monitor import monitor
+from prefect_sluice.stages.pages import paged
 from prefect_sluice.stages.refreshes import as_policy_says, noted
 from prefect_sluice.stages.rollback import last_known, rollback
 from prefect_sluice.stages.source import source
@@ -63,7 +64,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
             permit(workshop, place.name, request.cause, serving, past=request.past)
-            with timed(workshop.store), noted(workshop, request):
+            with paged(workshop), timed(workshop.store), noted(workshop, request):
                 yield Work(request, lease.lease)
 
 

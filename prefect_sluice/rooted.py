@@ -65,7 +65,16 @@ def needed(workshop: Workshop, standing: Standing, environments: Iterable[str], 
         environments=frozenset(environments),
         checkouts=frozenset(serving),
         bundles=frozenset(_bundles(workshop, standing)) if _collects_bundles(workshop) else None,
+        pages=frozenset(_pages(standing)),
     )
+
+
+def _pages(standing: Standing) -> Iterator[str]:
+    """Yield the promotions whose report stays: open ones, those that ended lately, those whose generation is whole."""
+    yield from (item.promotion for item in standing.generations)
+    for item in standing.promotions:
+        if item.state in OPEN or item.updated_at > standing.since:
+            yield item.id
 
 
 def _collects_bundles(workshop: Workshop) -> bool:

@@ -43,6 +43,11 @@ def user() -> str:
         return "unknown"
 
 
+def reports_url() -> str:
+    """Return where the pages of reports are served on the web, without a slash at its end: SLUICE_REPORTS_URL, or ""."""
+    return os.environ.get("SLUICE_REPORTS_URL", "").rstrip("/")
+
+
 def host() -> str:
     """Return this machine's name."""
     return socket.gethostname()

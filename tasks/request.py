@@ -1,28 +1,24 @@
-"""What a person is asked: the promotion in plain words, as the Markdown above the form."""
+"""The text of the form that asks for an approval."""
 
 from __future__ import annotations
 
-from prefect_sluice.render.findings import changes_lines
-from prefect_sluice.render.markdown import escaped
-from prefect_sluice.render.styled import plain
-from prefect_sluice.render.words import short
+from prefect_sluice.render.artifacts import approval
+from prefect_sluice.render.report.build import report
+from prefect_sluice.stages.reporting import dossier
 from prefect_sluice.stages.work import Work
+from prefect_sluice.tasks.links import links_of, made_by_run
+from prefect_sluice.workshop import Workshop
 
 
 def request_text(work: Work) -> str:
-    """Return what a yes would change, for the form. Short: the whole of it is in the report."""
-    promotion, release = work.promotion, work.release
-    if promotion is None:
+    """Return what a yes to the work's promotion means for whom, as Markdown, the most important in the first line.
+
+    "" for work without a promotion. Links lead to the artifacts that this flow run has by now, and to the report's page if
+    it is served. Raises what reading the promotion raises; changes nothing.
+    """
+    if work.promotion is None:
         return ""
-    named = f"{release.change.short}: {release.change.subject}" if release else short(promotion.release)
-    lines = [
-        f"## {escaped(named)} → {escaped(promotion.environment)}",
-        "",
-        f"Promotion `{promotion.id}`, by {escaped(promotion.actor)}; bound to `{promotion.binding[:12]}`",
-        "",
-    ]
-    changed = [
-        escaped(line.strip()) for line in plain(changes_lines(work.reports)).splitlines() if line.strip()
-    ]
-    lines += [f"- {line}" for line in changed[:20]]
-    return "\n".join([*lines, "", f"All of it: `sluice report {promotion.id}`", ""])
+    workshop = Workshop.at(work.request.folder)
+    known = workshop.store.promotion(work.promotion.id) or work.promotion
+    made = {kind: item.id for kind, item in made_by_run(work).items()}
+    return approval.request_text(report(dossier(workshop, known)), links_of(workshop, work, made))

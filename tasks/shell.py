@@ -30,13 +30,13 @@ async def passes_by_itself(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, SluiceError) and error.retry
 
 
-def as_task(stage: Stage, explain: Explain | None = None) -> Stage:
+def as_task(stage: Stage, *explains: Explain) -> Stage:
     """Return the stage as a Prefect task named after it. Nothing is cached or persisted: the state store is what remembers."""
 
     def run(work: Work) -> State[Any]:
         with telling(), concealing():
             done = stage(work)
-        if explain is not None:
+        for explain in explains:
             explain(done)
         if done.outcome is not None:
             log_outcome(done.outcome)

@@ -1,4 +1,4 @@
-"""Stage: builds the candidate and has it judged; the report is an artifact of the run."""
+"""Stage: builds the candidate and has it judged; the report and the diff are artifacts of the run."""
 
 from prefect_sluice.stages import stage as core
 from prefect_sluice.tasks.artifacts import show_report

@@ -24,7 +24,9 @@ SECTIONS = {
     "tox.ini": "[pytest]",
 }
 """Files that configure pytest, and the text that says that a shared one does."""
-_SHELL = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "SLUICE_ACTOR"})
+_SHELL = frozenset(
+    {"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "SLUICE_ACTOR", "SLUICE_REPORTS_URL"}
+)
 """Variables that differ from call to call and are nobody's settings; so are Prefect's own of a run."""
 
 

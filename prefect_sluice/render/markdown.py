@@ -1,14 +1,11 @@
-"""Markdown that shows data as it is: tables, escaped text, and the plan, for Prefect's artifacts."""
+"""Markdown that shows data as it is: tables and escaped text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
-from prefect_sluice.plan import Plan
-from prefect_sluice.release import Release
-from prefect_sluice.render.plan import headline, moved, summary, word
-from prefect_sluice.render.styled import clean, plain
+from prefect_sluice.render.styled import clean
 from prefect_sluice.verdict import Verdict
 
 MARKS = {
@@ -20,25 +17,9 @@ MARKS = {
 }
 """Each verdict as a mark that stands out in any colour scheme; its name stands beside it."""
 
-_MOST_STEPS = 100
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _CALLS = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)")
 """What forges make a mention of a person, or a link to an issue, of."""
-
-
-def plan_markdown(plan: Plan, release: Release | None = None) -> str:
-    """Return what is built, carried over, relinked and removed, and why."""
-    lines = [f"### {escaped(plain([headline(plan)]).strip())}", ""]
-    if release is not None:
-        change = release.change
-        lines += [f"`{change.short}` {escaped(change.subject)}, by {escaped(change.author)}", ""]
-    steps = moved(plan)
-    rows = [
-        (word(step), str(step.name), step.kind.value, step.reason, step.note) for step in steps[:_MOST_STEPS]
-    ]
-    lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
-    lines += [f"and {len(steps) - _MOST_STEPS} more", ""] if len(steps) > _MOST_STEPS else []
-    return "\n".join([*lines, f"**{summary(plan)}**", ""])
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -9,7 +9,6 @@ import duckdb
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.sorting import ArtifactSort
 
 from prefect_sluice import pipeline
 from prefect_sluice.errors import BadInput, Refused, Stopped
@@ -201,19 +200,6 @@ def test_the_flow_has_the_stages_in_the_order_of_the_pipeline() -> None:
         text = (Path(__file__).parents[2] / "flows" / f"{name}.py").read_text(encoding="utf-8")
         order = text.split("walk(work, ")[1].split(")")[0].split(", ")
         assert order == [stage.__name__ for stage in stages]
-
-
-def test_plan_and_findings_are_artifacts_of_the_run(prefect_server: str, project: Path) -> None:
-    """Who looks at the run in the Prefect UI sees what would change and what the gates found."""
-    ask(project)
-    with get_client(sync_client=True) as client:
-        # The server is shared by all tests here, and an artifact's key by all runs of one environment.
-        newest = client.read_artifacts(sort=ArtifactSort.UPDATED_DESC)
-    found: dict[str | None, str] = {}
-    for item in newest:
-        found.setdefault(item.key, str(item.data))
-    assert "orders" in found["plan-prod"]
-    assert "data_tests" in found["report-prod"]
 
 
 def test_a_collection_is_a_flow_of_one_task(prefect_server: str, project: Path) -> None:

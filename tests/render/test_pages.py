@@ -27,7 +27,6 @@ from prefect_sluice.render.controls import despite_lines, lifted_lines, own_hold
 from prefect_sluice.render.findings import changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.generations import differences, differences_lines
 from prefect_sluice.render.history import events, history_lines, ledger_line
-from prefect_sluice.render.markdown import plan_markdown
 from prefect_sluice.render.outcome import outcome_lines, rollback_line, trouble_line
 from prefect_sluice.render.plan import plan_lines
 from prefect_sluice.render.promotion import approvals_lines, promotion_lines
@@ -41,6 +40,7 @@ from prefect_sluice.render.styled import Line, plain
 from prefect_sluice.stages.times import Run
 from prefect_sluice.stages.work import Request, Status, Took, Work
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+from tests.render.test_artifacts import ARTIFACTS
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -327,7 +327,6 @@ PAGES: dict[str, Callable[[], list[Line]]] = {
     "show": _show,
 }
 MARKDOWN = {
-    "plan": lambda: plan_markdown(PLAN, RELEASE),
     "report": lambda: markdown(report(DOSSIER)),
     "report_short": lambda: markdown(report(DOSSIER), limit=2_500),
     "report_unpromoted": lambda: markdown(report(Dossier(FORMER, blocks=(BLOCK,)))),
@@ -363,4 +362,5 @@ def test_the_document_of_a_run() -> None:
 
 def test_no_golden_file_is_left_over() -> None:
     names = {f"{name}.txt" for name in PAGES} | {f"{name}.md.txt" for name in MARKDOWN} | {"work.json.txt"}
+    names |= {f"artifact_{name}.md.txt" for name in ARTIFACTS}
     assert {path.name for path in GOLDEN.iterdir()} == names

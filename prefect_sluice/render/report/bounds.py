@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Bounds:
     """At most so many of each: `findings` that did not pass, of which the first `detailed` with `rows` rows of each table,
     `passed` findings of one gate, `changed` relations with their tables, `steps` of the plan, `cell` characters of a value,
-    `consumers`, `drawn`: whether the lineage is drawn, `entries` of the ledger."""
+    `consumers`, `drawn`: whether the lineage is drawn, `entries` of the ledger, `columns` of a table with evidence."""
 
     findings: int
     detailed: int
@@ -25,6 +25,7 @@ class Bounds:
     consumers: int
     entries: int
     drawn: bool = True
+    columns: int = 1_000
 
 
 LADDER = (
@@ -40,7 +41,10 @@ LADDER = (
 """From all that is sensible to read down to the least that still says what is decided."""
 
 SHORT = LADDER[2:]
-"""For where people read beside other things: a comment, an artifact."""
+"""For where people read beside other things: a comment."""
+
+NARROW = tuple(replace(bounds, columns=8, cell=min(bounds.cell, 40)) for bounds in SHORT)
+"""For Prefect's UI, which lets a wide table run into what stands to the right of it."""
 
 
 def fitting(show: Callable[[Bounds], str], limit: int, ladder: Sequence[Bounds] = LADDER) -> str:

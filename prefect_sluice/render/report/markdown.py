@@ -27,18 +27,18 @@ _BAR = 10
 _LONGEST = 200
 
 
-def markdown(report: Report, *, limit: int = LIMITS["github"]) -> str:
+def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[Bounds] = SHORT) -> str:
     """Return the report, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
-    return fitting(lambda bounds: _page(report, bounds), limit, SHORT)
+    return fitting(lambda bounds: _page(report, bounds), limit, ladder)
 
 
 def _page(report: Report, bounds: Bounds) -> str:
     parts = (
         _head(report),
-        _changes(report, bounds),
+        changes(report, bounds),
         _findings(report, bounds),
-        _diff(report, bounds),
-        _lineage(report, bounds),
+        diff(report, bounds),
+        lineage(report, bounds),
         _stages(report),
         _plan(report, bounds),
         _approvals(report),
@@ -92,7 +92,8 @@ def _asked(report: Report) -> list[str]:
     return [*lines, ""]
 
 
-def _changes(report: Report, bounds: Bounds) -> list[str]:
+def changes(report: Report, bounds: Bounds) -> list[str]:
+    """Return the lines on what readers find changed, and who they are."""
     lines = ["### What changes, and for whom", ""]
     shown, rest = few(report.changed, bounds.steps)
     rows = [(one.name, one.told, ", ".join(one.readers) or "no declared consumer") for one in shown]
@@ -125,13 +126,18 @@ def _findings(report: Report, bounds: Bounds) -> list[str]:
     for place, item in enumerate(shown):
         lines += _finding(item, bounds, place < bounds.detailed and id(item) not in in_diff)
     lines += _more(rest, "finding")
+    lines += gates(report)
+    return lines + [line for gate in report.gates for line in _passed(gate, bounds)]
+
+
+def gates(report: Report) -> list[str]:
+    """Return the lines with the table of gates."""
     rows = [_gate(gate) for gate in report.gates]
-    lines += (
+    return (
         table(("gate", "stage", "verdict", "findings", "time", ""), rows)
         if rows
         else ["No gate was asked.", ""]
     )
-    return lines + [line for gate in report.gates for line in _passed(gate, bounds)]
 
 
 def _finding(item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
@@ -172,13 +178,14 @@ def _passed(gate: Asked, bounds: Bounds) -> list[str]:
     if not shown:
         return []
     rows = [(item.check, item.subject, item.summary) for item in shown]
-    return _folded(
+    return folded(
         f"{gate.gate}: {len(gate.passed)} passed",
         [*table(("check", "of", "what it says"), rows), *_more(rest, "finding")],
     )
 
 
-def _diff(report: Report, bounds: Bounds) -> list[str]:
+def diff(report: Report, bounds: Bounds) -> list[str]:
+    """Return the lines with the diff of each changed relation, row by row; none where nothing changed."""
     shown, rest = few(report.changed, bounds.changed)
     if not shown:
         return []
@@ -200,12 +207,18 @@ def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
             [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
             for row in side.rows
         ]
-        lines += table((*side.key, *side.columns), rows)
+        lines += _wide((*side.key, *side.columns), rows, bounds)
     elif shown:
         rows = [[_cell(found, n, value, bounds) for n, value in enumerate(row)] for row in shown]
-        lines += table(found.columns, rows)
+        lines += _wide(found.columns, rows, bounds)
     unit = "changed value" if side is not None else "row"
     return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
+
+
+def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: Bounds) -> list[str]:
+    """Return a table of as many columns as there is room for; the others are counted."""
+    lines = table(header[: bounds.columns], [row[: bounds.columns] for row in rows])
+    return [*lines, *_more(len(header) - bounds.columns, "column")]
 
 
 def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str:
@@ -227,7 +240,8 @@ def _value(value: str | None, bounds: Bounds) -> str:
     return "NULL" if value is None else clipped(value, bounds.cell)
 
 
-def _lineage(report: Report, bounds: Bounds) -> list[str]:
+def lineage(report: Report, bounds: Bounds) -> list[str]:
+    """Return the lines with the drawing of what is touched; none where nothing is."""
     known = report.lineage
     if not known.dots or not bounds.drawn:
         return []
@@ -297,10 +311,11 @@ def _provenance(report: Report) -> list[str]:
             f"* evidence `{found.promotion.evidence}`",
             f"* bound as `{found.promotion.binding}`",
         ]
-    return _folded("Provenance", [*lines, f"* this report was made {moment(found.at)}", ""])
+    return folded("Provenance", [*lines, f"* this report was made {moment(found.at)}", ""])
 
 
-def _folded(title: str, lines: Iterable[str]) -> list[str]:
+def folded(title: str, lines: Iterable[str]) -> list[str]:
+    """Return lines that show their title until somebody opens them."""
     return [f"<details><summary>{escape(title)}</summary>", "", *lines, "</details>", ""]
 
 

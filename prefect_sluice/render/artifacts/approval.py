@@ -1,0 +1,183 @@
+"""What an approver is asked: shortly, as the text of a form, and in full, as an artifact. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from prefect_sluice.plan import FORWARD_ONLY, IN_FULL
+from prefect_sluice.promotion import Promotion
+from prefect_sluice.render.artifacts.links import Kind, Links, about, links_line
+from prefect_sluice.render.markdown import escaped
+from prefect_sluice.render.promotion import SAID
+from prefect_sluice.render.report.bounds import SHORT, clipped
+from prefect_sluice.render.report.markdown import changes, gates
+from prefect_sluice.render.report.model import Report
+from prefect_sluice.render.styled import Style
+from prefect_sluice.render.words import count, moment
+from prefect_sluice.verdict import Verdict
+
+_MOST = 6
+_ALL = 60
+_NAMES = 4
+_LONGEST = 160
+_MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
+NOBODY = "no declared consumer"
+
+
+def request_text(report: Report, links: Links) -> str:
+    """Return the question as a form shows it: what changes for whom first, since some forms show three lines only."""
+    promotion = report.dossier.promotion
+    if promotion is None:
+        return ""
+    lines = [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
+    lasting = lasting_things(report)
+    if lasting:
+        rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
+        lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}{rest}", ""]
+    lines += [f"→ {links_line(links, promotion.id)}", ""]
+    lines += _for_whom(report)
+    lines += [
+        f"A yes is to `{promotion.binding[:8]}`, promotion `{promotion.id}`. "
+        f"Also: `sluice approve {promotion.id}`",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def approval_page(report: Report, links: Links) -> str:
+    """Return the question in full, and the answer once there is one."""
+    found, head = report.dossier, report.head
+    promotion = found.promotion
+    if promotion is None:
+        return ""
+    title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
+    lines = [title, "", *about(found, links, Kind.APPROVAL), escaped(head.sentence), ""]
+    lines += [*_said(report), f"**{escaped(_gist(report, promotion))}**", ""]
+    lines += [f"{_verdict(report)} {_who(report)}", ""]
+    lasting = lasting_things(report)
+    if lasting:
+        lines += ["### What a rollback does not undo", ""]
+        lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
+    lines += [*changes(report, SHORT[1]), "### Gates", "", *gates(report)]
+    lines += _what_is_approved(report, promotion)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _said(report: Report) -> list[str]:
+    lines = [
+        f"* {SAID[item.decision]} by **{escaped(item.by)}**, {moment(item.at)}"
+        + (f": {escaped(item.comment)}" if item.comment else "")
+        for item in report.dossier.approvals
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
+    lines = [
+        "### What a yes is to",
+        "",
+        f"* environment {escaped(promotion.environment)}, from generation {promotion.base}, to release `{promotion.release}`",
+        f"* plan `{promotion.plan}`",
+        f"* evidence `{promotion.evidence}`",
+        f"* all of it: `{promotion.binding[:8]}` (`{promotion.binding}`)",
+        "",
+    ]
+    for item in report.head.advice:
+        lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else []), ""]
+    return lines
+
+
+def lasting_things(report: Report) -> tuple[str, ...]:
+    """Return what a rollback does not bring back, in plain words: rows that are gone, what is not moved along, and what
+    runs beside the queries."""
+    plan = report.dossier.plan
+    found: list[str] = []
+    if plan is not None:
+        found += [
+            f"{step.name}: {step.note}"
+            for step in plan.steps
+            if IN_FULL in step.note or FORWARD_ONLY in step.note
+        ]
+        found += [
+            f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"
+            for item in plan.adopted
+            if item.loses
+        ]
+    found += [clipped(item.summary, _LONGEST) for item in report.findings if item.gate == "safety"]
+    return tuple(found)
+
+
+def _gist(report: Report, promotion: Promotion) -> str:
+    """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones."""
+    changed = report.changed
+    parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if len(changed) > 1 else []
+    parts += [f"{one.name}: {clipped(one.told, _LONGEST)}" for one in changed if len(changed) == 1]
+    parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
+    parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
+    what = "; ".join(parts) if parts else "nothing that readers see changes"
+    owners = tuple(dict.fromkeys(_owner(one.consumer.owner) for one in report.reached))
+    whom = f", for {_names(owners)}" if owners else ""
+    return f"{promotion.environment}: {what}{whom}"
+
+
+def _for_whom(report: Report) -> list[str]:
+    """Return a line for each relation that changes, in numbers, and one for each owner, with what of theirs reads it."""
+    changed = sorted(report.changed, key=lambda one: not one.readers)
+    lines = [f"* {escaped(one.name)}: {escaped(clipped(one.told, _LONGEST))}" for one in changed[:_MOST]]
+    lines += _rest(len(changed), "relation")
+    lines += [f"* new: {escaped(_names(report.new))}"] if report.new else []
+    lines += (
+        [f"* **removed:** {escaped(_names(report.gone))}; who reads it finds nothing"] if report.gone else []
+    )
+    owners = _by_owner(report)
+    for owner, what in list(owners.items())[:_MOST]:
+        lines.append(f"* **{escaped(owner)}**: {escaped(_names(what))}")
+    return [*lines, *_rest(len(owners), "owner"), ""] if lines or owners else []
+
+
+def _by_owner(report: Report) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in report.reached:
+        item = one.consumer
+        reads = f", reads {_names(one.through)}" if one.through else ""
+        told = f"{item.label or item.name}{f' ({item.kind}{reads})' if item.kind else ''}"
+        found.setdefault(_owner(item.owner), []).append(told)
+    return found
+
+
+def _owner(name: str) -> str:
+    return name or "consumers without an owner"
+
+
+def _names(names: Iterable[str]) -> str:
+    known = tuple(names)
+    rest = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
+    return f"{', '.join(known[:_NAMES])}{rest}"
+
+
+def _rest(number: int, what: str, most: int = _MOST) -> list[str]:
+    return [f"* and {count(number - most, f'more {what}')}"] if number > most else []
+
+
+def _verdict(report: Report) -> str:
+    asked = [gate for gate in report.gates if gate.verdict is not None]
+    if not asked:
+        return "No gate was asked."
+    good = sum(gate.verdict is Verdict.PASSED for gate in asked)
+    others = [
+        f"{gate.gate} {gate.verdict.name}"
+        for gate in asked
+        if gate.verdict is not None and gate.verdict is not Verdict.PASSED
+    ]
+    if not others:
+        return f"✅ All {len(asked)} gates passed." if len(asked) > 1 else "✅ The gate passed."
+    return f"⚠️ {good} of {len(asked)} gates passed; {escaped(_names(others))}."
+
+
+def _who(report: Report) -> str:
+    release = report.dossier.release
+    if release is None:
+        return ""
+    change = release.change
+    author = change.author.partition(" <")[0]
+    return f"Written by {escaped(author)}: {escaped(clipped(change.subject, _LONGEST))} (`{change.short}`)."

@@ -1,0 +1,118 @@
+"""What stands above every artifact: which promotion and release it is about, and where the rest is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prefect_sluice.canonical import digest
+from prefect_sluice.render.markdown import escaped
+from prefect_sluice.render.report.model import Dossier
+from prefect_sluice.render.words import moment, short
+
+_ARROW = "→ "
+"""How the line of links begins."""
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+class Kind(StrEnum):
+    """What an artifact shows, in the order in which a run makes them."""
+
+    PLAN = "plan"
+    REPORT = "report"
+    DIFF = "diff"
+    APPROVAL = "approval"
+    GENERATION = "generation"
+
+
+WORDS = {
+    Kind.PLAN: "plan",
+    Kind.REPORT: "gate report",
+    Kind.DIFF: "diff",
+    Kind.APPROVAL: "approval",
+    Kind.GENERATION: "generation",
+}
+"""What each is called in a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the rest is: the run by name and address, the artifacts that it has by now, and the page of the whole report.
+
+    An address is "" where there is none: no server, or no web server for the pages.
+    """
+
+    run: str = ""
+    run_url: str = ""
+    artifacts: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    page: str = ""
+
+
+def key(kind: Kind, environment: str) -> str:
+    """Return an artifact's key: `diff-prod`. Its page is the history of one environment.
+
+    A key takes small letters, digits and dashes. A name that has others gets four digits of its digest, so that no two
+    environments share a history.
+    """
+    name = "".join(letter if letter in _ALLOWED else "-" for letter in environment.lower())
+    return f"{kind.value}-{name}" if name == environment else f"{kind.value}-{name}-{digest(environment)[:4]}"
+
+
+def link(text: str, url: str) -> str:
+    """Return a link; without an address only its text."""
+    return f"[{escaped(text)}]({_address(url)})" if url else escaped(text)
+
+
+def _address(url: str) -> str:
+    # What would end the link, or its line, goes as its number.
+    return "".join(f"%{ord(letter):02X}" if letter in "()<> \n\r\t\\" else letter for letter in url)
+
+
+def links_line(links: Links, promotion: str, *, but: Kind | None = None) -> str:
+    """Return the other artifacts and the page of the report as one line; where no page is served, how to make it."""
+    told = [
+        link(WORDS[kind], links.artifacts[kind])
+        for kind in Kind
+        if kind is not but and kind in links.artifacts
+    ]
+    if links.page:
+        told.append(link("full report", links.page))
+    elif promotion:
+        told.append(f"full report: `sluice report {promotion} --output report.html`")
+    return " · ".join(told)
+
+
+def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
+    """Return the lines that say what an artifact is about, and where the rest is."""
+    promotion, release = found.promotion, found.release
+    lines: list[str] = []
+    if release is not None:
+        change = release.change
+        author = escaped(change.author.partition(" <")[0])
+        lines.append(f"`{change.short}` **{escaped(change.subject)}**, by {author}, {moment(change.at)}")
+    told = [f"release `{release.short}`"] if release is not None else []
+    if promotion is not None:
+        told.append(f"promotion `{promotion.id}`")
+        told.append(_way(promotion.base, promotion.base_release, promotion.generation))
+        told.append(f"asked by {escaped(promotion.actor)}")
+    told += [f"run {link(links.run, links.run_url)}"] if links.run else []
+    lines.append(" · ".join(told))
+    more = links_line(links, promotion.id if promotion else "", but=kind)
+    lines += [f"{_ARROW}{more}"] if more else []
+    # Two blanks at a line's end keep it a line of its own.
+    return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]
+
+
+def relinked(text: str, links: Links, promotion: str, kind: Kind) -> str:
+    """Return an artifact that was made before, with the line of links as it is now."""
+    lines = text.split("\n")
+    place = next((number for number, line in enumerate(lines) if line.startswith(_ARROW)), None)
+    if place is not None:
+        lines[place] = f"{_ARROW}{links_line(links, promotion, but=kind)}"
+    return "\n".join(lines)
+
+
+def _way(base: int, release: str, generation: int | None) -> str:
+    before = f"generation {base} (release `{short(release)}`)" if base else "nothing served yet"
+    return f"{before} → generation {generation}" if generation else f"from {before}"

@@ -1,0 +1,112 @@
+"""The page of each promotion's report, kept where a web server finds it: written whole, and again when it moves on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect_sluice import surroundings
+from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages.work import Work, keeping, tell
+from prefect_sluice.workshop import Workshop
+
+FOLDER = "reports"
+_MANY = 30
+"""So many of an environment's promotions are looked at: those that a run can have moved on."""
+
+
+def path_of(workshop: Workshop, promotion: str) -> Path:
+    """Return where the page of a promotion's report is, if it was written."""
+    return workshop.folder / FOLDER / f"{promotion}.html"
+
+
+def address_of(workshop: Workshop, promotion: str) -> str:
+    """Return the page's address on the web, "" when nobody serves it (SLUICE_REPORTS_URL is not set) or it is not written."""
+    url = surroundings.reports_url()
+    return f"{url}/{promotion}.html" if url and path_of(workshop, promotion).is_file() else ""
+
+
+def has_page(promotion: Promotion) -> bool:
+    """Say whether a promotion has a page: it reached Stage's end, was refused, or served."""
+    return bool(promotion.evidence) or promotion.state is State.REFUSED or promotion.generation is not None
+
+
+def write(workshop: Workshop, promotion: Promotion) -> None:
+    """Write the page of a promotion's report as of now, in place of an older one; beside a remote bundle store, too.
+
+    Raises what `dossier` raises, and OSError.
+    """
+    from prefect_sluice.render.report.build import report
+    from prefect_sluice.render.report.html import page
+    from prefect_sluice.stages.reporting import dossier
+
+    content = page(report(dossier(workshop, promotion))).encode()
+    _write_whole(path_of(workshop, promotion.id), content)
+    workshop.bundles.put_page(f"{FOLDER}/{promotion.id}.html", content)
+
+
+def renew(workshop: Workshop, environment: str, promotion: str) -> None:
+    """Write the page of a promotion, and again those of its environment that say what is true no longer. Repeatable.
+
+    That are those which moved on since they were written, and that of the one which served before.
+    """
+    own = workshop.store.promotion(promotion)
+    if own is None:
+        return
+    for item in workshop.store.promotions(environment=environment, limit=_MANY):
+        written = _written(path_of(workshop, item.id))
+        served_before = own.generation is not None and item.generation == own.base
+        true_since = max(item.updated_at, own.updated_at) if served_before else item.updated_at
+        if item.id != promotion and written is not None and written < true_since:
+            write(workshop, item)
+    if has_page(own):
+        write(workshop, own)
+
+
+@contextlib.contextmanager
+def paged(workshop: Workshop) -> Generator[None]:
+    """Have the pages of what the block's stages moved on written at its end, however it ends.
+
+    What cannot be written is told, and stops nothing: the page says what is recorded, and is made again by the next run.
+    """
+    kept: list[Work] = []
+    try:
+        with keeping(kept):
+            yield
+    finally:
+        promotion = kept[-1].promotion if kept else None
+        if promotion is not None:
+            renewed(workshop, promotion)
+
+
+def renewed(workshop: Workshop, promotion: Promotion) -> None:
+    """Renew the pages of a promotion's environment; what cannot be written is told. Raises nothing."""
+    try:
+        renew(workshop, promotion.environment, promotion.id)
+    except Exception as error:  # a web server's page is not worth a release
+        tell(f"the page of promotion {promotion.id} could not be written: {error}")
+
+
+def _written(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever is served a part of it."""
+    path.parent.mkdir(exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(name).chmod(0o644)  # another user's web server may read it
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,198 @@
+"""What a run shows in the Prefect UI: each page as a golden file, bounded, linked, and not to be broken by what is in the data.
+
+SLUICE_TEST_UPDATE_GOLDEN=1 writes the files anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.node import Kind as NodeKind
+from prefect_sluice.node import Name
+from prefect_sluice.plan import IN_FULL, Action
+from prefect_sluice.promotion import State
+from prefect_sluice.render.artifacts.approval import approval_page, lasting_things, request_text
+from prefect_sluice.render.artifacts.diff import diff_page, has_diff, report_page
+from prefect_sluice.render.artifacts.generation import generation_page, moved
+from prefect_sluice.render.artifacts.links import Kind, Links, key, link, relinked
+from prefect_sluice.render.artifacts.plan import plan_page
+from prefect_sluice.render.report.build import report
+from prefect_sluice.render.report.model import Dossier, Report
+from tests.render.reported import (
+    APPROVAL,
+    ATTACKS,
+    NOW,
+    PLAN,
+    PROMOTION,
+    RELEASE,
+    WAITING,
+    attacked,
+    huge,
+    plan,
+    step,
+    uid,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+LINKS = Links(
+    "release HEAD → prod",
+    "https://prefect.example.com/v2/runs/flow-run/1",
+    {Kind.PLAN: "https://prefect.example.com/v2/artifacts/artifact/2",
+     Kind.DIFF: "https://prefect.example.com/v2/artifacts/artifact/3"},
+    "https://reports.example.com/5e9c1d2f3a.html",
+)  # fmt: skip
+
+
+def pointer(name: str, run: str) -> Pointer:
+    address = Name("sluice_store", f"{name}__{'0' * 12}_{run}")
+    return Pointer(Name("marts", name), address, uid(name), NodeKind.TABLE, "0" * 64, "")
+
+
+def generation(number: int, *pointers: Pointer) -> Generation:
+    return Generation("prod", number, RELEASE.id, PROMOTION.id, 1, Cause.RELEASE, number, NOW, pointers)
+
+
+BEFORE = generation(3, pointer("daily", "aaaaaa"), pointer("same", "aaaaaa"), pointer("gone", "aaaaaa"))
+AFTER = generation(4, pointer("daily", "bbbbbb"), pointer("same", "aaaaaa"), pointer("fresh", "bbbbbb"))
+SERVING = replace(
+    WAITING,
+    promotion=replace(PROMOTION, state=State.STABLE, generation=4),
+    approvals=(replace(APPROVAL, used_at=NOW + timedelta(minutes=1)),),
+    serves=4,
+)
+ARTIFACTS: dict[str, Callable[[], str]] = {
+    "plan": lambda: plan_page(report(WAITING), LINKS),
+    "diff": lambda: diff_page(report(WAITING), LINKS),
+    "approval": lambda: approval_page(report(WAITING), LINKS),
+    "generation": lambda: generation_page(report(SERVING), LINKS, AFTER, BEFORE, "published in place"),
+    "request": lambda: request_text(report(WAITING), LINKS),
+}
+FORMS: dict[str, Callable[[Report], str]] = {
+    "plan": lambda made: plan_page(made, LINKS),
+    "report": lambda made: report_page(made, LINKS),
+    "diff": lambda made: diff_page(made, LINKS),
+    "approval": lambda made: approval_page(made, LINKS),
+    "generation": lambda made: generation_page(made, LINKS, AFTER, BEFORE),
+    "request": lambda made: request_text(made, LINKS),
+}
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_page(name: str) -> None:
+    file, text = GOLDEN / f"artifact_{name}.md.txt", ARTIFACTS[name]()
+    if os.environ.get("SLUICE_TEST_UPDATE_GOLDEN"):
+        file.write_text(text, encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_says_what_it_is_about_and_where_the_rest_is(form: str) -> None:
+    text = FORMS[form](report(SERVING))
+    assert PROMOTION.id in text
+    assert f"[full report]({LINKS.page})" in text
+    assert ("[plan](" in text) == (form != "plan")
+    if form != "request":
+        assert f"[{LINKS.run}]({LINKS.run_url})" in text
+        assert RELEASE.short in text
+
+
+def test_without_a_web_server_it_says_how_to_make_the_page() -> None:
+    assert f"`sluice report {PROMOTION.id} --output report.html`" in plan_page(report(WAITING), Links())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_is_in_the_data_stays_text(attack: str, form: str) -> None:
+    text = FORMS[form](report(attacked(attack)))
+    # The links that we make are all there are, and no HTML but the folding's.
+    for target in re.findall(r"(?<!\\)\]\(([^)]*)\)", text):
+        assert target.startswith("https://")
+    assert set(re.findall(r"(?<!\\)<(/?\w+)", text.replace("<br>", ""))) <= {
+        "details",
+        "/details",
+        "summary",
+        "/summary",
+    }
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_thousand_relations_stay_readable(form: str) -> None:
+    text = FORMS[form](report(huge(1_000, rows=12)))
+    assert len(text) <= 65_536
+    assert len(re.sub(r"(?s)<details>.*?</details>", "", text).splitlines()) < 2_000
+
+
+def test_a_plan_of_a_thousand_relations_says_why_and_folds_the_rest() -> None:
+    steps = tuple(step(f"m{n}", Action.BUILD, "its own code changed") for n in range(1_000))
+    text = plan_page(report(replace(WAITING, plan=plan(steps, {}))), LINKS)
+    assert "**1000 built, 0 reused, 0 removed**" in text
+    assert "| 1000 | build | its own code changed |" in text
+    assert text.count("<details>") == 1
+    assert "and 560 more relations" in text
+
+
+def test_an_approver_reads_first_what_changes_and_for_whom() -> None:
+    first = request_text(report(WAITING), LINKS).splitlines()[0]
+    assert "14 of 16 rows changed" in first
+    assert "1 relation REMOVED" in first
+    assert "Operations" in first
+
+
+def test_the_form_names_what_a_yes_is_to() -> None:
+    text = request_text(report(WAITING), LINKS)
+    assert f"`{PROMOTION.binding[:8]}`" in text
+    assert f"`sluice approve {PROMOTION.id}`" in text
+
+
+def test_what_a_rollback_does_not_undo_is_said() -> None:
+    steps = (replace(PLAN.steps[2], note=IN_FULL), *PLAN.steps[3:])
+    made = report(replace(WAITING, plan=replace(PLAN, steps=steps)))
+    assert lasting_things(made) == (f"marts.daily: {IN_FULL}",)
+    assert "rows that its sources no longer hold" in request_text(made, LINKS)
+    assert "What a rollback does not undo" in approval_page(made, LINKS)
+
+
+def test_where_nobody_compared_there_is_no_diff() -> None:
+    first = replace(WAITING, reports=(), stages=(), plan=replace(PLAN, steps=PLAN.steps[:2]))
+    assert not has_diff(report(first))
+    assert has_diff(report(WAITING))
+
+
+def test_a_plan_that_does_nothing_has_a_page_without_a_promotion() -> None:
+    text = plan_page(report(Dossier(RELEASE, plan=replace(PLAN, steps=PLAN.steps[:2]))), Links("a run"))
+    assert "No name gets another relation." in text
+
+
+def test_names_that_differ_in_letters_only_are_the_same_name() -> None:
+    loud = replace(pointer("daily", "aaaaaa"), name=Name("MARTS", "Daily"))
+    assert moved((loud,), (pointer("daily", "aaaaaa"),)).same == 1
+
+
+def test_a_key_is_what_prefect_takes_and_one_environment_has_one() -> None:
+    assert key(Kind.PLAN, "prod") == "plan-prod"
+    names = ["Prod", "prod", "dev_jo", "dev-jo", "prod.eu", "прод", "dev jo"]
+    keys = [key(Kind.DIFF, name) for name in names]
+    assert len(set(keys)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9]+(-+[a-z0-9]+)*-*[a-z0-9]*", one) for one in keys)
+
+
+def test_a_link_cannot_be_ended_by_its_address() -> None:
+    assert link("a]b", "https://x/(1) 2>") == r"[a\]b](https://x/%281%29%202%3E)"
+
+
+def test_an_older_artifact_leads_to_a_newer_one() -> None:
+    old = plan_page(report(WAITING), Links())
+    new = relinked(old, LINKS, PROMOTION.id, Kind.PLAN)
+    assert "[diff](" in new
+    assert new.replace(next(line for line in new.split("\n") if line.startswith("→")), "") == old.replace(
+        next(line for line in old.split("\n") if line.startswith("→")), ""
+    )
