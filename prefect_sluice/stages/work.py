@@ -54,7 +54,7 @@ class Request:
     lets a first release take over what stands under its public names.
 
     Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
-    (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
+    (by default the one before). `report` names the dashboard, a dbt exposure, whose reading is promoted. `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
     or a refresh renews ("" for all of it). `past` is the rollback that this refresh belongs to: its own hold does not
     stop it.
     """
@@ -70,6 +70,7 @@ class Request:
     past: str = ""
     origin: str = ""
     select: str = ""
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)
