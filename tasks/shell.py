@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.stages.work import Stage, Work, listening
+from prefect_sluice.stopping import stops_aloud
 
 Explain = Callable[[Work], None]
 """Shows what a stage did, as artifacts of the run."""
@@ -26,7 +27,7 @@ def as_task(stage: Stage, explain: Explain | None = None) -> Stage:
 
     def run(work: Work) -> Work:
         logger = get_run_logger()
-        with listening(logger.info):
+        with stops_aloud(), listening(logger.info):
             done = stage(work)
         if explain is not None:
             explain(done)

@@ -24,6 +24,7 @@ from prefect_sluice.dbt.selection import marked
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
+from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ class Session:
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
-        _end_threads(answer.exception)
-        if isinstance(answer.exception, KeyboardInterrupt):
-            raise answer.exception
+            _end_threads(answer.exception)  # while its connections are there: their queries are stopped, too
+        stop = told_to_stop(answer.exception)
+        if stop is not None:
+            raise stop
         if answer.exception is not None or (not answer.success and not tolerant):
             raise _failure(command, answer.exception, self.project) from answer.exception
         return answer
@@ -272,14 +274,29 @@ def _listener(on_node: OnNode) -> Callable[[Any], None]:
 
 
 def _end_threads(error: BaseException | None) -> None:
-    """End the threads of a command that broke off: dbt leaves them waiting for the life of the process."""
+    """End the threads of a command that broke off, and the queries they wait for: dbt leaves them, for the life of the
+    process, unless it was Ctrl-C that broke it off."""
     while error is not None:
         for frame, _ in walk_tb(error.__traceback__):
             pool = frame.f_locals.get("pool") if frame.f_code.co_name == "execute_nodes" else None
             if pool is not None:
                 pool.terminate()
+                _stop_queries()
                 pool.join()
         error = error.__cause__ or error.__context__
+
+
+def _stop_queries() -> None:
+    """Interrupt what dbt's connections are doing, as dbt itself does at Ctrl-C."""
+    from dbt.adapters.factory import FACTORY
+
+    for adapter in FACTORY.adapters.values():
+        manager = cast(Any, adapter).connections
+        with manager.lock:
+            there = [each for each in manager.thread_connections.values() if each.handle is not None]
+        for connection in there:
+            with contextlib.suppress(Exception):  # it is closed by now
+                connection.handle.cursor().interrupt()
 
 
 def _wants_data(error: BaseException | None) -> bool:

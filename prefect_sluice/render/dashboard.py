@@ -1,4 +1,4 @@
-"""A dashboard's promotion in plain words, for an analyst: how much of what it shows changes, in what way, and who else sees it."""
+"""A dashboard's promotion in plain words: how much of what it shows changes, in what way, and who else sees it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _told(
 ) -> Mapping[str, str]:
     """Return what readers find changed, by unique id; "" where nothing is."""
     compared = {item.subject: rows_told(item) for item in changes(reports)}
-    by_code = _by_code(plan, known) if known else {}
+    by_code: Mapping[str, str] = _by_code(plan, known) if known else dict[str, str]()
     told: dict[str, str] = {}
     for step in _moved(plan):
         if step.action is Action.REMOVE:

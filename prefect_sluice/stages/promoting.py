@@ -111,7 +111,7 @@ def _named(workshop: Workshop, text: str) -> Release:
 
 
 def served(workshop: Workshop, place: Place, origin: str) -> Release:
-    """Return the release that a promotion to `place` takes from `origin` ("": the environment before). Raises BadInput, Refused."""
+    """Return the release that `origin` serves, by default the environment before `place`. Raises BadInput, Refused."""
     name = origin or before(place, workshop.places)
     if not name:
         raise BadInput(

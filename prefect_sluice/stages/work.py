@@ -14,6 +14,7 @@ from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease, Promotion
 from prefect_sluice.release import Change, Release
+from prefect_sluice.stopping import stops_aloud
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.warehouse.publishing import Published
 
@@ -54,9 +55,9 @@ class Request:
     lets a first release take over what stands under its public names.
 
     Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
-    (by default the one before). `report` names the dashboard, a dbt exposure, whose reading is promoted. `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
-    or a refresh renews ("" for all of it). `past` is the rollback that this refresh belongs to: its own hold does not
-    stop it.
+    (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
+    or a refresh renews ("" for all of it); `report` names a dashboard (a dbt exposure) instead: all that it reads. `past`
+    is the rollback that this refresh belongs to: its own hold does not stop it.
     """
 
     folder: Path
@@ -178,7 +179,8 @@ def walk(work: Work, *stages: Stage) -> Work:
     around = _around.get()
     for stage in stages:
         started = perf_counter()
-        done = around(stage)(work) if around else stage(work)
+        with stops_aloud():
+            done = around(stage)(work) if around else stage(work)
         name = str(getattr(stage, "__name__", "stage"))
         work = replace(done, took=(*work.took, Took(name, perf_counter() - started)))
         for box in _boxes.get():
