@@ -21,6 +21,7 @@ import yaml
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.dbt.selection import marked
+from prefect_sluice.dbt.stoppable import stoppable
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
@@ -169,11 +170,12 @@ class Session:
             _own_modules(self.project),
             _disconnected(),
             contextlib.redirect_stdout(io.StringIO()),
+            stoppable(),
             marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[listener] if listener else [])
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
-            _end_threads(answer.exception)  # while its connections are there: their queries are stopped, too
+        _end_threads(answer.exception)
         stop = told_to_stop(answer.exception)
         if stop is not None:
             raise stop
@@ -274,29 +276,14 @@ def _listener(on_node: OnNode) -> Callable[[Any], None]:
 
 
 def _end_threads(error: BaseException | None) -> None:
-    """End the threads of a command that broke off, and the queries they wait for: dbt leaves them, for the life of the
-    process, unless it was Ctrl-C that broke it off."""
+    """End the threads of a command that broke off: dbt leaves them waiting for the life of the process."""
     while error is not None:
         for frame, _ in walk_tb(error.__traceback__):
             pool = frame.f_locals.get("pool") if frame.f_code.co_name == "execute_nodes" else None
             if pool is not None:
                 pool.terminate()
-                _stop_queries()
                 pool.join()
         error = error.__cause__ or error.__context__
-
-
-def _stop_queries() -> None:
-    """Interrupt what dbt's connections are doing, as dbt itself does at Ctrl-C."""
-    from dbt.adapters.factory import FACTORY
-
-    for adapter in FACTORY.adapters.values():
-        manager = cast(Any, adapter).connections
-        with manager.lock:
-            there = [each for each in manager.thread_connections.values() if each.handle is not None]
-        for connection in there:
-            with contextlib.suppress(Exception):  # it is closed by now
-                connection.handle.cursor().interrupt()
 
 
 def _wants_data(error: BaseException | None) -> bool:
