@@ -42,9 +42,13 @@ def rollback(work: Work) -> Work:
             Status.DONE, f"{place.name} was rolled back already; catching up goes on"
         )
     barred = blocked(controls_in_force(workshop))
-    target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
+    target = warehouse.generation(
+        place.name, choose(current, history, named(work.request.ref), barred).number
+    )
     _all_there(warehouse, target)
     permit(workshop, place.name, Cause.ROLLBACK, target.release)
+    for line in _who_and_why(current, target, work.request):
+        tell(line)
     promotion = _intent(workshop, current, target, work.request)
     reach(Point.ROLLBACK_INTENT)
     number = current.number + 1
@@ -68,7 +72,25 @@ def rollback(work: Work) -> Work:
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)
+    if work.request.after.hold:
+        tell(f"{place.name} is held: no release and no refresh until sluice release-hold --env {place.name}")
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
+
+
+def named(to: str) -> str:
+    """Return what `to` names: of a line that a form shows (`7 - a1b2c3d Second, 3 days old`) its first word. Pure."""
+    return next(iter(to.split()), "")
+
+
+def _who_and_why(current: Generation, target: Generation, request: Request) -> tuple[str, str]:
+    """Return in words who asks for what, and why."""
+    why = request.after.reason.strip() or "no reason was given"
+    served = f"release {target.release[:7]}" if target.release else "what was adopted"
+    return (
+        f"{request.actor} rolls {current.environment} back: {why}",
+        f"from generation {current.number}, release {current.release[:7]}, to generation {target.number}, {served},"
+        f" with data as of {target.at:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _unfinished(workshop: Workshop, current: Generation) -> Promotion | None:
@@ -87,7 +109,8 @@ def _to_catch_up(
     written = next((item for item in history if half is not None and item.number == half.generation), None)
     if half is None or written is None:
         return None
-    same = request.ref in {"", str(written.origin)} or written.release.startswith(request.ref)
+    to = named(request.ref)
+    same = to in {"", str(written.origin)} or written.release.startswith(to)
     return half if same else None
 
 
@@ -163,6 +186,7 @@ def _intent(workshop: Workshop, current: Generation, target: Generation, request
     actor = request.actor
     for old in workshop.store.promotions(environment=current.environment, limit=20):
         if is_open(old) and old.state is not State.DEPLOYED:
+            tell(f"promotion {old.id}, which was {old.state.value}, ends: {current.environment} moves on")
             advance(
                 workshop,
                 old,
