@@ -145,33 +145,11 @@ def is_sound(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_killed_while_publishing_and_retried(team: Team, tmp_path: Path) -> None:
-    """The old generation serves until the new one does; Retry goes on, and once more finds nothing to do."""
+def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Path) -> None:
+    """One run's story in the UI: Cancel, Retry, its process is killed, Retry, and once more Retry. Nothing is half done at
+    any time, and nothing is built twice."""
     folder = repository(tmp_path / "shop", FILES)
     run = team.start(folder, Point.DEPLOY_VIEWS)
-    os.kill(process(folder), signal.SIGKILL)
-    team.ends(run, "Crashed")
-    with Workshop.at(folder).store as store:
-        (promotion,) = store.promotions(environment="prod")
-        assert promotion.state is State.DEPLOYING
-
-    team.retry(run)
-    os.kill(process(folder), signal.SIGCONT)
-    assert "prod serves generation 1" in str(cast(Any, team.ends(run, "Released").state).message)
-    assert amounts(folder) == [(1, 10)]
-    with Workshop.at(folder).store as store:
-        assert [item.id for item in store.promotions(environment="prod")] == [
-            promotion.id
-        ]  # nothing built twice
-    team.retry(run)
-    team.ends(run, "Unchanged")
-    is_sound(folder)
-
-
-def test_cancelled_while_staging_and_started_again(team: Team, tmp_path: Path) -> None:
-    """The process ends in order: the lease is given back, no process is left, and the next run goes on with the promotion."""
-    folder = repository(tmp_path / "shop", FILES)
-    run = team.start(folder, Point.STAGE_BUILT)
     pid = process(folder)
     team.client.set_flow_run_state(run, Cancelling())
     until(lambda: _pending(pid), "a SIGTERM from the worker")
@@ -181,11 +159,20 @@ def test_cancelled_while_staging_and_started_again(team: Team, tmp_path: Path) -
     with Workshop.at(folder).store as store:
         assert store.lease("prod") is None
         (promotion,) = store.promotions(environment="prod")
-        assert promotion.state is State.STARTED
-    team.ends(team.start(folder), "Released")
+        assert promotion.state is State.DEPLOYING
+
+    team.retry(run)
+    os.kill(process(folder), signal.SIGKILL)
+    team.ends(run, "Crashed")
+
+    team.retry(run)
+    os.kill(process(folder), signal.SIGCONT)
+    assert "prod serves generation 1" in str(cast(Any, team.ends(run, "Released").state).message)
+    assert amounts(folder) == [(1, 10)]
     with Workshop.at(folder).store as store:
         assert [item.id for item in store.promotions(environment="prod")] == [promotion.id]
-    assert amounts(folder) == [(1, 10)]
+    team.retry(run)
+    team.ends(run, "Unchanged")
     is_sound(folder)
 
 
