@@ -1,4 +1,4 @@
-"""A process whose dbt runs a query that takes days, and that is told to stop once it does: prints what it raised, and its threads."""
+"""A process whose dbt runs a query of days, and that is then told to stop: prints what it raised, and its threads."""
 
 from __future__ import annotations
 
