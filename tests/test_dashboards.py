@@ -66,7 +66,7 @@ def plan() -> Plan:
     """Return a plan in which `orders` and what reads it moves, `clicks` stays, and `other` reads `orders`, too."""
     reads = {"orders": ("raw",), "totals": ("orders", "clicks"), "other": ("orders",)}
     makeup = {
-        f"model.s.{name}": Makeup("", reads=tuple(f"model.s.{one}" for one in parents))
+        f"model.s.{name}": Makeup("", reads=dict.fromkeys(f"model.s.{one}" for one in parents))
         for name, parents in reads.items()
     }
     steps = (

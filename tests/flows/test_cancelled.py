@@ -82,7 +82,7 @@ class Team:
 @pytest.fixture(scope="module")
 def team(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Team]:
     """A worker of a process pool, in a process of its own, and the Prefect deployment that it serves."""
-    from prefect.deployments.runner import EntrypointType
+    from prefect.types.entrypoint import EntrypointType
 
     from prefect_sluice.flows.release import release
 
