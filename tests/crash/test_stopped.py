@@ -15,6 +15,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.stopping import stops_aloud, told_to_stop
 from prefect_sluice.workshop import Workshop
 from tests.crash.watching import Before, Nursery, asleep, end, serves
+from tests.warm import python_path
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
@@ -76,6 +77,6 @@ def test_a_long_query_of_dbt_stops_at_once(tmp_path: Path) -> None:
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), python_path()])},
     )
     assert done.stdout.split() == ["Stop", "MainThread"], done.stdout + done.stderr
