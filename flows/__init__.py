@@ -42,6 +42,11 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
                 reason=after.reason,
                 catch_up=after.catch_up,
             )
+        case Cause.PROMOTION if request.report:
+            from prefect_sluice.flows.promote_report import promote_report
+
+            named = {"report": request.report, "release": request.ref, "origin": request.origin}
+            return run_flow(promote_report, request, wait, **named)
         case Cause.PROMOTION:
             from prefect_sluice.flows.promote import promote
 

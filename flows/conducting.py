@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -52,11 +53,15 @@ _PATIENCE = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What a run was given to work with: a folder or git URL with sluice.yml, the name of its connections, and patience."""
+    """What a run was given to work with: a folder or git URL with sluice.yml, the name of its connections, and patience.
+
+    `where` finds the environment in the project's folder, for a way in whose default is not that of the project.
+    """
 
     folder: str = "."
     connections: str = ""
     wait_seconds: int | None = 0
+    where: Callable[[Path, str], str] | None = None
 
 
 def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
@@ -83,7 +88,9 @@ def prepared(request: Request, here: Here) -> Generator[Request]:
     """
     with connected(here.connections), beating(), naming(request), logged_waits():
         # What goes back must work while the git server does not.
-        yield replace(request, folder=project(here.folder, fresh=request.cause is not Cause.ROLLBACK))
+        folder = project(here.folder, fresh=request.cause is not Cause.ROLLBACK)
+        environment = here.where(folder, request.environment) if here.where else request.environment
+        yield replace(request, folder=folder, environment=environment)
 
 
 def at_work(request: Request, walk: Walk, wait: timedelta) -> Work:

@@ -15,6 +15,7 @@ from prefect_sluice.confidential import concealing
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.render.stages import came_of_it
 from prefect_sluice.stages.work import Stage, Status, Work
+from prefect_sluice.stopping import stops_aloud
 from prefect_sluice.tasks.told import log_outcome, telling
 
 P = ParamSpec("P")
@@ -34,7 +35,7 @@ def as_task(stage: Stage, *explains: Explain) -> Stage:
     """Return the stage as a Prefect task named after it. Nothing is cached or persisted: the state store is what remembers."""
 
     def run(work: Work) -> State[Any]:
-        with telling(), concealing():
+        with telling(), concealing(), stops_aloud():
             done = stage(work)
         for explain in explains:
             explain(done)

@@ -56,6 +56,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     from prefect_sluice.cli.planning import planned
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.render import document
+    from prefect_sluice.render.dashboard import story_lines
     from prefect_sluice.render.plan import headline, plan_lines
     from prefect_sluice.render.why import why_lines
 
@@ -68,10 +69,12 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         console.show(
             plan_lines(made, release, width=console.width, expected=found.expected, reached=found.reached)
         )
+        console.show(story_lines(found.story, width=console.width) if found.story else [])
     told = {
         "publish": found.expected.facts(),
         "change": document.change(release.change),
         "consumers": [item.document() for item in found.reached],
+        **({"report": found.story.document()} if found.story else {}),
     }
     reasons = {"why": [reason.document() for reason in found.reasons]} if named else {}
     console.answer({**document.plan(made), **told, **reasons})

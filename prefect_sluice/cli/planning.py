@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
+from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
@@ -17,6 +18,7 @@ from prefect_sluice.node import Node
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease
 from prefect_sluice.release import Release
+from prefect_sluice.render.dashboard import Story, story
 from prefect_sluice.stages.build import before, pack, plan_release
 from prefect_sluice.stages.promoting import chosen
 from prefect_sluice.stages.publishing import forecast
@@ -30,14 +32,15 @@ from prefect_sluice.workshop import Place, Workshop
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, and which
-    consumers it reaches."""
+    """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
+    consumers it reaches, and what it changes for the dashboard whose promotion it is (None: it is no such promotion)."""
 
     plan: Plan
     release: Release
     expected: Forecast
     reasons: tuple[Why, ...]
     reached: tuple[Reached, ...] = ()
+    story: Story | None = None
 
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
@@ -53,9 +56,24 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
     nodes = loaded.project.nodes
     reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
     known = Known(made, made.base_of(live).by_node(), notes)
+    declared = tuple(_consumers(loaded))
     return Planned(
-        made, release, forecast(workshop, place, made), reasons, reached(known, _consumers(loaded))
+        made,
+        release,
+        forecast(workshop, place, made),
+        reasons,
+        reached(known, declared),
+        _story(request, release, declared, known),
     )
+
+
+def _story(request: Request, release: Release, declared: tuple[Consumer, ...], known: Known) -> Story | None:
+    made = release.composed
+    if request.report:
+        consumer = meant(declared, request.report, f"release {release.short}")
+    else:
+        consumer = called(declared, picked(request.select) or (picked(made.select) if made else ""))
+    return story(consumer, declared, known.plan, known=known) if consumer else None
 
 
 def _consumers(loaded: Loaded) -> Iterable[Consumer]:

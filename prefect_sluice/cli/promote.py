@@ -28,6 +28,12 @@ from prefect_sluice.cli.who import actor as who
     metavar="SELECTOR",
     help="Promote only what dbt's selector matches, the rest stays as it is.",
 )
+@click.option(
+    "--report",
+    default="",
+    metavar="NAME",
+    help="Promote only what this dashboard (a dbt exposure) reads.",
+)
 @click.option("--plan", is_flag=True, help="Show what it would do, and do nothing.")
 @options.wait
 @options.actor
@@ -38,6 +44,7 @@ def promote(
     to: str,
     origin: str,
     select: str,
+    report: str,
     plan: bool,
     wait: timedelta,
     actor: str,
@@ -56,5 +63,7 @@ def promote(
     from prefect_sluice.stages.work import Request
 
     name, chosen = who(actor, folder), " ".join(select.split())
-    request = Request(folder, to, Cause.PROMOTION, release, actor=name, origin=origin, select=chosen)
+    request = Request(
+        folder, to, Cause.PROMOTION, release, actor=name, origin=origin, select=chosen, report=report.strip()
+    )
     return show_planned(request, console) if plan else run_and_show(request, console, wait=wait, via=via)

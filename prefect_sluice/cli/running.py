@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from prefect_sluice.cli.console import Console
 from prefect_sluice.cli.progress import progress
 from prefect_sluice.render import document
 from prefect_sluice.render.outcome import outcome_lines
 from prefect_sluice.stages.work import Request, Status, Work
+
+if TYPE_CHECKING:
+    from prefect_sluice.render.dashboard import Story
 
 EXIT_CODES = {
     Status.DONE: 0,
@@ -25,6 +29,7 @@ EXIT_CODES = {
 
 def run_and_show(request: Request, console: Console, *, wait: timedelta, via: str) -> int:
     """Run all stages of a request, show how it ended, and return the exit code."""
+    from prefect_sluice.render.dashboard import story_lines
     from prefect_sluice.workshop import Workshop
 
     # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
@@ -32,9 +37,18 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     warns = {gate for gate, policy in settings.items() if policy.on == "warn"}
     work = _through_prefect(request, console, wait) if wants_prefect(via) else _here(request, console, wait)
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
+    told = _told(work)
+    console.show(story_lines(told, width=console.width) if told else [])
     console.show(outcome_lines(work, warns=warns, width=console.width))
-    console.answer(document.work(work, code))
+    console.answer({**document.work(work, code), **({"report": told.document()} if told else {})})
     return code
+
+
+def _told(work: Work) -> Story | None:
+    """Return what changes for a dashboard's readers, where its promotion was built by this run."""
+    from prefect_sluice.stages.dashboards import told
+
+    return None if work.resumed else told(work)
 
 
 def wants_prefect(via: str) -> bool:

@@ -23,9 +23,11 @@ from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.confidential import concealed
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.warned import warning_listener, without_colour
+from prefect_sluice.dbt.stoppable import stoppable
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult
+from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
@@ -168,14 +170,16 @@ class Session:
             _own_modules(self.project),
             _disconnected(),
             contextlib.redirect_stdout(io.StringIO()),
+            stoppable(),
             marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=_listeners(on_node))
             answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
         _end_threads(answer.exception)
         _let_go(answer.exception)
-        if isinstance(answer.exception, KeyboardInterrupt):
-            raise answer.exception
+        stop = told_to_stop(answer.exception)
+        if stop is not None:
+            raise stop
         if answer.exception is not None or (not answer.success and not tolerant):
             raise _failure(command, answer.exception, self.project) from answer.exception
         return answer

@@ -15,6 +15,7 @@ from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.catalog import GATES, asked, checked
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.timing import too_long, within
+from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict, overall
 
 __all__ = ["GATES", "asked", "checked", "judge", "run"]
@@ -63,6 +64,9 @@ def _answer(gate: Gate, subject: Subject) -> GateReport:
         Exception,
         SystemExit,
     ) as error:  # what a project's own module or an installed gate exits with is no verdict
+        stop = told_to_stop(error)
+        if stop is not None:
+            raise stop from None
         told = (str(error).splitlines() or [""])[0]
         return _broke(gate, f"{type(error).__name__}: {told}")
     if not isinstance(report, GateReport) or report.gate != gate.id:

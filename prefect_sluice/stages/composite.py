@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import digest
 from prefect_sluice.composing import Parts, Question, files, judged, must_go_along
-from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.dashboards import called, picked
+from prefect_sluice.declared import Consumer
+from prefect_sluice.errors import BadInput, DbtFailed, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.loading import load
 from prefect_sluice.release import Composed, Release
@@ -23,10 +25,12 @@ _OF_ALL = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A release, parsed: its parts, and the unique ids that the selector matches."""
+    """A release, parsed: its parts, the unique ids that the selector matches, and the dashboard that it is all the
+    reading of (None: it is no such selector, or the release has none of that name)."""
 
     parts: Parts
     selected: frozenset[str]
+    dashboard: Consumer | None = None
 
 
 def compose(
@@ -54,10 +58,17 @@ def compose(
 
 
 def _composed(workshop: Workshop, place: Place, source: Release, base: Release, select: str) -> Release:
-    asked, here = _question(workshop, place, source, base, select)
+    asked, here, declared = _question(workshop, place, source, base, select)
+    if picked(select) and not any(_is_moved(asked, uid) for uid in asked.selected):
+        return (
+            base  # what its readers see is the same: no reason for a release, and an approval, of a mere text
+        )
     along = must_go_along(asked)
     if along:
         raise _incoherent(place, source, here, along)
+    whole = _with_declaration(workshop, place, source, base, select, asked, declared)
+    if whole is not None:
+        return whole
     for also in ((), _of_all(source)):
         made = _release(place, source, base, files(asked, source.files, base.files, also), select)
         if made.id in {source.id, base.id}:
@@ -71,10 +82,40 @@ def _composed(workshop: Workshop, place: Place, source: Release, base: Release, 
     raise _strange(place, source, found.strange)
 
 
+def _is_moved(asked: Question, uid: str) -> bool:
+    here, there = asked.source.nodes.get(uid), asked.base.nodes.get(uid)
+    return here is None or there is None or here.fingerprint != there.fingerprint
+
+
+def _with_declaration(
+    workshop: Workshop,
+    place: Place,
+    source: Release,
+    base: Release,
+    select: str,
+    asked: Question,
+    declared: str,
+) -> Release | None:
+    """Return the composition with the file that declares the dashboard, where that changes nothing else; None where it
+    would: the file may speak of what only the source has."""
+    if not declared:
+        return None
+    made = _release(place, source, base, files(asked, source.files, base.files, (declared,)), select)
+    if made.id in {source.id, base.id}:
+        return made
+    tell(f"putting together {made.short}")
+    try:
+        found = judged(asked, _parsed(workshop, place, made).parts)
+    except DbtFailed:
+        return None
+    return None if found.along or found.strange else made
+
+
 def _question(
     workshop: Workshop, place: Place, source: Release, base: Release, select: str
-) -> tuple[Question, frozenset[str]]:
-    """Return the question, and what of it the selector matches in the source."""
+) -> tuple[Question, frozenset[str], str]:
+    """Return the question, what of it the selector matches in the source, and the path of the file that declares the
+    dashboard otherwise than the base does ("": there is none)."""
     tell(f"selecting {select}")
     here, there = _parsed(workshop, place, source, select), _parsed(workshop, place, base, select)
     gone = there.selected - here.parts.nodes.keys()
@@ -85,21 +126,31 @@ def _question(
         )
     paths = source.files.keys() | base.files.keys()
     differing = frozenset(path for path in paths if source.files.get(path) != base.files.get(path))
-    return Question(here.selected | gone, here.parts, there.parts, differing), here.selected | gone
+    declared = ""
+    if here.dashboard is not None and here.dashboard != there.dashboard:
+        declared = _in_repository(source, here.dashboard.path)
+    question = Question(here.selected | gone, here.parts, there.parts, differing)
+    return question, here.selected | gone, declared if declared in differing else ""
 
 
 def _parsed(workshop: Workshop, place: Place, release: Release, select: str = "") -> _Parsed:
+    from prefect_sluice.dbt.declared import consumers
     from prefect_sluice.dbt.parts import parts
 
     loaded = load(workshop, place, release)
     chosen = loaded.session.select(loaded.manifest, select) if select else ()
     found = parts(loaded.manifest, loaded.project, release.change.project, loaded.folder)
-    return _Parsed(found, frozenset(chosen) & found.nodes.keys())
+    dashboard = called(consumers(loaded.manifest).values(), picked(select)) if picked(select) else None
+    return _Parsed(found, frozenset(chosen) & found.nodes.keys(), dashboard)
 
 
 def _of_all(source: Release) -> Collection[str]:
+    return tuple(_in_repository(source, name) for name in _OF_ALL)
+
+
+def _in_repository(source: Release, path: str) -> str:
     folder = source.change.project
-    return tuple(name if folder == "." else f"{folder}/{name}" for name in _OF_ALL)
+    return path if folder == "." else f"{folder}/{path}"
 
 
 def _release(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from prefect_sluice.dashboards import meant, selector
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.order import before, comes_after
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.stages.composite import compose
+from prefect_sluice.stages.dashboards import declared_in
 from prefect_sluice.stages.records import opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
@@ -23,16 +25,27 @@ def take(work: Work) -> Work:
     No ref of the repository is looked at. Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
     workshop, place = opened(work)
-    release = chosen(workshop, place, work.request)
+    asked = _picked(workshop, place, work.request)
+    release = chosen(workshop, place, asked)
     tell(f"release {release.short}")
-    told = replace(work, change=release.change, release=release)
+    told = replace(work, request=asked, change=release.change, release=release)
     current = workshop.warehouse(place).generation(place.name)
     if current.number == 0 or current.release != release.id or _is_unfinished(workshop, current.promotion):
         return told
-    return told.ends(
-        Status.UNCHANGED,
-        f"{place.name} serves this already: generation {current.number}, release {release.short}",
-    )
+    serves = f"generation {current.number}, release {release.short}"
+    if work.request.report:
+        return told.ends(
+            Status.UNCHANGED, f"{_same(workshop, place, work.request)}; {place.name} serves {serves}"
+        )
+    return told.ends(Status.UNCHANGED, f"{place.name} serves this already: {serves}")
+
+
+def _same(workshop: Workshop, place: Place, request: Request) -> str:
+    """Say that there is nothing to promote of a dashboard. The data is each environment's own, and may differ."""
+    origin = request.origin or before(place, workshop.places)
+    there = f"release {request.ref}" if request.ref else origin
+    made = f"all that it reads is made in {place.name} as in {there}"
+    return f"dashboard {request.report!r} already shows in {place.name} what it shows in {there}: {made}"
 
 
 def chosen(workshop: Workshop, place: Place, request: Request) -> Release:
@@ -40,9 +53,21 @@ def chosen(workshop: Workshop, place: Place, request: Request) -> Release:
 
     Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
-    release, select = _asked(workshop, place, request)
+    release, select = _asked(workshop, place, _picked(workshop, place, request))
     _permit(workshop, place, release)
     return _part(workshop, place, release, select, request.actor) if select else release
+
+
+def _picked(workshop: Workshop, place: Place, request: Request) -> Request:
+    """Return the request with the selector of the dashboard that it names, if it names one. Repeatable."""
+    if not request.report:
+        return request
+    whole = _whole(workshop, place, request)
+    where = f"release {whole.short}" if request.ref else request.origin or before(place, workshop.places)
+    found = selector(meant(declared_in(workshop, place, whole, request.origin), request.report, where))
+    if request.select not in {"", found}:
+        raise BadInput("a report and a selector are two answers to one question", fix="give one of them")
+    return replace(request, select=found)
 
 
 def _is_unfinished(workshop: Workshop, id: str) -> bool:
@@ -53,14 +78,18 @@ def _is_unfinished(workshop: Workshop, id: str) -> bool:
 
 def _asked(workshop: Workshop, place: Place, request: Request) -> tuple[Release, str]:
     """Return the release as a whole, and the selector of the part to take ("" for all of it)."""
-    if request.ref and request.origin:
-        raise BadInput("a release and --from are two answers to one question", fix="give one of them")
-    release = _named(workshop, request.ref) if request.ref else _served(workshop, place, request.origin)
+    release = _whole(workshop, place, request)
     made = release.composed
     if made is None or made.environment != place.name or request.select:
         return release, request.select
     # It was put together for this very environment: again, on what is served there now.
     return _named(workshop, made.of), made.select
+
+
+def _whole(workshop: Workshop, place: Place, request: Request) -> Release:
+    if request.ref and request.origin:
+        raise BadInput("a release and --from are two answers to one question", fix="give one of them")
+    return _named(workshop, request.ref) if request.ref else served(workshop, place, request.origin)
 
 
 def _named(workshop: Workshop, text: str) -> Release:
@@ -81,7 +110,8 @@ def _named(workshop: Workshop, text: str) -> Release:
     return of_commit[0]
 
 
-def _served(workshop: Workshop, place: Place, origin: str) -> Release:
+def served(workshop: Workshop, place: Place, origin: str) -> Release:
+    """Return the release that `origin` serves, by default the environment before `place`. Raises BadInput, Refused."""
     name = origin or before(place, workshop.places)
     if not name:
         raise BadInput(

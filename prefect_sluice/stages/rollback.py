@@ -46,9 +46,13 @@ def rollback(work: Work) -> Work:
             Status.DONE, f"{place.name} was rolled back already; catching up goes on"
         )
     barred = blocked(controls_in_force(workshop))
-    target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
+    target = warehouse.generation(
+        place.name, choose(current, history, work.request.ref, barred).number
+    )
     _all_there(warehouse, target)
     permit(workshop, place.name, Cause.ROLLBACK, target.release)
+    for line in _who_and_why(current, target, work.request):
+        tell(line)
     promotion = _intent(workshop, current, target, work.request)
     reach(Point.ROLLBACK_INTENT)
     number = current.number + 1
@@ -72,6 +76,8 @@ def rollback(work: Work) -> Work:
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)
+    if work.request.after.hold:
+        tell(f"{place.name} is held: no release and no refresh until sluice release-hold --env {place.name}")
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
 
@@ -101,6 +107,15 @@ def _refuse_the_unknown(to: str, unknown: Sequence[Generation]) -> None:
                 f"generation {item.number} was released by another state store: what was tested is not known here",
                 "see what this one knows: sluice doctor",
             )
+def _who_and_why(current: Generation, target: Generation, request: Request) -> tuple[str, str]:
+    """Return in words who asks for what, and why."""
+    why = request.after.reason.strip() or "no reason was given"
+    served = f"release {target.release[:7]}" if target.release else "what was adopted"
+    return (
+        f"{request.actor} rolls {current.environment} back: {why}",
+        f"from generation {current.number}, release {current.release[:7]}, to generation {target.number}, {served},"
+        f" with data as of {target.at:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _unfinished(workshop: Workshop, current: Generation) -> Promotion | None:
@@ -119,7 +134,8 @@ def _to_catch_up(
     written = next((item for item in history if half is not None and item.number == half.generation), None)
     if half is None or written is None:
         return None
-    same = request.ref in {"", str(written.origin)} or written.release.startswith(request.ref)
+    to = chosen_generation(request.ref, current.environment)
+    same = to in {"", str(written.origin)} or written.release.startswith(to)
     return half if same else None
 
 
@@ -197,6 +213,7 @@ def _intent(workshop: Workshop, current: Generation, target: Generation, request
     actor = request.actor
     for old in workshop.store.promotions(environment=current.environment, limit=20):
         if is_open(old) and old.state is not State.DEPLOYED:
+            tell(f"promotion {old.id}, which was {old.state.value}, ends: {current.environment} moves on")
             advance(
                 workshop,
                 old,

@@ -14,6 +14,7 @@ from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease, Promotion
 from prefect_sluice.release import Change, Release
+from prefect_sluice.stopping import stops_aloud
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.warehouse.publishing import Published
 
@@ -57,8 +58,8 @@ class Request:
 
     Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
     (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
-    or a refresh renews ("" for all of it). `past` is the rollback that this refresh belongs to: its own hold does not
-    stop it.
+    or a refresh renews ("" for all of it); `report` names a dashboard (a dbt exposure) instead: all that it reads. `past`
+    is the rollback that this refresh belongs to: its own hold does not stop it.
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class Request:
     past: str = ""
     origin: str = ""
     select: str = ""
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,8 @@ def walk(work: Work, *stages: Stage) -> Work:
     around = _around.get()
     for stage in stages:
         started = perf_counter()
-        done = around(stage)(work) if around else stage(work)
+        with stops_aloud():
+            done = around(stage)(work) if around else stage(work)
         name = str(getattr(stage, "__name__", "stage"))
         work = replace(done, took=(*work.took, Took(name, perf_counter() - started)))
         for follower in _followers.get():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import duckdb
 
 from prefect_sluice.errors import QueryFailed
+from prefect_sluice.stopping import stops_aloud
 from prefect_sluice.warehouse.base import Column, Rows
 
 
@@ -24,9 +25,10 @@ class DuckReader:
     def query(self, sql: str) -> Rows:
         """Return all rows. Raises QueryFailed."""
         try:
-            answer = self._connection.execute(sql)
-            names = tuple(str(column[0]) for column in answer.description or ())
-            return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
+            with stops_aloud():
+                answer = self._connection.execute(sql)
+                names = tuple(str(column[0]) for column in answer.description or ())
+                return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
         except duckdb.InterruptException as error:
             self._begin_again()
             raise QueryFailed("it was stopped", sql) from error

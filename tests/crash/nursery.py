@@ -8,8 +8,10 @@ A release in a process of its own costs seconds of imports; a fork costs nothing
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 import scenario
 
@@ -17,8 +19,18 @@ from prefect_sluice.generation import Cause
 from tests.warm import warm
 
 
+class Stopping(BaseException):
+    """What SIGTERM raises, as in Prefect's engine."""
+
+
+def stop(_number: int, _frame: FrameType | None) -> None:
+    """Raise in the main thread, wherever it is."""
+    raise Stopping
+
+
 def child(answer: int, folder: str, cause: str, fault: str) -> None:
     """Do the scenario's part, and write the name of the error that ends it; never returns."""
+    signal.signal(signal.SIGTERM, stop)
     try:
         if cause == "collect":
             scenario.collect(Path(folder), fault)

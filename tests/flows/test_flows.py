@@ -195,7 +195,12 @@ def test_a_promotion_goes_on_through_prefect(prefect_server: str, project: Path)
 
 def test_the_flow_has_the_stages_in_the_order_of_the_pipeline() -> None:
     """There is one order; the flows spell it out, the pipeline runs it without Prefect."""
-    ways = (("release", pipeline.RELEASE), ("refresh", pipeline.REFRESH), ("promote", pipeline.PROMOTE))
+    ways = (
+        ("release", pipeline.RELEASE),
+        ("refresh", pipeline.REFRESH),
+        ("promote", pipeline.PROMOTE),
+        ("promote_report", pipeline.PROMOTE),
+    )
     for name, stages in ways:
         text = (Path(__file__).parents[2] / "flows" / f"{name}.py").read_text(encoding="utf-8")
         order = text.split("walk(work, ")[1].split(")")[0].split(", ")

@@ -1,0 +1,79 @@
+"""Dashboards that can be promoted: what the project of a release declares to read its relations, from what is recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect_sluice.dashboards import called, picked
+from prefect_sluice.declared import Consumer, Declared
+from prefect_sluice.order import before, ordered
+from prefect_sluice.release import Release
+from prefect_sluice.render.dashboard import Story, story
+from prefect_sluice.stages.asking import DECLARED, declared_key
+from prefect_sluice.stages.work import Work
+from prefect_sluice.workshop import Place, Workshop
+
+
+def reports(workshop: Workshop, environment: str = "", *, origin: str = "") -> tuple[Consumer, ...]:
+    """Return the dashboards that can be promoted to an environment ("": the last one), by label: those of the release
+    that `origin` serves, by default the environment before.
+
+    Parses nothing where the gates have looked at that release. Raises BadInput and Refused as a promotion does.
+    """
+    from prefect_sluice.stages.promoting import served
+
+    place = workshop.place(environment or destination(workshop))
+    return declared_in(workshop, place, served(workshop, place, origin), origin)
+
+
+def declared_in(workshop: Workshop, place: Place, release: Release, origin: str = "") -> tuple[Consumer, ...]:
+    """Return the dashboards that a release declares, by label: as the environment before `place` knows them."""
+    former = origin or before(place, workshop.places)
+    names = [name for name in (former, place.name) if name]
+    known = _recorded(workshop, [declared_key(name, release.id) for name in names])
+    found = known if known is not None else _parsed(workshop, workshop.place(names[0]), release)
+    return tuple(sorted(found, key=lambda item: (item.label or item.name).casefold()))
+
+
+def destination(workshop: Workshop) -> str:
+    """Return the name of the environment that comes last: where analysts promote to."""
+    return ordered(workshop.places)[-1]
+
+
+def at(folder: Path, environment: str) -> str:
+    """Return the environment, the last one of the project in `folder` where none is named. Raises ConfigInvalid."""
+    return environment or destination(Workshop.at(folder))
+
+
+def told(work: Work) -> Story | None:
+    """Return what a promotion changes for the readers of its dashboard, as far as is known by now; None where it is none of
+    a dashboard, or the gates have not looked yet. Changes nothing."""
+    if work.release is None or work.plan is None or not work.reports:
+        return None
+    made = work.release.composed
+    name = picked(work.request.select) or (picked(made.select) if made else "")
+    if not name:
+        return None
+    workshop = Workshop.at(work.request.folder)
+    known = _recorded(workshop, [declared_key(work.plan.environment, work.release.id)]) or ()
+    found = called(known, name)
+    return story(found, known, work.plan, reports=work.reports) if found else None
+
+
+def _recorded(workshop: Workshop, keys: list[str]) -> tuple[Consumer, ...] | None:
+    known = workshop.store.cached(DECLARED, keys)
+    document = next((known[key] for key in keys if key in known), None)
+    return None if document is None else tuple(Declared.read(document).consumers.values())
+
+
+def _parsed(workshop: Workshop, place: Place, release: Release) -> tuple[Consumer, ...]:
+    """Return them by a parse, in a work folder of its own: in the shared one a release may be building right now."""
+    from prefect_sluice.dbt.declared import consumers
+    from prefect_sluice.loading import load
+
+    class Aside(Workshop):
+        def work(self, place: Place) -> Path:
+            return self.folder / "work" / f"{place.name}.plan"
+
+    loaded = load(Aside(workshop.file, workshop.settings), place, release)
+    return tuple(consumers(loaded.manifest).values())

@@ -1,0 +1,33 @@
+"""Being told to stop: what cancels a run comes out of a library in disguise, and is no failure of what was under way."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+
+def told_to_stop(error: BaseException | None) -> BaseException | None:
+    """Return what told this process to stop (Ctrl-C, Prefect's SIGTERM), if that is what stands behind an error; else None.
+
+    DuckDB, for one, raises `RuntimeError('Query interrupted')` from what a signal's handler raised in the middle of a query.
+    """
+    found: BaseException | None = None
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if not isinstance(error, Exception | SystemExit | GeneratorExit):
+            found = error  # the first of them all: the rest came of it
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return found
+
+
+@contextmanager
+def stops_aloud() -> Generator[None]:
+    """Raise what told this process to stop in place of the error that it came in."""
+    try:
+        yield
+    except Exception as error:
+        stop = told_to_stop(error)
+        if stop is None:
+            raise
+        raise stop from None

@@ -1,0 +1,82 @@
+"""Told to stop (SIGTERM, as Prefect's Cancel sends it) at points of every stage: it ends in order, and the next run goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.faults import Point
+from prefect_sluice.generation import Cause
+from prefect_sluice.stopping import stops_aloud, told_to_stop
+from prefect_sluice.workshop import Workshop
+from tests.crash.watching import Before, Nursery, asleep, end, serves
+from tests.warm import python_path
+
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
+
+POINTS = [
+    Point.BUILD_PLANNED,
+    Point.STAGE_BUILT,
+    Point.DEPLOY_VIEWS,
+    Point.DEPLOY_FLIPPED,
+    Point.MONITOR_JUDGED,
+]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(one, id=one.value, marks=pytest.mark.xdist_group(Cause.RELEASE.value)) for one in POINTS],
+)
+def test_cancelled_there_and_run_again(
+    nursery: Nursery, dormitory: Nursery, before: Before, tmp_path: Path, point: Point
+) -> None:
+    """Readers see old or new, the lease is given back at once, and the next run ends as if nothing had happened."""
+    undisturbed = before.undisturbed(Cause.RELEASE)
+    old = serves(before.folder(Cause.RELEASE))
+    folder, pid = asleep(dormitory, before.folder(Cause.RELEASE), tmp_path, Cause.RELEASE, point)
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGCONT)
+    ended = dormitory.answer()
+    assert (ended.code, ended.error) == (70, "Stopping")
+    with Workshop.at(folder).store as store:
+        assert store.lease("prod") is None
+    assert serves(folder) in (old, undisturbed["serves"])
+    assert nursery.go(folder, Cause.RELEASE) == 0
+    assert end(folder) == undisturbed
+
+
+class Stop(BaseException):
+    """What a signal's handler raises."""
+
+
+def test_what_stopped_it_is_found_behind_other_errors() -> None:
+    """A failure stays a failure, and what came of an order to stop is that order."""
+    stop, disguise = Stop(), RuntimeError("Query interrupted")
+    disguise.__cause__ = stop
+    interrupt = KeyboardInterrupt()
+    interrupt.__cause__ = disguise
+    assert told_to_stop(interrupt) is stop
+    assert told_to_stop(ValueError()) is None
+    assert told_to_stop(None) is None
+    with pytest.raises(Stop), stops_aloud():
+        raise disguise
+    with pytest.raises(ValueError, match="as it is"), stops_aloud():
+        raise ValueError("as it is")
+
+
+def test_a_long_query_of_dbt_stops_at_once(tmp_path: Path) -> None:
+    """A query that would take days: dbt's threads end, and what told it to stop comes out as it is."""
+    done = subprocess.run(
+        [sys.executable, "-P", str(Path(__file__).with_name("stopping_dbt.py")), str(tmp_path / "shop")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), python_path()])},
+    )
+    assert done.stdout.split() == ["Stop", "MainThread"], done.stdout + done.stderr

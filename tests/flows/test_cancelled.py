@@ -1,0 +1,186 @@
+"""Cancelled, killed and retried as people do it in the Prefect UI: a real worker, and engine processes that end in the midst."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import duckdb
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling, Scheduled
+
+from prefect_sluice import holder
+from prefect_sluice.faults import SLEEP, VARIABLE, Point
+from prefect_sluice.promotion import State
+from prefect_sluice.workshop import Workshop
+from tests.repository import repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
+
+POOL = "cancelled"
+PATIENCE = 90.0
+FILES = {
+    ".gitignore": "shop.duckdb*\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
+    "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, schema: main}}}\n",
+    "sluice.yml": "environments:\n  prod: {approvals: 0}\n",
+    "models/orders.sql": "{{ config(materialized='table') }}\nselect 1 as id, 10 as amount\n",
+}
+
+
+def until(asked: Callable[[], object], what: str) -> None:
+    """Wait until something is so, looking a few times a second."""
+    end, pause = time.monotonic() + PATIENCE, threading.Event()
+    while not asked():
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE:.0f} s"
+        pause.wait(0.2)
+
+
+@dataclass(frozen=True)
+class Team:
+    """A server's client, a Prefect deployment of `release`, and a worker."""
+
+    client: SyncPrefectClient
+    deployment: UUID
+
+    def start(self, folder: Path, fault: str = "") -> UUID:
+        """Start a run from the UI; its process stops at `fault`, until it is woken."""
+        env = {VARIABLE: f"{SLEEP}{fault}"} if fault else {}
+        run = self.client.create_flow_run_from_deployment(
+            self.deployment, parameters={"folder": str(folder), "actor": "Ada"}, job_variables={"env": env}
+        )
+        return run.id
+
+    def retry(self, run: UUID) -> None:
+        """Do what the UI's Retry does."""
+        self.client.set_flow_run_state(run, Scheduled(name="AwaitingRetry"), force=True)
+
+    def ends(self, run: UUID, *names: str) -> FlowRun:
+        """Wait until a run is in one of these states."""
+        found: list[FlowRun] = []
+
+        def is_over() -> bool:
+            found[:] = [self.client.read_flow_run(run)]
+            return found[0].state_name in names
+
+        until(is_over, f"a run that is {' or '.join(names)}")
+        return found[0]
+
+
+@pytest.fixture(scope="module")
+def team(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Team]:
+    """A worker of a process pool, in a process of its own, and the Prefect deployment that it serves."""
+    from prefect.types.entrypoint import EntrypointType
+
+    from prefect_sluice.flows.release import release
+
+    home = tmp_path_factory.mktemp("worker")
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"), overwrite=True)
+        made = release.to_deployment(POOL, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=POOL)
+        deployment = cast(UUID, cast(Any, made).apply())
+        with (home / "log").open("w") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL],
+                cwd=home,
+                env={**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield Team(client, deployment)
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(20)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+
+def process(folder: Path) -> int:
+    """Return the process that works on the environment, once it sleeps."""
+    found: list[int] = []
+
+    def sleeps() -> bool:
+        lease = Workshop.at(folder).store.lease("prod")
+        who = holder.read(lease.holder) if lease else None
+        stat = Path(f"/proc/{who.pid}/stat") if who else None
+        if who is None or stat is None or not stat.exists():
+            return False
+        found[:] = [who.pid]
+        return stat.read_text().rpartition(")")[2].split()[0] == "T"
+
+    until(sleeps, "a process that stops at the point")
+    return found[0]
+
+
+def amounts(folder: Path) -> list[tuple[object, ...]]:
+    """Return what a reader sees."""
+    with duckdb.connect(str(folder / "shop.duckdb"), read_only=True) as connection:
+        return connection.execute("select * from main.orders").fetchall()
+
+
+def is_sound(folder: Path) -> None:
+    """Assert that the doctor finds nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect_sluice.cli", "doctor", "-C", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Path) -> None:
+    """One run's story in the UI: Cancel, Retry, its process is killed, Retry, and once more Retry. Nothing is half done at
+    any time, and nothing is built twice."""
+    folder = repository(tmp_path / "shop", FILES)
+    run = team.start(folder, Point.DEPLOY_VIEWS)
+    pid = process(folder)
+    team.client.set_flow_run_state(run, Cancelling())
+    until(lambda: _pending(pid), "a SIGTERM from the worker")
+    os.kill(pid, signal.SIGCONT)
+    team.ends(run, "Cancelled")
+    until(lambda: not Path(f"/proc/{pid}").exists(), "the end of its process")
+    with Workshop.at(folder).store as store:
+        assert store.lease("prod") is None
+        (promotion,) = store.promotions(environment="prod")
+        assert promotion.state is State.DEPLOYING
+
+    team.retry(run)
+    os.kill(process(folder), signal.SIGKILL)
+    team.ends(run, "Crashed")
+
+    team.retry(run)
+    os.kill(process(folder), signal.SIGCONT)
+    assert "prod serves generation 1" in str(cast(Any, team.ends(run, "Released").state).message)
+    assert amounts(folder) == [(1, 10)]
+    with Workshop.at(folder).store as store:
+        assert [item.id for item in store.promotions(environment="prod")] == [promotion.id]
+    team.retry(run)
+    team.ends(run, "Unchanged")
+    is_sound(folder)
+
+
+def _pending(pid: int) -> bool:
+    """Say whether SIGTERM waits for a process that sleeps, or it is over."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    masks = [int(line.split()[1], 16) for line in text.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
