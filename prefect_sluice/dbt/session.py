@@ -22,8 +22,8 @@ from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.confidential import concealed
 from prefect_sluice.dbt.selection import marked
-from prefect_sluice.dbt.warned import warning_listener, without_colour
 from prefect_sluice.dbt.stoppable import stoppable
+from prefect_sluice.dbt.warned import warning_listener, without_colour
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.results import NodeResult

@@ -46,9 +46,7 @@ def rollback(work: Work) -> Work:
             Status.DONE, f"{place.name} was rolled back already; catching up goes on"
         )
     barred = blocked(controls_in_force(workshop))
-    target = warehouse.generation(
-        place.name, choose(current, history, work.request.ref, barred).number
-    )
+    target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
     _all_there(warehouse, target)
     permit(workshop, place.name, Cause.ROLLBACK, target.release)
     for line in _who_and_why(current, target, work.request):
@@ -107,6 +105,8 @@ def _refuse_the_unknown(to: str, unknown: Sequence[Generation]) -> None:
                 f"generation {item.number} was released by another state store: what was tested is not known here",
                 "see what this one knows: sluice doctor",
             )
+
+
 def _who_and_why(current: Generation, target: Generation, request: Request) -> tuple[str, str]:
     """Return in words who asks for what, and why."""
     why = request.after.reason.strip() or "no reason was given"
