@@ -1,12 +1,21 @@
-"""What else a Prefect server is told once the Prefect deployments stand: the place for automations and notifications."""
+"""What else a Prefect server is told once the Prefect deployments stand: blocks, automations, and the night that was missed."""
 
 from __future__ import annotations
 
-from prefect_sluice.deployments.applying import Applied
+from prefect_sluice.deployments import automations
+from prefect_sluice.flows import blocks
+from prefect_sluice.flows.missed import catch_up
 from prefect_sluice.workshop import Workshop
 
 
-def after_apply(workshop: Workshop, applied: tuple[Applied, ...]) -> tuple[str, ...]:
-    """Make what hangs on the Prefect deployments, and return a line for each thing made. Safe to repeat."""
-    del workshop, applied
-    return ()
+def after_apply(workshop: Workshop, notify: str = "") -> tuple[str, ...]:
+    """Make what hangs on the Prefect deployments, and return a line for each thing that is worth one. Safe to repeat.
+
+    `notify` is the notification block to tell ("": that of sluice.yml). Raises BadInput when there is no such block.
+    """
+    blocks.register()
+    release, folder = workshop.settings.schedules.release, str(workshop.root)
+    named = notify or workshop.settings.notify
+    automations.apply(notify=named, folder=folder, branch=release.branch if release else "main")
+    told = f"{named} hears of failed and late runs" if named else ""
+    return tuple(line for line in (told, *catch_up(workshop, folder)) if line)

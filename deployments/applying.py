@@ -17,7 +17,6 @@ from prefect.client.schemas.actions import (
     DeploymentUpdate,
     WorkPoolCreate,
 )
-from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -26,8 +25,9 @@ from prefect.workers.process import ProcessWorker
 
 from prefect_sluice import __version__
 from prefect_sluice.choices import Choices
+from prefect_sluice.deployments import limits
 from prefect_sluice.deployments.catalog import ROWS, Row, Timing, timing
-from prefect_sluice.deployments.forms import form
+from prefect_sluice.deployments.forms import form, usual
 from prefect_sluice.workshop import Workshop
 
 SLUG = "sluice"
@@ -58,6 +58,7 @@ def apply(
     A schedule that somebody switched off in the UI stays off.
     """
     ensure_pool(pool)
+    limits.apply(pool, choices.environments)
     with get_client(sync_client=True) as client:
         return tuple(_applied(client, workshop, row, choices, pool) for row in rows)
 
@@ -107,8 +108,7 @@ def _applied(client: SyncPrefectClient, workshop: Workshop, row: Row, choices: C
         parameters={**row.parameters, "folder": str(workshop.root)},
         parameter_openapi_schema=form(schema_of(row), row, choices),
         enforce_parameter_schema=True,
-        concurrency_limit=row.limit,
-        concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy(row.collision)),
+        work_queue_name=limits.queue_of(row.flow, usual(row, choices) or choices.last),
         schedules=_schedules(when, before),
     )
     return Applied(row, identifier, when)

@@ -16,15 +16,13 @@ POOL = "sluice"
 Timer = Literal["", "release", "refresh", "monitor", "collect"]
 """The key of `schedules` in sluice.yml that says when it runs by itself; "": never."""
 
-Collision = Literal["ENQUEUE", "CANCEL_NEW"]
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One Prefect deployment.
 
     `fields` are the parameters that its form shows, in this order; of these `required` must be filled in. What else the
-    flow takes is there for schedules and code. `limit` is how many of it run at a time (None: the leases say).
+    flow takes is there for schedules and code. How many are at work at a time is said by their queue (`limits`).
     """
 
     name: str
@@ -34,8 +32,6 @@ class Row:
     fields: tuple[str, ...]
     required: tuple[str, ...] = ()
     timer: Timer = ""
-    limit: int | None = None
-    collision: Collision = "ENQUEUE"
     parameters: Mapping[str, str | int | bool] = field(default_factory=dict[str, str | int | bool])
 
     @property
@@ -79,8 +75,6 @@ ROWS = (
         ("sluice", "refresh"),
         ("environment", "select", "actor"),
         timer="refresh",
-        limit=1,
-        parameters=_WAITS,
     ),
     Row(
         "promote",
@@ -90,6 +84,16 @@ ROWS = (
         ("sluice", "engineer"),
         ("environment", "origin", "release", "select", "actor"),
         required=("environment", "actor"),
+        parameters=_WAITS,
+    ),
+    Row(
+        "promote-report",
+        "promote_report",
+        "**For analysts.** Pick a dashboard: what it reads goes into the next environment with it, and nothing else. Before "
+        "anything is published, the run says in plain words what its readers will see change.",
+        ("sluice", "analyst"),
+        ("report", "environment", "actor"),
+        required=("report", "actor"),
         parameters=_WAITS,
     ),
     Row(
@@ -111,9 +115,16 @@ ROWS = (
         ("sluice", "upkeep"),
         ("environment", "dry_run", "actor"),
         timer="collect",
-        limit=1,
-        collision="CANCEL_NEW",
         parameters=_WAITS,
+    ),
+    Row(
+        "monitor",
+        "monitor",
+        "**Runs by itself.** Looks at what is served, settles what a dead process left, takes up approvals that came another "
+        "way, ends runs whose process is gone, and starts the night that was missed.",
+        ("sluice", "upkeep"),
+        ("environment",),
+        timer="monitor",
     ),
 )  # fmt: skip
 

@@ -62,9 +62,9 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
         case "actor":
             field["description"] = _CLAIM
         case "environment" if choices.environments:
-            usual = _usual(row, choices)
-            field |= _offered(choices.environments, usual)
-            if usual:  # it is filled in: nobody needs to know what leaving it empty would mean
+            chosen = usual(row, choices)
+            field |= _offered(choices.environments, chosen)
+            if chosen:  # it is filled in: nobody needs to know what leaving it empty would mean
                 field["description"] = (
                     f"{str(field.get('description', '')).partition('; empty')[0].rstrip('.')}."
                 )
@@ -86,7 +86,7 @@ def _offered(values: tuple[str, ...], default: str) -> dict[str, Any]:
     return {"enum": list(values), **({"default": default} if default else {})}
 
 
-def _usual(row: Row, choices: Choices) -> str:
+def usual(row: Row, choices: Choices) -> str:
     """Return the environment that is filled in: for a release the project's default, for a collection none, which is all."""
     match row.name:
         case "release":

@@ -36,13 +36,17 @@ _LOOK = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be up. `api` is the server's address; `server` whether it is ours to run, on `port`."""
+    """What is to be up. `api` is the server's address; `server` whether it is ours to run, on `port`.
+
+    `notify` is the notification block that hears of failed and late runs ("": that of sluice.yml).
+    """
 
     api: str
     port: int
     pool: str
     server: bool = True
     worker: bool = True
+    notify: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Up:
         self._remember()
         self._choices = offered(self._workshop)
         self._applied = applying.apply(self._workshop, self._choices, pool=self._wish.pool)
-        notes = (*notes, *after_apply(self._workshop, self._applied))
+        notes = (*notes, *after_apply(self._workshop, self._wish.notify))
         if self._wish.worker and not self._until(self._worker_is_online, _WORKER):
             return None
         ui = serving.ui_of(self._wish.api)
@@ -179,6 +183,7 @@ class Up:
         import httpx
 
         from prefect_sluice.deployments import applying
+        from prefect_sluice.deployments.after import after_apply
         from prefect_sluice.deployments.offering import offered
 
         before = self._seen
@@ -189,6 +194,7 @@ class Up:
             choices = offered(fresh)
             if fresh.settings != self._workshop.settings:
                 self._applied = applying.apply(fresh, choices, pool=self._wish.pool)
+                after_apply(fresh, self._wish.notify)
                 self._tell("sluice.yml changed: the Prefect deployments follow it")
             elif choices != self._choices:
                 applying.renew(self._applied, choices)

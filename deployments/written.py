@@ -49,7 +49,6 @@ def write(file: Path = FILE) -> None:
 
 def _deployment(row: Row) -> dict[str, Any]:
     when = timing(row, Schedules(), _LATER)
-    limit = {"limit": row.limit, "collision_strategy": row.collision}
     return {
         "name": row.name,
         "entrypoint": row.entrypoint,
@@ -59,7 +58,6 @@ def _deployment(row: Row) -> dict[str, Any]:
         "parameters": {**row.parameters, "folder": "{{ $SLUICE_FOLDER }}"},
         "enforce_parameter_schema": True,
         "work_pool": {"name": POOL},
-        **({"concurrency_limit": limit} if row.limit else {}),
         "schedules": [_schedule(when)] if when else [],
         "pull": [],
     }

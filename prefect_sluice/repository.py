@@ -82,7 +82,7 @@ def shared(url: str, folder: Path) -> Path:
     workshop = Workshop.at(folder)
     where = f"{masked(url)}: {workshop.file.name}"
     for key, given, example in (
-        ("state", workshop.settings.state, "postgresql://user@host/sluice"),
+        ("state", workshop.state, "postgresql://user@host/sluice"),
         ("bundles", workshop.bundles.url, "s3://bucket/sluice"),
     ):
         if "://" not in given:

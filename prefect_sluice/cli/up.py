@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     help="Where the server listens, on this machine only. The next one is for the reports.",
 )  # fmt: skip
 @click.option("--pool", default="sluice", show_default=True, metavar="NAME", help="The work pool.")
+@click.option(
+    "--notify", default="", metavar="TYPE/NAME",
+    help="The Prefect notification block that hears of failed and late runs. Default: notify in sluice.yml.",
+)  # fmt: skip
 @click.option("--no-server", is_flag=True, help="Use the server at PREFECT_API_URL.")
 @click.option("--no-worker", is_flag=True, help="Start no worker: others work for the pool.")
 @click.option(
@@ -38,7 +42,14 @@ if TYPE_CHECKING:
 )
 @options.common
 def up(
-    port: int, pool: str, no_server: bool, no_worker: bool, only: str | None, folder: Path, console: Console
+    port: int,
+    pool: str,
+    notify: str,
+    no_server: bool,
+    no_worker: bool,
+    only: str | None,
+    folder: Path,
+    console: Console,
 ) -> int:
     """Start a Prefect server, a worker and the forms for this project.
 
@@ -55,7 +66,9 @@ def up(
     from prefect_sluice.deployments.up import Wish
 
     serves = not (no_server or only)
-    wish = Wish(_api(workshop, port) if serves else _given(), port, pool, serves, not (no_worker or only))
+    wish = Wish(
+        _api(workshop, port) if serves else _given(), port, pool, serves, not (no_worker or only), notify
+    )
     return _run(workshop, wish, console, stays=not only)
 
 
