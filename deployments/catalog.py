@@ -120,7 +120,7 @@ ROWS = (
     Row(
         "monitor",
         "monitor",
-        "**Runs by itself.** Looks at what is served, settles what a dead process left, takes up approvals that came another "
+        "**For on-call; runs by itself.** Looks at what is served, settles what a dead process left, takes up approvals that came another "
         "way, ends runs whose process is gone, and starts the night that was missed.",
         ("sluice", "upkeep"),
         ("environment",),

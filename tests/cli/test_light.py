@@ -29,7 +29,6 @@ assert code == 0, code
         "freeze dev --reason looking",
         "show",
         "diff",
-        "ledger verify",
         "collect --dry-run",
         "collect",
     ],
