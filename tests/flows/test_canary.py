@@ -181,7 +181,7 @@ def test_no_secret_is_anywhere_but_where_it_was_put(
         names.append(str(back.name))
         APILogWorker.drain_all(timeout=20, at_exit=False)
         EventsWorker.drain_all(timeout=20, at_exit=False)
-    assert names == ["Released", "Unchanged", "Refused", "Failed", "Failed", "Released"]
+    assert names == ["Released", "Unchanged", "Refused", "BadInput", "BadInput", "Released"]
     out, err = capfd.readouterr()
     seen["what Prefect logs to the terminal"] = (out + err).encode()
 
