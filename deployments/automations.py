@@ -19,7 +19,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect_sluice.errors import BadInput
 from prefect_sluice.flows.own import ENTRYPOINTS, deployments
 
-BAD = ("Failed", "Crashed", "TimedOut", "Refused", "Partial", "Unhealthy")
+BAD = (
+    "Failed", "Crashed", "TimedOut", "Refused", "Stopped", "Busy", "BadInput", "Partial", "Unhealthy"
+)  # fmt: skip
 """The states that somebody is to hear of. The names of events follow a state's name, not its type."""
 PUSHED = "git.pushed"
 """The event that starts a release: resource `git.<repository>` with the label `git.branch`, payload `commit`."""
