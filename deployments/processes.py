@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from prefect_sluice.state.lease import process_stat
+
 _STEP = 0.05
 
 MARK = "SLUICE_UP"
@@ -30,7 +32,7 @@ class Known:
 
 def known(pid: int, mark: str) -> Known:
     """Return a running process with what tells it from a later one of the same number."""
-    stat = _stat(pid)
+    stat = process_stat(pid)
     return Known(pid, stat[1] if stat else "", mark)
 
 
@@ -41,7 +43,7 @@ def members(one: Known) -> tuple[int, ...]:
     wanted = f"{MARK}={one.mark}".encode()
     bearing = tuple(pid for pid in _all() if wanted in _environ(pid) and _runs(pid))
     # Itself by its start: between fork and exec it does not bear the mark yet.
-    stat = _stat(one.pid)
+    stat = process_stat(one.pid)
     itself = stat is not None and stat[1] == one.start and stat[0] not in "ZX"
     return (one.pid, *(pid for pid in bearing if pid != one.pid)) if itself else bearing
 
@@ -91,18 +93,8 @@ def _environ(pid: int) -> tuple[bytes, ...]:
 
 
 def _runs(pid: int) -> bool:
-    stat = _stat(pid)
+    stat = process_stat(pid)
     return stat is not None and stat[0] not in "ZX"
-
-
-def _stat(pid: int) -> tuple[str, str] | None:
-    """Return the state letter and the start time of a process; None where /proc does not say."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    rest = text.rpartition(")")[2].split()  # the command's name, in brackets, may hold anything
-    return rest[0], rest[19]
 
 
 def _exists(pid: int) -> bool:

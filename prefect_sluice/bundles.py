@@ -203,7 +203,7 @@ def _swap_in(fresh: Path, folder: Path, mark: str) -> None:
         folder.rename(stale / "stale")
         shutil.rmtree(stale, ignore_errors=True)
     # The marker first: a marker without its folder means nothing, a folder without its marker is replaced.
-    _write_whole(_marker(folder), mark.encode(), mode=0o644)
+    write_whole(_marker(folder), mark.encode(), mode=0o644)
     try:
         fresh.rename(folder)
     except OSError:
@@ -211,8 +211,8 @@ def _swap_in(fresh: Path, folder: Path, mark: str) -> None:
             raise
 
 
-def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a file so that nobody ever sees a part of it."""
+def write_whole(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file so that nobody ever sees a part of it. The folder has to be there. Safe to repeat."""
     handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -245,10 +245,10 @@ class _Folder:
     def write(self, name: str, content: bytes) -> None:
         path = self.root / name
         try:
-            _write_whole(path, content, mode=0o444)
+            write_whole(path, content, mode=0o444)
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, content, mode=0o444)
+            write_whole(path, content, mode=0o444)
 
 
 class _Remote:

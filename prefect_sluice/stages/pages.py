@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect_sluice import surroundings
+from prefect_sluice.bundles import write_whole
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.stages.work import Work, keeping, tell
 from prefect_sluice.workshop import Workshop
@@ -45,7 +44,9 @@ def write(workshop: Workshop, promotion: Promotion) -> None:
     from prefect_sluice.stages.reporting import dossier
 
     content = page(report(dossier(workshop, promotion))).encode()
-    _write_whole(path_of(workshop, promotion.id), content)
+    path = path_of(workshop, promotion.id)
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, content, mode=0o644)  # another user's web server may read it
     workshop.bundles.put_page(f"{FOLDER}/{promotion.id}.html", content)
 
 
@@ -96,17 +97,3 @@ def _written(path: Path) -> datetime | None:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
         return None
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever is served a part of it."""
-    path.parent.mkdir(exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(name).chmod(0o644)  # another user's web server may read it
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

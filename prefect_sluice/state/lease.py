@@ -36,7 +36,7 @@ def this_process(user: str) -> str:
 
     So two threads of one process are two holders. `start` is left out where there is no /proc.
     """
-    stat = _stat(os.getpid())
+    stat = process_stat(os.getpid())
     start, run = stat[1] if stat else "", uuid.uuid4().hex[:6]
     return str(Holder(user, socket.gethostname(), os.getpid(), start, run))
 
@@ -46,7 +46,7 @@ def holder_is_dead(holder: str, host: str) -> bool:
     found = read(holder)
     if found is None or found.host != host:
         return False
-    stat = _stat(found.pid)
+    stat = process_stat(found.pid)
     if stat is None:
         return not _exists(found.pid)
     state, start = stat
@@ -64,7 +64,7 @@ def _left_behind(holder: str) -> bool:
 
 def runs_here(pid: int) -> bool:
     """Say whether a process of that number runs on this machine; True where in doubt."""
-    return _stat(pid) is not None or _exists(pid)
+    return process_stat(pid) is not None or _exists(pid)
 
 
 class Held:
@@ -179,10 +179,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _stat(pid: int) -> tuple[str, str] | None:
+def process_stat(pid: int) -> tuple[str, str] | None:
     """Return the state letter and the start time of a process; None where /proc does not say."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     rest = text.rpartition(")")[2].split()  # the command's name, in brackets, may hold anything
