@@ -50,7 +50,7 @@ def backup(file: Path, folder: Path, console: Console) -> int:
 @options.actor
 @options.common
 def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
-    """Write a backup into the state store, which has to be empty.
+    """Write a backup into an empty state store.
 
     The state store is the one of sluice.yml, or of SLUICE_STATE: a SQLite file or a PostgreSQL database, whichever
     the backup was made of.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from prefect_sluice.faults import Point
 from prefect_sluice.generation import Cause
 from prefect_sluice.stopping import stops_aloud, told_to_stop
 from prefect_sluice.workshop import Workshop
-from tests.crash.watching import Before, Nursery, asleep, end, serves
+from tests.crash.watching import Before, Nursery, end, serves
 from tests.warm import python_path
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
@@ -38,7 +39,9 @@ def test_cancelled_there_and_run_again(
     """Readers see old or new, the lease is given back at once, and the next run ends as if nothing had happened."""
     undisturbed = before.undisturbed(Cause.RELEASE)
     old = serves(before.folder(Cause.RELEASE))
-    folder, pid = asleep(dormitory, before.folder(Cause.RELEASE), tmp_path, Cause.RELEASE, point)
+    folder = tmp_path / "shop"
+    shutil.copytree(before.folder(Cause.RELEASE), folder, symlinks=True)
+    pid = dormitory.put_to_sleep(folder, Cause.RELEASE, point)
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGCONT)
     ended = dormitory.answer()
