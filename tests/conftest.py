@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import Any, cast
 
 import pytest
+from dbt_common.tests import enable_test_caching
 from hypothesis import HealthCheck, settings
 
 from prefect_sluice.surroundings import QUIET
@@ -41,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     config.stash[_HOME] = tempfile.mkdtemp(prefix="sluice-tests-")
     os.environ.update({**QUIET, **_GIT, "PREFECT_HOME": config.stash[_HOME]})
+    enable_test_caching()  # dbt's own, of its own tests: the same macro's text is taken apart once in a process
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 

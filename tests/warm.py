@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dbt_common.tests import enable_test_caching
+
 import prefect_sluice
 
 _HEAVY = (
@@ -45,8 +47,10 @@ def python_path() -> str:
 def warm(write: Callable[[Path], object]) -> None:
     """Import all that a release imports on its way, and have dbt parse the project that `write` writes into a folder.
 
-    dbt builds the schemas of its own classes as it first needs them, a second long.
+    dbt builds the schemas of its own classes as it first needs them, a second long; and it keeps what it made of each
+    macro's text, another second.
     """
+    enable_test_caching()
     for name in _HEAVY:
         importlib.import_module(name)
     for found in pkgutil.walk_packages(prefect_sluice.__path__, "prefect_sluice."):

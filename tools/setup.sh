@@ -54,8 +54,9 @@ if ! is_new_enough "$VENV/bin/python" || ! "$VENV/bin/python" -m pip --version >
 fi
 
 # -qq: errors are shown; warnings about a machine's own pip settings, one for each package, are not.
+# --no-compile: Python compiles what is imported, once; half a minute would go into the rest.
 pip_install() {
-    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps "$@"
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile "$@"
 }
 
 say "installing requirements.lock (about a minute the first time)"

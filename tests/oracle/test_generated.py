@@ -39,7 +39,7 @@ def test_after_each_step_what_is_served_is_what_dbt_gives(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("fault", "seed", "steps", "found"),
-    [("parents", 3, 2, "too many"), ("sources", 4, 1, "missing")],
+    [("parents", 8, 2, "too many"), ("sources", 4, 1, "missing")],
 )
 def test_a_fault_that_is_planted_is_found(
     tmp_path: Path, fault: str, seed: int, steps: int, found: str
