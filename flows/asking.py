@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.promotion import Channel, Decision, Promotion, Question, State
+from prefect_sluice.render.markdown import escaped
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.resuming import ask
@@ -120,9 +121,9 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
 
 def _text(work: Work, note: str) -> str:
     text = request_text(work)
-    # What somebody typed stands in it: as code, it is shown as it is.
-    quoted = " ".join(note.replace("`", "'").split())
-    return f"> ⚠️ `{quoted}`\n\n{text}" if note else text
+    # What somebody typed stands in it: escaped, it is shown as it is.
+    shown = escaped(" ".join(note.split()))
+    return f"⚠️ **{shown[0].upper()}{shown[1:]}**\n\n{text}" if shown else text
 
 
 def _patience(workshop: Workshop, promotion: Promotion) -> int:
