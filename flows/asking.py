@@ -20,7 +20,6 @@ from pydantic import Field, ValidationError
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.promotion import Channel, Decision, Promotion, Question, State
-from prefect_sluice.render.markdown import escaped
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.resuming import ask
@@ -115,15 +114,8 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
     get_run_logger().info(
         f"promotion {promotion.id} waits for an approval: the form (⋮ → Resume), or sluice approve {promotion.id}"
     )
-    form = Answer.with_initial_data(description=_text(work, note))
+    form = Answer.with_initial_data(description=request_text(work, " ".join(note.split())))
     suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
-
-
-def _text(work: Work, note: str) -> str:
-    text = request_text(work)
-    # What somebody typed stands in it: escaped, it is shown as it is.
-    shown = escaped(" ".join(note.split()))
-    return f"⚠️ **{shown[0].upper()}{shown[1:]}**\n\n{text}" if shown else text
 
 
 def _patience(workshop: Workshop, promotion: Promotion) -> int:

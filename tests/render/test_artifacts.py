@@ -148,6 +148,11 @@ def test_an_approver_reads_first_what_changes_and_for_whom() -> None:
     assert "Operations" in first
 
 
+def test_why_an_answer_was_not_taken_stands_first() -> None:
+    first = request_text(report(WAITING), LINKS, "the answer of *Mallory* was not taken").splitlines()[0]
+    assert first == r"⚠️ **The answer of \*Mallory\* was not taken**"
+
+
 def test_of_a_part_an_approver_reads_which() -> None:
     change = replace(RELEASE.change, subject="+exposure:sales of 1234567 on 89abcde: Count twice")
     made = replace(RELEASE, change=change, composed=Composed("prod", "of", "onto", "+exposure:sales"))

@@ -26,12 +26,16 @@ _MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
 NOBODY = "no declared consumer"
 
 
-def request_text(report: Report, links: Links) -> str:
-    """Return the question as a form shows it: what changes for whom first, since some forms show three lines only."""
+def request_text(report: Report, links: Links, note: str = "") -> str:
+    """Return the question as a form shows it: what changes for whom first, since some forms show three lines only.
+
+    `note` stands above it: why an answer before was not taken. What somebody typed may stand in it.
+    """
     promotion = report.dossier.promotion
     if promotion is None:
         return ""
-    lines = [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
+    lines = [f"⚠️ **{escaped(f'{note[0].upper()}{note[1:]}')}**", ""] if note else []
+    lines += [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
     lasting = lasting_things(report)
     if lasting:
         rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
