@@ -212,6 +212,7 @@ def on_call_goes_back(prefect: Prefect, story: Story) -> None:
     run = prefect.submit()
     prefect.see(run, "rollback to generation 1 → prod", "Released")
     prefect.logged(run, "sales are counted thrice")
+    expect(prefect.page.get_by_text("prod is held: no release and no refresh until")).to_be_visible()
     prefect.shot("rollback-done", whole=True)
     assert story.sales == [10, 25, 40]
 
@@ -232,4 +233,4 @@ def who_was_not_there_reads_it_in_the_list(prefect: Prefect) -> None:
     prefect.page.goto(f"{prefect.url}/v2/runs")
     for state in ("Rejected", "Released", "Skipped"):
         expect(prefect.page.get_by_text(state, exact=True).first).to_be_visible()
-    prefect.shot("runs", dark=True)
+    prefect.shot("runs", dark=True, whole=True)
