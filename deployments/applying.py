@@ -97,7 +97,7 @@ def _applied(client: SyncPrefectClient, workshop: Workshop, row: Row, choices: C
     when = timing(row, workshop.settings.schedules, choices)
     before = _known(client, row)
     identifier = client.create_deployment(
-        client.create_flow_from_name(row.flow),
+        client.create_flow_from_name(row.flow_name),
         row.name,
         version=__version__,
         description=row.description,
@@ -116,7 +116,7 @@ def _applied(client: SyncPrefectClient, workshop: Workshop, row: Row, choices: C
 
 def _known(client: SyncPrefectClient, row: Row) -> DeploymentResponse | None:
     try:
-        return client.read_deployment_by_name(f"{row.flow}/{row.name}")
+        return client.read_deployment_by_name(f"{row.flow_name}/{row.name}")
     except ObjectNotFound:
         return None
 

@@ -39,6 +39,11 @@ class Row:
         """The flow, dotted: no file path, which would load a second copy of the module."""
         return f"prefect_sluice.flows.{self.flow}.{self.flow}"
 
+    @property
+    def flow_name(self) -> str:
+        """The flow as Prefect calls it: one flow in its lists, whether a Prefect deployment or a command started it."""
+        return self.flow.replace("_", "-")
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:

@@ -26,6 +26,7 @@ TITLES: Mapping[str, str] = {
 """The titles of fields. Prefect shows a parameter's bare name otherwise, whatever its own Field says."""
 
 _CLAIM = "As you type it: it is recorded, and proves nothing."
+_READS = "The dashboard. What it reads, directly or not, goes with it."
 _BACK_TO = "A generation of the environment, or what another release served before the one that serves now."
 
 
@@ -76,7 +77,7 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
         case "to":
             field |= {**_offered((FORMER, *choices.generations), FORMER), "description": _BACK_TO}
         case "report" if choices.reports:
-            field |= {"enum": list(choices.reports)}
+            field |= {"enum": list(choices.reports), "description": _READS}
         case _:
             pass
     return field

@@ -27,7 +27,7 @@ def offered(workshop: Workshop) -> Choices:
         tuple(workshop.places),
         workshop.place().name,
         tuple(lines),
-        tuple(report_line(consumers[name]) for name in sorted(consumers)),
+        tuple(sorted(report_line(each) for each in consumers.values())),
     )
 
 

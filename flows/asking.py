@@ -114,15 +114,8 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
     get_run_logger().info(
         f"promotion {promotion.id} waits for an approval: the form (⋮ → Resume), or sluice approve {promotion.id}"
     )
-    form = Answer.with_initial_data(description=_text(work, note))
+    form = Answer.with_initial_data(description=request_text(work, " ".join(note.split())))
     suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
-
-
-def _text(work: Work, note: str) -> str:
-    text = request_text(work)
-    # What somebody typed stands in it: as code, it is shown as it is.
-    quoted = " ".join(note.replace("`", "'").split())
-    return f"> ⚠️ `{quoted}`\n\n{text}" if note else text
 
 
 def _patience(workshop: Workshop, promotion: Promotion) -> int:

@@ -26,12 +26,19 @@ def named(way: str) -> Callable[..., str]:
     def name() -> str:
         context = FlowRunContext.get()
         parameters = context.parameters or {} if context is not None else {}
+        before = context.flow_run.name if context is not None and context.flow_run is not None else ""
         ref = str(parameters.get("ref") or parameters.get("release") or "")
         where = str(parameters.get("environment") or "")
         what = ref or str(parameters.get("origin") or "")
-        return called(way, _shortened(what) if way != "rollback" else "", where)
+        return begun(way, before, _shortened(what) if way != "rollback" else "", where)
 
     return name
+
+
+def begun(way: str, before: str, what: str, environment: str) -> str:
+    """Return the name of a run that begins, `before` being its name by now. One that is resumed, or tried again, was named by
+    what is known of it, and keeps that. Pure."""
+    return before if before.startswith(f"{way} ") and "→" in before else called(way, what, environment)
 
 
 def called(way: str, what: str, environment: str) -> str:
@@ -48,7 +55,9 @@ def name_of(work: Work) -> str:
     what = _commit(work) or _shortened(request.ref if request.cause is Cause.RELEASE else "")
     if request.cause is Cause.ROLLBACK and work.generation is not None:
         what = f"to generation {work.generation.origin}"
-    if what and request.select and request.cause is Cause.PROMOTION:
+    # A run that goes on has the release, which was put together by then, and no selector.
+    part = request.select or (work.release is not None and work.release.composed is not None)
+    if what and part and request.cause is Cause.PROMOTION:
         what = f"part of {what}"
     return called(_WAYS.get(request.cause, request.cause.value), what, request.environment)
 

@@ -39,7 +39,7 @@ def release(
 
     Args:
         environment: Where to release to; empty is the project's default environment.
-        ref: The commit, branch or tag.
+        ref: What to release; HEAD is what the project's folder has checked out.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         dirty: Release the working tree as it is; only where no approval is needed.
         actor: Who asks for it, for the ledger.

@@ -16,6 +16,7 @@ FORMER = "what another release served before"
 """The line that stands for the former release."""
 
 _GENERATION = re.compile(r"(?:(?P<environment>\S+) )?(?P<number>\d+) - .*", re.DOTALL)
+_REPORT = re.compile(r".+ \[(?P<name>\w+)\]", re.DOTALL)
 _LONGEST = 60
 _MANY = 30
 
@@ -58,17 +59,17 @@ def back_to(generations: Sequence[Generation], releases: Mapping[str, Release]) 
 
 
 def report_line(consumer: Consumer) -> str:
-    """Return a dbt exposure as a form offers it: `delays - Delays by airport (dashboard), Ops team`."""
-    told = " ".join(
-        part for part in (_short(consumer.label), f"({consumer.kind})" if consumer.kind else "") if part
-    )
-    line = f"{consumer.name} - {told}" if told else consumer.name
-    return f"{line}, {consumer.owner}" if consumer.owner else line
+    """Return a dbt exposure as a form offers it, as its readers know it: `Delays by airport (dashboard), Ops team [delays]`."""
+    line = _short(consumer.label) or consumer.name
+    line += f" ({consumer.kind})" if consumer.kind else ""
+    line += f", {consumer.owner}" if consumer.owner else ""
+    return line if line == consumer.name else f"{line} [{consumer.name}]"
 
 
 def chosen(text: str) -> str:
-    """Return the name at the beginning of a line of `report_line`; any other text as it is, without blanks around it."""
-    return text.partition(" - ")[0].partition(", ")[0].strip()
+    """Return the name at the end of a line of `report_line`; any other text as it is, without blanks around it."""
+    found = _REPORT.fullmatch(text.strip())
+    return found["name"] if found else text.strip()
 
 
 def chosen_generation(text: str, environment: str) -> str:

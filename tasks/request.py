@@ -10,15 +10,16 @@ from prefect_sluice.tasks.links import links_of, made_by_run
 from prefect_sluice.workshop import Workshop
 
 
-def request_text(work: Work) -> str:
+def request_text(work: Work, note: str = "") -> str:
     """Return what a yes to the work's promotion means for whom, as Markdown, the most important in the first line.
 
-    "" for work without a promotion. Links lead to the artifacts that this flow run has by now, and to the report's page if
-    it is served. Raises what reading the promotion raises; changes nothing.
+    `note`, why an answer before was not taken, stands above it. "" for work without a promotion. Links lead to the
+    artifacts that this flow run has by now, and to the report's page if it is served. Raises what reading the promotion
+    raises; changes nothing.
     """
     if work.promotion is None:
         return ""
     workshop = Workshop.at(work.request.folder)
     known = workshop.store.promotion(work.promotion.id) or work.promotion
     made = {kind: item.id for kind, item in made_by_run(work).items()}
-    return approval.request_text(report(dossier(workshop, known)), links_of(workshop, work, made))
+    return approval.request_text(report(dossier(workshop, known)), links_of(workshop, work, made), note)

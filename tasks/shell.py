@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from prefect_sluice.confidential import concealing
 from prefect_sluice.errors import SluiceError
@@ -48,8 +48,17 @@ def as_task(stage: Stage, *explains: Explain) -> Stage:
     return tried(run, stage.__name__.capitalize())
 
 
+_NOT_DONE = {
+    Status.WAITING: "Waiting",
+    Status.REJECTED: "Rejected",
+    Status.SUPERSEDED: "Superseded",
+    Status.EXPIRED: "Expired",
+}
+"""What Approve is called without a yes. Green, and Completed, it would look like one."""
+
+
 class _SaidNo(Exception):
-    """The data of a stage that ended the work with a no: a failed state holds nothing but an exception."""
+    """The data of a stage that ended the work with a no: such a state holds nothing but an exception."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work.outcome.message if work.outcome else "")
@@ -61,7 +70,10 @@ def _state(name: str, before: Work, after: Work) -> State[Any]:
     outcome = after.outcome
     if outcome is not None and outcome.status is Status.REFUSED:
         return Failed(name="Refused", message=outcome.message, data=_SaidNo(after))
-    return Completed(message=came_of_it(name, before, after) or None, data=after)
+    message = came_of_it(name, before, after) or None
+    if outcome is not None and outcome.status in _NOT_DONE:
+        return Cancelled(name=_NOT_DONE[outcome.status], message=message, data=_SaidNo(after))
+    return Completed(message=message, data=after)
 
 
 def tried(run: Callable[P, R | State[R]], name: str) -> Callable[P, R]:

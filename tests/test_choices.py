@@ -64,8 +64,9 @@ def test_only_what_can_be_served_again_is_offered() -> None:
 @pytest.mark.parametrize(
     ("consumer", "line"),
     [
-        (Consumer("e", "delays", "dashboard", "Delays by airport", "Ops"), "delays - Delays by airport (dashboard), Ops"),
-        (Consumer("e", "delays", owner="Ops"), "delays, Ops"),
+        (Consumer("e", "delays", "dashboard", "Delays by airport", "Ops"), "Delays by airport (dashboard), Ops [delays]"),
+        (Consumer("e", "delays", "", "A - B, [sic]", "Ops"), "A - B, [sic], Ops [delays]"),
+        (Consumer("e", "delays", owner="Ops"), "delays, Ops [delays]"),
         (Consumer("e", "delays"), "delays"),
     ],
 )  # fmt: skip

@@ -186,6 +186,6 @@ def _document(ready: Ready, wish: Wish) -> Mapping[str, Json]:
         "api": ready.api,
         "reports": ready.reports,
         "pool": wish.pool,
-        "deployments": [f"{one.row.flow}/{one.row.name}" for one in ready.applied],
+        "deployments": [f"{one.row.flow_name}/{one.row.name}" for one in ready.applied],
         "notes": list(ready.notes),
     }

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ from tests.repository import repository
 
 CHOICES = Choices(("dev", "staging", "prod"), "dev")
 BY_NAME = {row.name: row for row in ROWS}
+
+
+def test_prefect_knows_each_flow_by_one_name() -> None:
+    for row in ROWS:
+        module, _, name = row.entrypoint.rpartition(".")
+        assert getattr(import_module(module), name).name == row.flow_name
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

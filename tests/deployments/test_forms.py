@@ -13,7 +13,7 @@ from prefect_sluice.deployments.catalog import ROWS, Row
 from prefect_sluice.deployments.forms import form
 
 LINE = "prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC"
-CHOICES = Choices(("dev", "prod"), "dev", (LINE,), ("delays - Delays (dashboard), Ops",))
+CHOICES = Choices(("dev", "prod"), "dev", (LINE,), ("Delays (dashboard), Ops [delays]",))
 BY_NAME = {row.name: row for row in ROWS}
 
 
@@ -68,7 +68,7 @@ def test_a_project_of_which_nothing_is_known_yet_has_a_form_all_the_same() -> No
 def test_reports_are_chosen_from_the_exposures() -> None:
     row = Row("promote-report", "promote_report", "**For analysts.**", ("sluice",), ("report",))
     schema = {"type": "object", "properties": {"report": {"type": "string"}, "folder": {"type": "string"}}}
-    assert form(schema, row, CHOICES)["properties"]["report"]["enum"] == ["delays - Delays (dashboard), Ops"]
+    assert form(schema, row, CHOICES)["properties"]["report"]["enum"] == ["Delays (dashboard), Ops [delays]"]
 
 
 @pytest.mark.parametrize(

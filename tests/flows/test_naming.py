@@ -18,10 +18,10 @@ from prefect_sluice.errors import (
     WarehouseBusy,
 )
 from prefect_sluice.flows.ending import name_of as state_name
-from prefect_sluice.flows.naming import called, name_of
+from prefect_sluice.flows.naming import begun, called, name_of
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Lease
-from prefect_sluice.release import Change
+from prefect_sluice.release import Change, Composed, Release
 from prefect_sluice.stages.work import Request, Work
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -49,6 +49,25 @@ def test_a_run_is_called_by_what_goes_where(
 ) -> None:
     work = Work(Request(Path(), "prod", cause, ref, select=select), LEASE)
     assert name_of(replace(work, change=CHANGE) if known else work) == name
+
+
+def test_a_part_is_called_so_when_its_run_goes_on() -> None:
+    """The request is for the release by then, which was put together of a part."""
+    release = Release(CHANGE, {}, {}, Composed("prod", "of", "onto", "orders+"))
+    work = Work(Request(Path(), "prod", Cause.PROMOTION, "r"), LEASE, change=CHANGE, release=release)
+    assert name_of(work) == "promote part of a1b2c3d → prod"
+
+
+@pytest.mark.parametrize(
+    ("before", "name"),
+    [
+        ("release a1b2c3d → prod", "release a1b2c3d → prod"),
+        ("Tasty-Flea", "release main → prod"),
+        ("release", "release main → prod"),
+    ],
+)
+def test_a_run_that_goes_on_keeps_its_name(before: str, name: str) -> None:
+    assert begun("release", before, "main", "prod") == name
 
 
 def test_a_rollback_is_called_by_the_generation_it_goes_back_to() -> None:

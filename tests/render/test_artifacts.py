@@ -19,6 +19,7 @@ from prefect_sluice.node import Kind as NodeKind
 from prefect_sluice.node import Name
 from prefect_sluice.plan import IN_FULL, Action
 from prefect_sluice.promotion import State
+from prefect_sluice.release import Composed
 from prefect_sluice.render.artifacts.approval import approval_page, lasting_things, request_text
 from prefect_sluice.render.artifacts.diff import diff_page, has_diff, report_page
 from prefect_sluice.render.artifacts.generation import generation_page, moved
@@ -145,6 +146,19 @@ def test_an_approver_reads_first_what_changes_and_for_whom() -> None:
     assert "14 of 16 rows changed" in first
     assert "1 relation REMOVED" in first
     assert "Operations" in first
+
+
+def test_why_an_answer_was_not_taken_stands_first() -> None:
+    first = request_text(report(WAITING), LINKS, "the answer of *Mallory* was not taken").splitlines()[0]
+    assert first == r"⚠️ **The answer of \*Mallory\* was not taken**"
+
+
+def test_of_a_part_an_approver_reads_which() -> None:
+    change = replace(RELEASE.change, subject="+exposure:sales of 1234567 on 89abcde: Count twice")
+    made = replace(RELEASE, change=change, composed=Composed("prod", "of", "onto", "+exposure:sales"))
+    text = request_text(report(replace(WAITING, release=made)), LINKS)
+    assert "Only what sales reads. Written by Ada: Count twice" in text
+    assert "+exposure" not in text
 
 
 def test_the_form_names_what_a_yes_is_to() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from prefect_sluice.dashboards import picked
 from prefect_sluice.plan import FORWARD_ONLY, IN_FULL
-from prefect_sluice.promotion import Promotion
+from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.render.artifacts.links import Kind, Links, about, links_line
 from prefect_sluice.render.markdown import escaped
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import SHORT, clipped
 from prefect_sluice.render.report.markdown import changes, gates
-from prefect_sluice.render.report.model import Report
+from prefect_sluice.render.report.model import Changed, Report
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count, moment
 from prefect_sluice.verdict import Verdict
@@ -20,16 +21,21 @@ _MOST = 6
 _ALL = 60
 _NAMES = 4
 _LONGEST = 160
+_NO_ROWS = "; +0 -0 rows"
 _MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
 NOBODY = "no declared consumer"
 
 
-def request_text(report: Report, links: Links) -> str:
-    """Return the question as a form shows it: what changes for whom first, since some forms show three lines only."""
+def request_text(report: Report, links: Links, note: str = "") -> str:
+    """Return the question as a form shows it: what changes for whom first, since some forms show three lines only.
+
+    `note` stands above it: why an answer before was not taken. What somebody typed may stand in it.
+    """
     promotion = report.dossier.promotion
     if promotion is None:
         return ""
-    lines = [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
+    lines = [f"⚠️ **{escaped(f'{note[0].upper()}{note[1:]}')}**", ""] if note else []
+    lines += [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
     lasting = lasting_things(report)
     if lasting:
         rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
@@ -37,8 +43,8 @@ def request_text(report: Report, links: Links) -> str:
     lines += [f"→ {links_line(links, promotion.id)}", ""]
     lines += _for_whom(report)
     lines += [
-        f"A yes is to `{promotion.binding[:8]}`, promotion `{promotion.id}`. "
-        f"Also: `sluice approve {promotion.id}`",
+        f"A yes is to exactly this, `{promotion.binding[:8]}`. "
+        f"On the command line: `sluice approve {promotion.id}`, `sluice reject {promotion.id}`",
         "",
     ]
     return "\n".join(lines)
@@ -82,6 +88,11 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
         f"* all of it: `{promotion.binding[:8]}` (`{promotion.binding}`)",
         "",
     ]
+    if promotion.state is State.STAGED:
+        lines += [
+            "Answer in the form of the suspended run (⋮ → Resume), which then goes on by itself. On the command line:",
+            "",
+        ]
     for item in report.head.advice:
         lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else []), ""]
     return lines
@@ -111,19 +122,25 @@ def _gist(report: Report, promotion: Promotion) -> str:
     """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones."""
     changed = report.changed
     parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if len(changed) > 1 else []
-    parts += [f"{one.name}: {clipped(one.told, _LONGEST)}" for one in changed if len(changed) == 1]
+    parts += [f"{one.name}: {_told(one)}" for one in changed if len(changed) == 1]
     parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
     parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
-    what = "; ".join(parts) if parts else "nothing that readers see changes"
+    what = "; ".join(parts) if parts else "nothing that readers see"
     owners = tuple(dict.fromkeys(_owner(one.consumer.owner) for one in report.reached))
-    whom = f", for {_names(owners)}" if owners else ""
-    return f"{promotion.environment}: {what}{whom}"
+    whom = f" for {_names(owners)}" if owners else ""
+    return f"What changes in {promotion.environment}{whom}: {what}"
+
+
+def _told(one: Changed) -> str:
+    """Return what readers find changed; that no rows came or went needs no words here."""
+    return clipped(one.told.replace(_NO_ROWS, ""), _LONGEST)
 
 
 def _for_whom(report: Report) -> list[str]:
     """Return a line for each relation that changes, in numbers, and one for each owner, with what of theirs reads it."""
     changed = sorted(report.changed, key=lambda one: not one.readers)
-    lines = [f"* {escaped(one.name)}: {escaped(clipped(one.told, _LONGEST))}" for one in changed[:_MOST]]
+    lines = [f"* {escaped(one.name)}: {escaped(_told(one))}" for one in changed[:_MOST]]
+    lines = lines if len(changed) > 1 else []  # the line above has the only one already
     lines += _rest(len(changed), "relation")
     lines += [f"* new: {escaped(_names(report.new))}"] if report.new else []
     lines += (
@@ -180,4 +197,10 @@ def _who(report: Report) -> str:
         return ""
     change = release.change
     author = change.author.partition(" <")[0]
-    return f"Written by {escaped(author)}: {escaped(clipped(change.subject, _LONGEST))} (`{change.short}`)."
+    part, subject = "", change.subject
+    if release.composed is not None:  # its subject begins with what it was put together of
+        select = release.composed.select
+        name = picked(select)
+        part = f"Only {f'what {escaped(name)} reads' if name else f'the part {escaped(select)}'}. "
+        subject = subject.partition(": ")[2] or subject
+    return f"{part}Written by {escaped(author)}: {escaped(clipped(subject, _LONGEST))} (`{change.short}`)."

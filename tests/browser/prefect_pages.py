@@ -1,0 +1,179 @@
+"""Prefect's pages as people use them: forms, runs, artifacts, the resume dialog. What is known here is what the eye sees."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.browser.test_report import SCREENSHOTS
+
+PATIENCE = 90
+"""Seconds that a run may take from one state to the next, on a busy machine."""
+
+
+_PATIENCE_MS = 30_000
+"""Milliseconds that a page may take to show what is there."""
+
+
+def until(what: str, found: Callable[[], Any]) -> Any:
+    """Return what `found` finds, as soon as it is something."""
+    end = time.monotonic() + PATIENCE
+    while not (answer := found()):
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE} s"
+        time.sleep(0.2)
+    return answer
+
+
+def opened(browser: Browser) -> Page:
+    """Open a page that asks no other machine for anything."""
+
+    def answer(route: Route) -> None:
+        at_home = urlsplit(route.request.url).hostname in {"127.0.0.1", None}
+        return route.continue_() if at_home else route.abort()
+
+    context = browser.new_context(viewport={"width": 1300, "height": 1100}, color_scheme="light")
+    context.route("**/*", answer)
+    context.set_default_timeout(_PATIENCE_MS)
+    expect.set_options(timeout=_PATIENCE_MS)
+    return context.new_page()
+
+
+def fill(place: Locator, label: str, value: str) -> None:
+    """Fill in the field of that label: choose the line that holds `value` where it is a list, else type."""
+    field = place.get_by_label(label).first
+    if field.get_attribute("aria-haspopup") == "listbox":
+        field.click()
+        field.page.get_by_role("option").filter(has_text=value).first.click()
+    else:
+        field.fill(value)
+
+
+@dataclass(frozen=True)
+class Prefect:
+    """One server's pages, in one browser's page, and its API, to see when there is something new to look at."""
+
+    url: str
+    page: Page
+
+    def ask(self, path: str, body: object = None) -> Any:
+        """Ask the API, as a page does."""
+        url = f"{self.url}/api{path}"
+        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
+        return answer.raise_for_status().json()
+
+    def shot(self, name: str, *, dark: bool = False, whole: bool = False) -> None:
+        """Keep a picture of the page, to be looked at; on demand also one in dark colours, and of more than is seen at once."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"prefect-{name}.png", full_page=whole, animations="disabled")
+        if dark:
+            self.page.emulate_media(color_scheme="dark")
+            self.page.screenshot(path=SCREENSHOTS / f"prefect-{name}-dark.png", full_page=whole)
+            self.page.emulate_media(color_scheme="light")
+
+    def form(self, deployment: str) -> None:
+        """Come to the form of a Prefect deployment, by the menus."""
+        self.page.goto(f"{self.url}/v2/deployments")
+        self.page.get_by_role("link", name=deployment, exact=True).first.click()
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Custom run").click()
+        # It takes a moment until the form has the defaults: one that is sent before is refused.
+        expect(self.page.get_by_label("Select Environment")).to_have_text(re.compile("dev|prod"))
+
+    def fill(self, **fields: str) -> None:
+        """Fill in fields of the form, by label; a blank of a label is an underscore here."""
+        for label, value in fields.items():
+            fill(self.page.locator("form"), label.replace("_", " "), value)
+
+    def submit(self) -> str:
+        """Send the form, and return the run's id."""
+        before = self.newest()
+        self.page.get_by_role("button", name="Submit").click()
+        expect(self.page.get_by_text("scheduled to start now")).to_be_visible()
+        return until("the run is there", lambda: (run := self.newest()) != before and run)
+
+    def refused(self, *reasons: str) -> None:
+        """Send the form, and see why it is not taken. No run comes of it."""
+        before = self.newest()
+        self.page.get_by_role("button", name="Submit").click()
+        for reason in reasons:
+            expect(self.page.locator("form").get_by_text(reason)).to_be_visible()
+        expect(self.page.get_by_text("Validation failed")).to_be_visible()
+        assert self.newest() == before
+
+    def check(self) -> None:
+        """Send a form that was refused and is in order now. Prefect's form takes that as a wish to check it again, and sends
+        nothing; the next Submit does."""
+        self.page.get_by_role("button", name="Submit").click()
+        expect(self.page.locator("form").get_by_text("is a required property")).to_have_count(0)
+
+    def newest(self) -> str:
+        """Return the id of the newest run, "" before the first."""
+        found = self.ask("/flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 1})
+        return found[0]["id"] if found else ""
+
+    def state(self, run: str) -> dict[str, Any]:
+        """Return a run's state, as the API tells it."""
+        return self.ask(f"/flow_runs/{run}")["state"]
+
+    def settled(self, run: str, *, after: str = "") -> dict[str, Any]:
+        """Return a run's state, once it waits for somebody or has ended. `after` is the state that it was in before."""
+        still = {"SCHEDULED", "PENDING", "RUNNING", "CANCELLING"}
+
+        def found() -> Any:
+            state = self.state(run)
+            return state if state["type"] not in still and state["id"] != after else None
+
+        return until(f"run {run} has settled", found)
+
+    def see(self, run: str, name: str, state: str) -> None:
+        """Open a run's page, and see its name and its state, as they become, without a word from us."""
+        self.page.goto(f"{self.url}/v2/runs/flow-run/{run}")
+        for told in (name, state):
+            expect(self.page.get_by_text(told, exact=True).first).to_be_visible(timeout=PATIENCE * 1000)
+
+    def logged(self, run: str, text: str) -> None:
+        """See a text in a run's log. The page of a run that has ended does not ask again for what comes late."""
+
+        def there() -> Any:
+            lines = self.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+            return any(text in line["message"] for line in lines)
+
+        until(f"{text!r} is in the log", there)
+        self.page.reload()
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def tab(self, name: str) -> None:
+        """Open a tab of a run."""
+        self.page.get_by_role("tab", name=name).click()
+
+    def artifact(self, name: str) -> None:
+        """Open the newest artifact of a key, from the page of its run."""
+        self.tab("Artifacts")
+        self.page.get_by_role("link", name=name).first.click()
+        self.page.locator("a[href*='/artifacts/artifact/']").first.click()
+        expect(self.page.get_by_role("tab", name="Raw")).to_be_visible()
+
+    def question(self) -> Locator:
+        """Open the question that the run waits with, from the page of the run."""
+        self.page.get_by_role("button", name="Open menu").last.click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+        dialog = self.page.get_by_role("dialog")
+        expect(dialog.get_by_label("Your name")).to_be_visible()
+        return dialog
+
+    def answer(self, run: str, decision: str, name: str, comment: str = "") -> dict[str, Any]:
+        """Answer the question that is open, and return the state that comes of it."""
+        dialog, before = self.page.get_by_role("dialog"), self.state(run)["id"]
+        fill(dialog, "Decision", decision)
+        fill(dialog, "Your name", name)
+        fill(dialog, "Comment", comment)
+        dialog.get_by_role("button", name="Resume").click()
+        expect(dialog).to_be_hidden()
+        return self.settled(run, after=before)
