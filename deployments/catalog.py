@@ -120,8 +120,8 @@ ROWS = (
     Row(
         "monitor",
         "monitor",
-        "**For on-call; runs by itself.** Looks at what is served, settles what a dead process left, takes up approvals that came another "
-        "way, ends runs whose process is gone, and starts the night that was missed.",
+        "**For on-call; runs by itself.** Looks at what is served, settles what a dead process left, takes up approvals that "
+        "came another way, ends runs whose process is gone, and starts the night that was missed.",
         ("sluice", "upkeep"),
         ("environment",),
         timer="monitor",

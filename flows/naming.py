@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
+from prefect_sluice.flows.own import under_way
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Request, Work, following
@@ -25,6 +26,11 @@ def named(way: str) -> Callable[..., str]:
 
     def name() -> str:
         context = FlowRunContext.get()
+        run = context.flow_run if context is not None else None
+        if run is not None and under_way(run) and run.name:
+            return (
+                run.name
+            )  # it bears its commit already, and goes on with that, wherever its branch is by now
         parameters = context.parameters or {} if context is not None else {}
         ref = str(parameters.get("ref") or parameters.get("release") or "")
         where = str(parameters.get("environment") or "")
