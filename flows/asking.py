@@ -74,12 +74,12 @@ def heard(workshop: Workshop, run: Run, question: Question, promotion: Promotion
         return ""
     given = _answer(run, question)
     if question.attempt != run.attempt:
-        # Attempt 0: Sluice filled the form in itself, to start the run.
-        late = isinstance(given, Answer) and question.attempt
+        if (
+            isinstance(given, str) or not question.attempt
+        ):  # at attempt 0 Sluice filled the form in, to start the run
+            return ""
         return (
             f"{given.name} answered an earlier start of this run, which counts no more; please say it again"
-            if late
-            else ""
         )
     if isinstance(given, str):
         return given
