@@ -16,7 +16,7 @@ from prefect.states import Paused, Pending, Running, Scheduled
 
 from prefect_sluice import pipeline, surroundings
 from prefect_sluice.controls import Kind
-from prefect_sluice.flows import missed, reaping
+from prefect_sluice.flows import missed
 from prefect_sluice.flows import monitor as monitoring
 from prefect_sluice.flows.monitor import monitor
 from prefect_sluice.flows.reaping import begin_again, patience
@@ -238,7 +238,7 @@ def test_a_run_that_a_worker_took_and_never_began_is_put_back(
             return prefect.read_flow_run(taken.id).state
 
         assert begin_again(str(project)) == ()
-        monkeypatch.setattr(reaping, "patience", lambda _kind: timedelta(0))
+        monkeypatch.setattr(surroundings, "now", lambda: datetime.now(UTC) + timedelta(minutes=5))
         assert begin_again("/elsewhere") == ()
         assert state().type is StateType.PENDING
         (line,) = begin_again(str(project))
