@@ -1,4 +1,4 @@
-"""Flow runs whose process is gone with the worker: Prefect would show them as running for ever."""
+"""Flow runs whose process is gone with the worker: Prefect would show them as running, or about to, for ever."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelled, Crashed
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Cancelled, Crashed, Scheduled
+
+from prefect_sluice.flows.stopped import SAID
 
 _AT_WORK = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
-SAID = "the worker was stopped while this ran; run it again: what is finished is kept, and not done twice"
+NOT_BEGUN = "the worker was stopped before this began; it begins with the next one"
 
 
 def close_cut_runs(pool: str) -> tuple[str, ...]:
     """Say of each run of a work pool that is at work, while no worker is, that it was cut off. Returns their names.
 
-    To be called only when no worker of the pool runs. Runs that wait for an approval are left alone. Safe to repeat.
+    What had not begun is put back, to begin with the next worker. To be called only when no worker of the pool runs. Runs
+    that wait for an approval are left alone. Safe to repeat.
     """
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
@@ -30,7 +33,12 @@ def close_cut_runs(pool: str) -> tuple[str, ...]:
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
         )
         for run in found:
-            asked_to_end = run.state_type is StateType.CANCELLING
-            state = Cancelled(message=SAID) if asked_to_end else Crashed(message=SAID)
-            client.set_flow_run_state(run.id, state, force=True)
-    return tuple(run.name for run in found)
+            client.set_flow_run_state(run.id, _after(run.state_type), force=True)
+    return tuple(run.name for run in found if run.state_type is not StateType.PENDING)
+
+
+def _after(kind: StateType | None) -> State:
+    if kind is StateType.PENDING:
+        # Not Crashed: the run may have been started by an answer in its form, which counts for this start only.
+        return Scheduled(message=NOT_BEGUN)
+    return Cancelled(message=SAID) if kind is StateType.CANCELLING else Crashed(message=SAID)

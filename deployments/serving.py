@@ -77,10 +77,10 @@ def check_free(port: int) -> None:
             if answers(api):
                 raise Refused(
                     f"a Prefect server that is not of this project answers at {api}",
-                    f"use it (PREFECT_API_URL={api} and --no-server), or take another port: --port {port + 1}",
+                    f"use it (PREFECT_API_URL={api} and --no-server), or take another port: --port {port + 10}",
                 ) from error
             raise Refused(
-                f"port {port} of {HOST} is taken ({error.strerror})", f"take another: --port {port + 1}"
+                f"port {port} of {HOST} is taken ({error.strerror})", f"take another: --port {port + 10}"
             ) from error
 
 

@@ -123,8 +123,9 @@ class Up:
 
     def close(self) -> None:
         """End the worker, then the server. Runs that wait for an approval go on when it is up again. Safe to repeat."""
-        self.family.end(_WORKER)
-        self._close_cut_runs()
+        if self.family.child(_WORKER):  # without it, what answers at the port may be somebody else's server
+            self.family.end(_WORKER)
+            self._close_cut_runs()
         self.family.close()
         if self._pages:
             self._pages.close()

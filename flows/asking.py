@@ -72,9 +72,15 @@ def heard(workshop: Workshop, run: Run, question: Question, promotion: Promotion
     """
     if promotion.state is not State.STAGED or ruling(workshop, promotion).by is not None:
         return ""
-    if question.attempt != run.attempt:
-        return ""
     given = _answer(run, question)
+    if question.attempt != run.attempt:
+        if (
+            isinstance(given, str) or not question.attempt
+        ):  # at attempt 0 Sluice filled the form in, to start the run
+            return ""
+        return (
+            f"{given.name} answered an earlier start of this run, which counts no more; please say it again"
+        )
     if isinstance(given, str):
         return given
     if question.binding != promotion.binding:
@@ -111,9 +117,7 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
     question = ask(workshop, run.id, run.attempt, promotion)
     if note:
         get_run_logger().warning(note)
-    get_run_logger().info(
-        f"promotion {promotion.id} waits for an approval: the form (⋮ → Resume), or sluice approve {promotion.id}"
-    )
+    get_run_logger().info(f"next: the form (⋮ → Resume), or sluice approve {promotion.id}")
     form = Answer.with_initial_data(description=request_text(work, " ".join(note.split())))
     suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
 

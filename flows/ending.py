@@ -7,10 +7,12 @@ from typing import Any, assert_never
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Completed, Failed
 
 from prefect_sluice.errors import BadInput, LeaseHeld, Refused, SluiceError, Stopped, WarehouseBusy
 from prefect_sluice.flows.foreseen import told_already
+from prefect_sluice.flows.stopped import say_stopped
 from prefect_sluice.stages.work import Outcome, Status, Work
 
 
@@ -25,6 +27,9 @@ def ending(action: Callable[[], State[Any]]) -> State[Any]:
     except SluiceError as error:
         get_run_logger().error(str(error))
         ended = Failed(name=name_of(error), message=str(error), data=error)
+    except TerminationSignal:
+        say_stopped()
+        raise
     if not ended.is_completed():
         told_already()
     return ended

@@ -20,7 +20,7 @@ from prefect_sluice.flows.missed import catch_up
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.own import this_run
 from prefect_sluice.flows.places import project
-from prefect_sluice.flows.reaping import reap
+from prefect_sluice.flows.reaping import begin_again, reap
 from prefect_sluice.flows.waking import wake
 from prefect_sluice.stages.caring import Health, care_for, is_news
 from prefect_sluice.stages.signing import signed
@@ -68,7 +68,10 @@ def _looked(here: Path, environment: str, folder: str, actor: str) -> State[Any]
 
 def _rest(workshop: Workshop, folder: str) -> tuple[Health, ...]:
     """Look after everything that is no environment; what breaks is a problem, and keeps nothing else from its turn."""
-    cares: dict[str, Callable[[], tuple[str, ...]]] = {"dead runs": lambda: reap(workshop)}
+    cares: dict[str, Callable[[], tuple[str, ...]]] = {
+        "dead runs": lambda: reap(workshop),
+        "runs that never began": lambda: begin_again(folder),
+    }
     run = this_run()
     if run is not None and run.deployment_id is not None:
         cares["missed nights"] = lambda: catch_up(workshop, folder)

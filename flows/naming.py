@@ -80,6 +80,8 @@ def naming(request: Request) -> Generator[None]:
     told = [""]
 
     def follow(work: Work) -> None:
+        if work.resumed:
+            return  # it bears its name; what is recorded no longer knows that it is a part
         # What comes after a rollback is part of it, and so of its name.
         name = name_of(work)
         if work.request.cause is request.cause and name != told[0]:

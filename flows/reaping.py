@@ -1,21 +1,32 @@
-"""Runs that Prefect takes to be running, and whose process is gone: they are ended as what they are.
+"""Runs that Prefect takes to be running, or about to, and whose process is gone: they are ended, or begin again.
 
 Prefect's own automation for this ends every suspended run, too, and with it every release that waits for an approval.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Crashed
+from prefect.states import Cancelled, Crashed, Scheduled
 
+from prefect_sluice import surroundings
+from prefect_sluice.flows.own import deployments
 from prefect_sluice.holder import told
 from prefect_sluice.signs import Sign
 from prefect_sluice.stages.signing import dead, forget
 from prefect_sluice.workshop import Workshop
+
+_PROCESS, _ELSEWHERE = timedelta(minutes=3), timedelta(minutes=30)
 
 
 def reap(workshop: Workshop) -> tuple[str, ...]:
@@ -31,6 +42,37 @@ def reap(workshop: Workshop) -> tuple[str, ...]:
     for sign in gone:
         forget(workshop.store, sign.run)
     return tuple(line for line in lines if line)
+
+
+def begin_again(folder: str) -> tuple[str, ...]:
+    """Put back the runs of this project that a worker took and never began, and return a line for each. Repeatable.
+
+    `folder` is the parameter by which Prefect deployments name the project. Such a run has its place in the queue of its
+    environment, and would keep all later ones out for ever. It had done nothing, so it is not ended as Crashed.
+    """
+    with get_client(sync_client=True) as client:
+        where = [found.id for found in deployments(client, folder)]
+        stuck = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                deployment_id=FlowRunFilterDeploymentId(any_=where),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING])),
+            )
+        ) if where else []  # fmt: skip
+        return tuple(line for run in stuck if (line := _put_back(client, run)))
+
+
+def patience(kind: str) -> timedelta:
+    """Return how long a run may take to begin in a work pool of a type ("": no pool): an image may have to be fetched. Pure."""
+    return _PROCESS if kind in {"", "process"} else _ELSEWHERE
+
+
+def _put_back(client: SyncPrefectClient, run: FlowRun) -> str:
+    pool = client.read_work_pool(run.work_pool_name) if run.work_pool_name else None
+    if run.state is None or surroundings.now() - run.state.timestamp < patience(pool.type if pool else ""):
+        return ""
+    why = f"a worker took it at {run.state.timestamp:%H:%M:%S} UTC, and never began it; it is to begin again"
+    client.set_flow_run_state(run.id, Scheduled(message=why), force=True)
+    return f"{run.name}: {why}"
 
 
 def _ended(client: SyncPrefectClient, sign: Sign) -> str:

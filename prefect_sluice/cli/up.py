@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,7 +176,15 @@ def _when(timing: object) -> str:
 
     if not isinstance(timing, Timing):
         return "by hand"
-    return f"at {timing.cron} ({timing.timezone})" if timing.cron else f"each {timing.every}"
+    return f"at {timing.cron} ({timing.timezone})" if timing.cron else f"each {_told(timing.every)}"
+
+
+def _told(every: timedelta | None) -> str:
+    seconds = round(every.total_seconds()) if every else 0
+    for length, unit in ((3600, "h"), (60, "min")):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _document(ready: Ready, wish: Wish) -> Mapping[str, Json]:

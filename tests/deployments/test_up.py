@@ -19,6 +19,8 @@ import duckdb
 import httpx
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.states import Running
 
 from prefect_sluice.deployments.processes import MARK
 from tests.architecture.test_imports import loaded_by
@@ -174,6 +176,16 @@ def test_only_the_deployments_for_a_server_that_is_there(prefect_server: str, pr
     assert found["parameters"]["folder"] == str(project)
     assert found["parameter_openapi_schema"]["properties"]["environment"]["enum"] == ["prod"]
     with get_client(sync_client=True) as client:  # which tries again when SQLite is busy
+        # Who takes it for a free port is refused, and says nothing about the runs that are at work there.
+        run = client.create_flow_run_from_deployment(UUID(server.deployment(RELEASE)["id"])).id
+        client.set_flow_run_state(run, Running(), force=True)
+        port = prefect_server.rpartition(":")[2].partition("/")[0]
+        refused = sluice(project, "up", "--port", port)
+        assert (refused.returncode, "a Prefect server that is not of this project" in refused.stderr) == (
+            1,
+            True,
+        )
+        assert client.read_flow_run(run).state_type is StateType.RUNNING
         for name in told["deployments"]:
             client.delete_deployment(UUID(server.deployment(name)["id"]))
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from prefect.states import Scheduled
+from prefect.client.orchestration import get_client
+from prefect.flow_runs import resume_flow_run
+from prefect.states import Crashed, Scheduled
 
 from prefect_sluice import pipeline
 from prefect_sluice.cli import main
@@ -126,6 +128,23 @@ def test_the_form_rejects_and_a_retry_asks_anew(waiting: Deployed, project: Path
     assert waiting.state.state_details.pause_key != key
     waiting.answer(decision="approve", name="Grace")
     assert (waiting.name, amount(project)) == ("Released", 10)
+
+
+def test_an_answer_to_an_earlier_start_is_none_and_that_is_said(waiting: Deployed, project: Path) -> None:
+    """Answered, then broken off before the answer was read, and tried again: the form says why it asks once more."""
+    resume_flow_run(waiting.id, run_input={"decision": "approve", "name": "Grace"})
+    waiting.put(Crashed(), force=True).put(Scheduled(name="AwaitingRetry"), force=True).start()
+    assert waiting.name == "Suspended"
+    assert "Grace answered an earlier start of this run" in waiting.form
+    assert amount(project) is None
+
+
+def test_a_run_that_goes_on_keeps_its_name(waiting: Deployed, project: Path) -> None:
+    """It is called by its commit; started again, it is not called by its branch once more, which is elsewhere perhaps."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_name(waiting.id, "release a1b2c3d → prod")
+        waiting.put(Scheduled()).start()
+        assert client.read_flow_run(waiting.id).name == "release a1b2c3d → prod"
 
 
 def test_an_answer_is_a_claim_until_the_policy_takes_it(waiting: Deployed, project: Path) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.schedules import Cron, Interval
-from prefect.states import Paused, Running, Scheduled
+from prefect.states import Paused, Pending, Running, Scheduled
 
 from prefect_sluice import pipeline, surroundings
 from prefect_sluice.controls import Kind
 from prefect_sluice.flows import missed
 from prefect_sluice.flows import monitor as monitoring
 from prefect_sluice.flows.monitor import monitor
+from prefect_sluice.flows.reaping import begin_again, patience
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
 from prefect_sluice.generation import Cause
@@ -223,6 +224,31 @@ def test_a_run_whose_process_is_gone_is_ended_and_a_suspended_one_is_not(
     assert (ended.type, "its process is gone: Ada on host" in str(ended.message)) == (StateType.CRASHED, True)
     assert left.name == "Suspended"
     assert signs(store) == ()
+
+
+def test_a_run_that_a_worker_took_and_never_began_is_put_back(
+    prefect_server: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker died in between: it holds up its environment's queue, and would for ever. One that is new is left alone."""
+    taken = Deployed.of(refresh, project).asked()
+    with client() as prefect:
+        prefect.set_flow_run_state(taken.id, Pending(), force=True)
+
+        def state() -> Any:
+            return prefect.read_flow_run(taken.id).state
+
+        assert begin_again(str(project)) == ()
+        monkeypatch.setattr(surroundings, "now", lambda: datetime.now(UTC) + timedelta(minutes=5))
+        assert begin_again("/elsewhere") == ()
+        assert state().type is StateType.PENDING
+        (line,) = begin_again(str(project))
+        assert "never began it; it is to begin again" in line
+        assert state().type is StateType.SCHEDULED
+        assert begin_again(str(project)) == ()
+
+
+def test_how_long_a_run_may_take_to_begin() -> None:
+    assert patience("") == patience("process") < patience("kubernetes")
 
 
 def test_a_run_at_work_gives_signs_and_takes_them_back(prefect_server: str, project: Path) -> None:
