@@ -51,6 +51,8 @@ def variables(environ: Mapping[str, str], home: Path, api: str) -> dict[str, str
         **QUIET,
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        # Somebody looks at the form that was sent: Prefect's own ten seconds until a run begins are for many machines.
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
         **environ,
         "PREFECT_API_URL": api,
         "PREFECT_UI_API_URL": api,  # or the UI looks for its server at port 4200

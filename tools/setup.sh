@@ -54,9 +54,9 @@ if ! is_new_enough "$VENV/bin/python" || ! "$VENV/bin/python" -m pip --version >
 fi
 
 # -qq: errors are shown; warnings about a machine's own pip settings, one for each package, are not.
-# --no-compile: Python compiles what is imported, once; half a minute would go into the rest.
+# Compiled here: where PYTHONDONTWRITEBYTECODE is set, each of the tests' many processes would compile all it imports.
 pip_install() {
-    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile "$@"
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps "$@"
 }
 
 say "installing requirements.lock (about a minute the first time)"

@@ -98,6 +98,10 @@ class Prefect:
         expect(self.page.get_by_text("scheduled to start now")).to_be_visible()
         return until("the run is there", lambda: (run := self.newest()) != before and run)
 
+    def away(self) -> None:
+        """Look away: the page of a run that goes on is drawn again and again, by the processor that the run needs."""
+        self.page.goto("about:blank")
+
     def refused(self, *reasons: str) -> None:
         """Send the form, and see why it is not taken. No run comes of it."""
         before = self.newest()
@@ -133,7 +137,7 @@ class Prefect:
         return until(f"run {run} has settled", found)
 
     def see(self, run: str, name: str, state: str) -> None:
-        """Open a run's page, and see its name and its state, as they become, without a word from us."""
+        """Open a run's page, and see its name and its state."""
         self.page.goto(f"{self.url}/v2/runs/flow-run/{run}")
         for told in (name, state):
             expect(self.page.get_by_text(told, exact=True).first).to_be_visible(timeout=PATIENCE * 1000)
@@ -176,4 +180,5 @@ class Prefect:
         fill(dialog, "Comment", comment)
         dialog.get_by_role("button", name="Resume").click()
         expect(dialog).to_be_hidden()
+        self.away()
         return self.settled(run, after=before)

@@ -126,6 +126,8 @@ def _asked(prefect: Prefect, story: Story, picture: str = "") -> str:
     if picture:
         prefect.shot(picture, dark=True)
     run = prefect.submit()
+    prefect.away()
+    assert prefect.settled(run)["name"] == "Suspended"
     prefect.see(run, f"release {story.change[:7]} → prod", "Suspended")
     return run
 
@@ -188,13 +190,14 @@ def an_analyst_promotes_one_dashboard(prefect: Prefect, story: Story) -> None:
     prefect.fill(Your_name="Anna")
     prefect.shot("promote-form")
     run = prefect.submit()
+    prefect.away()
     state = prefect.settled(run)
     assert state["name"] == "Suspended", state
     prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}")
     prefect.question()
     prefect.shot("promote-question", dark=True)
     assert prefect.answer(run, "approve", "Grace")["name"] == "Released"
-    prefect.page.reload()
+    prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}")
     expect(prefect.page.get_by_text(re.compile(r"^promote part of \w{7} → prod$")).first).to_be_visible()
     prefect.artifact("dashboard-prod")
     prefect.shot("promote-dashboard")
@@ -221,6 +224,7 @@ def the_night_is_skipped(prefect: Prefect) -> None:
     """The hold that the rollback left stops the refresh, which says whose it is and why."""
     prefect.form("nightly-refresh")
     run = prefect.submit()
+    prefect.away()
     assert prefect.settled(run)["name"] == "Skipped"
     prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}")
     prefect.tab("Details")
