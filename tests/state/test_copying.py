@@ -174,6 +174,7 @@ def test_a_backup_of_an_older_version_is_upgraded_on_the_way(tmp_path: Path) -> 
     fill(url, entries=1)
     with sqlite3.connect(url) as connection:  # as the version before made it
         connection.execute("drop table sluice_measure")
+        connection.execute("drop table sluice_question")
         connection.execute("update sluice_version set version_num = '0002'")
     connection.close()
     shutil.copyfile(url, file)
