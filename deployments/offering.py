@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prefect_sluice.choices import Choices, back_to, report_line
-from prefect_sluice.declared import Consumer, Declared
+from prefect_sluice.declared import Consumer
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import State
-from prefect_sluice.stages.asking import DECLARED, declared_key
+from prefect_sluice.stages.asking import declared_key
+from prefect_sluice.stages.dashboards import recorded
 from prefect_sluice.workshop import Place, Workshop
 
 _LOOK_BACK = 20
@@ -44,6 +45,4 @@ def _history(workshop: Workshop, place: Place) -> tuple[Generation, ...]:
 def _consumers(workshop: Workshop, history: tuple[Generation, ...]) -> Iterator[Consumer]:
     """Yield the consumers that the release declares that serves now."""
     for served in history[:1]:
-        key = declared_key(served.environment, served.release)
-        known = workshop.store.cached(DECLARED, [key]).get(key)
-        yield from Declared.read(known).consumers.values() if known is not None else ()
+        yield from recorded(workshop, [declared_key(served.environment, served.release)]) or ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from prefect_sluice.state.lease import process_stat
+from prefect_sluice.state.lease import process_stat, runs_here
 
 _STEP = 0.05
 
@@ -39,7 +39,7 @@ def known(pid: int, mark: str) -> Known:
 def members(one: Known) -> tuple[int, ...]:
     """Return the processes that run of what one is, itself and what it started. Empty when none is left."""
     if not Path("/proc/self/environ").exists():
-        return (one.pid,) if _exists(one.pid) else ()
+        return (one.pid,) if runs_here(one.pid) else ()
     wanted = f"{MARK}={one.mark}".encode()
     bearing = tuple(pid for pid in _all() if wanted in _environ(pid) and _runs(pid))
     # Itself by its start: between fork and exec it does not bear the mark yet.
@@ -95,13 +95,3 @@ def _environ(pid: int) -> tuple[bytes, ...]:
 def _runs(pid: int) -> bool:
     stat = process_stat(pid)
     return stat is not None and stat[0] not in "ZX"
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from prefect import get_run_logger, suspend_flow_run
 from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
 from prefect.input import RunInput, read_flow_run_input
 from prefect.input.run_input import keyset_from_base_key
 from pydantic import Field, ValidationError
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.flows.own import this_run
 from prefect_sluice.promotion import Channel, Decision, Promotion, Question, State
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.deciding import ruling
@@ -56,8 +56,7 @@ class Answer(RunInput):
 
 def suspendable() -> Run | None:
     """Return the run that this is, if it belongs to a Prefect deployment and is nobody's subflow; else None."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context is not None else None
+    run = this_run()
     if run is None or run.deployment_id is None or run.parent_task_run_id is not None:
         return None
     with get_client(sync_client=True) as client:

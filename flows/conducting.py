@@ -63,6 +63,11 @@ class Here:
     wait_seconds: int | None = 0
     where: Callable[[Path, str], str] | None = None
 
+    @property
+    def wait(self) -> timedelta:
+        """How long to wait when another one is at work."""
+        return timedelta(seconds=self.wait_seconds or 0)
+
 
 def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
@@ -71,13 +76,12 @@ def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
     stages raise of ours, LeaseHeld after the waiting, Stopped when a hold, freeze or block forbids it, and BadInput for
     connections or a repository that there are not are the data of a Failed state.
     """
-    return ending(lambda: concluded(conducted(request, walk, here)))
 
+    def conducted() -> State[Work]:
+        with prepared(request, here) as asked:
+            return concluded(at_work(asked, walk, here.wait))
 
-def conducted(request: Request, walk: Walk, here: Here) -> Work:
-    """Run the stages of a request under the environment's lease and return the ended work. Raises SluiceError."""
-    with prepared(request, here) as asked:
-        return at_work(asked, walk, timedelta(seconds=here.wait_seconds or 0))
+    return ending(conducted)
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, FailedRun
 
 from prefect_sluice.errors import SluiceError
+from prefect_sluice.flows.own import this_run
 
 
 class _Foreseen(logging.Filter):
@@ -28,7 +28,7 @@ _FORESEEN = _Foreseen()
 
 def told_already() -> None:
     """Say that how the flow run ends that goes on here is told by its state. Repeatable."""
-    context = FlowRunContext.get()
-    if context is not None and context.flow_run is not None:
-        _FORESEEN.told.add(str(context.flow_run.id))
+    run = this_run()
+    if run is not None:
+        _FORESEEN.told.add(str(run.id))
         logging.getLogger("prefect.flow_runs").addFilter(_FORESEEN)  # the same one again is no second one

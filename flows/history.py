@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -15,6 +13,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from prefect_sluice import surroundings
 from prefect_sluice.flows.own import scheduled
 
 LATE = ("Scheduled", "Late")
@@ -35,7 +34,7 @@ def keep_newest(*names: str) -> int:
         deployment_id=FlowRunFilterDeploymentId(any_=[run.deployment_id]),
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[*names, *LATE])),
     )
-    gone, now = 0, datetime.now(UTC)
+    gone, now = 0, surroundings.now()
     try:
         with get_client(sync_client=True) as client:
             for found in client.read_flow_runs(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -32,19 +31,19 @@ def conduct_release(request: Request, walk: Walk, here: Here) -> State[Work]:
 
 
 def _released(request: Request, walk: Walk, here: Here) -> State[Work]:
-    run, wait = this_run(), timedelta(seconds=here.wait_seconds or 0)
+    run = this_run()
     with prepared(request, here) as asked:
         if run is None or run.deployment_id is None or request.dirty or under_way(run):
-            return concluded(at_work(asked, walk, wait))
+            return concluded(at_work(asked, walk, here.wait))
         workshop = Workshop.at(asked.folder)
         if not run.auto_scheduled:
-            return concluded(at_work(replace(asked, ref=found(workshop, request.ref)), walk, wait))
+            return concluded(at_work(replace(asked, ref=found(workshop, request.ref)), walk, here.wait))
         place = workshop.place(request.environment or None)
         seen = look(workshop, place, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
-            return concluded(at_work(replace(asked, ref=seen.commit), walk, wait))
+            return concluded(at_work(replace(asked, ref=seen.commit), walk, here.wait))
         except (LeaseHeld, Stopped) as later:
             return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:

@@ -7,8 +7,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import Here, conduct, conducted
-from prefect_sluice.flows.connecting import connected
+from prefect_sluice.flows.conducting import Here, at_work, prepared
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
@@ -62,15 +61,16 @@ def rollback(
     here = Here(folder, connections, wait_seconds)
 
     def both() -> State[Work]:
-        with connected(connections):  # for the question between the two, too
-            done = conducted(request, lambda work: walk(work, write_again, monitor), here)
+        with prepared(request, here) as asked:  # once, for the question between the two, too
+            done = at_work(asked, lambda work: walk(work, write_again, monitor), here.wait)
             more = follow_up(done)
             if more is None:
                 return concluded(done)
-            return conduct(
+            refreshed = at_work(
                 more,
                 lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
-                here,
+                here.wait,
             )
+            return concluded(refreshed)
 
     return ending(both)

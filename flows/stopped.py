@@ -8,10 +8,11 @@ import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
-from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogWorker
 from prefect.states import Crashed
+
+from prefect_sluice.flows.own import this_run
 
 SAID = "the worker was stopped while this ran; run it again: what is finished is kept, and not done twice"
 _PATIENCE = 3
@@ -23,8 +24,7 @@ def say_stopped() -> None:
 
     Where the server does not answer, Prefect's own word stands.
     """
-    context = FlowRunContext.get()
-    run = context.flow_run if context is not None else None
+    run = this_run()
     if run is None:
         return
     with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:

@@ -42,7 +42,7 @@ _Shown = tuple[UUID, str]
 """An artifact that is there: its id and its text."""
 
 
-def _unless_away(explain: Explain) -> Explain:
+def unless_away(explain: Explain) -> Explain:
     """Have what cannot be shown logged, and stop nothing: the stage is done, and on record, whoever sees it."""
 
     def show(work: Work) -> None:
@@ -60,14 +60,14 @@ def _unless_away(explain: Explain) -> Explain:
     return show
 
 
-@_unless_away
+@unless_away
 def show_plan(work: Work) -> None:
     """Show what is built, reused, carried over and removed, and why."""
     if work.plan is not None:
         _show(work, {Kind.PLAN: plan_page})
 
 
-@_unless_away
+@unless_away
 def show_report(work: Work) -> None:
     """Show the report as of now and the diff, and have the report's page written."""
     if work.promotion is None or not work.reports:
@@ -80,14 +80,14 @@ def show_report(work: Work) -> None:
         get_run_logger().info("the full report: %s", page)
 
 
-@_unless_away
+@unless_away
 def show_refusal(work: Work) -> None:
     """Show the report when the findings end the work; otherwise Stage shows it with its own."""
     if work.outcome is not None:
         show_report(work)
 
 
-@_unless_away
+@unless_away
 def show_approval(work: Work) -> None:
     """Show what is asked for while it waits, and afterwards who said what; nothing where nobody had to."""
     if work.promotion is None:
@@ -97,7 +97,7 @@ def show_approval(work: Work) -> None:
         _show(work, {Kind.APPROVAL: approval_page})
 
 
-@_unless_away
+@unless_away
 def show_generation(work: Work) -> None:
     """Show what was published, how, and the way back."""
     written = work.generation

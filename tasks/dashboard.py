@@ -7,13 +7,16 @@ from typing import Any, cast
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from prefect_sluice.render.artifacts.links import key
 from prefect_sluice.render.dashboard import sentences, story_markdown
 from prefect_sluice.stages.dashboards import told
 from prefect_sluice.stages.work import Work
+from prefect_sluice.tasks.artifacts import unless_away
 
 _ABOUT = "What changes for the dashboard's readers"
 
 
+@unless_away
 def show_dashboard(work: Work) -> None:
     """Show it, if this is the promotion of a dashboard; otherwise do nothing."""
     found = told(work)
@@ -21,6 +24,5 @@ def show_dashboard(work: Work) -> None:
         return
     for line in sentences(found):
         get_run_logger().info(line)
-    # Keys take lower-case letters, digits and dashes only.
-    key = "".join(letter if letter.isalnum() else "-" for letter in f"dashboard-{found.environment}".lower())
-    cast(Any, create_markdown_artifact)(key=key, markdown=story_markdown(found), description=_ABOUT)
+    name = key("dashboard", found.environment)
+    cast(Any, create_markdown_artifact)(key=name, markdown=story_markdown(found), description=_ABOUT)

@@ -30,7 +30,7 @@ def declared_in(workshop: Workshop, place: Place, release: Release, origin: str 
     """Return the dashboards that a release declares, by label: as the environment before `place` knows them."""
     former = origin or before(place, workshop.places)
     names = [name for name in (former, place.name) if name]
-    known = _recorded(workshop, [declared_key(name, release.id) for name in names])
+    known = recorded(workshop, [declared_key(name, release.id) for name in names])
     found = known if known is not None else _parsed(workshop, workshop.place(names[0]), release)
     return tuple(sorted(found, key=lambda item: (item.label or item.name).casefold()))
 
@@ -55,12 +55,13 @@ def told(work: Work) -> Story | None:
     if not name:
         return None
     workshop = Workshop.at(work.request.folder)
-    known = _recorded(workshop, [declared_key(work.plan.environment, work.release.id)]) or ()
+    known = recorded(workshop, [declared_key(work.plan.environment, work.release.id)]) or ()
     found = called(known, name)
     return story(found, known, work.plan, reports=work.reports) if found else None
 
 
-def _recorded(workshop: Workshop, keys: list[str]) -> tuple[Consumer, ...] | None:
+def recorded(workshop: Workshop, keys: list[str]) -> tuple[Consumer, ...] | None:
+    """Return the consumers under the first of these `declared_key`s that the gates recorded; None if under none."""
     known = workshop.store.cached(DECLARED, keys)
     document = next((known[key] for key in keys if key in known), None)
     return None if document is None else tuple(Declared.read(document).consumers.values())

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from prefect_sluice import git, surroundings
-from prefect_sluice.approving import rule
 from prefect_sluice.controls import blocked, forbidding
 from prefect_sluice.generation import Cause
 from prefect_sluice.holder import told
 from prefect_sluice.polling import Base, Try, known
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.stages.controlling import current
+from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.state.lease import holder_is_dead
 from prefect_sluice.workshop import Place, Workshop
 
@@ -92,9 +92,7 @@ def tries(workshop: Workshop, environment: str) -> tuple[Try, ...]:
 
 
 def _decided(workshop: Workshop, promotion: Promotion) -> bool:
-    if promotion.state is not State.STAGED:
-        return False
-    return rule(promotion, workshop.store.approvals(promotion.id), surroundings.now()).by is not None
+    return promotion.state is State.STAGED and ruling(workshop, promotion).by is not None
 
 
 def _in_the_way(workshop: Workshop, place: Place, commit: str) -> str:

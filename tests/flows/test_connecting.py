@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import subprocess
 import threading
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.flows.blocks import BLOCKS, SluiceBundleStore, SluiceStateStore, SluiceWarehouse, register
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.release import release
+from tests.repository import repository
 
 FILES = {
     ".gitignore": "*.duckdb*\n",
@@ -33,13 +33,7 @@ FILES = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A git repository whose profile says nothing about where the warehouse is."""
-    folder = tmp_path / "shop"
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-    return folder
+    return repository(tmp_path / "shop", FILES)
 
 
 @pytest.mark.slow

@@ -49,14 +49,15 @@ class Links:
     page: str = ""
 
 
-def key(kind: Kind, environment: str) -> str:
-    """Return an artifact's key: `diff-prod`. Its page is the history of one environment.
+def key(kind: str, environment: str) -> str:
+    """Return an artifact's key: `diff-prod`. `kind` is a `Kind`, or a word in small letters.
 
+    The key's page is the history of one environment.
     A key takes small letters, digits and dashes. A name that has others gets four digits of its digest, so that no two
     environments share a history.
     """
     name = "".join(letter if letter in _ALLOWED else "-" for letter in environment.lower())
-    return f"{kind.value}-{name}" if name == environment else f"{kind.value}-{name}-{digest(environment)[:4]}"
+    return f"{kind}-{name}" if name == environment else f"{kind}-{name}-{digest(environment)[:4]}"
 
 
 def link(text: str, url: str) -> str:
