@@ -59,7 +59,7 @@ class Lint:
         if not files:
             return GateReport(_ID, not_applicable="no SQL model was edited")
         project = subject.project.resolve()
-        workspace = Workspace(project, known(project, subject.vars))
+        workspace = Workspace(project, known(project, subject.vars, subject.dialect))
         try:
             if not workspace.has_settings(files):
                 return GateReport(_ID, not_applicable="the project has no .sqlfluff")

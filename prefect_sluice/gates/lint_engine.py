@@ -27,9 +27,9 @@ _SECTIONS = {
     "pep8.ini": "[sqlfluff",
     "pyproject.toml": "[tool.sqlfluff",
 }
-_FORM = 2
+_FORM = 3
 """The form of what templates are given: an answer of an older form is not taken for one of today's."""
-_RENDERED_BY_US = {"jinja", "dbt"}
+_RENDERED_BY_US = {"jinja", "dbt", "dbt-cloud"}
 """Templaters for which ours stands in; the raw, python and placeholder ones are taken as they are."""
 _UNREADABLE = {"TMP", "PRS", "LXR"}
 """What sqlfluff says of a file that it could not render or parse."""
@@ -202,7 +202,7 @@ def _linter(source: Source) -> Linter:
     if source.rules.dbt is not None:
         from prefect_sluice.gates.lint_jinja import DbtJinja
 
-        linter.templater = DbtJinja(source.rules.dbt, str(config.get("dialect") or ""))
+        linter.templater = DbtJinja(source.rules.dbt)
     return linter
 
 

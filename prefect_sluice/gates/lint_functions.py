@@ -14,22 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from sqlfluff.core.templaters.builtins.dbt import DBT_BUILTINS, RelationEmulator
+from sqlfluff.core.templaters.builtins.dbt import DBT_BUILTINS
 
-
-class Relation(RelationEmulator):
-    """A relation as a template sees it: its name as text, and any part or question of it."""
-
-    schema = "dev"
-    database = "dev"
-
-    def __init__(self, identifier: str, schema: str = "") -> None:
-        super().__init__(identifier)
-        self.name = self.table = identifier
-        self._text = f"{schema}.{identifier}" if schema else identifier
-
-    def __str__(self) -> str:
-        return self._text
+from prefect_sluice.gates.lint_relation import Column, Relation
 
 
 class Nothing:
@@ -105,12 +92,13 @@ def _true(*_: Any, **__: Any) -> bool:
 def ref(*names: str, v: Any = None, version: Any = None, **_: Any) -> Relation:
     """Return the relation of a model, by its name: the same everywhere, whatever schema an environment has."""
     number = v if v is not None else version
-    return Relation(f"{names[-1]}_v{number}" if number is not None else str(names[-1]))
+    name = f"{names[-1]}_v{number}" if number is not None else str(names[-1])
+    return Relation(name, name)
 
 
 def source(source: str, table: str) -> Relation:
     """Return the relation of a source, as `source.table`."""
-    return Relation(table, source)
+    return Relation(table, f"{source}.{table}", schema=source)
 
 
 def _env_var(_: str, default: Any = "") -> Any:
@@ -139,10 +127,6 @@ def _to_yaml(value: Any, _: Any = None, sort_keys: bool = False) -> Any:
     return yaml.safe_dump(value, sort_keys=sort_keys)
 
 
-def _relation_of(*_: Any, identifier: Any = "", **__: Any) -> Relation:
-    return Relation(str(identifier or "relation"))
-
-
 def _false(*_: Any, **__: Any) -> bool:
     return False
 
@@ -155,16 +139,9 @@ def _empty(*_: Any, **__: Any) -> list[Any]:
     return []
 
 
-def _text_type(size: int) -> str:
-    return f"varchar({size})"
-
-
 _THEN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _MODULES = {"re": re, "itertools": itertools, "datetime": datetime, "pytz": NOTHING}
-_API: Mapping[str, Any] = {
-    "Relation": {"create": _relation_of, "Table": "table", "View": "view", "CTE": "cte"},
-    "Column": {"translate_type": same, "string_type": _text_type, "create": _silent},
-}
+_API: Mapping[str, Any] = {"Relation": Relation, "Column": Column}
 FIXED: Mapping[str, Any] = {
     **{name: DBT_BUILTINS[name] for name in ("return", "zip", "zip_strict", "fromjson")},
     **dict.fromkeys(("log", "print", "debug", "doc", "statement", "store_result", "write", "noop_statement"), _silent),

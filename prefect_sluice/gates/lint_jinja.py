@@ -20,7 +20,8 @@ from sqlfluff.core.templaters.builtins.dbt import MacroReturn, VarEmulator
 from sqlfluff.core.templaters.jinja import JinjaTemplater
 
 from prefect_sluice.gates.lint_dbt import Known, dbts_own
-from prefect_sluice.gates.lint_functions import FIXED, NOTHING, Config, Nothing, Relation, ref, same, source
+from prefect_sluice.gates.lint_functions import FIXED, NOTHING, Config, Nothing, ref, same, source
+from prefect_sluice.gates.lint_relation import Relation
 
 _HEADER = re.compile(r"(\{%[-+]?\s*macro\s+)\w+")
 _ENTRY = "sluice_entry"
@@ -42,9 +43,9 @@ class SnapshotBlock(Extension):
 class DbtJinja(JinjaTemplater):
     """Gives templates dbt's functions, the project's macros and variables. What the settings of sqlfluff give wins."""
 
-    def __init__(self, known: Known, adapter: str) -> None:
+    def __init__(self, known: Known) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType]  # its keywords
-        self._known, self._adapter = known, adapter
+        self._known = known
 
     def _get_jinja_env(self, config: FluffConfig | None = None) -> Environment:
         env = super()._get_jinja_env(config)
@@ -63,7 +64,7 @@ class DbtJinja(JinjaTemplater):
             **self._extract_libraries_from_config(config),
             **self._extract_macros_from_config(config, env, given),
         }
-        ours = _Project(self._known, self._adapter, env).context(Path(fname or "model").stem)
+        ours = _Project(self._known, env).context(Path(fname or "model").stem)
         return {**given, **ours, **said}
 
 
@@ -145,8 +146,8 @@ class _Adapter:
 class _Project:
     """A project's macros and functions, bound together for one file."""
 
-    def __init__(self, known: Known, adapter: str, env: Environment) -> None:
-        self.known, self.adapter, self.env = known, adapter, env
+    def __init__(self, known: Known, env: Environment) -> None:
+        self.known, self.adapter, self.env = known, known.adapter, env
         self.packages: dict[str, dict[str, _Macro]] = {}
         self._names: dict[str, _Package] = {}
 
@@ -185,7 +186,7 @@ class _Project:
         return {
             **building,
             "builtins": building,
-            "this": Relation(model),
+            "this": Relation(model, model),
             "target": {**target, "type": self.adapter, "threads": 1},
             "adapter": _Adapter(self),
             "project_name": self.known.project,

@@ -22,9 +22,10 @@ _OFF = ("HexHighEntropyString", "IPPublicDetector")
 """What is a digest, or a number with dots, far more often than a secret."""
 _HEAD = 8192
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_FIX = (
-    "take it out and make it void where it is used; if it is none, write behind it: pragma: allowlist secret"
-)
+_FIX = "take it out and make it void where it is used; if it is none, "
+_IN_A_COMMENT = "write behind it: pragma: allowlist secret"
+_WITHOUT_COMMENTS = frozenset({".csv", ".tsv", ".psv", ".json", ".jsonl", ".ndjson", ".geojson", ".ipynb"})
+"""Files of data, in which a comment would be one more value."""
 
 
 class Settings(config.Gate):
@@ -158,8 +159,12 @@ def _of_file(path: str, found: Sequence[Found]) -> Finding:
         limit=0,
         location=f"{path}:{found[0].line}",
         evidence=Evidence(("where", "looks like", "SHA-1 begins with"), rows, len(found)),
-        fix=_FIX,
+        fix=_FIX + (_left_out(path) if Path(path).suffix.lower() in _WITHOUT_COMMENTS else _IN_A_COMMENT),
     )
+
+
+def _left_out(path: str) -> str:
+    return f"leave the file out: gates: {{secrets: {{exclude: [{path}]}}}}"
 
 
 def _unread(paths: Sequence[str], settings: Settings) -> Finding:

@@ -20,6 +20,8 @@ from prefect_sluice.errors import BadInput
 FILE = ".secrets.baseline"
 """Where detect-secrets writes what is known."""
 
+_ESCAPE = re.compile(r"\\[nrt]")
+"""A line's end or a tabulator within a text in quotes: what comes after begins a word."""
 _LISTS = frozenset({".lock", ".sum", ".map"})
 _LOCK = threading.Lock()
 """Its settings are one for the whole process."""
@@ -138,16 +140,29 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
     # told by its name.
     place = folder / _named(path)
     place.write_bytes(text.encode("ascii", errors="replace"))
+    lines = text.splitlines()
     try:
         found = {
             Found(str(item.type), int(item.line_number), str(item.secret_hash))
             for item in scan.scan_file(str(place))
+            if not _is_part_of_a_word(lines, int(item.line_number), str(item.secret_value or ""))
         }
     finally:
         place.unlink()
-    lines = text.splitlines()
     meant = [item for item in found if not _is_allowed(path, lines, item.line)]
     return sorted(meant, key=lambda item: (item.line, item.type, item.digest))
+
+
+def _is_part_of_a_word(lines: list[str], number: int, secret: str) -> bool:
+    """Say whether this stands in its line only within longer runs of letters and digits: a piece of a digest or of other
+    data in hex, which detect-secrets' patterns, having no bounds, take for a key of a fixed form."""
+    if not secret or not 0 < number <= len(lines):
+        return False
+    line = _ESCAPE.sub("  ", lines[number - 1])
+    places = [found.span() for found in re.finditer(re.escape(secret), line)]
+    return bool(places) and all(
+        line[:start][-1:].isalnum() or line[end:][:1].isalnum() for start, end in places
+    )
 
 
 def _is_allowed(path: str, lines: list[str], number: int) -> bool:

@@ -227,6 +227,69 @@ def test_what_dbt_gives_a_template_is_given_without_dbt(tmp_path: Path) -> None:
     assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
 
 
+PACKAGE = {
+    "dbt_project.yml": "name: shop\n",
+    "dbt_packages/utils/dbt_project.yml": "name: utils\n",
+    "dbt_packages/utils/macros/all_of.sql": """\
+{% macro all_of(from, except=[]) -%}
+    {%- if not (from is mapping and from.get('metadata', {}).get('type', '').endswith('Relation')) -%}
+        {{ not_a_relation() }}
+    {%- endif -%}
+    {%- if from.is_cte and from.name.startswith(api.Relation.add_ephemeral_prefix('')) -%}
+        {{ ephemeral() }}
+    {%- endif -%}
+    {%- if not execute -%}{% do return('*') %}{%- endif -%}
+    {{ return(adapter.get_columns_in_relation(from) | map(attribute='quoted') | join(', ')) }}
+{%- endmacro %}
+""",
+}
+"""A package that asks as dbt_utils does whether it was given a relation, and which one."""
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ utils.all_of(from=ref('item'), except=['price']) }}",
+        "{{ utils.all_of(source('raw', 'item')) }}",
+        "{{ utils.all_of(this) }}",
+        "{{ utils.all_of(api.Relation.create(schema='raw', identifier='item')) }}",
+        "a as {{ api.Relation.add_ephemeral_prefix('item') }}",
+        "a as {{ ref('item').incorporate(path={'identifier': 'b'}).identifier }}",
+        "{{ ref('item').is_cte }} as a",
+        "cast(a as {{ api.Column.numeric_type('numeric', 28, 6) }}) as a",
+        "{{ api.Column.create('a', 'integer').quoted }} as a",
+        "{{ ref('item').information_schema('tables').render() | length }} as a",
+        "{{ dbt.current_timestamp() }} as a",
+        "{{ dbt.safe_cast('a', api.Column.translate_type('string')) }} as a",
+    ],
+)
+@pytest.mark.parametrize("dialect", ["duckdb", "ansi"])
+@pytest.mark.parametrize("templater", ["jinja", "dbt", "dbt-cloud"])
+def test_what_packages_ask_of_a_relation_is_answered(
+    tmp_path: Path, expression: str, dialect: str, templater: str
+) -> None:
+    config = f"[sqlfluff]\ndialect = {dialect}\ntemplater = {templater}\nrules = CP01\n"
+    text = f"select {expression} from {{{{ ref('item') }}}}\n"
+    report = lint(tmp_path, {**PACKAGE, "models/x.sql": text}, config=config)
+    assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
+
+
+def test_macros_are_dispatched_by_the_warehouse_and_not_by_the_dialect_of_the_linter(tmp_path: Path) -> None:
+    macros = (
+        "{% macro now() %}{{ adapter.dispatch('now')() }}{% endmacro %}\n"
+        "{% macro default__now() %}from from{% endmacro %}\n"
+        "{% macro ansi__now() %}from from{% endmacro %}\n"
+        "{% macro duckdb__now() %}a{% endmacro %}\n"
+    )
+    files = {
+        "dbt_project.yml": "name: shop\n",
+        "macros/m.sql": macros,
+        "models/x.sql": "select {{ now() }} from t\n",
+    }
+    report = lint(tmp_path, files, config="[sqlfluff]\ndialect = ansi\nrules = CP01\n")
+    assert only(report).verdict is Verdict.PASSED
+
+
 def test_what_only_dbt_can_render_is_inconclusive_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
     finding = only(lint(tmp_path, {"models/x.sql": "select  {{ elsewhere.star() }}\n"}, config=DBT_CONFIG))
     assert (finding.verdict, finding.check) == (Verdict.INCONCLUSIVE, "TMP templating")

@@ -259,3 +259,34 @@ def test_the_demo_project_has_none() -> None:
     found = look(texts, Rules(off=Settings().plugins_off))
     assert len(texts) > 40
     assert {name: items for name, items in found.items() if items} == {}
+
+
+HEX = "E6100000010C13E040CACCAF4140B1AD46C0557E56C0"
+"""A point of a map in hex, of a public sample of data. Among its digits stands what begins and ends as a key of AWS does."""
+
+
+@pytest.mark.parametrize(
+    "text", [f"id,place\n1,{HEX}\n", f'{{"place": "{HEX}"}}\n', f"select '{HEX}' as place\n"]
+)
+def test_a_piece_of_longer_data_in_hex_is_no_key(tmp_path: Path, text: str) -> None:
+    assert ask(subject(tmp_path, {"seeds/address.csv": text, "models/a.sql": text})).verdict is PASSED
+
+
+@pytest.mark.parametrize("before", ["", ",", '"', "=", "\\n", "_", "\t"])
+def test_a_key_is_found_wherever_a_word_begins(tmp_path: Path, before: str) -> None:
+    report = ask(subject(tmp_path, {"seeds/a.csv": f"id,note\n1,{HEX} {before}{CANARY}\n"}))
+    assert report.verdict is FAILED
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("seeds/a.csv", "gates: {secrets: {exclude: [seeds/a.csv]}}"),
+        ("data/a.JSON", "gates: {secrets: {exclude: [data/a.JSON]}}"),
+        ("models/a.sql", "pragma: allowlist secret"),
+    ],
+)
+def test_the_advice_is_no_comment_where_a_file_can_have_none(tmp_path: Path, path: str, advice: str) -> None:
+    [found] = ask(subject(tmp_path, {path: f"id,key\n1,{CANARY}\n"})).findings
+    assert found.fix is not None
+    assert found.fix.endswith(advice)
