@@ -28,7 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hold": ("control", "Pin an environment where it is."),
     "freeze": ("control", "Stop everything, in one environment or in all."),
     "block": ("control", "Say that a release is bad."),
-    "release-hold": ("control", "Lift a hold, freeze or block."),
+    "unhold": ("control", "Lift the holds of an environment."),
+    "unfreeze": ("control", "Lift a freeze, of one environment or of all."),
+    "unblock": ("control", "Say that a release is good again."),
+    "release-hold": ("control", "Lift a hold, freeze or block, whichever it is."),
     "status": ("status", "Show what each environment serves, and what waits."),
     "history": ("history", "List the generations of an environment, newest first."),
     "diff": ("diff", "Compare the rows of two generations."),
@@ -40,8 +43,37 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
     "report": ("report", "Report what a release changes, for whom, and what the gates found."),
+    "open": ("report", "Open the report of a promotion in the browser."),
+    "completion": ("completion", "Complete commands and options in your shell."),
 }
-"""Each command's name, its module here (which holds it under that name, `-` as `_`), and its one-line help."""
+"""Each command's name, its module here (which holds it under that name, or as `_ATTRIBUTES` says), and its one-line help."""
+_ATTRIBUTES = {"release-hold": "release_hold", "open": "open_report"}
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Set up": ("init", "up", "completion", "leave"),
+    "Release": ("plan", "lint", "release", "refresh", "promote", "rollback"),
+    "Decide": (
+        "approve",
+        "reject",
+        "hold",
+        "unhold",
+        "freeze",
+        "unfreeze",
+        "block",
+        "unblock",
+        "release-hold",
+    ),
+    "Look": ("status", "history", "show", "report", "open", "diff", "coverage"),
+    "Keep": ("collect", "doctor", "backup", "restore"),
+}
+"""The commands as the help lists them; a command that no group names stands at the end."""
+
+_OTHER_WORDS = {
+    "build": "release", "deploy": "release", "run": "release", "ship": "release",
+    "revert": "rollback", "undo": "rollback", "log": "history", "ls": "status", "check": "doctor",
+    "verify": "doctor", "gc": "collect", "clean": "collect", "start": "up", "serve": "up", "lift": "release-hold",
+}  # fmt: skip
+"""What other tools call our commands."""
 
 
 class LazyGroup(click.Group):
@@ -56,12 +88,40 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        return getattr(import_module(f"{__name__}.{module}"), cmd_name.replace("-", "_"))
+        command: click.Command = getattr(
+            import_module(f"{__name__}.{module}"), _ATTRIBUTES.get(cmd_name, cmd_name)
+        )
+        command.epilog = import_module(f"{__name__}.examples").text(cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words ask for. Raises UsageError that names the nearest one for a name that is none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = _nearest(args[0])
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+        """Write the list of commands, in groups, from the tables alone."""
+        grouped = {name for names in GROUPS.values() for name in names}
+        others = tuple(name for name in COMMANDS if name not in grouped)
+        for title, names in {**GROUPS, "Other": others}.items():
+            rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def _nearest(word: str) -> str:
+    """Return the command that was probably meant; "" if none comes near."""
+    import difflib
+
+    if word in _OTHER_WORDS:
+        return _OTHER_WORDS[word]
+    near = difflib.get_close_matches(word, [*COMMANDS, *_OTHER_WORDS], n=1)
+    return _OTHER_WORDS.get(near[0], near[0]) if near else ""
 
 
 @click.group(

@@ -41,6 +41,17 @@ class Console:
         if not self.json:
             click.echo(self.text(lines, sys.stdout), nl=False, color=self.colours(sys.stdout))
 
+    def page(self, lines: Iterable[Line]) -> None:
+        """Write lines as `show` does; on a terminal that they do not fit on, through the pager that PAGER names."""
+        text = "" if self.json else self.text(lines, sys.stdout)
+        if text.count("\n") < shutil.get_terminal_size().lines or not is_live(sys.stdout):
+            click.echo(text, nl=False, color=self.colours(sys.stdout))
+        else:
+            os.environ.setdefault(
+                "LESS", "FRX"
+            )  # as git has it: colours, and what is read stays on the terminal
+            click.echo_via_pager(text, color=self.colours(sys.stdout))
+
     def answer(self, document: Json) -> None:
         """Write the one document of JSON mode; nothing otherwise."""
         if self.json:

@@ -1,4 +1,4 @@
-"""`sluice hold`, `freeze`, `block` and `release-hold`. They need neither Prefect, dbt nor the warehouse."""
+"""`sluice hold`, `freeze`, `block`, and the commands that lift them. They need neither Prefect, dbt nor the warehouse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prefect_sluice.cli.console import Console
 from prefect_sluice.cli.who import actor as who
 
 if TYPE_CHECKING:
-    from prefect_sluice.controls import Control
+    from prefect_sluice.controls import Control, Kind
     from prefect_sluice.stages.controlling import Placed
     from prefect_sluice.workshop import Workshop
 
@@ -112,6 +112,64 @@ def block(release: str, reason: str, actor: str, folder: Path, console: Console)
     return _tell_placed(placed, console, _served_by(workshop, target))
 
 
+@click.command()
+@click.argument("environment", metavar="ENV")
+@_REASON
+@options.actor
+@options.common
+def unhold(environment: str, reason: str, actor: str, folder: Path, console: Console) -> int:
+    """Lift the holds of an environment.
+
+    Those of a rollback, too. A freeze or a block stays.
+    """
+    from prefect_sluice.controls import Kind
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    return _lift(
+        workshop, _environment(workshop, environment), who(actor, folder), reason, console, Kind.HOLD
+    )
+
+
+@click.command()
+@click.argument("environment", metavar="[ENV]", default="")
+@_ALL
+@_REASON
+@options.actor
+@options.common
+def unfreeze(
+    environment: str, everywhere: bool, reason: str, actor: str, folder: Path, console: Console
+) -> int:
+    """Lift a freeze, of one environment or of all.
+
+    With --all, the freeze of every environment; those of single environments stay. A hold or a block stays.
+    """
+    from prefect_sluice.controls import EVERYWHERE, Kind
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    _one_of(environment, everywhere)
+    target = EVERYWHERE if everywhere else _environment(workshop, environment)
+    return _lift(workshop, target, who(actor, folder), reason, console, Kind.FREEZE)
+
+
+@click.command()
+@click.argument("release", metavar="RELEASE")
+@_REASON
+@options.actor
+@options.common
+def unblock(release: str, reason: str, actor: str, folder: Path, console: Console) -> int:
+    """Say that a release is good again.
+
+    RELEASE is the beginning of its id, or of its commit.
+    """
+    from prefect_sluice.controls import Kind
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    return _lift(workshop, _release(workshop, release), who(actor, folder), reason, console, Kind.BLOCK)
+
+
 @click.command("release-hold")
 @click.argument("target", metavar="[ENV|RELEASE]", default="")
 @_ALL
@@ -121,20 +179,33 @@ def block(release: str, reason: str, actor: str, folder: Path, console: Console)
 def release_hold(
     target: str, everywhere: bool, reason: str, actor: str, folder: Path, console: Console
 ) -> int:
-    """Lift a hold, freeze or block.
+    """Lift a hold, freeze or block, whichever it is.
 
     Of an environment every hold and freeze, of a release its block; what was lifted is told. With --all, the
     freeze of every environment; those of single environments stay.
     """
     from prefect_sluice.controls import EVERYWHERE
-    from prefect_sluice.stages.controlling import lift
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)
     _one_of(target, everywhere)
     exactly = EVERYWHERE if everywhere else _target(workshop, target)
-    lifted = lift(workshop, exactly, by=who(actor, folder), reason=reason)
-    return _tell_lifted(workshop, lifted, exactly, console)
+    return _lift(workshop, exactly, who(actor, folder), reason, console)
+
+
+def _lift(
+    workshop: Workshop, target: str, by: str, reason: str, console: Console, kind: Kind | None = None
+) -> int:
+    from prefect_sluice.stages.controlling import lift
+
+    lifted = lift(workshop, target, by=by, reason=reason, kind=kind)
+    return _tell_lifted(workshop, lifted, target, console)
+
+
+def _environment(workshop: Workshop, name: str) -> str:
+    """Return the name of an environment, also of one that is no longer in sluice.yml but is still stopped."""
+    held = {item.target for item in workshop.store.controls()}
+    return name if name in held else workshop.place(name).name
 
 
 def _one_of(target: str, everywhere: bool) -> None:

@@ -40,7 +40,7 @@ def coverage(environment: str, write_baseline: bool, folder: Path, console: Cons
         baseline = lacking(now, baseline)
         file.write_text(baseline.text(), encoding="utf-8")
     written = file if write_baseline else None
-    console.show(page.lines(now, baseline, written, width=console.width))
+    console.page(page.lines(now, baseline, written, width=console.width))
     console.answer(page.document(now, baseline, written))
     return 0
 

@@ -47,7 +47,7 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     before, after = _two(workshop, place, a, b)
     keys = tuple(part.strip() for part in key.split(",") if part.strip())
     found = _compared(workshop, place, before, after, relation, keys)
-    console.show(differences_lines(before, after, found, width=console.width))
+    console.page(differences_lines(before, after, found, width=console.width))
     console.answer(document(before, after, found))
     return 0
 

@@ -41,7 +41,7 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     store = existing_store(workshop)
     found = _events(workshop, place, store)
     entries, problem = _ledger(store)
-    console.show([*history_lines(found, limit=limit, width=console.width), ledger_line(entries, problem)])
+    console.page([*history_lines(found, limit=limit, width=console.width), ledger_line(entries, problem)])
     console.answer({
         "environment": place.name,
         "events": [_document(event) for event in found[:limit]],

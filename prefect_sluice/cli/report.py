@@ -1,7 +1,8 @@
-"""`sluice report`: one promotion, told for people who decide: Markdown, a page in one file, or JSON."""
+"""`sluice report` and `open`: one promotion, told for people who decide: Markdown, a page in one file, or JSON."""
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,34 @@ def report(
     return 0
 
 
+@click.command("open")
+@click.argument("what", metavar="RELEASE|PROMOTION|GENERATION", default="")
+@options.environment
+@options.common
+def open_report(what: str, environment: str, folder: Path, console: Console) -> int:
+    """Open the report of a promotion in the browser.
+
+    It is written anew, as one page in Sluice's folder. It is named as in `sluice report`; by default it is the newest.
+    """
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    text = _text(_report(workshop, environment, what), "html", None)
+    output = workshop.folder / "opened.html"
+    _put(output, text)
+    _tell_opened(output, webbrowser.open(output.as_uri()), console)
+    return 0
+
+
+def _tell_opened(output: Path, opened: bool, console: Console) -> None:
+    from prefect_sluice.render.styled import line
+
+    console.show(
+        [line(f"opened: {output}" if opened else f"no browser answers here; the report is {output}")]
+    )
+    console.answer({"written": str(output), "opened": opened, "exit_code": 0})
+
+
 def _report(workshop: Workshop, environment: str, what: str) -> Report:
     from prefect_sluice.cli.found import existing_store
     from prefect_sluice.cli.show import named
@@ -111,8 +140,16 @@ def _text(found: Report, form: str, limit: int | None) -> str:
 
 
 def _write(output: Path, text: str, console: Console) -> None:
-    from prefect_sluice.errors import BadInput
     from prefect_sluice.render.styled import line
+
+    _put(output, text)
+    console.show([line(f"written: {output}")])
+    console.answer({"written": str(output), "exit_code": 0})
+
+
+def _put(output: Path, text: str) -> None:
+    """Write a report into a file. Raises BadInput where that cannot be."""
+    from prefect_sluice.errors import BadInput
 
     try:
         output.write_text(text, encoding="utf-8")
@@ -121,5 +158,3 @@ def _write(output: Path, text: str, console: Console) -> None:
         raise BadInput(
             f"the report cannot be written: {why}", str(output), "name another file: --output"
         ) from error
-    console.show([line(f"written: {output}")])
-    console.answer({"written": str(output), "exit_code": 0})

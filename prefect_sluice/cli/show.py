@@ -37,7 +37,7 @@ def show(what: str, environment: str, folder: Path, console: Console) -> int:
 
     workshop = Workshop.at(folder)
     found = _dossier(workshop, environment, what)
-    console.show(dossier_lines(report(found), width=console.width))
+    console.page(dossier_lines(report(found), width=console.width))
     console.answer(dossier_document(found))
     return 0
 

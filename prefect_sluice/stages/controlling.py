@@ -60,8 +60,10 @@ def put(transaction: Transaction, control: Control) -> None:
     )
 
 
-def lift(workshop: Workshop, target: str, *, by: str, reason: str) -> tuple[Control, ...]:
-    """Lift everything in force on exactly this target: an environment, EVERYWHERE, or a release's whole id.
+def lift(
+    workshop: Workshop, target: str, *, by: str, reason: str, kind: Kind | None = None
+) -> tuple[Control, ...]:
+    """Lift what is in force on exactly this target: an environment, EVERYWHERE, or a release's whole id. `kind` None: all of it.
 
     Returns what was lifted, oldest first. Raises Refused when nothing is in force there, with what is elsewhere.
     """
@@ -70,7 +72,7 @@ def lift(workshop: Workshop, target: str, *, by: str, reason: str) -> tuple[Cont
     with workshop.store.transaction() as transaction:
         transaction.stand_still()
         there = controls.in_force(transaction.controls(), now)
-        found = [item for item in there if item.target == target]
+        found = [item for item in there if item.target == target and kind in {None, item.kind}]
         if not found:
             raise _nothing(target, there)
         lifted = tuple(

@@ -342,3 +342,20 @@ def test_a_rollback_asked_for_twice_by_a_crash_is_one(run: Run, released: Path) 
     assert stopped.code == 1
     assert "rolled back from generation 2 by Ada" in stopped.err
     assert len(workshop.store.controls()) == 1
+
+
+def test_each_kind_is_lifted_by_its_own_command_and_no_other(run: Run, released: Path) -> None:
+    [served] = [item["release"] for item in [environment(run, released)["generation"]]]
+    for words in (("hold", "dev"), ("freeze", "dev"), ("block", served[:12])):
+        assert run(*words, "--reason", "x", "-C", released).code == 0
+    left = {"hold", "freeze", "block"}
+    for command, target in (("unhold", "dev"), ("unfreeze", "dev"), ("unblock", served[:12])):
+        lifted = run(command, target, "--reason", "over", "-C", released, "--json")
+        kind = command.removeprefix("un")
+        left.remove(kind)
+        assert [item["kind"] for item in json.loads(lifted.out)["lifted"]] == [kind]
+        again = run(command, target, "--reason", "over", "-C", released)
+        assert again.code == 1
+        assert "nothing to lift" in again.err
+    assert not left
+    assert events(run, released)[-3:] == ["hold.lifted", "freeze.lifted", "block.lifted"]

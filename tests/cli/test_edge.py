@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 import click
 import pytest
 
-from prefect_sluice.cli import COMMANDS, cli, main
+from prefect_sluice.cli import COMMANDS, GROUPS, cli, main
+from prefect_sluice.cli.examples import EXAMPLES
 from prefect_sluice.cli.failing import failed
 from prefect_sluice.errors import DbtFailed, Refused
 
@@ -35,6 +37,55 @@ def test_each_command_takes_the_common_options(name: str) -> None:
     assert command is not None
     options = {option for parameter in command.params for option in parameter.opts}
     assert {"--json", "--folder", "-C", "--no-color"} <= options
+
+
+def test_each_command_stands_in_one_group_of_the_help() -> None:
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(COMMANDS)
+
+
+EXAMPLE_LINES = [(name, line) for name, rows in EXAMPLES.items() for line, _ in rows]
+
+
+@pytest.mark.parametrize(("name", "line"), EXAMPLE_LINES, ids=[line for _, line in EXAMPLE_LINES])
+def test_each_example_of_a_help_can_be_typed(name: str, line: str) -> None:
+    words = shlex.split(line)
+    assert words[0] == "sluice"
+    command = cli.get_command(click.Context(cli), words[1])
+    assert command is not None
+    command.make_context(words[1], words[2:])  # raises where the words are off
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_help_ends_with_two_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    shown = capsys.readouterr().out.partition("Examples:\n")[2].strip().splitlines()
+    assert [line.partition("  #")[0].strip() for line in shown] == [line for line, _ in EXAMPLES[name]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("relase", "release"),
+        ("roll-back", "rollback"),
+        ("deploy", "release"),
+        ("undo", "rollback"),
+        ("histroy", "history"),
+    ],
+)
+def test_a_mistyped_command_names_the_one_that_was_meant(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([typed]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"sluice: No such command {typed!r}. Did you mean {meant!r}?; see sluice --help\n"
+    )
+
+
+def test_a_word_that_is_near_no_command_names_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["xyzzy"]) == 2
+    assert capsys.readouterr().err == "sluice: No such command 'xyzzy'; see sluice --help\n"
 
 
 def test_help_imports_no_command() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,34 @@ def test_the_page_is_one_file(shared: Path, run: Run, tmp_path: Path) -> None:
     assert text.startswith("<!doctype html>")
     assert not re.search(r"(src|href)=\"(?!#|https?://)", text)
     assert "<link" not in text
+
+
+def test_open_writes_the_page_and_gives_it_to_the_browser(
+    shared: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >"{tmp_path}/seen"\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setattr(webbrowser, "_tryorder", None)  # it looks for browsers once in a process
+    told = json.loads(run("open", "-C", shared, "--json").out)
+    assert told["opened"]
+    assert (tmp_path / "seen").read_text().strip() == Path(told["written"]).as_uri()
+    assert Path(told["written"]).read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_open_names_the_file_where_there_is_no_browser(
+    shared: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER", f"{tmp_path / 'none'} %s")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    told = run("open", "-C", shared)
+    assert (told.code, told.out) == (
+        0,
+        f"no browser answers here; the report is {shared / '.sluice/opened.html'}\n",
+    )
 
 
 def test_the_outcome_of_a_refusal_names_the_report(released: Path, run: Run) -> None:
