@@ -8,7 +8,6 @@ from prefect_sluice.choices import Choices, back_to, report_line
 from prefect_sluice.declared import Consumer
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import State
-from prefect_sluice.stages.asking import declared_key
 from prefect_sluice.stages.dashboards import recorded
 from prefect_sluice.workshop import Place, Workshop
 
@@ -45,4 +44,4 @@ def _history(workshop: Workshop, place: Place) -> tuple[Generation, ...]:
 def _consumers(workshop: Workshop, history: tuple[Generation, ...]) -> Iterator[Consumer]:
     """Yield the consumers that the release declares that serves now."""
     for served in history[:1]:
-        yield from recorded(workshop, [declared_key(served.environment, served.release)]) or ()
+        yield from recorded(workshop, [served.environment], served.release) or ()

@@ -31,6 +31,11 @@ from prefect_sluice.workshop import Place, Workshop
 
 STARTED, DONE, SWEPT = "collect.started", "collect.done", "collect.files"
 
+_UNUSED = timedelta(days=90)
+"""How long the state store keeps what can be derived again and nobody asked for."""
+_CACHED = 100_000
+"""How much of it the state store keeps at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -136,6 +141,9 @@ def _collected(
     swept = tuple(_warehouse(workshop, request, path, places, chosen, leases) for path in files)
     found, notes = _files(workshop, request, chosen)
     gone = found if request.dry_run else _removed(workshop, request, found)
+    if not request.dry_run:
+        with workshop.store.transaction() as transaction:
+            transaction.prune_cache(surroundings.now() - _UNUSED, _CACHED)
     return Collected(request.dry_run, swept, gone, notes)
 
 

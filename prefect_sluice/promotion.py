@@ -154,3 +154,19 @@ class Lease:
     holder: str
     acquired_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What one stage took in one run, in seconds."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a promotion's stages: when it ended (UTC), and what each stage took. A promotion that waited has several."""
+
+    at: datetime
+    took: tuple[Took, ...]

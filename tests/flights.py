@@ -82,10 +82,10 @@ class Flights:
         with duckdb.connect(str(file)) as connection:
             connection.execute(statement)
 
-    def forget(self, kind: str) -> None:
-        """Delete what the state store has cached of a kind."""
+    def forget(self, table: str) -> None:
+        """Delete all that a table of the state store holds."""
         with closing(sqlite3.connect(self.folder / ".sluice" / "state.db")) as connection, connection:
-            connection.execute("delete from sluice_cache where kind = ?", (kind,))
+            connection.execute(f"delete from {table}")
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace the one place in a file that reads `old`."""

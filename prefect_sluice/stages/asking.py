@@ -25,8 +25,6 @@ from prefect_sluice.workshop import Place, Workshop
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
-DECLARED = "declared.3"
-"""With the number of its form: what an older Sluice wrote is not read."""
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
 
@@ -130,11 +128,6 @@ def _touched(workshop: Workshop, release: Release, plan: Plan) -> tuple[str, ...
     return tuple(sorted(path for path, entry in release.files.items() if before.get(path) != entry))
 
 
-def declared_key(environment: str, release: str) -> str:
-    """Return what a release's declarations are kept under: what is enabled or enforced may hang on the target."""
-    return f"{environment} {release}"
-
-
 def _declared(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -> Declared:
     """Return what the project declares, and remember it: the next release is compared with it."""
     from prefect_sluice.dbt.declared import declared
@@ -146,19 +139,16 @@ def _declared(workshop: Workshop, place: Place, loaded: Loaded, release: Release
         for uid, item in found.described.items()
     }
     found = replace(found, described=described)
-    key = declared_key(place.name, release.id)
-    if not workshop.store.cached(DECLARED, [key]):
+    if workshop.store.declared(place.name, release.id) is None:
         with workshop.store.transaction() as transaction:
-            transaction.put_cached(DECLARED, key, found.document())
+            transaction.put_declared(place.name, release.id, found)
     return found
 
 
 def _before(workshop: Workshop, place: Place, plan: Plan) -> Declared | None:
     if not plan.base_release:
         return None
-    key = declared_key(place.name, plan.base_release)
-    known = workshop.store.cached(DECLARED, [key]).get(key)
-    return Declared.read(known) if known is not None else None
+    return workshop.store.declared(place.name, plan.base_release)
 
 
 def _rewritten(loaded: Loaded, release: Release, touched: Collection[str]) -> tuple[str, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import LeaseHeld, SluiceError, WarehouseBusy
@@ -12,12 +11,12 @@ from prefect_sluice.promotion import State
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.monitor import look_again
 from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.records import Alert
 from prefect_sluice.verdict import Verdict
 from prefect_sluice.workshop import Place, Workshop
 
 AGAIN = timedelta(hours=1)
 """How long a problem that was told and is still there is not told again."""
-_KIND = "health.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +92,12 @@ def is_news(workshop: Workshop, scope: str, problems: tuple[str, ...]) -> bool:
     `scope` is what was looked at. Repeatable, but the second time it is no news.
     """
     now = surroundings.now()
-    known = cast("dict[str, Any] | None", workshop.store.cached(_KIND, [scope]).get(scope))
-    same = known is not None and tuple(known["problems"]) == problems
-    if known is not None and same and now - datetime.fromisoformat(known["told"]) < AGAIN:
+    before = workshop.store.alert(scope)
+    same = before is not None and before.problems == problems
+    if before is not None and same and now - before.at < AGAIN:
         return False
-    if not problems and (same or known is None):
+    if not problems and (same or before is None):
         return False
     with workshop.store.transaction() as transaction:
-        transaction.put_cached(_KIND, scope, {"problems": list(problems), "told": now.isoformat()})
+        transaction.put_alert(scope, Alert(problems, now))
     return bool(problems)

@@ -7,10 +7,8 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
 
 from prefect_sluice import __version__, surroundings
-from prefect_sluice.canonical import Json
 from prefect_sluice.conditions import Conditions, Proven
 from prefect_sluice.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.loading import Loaded
@@ -20,8 +18,6 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.release import Release
 from prefect_sluice.workshop import Place, Workshop
 
-_KIND = "conditions.1"
-"""With the number of its form: what an older Sluice wrote is not read."""
 _TOOLS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
 _MANY = 100_000
 _NOT_KEPT = "it was not recorded when it was built there"
@@ -58,12 +54,9 @@ def here(workshop: Workshop, place: Place, loaded: Loaded) -> Conditions:
 
 def remember(workshop: Workshop, place: Place, loaded: Loaded, promotion: Promotion) -> None:
     """Keep what a promotion was built under: what it goes to next is compared with that. Repeatable."""
-    kept: Json = {
-        "at": surroundings.now().isoformat(),
-        "conditions": here(workshop, place, loaded).document(),
-    }
+    current = here(workshop, place, loaded)
     with workshop.store.transaction() as transaction:
-        transaction.put_cached(_KIND, promotion.id, kept)
+        transaction.put_conditions(promotion.id, surroundings.now(), current)
 
 
 def proven(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -> Proven | str:
@@ -79,13 +72,13 @@ def proven(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -
     if served is None:
         return f"this release never served in {first}, which comes before"
     current = here(workshop, place, loaded)
-    kept = cast(Mapping[str, Any] | None, workshop.store.cached(_KIND, [served.id]).get(served.id))
+    kept = workshop.store.conditions(served.id)
     other = workshop.place(first)
-    old = Conditions.read(kept["conditions"]) if kept else _guessed(workshop, other, release, current)
+    old = kept[1] if kept else _guessed(workshop, other, release, current)
     try:
         found = _columns(workshop, other, old.relations)
     except (BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
-        return _without_a_look(first, old, current, str(error), kept)
+        return _without_a_look(first, old, current, str(error), kept[0] if kept else None)
     unknown = {group: why for group, why in old.unknown.items() if group != "sources"}
     return Proven(first, replace(old, facts={**old.facts, "sources": found}, unknown=unknown), current)
 
@@ -98,11 +91,10 @@ def _served(workshop: Workshop, environment: str, release: Release) -> Promotion
 
 
 def _without_a_look(
-    first: str, old: Conditions, current: Conditions, why: str, kept: Mapping[str, Any] | None
+    first: str, old: Conditions, current: Conditions, why: str, at: datetime | None
 ) -> Proven:
-    if kept is None:
+    if at is None:
         return Proven(first, replace(old, unknown={**old.unknown, "sources": why}), current)
-    at = datetime.fromisoformat(str(kept["at"]))
     note = (
         f"{first}'s warehouse could not be opened, so its sources are those of {at:%Y-%m-%d %H:%M} UTC: {why}"
     )

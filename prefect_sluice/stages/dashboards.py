@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect_sluice.dashboards import called, picked
-from prefect_sluice.declared import Consumer, Declared
+from prefect_sluice.declared import Consumer
 from prefect_sluice.order import before, ordered
 from prefect_sluice.release import Release
 from prefect_sluice.render.dashboard import Story, story
-from prefect_sluice.stages.asking import DECLARED, declared_key
 from prefect_sluice.stages.work import Work
 from prefect_sluice.workshop import Place, Workshop
 
@@ -30,7 +29,7 @@ def declared_in(workshop: Workshop, place: Place, release: Release, origin: str 
     """Return the dashboards that a release declares, by label: as the environment before `place` knows them."""
     former = origin or before(place, workshop.places)
     names = [name for name in (former, place.name) if name]
-    known = recorded(workshop, [declared_key(name, release.id) for name in names])
+    known = recorded(workshop, names, release.id)
     found = known if known is not None else _parsed(workshop, workshop.place(names[0]), release)
     return tuple(sorted(found, key=lambda item: (item.label or item.name).casefold()))
 
@@ -55,16 +54,16 @@ def told(work: Work) -> Story | None:
     if not name:
         return None
     workshop = Workshop.at(work.request.folder)
-    known = recorded(workshop, [declared_key(work.plan.environment, work.release.id)]) or ()
+    known = recorded(workshop, [work.plan.environment], work.release.id) or ()
     found = called(known, name)
     return story(found, known, work.plan, reports=work.reports) if found else None
 
 
-def recorded(workshop: Workshop, keys: list[str]) -> tuple[Consumer, ...] | None:
-    """Return the consumers under the first of these `declared_key`s that the gates recorded; None if under none."""
-    known = workshop.store.cached(DECLARED, keys)
-    document = next((known[key] for key in keys if key in known), None)
-    return None if document is None else tuple(Declared.read(document).consumers.values())
+def recorded(workshop: Workshop, environments: list[str], release: str) -> tuple[Consumer, ...] | None:
+    """Return the consumers of a release, by the first of the environments where the gates recorded them; None if in none."""
+    known = (workshop.store.declared(name, release) for name in environments)
+    declared = next((item for item in known if item is not None), None)
+    return None if declared is None else tuple(declared.consumers.values())
 
 
 def _parsed(workshop: Workshop, place: Place, release: Release) -> tuple[Consumer, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 from prefect_sluice import git, surroundings
 from prefect_sluice.controls import blocked, forbidding
@@ -16,7 +15,6 @@ from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.state.lease import holder_is_dead
 from prefect_sluice.workshop import Place, Workshop
 
-_KIND = "poll.1"
 _MANY = 100_000
 
 
@@ -55,13 +53,9 @@ def found(workshop: Workshop, ref: str) -> str:
 
 def remember(workshop: Workshop, place: Place, commit: str, message: str) -> None:
     """Record that releasing a commit broke, so that it is not tried again each minute. Repeatable."""
-    at = base(workshop, place.name)
+    broken = Try(commit, State.FAILED.value, base(workshop, place.name), message)
     with workshop.store.transaction() as transaction:
-        transaction.put_cached(
-            _KIND,
-            place.name,
-            {"commit": commit, "generation": at.generation, "release": at.release, "message": message},
-        )
+        transaction.put_poll(place.name, broken)
 
 
 def base(workshop: Workshop, environment: str) -> Base:
@@ -84,11 +78,8 @@ def tries(workshop: Workshop, environment: str) -> tuple[Try, ...]:
         for item in promotions
         if item.cause in {Cause.RELEASE, Cause.PROMOTION}
     )  # fmt: skip
-    broke = cast("dict[str, Any] | None", store.cached(_KIND, [environment]).get(environment))
-    if broke is None:
-        return found
-    at = Base(broke["generation"], broke["release"])
-    return (*found, Try(broke["commit"], State.FAILED.value, at, broke["message"]))
+    broken = store.poll(environment)
+    return found if broken is None else (*found, broken)
 
 
 def _decided(workshop: Workshop, promotion: Promotion) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import LeaseHeld, Skipped, SluiceError, Stopped
@@ -19,9 +18,6 @@ from prefect_sluice.workshop import Place, Workshop
 if TYPE_CHECKING:
     from prefect_sluice.canonical import Json
     from prefect_sluice.state.reads import Reads
-    from prefect_sluice.state.store import Transaction
-
-_KIND = "refresh.1"
 
 _occasion: ContextVar[Occasion | None] = ContextVar("occasion", default=None)
 
@@ -38,11 +34,7 @@ def due(occasion: Occasion | None) -> Generator[None]:
 
 def last(reads: Reads, environment: str) -> Attempt | None:
     """Return the last attempt to refresh all of an environment, skipped ones included; None if there was none."""
-    known = cast("dict[str, Any] | None", reads.cached(_KIND, [environment]).get(environment))
-    if known is None:
-        return None
-    ended = datetime.fromisoformat(known["ended"]) if known["ended"] else None
-    return Attempt(datetime.fromisoformat(known["at"]), ended, known["status"], known["message"], known["by"])
+    return reads.refresh(environment)
 
 
 @contextmanager
@@ -112,7 +104,7 @@ def _skip(workshop: Workshop, request: Request, skipped: Skipped) -> Skipped:
         facts["due"] = occasion.due.isoformat()
     with workshop.store.transaction() as transaction:
         if not request.select:
-            _write(transaction, request.environment, attempt)
+            transaction.put_refresh(request.environment, attempt)
         transaction.append(
             "refresh.skipped", environment=request.environment, actor=request.actor, facts=facts, at=now
         )
@@ -133,13 +125,4 @@ def _close(workshop: Workshop, request: Request, begun: Attempt, status: str, me
 
 def _put(workshop: Workshop, request: Request, attempt: Attempt) -> None:
     with workshop.store.transaction() as transaction:
-        _write(transaction, request.environment, attempt)
-
-
-def _write(transaction: Transaction, environment: str, attempt: Attempt) -> None:
-    ended = attempt.ended.isoformat() if attempt.ended else ""
-    facts: dict[str, Json] = {
-        "at": attempt.at.isoformat(), "ended": ended, "status": attempt.status, "message": attempt.message,
-        "by": attempt.by,
-    }  # fmt: skip
-    transaction.put_cached(_KIND, environment, facts)
+        transaction.put_refresh(request.environment, attempt)

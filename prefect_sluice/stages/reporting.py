@@ -17,14 +17,12 @@ from prefect_sluice.release import Release
 from prefect_sluice.render.report.model import Dossier
 from prefect_sluice.stages import publishing
 from prefect_sluice.stages.approve import needed
-from prefect_sluice.stages.asking import DECLARED, declared_key
-from prefect_sluice.stages.times import runs
 from prefect_sluice.stored_plan import stored_plan
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
-    from prefect_sluice.state.reads import Reads
+    pass
 
 _MANY = 100_000
 
@@ -44,7 +42,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
     plan = _plan(workshop, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
-    declared = _declared(store, declared_key(promotion.environment, identifier))
+    declared = store.declared(promotion.environment, identifier) or Declared()
     present = ledger.fold(entries).get(promotion.environment)
     return Dossier(
         release=release,
@@ -67,7 +65,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         warns=frozenset(name for name, own in workshop.settings.gates.items() if own.on == "warn"),
         consumers=tuple(declared.consumers.values()),
         described={uid: item.description for uid, item in declared.described.items()},
-        runs=runs(store, promotion.id),
+        runs=store.timings(promotion.id),
         expected=_expected(workshop, place, promotion, plan),
         at=surroundings.now(),
     )
@@ -98,11 +96,6 @@ def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | No
         )
 
     return tuple(entry for entry in entries if is_about(entry))
-
-
-def _declared(reads: Reads, key: str) -> Declared:
-    known = reads.cached(DECLARED, [key]).get(key)
-    return Declared.read(known) if known else Declared()
 
 
 def _expected(

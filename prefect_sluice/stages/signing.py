@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import SluiceError
@@ -16,8 +15,6 @@ from prefect_sluice.state.lease import holder_is_dead, this_process
 if TYPE_CHECKING:
     from prefect_sluice.state.reads import Reads
     from prefect_sluice.state.store import StateStore
-
-_KIND = "sign.1"
 
 
 @contextmanager
@@ -46,10 +43,7 @@ def signed(store: StateStore, run: str, user: str) -> Generator[None]:
 
 def signs(reads: Reads) -> tuple[Sign, ...]:
     """Return the sign of every run that has not ended in good order."""
-    return tuple(
-        Sign(run, str(said["holder"]), datetime.fromisoformat(str(said["seen"])))
-        for run, said in cast("dict[str, dict[str, Any]]", reads.all_cached(_KIND)).items()
-    )
+    return reads.signs()
 
 
 def dead(reads: Reads) -> tuple[Sign, ...]:
@@ -65,7 +59,7 @@ def dead(reads: Reads) -> tuple[Sign, ...]:
 def forget(store: StateStore, run: str) -> None:
     """Take back the sign of a run. Repeatable."""
     with store.transaction() as transaction:
-        transaction.drop_cached(_KIND, run)
+        transaction.drop_sign(run)
 
 
 def _keep(store: StateStore, run: str, holder: str, stop: threading.Event) -> None:
@@ -74,6 +68,5 @@ def _keep(store: StateStore, run: str, holder: str, stop: threading.Event) -> No
 
 
 def _say(store: StateStore, run: str, holder: str) -> None:
-    said = {"holder": holder, "seen": surroundings.now().isoformat()}
     with suppress(SluiceError), store.transaction() as transaction:
-        transaction.put_cached(_KIND, run, said)
+        transaction.put_sign(Sign(run, holder, surroundings.now()))

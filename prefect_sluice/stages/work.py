@@ -12,7 +12,7 @@ from time import perf_counter
 
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.plan import Plan
-from prefect_sluice.promotion import Lease, Promotion
+from prefect_sluice.promotion import Lease, Promotion, Took
 from prefect_sluice.release import Change, Release
 from prefect_sluice.stopping import stops_aloud
 from prefect_sluice.verdict import GateReport
@@ -74,14 +74,6 @@ class Request:
     origin: str = ""
     select: str = ""
     report: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """What one stage took in one run, in seconds."""
-
-    stage: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

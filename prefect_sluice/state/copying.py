@@ -17,7 +17,7 @@ from prefect_sluice import ledger
 from prefect_sluice.errors import BadInput, LedgerBroken, Refused
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
-from prefect_sluice.state.tables import CACHE, LEASE, LEDGER, METADATA, PROMOTION, RELEASE, VERSION_TABLE
+from prefect_sluice.state.tables import LEASE, LEDGER, METADATA, PROMOTION, RELEASE, VERSION_TABLE
 from prefect_sluice.state.transaction import Transaction
 
 RESTORED = "store.restored"
@@ -115,10 +115,8 @@ def _copied(source: Connection, target: Connection) -> dict[str, int]:
 
 
 def _table(source: Connection, target: Connection, table: Table) -> int:
-    target.execute(delete(table)) if table in (
-        CACHE,
-        LEASE,
-    ) else None  # the ledger's triggers refuse it, empty or not
+    if table is not LEDGER:  # it is empty, and its triggers refuse a delete even so
+        target.execute(delete(table))
     query = select(table).order_by(*table.primary_key.columns)
     count = 0
     for part in source.execute(query).mappings().partitions(_AT_ONCE):

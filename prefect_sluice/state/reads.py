@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, Ques
 from prefect_sluice.relation import Relation
 from prefect_sluice.release import Release
 from prefect_sluice.state import codec
+from prefect_sluice.state.records import RecordReads
 from prefect_sluice.state.tables import (
     AFTERCARE,
     APPROVAL,
@@ -42,7 +43,7 @@ _KEYS_AT_ONCE = 500
 _NAMED_WHEN_AMBIGUOUS = 3
 
 
-class Reads(ABC):
+class Reads(RecordReads, ABC):
     """The read methods. All can be repeated; each raises BadInput when what is stored cannot be read.
 
     Times come back in UTC. `place` is the store's URL as it may be shown.
@@ -176,20 +177,22 @@ class Reads(ABC):
         return tuple(codec.entry(row) for row in self._rows(query))
 
     def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:
-        """Return what is cached, by key; a key that is not is left out. Made for thousands of keys."""
-        found: dict[str, Json] = {}
+        """Return what is cached, by key; a key that is not is left out, and so is one whose value cannot be read.
+
+        Made for thousands of keys.
+        """
+        return {key: value for key, (value, _) in self._cached(kind, keys).items()}
+
+    def _cached(self, kind: str, keys: Iterable[str]) -> dict[str, tuple[Json, datetime]]:
+        """Return the values by key, and when each was used last as far as that is recorded."""
+        found: dict[str, tuple[Json, datetime]] = {}
         rest = iter(keys)
         while some := list(islice(rest, _KEYS_AT_ONCE)):
             query = select(CACHE).where(CACHE.c.kind == kind, CACHE.c.key.in_(some))
-            with codec.readable(f"the cache of {kind}", self.place):
-                found.update({row["key"]: json.loads(row["value"]) for row in self._rows(query)})
+            for row in self._rows(query):
+                with suppress(ValueError):  # it can be derived again
+                    found[row["key"]] = (json.loads(row["value"]), row["used_at"])
         return found
-
-    def all_cached(self, kind: str) -> dict[str, Json]:
-        """Return everything cached of a kind, by key."""
-        with codec.readable(f"the cache of {kind}", self.place):
-            rows = self._rows(select(CACHE).where(CACHE.c.kind == kind).order_by(CACHE.c.key))
-            return {row["key"]: json.loads(row["value"]) for row in rows}
 
     def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         with self._connected() as connection, codec.readable("a row", self.place):

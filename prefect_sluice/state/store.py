@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Engine
 
+from prefect_sluice import surroundings
+from prefect_sluice.canonical import Json
+from prefect_sluice.errors import SluiceError
 from prefect_sluice.promotion import Lease
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import fencing, migrate
@@ -20,6 +23,9 @@ from prefect_sluice.state.reads import Reads
 from prefect_sluice.state.transaction import Transaction
 
 __all__ = ["StateStore", "Transaction"]
+
+_USED_LATELY = timedelta(days=1)
+"""How exactly it is known when something cached was used last: reading it shall not mean writing each time."""
 
 
 class StateStore(Reads):
@@ -91,6 +97,17 @@ class StateStore(Reads):
             yield
             for lease in current:
                 fencing.extend(connection, lease, timedelta(seconds=time.monotonic() - started))
+
+    def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:
+        """Return what is cached, by key, and note of what was not used for a day that it is used now: `collect` drops the
+        rest. A store that is busy is not waited for a second time."""
+        found = self._cached(kind, keys)
+        now = surroundings.now()
+        stale = [key for key, (_, used) in found.items() if now - used > _USED_LATELY]
+        if stale and not getattr(self._thread, "writes", False):
+            with suppress(SluiceError), self.transaction() as transaction:
+                transaction.touch_cached(kind, stale)
+        return {key: value for key, (value, _) in found.items()}
 
     @contextmanager
     def _connected(self) -> Generator[Connection]:

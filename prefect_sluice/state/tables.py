@@ -205,10 +205,75 @@ LEDGER = Table(
     Index("sluice_ledger_by_environment", "environment", "number"),
 )
 
+DECLARED = Table(
+    "sluice_declared",
+    METADATA,
+    _text("environment", primary_key=True),
+    _text("release", primary_key=True),
+    _text("document"),
+)
+
+CONDITIONS = Table(
+    "sluice_conditions",
+    METADATA,
+    _text("promotion", primary_key=True),
+    _time("at"),
+    _text("document"),
+)
+
+REFRESH = Table(
+    "sluice_refresh",
+    METADATA,
+    _text("environment", primary_key=True),
+    _time("at"),
+    _time("ended", nullable=True),
+    _text("status"),
+    _text("message"),
+    _text("by"),
+)
+
+POLL = Table(
+    "sluice_poll",
+    METADATA,
+    _text("environment", primary_key=True),
+    _text("commit"),
+    Column("generation", Integer, nullable=False),
+    _text("release"),
+    _text("message"),
+)
+
+ALERT = Table(
+    "sluice_alert",
+    METADATA,
+    _text("scope", primary_key=True),
+    _text("problems"),
+    _time("at"),
+)
+
+TIMING = Table(
+    "sluice_timing",
+    METADATA,
+    _order(),
+    _text("promotion"),
+    _time("at"),
+    _text("took"),
+    Index("sluice_timing_by_promotion", "promotion"),
+)
+
+SIGN = Table(
+    "sluice_sign",
+    METADATA,
+    _text("run", primary_key=True),
+    _text("holder"),
+    _time("seen"),
+)
+
 CACHE = Table(
     "sluice_cache",
     METADATA,
     _text("kind", primary_key=True),
     _text("key", primary_key=True),
     _text("value"),
+    Column("used_at", UtcTime, nullable=False, server_default=""),
 )
+"""What can be derived again, and nothing else: emptying it costs time, and changes no answer."""

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.controls import Aftercare, Control
 from prefect_sluice.errors import Refused
@@ -21,6 +23,7 @@ from prefect_sluice.relation import Relation
 from prefect_sluice.release import Release
 from prefect_sluice.state import codec, fencing
 from prefect_sluice.state.reads import Reads
+from prefect_sluice.state.records import RecordWrites
 from prefect_sluice.state.tables import (
     AFTERCARE,
     APPROVAL,
@@ -37,10 +40,11 @@ from prefect_sluice.state.tables import (
 )
 from prefect_sluice.verdict import GateReport
 
+_KEYS_AT_ONCE = 500
 _LEDGER_LOCK = 5_783_212  # any number, the same in all processes
 
 
-class Transaction(Reads):
+class Transaction(Reads, RecordWrites):
     """One open transaction, from `StateStore.transaction`. It reads what it wrote; others do afterwards."""
 
     def __init__(self, connection: Connection, place: str) -> None:
@@ -163,19 +167,40 @@ class Transaction(Reads):
         return entry
 
     def put_cached(self, kind: str, key: str, value: Json) -> None:
-        """Remember a fact derived from the content that `key` is the digest of. Safe to repeat."""
+        """Keep what was derived from the content that `key` is the digest of. Safe to repeat.
+
+        Only what can be derived again belongs here: it may be gone at any time. What cannot is a record, with a table of
+        its own (`state.records`).
+        """
         self.put_all_cached(kind, {key: value})
 
     def put_all_cached(self, kind: str, values: Mapping[str, Json]) -> None:
-        """Remember many facts at once, by key. Safe to repeat."""
+        """Keep many values at once, by key. Safe to repeat."""
+        now = surroundings.now()
         rows = [
-            {"kind": kind, "key": key, "value": canonical(value).decode()} for key, value in values.items()
+            {"kind": kind, "key": key, "value": canonical(value).decode(), "used_at": now}
+            for key, value in values.items()
         ]
         self._put(CACHE, rows, ("kind", "key"))
 
-    def drop_cached(self, kind: str, key: str) -> None:
-        """Forget a fact. Safe to repeat."""
-        self._connection.execute(delete(CACHE).where(CACHE.c.kind == kind, CACHE.c.key == key))
+    def touch_cached(self, kind: str, keys: Sequence[str]) -> None:
+        """Note that cached values were used now. Safe to repeat."""
+        rest = iter(keys)
+        while some := list(islice(rest, _KEYS_AT_ONCE)):
+            own = (CACHE.c.kind == kind) & CACHE.c.key.in_(some)
+            self._connection.execute(update(CACHE).where(own).values(used_at=surroundings.now()))
+
+    def prune_cache(self, before: datetime, at_most: int) -> int:
+        """Drop what was last used before a time (UTC), and of the rest all but the `at_most` used last. Return how many.
+
+        Safe to repeat.
+        """
+        gone = self._connection.execute(delete(CACHE).where(CACHE.c.used_at < before)).rowcount
+        last = select(CACHE.c.used_at).order_by(CACHE.c.used_at.desc()).offset(at_most).limit(1)
+        oldest = self._connection.execute(last).scalar()
+        if oldest is None:
+            return gone
+        return gone + self._connection.execute(delete(CACHE).where(CACHE.c.used_at <= oldest)).rowcount
 
     def _lock_ledger(self) -> None:
         if self._connection.dialect.name == "postgresql":

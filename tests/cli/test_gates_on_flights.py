@@ -162,7 +162,7 @@ def test_parity_says_all_three(flights: Flights) -> None:
     flights.sql(flights.production, "alter table raw.weather rename to weather_old")
     assert promoted().found["parity"] & NO
     flights.sql(flights.production, "alter table raw.weather_old rename to weather")
-    flights.forget("conditions.1")
+    flights.forget("sluice_conditions")
     assert promoted().found["parity"] & UNSURE
 
 

@@ -11,11 +11,9 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Makeup, Name
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import NEW, UNCHANGED, Action, Plan, Step
-from prefect_sluice.promotion import Approval, Decision, Promotion, State
+from prefect_sluice.promotion import Approval, Decision, Promotion, Run, State, Took
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render.report.model import Dossier
-from prefect_sluice.stages.times import Run
-from prefect_sluice.stages.work import Took
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

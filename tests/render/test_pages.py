@@ -20,7 +20,7 @@ from prefect_sluice.impact import Effect, Reached, What
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import AS_TABLE, UNCHANGED, Action, Plan, Step
-from prefect_sluice.promotion import Approval, Decision, Lease, Promotion, State
+from prefect_sluice.promotion import Approval, Decision, Lease, Promotion, Run, State, Took
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render import document
 from prefect_sluice.render.controls import despite_lines, lifted_lines, own_hold_line, placed_lines
@@ -37,8 +37,7 @@ from prefect_sluice.render.show import dossier_lines
 from prefect_sluice.render.stages import stage_line
 from prefect_sluice.render.status import Attempt, Standing, blocks_lines, status_lines
 from prefect_sluice.render.styled import Line, plain
-from prefect_sluice.stages.times import Run
-from prefect_sluice.stages.work import Request, Status, Took, Work
+from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 from tests.render.test_artifacts import ARTIFACTS
 

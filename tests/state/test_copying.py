@@ -12,12 +12,18 @@ import pytest
 from sqlalchemy import select
 
 from prefect_sluice import ledger
+from prefect_sluice.conditions import Conditions
+from prefect_sluice.declared import Declared, Described
 from prefect_sluice.errors import BadInput, LeaseHeld, LedgerBroken, Refused
 from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Approval, Decision, Promotion, State
+from prefect_sluice.polling import Base, Try
+from prefect_sluice.promotion import Approval, Decision, Promotion, Run, State, Took
+from prefect_sluice.refreshing import Attempt
+from prefect_sluice.signs import Sign
 from prefect_sluice.state import copying
 from prefect_sluice.state import engine as database
 from prefect_sluice.state.copying import Copied, back_up, restore
+from prefect_sluice.state.records import Alert
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.state.tables import METADATA
 from prefect_sluice.verdict import Finding, GateReport, Measure, Verdict
@@ -44,6 +50,13 @@ def fill(url: str, *, entries: int = 3) -> None:
             tx.put_reports(promotion.id, "stage", [report])
             tx.append("promotion.started", actor="Ada", at=NOW, environment="prod", facts={"n": number})
         tx.put_cached("source", "key", {"a": 1})
+        tx.put_declared("prod", "r0", Declared(described={"model.a": Described("all of it")}))
+        tx.put_conditions("p0", NOW, Conditions({"tools": {"dbt": "1"}}))
+        tx.put_refresh("prod", Attempt(NOW, NOW, "stable", "done"))
+        tx.put_poll("prod", Try("c0", "failed", Base(1, "r0"), "it broke"))
+        tx.put_alert("all", Alert(("a problem",), NOW))
+        tx.add_timing("p0", Run(NOW, (Took("build", 1.5),)))
+        tx.put_sign(Sign("run", "ada@host pid 1", NOW))
         tx.take_lease("prod", "ada@host pid 1", now=NOW, ttl=TTL)
 
 
@@ -68,6 +81,8 @@ def back(file: Path, url: str) -> Copied:
 def test_what_was_backed_up_comes_back(url: str, tmp_path: Path) -> None:
     fill(url)
     before = content(url)
+    records = {"declared", "conditions", "refresh", "poll", "alert", "timing", "sign", "cache"}
+    assert all(before[f"sluice_{name}"] for name in records)
     file = tmp_path / "backup.db"
     made = back_up(url, file)
     assert (made.number, made.head, made.broken) == (3, before["sluice_ledger"][-1][-1], "")
@@ -175,6 +190,9 @@ def test_a_backup_of_an_older_version_is_upgraded_on_the_way(tmp_path: Path) -> 
     with sqlite3.connect(url) as connection:  # as the version before made it
         connection.execute("drop table sluice_measure")
         connection.execute("drop table sluice_question")
+        for table in ("declared", "conditions", "refresh", "poll", "alert", "timing", "sign"):
+            connection.execute(f"drop table sluice_{table}")
+        connection.execute("alter table sluice_cache drop column used_at")
         connection.execute("update sluice_version set version_num = '0002'")
     connection.close()
     shutil.copyfile(url, file)

@@ -11,10 +11,9 @@ from prefect_sluice.declared import Consumer
 from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
 from prefect_sluice.plan import Plan
-from prefect_sluice.promotion import Approval, Promotion
+from prefect_sluice.promotion import Approval, Promotion, Run
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import Style
-from prefect_sluice.stages.times import Run
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.publishing import Forecast
 

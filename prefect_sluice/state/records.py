@@ -1,0 +1,152 @@
+"""Records that Sluice works with from one run to the next. Nothing can derive them again, so each kind has its own table."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, RowMapping, Select, Table, delete, insert, select
+
+from prefect_sluice.canonical import canonical
+from prefect_sluice.conditions import Conditions
+from prefect_sluice.declared import Declared
+from prefect_sluice.polling import Base, Try
+from prefect_sluice.promotion import Run, State, Took
+from prefect_sluice.refreshing import Attempt
+from prefect_sluice.signs import Sign
+from prefect_sluice.state import codec
+from prefect_sluice.state.tables import ALERT, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The problems of what was looked at that people were told last, and when (UTC). Empty: that they are over."""
+
+    problems: tuple[str, ...]
+    at: datetime
+
+
+class RecordReads(ABC):
+    """The read methods. All can be repeated; each raises BadInput when what is stored cannot be read."""
+
+    place: str
+
+    @abstractmethod
+    def _rows(self, query: Select[Any]) -> Sequence[RowMapping]: ...
+
+    def declared(self, environment: str, release: str) -> Declared | None:
+        """Return what a release declared in an environment; None if it was never looked at there."""
+        query = select(DECLARED).where(DECLARED.c.environment == environment, DECLARED.c.release == release)
+        with codec.readable(f"what release {release[:7]} declared", self.place):
+            return next((Declared.read(json.loads(row["document"])) for row in self._rows(query)), None)
+
+    def conditions(self, promotion: str) -> tuple[datetime, Conditions] | None:
+        """Return what a promotion was built under, and when that was looked at (UTC); None if nobody looked."""
+        query = select(CONDITIONS).where(CONDITIONS.c.promotion == promotion)
+        with codec.readable(f"what promotion {promotion} was built under", self.place):
+            rows = self._rows(query)
+            return next(((row["at"], Conditions.read(json.loads(row["document"]))) for row in rows), None)
+
+    def refresh(self, environment: str) -> Attempt | None:
+        """Return the last attempt to refresh all of an environment; None if there was none."""
+        query = select(REFRESH).where(REFRESH.c.environment == environment)
+        with codec.readable(f"the last refresh of {environment!r}", self.place):
+            return next((_attempt(row) for row in self._rows(query)), None)
+
+    def poll(self, environment: str) -> Try | None:
+        """Return the scheduled release that broke last before there was a promotion; None if none did."""
+        query = select(POLL).where(POLL.c.environment == environment)
+        with codec.readable(f"the last look at git for {environment!r}", self.place):
+            return next((_try(row) for row in self._rows(query)), None)
+
+    def alert(self, scope: str) -> Alert | None:
+        """Return what people were told last of what was looked at; None if nothing."""
+        query = select(ALERT).where(ALERT.c.scope == scope)
+        with codec.readable(f"the last alert about {scope!r}", self.place):
+            rows = self._rows(query)
+            return next((Alert(tuple(json.loads(row["problems"])), row["at"]) for row in rows), None)
+
+    def timings(self, promotion: str) -> tuple[Run, ...]:
+        """Return the runs of a promotion and what their stages took, the first one first."""
+        query = select(TIMING).where(TIMING.c.promotion == promotion).order_by(TIMING.c.seq)
+        with codec.readable(f"what the stages of promotion {promotion} took", self.place):
+            return tuple(_run(row) for row in self._rows(query))
+
+    def signs(self) -> tuple[Sign, ...]:
+        """Return the last sign of life of every flow run that has not ended in good order, by the run's id."""
+        with codec.readable("a sign of life", self.place):
+            rows = self._rows(select(SIGN).order_by(SIGN.c.run))
+            return tuple(Sign(row["run"], row["holder"], row["seen"]) for row in rows)
+
+
+class RecordWrites(ABC):
+    """The write methods. All but `add_timing` can be repeated."""
+
+    _connection: Connection
+
+    @abstractmethod
+    def _put(
+        self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True
+    ) -> None: ...
+
+    def put_declared(self, environment: str, release: str, declared: Declared) -> None:
+        """Record what a release declares in an environment; what is recorded of it already stays."""
+        document = canonical(declared.document()).decode()
+        row = {"environment": environment, "release": release, "document": document}
+        self._put(DECLARED, [row], ("environment", "release"), overwrite=False)
+
+    def put_conditions(self, promotion: str, at: datetime, conditions: Conditions) -> None:
+        """Record what a promotion is built under, in place of what was recorded before."""
+        row = {"promotion": promotion, "at": at, "document": canonical(conditions.document()).decode()}
+        self._put(CONDITIONS, [row], ("promotion",))
+
+    def put_refresh(self, environment: str, attempt: Attempt) -> None:
+        """Record an attempt to refresh all of an environment, in place of the one before."""
+        self._put(REFRESH, [{"environment": environment, **asdict(attempt)}], ("environment",))
+
+    def put_poll(self, environment: str, broken: Try) -> None:
+        """Record that the scheduled release of a commit broke, in place of the one that did before."""
+        row = {
+            "environment": environment,
+            "commit": broken.commit,
+            "generation": broken.base.generation,
+            "release": broken.base.release,
+            "message": broken.message,
+        }
+        self._put(POLL, [row], ("environment",))
+
+    def put_alert(self, scope: str, alert: Alert) -> None:
+        """Record what people were told of what was looked at, in place of what they were told before."""
+        problems = canonical(list(alert.problems)).decode()
+        self._put(ALERT, [{"scope": scope, "problems": problems, "at": alert.at}], ("scope",))
+
+    def add_timing(self, promotion: str, run: Run) -> None:
+        """Record one more run of a promotion. Not repeatable: each call is another run."""
+        took = canonical([[stage.stage, stage.seconds] for stage in run.took]).decode()
+        self._connection.execute(insert(TIMING).values(promotion=promotion, at=run.at, took=took))
+
+    def put_sign(self, sign: Sign) -> None:
+        """Record that a flow run lives."""
+        self._put(SIGN, [asdict(sign)], ("run",))
+
+    def drop_sign(self, run: str) -> None:
+        """Forget that a flow run lived."""
+        self._connection.execute(delete(SIGN).where(SIGN.c.run == run))
+
+
+def _attempt(row: RowMapping) -> Attempt:
+    return Attempt(row["at"], row["ended"], row["status"], row["message"], row["by"])
+
+
+def _try(row: RowMapping) -> Try:
+    base = Base(row["generation"], row["release"])
+    return Try(row["commit"], State.FAILED.value, base, row["message"])
+
+
+def _run(row: RowMapping) -> Run:
+    stages = cast(list[tuple[str, float]], json.loads(row["took"]))
+    return Run(row["at"], tuple(Took(stage, seconds) for stage, seconds in stages))
