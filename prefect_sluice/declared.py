@@ -68,9 +68,10 @@ class Described:
 class Code:
     """A text that may run beside a node's own query: a hook, an operation (`on-run-start`), a macro, as it is written.
 
-    `kind` is pre-hook, post-hook, on-run-start, on-run-end or macro; `node` the node it hangs on. `package` is "" for the
-    project's own. `runs` says whence a macro may come to be called in a release: "beside" (by a hook or an operation),
-    "query" (only by a node's own text, or by how it is made), "" (by nothing in it).
+    `kind` is pre-hook, post-hook, on-run-start, on-run-end, macro or template (the text of a model, test or snapshot,
+    whose Jinja may send statements); `node` the node it hangs on. `package` is "" for the project's own. `runs` says whence
+    a macro may come to be called in a release: "beside" (by a hook or an operation), "query" (only by a node's own text,
+    or by how it is made), "" (by nothing in it).
     """
 
     unique_id: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,13 +30,17 @@ _LOADED: dict[tuple[str, str, str, frozenset[Name]], Loaded] = {}
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A parsed release for one environment. `folder` is the project in the checkout."""
+    """A parsed release for one environment. `folder` is the project in the checkout.
+
+    `withheld` are the gates that let none of its code run: then no text was compiled that nobody had compiled before.
+    """
 
     folder: Path
     session: Session
     manifest: Manifest
     project: Project
     prints: Fingerprints
+    withheld: tuple[str, ...] = ()
 
 
 def side_file(workshop: Workshop, place: Place) -> Path:
@@ -96,7 +101,8 @@ def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
     """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
     served = _others(workshop, place)
     key = (str(workshop.file), place.name, release.id, served)
-    if key not in _LOADED:
+    # What may not run is looked at anew each time: sluice.yml may say by now that it may.
+    if key not in _LOADED or _LOADED[key].withheld:
         _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
         _LOADED[key] = _load(workshop, place, release, served)
     return _LOADED[key]
@@ -114,6 +120,7 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     from prefect_sluice.dbt.nodes import declare, read
     from prefect_sluice.dbt.session import Session
     from prefect_sluice.dbt.settings import Settings, packages
+    from prefect_sluice.stages.permission import refusing
 
     folder = checkout(workshop, release) / release.change.project
     variables = cast(Mapping[str, Any], workshop.settings.vars)
@@ -132,11 +139,17 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
         everything, packages(folder), workshop.environ, place.target.name, place.target.settings
     )
     prints = Fingerprints(manifest, folder, settings)
-    found = _facts(workshop, place, session, prints)
+    known, missing = _known_facts(workshop, prints)
+    withheld: tuple[str, ...] = ()
+    if missing:
+        # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
+        draft = partial(read, manifest, prints, known, place.target.catalog, served)
+        withheld = refusing(workshop, place, release, folder, manifest, draft)
+    found = known if withheld else {**known, **_new_facts(workshop, place, session, prints, missing)}
     project = read(manifest, prints, found, place.target.catalog, served)
     project = replace(project, nodes=bound(folder, project.nodes))
     declare(manifest, project.nodes)
-    return Loaded(folder, session, manifest, project, prints)
+    return Loaded(folder, session, manifest, project, prints, withheld)
 
 
 def _project_variables(folder: Path) -> Mapping[str, Any]:
@@ -145,25 +158,34 @@ def _project_variables(folder: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
 
 
-def _facts(workshop: Workshop, place: Place, session: Session, prints: Fingerprints) -> Mapping[str, Facts]:
-    """Return what each SQL node's compiled text tells, from the cache; only code never seen before is compiled."""
-    from prefect_sluice.dbt.facts import facts, from_json, to_json
+def _known_facts(workshop: Workshop, prints: Fingerprints) -> tuple[Mapping[str, Facts], Mapping[str, str]]:
+    """Return what each SQL node's compiled text tells, as remembered; and the keys of those that were never compiled."""
+    from prefect_sluice.dbt.facts import from_json
     from prefect_sluice.dbt.nodes import code_key, sql_nodes
 
     keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest)}
     known = workshop.store.cached(_CACHE, keys.values())
-    missing = tuple(uid for uid, key in keys.items() if key not in known)
-    if missing:
-        warehouse = workshop.warehouse(place)
-        texts = _compiled(workshop, place, session, prints, missing)
-        fresh = {
-            keys[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
-            for uid, found in texts.items()
-        }
-        with workshop.store.transaction() as transaction:
-            transaction.put_all_cached(_CACHE, fresh)
-        known = {**known, **fresh}
-    return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}
+    missing = {uid: key for uid, key in keys.items() if key not in known}
+    return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}, missing
+
+
+def _new_facts(
+    workshop: Workshop, place: Place, session: Session, prints: Fingerprints, missing: Mapping[str, str]
+) -> Mapping[str, Facts]:
+    """Compile nodes, and return and remember what their texts tell. `missing` holds their keys."""
+    from prefect_sluice.dbt.facts import facts, from_json, to_json
+
+    if not missing:
+        return {}
+    warehouse = workshop.warehouse(place)
+    texts = _compiled(workshop, place, session, prints, tuple(missing))
+    fresh = {
+        missing[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
+        for uid, found in texts.items()
+    }
+    with workshop.store.transaction() as transaction:
+        transaction.put_all_cached(_CACHE, fresh)
+    return {uid: from_json(fresh[key]) for uid, key in missing.items() if key in fresh}
 
 
 def _compiled(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.canonical import Json
 from prefect_sluice.declared import Code, Consumer, Declared, DeclaredTest, Described
+from prefect_sluice.sql.writes import has_hint
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _DBTS_OWN = frozenset({"dbt", "dbt_duckdb", "dbt_postgres", "dbt_spark"})
+_CALLS = re.compile(r"\{[{%-]*[^}]*[\"']")
+"""Jinja that gives a text to something."""
 _HOOKS = {"pre-hook": "pre_hook", "post-hook": "post_hook"}
 
 
@@ -27,7 +31,7 @@ def declared(manifest: Manifest) -> Declared:
             for uid, node in manifest.nodes.items()
             if node.resource_type.value in {"model", "seed", "snapshot"}
         },
-        code=(*hooks, *_macros(manifest, hooks)),
+        code=(*hooks, *_macros(manifest, hooks), *_templates(manifest)),
     )
 
 
@@ -154,6 +158,18 @@ def _hooks(manifest: Manifest) -> Iterator[Code]:
             for hook in getattr(node.config, attribute, None) or ():
                 path = str(node.original_file_path)
                 yield Code(f"{uid}.{kind}", kind, str(hook.sql), uid, path, package)
+
+
+def _templates(manifest: Manifest) -> Iterator[Code]:
+    """Yield the nodes' own texts whose Jinja may send a statement to the warehouse: it does as soon as they are compiled."""
+    own = str(manifest.metadata.project_name)
+    for uid, node in manifest.nodes.items():
+        text = str(getattr(node, "raw_code", "") or "")
+        if node.resource_type.value == "operation" or str(getattr(node, "language", "sql")) != "sql":
+            continue
+        if _CALLS.search(text) and has_hint(text):
+            package = "" if node.package_name == own else str(node.package_name)
+            yield Code(uid, "template", text, uid, str(node.original_file_path), package, "query")
 
 
 def _macros(manifest: Manifest, hooks: Iterable[Code]) -> Iterator[Code]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from time import perf_counter
@@ -12,13 +12,13 @@ from prefect_sluice import surroundings
 from prefect_sluice.confidential import concealer
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.gates.base import Gate, Subject
-from prefect_sluice.gates.catalog import GATES, asked, checked
+from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, asked, checked
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.timing import too_long, within
 from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict, overall
 
-__all__ = ["GATES", "asked", "checked", "judge", "run"]
+__all__ = ["GATES", "PERMIT", "asked", "checked", "held_back", "in_order", "judge", "refusals", "run"]
 
 
 def run(
@@ -91,3 +91,25 @@ def judge(reports: Iterable[GateReport], settings: Mapping[str, Settings]) -> Ve
         warns = settings.get(report.gate, Settings()).on == "warn"
         verdicts.append(min(report.verdict, Verdict.WARNED) if warns else report.verdict)
     return overall(verdicts)
+
+
+def in_order(asked: Iterable[Gate]) -> tuple[Gate, ...]:
+    """Return gates so that those which run nothing of a change come before those which may. Pure; otherwise as given."""
+    return tuple(sorted(asked, key=lambda gate: gate.id not in READ_ONLY))
+
+
+def refusals(reports: Iterable[GateReport], settings: Mapping[str, Settings]) -> tuple[str, ...]:
+    """Return the ids of the gates whose answer lets no code of the change run, in the order they were asked. Pure."""
+    return tuple(
+        report.gate
+        for report in reports
+        if report.gate in PERMIT and report.findings and not judge((report,), settings).lets_through
+    )
+
+
+def held_back(gate: Gate, refused: Sequence[str]) -> GateReport | None:
+    """Return the answer of a gate that must not be asked, since it may run what others refused; None if it may be."""
+    if not refused or gate.id in READ_ONLY:
+        return None
+    told = f"not asked: nothing of the change runs while gate {', '.join(refused)} refuses it"
+    return GateReport(gate.id, not_applicable=told)

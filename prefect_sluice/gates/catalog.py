@@ -41,6 +41,12 @@ _OURS = {
 GATES = tuple(_OURS)
 """The ids of our own gates, in the order in which they are asked."""
 
+PERMIT = frozenset({"safety"})
+"""The gates that judge, by its text alone, whether code of a change may run. They are asked before any of it does."""
+
+READ_ONLY = PERMIT | {"lint", "secrets", "coverage", "parity"}
+"""The gates that run nothing of a change. Any other one may, those of installed packages too."""
+
 
 @cache
 def known() -> Mapping[str, type[Gate]]:

@@ -72,10 +72,15 @@ def writes(sql: str, dialect: str) -> tuple[Write, ...] | None:
     What is for good only within the session (temporary tables, SET), and what changes no relation (grants, indexes,
     CREATE SCHEMA, ANALYZE), is left out.
     """
-    if not _HINT.search(sql):
+    if not has_hint(sql):
         return ()
     found = lexemes(sql, dialect)
     return None if found is None else tuple(_writes(found))
+
+
+def has_hint(text: str) -> bool:
+    """Say whether a text holds a word that a statement beside reading begins with: without one there is none. Pure."""
+    return _HINT.search(text) is not None
 
 
 def shown(text: str) -> str:

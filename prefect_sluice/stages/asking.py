@@ -56,15 +56,17 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
 
 
 def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
-    """Have each gate answer, in order."""
+    """Have each gate answer: first those that run nothing of the change, then, if they let it run, all others."""
     reports: list[GateReport] = []
-    for gate in asked:
+    policy = workshop.settings.gates
+    for gate in gates.in_order(asked):
         tell(f"gate {gate.id}")
         memory = remembering(workshop, gate.id)
         history = _History(workshop.store, subject, gate.id)
         own = replace(subject, memory=memory, history=history)
         started = surroundings.now()
-        reports.append(gates.run(gate, own, workshop.settings.gates))
+        held_back = gates.held_back(gate, gates.refusals(reports, policy))
+        reports.append(held_back or gates.run(gate, own, policy))
         JUDGED.tell(Judged(reports[-1], started, surroundings.now(), _blocks(workshop, gate.id)))
     return tuple(reports)
 
