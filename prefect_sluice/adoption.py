@@ -67,6 +67,7 @@ def zero(environment: Generation, items: Iterable[Adopted], takers: Mapping[Name
         cause=Cause.ADOPTION,
         origin=0,
         pointers=pointers(items, takers),
+        head=None,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from prefect_sluice.ledger import Head
 from prefect_sluice.node import Kind, Name
 
 
@@ -44,6 +45,7 @@ class Generation:
 
     `origin` is the generation whose table this is: its own number, or for a rollback the one written again.
     `collected_at` (UTC) is when the collector dropped relations of it, so that it cannot be served again; None: it is whole.
+    `head` is the ledger's last entry when it was written; None for one that an older Sluice wrote, and for number 0.
     """
 
     environment: str
@@ -56,6 +58,7 @@ class Generation:
     at: datetime
     pointers: tuple[Pointer, ...]
     collected_at: datetime | None = None
+    head: Head | None = None
 
     def by_name(self) -> Mapping[Name, Pointer]:
         """Return the pointers by public name."""

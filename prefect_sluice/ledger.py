@@ -49,6 +49,18 @@ class Entry:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A place in the ledger: the number of an entry and its digest."""
+
+    number: int
+    digest: str
+
+
+START = Head(0, FIRST)
+"""The place before the first entry."""
+
+
 class Present(TypedDict):
     """What an environment serves: a generation, by number, and the release and promotion behind it, by id."""
 
@@ -85,15 +97,17 @@ def chain(
     )
 
 
-def verify(entries: Iterable[Entry], *, head: str = "") -> None:
-    """Check that `entries`, the whole ledger in order, follow from one another. Raises LedgerBroken.
+def verify(entries: Iterable[Entry], *, after: Head = START, head: str = "") -> Head:
+    """Check that `entries`, the whole ledger in order, follow from one another; return the last one's place. Raises LedgerBroken.
+
+    With `after`, they are those that follow a place which was verified before.
 
     Entries cut off at the end, a change of the very last entry, and a ledger written anew from the first
     changed entry on cannot be seen from the entries alone: for these give `head`, the digest of the last
     entry as it was noted elsewhere (a checkpoint). It must be the digest of the last entry given.
     """
-    before, number = FIRST, 0
-    for number, entry in enumerate(entries, start=1):
+    before, number = after.digest, after.number
+    for number, entry in enumerate(entries, start=after.number + 1):
         if entry.number != number:
             raise LedgerBroken(number, f"entry {entry.number} stands in its place")
         if entry.before != before:
@@ -103,6 +117,7 @@ def verify(entries: Iterable[Entry], *, head: str = "") -> None:
         before = entry.digest
     if head and head != before:
         raise LedgerBroken(number, f"its digest is {before[:12]}, the checkpoint says {head[:12]}")
+    return Head(number, before)
 
 
 def fold(entries: Iterable[Entry]) -> dict[str, Present]:

@@ -18,6 +18,7 @@ from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.monitor import monitor
 from prefect_sluice.stages.pages import paged
+from prefect_sluice.stages.proving import proven
 from prefect_sluice.stages.refreshes import as_policy_says, noted
 from prefect_sluice.stages.rollback import last_known, rollback
 from prefect_sluice.stages.source import source
@@ -61,6 +62,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             settle(workshop, place)
             expire(workshop, place)  # what is asked for now is asked for anew
             current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
+            proven(workshop, place)  # Deploy asks again; here nothing was built for nothing
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
             permit(workshop, place.name, request.cause, serving, past=request.past)

@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Collection, Iterator
 
 from prefect_sluice import ledger, surroundings
+from prefect_sluice.doctor import attested
 from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.errors import LedgerBroken, SluiceError
 from prefect_sluice.generation import Generation
@@ -182,6 +183,7 @@ def _ledger(patient: Patient) -> Iterator[Complaint]:
             "restore the state store from a backup",
         )  # fmt: skip
         return
+    yield from attested.examine(patient, patient.store, entries)
     present = ledger.fold(entries)
     for place in patient.places.values():
         inventory = patient.inventory(place)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 from prefect_sluice import surroundings
+from prefect_sluice.attesting import APPROVAL_GIVEN, is_attested
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
+from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Channel, Decision, Promotion, State
 from prefect_sluice.stages.again import planned_again
 from prefect_sluice.stages.carrying import carried
-from prefect_sluice.stages.deciding import is_overdue, objection, ruling, waited
+from prefect_sluice.stages.deciding import given, is_overdue, objection, ruling, waited
 from prefect_sluice.stages.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
@@ -51,12 +54,22 @@ def approve(work: Work) -> Work:
     return _decided(workshop, work, promotion, said.by)
 
 
-def is_approved(workshop: Workshop, promotion: Promotion) -> bool:
-    """Say whether somebody's yes was used for exactly this promotion: Deploy asks again, whatever the state says."""
-    return any(
-        item.decision is Decision.APPROVE and item.used_at is not None and item.binding == promotion.binding
+def is_approved(workshop: Workshop, promotion: Promotion, entries: Sequence[Entry] | None = None) -> bool:
+    """Say whether somebody's yes was used for exactly this promotion: Deploy asks again, whatever the state says.
+
+    One that the ledger's `entries` (by default all that are of a yes or no here) do not have does not count.
+    """
+    used = [
+        item
         for item in workshop.store.approvals(promotion.id)
-    )
+        if item.decision is Decision.APPROVE
+        and item.used_at is not None
+        and item.binding == promotion.binding
+    ]
+    if not used:
+        return False
+    said = given(workshop, promotion) if entries is None else entries
+    return any(is_attested(item, said) for item in used)
 
 
 def needed(place: Place, promotion: Promotion) -> int:
@@ -139,7 +152,7 @@ def record(
             "expires": approval.expires_at.isoformat(),
         }
         transaction.append(
-            "approval.given", environment=promotion.environment, actor=approval.by, facts=facts, at=now
+            APPROVAL_GIVEN, environment=promotion.environment, actor=approval.by, facts=facts, at=now
         )
     return approval
 

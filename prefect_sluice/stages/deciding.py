@@ -6,7 +6,9 @@ from contextlib import suppress
 
 from prefect_sluice import approving, git, surroundings
 from prefect_sluice.approving import Objection, Policy, Ruling, co_authors
+from prefect_sluice.attesting import APPROVAL_GIVEN, is_attested
 from prefect_sluice.errors import BadInput
+from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Decision, Promotion
 from prefect_sluice.workshop import Workshop
 
@@ -48,12 +50,20 @@ def ruling(workshop: Workshop, promotion: Promotion) -> Ruling:
     if not approvals:
         return Ruling(None)
     policy = policy_of(workshop, promotion)
+    entries = given(workshop, promotion)
 
     def objects(approval: Approval) -> str:
+        if not is_attested(approval, entries):
+            return "the ledger has no entry of it"
         found = approving.objection(policy, approval.decision, approval.by)
         return found.why if found else ""
 
     return approving.rule(promotion, approvals, surroundings.now(), objects)
+
+
+def given(workshop: Workshop, promotion: Promotion) -> tuple[Entry, ...]:
+    """Return the ledger's entries of every yes and no in a promotion's environment: an approval without one does not count."""
+    return workshop.store.entries(environment=promotion.environment, event=APPROVAL_GIVEN)
 
 
 def is_overdue(workshop: Workshop, promotion: Promotion) -> bool:

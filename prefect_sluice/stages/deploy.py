@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from prefect_sluice import adoption, surroundings
 from prefect_sluice.adoption import Taker
+from prefect_sluice.attesting import contradiction
 from prefect_sluice.errors import EnvironmentMoved, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
@@ -17,6 +18,7 @@ from prefect_sluice.stages.candidates import candidate_is_whole, contents_of, ti
 from prefect_sluice.stages.catching_up import place_hold
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.flipping import flip
+from prefect_sluice.stages.proving import Proof, proven
 from prefect_sluice.stages.records import advance, opened, outdated, promotion_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
@@ -32,7 +34,8 @@ def deploy(work: Work) -> Work:
         return replace(
             work, generation=workshop.warehouse(place).generation(place.name, promotion.generation)
         )
-    publication = _publication(workshop, place, promotion, work)
+    proof = proven(workshop, place)
+    publication = _publication(workshop, place, promotion, work, proof)
     intent = advance(
         workshop,
         promotion,
@@ -48,21 +51,28 @@ def deploy(work: Work) -> Work:
         # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
         permit(workshop, place.name, promotion.cause, promotion.release, past=work.request.past)
 
-    written = flip(workshop, place, work.lease, publication, permitted=permitted, told=how.append)
+    written = flip(workshop, place, work.lease, publication, proof, permitted=permitted, told=how.append)
     reach(Point.DEPLOY_FLIPPED)
     done = record_written(workshop, intent, written, work.request.actor, how)
     reach(Point.DEPLOY_RECORDED)
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
 
-def _publication(workshop: Workshop, place: Place, promotion: Promotion, work: Work) -> Publication:
+def _publication(
+    workshop: Workshop, place: Place, promotion: Promotion, work: Work, proof: Proof
+) -> Publication:
     contents = contents_of(workshop, promotion)
     if promotion.state not in {State.APPROVED, State.DEPLOYING}:
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, not approved",
             f"sluice approve {promotion.id}",
         )
-    if needed(place, promotion) and not is_approved(workshop, promotion):
+    if why := contradiction(promotion, proof.entries):
+        raise Refused(
+            f"promotion {promotion.id} is not what the ledger says: {why}",
+            "somebody wrote into the state store; see what else is wrong: sluice doctor",
+        )
+    if needed(place, promotion) and not is_approved(workshop, promotion, proof.entries):
         raise Refused(
             f"promotion {promotion.id} has no approval that counts for it as it is now",
             f"see who said what: sluice show {promotion.id}",

@@ -19,6 +19,7 @@ from prefect_sluice.stages.controlling import current as controls_in_force
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import record_written
 from prefect_sluice.stages.flipping import flip
+from prefect_sluice.stages.proving import proven
 from prefect_sluice.stages.records import advance, is_open, opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.warehouse.base import Publication, Warehouse
@@ -48,6 +49,7 @@ def rollback(work: Work) -> Work:
     barred = blocked(controls_in_force(workshop))
     target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
     _all_there(warehouse, target)
+    proof = proven(workshop, place)
     permit(workshop, place.name, Cause.ROLLBACK, target.release)
     for line in _who_and_why(current, target, work.request):
         tell(line)
@@ -70,7 +72,7 @@ def rollback(work: Work) -> Work:
         permit(workshop, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
 
     asked = Publication(generation, current.number)
-    written = flip(workshop, place, work.lease, asked, permitted=permitted, told=how.append)
+    written = flip(workshop, place, work.lease, asked, proof, permitted=permitted, told=how.append)
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)

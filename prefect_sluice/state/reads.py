@@ -126,10 +126,13 @@ class Reads(RecordReads, ABC):
             # Sorted here: two databases do not agree on the order of text.
             return tuple(sorted((codec.relation(row) for row in rows), key=lambda relation: relation.address))
 
-    def approvals(self, promotion: str) -> tuple[Approval, ...]:
-        """Return the approvals and rejections of a promotion, in the order they were recorded."""
-        rows = self._rows(select(APPROVAL).where(APPROVAL.c.promotion == promotion).order_by(APPROVAL.c.seq))
-        with codec.readable(f"an approval of promotion {promotion}", self.place):
+    def approvals(self, promotion: str | None = None) -> tuple[Approval, ...]:
+        """Return the approvals and rejections of a promotion, or of all, in the order they were recorded."""
+        query = select(APPROVAL).order_by(APPROVAL.c.seq)
+        if promotion is not None:
+            query = query.where(APPROVAL.c.promotion == promotion)
+        rows = self._rows(query)
+        with codec.readable("an approval" + (f" of promotion {promotion}" if promotion else ""), self.place):
             return tuple(codec.approval(row) for row in rows)
 
     def question(self, run: str) -> Question | None:
@@ -164,9 +167,14 @@ class Reads(RecordReads, ABC):
             return codec.lease(rows[0]) if rows else None
 
     def entries(
-        self, *, environment: str | None = None, after: int = 0, limit: int | None = None
+        self,
+        *,
+        environment: str | None = None,
+        event: str | None = None,
+        after: int = 0,
+        limit: int | None = None,
     ) -> tuple[Entry, ...]:
-        """Return the ledger's entries with a number above `after`, in order; of one environment where given.
+        """Return the ledger's entries with a number above `after`, in order; of one environment and event where given.
 
         Raises LedgerBroken for an entry without the digest it was stored under; whether they follow from one
         another, `ledger.verify` says.
@@ -174,6 +182,8 @@ class Reads(RecordReads, ABC):
         query = select(LEDGER).where(LEDGER.c.number > after).order_by(LEDGER.c.number).limit(limit)
         if environment is not None:
             query = query.where(LEDGER.c.environment == environment)
+        if event is not None:
+            query = query.where(LEDGER.c.event == event)
         return tuple(codec.entry(row) for row in self._rows(query))
 
     def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:

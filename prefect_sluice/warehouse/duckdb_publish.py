@@ -13,6 +13,7 @@ import duckdb
 from prefect_sluice import faults
 from prefect_sluice.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
 from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.ledger import Head
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.warehouse import duckdb_adopt
 from prefect_sluice.warehouse.base import Publication, Served, quoted
@@ -21,10 +22,14 @@ from prefect_sluice.warehouse.duckdb_literal import bound, literal
 CANDIDATE = "sluice_candidate"
 """The name under which the candidate is attached while it is published."""
 
-COLUMNS = "environment, number, release, promotion, token, cause, origin, written_at"
+_WRITTEN = (
+    "environment, number, release, promotion, token, cause, origin, written_at, ledger_number, ledger_digest"
+)
 _AT_ONCE = 500
 """Rows in one statement."""
 _Item = TypeVar("_Item")
+Row = Mapping[str, Any]
+"""A row of sluice.generation, by column."""
 
 _TABLES = """
 create schema if not exists sluice;
@@ -32,12 +37,15 @@ create table if not exists sluice.generation (
     environment varchar not null, number bigint not null, release varchar not null, promotion varchar not null,
     token bigint not null, cause varchar not null, origin bigint not null, written_at timestamp not null
 );
+alter table sluice.generation add column if not exists ledger_number bigint;
+alter table sluice.generation add column if not exists ledger_digest varchar;
 create table if not exists sluice.pointer (
     environment varchar not null, schema varchar not null, identifier varchar not null,
     address_schema varchar not null, address varchar not null, node varchar not null, kind varchar not null,
     fingerprint varchar not null, inputs varchar not null, since bigint not null, until bigint
 );
 """
+# The columns that are added are those that an older Sluice did not write. Reading must do without them.
 # A pointer holds from generation `since` to before `until`, so that a publish writes what changed and no more.
 
 
@@ -45,8 +53,8 @@ def load(connection: duckdb.DuckDBPyConnection | None, environment: str, number:
     """Return a generation with its pointers; number 0 when nothing was published. Raises BadInput for an unknown number."""
     rows = _rows(connection, environment, number) if connection is not None and has_tables(connection) else []
     if rows and connection is not None:
-        found = read_generation(rows[0], tuple(_pointers(connection, environment, int(rows[0][1]))))
-        return _marked(connection, found)
+        pointers = tuple(_pointers(connection, environment, int(rows[0]["number"])))
+        return _marked(connection, read_generation(rows[0], pointers))
     if number:
         raise BadInput(
             f"environment {environment!r} has no generation {number}", fix="see which it has: sluice history"
@@ -63,9 +71,8 @@ def history(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Ge
 
 def all_generations(connection: duckdb.DuckDBPyConnection) -> tuple[Generation, ...]:
     """Return the generations of every environment, newest first, without pointers."""
-    rows = connection.execute(f"select {COLUMNS} from sluice.generation order by number desc").fetchall()
     marks = collected(connection)
-    found = (read_generation(row, ()) for row in rows)
+    found = (read_generation(row, ()) for row in _generations(connection, "order by number desc", []))
     return tuple(replace(item, collected_at=marks.get((item.environment, item.number))) for item in found)
 
 
@@ -219,7 +226,7 @@ def _record(
         connection.execute(f"insert into sluice.pointer values {rows}")
     connection.execute(
         bound(
-            "insert into sluice.generation values (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"insert into sluice.generation ({_WRITTEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 wanted.environment,
                 wanted.number,
@@ -229,6 +236,8 @@ def _record(
                 wanted.cause.value,
                 wanted.origin,
                 wanted.at.astimezone(UTC).replace(tzinfo=None),
+                wanted.head.number if wanted.head else None,
+                wanted.head.digest if wanted.head else None,
             ],
         )
     )
@@ -277,16 +286,19 @@ def _marked(connection: duckdb.DuckDBPyConnection, found: Generation) -> Generat
     return replace(found, collected_at=at) if at else found
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, environment: str, number: int | None
-) -> list[tuple[Any, ...]]:
+def _rows(connection: duckdb.DuckDBPyConnection, environment: str, number: int | None) -> list[Row]:
     which, parameters = (
         ("and number = ?", [environment, number]) if number is not None else ("", [environment])
     )
-    sql = (
-        f"select {COLUMNS} from sluice.generation where environment = ? {which} order by number desc limit 1"
-    )
-    return connection.execute(bound(sql, parameters)).fetchall()
+    rest = f"where environment = ? {which} order by number desc limit 1"
+    return _generations(connection, rest, parameters)
+
+
+def _generations(connection: duckdb.DuckDBPyConnection, rest: str, parameters: list[Any]) -> list[Row]:
+    # All columns there are: a file that an older Sluice wrote has fewer.
+    answer = connection.execute(bound(f"select * from sluice.generation {rest}", parameters))
+    names = [str(column[0]) for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 def _pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: int) -> Iterable[Pointer]:
@@ -306,17 +318,18 @@ def read_pointer(row: tuple[Any, ...]) -> Pointer:
     )
 
 
-def read_generation(row: tuple[Any, ...], pointers: tuple[Pointer, ...]) -> Generation:
-    """Return the generation in a row of sluice.generation (COLUMNS)."""
-    environment, number, release, promotion, token, cause, origin, at = row
+def read_generation(row: Row, pointers: tuple[Pointer, ...]) -> Generation:
+    """Return the generation in a row of sluice.generation."""
+    number, digest = row.get("ledger_number"), row.get("ledger_digest")
     return Generation(
-        environment,
-        int(number),
-        release,
-        promotion,
-        int(token),
-        Cause(cause),
-        int(origin),
-        at.replace(tzinfo=UTC),
+        row["environment"],
+        int(row["number"]),
+        row["release"],
+        row["promotion"],
+        int(row["token"]),
+        Cause(row["cause"]),
+        int(row["origin"]),
+        row["written_at"].replace(tzinfo=UTC),
         pointers,
+        head=None if number is None or digest is None else Head(int(number), str(digest)),
     )

@@ -190,10 +190,12 @@ def test_a_warehouse_that_is_no_database(run: Run, released: Path) -> None:
 
 
 def test_a_process_died_after_the_flip(run: Run, released: Path) -> None:
-    """The warehouse has the generation, the state store only the intent."""
+    """The warehouse has the generation, the state store only the intent, and nothing of later."""
+    shutil.rmtree(released / ".sluice" / "candidates")
     state(
         released,
         "update sluice_promotion set state = 'deploying', generation = null where generation = 2",
+        "delete from sluice_promotion where seq > (select seq from sluice_promotion where state = 'deploying')",
         "delete from sluice_ledger where number >= (select max(number) from sluice_ledger"
         " where event = 'generation.written')",
     )
@@ -207,7 +209,11 @@ def test_a_process_died_after_the_flip(run: Run, released: Path) -> None:
 
 
 def test_a_run_that_died_early(run: Run, released: Path) -> None:
-    state(released, "update sluice_promotion set state = 'started' where state = 'refused'")
+    state(
+        released,
+        "update sluice_promotion set state = 'started' where state = 'refused'",
+        "delete from sluice_ledger where event = 'promotion.refused'",
+    )
     assert only(run, released)["fix"] == "go on with it: sluice release --env dev"
 
 
