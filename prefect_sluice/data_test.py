@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def counts_rows(fail_calc: str) -> bool:
+    """Say whether a `fail_calc` counts the rows that break a test: it may make another number of them."""
+    return "".join(fail_calc.lower().split()) == "count(*)"
+
+
 @dataclass(frozen=True, slots=True)
 class DataTest:
     """One data test. `sql` returns the rows that break it; of `fail_calc` over them, `warn_if` and `error_if` decide (each is

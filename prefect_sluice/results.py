@@ -11,7 +11,7 @@ class NodeResult:
     """What became of one node or test in an invocation. `kind` and `status` are dbt's words, `seconds` its own time.
 
     `relation` holds a test's failing rows (quoted SQL, "" if none), `compiled` the SQL that ran, `started` and `ended` when
-    dbt worked on it (UTC; None for what it did not).
+    dbt worked on it (UTC; None for what it did not). `fail_calc` is what a test's `failures` are a number of.
     """
 
     unique_id: str
@@ -27,6 +27,7 @@ class NodeResult:
     severity: str
     started: datetime | None = None
     ended: datetime | None = None
+    fail_calc: str = "count(*)"
 
     @property
     def ok(self) -> bool:

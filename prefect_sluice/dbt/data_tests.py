@@ -7,7 +7,7 @@ from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice.data_test import DataTest
+from prefect_sluice.data_test import DataTest, counts_rows
 from prefect_sluice.dbt.hooks import prepares
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _DBT = frozenset({"dbt", "dbt_duckdb"})
 _JUDGES = re.compile(r"(\w+__)?(get_test_sql|get_limit_sql|get_limit_subquery_sql)|materialization_test_\w+")
 """Macros by which dbt makes a verdict of a test's rows."""
+_STORED = "store_failures"
+"""What is in the text of a macro that asks whether a test's rows are stored, by whatever name it asks."""
 _HARMLESS = frozenset(
     [
         "type",
@@ -85,17 +87,58 @@ def _is_odd(node: Any) -> bool:
 
 
 @contextmanager
-def whole_rows(manifest: Manifest, uids: Collection[str]) -> Generator[None]:
-    """Have these tests compile as if their rows were stored: `not_null` then gives whole rows, not a column of NULLs."""
-    configs: list[Any] = [manifest.nodes[uid].config for uid in uids]
-    before = [(config.store_failures, config.store_failures_as) for config in configs]
-    for config in configs:
-        config.store_failures = True
+def asked_as_dbt_does(manifest: Manifest, *, whole_rows: Collection[str] = ()) -> Generator[None]:
+    """Have each data test compile as dbt does without `--store-failures`, which we give, and which a test's macro may ask for.
+
+    dbt's `not_null` then selects whole rows, and not one column; so does it here for those in `whole_rows` (unique ids), but only
+    where rows are all that is counted: what a `fail_calc` names has to be there for dbt as well. A test of which the project
+    itself says `store_failures` is left alone.
+    """
+    own = _Macros(manifest)
+    changed: list[Any] = []
+    for uid, node in manifest.nodes.items():
+        config: Any = node.config
+        if node.resource_type.value != "test" or config.store_failures is not None or not own.asks(node):
+            continue
+        whole = counts_rows(str(config.fail_calc)) and own.is_dbts_not_null(node)
+        config.store_failures = True if whole and uid in whole_rows else None if whole else False
+        changed.append(config)
     try:
         yield
     finally:
-        for config, (stored, stored_as) in zip(configs, before, strict=True):
-            config.store_failures, config.store_failures_as = stored, stored_as
+        for config in changed:
+            config.store_failures = None
+
+
+class _Macros:
+    """What the macros of a project ask for."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._all = manifest.macros
+        self._asks: dict[str, bool] = {}
+        self._named: dict[str, list[str]] = {}
+        for uid, macro in manifest.macros.items():
+            self._named.setdefault(str(macro.name).rpartition("__")[2], []).append(uid)
+
+    def asks(self, node: Any) -> bool:
+        """Say whether the SQL of a test may depend on whether its rows are stored."""
+        return _STORED in str(node.raw_code) or any(self._asked(uid) for uid in node.depends_on.macros)
+
+    def is_dbts_not_null(self, node: Any) -> bool:
+        """Say whether a test is the `not_null` that comes with dbt."""
+        metadata = getattr(node, "test_metadata", None)
+        is_one = metadata is not None and (metadata.namespace, metadata.name) == (None, "not_null")
+        return is_one and all(self._all[uid].package_name in _DBT for uid in self._named["test_not_null"])
+
+    def _asked(self, uid: str) -> bool:
+        if uid not in self._asks:
+            self._asks[uid] = False  # it may call itself
+            macro = self._all.get(uid)
+            if macro is not None:
+                # What `adapter.dispatch` chooses from is not all among what dbt says that a macro depends on.
+                called = {*macro.depends_on.macros, *self._named.get(str(macro.name), ())} - {uid}
+                self._asks[uid] = _STORED in str(macro.macro_sql) or any(map(self._asked, sorted(called)))
+        return self._asks[uid]
 
 
 def data_test(manifest: Manifest, uid: str, sql: str, parents: tuple[str, ...]) -> DataTest:

@@ -21,6 +21,7 @@ import yaml
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.confidential import concealed
+from prefect_sluice.dbt.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.stoppable import stoppable
 from prefect_sluice.dbt.warned import warning_listener, without_colour
@@ -136,15 +137,16 @@ class Session:
     def _run(
         self, command: str, selection: Sequence[str], manifest: Manifest, on_node: OnNode | None
     ) -> tuple[NodeResult, ...]:
-        answer = self._invoke(
-            command,
-            *_ONLY_WHAT_IS_ASKED,
-            "--store-failures",
-            *selection,
-            manifest=manifest,
-            on_node=on_node,
-            tolerant=True,
-        )
+        with asked_as_dbt_does(manifest):
+            answer = self._invoke(
+                command,
+                *_ONLY_WHAT_IS_ASKED,
+                "--store-failures",
+                *selection,
+                manifest=manifest,
+                on_node=on_node,
+                tolerant=True,
+            )
         return tuple(_result(item) for item in _results(answer))
 
     def _invoke(
@@ -237,6 +239,7 @@ def _result(item: Any) -> NodeResult:
         severity=str(getattr(config, "severity", "") or "").lower(),
         started=min((start for start, _ in times if start), default=None),
         ended=max((end for _, end in times if end), default=None),
+        fail_calc=str(getattr(config, "fail_calc", "") or "count(*)"),
     )
 
 

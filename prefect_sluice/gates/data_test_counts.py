@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
-from prefect_sluice.data_test import DataTest
+from prefect_sluice.data_test import DataTest, counts_rows
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.node import Name
 from prefect_sluice.sql.tested import Counted, counted
@@ -44,15 +44,20 @@ def counts(tests: Iterable[DataTest], reader: Reader, views: Collection[Name] = 
 
 
 def rows(test: DataTest, failures: int, reader: Reader) -> Evidence | None:
-    """Return the first rows that break a test, `failures` in all; None where they cannot be read."""
-    sql = f"select columns(*)::varchar from (\n{_limited(test)}\n) dbt_internal_test limit {EVIDENCE_ROWS}"
+    """Return the first rows that break a test, `failures` in all where it counts rows; None where they cannot be read."""
+    known = failures if counts_rows(test.fail_calc) else None
+    return first_rows(f"(\n{_limited(test)}\n) dbt_internal_test", reader, known)
+
+
+def first_rows(source: str, reader: Reader, total: int | None = None) -> Evidence | None:
+    """Return the first rows of a relation or query, and how many there are (`total`, if known); None where they cannot be read."""
     try:
-        found = reader.query(sql)
+        found = reader.query(f"select columns(*)::varchar from {source} limit {EVIDENCE_ROWS}")
+        count = reader.query(f"select count(*) from {source}").rows[0][0] if total is None else total
     except QueryFailed:
         return None
     shown = tuple(tuple(None if value is None else str(value) for value in row) for row in found.rows)
-    # A `fail_calc` of its own may count something else than rows.
-    return Evidence(found.columns, shown, max(failures, len(shown)))
+    return Evidence(found.columns, shown, max(int(str(count)), len(shown)))
 
 
 _Shared = Sequence[tuple[DataTest, Counted]]
@@ -62,14 +67,10 @@ def _shared(tests: Iterable[DataTest], dialect: str) -> dict[str, _Shared]:
     """Return the tests that one scan can answer, by what is scanned."""
     found: dict[str, list[tuple[DataTest, Counted]]] = {}
     for test in tests:
-        shape = counted(test.sql, dialect) if _counts_rows(test) else None
+        shape = counted(test.sql, dialect) if counts_rows(test.fail_calc) else None
         if shape is not None:
             found.setdefault(shape.relation, []).append((test, shape))
     return dict(found)
-
-
-def _counts_rows(test: DataTest) -> bool:
-    return "".join(test.fail_calc.lower().split()) == "count(*)"
 
 
 def _together(relation: str, shared: _Shared, reader: Reader, *, once: bool) -> dict[str, Count]:

@@ -11,14 +11,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from prefect_sluice import config
-from prefect_sluice.data_test import DataTest
+from prefect_sluice.data_test import DataTest, counts_rows
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.build import first_line
-from prefect_sluice.gates.data_test_counts import Count, counts, rows
+from prefect_sluice.gates.data_test_counts import Count, counts, first_rows, rows
 from prefect_sluice.node import Kind, short_name
 from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader
 
 _VERDICTS = {
@@ -117,12 +117,13 @@ def verdict_of(result: NodeResult) -> Verdict:
 def _asked(gate: str, test: DataTest, count: Count, reader: Reader) -> Finding:
     verdict, limit = _judged(test, count)
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
+    number = _number_of(test.fail_calc, count.failures)
     if verdict is Verdict.ERRORED:
         told = count.error
-    elif bad or not count.failures:
-        told = _breaks(count.failures) if bad else "holds"
+    elif bad:
+        told = number if counts_rows(test.fail_calc) else f"{number}, which is {limit}"
     else:
-        told = f"holds: {_breaks(count.failures)}, and that counts if {limit}"
+        told = f"holds: {number}, and that counts if {limit}" if count.failures else "holds"
     return Finding(
         gate, test.short, verdict, told, ", ".join(test.parents), location=test.path,
         observed=None if count.error else count.failures, limit=_number(limit) if not count.error else None,
@@ -141,6 +142,13 @@ def _judged(test: DataTest, count: Count) -> tuple[Verdict, str]:
     return Verdict.PASSED, test.warn_if
 
 
+def _number_of(fail_calc: str, failures: int | None) -> str:
+    """Return a test's number as what it is: rows, or what its own `fail_calc` makes of them."""
+    if counts_rows(fail_calc):
+        return "1 row breaks it" if failures == 1 else f"{failures} rows break it"
+    return f"{fail_calc} gives {failures}"
+
+
 def _number(limit: str) -> float | None:
     """Return up to how many failures a limit lets pass, where it says so in the usual way."""
     found = _ABOVE.fullmatch(limit)
@@ -149,14 +157,10 @@ def _number(limit: str) -> float | None:
     return int(found["more"] or 0) if found["least"] is None else max(0, int(found["least"]) - 1)
 
 
-def _breaks(failures: int | None) -> str:
-    return "1 row breaks it" if failures == 1 else f"{failures} rows break it"
-
-
 def _answered(gate: str, result: NodeResult, reader: Reader | None) -> Finding:
     verdict = verdict_of(result)
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
-    evidence = _stored(result, reader) if bad and reader else None
+    evidence = _rows(result, reader) if bad and reader else None
     return Finding(
         gate, result.short, verdict, _told(result, verdict), ", ".join(result.parents), location=result.path,
         observed=result.failures, limit=0 if bad or verdict is Verdict.PASSED else None, evidence=evidence,
@@ -167,7 +171,7 @@ def _told(result: NodeResult, verdict: Verdict) -> str:
     if verdict is Verdict.PASSED:
         return "holds"
     if verdict in {Verdict.WARNED, Verdict.FAILED}:
-        return _breaks(result.failures)
+        return _number_of(result.fail_calc, result.failures)
     return (
         "did not run, because something it reads failed"
         if result.status == "skipped"
@@ -175,13 +179,9 @@ def _told(result: NodeResult, verdict: Verdict) -> str:
     )
 
 
-def _stored(result: NodeResult, reader: Reader) -> Evidence | None:
-    if not result.relation:
-        return None
-    try:
-        found = reader.query(f"select columns(*)::varchar from {result.relation} limit {EVIDENCE_ROWS}")
-        total = reader.query(f"select count(*) from {result.relation}").rows[0][0]
-    except QueryFailed:
-        return None
-    shown = tuple(tuple(None if value is None else str(value) for value in row) for row in found.rows)
-    return Evidence(found.columns, shown, int(str(total)))
+def _rows(result: NodeResult, reader: Reader) -> Evidence | None:
+    """Return the rows that dbt stored, else those that the test's query gives here."""
+    stored = first_rows(result.relation, reader) if result.relation else None
+    if stored is None and result.compiled:
+        stored = first_rows(f"(\n{result.compiled}\n) dbt_internal_test", reader)
+    return stored

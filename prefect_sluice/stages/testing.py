@@ -56,14 +56,14 @@ def ready(
 
 
 def _compiled(loaded: Loaded, uids: Collection[str]) -> tuple[DataTest, ...]:
-    from prefect_sluice.dbt.data_tests import data_test, whole_rows
+    from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test
 
     if not uids:
         return ()
     tell(f"{len(uids)} data tests")
     selectors = [selector(loaded.project.tests[uid].fqn) for uid in uids]
     try:
-        with whole_rows(loaded.manifest, uids):
+        with asked_as_dbt_does(loaded.manifest, whole_rows=uids):
             texts = loaded.session.compile(loaded.manifest, selectors)
     except DbtFailed:
         return ()

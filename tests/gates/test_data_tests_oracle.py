@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
 import yaml
+from dbt.cli.main import dbtRunner
 
 from prefect_sluice import profile
 from prefect_sluice.data_test import DataTest
-from prefect_sluice.dbt.data_tests import data_test, only_dbt, whole_rows
+from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test, only_dbt
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.gates.base import Built, Subject
 from prefect_sluice.gates.data_tests import DataTests, verdict_of
@@ -43,6 +46,10 @@ OWN = {
     "together": (
         "{% test together(model, columns) %}select {{ columns | join(', ') }}, count(*) as n_records from {{ model }}"
         " group by {{ columns | join(', ') }} having count(*) > 1{% endtest %}"
+    ),
+    "asks": (
+        "{% test asks(model, column_name) %}select {{ '*' if should_store_failures() else 'gone' }} from {{ model }}"
+        " where {{ column_name }} = 1{% endtest %}"
     ),
     "has_rows": (
         "{% test has_rows(model, least) %}select count(*) as n from {{ model }} having count(*) < {{ least }}{% endtest %}"
@@ -73,6 +80,8 @@ class Case:
     session: Session
     tests: Sequence[DataTest]
     dbt: Mapping[str, NodeResult]
+    inside: Mapping[str, NodeResult]
+    """What dbt answers where we run it, with `--store-failures`."""
     gate: Mapping[str, Finding]
     of_views: Mapping[str, Finding]
     asked: list[str]
@@ -112,7 +121,7 @@ def judged(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Cas
     manifest = session.parse()
     uids = [uid for uid, node in manifest.nodes.items() if node.resource_type.value == "test"]
     assert not only_dbt(manifest, session.target.settings)
-    with whole_rows(manifest, uids):
+    with asked_as_dbt_does(manifest, whole_rows=uids):
         texts = session.compile(manifest, ["*"])
     tests = [data_test(manifest, uid, texts[uid], ("source.shop.raw.x",)) for uid in uids]
     with duckdb.connect(str(session.side), read_only=True) as connection:
@@ -120,15 +129,45 @@ def judged(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Cas
         subject = Subject(Path(), {}, (), candidate=reader, built=Built(tests=tuple(tests)))
         findings = DataTests().check(subject).findings
         as_views = DataTests().check(replace(subject, nodes=VIEWS)).findings
-    results = {result.short: result for result in session.run_data_tests(manifest, "*")}
+    results = plain_dbt(folder)
+    inside = {result.short: result for result in session.run_data_tests(manifest, "*")}
     assert len(results) == len(uids) == len(findings) == len({test.short for test in tests})
     named, of_views = ({each.check: each for each in found} for found in (findings, as_views))
-    return Case(folder, session, tests, results, named, of_views, reader.asked)
+    return Case(folder, session, tests, results, inside, named, of_views, reader.asked)
+
+
+def plain_dbt(folder: Path) -> Mapping[str, NodeResult]:
+    """Return what `dbt test` says, by the test's name, with no word of ours."""
+    arguments = [
+        "test",
+        "--quiet",
+        "--profiles-dir",
+        ".",
+        "--target-path",
+        "plain",
+        "--log-level-file",
+        "none",
+    ]
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        answer = cast(Any, dbtRunner()).invoke(arguments)
+    results = [
+        NodeResult(
+            item.node.unique_id, "test", str(item.status.value), str(item.message), item.failures, 0.0, "", (), "", "", ""
+        )
+        for item in answer.result
+    ]  # fmt: skip
+    return {result.short: result for result in results}
 
 
 def differences(case: Case) -> list[str]:
     """Return where the gate says another thing than dbt, be it that it takes the relations for tables or for views."""
-    return [*_differences(case.dbt, case.gate), *_differences(case.dbt, case.of_views)]
+    inside = [
+        f"{name}: {case.inside[name].status} {case.inside[name].failures}, plain dbt {result.status} {result.failures}"
+        for name, result in case.dbt.items()
+        if verdict_of(result) is not verdict_of(case.inside[name])
+        or (result.status != "error" and result.failures != case.inside[name].failures)
+    ]
+    return [*_differences(case.dbt, case.gate), *_differences(case.dbt, case.of_views), *inside]
 
 
 def _differences(dbt: Mapping[str, NodeResult], gate: Mapping[str, Finding]) -> list[str]:
@@ -153,7 +192,9 @@ WHERES = ["i > 1", "s is not null", "1 = 0", "f <> 'nan'::double or f is null", 
 
 def generated(random: random.Random, number: int) -> Spec:
     table, column = random.choice(["full", "odd", "void"]), random.choice(["i", "j", "s", "f", "a b"])
-    kind = random.choice(["not_null", "unique", "accepted_values", "relationships", *OWN])
+    kind = random.choice(
+        ["not_null", "unique", "accepted_values", "relationships", *sorted({*OWN} - {"asks"})]
+    )
     config: dict[str, Any] = {}
     if random.random() < 0.5:
         config["severity"] = random.choice(["warn", "error"])
@@ -162,6 +203,10 @@ def generated(random: random.Random, number: int) -> Spec:
             config[key] = random.choice(values)
     if kind in {"unique", "together"} and random.random() < 0.4:
         config["fail_calc"] = random.choice(["sum(n_records)", "coalesce(max(n_records), 0)", "Count( * )"])
+    if kind == "not_null" and random.random() < 0.4:
+        config["fail_calc"] = random.choice(
+            ["coalesce(sum(j), 0)", f'count("{column}")', 'count("a b")', "COUNT(*)"]
+        )
     listed: dict[str, Any] = {"values": random.sample(["a", "b", "c", "A", "x", 1, 2], 3)}
     arguments: dict[str, Any] = {
         "accepted_values": random.choice([listed, {"values": [1, 2, -3], "quote": False}]),
@@ -191,6 +236,10 @@ FIXED: list[Spec] = [
     ("folded", "s", {"accepted_values": {"name": "folded_values", "arguments": {"values": ["A"]}}}),
     ("parents", "columns(*)", {"not_null": {"name": "all_columns"}}),
     ("parents", "id", {"not_null": {"name": "stored", "config": {"store_failures": True}}}),
+    ("parents", "id", {"not_null": {"name": "calc_of_another", "config": {"fail_calc": "sum(length(name))"}}}),
+    ("parents", "id", {"not_null": {"name": "stored_calc", "config": {"fail_calc": "count(name)", "store_failures": True}}}),
+    ("parents", "id", {"not_null": {"name": "calc_of_its_own", "config": {"fail_calc": "count(id)", "warn_if": "= 0"}}}),
+    ("full", "j", {"asks": {"name": "asks"}}),
 ]  # fmt: skip
 SINGULAR = {
     "tests/none.sql": "select 1 where false",
