@@ -50,7 +50,7 @@ def rows(test: DataTest, failures: int, reader: Reader) -> Evidence | None:
 
 
 def first_rows(source: str, reader: Reader, total: int | None = None) -> Evidence | None:
-    """Return the first rows of a relation or query, and how many there are (`total`, if known); None where they cannot be read."""
+    """Return first rows of a relation or query, and how many there are (`total`, if known); None where they cannot be read."""
     try:
         found = reader.query(f"select columns(*)::varchar from {source} limit {EVIDENCE_ROWS}")
         count = reader.query(f"select count(*) from {source}").rows[0][0] if total is None else total

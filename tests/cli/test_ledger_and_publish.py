@@ -88,13 +88,14 @@ def test_nothing_is_published_over_a_broken_chain(
 ) -> None:
     commit(released, "Mended", orders=NEXT)
     before = current(released)
-    state(released, f"update sluice_ledger set actor = 'Eve' where number = {before[1] + 1}")
+    later = int(before[1] or 0) + 1
+    state(released, f"update sluice_ledger set actor = 'Eve' where number = {later}")
     answer = run(
         command, "-C", released, "--as", "Ada", *(["--reason", "x"] if command == "rollback" else [])
     )
     assert answer.code == 1
     (line,) = answer.err.strip().splitlines()[-1:]
-    assert f"ledger entry {before[1] + 1} is not what was written" in line
+    assert f"ledger entry {later} is not what was written" in line
     assert "restore the state store from a backup" in line
     assert current(released) == before
 
