@@ -195,7 +195,7 @@ def _compiled(
     from prefect_sluice.dbt.nodes import asks_incremental
 
     manifest = prints.manifest
-    warehouse = workshop.warehouse(place)
+    warehouse = workshop.warehouse(place, session.project)
     live = warehouse.generation(place.name)
     warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), ""))
     first = _texts(session, manifest, missing, incremental=False)

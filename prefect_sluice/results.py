@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from prefect_sluice.node import Name
+
+DROPPED = "dropped"
+"""A status of ours, beside dbt's words: built, and then dropped by a hook."""
+_LONG = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +49,20 @@ class NodeResult:
             if self.kind not in {"test", "operation"}
             else self.unique_id.split(".")[2]
         )
+
+
+def dropped(result: NodeResult, name: Name, hooks: Sequence[str], *, is_served: bool) -> NodeResult:
+    """Return the result of a node whose relation is gone once everything was built; `hooks` are its own post-hooks. Pure.
+
+    Where people read the name today it is an error: a hook takes nothing away that a plan did not say it would.
+    """
+    who = f"its own post-hook dropped it: {_cut(hooks[0])}" if hooks else "a hook or a macro dropped it again"
+    if is_served:
+        told = f"Runtime Error\n  {name} is served, and {who}; remove the node, or the hook"
+        return replace(result, status="error", message=told)
+    return replace(result, status=DROPPED, message=f"built, and not served: {who}")
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONG else f"{line[:_LONG]}…"

@@ -65,6 +65,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@contextmanager
+def inside(folder: Path) -> Generator[None]:
+    """Have the process work in `folder` while the block runs: projects read files by paths relative to themselves."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
 @dataclass(slots=True)
 class _Loan:
     """Variables that this process has for a while: whose they are, what stood there before, for how many runs."""

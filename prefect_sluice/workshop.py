@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefect_sluice.shelf import Shelf
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.warehouse.base import Engine, Warehouse
+    from prefect_sluice.warehouse.duckdb_room import Room
 
 FOLDER = ".sluice"
 
@@ -194,14 +195,31 @@ class Workshop:
 
         return Shelf(self.bundles) if "://" in self.bundles.url else None
 
-    def warehouse(self, place: Place) -> Warehouse:
-        """Return the warehouse of an environment."""
+    def warehouse(self, place: Place, folder: Path | None = None) -> Warehouse:
+        """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
+        side databases are then opened as dbt opens them, and relative paths start there."""
         from prefect_sluice.warehouse.duckdb import DuckDB
         from prefect_sluice.warehouse.publishing import Rule, Way
 
         settings = self.settings.warehouse
         rule = Rule(None if settings.publish == "auto" else Way(settings.publish), settings.lock)
-        return DuckDB(place.target.path, store=settings.store, patience=settings.patience, rule=rule)
+        return DuckDB(
+            place.target.path,
+            store=settings.store,
+            patience=settings.patience,
+            rule=rule,
+            room=self._room(place, folder),
+        )
+
+    def _room(self, place: Place, folder: Path | None) -> Room:
+        from prefect_sluice.warehouse.duckdb_room import Room
+
+        if folder is None:
+            return Room()
+        from prefect_sluice.dbt.opening import opener
+
+        connect = opener(place.target, self.project, self.settings.vars)
+        return Room(connect, folder) if connect else Room(folder=folder)
 
     def engine(self, settings: Mapping[str, str]) -> Engine:
         """Return what a session of the engine with these settings is like on this machine. Opens no warehouse."""

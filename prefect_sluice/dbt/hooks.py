@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprint import HARMLESS
 
@@ -17,6 +17,12 @@ def hooked(manifest: Manifest) -> frozenset[str]:
         for uid, node in manifest.nodes.items()
         if getattr(node.config, "pre_hook", None) or getattr(node.config, "post_hook", None)
     )
+
+
+def post_hooks(manifest: Manifest, uid: str) -> tuple[str, ...]:
+    """Return a node's own post-hooks, as written."""
+    hooks: Any = getattr(manifest.nodes[uid].config, "post_hook", None) or ()
+    return tuple(str(hook.sql) for hook in hooks)
 
 
 def prepares(manifest: Manifest) -> bool:

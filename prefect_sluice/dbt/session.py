@@ -8,6 +8,8 @@ import importlib
 import io
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from prefect_sluice.dbt.stoppable import stoppable
 from prefect_sluice.dbt.warned import warning_listener, without_colour
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
+from prefect_sluice.profile_paths import at_home, outputs_at
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.warehouse.base import LIVE
@@ -118,6 +121,7 @@ class Session:
         self, manifest: Manifest, *selection: str, on_node: OnNode | None = None
     ) -> tuple[NodeResult, ...]:
         """Run `dbt build` with failing rows kept, and return what became of each node. Raises DbtFailed if dbt did not start."""
+        self._make_room(manifest)
         return self._run("build", selection, manifest, on_node)
 
     def run_unit_tests(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
@@ -130,6 +134,7 @@ class Session:
 
     def build_empty(self, manifest: Manifest, *selection: str) -> tuple[NodeResult, ...]:
         """Build the selected nodes without rows, for the columns that unit tests look up. Raises DbtFailed."""
+        self._make_room(manifest)
         return self._run(
             "build", ("--empty", "--exclude-resource-type", "test", "unit_test", *selection), manifest, None
         )
@@ -168,7 +173,7 @@ class Session:
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
         )  # fmt: skip
         with (
-            _inside(self.project),
+            surroundings.inside(self.project),
             _own_modules(self.project),
             _disconnected(),
             contextlib.redirect_stdout(io.StringIO()),
@@ -199,23 +204,33 @@ class Session:
 
     def _profile(self) -> dict[str, Any]:
         # Unrendered: what comes from the environment (secrets, too) stays in the environment.
-        settings = dict(self.target.raw)
-        attached = [self._at_home(item) for item in settings.get("attach") or ()]
+        settings = at_home(self.target.raw, self.target.settings, self.home)
+        attached: list[Any] = list(settings.get("attach") or ())
         if self.live.exists():
-            attached.append({"path": str(self.live), "alias": LIVE, "read_only": True})
+            # Hidden: whatever asks the catalogue sees what it would see with plain dbt.
+            hidden = {"hidden": True}
+            attached.append({"path": str(self.live), "alias": LIVE, "read_only": True, "options": hidden})
         own = cast(dict[str, Any], settings.get("config_options") or {})
         options = {"autoinstall_known_extensions": "false", **own}
-        settings.update(path=str(self.side), config_options=options, attach=attached)
+        outputs = outputs_at(self.target.raw, self.target.settings, self.outputs)
+        settings.update(path=str(self.side), config_options=options, attach=attached, external_root=outputs)
         return {self.target.profile: {"target": self.target.name, "outputs": {self.target.name: settings}}}
 
-    def _at_home(self, attached: Any) -> Any:
-        # Relative to the folder where people run dbt; the checkout is elsewhere.
-        if isinstance(attached, dict):
-            item = cast(dict[str, Any], attached)
-            path = str(item.get("path", ""))
-            if path and "://" not in path and ":" not in path and "{" not in path:
-                return {**item, "path": str((self.home / path).resolve())}
-        return cast(Any, attached)
+    @property
+    def outputs(self) -> Path:
+        """The folder of files that dbt-duckdb's `external` models write; nobody reads them after the build."""
+        return self.work / "external"
+
+    def _make_room(self, manifest: Manifest) -> None:
+        """Make the folders that `external` models write into: in a checkout there are only those that hold files."""
+        shutil.rmtree(self.outputs, ignore_errors=True)
+        root = outputs_at(self.target.settings, self.target.settings, self.outputs)
+        if Path(root).is_relative_to(self.outputs):
+            Path(root).mkdir(parents=True, exist_ok=True)
+        for node in manifest.nodes.values():
+            location = str(node.config.get("location") or "")
+            if location and not re.search(r"[:{]|^/", location):
+                (self.project / location).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _result(item: Any) -> NodeResult:
@@ -321,17 +336,6 @@ def _failure(command: str, error: BaseException | None, project: Path) -> DbtFai
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
     return DbtFailed(f"dbt {command}: {concealed(told)}", fix="mend the project and commit")
-
-
-@contextlib.contextmanager
-def _inside(folder: Path) -> Generator[None]:
-    # Projects read files by paths relative to themselves.
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 @contextlib.contextmanager

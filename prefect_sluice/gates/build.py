@@ -8,7 +8,7 @@ from typing import ClassVar
 from prefect_sluice import config
 from prefect_sluice.gates.base import Built, Needs, Subject
 from prefect_sluice.gates.dbt_contracts import mismatches, table
-from prefect_sluice.results import NodeResult
+from prefect_sluice.results import DROPPED, NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 
@@ -30,7 +30,11 @@ class Build:
         built, made = subject.built, subject.plan.made if subject.plan else subject.changed
         results = {result.unique_id: result for result in built.results if result.kind != "test"}
         good = [uid for uid in made if uid in results and results[uid].ok]
-        findings = [_bad(uid, results.get(uid)) for uid in made if uid not in good]
+        dropped = [uid for uid in made if uid in results and results[uid].status == DROPPED]
+        findings = [_bad(uid, results.get(uid)) for uid in made if uid not in {*good, *dropped}]
+        findings += [
+            Finding(self.id, "as asked", Verdict.WARNED, results[uid].message, uid) for uid in dropped
+        ]
         findings += [
             Finding(self.id, "hook", Verdict.FAILED, first_line(result.message), result.unique_id)
             for result in results.values()

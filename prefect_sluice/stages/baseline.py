@@ -76,7 +76,7 @@ def _built(
     release = serving(workshop, place)
     whole = plan_release(workshop, place, release, Cause.REFRESH)
     loaded = load(workshop, place, release)
-    warehouse = workshop.warehouse(place)
+    warehouse = workshop.warehouse(place, loaded.folder)
     live = warehouse.generation(place.name)
     plan = only(whole, {*ancestors(loaded.project.nodes, wanted), *wanted}, live)
     results = making.apart(warehouse, loaded, live, plan)

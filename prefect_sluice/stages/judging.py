@@ -29,7 +29,7 @@ def judge(
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
     loaded = load(workshop, place, release)
     asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
-    warehouse = workshop.warehouse(place)
+    warehouse = workshop.warehouse(place, loaded.folder)
     written = warehouse.generation(place.name)
     known = asking.subject(workshop, place, loaded, release, plan)
     known = replace(

@@ -21,7 +21,7 @@ from prefect_sluice.plan import BY_PRODUCT, Action, Plan, evolves
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
-from prefect_sluice.results import NodeResult
+from prefect_sluice.results import DROPPED, NodeResult, dropped
 from prefect_sluice.stages import finished, shown, testing
 from prefect_sluice.stages.candidates import folder
 from prefect_sluice.stages.records import still_ours
@@ -58,7 +58,7 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     if not plan.made and not plan.relinked and not plan.tests:
         return Made(Contents((), (), planned, ""), None, (), (), {})
     loaded = load(workshop, place, release)
-    warehouse = workshop.warehouse(place)
+    warehouse = workshop.warehouse(place, loaded.folder)
     live = plan.base_of(warehouse.generation(place.name))
     laid = _lay(warehouse, loaded, live, plan)
     taken = _take(workshop, place, warehouse, loaded, plan)
@@ -149,7 +149,9 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     side = built.loaded.session.side
     tell("linking")
     with warehouse.candidate(side) as reader:
-        extra = _by_products(reader, warehouse, built)
+        there = _there(reader)
+        built = _dropped_by_hooks(built, there)
+        extra = _by_products(reader, warehouse, built, there)
         nodes = built.loaded.project.nodes
         counted = built.results if NODES.is_heard else ()
         rows = shown.rows(reader, warehouse.catalog, nodes, counted)
@@ -159,7 +161,7 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     contents = Contents(
         tables=_brought(links, sealed),
         views=tuple(view for view, _ in links.views if view.address not in {*sealed.broken, *sealed.unread}),
-        pointers=(*(item for item in built.planned if not item.node.startswith(BY_PRODUCT)), *extra),
+        pointers=(*_served(built), *extra),
         file=sealed.digest,
     )
     file = _keep(workshop, side, built.promotion)
@@ -223,16 +225,57 @@ def _brought(links: Links, sealed: Sealed) -> tuple[Bring, ...]:
     return (*kept, *(Bring(address, address) for address in sealed.pinned))
 
 
-def _by_products(reader: Reader, warehouse: Warehouse, built: _Built) -> tuple[Pointer, ...]:
+def _served(built: _Built) -> tuple[Pointer, ...]:
+    """Return the nodes' pointers: none to what a hook dropped."""
+    gone = {result.unique_id for result in built.results if result.status == DROPPED}
+    return tuple(
+        item for item in built.planned if item.node not in gone and not item.node.startswith(BY_PRODUCT)
+    )
+
+
+def _there(reader: Reader) -> tuple[Name, ...]:
+    """Return every relation of the side database, in order."""
+    sql = "select table_schema, table_name from information_schema.tables where table_catalog = current_database() order by all"
+    return tuple(Name(str(schema), str(identifier)) for schema, identifier in reader.query(sql).rows)
+
+
+def _dropped_by_hooks(built: _Built, there: Collection[Name]) -> _Built:
+    """Return the build with what became of relations that a hook dropped once they were built: with dbt, too, they are gone."""
+    from prefect_sluice.dbt.hooks import post_hooks
+
+    nodes, names = built.loaded.project.nodes, {name.folded for name in there}
+    gone = {
+        result.unique_id
+        for result in built.results
+        if result.ok and result.unique_id in nodes and nodes[result.unique_id].name.folded not in names
+    }
+    if not gone:
+        return built
+    served = {pointer.name.folded for pointer in built.live.pointers}
+    results = tuple(
+        dropped(
+            result,
+            nodes[result.unique_id].name,
+            post_hooks(built.loaded.manifest, result.unique_id),
+            is_served=nodes[result.unique_id].name.folded in served,
+        )
+        if result.unique_id in gone
+        else result
+        for result in built.results
+    )
+    return replace(built, results=results)
+
+
+def _by_products(
+    reader: Reader, warehouse: Warehouse, built: _Built, there: Collection[Name]
+) -> tuple[Pointer, ...]:
     """Return pointers to what hooks and macros made or wrote to beside the nodes; unchanged ones stay where they are."""
     nodes = {node.name for node in built.loaded.project.nodes.values()}
     before = {pointer.name: pointer for pointer in built.live.pointers if pointer.node.startswith(BY_PRODUCT)}
     foreign = {stub.name for stub in built.stubs} - set(before)
     audits = {result.relation.replace('"', "") for result in built.results if result.relation}
-    sql = "select table_schema, table_name from information_schema.tables where table_catalog = current_database() order by all"
     found: list[Pointer] = []
-    for schema, identifier in reader.query(sql).rows:
-        name = Name(str(schema), str(identifier))
+    for name in there:
         is_audit = f"{warehouse.catalog}.{name}" in audits
         if name in nodes or name in foreign or is_audit or name.schema in (*_OURS, warehouse.store):
             continue

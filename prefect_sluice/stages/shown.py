@@ -9,7 +9,7 @@ from prefect_sluice.channels import Fate, Judged, NodeDone
 from prefect_sluice.data_test import DataTest
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.node import Kind, Node
-from prefect_sluice.results import NodeResult
+from prefect_sluice.results import DROPPED, NodeResult
 from prefect_sluice.verdict import Finding, Verdict
 from prefect_sluice.warehouse.base import Reader, quoted
 
@@ -20,6 +20,7 @@ _FATES = {
     "success": Fate.BUILT,
     "pass": Fate.PASSED,
     "warn": Fate.WARNED,
+    DROPPED: Fate.WARNED,
     "error": Fate.FAILED,
     "fail": Fate.FAILED,
     "runtime error": Fate.FAILED,
@@ -103,7 +104,7 @@ def _message(result: NodeResult, count: int | None) -> str:
     fate = _FATES.get(result.status, Fate.SKIPPED)
     if fate is Fate.SKIPPED:
         return "not built, because something it reads failed"
-    if result.kind == "test" or fate is Fate.FAILED:
+    if result.kind == "test" or result.status == DROPPED or fate is Fate.FAILED:
         return result.message or ("holds" if fate is Fate.PASSED else "dbt gave no message")
     if result.started is None:
         return result.message

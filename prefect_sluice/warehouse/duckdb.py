@@ -26,6 +26,7 @@ from prefect_sluice.warehouse import (
     duckdb_leave,
     duckdb_links,
     duckdb_publish,
+    duckdb_stubs,
     duckdb_weigh,
 )
 from prefect_sluice.warehouse.base import (
@@ -42,6 +43,7 @@ from prefect_sluice.warehouse.base import (
 )
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
+from prefect_sluice.warehouse.duckdb_room import Connect, Room, plain
 from prefect_sluice.warehouse.duckdb_seen import remembered
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 from prefect_sluice.warehouse.duckdb_stamp import settle, stamp
@@ -55,6 +57,7 @@ NEW_FILE = {**CONFIG, "default_block_size": "16384"}
 """1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
 _STEP = 0.05
+_LOCKED = re.compile(r'lock on file "(?P<path>[^"]+)"')
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -70,14 +73,16 @@ class DuckDB:
         store: str = "sluice_store",
         patience: timedelta = timedelta(seconds=5),
         rule: Rule = Rule(),  # noqa: B008  # frozen
+        room: Room = Room(),  # noqa: B008  # frozen
     ) -> None:
-        """Serve from `path`; nothing is opened yet."""
+        """Serve from `path`; nothing is opened yet. `room` is where side databases are opened, and how."""
         self.path = path
         self.catalog = catalog_name(path)
         self.store = store
         self.linker = DuckLinker(self.catalog)
         self._patience = patience
         self._rule = rule
+        self._room = room
 
     @contextmanager
     def reader(self) -> Generator[Reader]:
@@ -130,11 +135,11 @@ class DuckDB:
         """See Warehouse."""
         _remove(side)
         side.parent.mkdir(parents=True, exist_ok=True)
-        with self._open(side, new=True) as connection:
+        with self._room.entered(), self._open(side, new=True, connect=self._room.open) as connection:
             self._attach_live(connection)
             for schema in sorted({stub.name.schema for stub in stubs}):
                 connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
-            return _place_all(connection, stubs, self.catalog)
+            return duckdb_stubs.place(connection, stubs, self.catalog)
 
     def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
         """See Warehouse."""
@@ -148,7 +153,7 @@ class DuckDB:
     @contextmanager
     def candidate(self, side: Path, baseline: Path | None = None) -> Generator[Reader]:
         """See Warehouse."""
-        with self._open(side, read_only=True) as connection:
+        with self._open(side, read_only=True, connect=self._room.open) as connection:
             self._attach_live(connection)
             if baseline is not None:
                 self._attach(connection, baseline, BASELINE)
@@ -157,10 +162,11 @@ class DuckDB:
 
     def seal(self, side: Path, links: Links) -> Sealed:
         """See Warehouse."""
-        with self._open(side) as connection:
+        there = self._addresses() if links.live else frozenset[Name]()
+        with self._room.entered(), self._open(side, connect=self._room.open) as connection:
             self._attach_live(connection)
             try:
-                tried = duckdb_links.link(connection, links, self.store)
+                tried = duckdb_links.link(connection, links, self.store, there)
                 connection.execute("checkpoint")
             except duckdb.Error as error:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
@@ -293,21 +299,35 @@ class DuckDB:
             os.link(fresh, self.path)
         fresh.unlink()
 
+    def _addresses(self) -> frozenset[Name]:
+        """Return what is in the served file, in lower case."""
+        if not self.path.exists():
+            return frozenset()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_links.addresses(connection)
+
     def _attach_live(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self.path.exists():
             self._attach(connection, self.path, LIVE)
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
         place = str(path).replace("'", "''")
-        self._patiently(lambda: connection.execute(f"attach '{place}' as {alias} (read_only)"), path)
+        # Hidden: whatever lists databases, schemas, relations or columns there does not show it.
+        self._patiently(lambda: connection.execute(f"attach '{place}' as {alias} (read_only, hidden)"), path)
 
     @contextmanager
     def _open(
-        self, path: Path, *, read_only: bool = False, new: bool = False, at_once: bool = False
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        new: bool = False,
+        at_once: bool = False,
+        connect: Connect = plain,
     ) -> Generator[duckdb.DuckDBPyConnection]:
         config = NEW_FILE if new else CONFIG
         connection = self._patiently(
-            lambda: duckdb.connect(str(path), read_only=read_only, config=dict(config)), path, at_once=at_once
+            lambda: connect(path, read_only=read_only, config=config), path, at_once=at_once
         )
         try:
             yield connection
@@ -342,7 +362,8 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
     if "lock on file" in text:
         found = _HOLDER.search(text)
         holder = f"process {found['pid']} ({Path(found['program']).name})" if found else ""
-        return WarehouseBusy(str(path), holder)
+        held = _LOCKED.search(text)  # the profile may attach others
+        return WarehouseBusy(held["path"] if held else str(path), holder)
     if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
         return WarehouseBusy(str(path), OURSELVES)
     first = text.splitlines()[0]
@@ -359,40 +380,6 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
             "check the path, its rights and the DuckDB version that wrote it",
         )
     return QueryFailed(first)
-
-
-def _place_all(
-    connection: duckdb.DuckDBPyConnection, stubs: Sequence[Stub], catalog: str
-) -> tuple[Name, ...]:
-    """Place the stubs, and return the names of those that cannot be: a view may read one that is placed after it."""
-    if _all_at_once(connection, stubs, catalog):
-        return ()
-    missing = list(stubs)
-    while failed := [stub for stub in missing if not _place(connection, stub, catalog)]:
-        if len(failed) == len(missing):
-            break
-        missing = failed
-    return tuple(stub.name for stub in failed)
-
-
-def _all_at_once(connection: duckdb.DuckDBPyConnection, stubs: Sequence[Stub], catalog: str) -> bool:
-    """Place all stubs in one transaction, a quarter of the time; say whether it could be done."""
-    connection.execute("begin transaction")
-    placed = all(_place(connection, stub, catalog) for stub in stubs)
-    connection.execute("commit" if placed else "rollback")
-    return placed
-
-
-def _place(connection: duckdb.DuckDBPyConnection, stub: Stub, catalog: str) -> bool:
-    what = "table" if stub.clone else "view"
-    source = quoted(LIVE, stub.source.schema, stub.source.identifier)
-    try:
-        connection.execute(
-            f"create {what} {quoted(catalog, stub.name.schema, stub.name.identifier)} as select * from {source}"
-        )
-    except duckdb.Error:
-        return False  # a view that itself no longer works: whoever needs it hears of it from dbt, by name
-    return True
 
 
 def _remove(path: Path) -> None:

@@ -492,3 +492,30 @@ def test_a_path_may_hold_anything(tmp_path: Path) -> None:
         scene.publish({A: "select 1 as v"})
         scene.warehouse.prepare(scene.side(), [Stub(A, A)])
         assert scene.values(A) == [1]
+
+
+def test_what_lists_databases_and_relations_sees_nothing_of_ours_beside_the_project(scene: Scene) -> None:
+    """A macro that unions whatever the catalogue lists would read a relation twice."""
+    live = scene.publish({A: "select 1 as v"}).by_name()[A]
+    run_sql(scene.file, "create schema raw", "create table raw.t as select 1 as id")
+    side, raw = scene.side(), Name("raw", "t")
+    scene.warehouse.prepare(side, [Stub(A, live.address), Stub(raw, raw)])
+    with scene.warehouse.candidate(side, scene.build({B: "select 1 as v"})) as reader:
+        relations = reader.query(
+            "select table_catalog, table_schema, table_name from information_schema.tables"
+        )
+        columns = reader.query("select distinct table_catalog from information_schema.columns")
+        schemas = reader.query("select distinct catalog_name from information_schema.schemata")
+        databases = reader.query("select database_name from duckdb_databases() where not internal")
+    assert sorted(relations.rows, key=str) == [("shop", "main", "a"), ("shop", "raw", "t")]
+    assert (columns.rows, databases.rows) == ((("shop",),), (("shop",),))
+    assert not {str(row[0]) for row in schemas.rows} - {"shop", "system", "temp"}
+
+
+def test_a_view_that_becomes_a_table_is_judged_as_it_will_be_served(scene: Scene) -> None:
+    side = scene.build({A: "select 1 as v"})
+    run_sql(side, "create view main.b as select v from main.a")
+    scene.warehouse.seal(side, Links((Bring(B, address("b")),), (), ()))
+    run_sql(side, "insert into main.a values (2)")
+    with scene.warehouse.candidate(side) as reader:
+        assert reader.query(f"select v from {written(B)}").rows == ((1,),)

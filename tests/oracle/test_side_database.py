@@ -1,0 +1,156 @@
+"""The side database is opened as dbt opens the warehouse, and looks as it does: what is served is what plain dbt would give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_sluice.stages.work import Status
+from tests.oracle.test_histories import TABLE, Project, status
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+QUIET = "gates: {lint: {on: off}, safety: {on: warn}}\n"
+PROFILE = "p: {{target: dev, outputs: {{dev: {{type: duckdb, path: w.duckdb, schema: main, threads: 1, {more}}}}}}}\n"
+UNION = """
+{% set found = run_query("select table_name from information_schema.tables where table_schema = 'raw' order by 1") %}
+{% if execute %}{% for row in found.rows %}
+select id from raw.{{ row[0] }} {% if not loop.last %}union all{% endif %}
+{% endfor %}{% endif %}
+"""
+COUNTS = {
+    "models/n_tables.sql": TABLE
+    + "select count(*) as n from information_schema.tables where table_schema = 'raw'",
+    "models/n_columns.sql": TABLE
+    + "select count(*) as n from information_schema.columns where table_schema = 'raw'",
+    "models/n_databases.sql": TABLE
+    + "select count(*) as n from duckdb_databases() where database_name not in ('w', 'system', 'temp')",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project, whose hooks and lint nobody judges."""
+    project = Project(tmp_path)
+    project.write({"sluice.yml": QUIET})
+    return project
+
+
+def other(project: Project, name: str, sql: str) -> None:
+    """Write another database beside the project."""
+    with duckdb.connect(str(project.folder / name)) as connection:
+        connection.execute(sql)
+
+
+def test_a_macro_that_asks_the_catalogue_sees_each_relation_once(project: Project) -> None:
+    """dbt_utils.get_relations_by_pattern and union_relations do so."""
+    project.load(
+        "create schema raw", "create table raw.a as select 1 as id", "create table raw.b as select 2 as id"
+    )
+    assert status(project.release({"models/u.sql": TABLE + UNION, **COUNTS})) is Status.DONE
+    assert project.read("main.u") == [(1,), (2,)]
+    found = [project.read(f"main.{name}") for name in ("n_tables", "n_columns", "n_databases")]
+    assert found == [[(2,)], [(2,)], [(0,)]]
+
+
+def test_a_view_over_a_database_that_the_profile_attaches_is_served_as_a_table(project: Project) -> None:
+    """Its path may come from the environment, and is relative to where people run dbt."""
+    other(project, "ext.duckdb", "create table t as select 7 as z")
+    path = "\"{{ env_var('NOT_SET_ANYWHERE', 'ext.duckdb') }}\""
+    files = {
+        ".gitignore": "*.duckdb*\n.sluice/\n",
+        "profiles.yml": PROFILE.format(more=f"attach: [{{path: {path}, alias: ext}}]"),
+        "models/v.sql": "select * from ext.main.t",
+        "models/w.sql": "select z + 1 as z from {{ ref('v') }}",
+        "models/v.yml": "models: [{name: v, columns: [{name: z, data_tests: [not_null]}]}]\n",
+    }
+    assert status(project.release(files)) is Status.DONE
+    (project.folder / "ext.duckdb").unlink()
+    assert (project.read("main.v"), project.read("main.w")) == ([(7,)], [(8,)])
+    assert not list((project.folder / ".sluice" / "checkouts").rglob("*.duckdb")), "dbt made one of its own"
+
+
+def test_a_served_view_over_an_attached_database_can_be_read_in_the_build(project: Project) -> None:
+    """People made it beside the models: without what the profile attaches nothing could stand in for it."""
+    other(project, "ext.duckdb", "create table t as select 7 as z")
+    attach = f"attach '{project.folder / 'ext.duckdb'}' as ext (read_only)"
+    project.load("create schema raw", attach, "create view raw.v as select * from ext.main.t")
+    files = {
+        ".gitignore": "*.duckdb*\n.sluice/\n",
+        "profiles.yml": PROFILE.format(more="attach: [{path: ext.duckdb, alias: ext}]"),
+        "models/m.sql": TABLE + "select z from raw.v",
+    }
+    assert status(project.release(files)) is Status.DONE
+    assert project.read("main.m") == [(7,)]
+
+
+def test_settings_of_the_profile_hold_where_a_view_becomes_a_table(project: Project) -> None:
+    """The rows are read once more when the candidate is sealed: in the time zone that dbt had."""
+    project.load(
+        "create schema raw", "create table raw.t as select timestamptz '2026-01-01 00:30:00+00' as at"
+    )
+    files = {
+        "profiles.yml": PROFILE.format(more="settings: {TimeZone: America/New_York}"),
+        "models/v.sql": "select moment::date::varchar as day from raw.t",
+    }
+    assert status(project.release(files)) is Status.DONE
+    assert project.read("main.v") == [("2025-12-31",)]
+
+
+@pytest.mark.parametrize(
+    ("more", "config"),
+    [
+        ("keep_open: true", ""),
+        ("external_root: out", ""),
+        ("keep_open: true", ", location='out/e.parquet'"),
+        ("keep_open: true", ", format='csv'"),
+    ],
+)
+def test_an_external_model_is_served_as_a_table_and_leaves_no_file_behind(
+    project: Project, more: str, config: str
+) -> None:
+    files = {
+        "profiles.yml": PROFILE.format(more=more),
+        "models/e.sql": f"{{{{ config(materialized='external'{config}) }}}}\nselect 1 as x",
+        "models/r.sql": TABLE + "select x + 1 as x from {{ ref('e') }}",
+    }
+    for _ in range(2):
+        assert status(project.release(files)) is Status.DONE
+        assert (project.read("main.e"), project.read("main.r")) == ([(1,)], [(2,)])
+        files = {"models/e.sql": files["models/e.sql"] + " where true"}
+    assert not [path for path in project.folder.glob("*") if path.suffix in {".parquet", ".csv"}]
+    assert not (project.folder / "out").exists()
+
+
+def test_a_view_over_a_file_beside_the_project_is_found_when_it_is_sealed(project: Project) -> None:
+    files = {"data/x.csv": "id\n5\n", "models/v.sql": "select id from read_csv('data/x.csv')"}
+    assert status(project.release(files)) is Status.DONE
+    assert project.read("main.v") == [(5,)]
+
+
+DROPS = "{{ config(materialized='table', post_hook=\"drop table {{ this }}\") }}\nselect 1 as x"
+
+
+def test_a_relation_that_its_own_post_hook_drops_is_named_and_the_rest_is_served(project: Project) -> None:
+    done = project.release({"models/scrap.sql": DROPS, "models/kept.sql": TABLE + "select 2 as x"})
+    assert status(done) is Status.DONE
+    assert project.read("main.kept") == [(2,)]
+    assert done.generation is not None
+    assert [pointer.node for pointer in done.generation.pointers] == ["model.p.kept"]
+    notes = [
+        item.summary for report in done.reports for item in report.findings if item.subject == "model.p.scrap"
+    ]
+    assert notes == ["built, and not served: its own post-hook dropped it: drop table {{ this }}"]
+
+
+def test_what_people_read_is_not_taken_away_by_a_post_hook(project: Project) -> None:
+    project.release({"models/scrap.sql": TABLE + "select 1 as x"})
+    refused = project.release({"models/scrap.sql": DROPS})
+    assert status(refused) is Status.REFUSED
+    said = [item.summary for report in refused.reports for item in report.findings]
+    assert any(
+        "main.scrap is served, and its own post-hook dropped it: drop table" in line for line in said
+    ), said
+    assert project.read("main.scrap") == [(1,)]
