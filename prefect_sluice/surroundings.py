@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import threading
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +31,38 @@ def be_quiet() -> None:
 
 
 def environment() -> Mapping[str, str]:
-    """Return a copy of the environment variables."""
-    return dict(os.environ)
+    """Return a copy of the environment variables, those among them that are kept from others just now."""
+    with _withholding:
+        return {**_withheld, **os.environ}
+
+
+_withholding = threading.RLock()
+_withheld: dict[str, str] = {}
+_withholders = 0
+
+
+@contextmanager
+def withheld(is_private: Callable[[str, str], bool]) -> Generator[None]:
+    """Have no variable in this process, while the block runs, of which `is_private` says so by its name and value.
+
+    `environment` gives them all the same. Blocks may overlap; the last one that ends puts them back. It keeps them from what
+    looks for variables (dbt's `env_var`, a library's defaults), not from code that looks through this process's memory.
+    """
+    global _withholders  # the environment is one for the process
+    with _withholding:
+        _withholders += 1
+        for name, value in tuple(os.environ.items()):
+            if is_private(name, value):
+                _withheld[name] = os.environ.pop(name)
+    try:
+        yield
+    finally:
+        with _withholding:
+            _withholders -= 1
+            if not _withholders:
+                for name, value in _withheld.items():
+                    os.environ.setdefault(name, value)
+                _withheld.clear()
 
 
 def user() -> str:
@@ -125,6 +155,8 @@ def _end() -> None:
         if loan.users:
             return
         for key, value in loan.before.items():
+            with _withholding:
+                _withheld.pop(key, None)
             if value is None:
                 os.environ.pop(key, None)
             else:

@@ -32,6 +32,7 @@ from prefect_sluice.profile import Target
 from prefect_sluice.profile_paths import at_home, outputs_at
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stopping import told_to_stop
+from prefect_sluice.visible import is_of_the_pipeline
 from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ class Session:
             _disconnected(),
             contextlib.redirect_stdout(io.StringIO()),
             stoppable(),
+            surroundings.withheld(is_of_the_pipeline),
             marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=_listeners(on_node))

@@ -55,6 +55,13 @@ class Settings(config.Gate):
         default=(), description="Files and folders of tests, relative to the project. Default: pytest's own."
     )
     args: tuple[str, ...] = Field(default=(), description='More of pytest\'s arguments: ["-m", "not slow"].')
+    env: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Environment variables that the suite sees beside those that programs need (PATH, HOME, locale, time zone, PYTHON…)"
+            " and those that profile and project read with env_var. By these names even secrets are given to it."
+        ),
+    )
     recall: Duration | None = Field(
         default=None,
         description=(

@@ -20,12 +20,11 @@ from prefect_sluice.stages import conditions
 from prefect_sluice.stages.expected import said
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import GateReport
+from prefect_sluice.visible import visible
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
-
-_SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL")
 
 
 def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, plan: Plan) -> Subject:
@@ -50,7 +49,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         apart=cache(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
         expected=cache(lambda: said(workshop, release, plan)),
         conditions=partial(conditions.proven, workshop, place, loaded, release),
-        variables=_harmless(workshop.environ),
+        variables=_variables(workshop, loaded),
         vars=workshop.settings.vars,
     )
 
@@ -116,11 +115,13 @@ class _History:
         self._asked |= set(subjects)
 
 
-def _harmless(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the variables without those that may hold a secret."""
-    return {
-        name: value for name, value in environ.items() if not any(word in name.upper() for word in _SECRET)
-    }
+def _variables(workshop: Workshop, loaded: Loaded) -> Mapping[str, str]:
+    """Return the environment variables that a process which runs code of the change may see."""
+    from prefect_sluice.dbt.environ import named
+
+    read = named(loaded.manifest, loaded.folder, workshop.profile.file)
+    own = workshop.settings.gates.get("project_tests")
+    return visible(workshop.environ, read, tuple(getattr(own, "env", ())))
 
 
 def _touched(workshop: Workshop, release: Release, plan: Plan) -> tuple[str, ...]:
