@@ -20,8 +20,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
     def send_head(self):  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType]
         """Give a file only if it lies in the folder, links followed."""
-        asked = Path(self.translate_path(self.path)).resolve()
-        if not asked.is_relative_to(Path(self.directory).resolve()):
+        try:
+            asked = Path(self.translate_path(self.path)).resolve()
+            inside = asked.is_relative_to(Path(self.directory).resolve()) and asked.is_file()
+        except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, a link that leads to itself
+            inside = False
+        if not inside:
             self.send_error(404)
             return None
         return super().send_head()

@@ -263,7 +263,7 @@ def load(path: Path) -> Config:
     """Read a sluice.yml. Raises ConfigInvalid with file, key and problem in one line."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigInvalid(
             f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
         ) from error

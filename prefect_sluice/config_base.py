@@ -8,8 +8,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from prefect_sluice.outside import number
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_LONGEST = timedelta(days=36_500)
+"""A hundred years: one more than that, and time itself runs out (a date of Python's ends with the year 9999)."""
 
 
 def parse_duration(value: object) -> timedelta:
@@ -19,10 +23,18 @@ def parse_duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError(f"{value!r} is not a duration: write it as 90s, 10m, 72h or 7d")
+    count = number(match[1])
+    duration = timedelta.max if count is None else _long(count, _UNITS[match[2]])
+    if duration > _LONGEST:
+        raise ValueError(f"{value!r} is too long for a duration: the longest is {_LONGEST.days}d")
+    return duration
+
+
+def _long(count: int, unit: str) -> timedelta:
     try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise ValueError(f"{value!r} is too long for a duration") from error
+        return timedelta(**{unit: count})
+    except OverflowError:
+        return timedelta.max
 
 
 def parse_end(text: str, now: datetime) -> datetime:
@@ -35,10 +47,10 @@ def parse_end(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         try:
             end = datetime.fromisoformat(text.strip())
-        except ValueError as error:
+            end = end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             fix = "write 12h, 2d, 2026-12-24 or 2026-12-24T18:00+01:00"
             raise ValueError(f"{text!r} is no time: {fix}") from error
-    end = end.replace(tzinfo=UTC) if end.tzinfo is None else end
     if end <= now:
         raise ValueError(f"{text!r} is past")
     return end.astimezone(UTC)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from prefect_sluice.declared import Declared, DeclaredTest, Described
 from prefect_sluice.errors import BadInput
+from prefect_sluice.outside import parsing
 
 BASELINE = "sluice-coverage.json"
 """The file in the dbt project's root that lists what is missing, and let pass."""
@@ -130,15 +131,11 @@ def read_baseline(project: Path) -> Baseline | None:
     file = project / BASELINE
     if not file.exists():
         return None
-    try:
+    with parsing("is no baseline that can be read", BASELINE, _FIX):
         raw = json.loads(file.read_text(encoding="utf-8"))
         if raw["version"] != 1:
             raise BadInput(f"is of version {raw['version']!r}, and this Sluice reads 1", BASELINE, _FIX)
         return Baseline({str(uid): _aspects(names) for uid, names in raw["missing"].items()})
-    except BadInput:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput("is no baseline that can be read", BASELINE, _FIX) from error
 
 
 def _aspects(names: Any) -> frozenset[Aspect]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import posixpath
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +15,11 @@ from pathlib import Path
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput
+from prefect_sluice.outside import is_text, parsing
 from prefect_sluice.release import Change
 
 _FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P%x00%B"
+_ID = re.compile(r"[0-9a-f]{40,64}")
 _FIXED = ("core.quotepath=off", "log.showSignature=false", "i18n.logOutputEncoding=UTF-8")
 """Settings of the user's that would change what git answers."""
 IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
@@ -41,13 +46,13 @@ def root(folder: Path) -> Path:
     if done.returncode:
         fix = "make one: git init && git add . && git commit -m first"
         raise BadInput("is not in a git repository", str(folder), fix)
-    return Path(done.stdout.decode().strip())
+    return Path(done.stdout.decode(errors="surrogateescape").rstrip("\n"))
 
 
 def resolve(repository: Path, ref: str, project: str) -> Change:
     """Return the commit that `ref` names. Raises BadInput when there is none."""
-    done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if done.returncode:
+    commit = _commit(repository, ref)
+    if not commit:
         empty = _run(repository, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
         fix = (
             "commit something first: git add . && git commit"
@@ -55,20 +60,28 @@ def resolve(repository: Path, ref: str, project: str) -> Change:
             else "see which there are: git branch --all; git tag"
         )
         raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), fix)
-    commit = done.stdout.decode().strip()
-    fields = _out(repository, "show", "--no-patch", f"--format={_FORMAT}", commit).rstrip("\n").split("\0")
-    name, tree, author, at, subject, parents, message = fields
+    text = _out(repository, "show", "--no-patch", f"--format={_FORMAT}", commit)
+    with parsing("cannot be released", f"{repository}, commit {commit[:12]}", "write it anew"):
+        name, tree, author, at, subject, parents, message = text.rstrip("\n").split("\0")
+        time = datetime.fromisoformat(at).astimezone(UTC)
     return Change(
         name,
         tree,
         project,
-        author,
-        datetime.fromisoformat(at).astimezone(UTC),
-        subject,
+        _whole(author),
+        time,
+        _whole(subject),
         tuple(parents.split()),
         _changed(repository, commit, bool(parents)),
         _whole(message),
     )
+
+
+def _commit(repository: Path, ref: str) -> str:
+    """Return the id of the commit that `ref` names, "" where there is none. `^HEAD` names none: git calls it all but HEAD."""
+    done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    name = done.stdout.decode(errors="replace").strip()
+    return name if not done.returncode and _ID.fullmatch(name) else ""
 
 
 def messages(repository: Path, since: str, until: str) -> tuple[tuple[str, str], ...]:
@@ -177,6 +190,7 @@ def files(repository: Path, commit: str) -> Iterator[File]:
     asked = "".join(f"{name}\n" for _, name, _ in blobs).encode()
     answer = io.BytesIO(_bytes(repository, "cat-file", "--batch", given=asked))
     for mode, name, path in blobs:
+        _refuse_bytes(repository, path)
         head = answer.readline().split()
         if len(head) != 3:
             raise BadInput(
@@ -190,11 +204,18 @@ def working_tree(repository: Path) -> Iterator[File]:
     """Yield the files of the working tree as they are: tracked ones and new ones that git does not ignore."""
     names = _out(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     for name in sorted({name for name in names if name}):
+        _refuse_bytes(repository, name)
         path = repository / name
         if path.is_symlink():
             yield File(name, "link", str(path.readlink()).encode())
         elif path.is_file():
             yield File(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
+
+
+def _refuse_bytes(repository: Path, path: str) -> None:
+    if not is_text(path):
+        shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise BadInput(f"the file name {shown} is no UTF-8", str(repository), "rename that file: git mv")
 
 
 def fetch(repository: Path) -> str:
@@ -211,17 +232,15 @@ def fetch(repository: Path) -> str:
 
 def has(repository: Path, ref: str) -> bool:
     """Say whether a ref names a commit that is here."""
-    return not _run(
-        repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-    ).returncode
+    return bool(_commit(repository, ref))
 
 
 def head(repository: Path, branch: str, remote: str = "") -> str:
     """Return the commit that a branch of the remote points at, else the local one. Raises BadInput when there is neither."""
     for ref in ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}", branch]:
-        done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        if not done.returncode:
-            return done.stdout.decode().strip()
+        commit = _commit(repository, ref)
+        if commit:
+            return commit
     fix = "see which there are: git branch --all; git tag"
     raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)
 
@@ -232,10 +251,19 @@ def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.Comple
     environ = {name: value for name, value in surroundings.environment().items() if name not in IN_HOOKS}
     environ |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}  # nobody is there to be asked for a password
     try:
+        with parsing("git cannot be asked for that", str(folder), "name a commit, branch or tag"):
+            for word in arguments:
+                os.fsencode(word)
         return subprocess.run(command, cwd=folder, capture_output=True, input=given, check=False, env=environ)
+    except ValueError as error:
+        raise BadInput("a name holds a NUL character", str(folder), "name a commit, branch or tag") from error
     except FileNotFoundError as error:
         what = "git is not installed" if folder.is_dir() else "there is no such folder"
         raise BadInput(what, str(folder), "install git, or name another folder") from error
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise BadInput("what is asked of git is too long", str(folder), "give a shorter name") from error
 
 
 def _out(folder: Path, *arguments: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.outside import parsing, plain
 
 
 class _Loader(yaml.SafeLoader):
@@ -37,15 +38,28 @@ _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # th
 )
 
 
+def parsed(text: str, where: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
+    """Return what YAML says. Raises ConfigInvalid with the line where one is known; `where` names the file."""
+    try:
+        with parsing("is not YAML", where, "mend it", ConfigInvalid):
+            return yaml.load(text, Loader=loader)  # a SafeLoader
+    except ConfigInvalid as invalid:
+        error = invalid.__cause__
+        mark = getattr(error, "problem_mark", None)
+        if mark is None:
+            raise
+        problem = getattr(error, "problem", None) or "broken YAML"
+        raise ConfigInvalid(
+            f"is not YAML: {problem}", f"{where}, line {mark.line + 1}", "mend that line"
+        ) from error
+
+
 def read(text: str, where: str) -> dict[str, Any]:
     """Return the keys of a YAML file, none of an empty one. Raises ConfigInvalid; `where` names the file."""
-    try:
-        raw: Any = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "broken YAML"
-        raise ConfigInvalid(f"is not YAML: {problem}", f"{where}{line}", "mend that line") from error
+    raw = parsed(text, where, _Loader)
+    why = plain(raw)
+    if why:
+        raise ConfigInvalid(why, where, "write it as plain text, numbers, lists and keys")
     if raw is None:
         return {}
     if not isinstance(raw, dict):

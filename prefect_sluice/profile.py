@@ -5,12 +5,13 @@ from __future__ import annotations
 import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
+from prefect_sluice import plain_yaml
 from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.outside import parsing, plain
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 
 
@@ -67,13 +68,9 @@ class Profile:
                 str(self.file),
                 "give it the path of a DuckDB file",
             )
-        return Target(
-            self.name,
-            name,
-            settings,
-            self.outputs[name],
-            Path(os.path.normpath(self.project / Path(path).expanduser())),
-        )
+        with parsing("is no path", str(self.file), f"mend path of target {name!r}", ConfigInvalid):
+            file = Path(os.path.normpath(self.project / Path(path).expanduser()))
+        return Target(self.name, name, settings, self.outputs[name], file)
 
     def files(self) -> Mapping[str, Target]:
         """Return the targets that are DuckDB files, by name, in the profile's order."""
@@ -89,15 +86,16 @@ class Profile:
 def read_yaml(path: Path, what: str, fix: str) -> dict[str, Any]:
     """Return a YAML mapping. Raises ConfigInvalid when the file is missing, broken or something else."""
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigInvalid(f"no {what} there", str(path), fix) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        place = f"{path}, line {line + 1}" if line is not None else str(path)
-        raise ConfigInvalid(
-            f"is not YAML: {getattr(error, 'problem', 'unreadable')}", place, "mend that line"
-        ) from error
+        with parsing("is no text", str(path), "write it as UTF-8", ConfigInvalid):
+            text = path.read_bytes().decode("utf-8")
+    except ConfigInvalid as invalid:
+        if isinstance(invalid.__cause__, OSError):
+            raise ConfigInvalid(f"no {what} there", str(path), fix) from invalid
+        raise
+    raw = plain_yaml.parsed(text, str(path))
+    why = plain(raw, also=(date,))  # dbt, unlike sluice.yml, reads a date as one
+    if why:
+        raise ConfigInvalid(why, str(path), "write it as plain text, numbers, lists and keys")
     if not isinstance(raw, dict):
         raise ConfigInvalid(f"is not a {what}", str(path), fix)
     return cast(dict[str, Any], raw)
@@ -125,7 +123,7 @@ def load(
         file, "profiles.yml", f"dbt needs a profile {name!r} there: see docs/configuration.md"
     )
     if name not in profiles:
-        known = ", ".join(sorted(key for key in profiles if key != "config")) or "none"
+        known = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
         raise ConfigInvalid(
             f"has no profile {name!r} (it has: {known})",
             str(file),
@@ -169,7 +167,7 @@ def _rendered(value: Any, environ: Mapping[str, str], variables: Mapping[str, An
 
 
 def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
-    from jinja2 import Environment, StrictUndefined, TemplateError
+    from jinja2 import Environment, StrictUndefined
 
     def env_var(name: str, default: str | None = None) -> str:
         found = environ.get(name, default)
@@ -185,10 +183,8 @@ def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], 
     # All we read are texts (type, path, schema); dbt makes numbers of what it needs itself.
     engine = Environment(undefined=StrictUndefined)
     engine.filters.update({"as_bool": _as_is, "as_number": _as_is, "as_native": _as_is, "as_text": str})
-    try:
+    with parsing("cannot be rendered", place, "mend the Jinja there", ConfigInvalid):
         return engine.from_string(text).render(env_var=env_var, var=var)
-    except (TemplateError, TypeError, ValueError) as error:
-        raise ConfigInvalid(f"cannot be rendered: {error}", place, "mend the Jinja there") from error
 
 
 def _as_is(value: Any) -> Any:

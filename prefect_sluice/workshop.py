@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from prefect_sluice import config, profile, surroundings
 from prefect_sluice.errors import BadInput, ConfigInvalid
+from prefect_sluice.outside import parsing, plain
 from prefect_sluice.profile import Profile, Target
 from prefect_sluice.warehouse.base import LIVE
 
@@ -64,7 +65,8 @@ class Workshop:
     @property
     def project(self) -> Path:
         """The dbt project's folder in the working tree."""
-        return (self.root / self.settings.project).resolve()
+        with parsing("is no folder", f"{self.file}: project", "name the dbt project's folder", ConfigInvalid):
+            return (self.root / self.settings.project).resolve()
 
     @cached_property
     def environ(self) -> Mapping[str, str]:
@@ -173,7 +175,8 @@ class Workshop:
         return BundleStore(self._named(url), self._options())
 
     def _named(self, url: str) -> str:
-        return url if "://" in url else str((self.root / url).resolve())
+        with parsing("is no path", url, "name a file or a URL"):
+            return url if "://" in url else str((self.root / url).resolve())
 
     def _options(self) -> Mapping[str, Json]:
         """What the file system behind the bundle store's URL is opened with. Raises BadInput."""
@@ -182,9 +185,9 @@ class Workshop:
         fix = f"""write it as a JSON object: {BUNDLES_OPTIONS}='{{"anon": true}}'"""
         try:
             read = json.loads(self.environ.get(BUNDLES_OPTIONS) or "{}")
-        except ValueError:  # not the whole of it, nor as a cause: it may hold a key
+        except (ValueError, RecursionError):  # not the whole of it, nor as a cause: it may hold a key
             raise BadInput("is not JSON", BUNDLES_OPTIONS, fix) from None
-        if not isinstance(read, dict):
+        if not isinstance(read, dict) or plain(cast("Json", read)):
             raise BadInput("is not a JSON object", BUNDLES_OPTIONS, fix)
         return cast("dict[str, Json]", read)
 

@@ -10,6 +10,7 @@ import click
 
 from prefect_sluice.cli import options
 from prefect_sluice.cli.console import Console
+from prefect_sluice.outside import number
 
 if TYPE_CHECKING:
     from prefect_sluice.render.report.model import Report
@@ -27,9 +28,10 @@ def _limit(_ctx: click.Context, _param: click.Parameter, value: str) -> int | No
         return None
     if value in LIMITS:
         return LIMITS[value]
-    if not value.isdigit() or not int(value):
+    given = number(value)
+    if not given:
         raise click.BadParameter(f"{value!r} is neither {' nor '.join(LIMITS)}, nor a number above 0")
-    return int(value)
+    return given
 
 
 @click.command()

@@ -9,6 +9,7 @@ import click
 
 from prefect_sluice.cli import options
 from prefect_sluice.cli.console import Console
+from prefect_sluice.outside import number
 
 if TYPE_CHECKING:
     from prefect_sluice.promotion import Promotion
@@ -76,10 +77,10 @@ def _named(
 ) -> tuple[Release | None, Promotion | None]:
     from prefect_sluice.cli.found import release_of
 
-    if not what or what.isdigit():
+    if not what or number(what) is not None:
         place = workshop.place(environment)
         history = workshop.warehouse(place).history(place.name) if place.target.path.exists() else ()
-        numbered = [item for item in history if not what or item.number == int(what)]
+        numbered = [item for item in history if not what or item.number == number(what)]
         if numbered:
             return store.release(numbered[0].release), store.promotion(numbered[0].promotion)
     if not what:

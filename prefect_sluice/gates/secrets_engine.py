@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.errors import BadInput
+from prefect_sluice.outside import parsing
 
 FILE = ".secrets.baseline"
 """Where detect-secrets writes what is known."""
@@ -87,7 +88,8 @@ def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> Rules:
 
 
 def _with_baseline(made: Rules, file: Path, prefix: str) -> Rules:
-    try:
+    fix = "write it anew: detect-secrets scan > .secrets.baseline"
+    with parsing("is no baseline that can be read", f"{prefix}{FILE}", fix):
         raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         known = {
             (prefix + str(path), str(item["type"]), str(item["hashed_secret"]))
@@ -103,9 +105,6 @@ def _with_baseline(made: Rules, file: Path, prefix: str) -> Rules:
             if item["path"] == f"{_ALL}regex.should_exclude_file"
             for pattern in ([item["pattern"]] if isinstance(item["pattern"], str) else item["pattern"])
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, re.error) as error:
-        fix = "write it anew: detect-secrets scan > .secrets.baseline"
-        raise BadInput("is no baseline that can be read", f"{prefix}{FILE}", fix) from error
     return Rules(
         made.off,
         made.known | known,

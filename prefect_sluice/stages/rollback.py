@@ -12,6 +12,7 @@ from prefect_sluice.controls import Aftercare, blocked
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.outside import number
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.rooted import MANY
 from prefect_sluice.stages.catching_up import unfinished
@@ -174,8 +175,8 @@ def choose(
                 "see what there was: sluice history",
             )
         return former[0]
-    if to.isdecimal() and any(item.number == int(to) for item in history):
-        chosen = next(item for item in history if item.number == int(to))
+    if any(item.number == number(to) for item in history):
+        chosen = next(item for item in history if item.number == number(to))
     else:
         named = [item for item in history if item.release.startswith(to)]
         chosen = next((item for item in named if not item.collected_at), next(iter(named), None))

@@ -31,7 +31,7 @@ def readable(what: str, place: str) -> Generator[None]:
     """Turn what goes wrong while stored text is read inside the block into BadInput."""
     try:
         yield
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         fix = "restore the state store from a backup"
         raise BadInput(f"{what} is not what was written", where=place, fix=fix) from error
 

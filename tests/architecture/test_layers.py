@@ -33,6 +33,7 @@ VALUES = tuple(
         "ledger",
         "node",
         "notes",
+        "outside",
         "plan",
         "promotion",
         "relation",

@@ -27,14 +27,18 @@ def test_a_report_is_read_and_nothing_else(tmp_path: Path) -> None:
     try:
         (folder / "a1b2c3d.html").write_text("<p>said</p>", encoding="utf-8")
         (folder / "link.html").symlink_to(tmp_path / "secret")
+        (folder / "loop.html").symlink_to(folder / "loop.html")
         (tmp_path / "secret").write_text("no", encoding="utf-8")
         with urllib.request.urlopen(f"{pages.url}/a1b2c3d.html", timeout=10) as answer:
             assert answer.read() == b"<p>said</p>"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert [
             status(f"{pages.url}/{name}")
-            for name in ("", "other.html", "../secret", "%2e%2e/secret", "link.html")
-        ] == [404] * 5
+            for name in (
+                *("", "other.html", "../secret", "%2e%2e/secret", "link.html"),
+                *("%00", "a%00.html", "n" * 5000, "%ff%fe", "loop.html", "loop.html/x", "%2e"),
+            )
+        ] == [404] * 12
         assert pages.url.startswith("http://127.0.0.1:")
     finally:
         pages.close()
