@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.flows.own import this_run
+from prefect_sluice.governing import rules_of
 from prefect_sluice.promotion import Channel, Decision, Promotion, Question, State
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.deciding import ruling
@@ -47,7 +48,7 @@ class Answer(RunInput):
     )
     name: str = Field(
         title="Your name",
-        description="As the project knows you. It is recorded as you type it.",
+        description="As the project knows you. It is recorded as you type it, and shown as unauthenticated.",
         pattern=r"\S",
         max_length=200,
     )
@@ -123,5 +124,5 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
 
 def _patience(workshop: Workshop, promotion: Promotion) -> int:
     """Return for how many seconds Prefect lets the run wait."""
-    end = promotion.updated_at + workshop.place(promotion.environment).policy.waits + _LONGER
+    end = promotion.updated_at + rules_of(workshop, promotion).own.waits + _LONGER
     return max(int((end - surroundings.now()).total_seconds()), 60)

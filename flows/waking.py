@@ -16,10 +16,11 @@ from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_setting
 
 from prefect_sluice.errors import LeaseHeld, SluiceError
 from prefect_sluice.flows.ending import concluded
+from prefect_sluice.governing import needed
 from prefect_sluice.pipeline import holding
 from prefect_sluice.promotion import ENDED, Decision, Promotion, Question
 from prefect_sluice.promotion import State as Standing
-from prefect_sluice.stages.approve import needed, take_carried
+from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.expiring import expire, overdue
 from prefect_sluice.stages.resuming import ended, forget, is_decided, no_answer, recorded_work
@@ -62,11 +63,9 @@ def wake_quietly(folder: Path) -> None:
 
 
 def _carried(workshop: Workshop) -> list[str]:
-    if not (workshop.settings.approvals.folder or workshop.settings.approvals.ref):
-        return []
     staged = workshop.store.promotions(states=(Standing.STAGED,), limit=_MANY)
     asked = [item for item in staged if item.environment in workshop.places]
-    waiting = [item for item in asked if needed(workshop.place(item.environment), item)]
+    waiting = [item for item in asked if needed(workshop, item)]
     return [line for item in waiting for line in take_carried(workshop, item)]
 
 

@@ -19,11 +19,13 @@ class Policy:
     """Who may say yes in an environment. A person is a name, an address, or "Name <address>".
 
     `approvers` are those who may, () is anybody with a name; `authors` made the change and may not, () where they may, too.
+    `untold` says why there may be more authors than are known ("": there are not): then nobody may who is not listed.
     """
 
     environment: str
     approvers: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ def objection(policy: Policy, decision: Decision, by: str) -> Objection | None:
             "have somebody else say it (sluice approve --as NAME), or allow it:"
             f" environments.{policy.environment}.self_approval: allow",
         )
+    if policy.untold and not known:
+        return Objection(
+            f"the authors of the change cannot be told: {policy.untold}",
+            "say it where all commits are (git fetch --unshallow), or have one of the listed approvers say it:"
+            f" environments.{policy.environment}.approvers",
+        )
     return None
 
 
@@ -74,6 +82,33 @@ def _plain(text: str) -> str:
 def co_authors(message: str) -> tuple[str, ...]:
     """Return whom a commit's message names as `Co-authored-by`."""
     return tuple(_CO_AUTHOR.findall(message))
+
+
+_MAPPED = re.compile(r"([^<#]*)<([^<>]*)>(?:([^<#]*)<([^<>]*)>)?")
+
+
+def aliases(person: str, mailmap: str) -> tuple[str, ...]:
+    """Return what else a person goes by, as the text of a .mailmap says: names, and names with addresses. Pure.
+
+    Each line counts both ways, so that whoever wrote under one address is known by the others, too.
+    """
+    lines = [found.groups(default="") for text in mailmap.splitlines() if (found := _MAPPED.match(text))]
+    seen, names = set(known_as(person)), list[str]()
+    grown = True
+    while grown:
+        grown = False
+        for name, first, other, second in lines:
+            address = second or first
+            by_commit = _plain(address) in seen and (not other.strip() or _plain(other) in seen)
+            if not (by_commit or (second and _plain(first) in seen)):
+                continue
+            # An address with a name before it may be shared by several people: not all that is under it is this one's.
+            named = [f"{name.strip()} <{first}>", *([] if other.strip() or not second else [f"<{second}>"])]
+            fresh = [item for item in named if not known_as(item) <= seen]
+            grown = grown or bool(fresh)
+            names += fresh
+            seen |= {part for item in fresh for part in known_as(item)}
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +136,7 @@ def rule(
     for approval in sorted(approvals, key=lambda item: item.at):
         why = void(promotion, approval, now) or objects(approval)
         if why:
-            ignored.append(f"{approval.decision.value} by {approval.by} does not count: {why}")
+            ignored.append(f"{approval.decision.value} by {approval.who} does not count: {why}")
         else:
             counting.append(approval)
     deciding = [item for item in counting if item.decision is Decision.REJECT] or counting

@@ -51,6 +51,7 @@ def contradiction(promotion: Promotion, entries: Iterable[Entry]) -> str:
         "release": promotion.release,
         "plan": promotion.plan,
         "evidence": promotion.evidence,
+        "policy_digest": promotion.policy,
         "from": promotion.base,
         "generation": promotion.generation,
     }

@@ -267,7 +267,12 @@ def load(path: Path) -> Config:
         raise ConfigInvalid(
             f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
         ) from error
-    return _validated(plain_yaml.read(text, str(path)), str(path))
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Config:
+    """Return what the text of a sluice.yml says. Raises ConfigInvalid; `where` names the file."""
+    return _validated(plain_yaml.read(text, where), where)
 
 
 def expectations(text: str, where: str) -> tuple[Expectation, ...]:

@@ -94,14 +94,34 @@ def messages(repository: Path, since: str, until: str) -> tuple[tuple[str, str],
     return tuple((commit, _whole(message)) for commit, _, message in found)
 
 
-def authors(repository: Path, since: str, until: str) -> tuple[tuple[str, str], ...]:
-    """Return author (`Name <address>`, by .mailmap) and message of every commit that `until` has and `since` has not.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Who made a commit, as `Name <address>` and as it is written in it: author and committer; and its message."""
+
+    persons: tuple[str, ...]
+    message: str
+
+
+def made(repository: Path, *revisions: str) -> tuple[Made, ...]:
+    """Return who made each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
 
     Raises BadInput when one of them is not there.
     """
-    told = _out(repository, "log", "-z", "--format=%aN <%aE>%n%B", "--end-of-options", f"{since}..{until}")
-    found = (entry.partition("\n") for entry in told.split("\0") if entry)
-    return tuple((_whole(author), _whole(message)) for author, _, message in found)
+    told = _out(repository, "log", "-z", "--format=%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
+    found = (entry.split("\n", 2) for entry in told.split("\0") if entry)
+    return tuple(
+        Made(tuple(dict.fromkeys(map(_whole, persons))), _whole("".join(message)))
+        for *persons, message in ((*entry[:2], entry[2:]) for entry in found)
+    )
+
+
+def is_cut(repository: Path, since: str, until: str) -> bool:
+    """Say whether a commit that `until` has and `since` has not lies at the edge of a shallow clone: more may be behind it."""
+    if _out(repository, "rev-parse", "--is-shallow-repository").strip() != "true":
+        return False
+    edge = _out(repository, "rev-parse", "--git-path", "shallow").strip()
+    cut = set((repository / edge).read_text(encoding="ascii").split())
+    return bool(cut & set(_out(repository, "rev-list", until, f"^{since}", "--").split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +220,12 @@ def files(repository: Path, commit: str) -> Iterator[File]:
         answer.read(1)
 
 
+def content(repository: Path, commit: str, path: str) -> bytes | None:
+    """Return the bytes of one file of a commit; None where there is no such commit, or no such file in it."""
+    done = _run(repository, "cat-file", "blob", f"{commit}:{path}")
+    return None if done.returncode else done.stdout
+
+
 def working_tree(repository: Path) -> Iterator[File]:
     """Yield the files of the working tree as they are: tracked ones and new ones that git does not ignore."""
     names = _out(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
@@ -247,7 +273,7 @@ def head(repository: Path, branch: str, remote: str = "") -> str:
 
 def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     settings = [word for setting in _FIXED for word in ("-c", setting)]
-    command = ["git", "--no-optional-locks", *settings, *arguments]
+    command = ["git", "--no-optional-locks", "--no-replace-objects", *settings, *arguments]
     environ = {name: value for name, value in surroundings.environment().items() if name not in IN_HOOKS}
     environ |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}  # nobody is there to be asked for a password
     try:

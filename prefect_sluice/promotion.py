@@ -44,7 +44,8 @@ ENDED = frozenset(
 class Promotion:
     """One attempt. `base` is the generation that it starts from, `generation` the one it wrote (None: not yet).
 
-    `plan` and `evidence` are digests of documents in the bundle store ("" until they exist). Times are UTC.
+    `plan`, `evidence` and `policy` are digests of documents in the bundle store ("" until they exist; "" is the policy of
+    a rollback, which changes none, and of what an older Sluice began). Times are UTC.
     """
 
     id: str
@@ -61,10 +62,11 @@ class Promotion:
     evidence: str = ""
     generation: int | None = None
     message: str = ""
+    policy: str = ""
 
     @property
     def binding(self) -> str:
-        """The digest an approval names: environment, from, to, plan and evidence. Change any and it is another."""
+        """The digest an approval names: environment, from, to, plan, evidence and policy. Change any and it is another."""
         return digest(
             {
                 "environment": self.environment,
@@ -72,8 +74,14 @@ class Promotion:
                 "to": self.release,
                 "plan": self.plan,
                 "evidence": self.evidence,
+                # Only where there is one: what waited while Sluice was upgraded keeps its approvals.
+                **({"policy": self.policy} if self.policy else {}),
             }
         )
+
+
+UNAUTHENTICATED = "unauthenticated"
+"""Said beside each name that somebody typed."""
 
 
 class Decision(StrEnum):
@@ -109,6 +117,16 @@ class Approval:
     expires_at: datetime
     used_at: datetime | None = None
     signature: str = ""
+
+    @property
+    def authenticated(self) -> bool:
+        """Say whether it is proven who gave it. A name that somebody typed proves nothing."""
+        return bool(self.signature)
+
+    @property
+    def who(self) -> str:
+        """Who gave it, as it is shown."""
+        return self.by if self.authenticated else f"{self.by} ({UNAUTHENTICATED})"
 
 
 @dataclass(frozen=True, slots=True)

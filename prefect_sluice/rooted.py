@@ -90,7 +90,10 @@ def _bundles(workshop: Workshop, standing: Standing) -> Iterator[str]:
         if promotion in recent or promotion.generation is not None:
             yield from _documents(workshop, promotion)
     ids = {item.release for item in (*recent, *standing.generations, *standing.current)}
-    for release in workshop.store.releases(MANY):
+    releases = workshop.store.releases(MANY)
+    # What a part declares in sluice.yml is read from the release that it is a part of.
+    ids |= {item.composed.of for item in releases if item.composed is not None and item.id in ids}
+    for release in releases:
         if release.id in ids:
             yield from (entry.partition(":")[2] for entry in release.files.values())
 
@@ -98,6 +101,7 @@ def _bundles(workshop: Workshop, standing: Standing) -> Iterator[str]:
 def _documents(workshop: Workshop, promotion: Promotion) -> Iterator[str]:
     yield promotion.plan
     yield promotion.evidence
+    yield promotion.policy
     if promotion.evidence and workshop.bundles.has(promotion.evidence):
         evidence = cast(dict[str, Any], workshop.bundles.get_document(promotion.evidence))
         # Whatever else it names by digest is needed as much as the contents.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,24 +17,34 @@ from prefect_sluice.warehouse.base import LIVE
 if TYPE_CHECKING:
     from prefect_sluice.bundles import BundleStore
     from prefect_sluice.canonical import Json
+    from prefect_sluice.rules import Rules
     from prefect_sluice.shelf import Shelf
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.warehouse.base import Engine, Warehouse
     from prefect_sluice.warehouse.duckdb_room import Room
 
 FOLDER = ".sluice"
+_STORES = ("environ", "store", "bundles", "shelf")
 
 STATE, BUNDLES, BUNDLES_OPTIONS = "SLUICE_STATE", "SLUICE_BUNDLES", "SLUICE_BUNDLES_OPTIONS"
 """The environment variables that go before `state` and `bundles`, and what the latter's file system is opened with."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
-    """An environment, resolved: its dbt target and its policy."""
+    """An environment, resolved: its dbt target, and its policy as sluice.yml has it here (`written`)."""
 
     name: str
     target: Target
-    policy: config.Environment
+    written: config.Environment
+    rules: Callable[[], Rules | None] = field(default=lambda: None, compare=False, repr=False)
+    """Gives the policy in force, which goes before; None where the one that is written counts."""
+
+    @cached_property
+    def policy(self) -> config.Environment:
+        """The policy that counts. Looked up when it is first asked for: it takes the state store."""
+        rules = self.rules()
+        return rules.own if rules else self.written
 
     @property
     def approvals(self) -> int:
@@ -46,10 +56,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Workshop:
-    """One sluice.yml and what it names. Nothing is opened before it is asked for."""
+    """One sluice.yml and what it names. Nothing is opened before it is asked for.
+
+    `judged_by` is the policy that judges the promotion at work (None: none is at work); every other environment has the one
+    that is in force there.
+    """
 
     file: Path
     settings: config.Config
+    judged_by: Rules | None = None
 
     @classmethod
     def at(cls, folder: Path) -> Workshop:
@@ -90,11 +105,28 @@ class Workshop:
                 "add an output of type duckdb with a path",
             )
         found = {
-            name: Place(name, self.profile.target(self._target(name, policy)), policy)
+            name: Place(
+                name, self.profile.target(self._target(name, policy)), policy, partial(self._rules, name)
+            )
             for name, policy in written.items()
         }
         self._distinct(found)
         return found
+
+    def _rules(self, environment: str) -> Rules | None:
+        """Return the policy that counts in an environment, whatever sluice.yml says here; None where that counts."""
+        from prefect_sluice.governing import standing
+
+        if self.judged_by is not None and self.judged_by.environment == environment:
+            return self.judged_by
+        return standing(self, environment)
+
+    def with_settings(self, settings: config.Config, judged_by: Rules | None) -> Workshop:
+        """Return it with other settings, and the stores that are open already."""
+        made = replace(self, settings=settings, judged_by=judged_by)
+        opened = {name: self.__dict__[name] for name in _STORES if name in self.__dict__}
+        made.__dict__.update(opened)
+        return made
 
     def place(self, name: str | None = None) -> Place:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.approving import Policy, co_authors, objection, overdue, rule, void
+from prefect_sluice.approving import Policy, aliases, co_authors, known_as, objection, overdue, rule, void
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
 
@@ -56,14 +56,14 @@ def test_what_does_not_count_and_why(given: Approval, why: str) -> None:
     assert void(PROMOTION, given, NOW) == why
     ruling = rule(PROMOTION, [given], NOW)
     assert ruling.by is None
-    assert ruling.ignored == (f"approve by grace does not count: {why}",)
+    assert ruling.ignored == (f"approve by grace (unauthenticated) does not count: {why}",)
 
 
 def test_a_no_that_expired_stops_nobody() -> None:
     no = replace(approval("no", Decision.REJECT), expires_at=NOW)
     ruling = rule(PROMOTION, [no, approval()], NOW)
     assert ruling.by == approval()
-    assert ruling.ignored[0].startswith("reject by grace does not count: it expired")
+    assert ruling.ignored[0].startswith("reject by grace (unauthenticated) does not count: it expired")
 
 
 def test_a_yes_is_good_until_the_moment_it_expires() -> None:
@@ -135,6 +135,10 @@ WHOSE = [
     (Policy("prod", (GRACE,)), "grace hopper", ""),
     (Policy("prod", (GRACE,)), "grace@example.com", ""),
     (Policy("prod", (GRACE,)), "Grace", "not one of the approvers of prod"),
+    # Where nobody can tell who all the authors are, only who is listed, and none of those that are known.
+    (Policy("prod", untold="commit 1 is not here"), "Grace", "the authors of the change cannot be told"),
+    (Policy("prod", (GRACE,), (ADA,), "commit 1 is not here"), "Grace Hopper", ""),
+    (Policy("prod", (GRACE, ADA), (ADA,), "commit 1 is not here"), "Ada", "an author"),
     # Known by both, whichever was typed and whichever git has.
     (Policy("prod", (GRACE,), ("G <grace@example.com>",)), "Grace Hopper", "an author"),
 ]
@@ -155,7 +159,7 @@ def test_a_no_needs_a_name_only(policy: Policy) -> None:
 def test_whom_the_policy_does_not_take_any_more_has_said_nothing() -> None:
     ruling = rule(PROMOTION, [approval()], NOW, lambda item: f"{item.by} left")
     assert ruling.by is None
-    assert ruling.ignored == ("approve by grace does not count: grace left",)
+    assert ruling.ignored == ("approve by grace (unauthenticated) does not count: grace left",)
 
 
 def test_co_authors_are_authors() -> None:
@@ -167,3 +171,30 @@ def test_what_is_staged_is_overdue_in_the_end() -> None:
     assert overdue(PROMOTION, timedelta(days=7), NOW + timedelta(days=7))
     assert not overdue(PROMOTION, timedelta(days=7), NOW + timedelta(days=7, seconds=-1))
     assert not overdue(replace(PROMOTION, state=State.APPROVED), timedelta(0), NOW)
+
+
+MAILMAP = """
+# who is who
+Grace Hopper <grace@example.com> <gh@old.example.com>
+Grace Hopper <grace@example.com> G. <root@localhost>
+Ada <ada@example.com> A. <root@localhost>
+Kim <kim@example.com>
+<ada@example.com> <ada@home.example.com>
+no mail map
+"""
+ALIASES = [
+    ("gh <gh@old.example.com>", {"grace hopper", "grace@example.com"}),
+    ("Grace Hopper <grace@example.com>", {"gh@old.example.com"}),
+    ("G. <root@localhost>", {"grace hopper", "grace@example.com", "gh@old.example.com"}),
+    # Several people write under it: without its name nobody knows who.
+    ("root <root@localhost>", set[str]()),
+    ("k <kim@example.com>", {"kim"}),
+    ("x <ada@home.example.com>", {"ada@example.com", "ada"}),
+]
+
+
+@pytest.mark.parametrize(("person", "also"), ALIASES)
+def test_a_mailmap_says_what_else_somebody_goes_by(person: str, also: set[str]) -> None:
+    known = {part for item in aliases(person, MAILMAP) for part in known_as(item)}
+    assert known - known_as(person) == also
+    assert aliases(person, "") == ()

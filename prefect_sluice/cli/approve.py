@@ -93,7 +93,9 @@ def _found(folder: Path, text: str) -> tuple[Workshop, Promotion]:
 
 def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
     """Return what exactly is approved: from, to, relations, verdicts, changes."""
+    from prefect_sluice.governing import recorded
     from prefect_sluice.render.findings import changes_lines, gates_table
+    from prefect_sluice.render.policy import policy_lines
     from prefect_sluice.render.promotion import promotion_lines, section
     from prefect_sluice.render.styled import BLANK
 
@@ -104,6 +106,7 @@ def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
     release, former = store.release(promotion.release), store.release(promotion.base_release)
     return [
         *promotion_lines(promotion, release, former, width=width),
+        *section("Policy", policy_lines(recorded(workshop, promotion), width=width)),
         *section(f"{len(built)} built", _words(names, width)),
         *section("Gates", gates_table(reports, width=width)),
         *section("What changes for readers", changes_lines(reports, width=width)),
@@ -130,7 +133,7 @@ def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Co
     until = f", good until {moment(given.expires_at)}" if said_yes else ""
     step, told = _next(workshop, promotion), _woken(workshop, promotion)
     console.show([
-        line(head, f": promotion {promotion.id} by {given.by}{until}"
+        line(head, f": promotion {promotion.id} by {given.who}{until}"
                    + ("" if told else "; next: "), strong("" if told else step)),
         *(line(one) for one in told),
     ])  # fmt: skip
@@ -185,7 +188,7 @@ def _answers(url: str) -> bool:
 def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Console) -> int:
     """Write the yes into a file; the policy has its say where that is read."""
     from prefect_sluice.errors import BadInput
-    from prefect_sluice.promotion import Decision
+    from prefect_sluice.promotion import UNAUTHENTICATED, Decision
     from prefect_sluice.render import document
     from prefect_sluice.render.styled import line
     from prefect_sluice.stages.carrying import written
@@ -200,7 +203,11 @@ def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Con
             "name a file in a folder that is there",
         ) from error
     console.show(
-        [line(f"written: {target}, a yes of {by} to promotion {promotion.id}; nothing is recorded yet")]
+        [
+            line(
+                f"written: {target}, a yes of {by} ({UNAUTHENTICATED}) to promotion {promotion.id}; nothing is recorded yet"
+            )
+        ]
     )
     console.answer({"file": str(target), "promotion": document.promotion(promotion), "exit_code": 0})
     return 0

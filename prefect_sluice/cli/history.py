@@ -104,5 +104,6 @@ def _document(event: Event) -> Json:
         "promotion": document.promotion(event.promotion) if event.promotion else None,
         "release": document.release(event.release) if event.release else None,
         "approver": event.approver,
+        "approver_authenticated": event.authenticated if event.approver else None,
         "control": document.control(event.control) if event.control else None,
     }

@@ -58,6 +58,8 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     from prefect_sluice.render import document
     from prefect_sluice.render.dashboard import story_lines
     from prefect_sluice.render.plan import headline, plan_lines
+    from prefect_sluice.render.policy import policy_document, policy_lines
+    from prefect_sluice.render.styled import line, strong
     from prefect_sluice.render.why import why_lines
 
     with progress(console):
@@ -69,9 +71,12 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         console.show(
             plan_lines(made, release, width=console.width, expected=found.expected, reached=found.reached)
         )
+        policy = policy_lines(found.policy, width=console.width)
+        console.show([line(strong("Policy")), *policy] if policy else [])
         console.show(story_lines(found.story, width=console.width) if found.story else [])
     told = {
         "publish": found.expected.facts(),
+        "policy": policy_document(found.policy),
         "change": document.change(release.change),
         "consumers": [item.document() for item in found.reached],
         **({"report": found.story.document()} if found.story else {}),

@@ -12,6 +12,7 @@ from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
+from prefect_sluice.governing import governance, governed, refuse_uncommitted
 from prefect_sluice.impact import Known, Reached, reached
 from prefect_sluice.loading import Loaded, load
 from prefect_sluice.node import Node
@@ -19,6 +20,7 @@ from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Lease
 from prefect_sluice.release import Release
 from prefect_sluice.render.dashboard import Story, story
+from prefect_sluice.rules import Governance
 from prefect_sluice.stages.build import before, pack, plan_release
 from prefect_sluice.stages.promoting import chosen
 from prefect_sluice.stages.publishing import forecast
@@ -33,7 +35,8 @@ from prefect_sluice.workshop import Place, Workshop
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
-    consumers it reaches, and what it changes for the dashboard whose promotion it is (None: it is no such promotion)."""
+    consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), and which
+    policy judges it."""
 
     plan: Plan
     release: Release
@@ -41,6 +44,7 @@ class Planned:
     reasons: tuple[Why, ...]
     reached: tuple[Reached, ...] = ()
     story: Story | None = None
+    policy: Governance | None = None
 
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
@@ -49,6 +53,10 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
     workshop = _aside(request.folder)
     place = workshop.place(request.environment or None)
     release = _release(workshop, place, request)
+    found = governance(workshop, place.name, release, request.cause)
+    refuse_uncommitted(workshop, found, release)
+    workshop = governed(workshop, release, found.counting)
+    place = workshop.place(place.name)
     made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
     live = workshop.warehouse(place).generation(place.name)
     notes = before(workshop, live)
@@ -64,6 +72,7 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
         reasons,
         reached(known, declared),
         _story(request, release, declared, known),
+        found,
     )
 
 

@@ -29,14 +29,16 @@ EXIT_CODES = {
 
 def run_and_show(request: Request, console: Console, *, wait: timedelta, via: str) -> int:
     """Run all stages of a request, show how it ended, and return the exit code."""
+    from prefect_sluice.governing import rules_of
     from prefect_sluice.render.dashboard import story_lines
     from prefect_sluice.workshop import Workshop
 
     # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
-    settings = Workshop.at(request.folder).settings.gates
-    warns = {gate for gate, policy in settings.items() if policy.on == "warn"}
+    workshop = Workshop.at(request.folder)
     work = _through_prefect(request, console, wait) if wants_prefect(via) else _here(request, console, wait)
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
+    gates = rules_of(workshop, work.promotion).gates if work.promotion else workshop.settings.gates
+    warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
     told = _told(work)
     console.show(story_lines(told, width=console.width) if told else [])
     console.show(outcome_lines(work, warns=warns, width=console.width))

@@ -68,6 +68,7 @@ def _named(patient: Patient, promotions: list[Promotion]) -> Iterator[tuple[str,
         place, whose = promotion.environment, f"of promotion {promotion.id}"
         yield promotion.plan, f"the plan {whose}", place, _BACKUP
         yield promotion.evidence, f"the evidence {whose}", place, _BACKUP
+        yield promotion.policy, f"the policy {whose}", place, _BACKUP
         yield _contents(patient, promotion), f"what would be published {whose}", place, _BACKUP
     for release_id, promotion in releases.items():
         release = patient.store.release(release_id) if patient.store else None

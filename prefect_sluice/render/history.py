@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from prefect_sluice.controls import EVERYWHERE, Control, Kind
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.promotion import UNAUTHENTICATED, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
 from prefect_sluice.render.table import WIDTH, Cell, table
@@ -28,13 +28,17 @@ _WIDEST_NAME = 28
 @dataclass(frozen=True, slots=True)
 class Event:
     """A generation with the promotion that wrote it, a promotion that ended without one (`generation` None), or
-    a hold, freeze or block: as it was placed, or as it was lifted (`at` tells which)."""
+    a hold, freeze or block: as it was placed, or as it was lifted (`at` tells which).
+
+    `authenticated` says whether it is proven who the approver was.
+    """
 
     at: datetime
     generation: Generation | None
     promotion: Promotion | None
     release: Release | None
     approver: str = ""
+    authenticated: bool = False
     control: Control | None = None
 
 
@@ -130,7 +134,9 @@ def _reason(control: Control) -> str:
 
 def _by(event: Event) -> str:
     actor = event.promotion.actor if event.promotion else ""
-    return f"{actor}, {event.approver}" if event.approver not in {"", actor} and event.generation else actor
+    if event.approver in {"", actor} or not event.generation:
+        return actor
+    return f"{actor}, {event.approver}{'' if event.authenticated else f' ({UNAUTHENTICATED})'}"
 
 
 def _note(event: Event) -> Span | None:

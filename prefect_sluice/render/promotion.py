@@ -45,7 +45,8 @@ def going_on(promotion: Promotion, commit: str = "") -> str:
 def bound(promotion: Promotion) -> str:
     """Return what a yes to a promotion is bound to, as short digests."""
     plan, evidence = short(promotion.plan) or "-", short(promotion.evidence) or "-"
-    return f"plan {plan}, evidence {evidence}, all of it {short(promotion.binding)}"
+    policy = f"policy {short(promotion.policy)}, " if promotion.policy else ""
+    return f"plan {plan}, evidence {evidence}, {policy}all of it {short(promotion.binding)}"
 
 
 def _named(identifier: str, release: Release | None) -> str:
@@ -61,7 +62,7 @@ def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> lis
         used = f", used {moment(item.used_at)}" if item.used_at else f", good until {moment(item.expires_at)}"
         lines.append(
             line(
-                cut(f"{SAID[item.decision]} by {item.by}, {moment(item.at)}{used}{comment}", width - 2),
+                cut(f"{SAID[item.decision]} by {item.who}, {moment(item.at)}{used}{comment}", width - 2),
                 indent=2,
             )
         )

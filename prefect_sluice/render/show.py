@@ -10,6 +10,7 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.release import Composed, Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, wrapped
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
+from prefect_sluice.render.policy import policy_lines
 from prefect_sluice.render.promotion import approvals_lines, bound, section
 from prefect_sluice.render.report.model import Head, Report
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
@@ -28,6 +29,7 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     lines += _head(report.head, width)
     if found.plan is not None:
         lines += section("Plan", [*steps_lines(found.plan, width=width), line(summary(found.plan), indent=2)])
+    lines += section("Policy", policy_lines(found.policy, width=width))
     lines += section("Gates", gates_table(found.reports, warns=found.warns, width=width))
     bad = [finding for finding in report.findings if finding.gate != DIFF]
     lines += [BLANK, *findings_lines(bad, width=width)] if bad else []

@@ -154,7 +154,7 @@ def _open(attempt: Attempt, width: int) -> Line:
     promotion, step = attempt.promotion, attempt.next
     heard = attempt.decision
     asked = f"{promotion.state.value}, by {promotion.actor}"
-    said = f"{SAID[heard.decision]} by {heard.by}" if heard else asked
+    said = f"{SAID[heard.decision]} by {heard.who}" if heard else asked
     told = f"{promotion.id}: {promotion.cause.value} {short(promotion.release)}, {said}"
     label = "waits" if promotion.state is State.STAGED else "open"
     room = max(width - _LABEL - 2 - len(step), 20)

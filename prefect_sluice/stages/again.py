@@ -29,5 +29,5 @@ def _moved(promotion: Promotion, old: Promotion) -> str:
 
 
 def _said(workshop: Workshop, old: Promotion) -> str:
-    names = [item.by for item in workshop.store.approvals(old.id) if item.decision is Decision.APPROVE]
+    names = [item.who for item in workshop.store.approvals(old.id) if item.decision is Decision.APPROVE]
     return f"; the yes of {names[-1]} was for that one" if names else ""

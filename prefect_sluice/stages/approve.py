@@ -10,7 +10,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.attesting import APPROVAL_GIVEN, is_attested
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Cause
+from prefect_sluice.governing import needed, rules_of
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Channel, Decision, Promotion, State
 from prefect_sluice.stages.again import planned_again
@@ -18,7 +18,7 @@ from prefect_sluice.stages.carrying import carried
 from prefect_sluice.stages.deciding import given, is_overdue, objection, ruling, waited
 from prefect_sluice.stages.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.stages.work import Status, Work, tell
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.workshop import Workshop
 
 _PAST = frozenset({State.APPROVED, State.DEPLOYING})
 _OPEN = frozenset({State.STAGED, *_PAST})
@@ -26,9 +26,9 @@ _OPEN = frozenset({State.STAGED, *_PAST})
 
 def approve(work: Work) -> Work:
     """Return the work, approved; ended if it waits for a yes or got a no."""
-    workshop, place = opened(work)
+    workshop, _ = opened(work)
     promotion = promotion_of(work)
-    must = needed(place, promotion)
+    must = needed(workshop, promotion)
     if promotion.state in SERVED or (
         promotion.state in _PAST and (not must or is_approved(workshop, promotion))
     ):
@@ -72,23 +72,19 @@ def is_approved(workshop: Workshop, promotion: Promotion, entries: Sequence[Entr
     return any(is_attested(item, said) for item in used)
 
 
-def needed(place: Place, promotion: Promotion) -> int:
-    """Return how many approvals this promotion needs."""
-    return place.policy.refresh_approvals if promotion.cause is Cause.REFRESH else place.approvals
-
-
 def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: Approval) -> Work:
     facts = {
         "approval": approval.id,
         "by": approval.by,
+        "authenticated": approval.authenticated,
         "binding": approval.binding,
         "comment": approval.comment,
     }
     if approval.decision is Decision.REJECT:
         message = (
-            f"rejected by {approval.by}: {approval.comment}"
+            f"rejected by {approval.who}: {approval.comment}"
             if approval.comment
-            else f"rejected by {approval.by}"
+            else f"rejected by {approval.who}"
         )
         ended = advance(workshop, promotion, State.REJECTED, actor=approval.by, facts=facts, message=message)
         return replace(work, promotion=ended).ends(Status.REJECTED, message)
@@ -99,7 +95,7 @@ def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: App
         State.APPROVED,
         actor=approval.by,
         facts=facts,
-        message=f"approved by {approval.by}",
+        message=f"approved by {approval.who}",
         also=lambda transaction: transaction.use_approval(approval.id, now),
     )
     reach(Point.APPROVE_USED)
@@ -129,7 +125,7 @@ def record(
     if against is not None:
         raise Refused(against.why, against.fix)
     now = surroundings.now()
-    expires = now + workshop.place(promotion.environment).policy.approval_expires
+    expires = now + rules_of(workshop, promotion).own.approval_expires
     name = id or uuid.uuid4().hex[:10]
     approval = Approval(name, promotion.id, promotion.binding, decision, by, comment, now, expires)
     with workshop.store.transaction() as transaction:
@@ -149,6 +145,7 @@ def record(
             "binding": approval.binding,
             "comment": comment,
             "channel": channel.value,
+            "authenticated": approval.authenticated,
             "expires": approval.expires_at.isoformat(),
         }
         transaction.append(
@@ -192,5 +189,5 @@ def take_carried(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
         except (BadInput, Refused) as error:
             lines.append(f"{found.where}: {error}")
         else:
-            lines.append(f"{found.where}: {given.decision.value} by {given.by}")
+            lines.append(f"{found.where}: {given.decision.value} by {given.who}")
     return tuple(lines)

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice import __version__, git, inputs, surroundings, volatile
+from prefect_sluice import __version__, git, governing, inputs, surroundings, volatile
 from prefect_sluice.adoption import Adopted
+from prefect_sluice.canonical import Json
 from prefect_sluice.config import Model
 from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe, refuse_unknown_names
+from prefect_sluice.gates import checked
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.loading import load
 from prefect_sluice.node import Node
@@ -21,6 +23,7 @@ from prefect_sluice.notes import Before
 from prefect_sluice.plan import Asked, Plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
+from prefect_sluice.rules import Governance
 from prefect_sluice.stages import adopting, publishing
 from prefect_sluice.stages.attempt import attempt
 from prefect_sluice.stages.controlling import permit
@@ -45,6 +48,11 @@ def build(work: Work) -> Work:
     release = work.release or pack(workshop, work.change, work.request.actor)
     reach(Point.BUILD_PACKED)
     permit(workshop, place.name, work.request.cause, release.id, past=work.request.past)
+    found = governing.governance(workshop, place.name, release, work.request.cause)
+    governing.refuse_uncommitted(workshop, found, release)
+    workshop = governing.governed(workshop, release, found.counting)
+    place = workshop.place(place.name)
+    _tell_policy(workshop, found)
     adopt = work.request.adopt or adopting.is_open(workshop, place, release)
     select = (
         work.request.select if work.request.cause is Cause.REFRESH else ""
@@ -58,12 +66,24 @@ def build(work: Work) -> Work:
         plan.base
         and plan.base_release == release.id
         and (plan.changes_nothing or _is_the_rest(workshop, place, plan))
+        and (work.request.cause is Cause.REFRESH or not found.changes)
     ):
         unwatched = _unwatched(workshop, place)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
         return told.ends(Status.UNCHANGED, _unchanged(plan, release))
-    return replace(told, promotion=_promotion(workshop, plan, work.request.actor))
+    return replace(told, promotion=_promotion(workshop, plan, found, work.request.actor))
+
+
+def _tell_policy(workshop: Workshop, found: Governance) -> None:
+    """Check what the gates are told, and say aloud which policy counts where that is not plain. Raises ConfigInvalid."""
+    checked(found.proposed.gates, workshop.file.name)
+    if found.served is None:
+        tell(
+            f"first release to {found.proposed.environment}: the policy of its own {workshop.file.name} counts"
+        )
+    for change in found.changes:
+        tell(f"policy changes{', after this release' if found.waits else ''}: {change.text}")
 
 
 def _unchanged(plan: Plan, release: Release) -> str:
@@ -203,13 +223,14 @@ def before(workshop: Workshop, live: Generation) -> Before | None:
     return Before.read(document["notes"])
 
 
-def _promotion(workshop: Workshop, plan: Plan, actor: str) -> Promotion:
-    """Return the open promotion for exactly this plan, or start one and end those it takes the place of."""
+def _promotion(workshop: Workshop, plan: Plan, found: Governance, actor: str) -> Promotion:
+    """Return the open promotion for exactly this plan and policy, or start one and end those it takes the place of."""
+    policy = workshop.bundles.put_document(found.document())
     again: Promotion | None = None
     for old in workshop.store.promotions(environment=plan.environment, limit=20):
         if not is_open(old) or old.state is State.DEPLOYED:
             continue
-        if old.plan == plan.digest and again is None:
+        if old.plan == plan.digest and old.policy in {"", policy} and again is None:
             again = old
         elif plan.cause is not Cause.REFRESH or old.cause is Cause.REFRESH:
             # A refresh leaves a release that waits for its approval alone, until it publishes: it may well not.
@@ -235,7 +256,11 @@ def _promotion(workshop: Workshop, plan: Plan, actor: str) -> Promotion:
         now,
         now,
         plan=workshop.bundles.put_document(plan.document()),
+        policy=policy,
     )
     if fresh.plan != plan.digest:
         raise Refused("the plan changed while it was stored", "run the command again")
-    return advance(workshop, fresh, State.STARTED, actor=actor, message="")
+    facts: dict[str, Json] = {"policy_changes": [item.document() for item in found.changes]}
+    return advance(
+        workshop, fresh, State.STARTED, actor=actor, facts=facts if found.changes else None, message=""
+    )

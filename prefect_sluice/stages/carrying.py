@@ -11,6 +11,7 @@ from typing import Any
 from prefect_sluice import git, plain_yaml
 from prefect_sluice.canonical import digest
 from prefect_sluice.errors import BadInput, ConfigInvalid
+from prefect_sluice.governing import rules_of
 from prefect_sluice.promotion import Channel, Decision, Promotion
 from prefect_sluice.workshop import Workshop
 
@@ -51,7 +52,7 @@ def written(promotion: Promotion, decision: Decision, by: str, comment: str) -> 
 
 def _found(workshop: Workshop, promotion: Promotion) -> Iterator[tuple[str, Channel | None, str, str]]:
     """Yield where, channel, text and git's author; without a channel the text says what is wrong."""
-    settings = workshop.settings.approvals
+    settings = rules_of(workshop, promotion).carriers
     if settings.folder:
         path = workshop.root / settings.folder / f"{promotion.id}.yml"
         where = f"{settings.folder}/{path.name}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from prefect_sluice import approving, git, surroundings
-from prefect_sluice.approving import Objection, Policy, Ruling, co_authors
+from prefect_sluice.approving import Objection, Policy, Ruling, aliases, co_authors
 from prefect_sluice.attesting import APPROVAL_GIVEN, is_attested
 from prefect_sluice.errors import BadInput
+from prefect_sluice.governing import rules_of
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Decision, Promotion
+from prefect_sluice.release import Release
 from prefect_sluice.workshop import Workshop
 
 
@@ -19,29 +22,66 @@ def objection(workshop: Workshop, promotion: Promotion, decision: Decision, by: 
 
 
 def policy_of(workshop: Workshop, promotion: Promotion) -> Policy:
-    """Return who may say yes to a promotion, by what sluice.yml and git say now."""
-    policy = workshop.place(promotion.environment).policy
-    authors = () if policy.self_approval == "allow" else authors_of(workshop, promotion)
-    return Policy(promotion.environment, policy.approvers, authors)
+    """Return who may say yes to a promotion, by the policy that judges it and by what git says now."""
+    policy = rules_of(workshop, promotion).own
+    if policy.self_approval == "allow":
+        return Policy(promotion.environment, policy.approvers)
+    found = authors_of(workshop, promotion)
+    return Policy(promotion.environment, policy.approvers, found.persons, found.untold)
 
 
-def authors_of(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
-    """Return who wrote what a promotion changes: of each commit since the release that it starts from, as far as git knows.
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """Who wrote a change, as `Name <address>`; `untold` says why it may be others, too ("": it is not)."""
 
-    Of a first release it is the commit's own author and co-authors, of a refresh nobody.
+    persons: tuple[str, ...] = ()
+    untold: str = ""
+
+
+def authors_of(workshop: Workshop, promotion: Promotion) -> Authors:
+    """Return who wrote what a promotion changes: author, committer and co-authors of each commit since the release that it
+    starts from, by each name and address that the .mailmap of the one or the other release gives them.
+
+    Of a first release it is the commit's own, of a refresh nobody. Where the commits are not all here, everybody counts who
+    wrote one that is, and that there may be others is said. A .mailmap of the change can only make more people authors.
     """
     release = workshop.store.release(promotion.release)
     base = workshop.store.release(promotion.base_release)
     if release is None or (base is not None and base.change.commit == release.change.commit):
-        return ()
+        return Authors()
     change = release.change
-    found = [(change.author, change.message)]
-    if base is not None:
-        # In another clone, or a shallow one, the release's own author is all that is known.
-        with suppress(BadInput):
-            found += git.authors(git.root(workshop.root), base.change.commit, change.commit)
-    named = [person for author, message in found for person in (author, *co_authors(message))]
-    return tuple(dict.fromkeys(named))
+    made = [git.Made((change.author,), change.message)]
+    untold = ""
+    try:
+        repository = git.root(workshop.root)
+        if base is None:
+            made += git.made(repository, f"{change.commit}^!")
+        else:
+            untold = _missing(repository, base.change.commit, change.commit)
+            since = () if untold else (f"^{base.change.commit}",)
+            made += git.made(repository, change.commit, *since)
+    except BadInput as error:
+        untold = untold or ("" if base is None else str(error).partition(";")[0])
+    named = [person for item in made for person in (*item.persons, *co_authors(item.message))]
+    maps = [text for item in (release, base) if item is not None and (text := _mailmap(workshop, item))]
+    others = [alias for text in maps for person in dict.fromkeys(named) for alias in aliases(person, text)]
+    return Authors(tuple(dict.fromkeys((*named, *others))), untold)
+
+
+def _missing(repository: Path, since: str, until: str) -> str:
+    """Return in words what is missing of the commits between two; "" where all are here."""
+    for commit in (since, until):
+        if not git.has(repository, commit):
+            return f"commit {commit[:7]} is not in this clone"
+    if git.is_cut(repository, since, until):
+        return f"this clone is shallow, and has not all commits between {since[:7]} and {until[:7]}"
+    return ""
+
+
+def _mailmap(workshop: Workshop, release: Release) -> str:
+    entry = release.files.get(".mailmap", "link:")
+    mode, _, key = entry.partition(":")
+    return "" if mode == "link" else workshop.bundles.get(key).decode(errors="replace")
 
 
 def ruling(workshop: Workshop, promotion: Promotion) -> Ruling:
@@ -68,7 +108,7 @@ def given(workshop: Workshop, promotion: Promotion) -> tuple[Entry, ...]:
 
 def is_overdue(workshop: Workshop, promotion: Promotion) -> bool:
     """Say whether a promotion has waited for longer than its environment says, and nobody has decided."""
-    waits = workshop.place(promotion.environment).policy.waits
+    waits = rules_of(workshop, promotion).own.waits
     if not approving.overdue(promotion, waits, surroundings.now()):
         return False
     return ruling(workshop, promotion).by is None
@@ -76,6 +116,6 @@ def is_overdue(workshop: Workshop, promotion: Promotion) -> bool:
 
 def waited(workshop: Workshop, promotion: Promotion) -> str:
     """Return in words for how long a promotion may wait."""
-    seconds = int(workshop.place(promotion.environment).policy.waits.total_seconds())
+    seconds = int(rules_of(workshop, promotion).own.waits.total_seconds())
     size, unit = next((n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if not seconds % n)
     return f"{seconds // size}{unit}"

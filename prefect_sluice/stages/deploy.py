@@ -11,9 +11,10 @@ from prefect_sluice.attesting import contradiction
 from prefect_sluice.errors import EnvironmentMoved, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.governing import needed
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages import adopting
-from prefect_sluice.stages.approve import is_approved, needed
+from prefect_sluice.stages.approve import is_approved
 from prefect_sluice.stages.candidates import candidate_is_whole, contents_of, tidy
 from prefect_sluice.stages.catching_up import place_hold
 from prefect_sluice.stages.controlling import permit
@@ -72,7 +73,7 @@ def _publication(
             f"promotion {promotion.id} is not what the ledger says: {why}",
             "somebody wrote into the state store; see what else is wrong: sluice doctor",
         )
-    if needed(place, promotion) and not is_approved(workshop, promotion, proof.entries):
+    if needed(workshop, promotion) and not is_approved(workshop, promotion, proof.entries):
         raise Refused(
             f"promotion {promotion.id} has no approval that counts for it as it is now",
             f"see who said what: sluice show {promotion.id}",
@@ -132,6 +133,7 @@ def record_written(
         "promotion": promotion.id,
         "cause": generation.cause.value,
         "origin": generation.origin,
+        **({"policy_digest": promotion.policy} if promotion.policy else {}),
         **({"publish": how[0].facts()} if how else {}),
     }
     with workshop.store.transaction() as transaction:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
-
 from prefect_sluice import config, git
 from prefect_sluice.errors import BadInput, ConfigInvalid
 from prefect_sluice.expectation import Expectation
 from prefect_sluice.expecting import Said, Unreadable, from_config, from_message
 from prefect_sluice.generation import Cause
+from prefect_sluice.governing import settings_text
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
 from prefect_sluice.workshop import Workshop
@@ -42,13 +40,8 @@ def _written(workshop: Workshop, release: Release, base: Release | None) -> Said
 
 
 def _expectations(workshop: Workshop, release: Release) -> tuple[Expectation, ...]:
-    up = os.path.relpath(workshop.root, workshop.project)
-    path = posixpath.normpath(posixpath.join(release.change.project, up, workshop.file.name))
-    entry = release.files.get(path)
-    if entry is None:
-        return ()
-    text = workshop.bundles.get(entry.partition(":")[2]).decode(errors="replace")
-    return config.expectations(text, workshop.file.name)
+    text = settings_text(workshop, release)
+    return () if text is None else config.expectations(text, workshop.file.name)
 
 
 def _messages(workshop: Workshop, release: Release, base: Release | None) -> tuple[tuple[str, str], ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from prefect_sluice.governing import needed
 from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.stages.approve import needed
 from prefect_sluice.stages.deciding import is_overdue, waited
 from prefect_sluice.stages.records import advance
 from prefect_sluice.workshop import Place, Workshop
@@ -14,7 +14,7 @@ _MANY = 100_000
 def overdue(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:
     """Return the promotions of an environment that waited for longer than `waits`, without a decision. Changes nothing."""
     staged = workshop.store.promotions(environment=place.name, states=(State.STAGED,), limit=_MANY)
-    return tuple(item for item in staged if needed(place, item) and is_overdue(workshop, item))
+    return tuple(item for item in staged if needed(workshop, item) and is_overdue(workshop, item))
 
 
 def expire(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from prefect_sluice.dashboards import meant, selector
 from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.generation import Cause
+from prefect_sluice.governing import governance, governed
 from prefect_sluice.order import before, comes_after
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Release
@@ -32,6 +34,8 @@ def take(work: Work) -> Work:
     current = workshop.warehouse(place).generation(place.name)
     if current.number == 0 or current.release != release.id or _is_unfinished(workshop, current.promotion):
         return told
+    if governance(workshop, place.name, release, Cause.PROMOTION).changes:
+        return told
     serves = f"generation {current.number}, release {release.short}"
     if work.request.report:
         return told.ends(
@@ -55,7 +59,7 @@ def chosen(workshop: Workshop, place: Place, request: Request) -> Release:
     """
     release, select = _asked(workshop, place, _picked(workshop, place, request))
     _permit(workshop, place, release)
-    return _part(workshop, place, release, select, request.actor) if select else release
+    return _part(governed(workshop, release), place, release, select, request.actor) if select else release
 
 
 def _picked(workshop: Workshop, place: Place, request: Request) -> Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json
 from prefect_sluice.errors import LeaseLost, SluiceError
 from prefect_sluice.generation import Generation
+from prefect_sluice.governing import governed, rules_of
+from prefect_sluice.governing import recorded as recorded_policy
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages.candidates import tidy
 from prefect_sluice.stages.work import Status, Work
@@ -30,9 +32,13 @@ _MANY = 100_000
 def opened(work: Work) -> tuple[Workshop, Place]:
     """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
 
-    Who only looks (`sluice plan`) has no lease, which is token 0, and loses none.
+    Who only looks (`sluice plan`) has no lease, which is token 0, and loses none. What the release declares, and the policy
+    that judges the promotion, go before what the sluice.yml there says by now.
     """
     workshop = Workshop.at(work.request.folder)
+    if work.release is not None:
+        rules = rules_of(workshop, work.promotion) if work.promotion is not None else None
+        workshop = governed(workshop, work.release, rules)
     place = workshop.place(work.request.environment)
     lease = workshop.store.lease(place.name)
     if work.lease.token and (lease is None or lease.token != work.lease.token):
@@ -84,6 +90,7 @@ def advance(
         "from": moved.base,
         "plan": moved.plan,
         "evidence": moved.evidence,
+        **({"policy_digest": moved.policy} if moved.policy else {}),
         **(facts or {}),
     }
     with workshop.store.transaction() as transaction:
@@ -162,9 +169,23 @@ def refuse(
     gates = sorted({finding.gate for finding in bad}) or ["none that applies"]
     message = f"{len(bad)} finding{'' if len(bad) == 1 else 's'} of {', '.join(gates)} stopped it in {stage}"
     message += f"; no part of it can be published: {no_part}" if no_part else ""
+    message += _judged_by_older(workshop, promotion, {finding.gate for finding in bad})
     ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
     return told.ends(Status.REFUSED, message, f"sluice show {work.promotion.id if work.promotion else ''}")
+
+
+def _judged_by_older(workshop: Workshop, promotion: Promotion, gates: Collection[str]) -> str:
+    """Say that the release changes what these gates ask, which counts only after it; "" where it does not."""
+    found = recorded_policy(workshop, promotion)
+    moved = {item.key.split(".")[1] for item in found.changes if item.key.startswith("gates.")}
+    if not found.waits or not moved & set(gates):
+        return ""
+    names = ", ".join(sorted(moved & set(gates)))
+    return (
+        f"; what this commit's {workshop.file.name} changes of {names} counts once it is approved:"
+        f" release that change first, by itself"
+    )
 
 
 def is_open(promotion: Promotion) -> bool:

@@ -10,13 +10,13 @@ from prefect_sluice.controls import in_force, of_release
 from prefect_sluice.declared import Declared
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.governing import recorded
 from prefect_sluice.ledger import Entry
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.report.model import Dossier
 from prefect_sluice.stages import publishing
-from prefect_sluice.stages.approve import needed
 from prefect_sluice.stored_plan import stored_plan
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workshop import Place, Workshop
@@ -39,7 +39,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
     if promotion is None:
         return Dossier(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
     place = workshop.places.get(promotion.environment)
-    plan = _plan(workshop, promotion)
+    plan, found = _plan(workshop, promotion), recorded(workshop, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
     declared = store.declared(promotion.environment, identifier) or Declared()
@@ -61,8 +61,9 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         former=store.release(promotion.base_release) if promotion.base_release else None,
         stages=tuple(stage for stage, _ in reports),
         serves=present["generation"] if present else 0,
-        asked=needed(place, promotion) if place else 0,
-        warns=frozenset(name for name, own in workshop.settings.gates.items() if own.on == "warn"),
+        asked=found.counting.approvals(promotion.cause),
+        policy=found,
+        warns=frozenset(name for name, own in found.counting.gates.items() if own.on == "warn"),
         consumers=tuple(declared.consumers.values()),
         described={uid: item.description for uid, item in declared.described.items()},
         runs=store.timings(promotion.id),

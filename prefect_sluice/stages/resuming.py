@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from prefect_sluice import surroundings
 from prefect_sluice.generation import Cause
+from prefect_sluice.governing import needed
 from prefect_sluice.promotion import ENDED, Lease, Promotion, Question, State
-from prefect_sluice.stages.approve import needed, take_carried
+from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.stages.candidates import candidate_is_whole
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.work import Request, Status, Work
@@ -51,7 +52,7 @@ def forget(workshop: Workshop, run: str) -> None:
 def is_decided(workshop: Workshop, promotion: Promotion) -> bool:
     """Say whether there is more to do for a promotion than to wait: it ended, somebody said yes or no, by whatever way, or
     nobody has to any more."""
-    if promotion.state is not State.STAGED or not needed(workshop.place(promotion.environment), promotion):
+    if promotion.state is not State.STAGED or not needed(workshop, promotion):
         return True
     take_carried(workshop, promotion)
     return ruling(workshop, promotion).by is not None

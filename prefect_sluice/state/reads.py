@@ -89,6 +89,16 @@ class Reads(RecordReads, ABC):
         with codec.readable("a promotion", self.place):
             return tuple(codec.promotion(row) for row in rows)
 
+    def served_last(self, environment: str, *, with_policy: bool = False) -> Promotion | None:
+        """Return the newest promotion that wrote a generation, or of those that brought a policy; None if there is none."""
+        query = select(PROMOTION).where(PROMOTION.c.environment == environment)
+        query = query.where(PROMOTION.c.generation.is_not(None))
+        if with_policy:
+            query = query.where(PROMOTION.c.policy != "")
+        rows = self._rows(query.order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(1))
+        with codec.readable("a promotion", self.place):
+            return codec.promotion(rows[0]) if rows else None
+
     def reports(self, promotion: str) -> tuple[tuple[str, GateReport], ...]:
         """Return the gate reports of a promotion as (stage, report), in the order they were written."""
         rows = self._rows(select(REPORT).where(REPORT.c.promotion == promotion).order_by(REPORT.c.seq))

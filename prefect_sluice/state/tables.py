@@ -73,6 +73,7 @@ PROMOTION = Table(
     _text("evidence"),
     Column("generation", Integer),
     _text("message"),
+    Column[str]("policy", Text, nullable=False, server_default=""),
     Index("sluice_promotion_by_environment", "environment", "created_at"),
 )
 

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice import git
+from prefect_sluice import config, git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Channel, Decision, Promotion, State
 from prefect_sluice.release import Release
+from prefect_sluice.rules import Governance
+from prefect_sluice.rules import written as rules_written
 from prefect_sluice.stages.approve import record, take_carried
 from prefect_sluice.stages.build import pack
 from prefect_sluice.stages.carrying import Carried, carried, written
-from prefect_sluice.stages.deciding import authors_of, ruling
+from prefect_sluice.stages.deciding import Authors, authors_of, ruling
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.workshop import Workshop
 from tests.repository import repository
@@ -66,26 +68,100 @@ def test_all_who_committed_since_what_serves_are_authors(folder: Path) -> None:
     committed(folder, "Lin <lin@example.com>")
     release = committed(folder, "Bo <bo@example.com>", "two\n\nCo-authored-by: Kim <kim@example.com>")
     found = authors_of(Workshop.at(folder), waiting(folder, release, base))
-    assert found == ("Bo <bo@example.com>", "Kim <kim@example.com>", "Lin <lin@example.com>")
+    # Ada committed all of them.
+    ada = "Ada <ada@example.com>"
+    assert (found.persons, found.untold) == (
+        ("Bo <bo@example.com>", "Kim <kim@example.com>", ada, "Lin <lin@example.com>"), "",
+    )  # fmt: skip
 
 
 def test_of_a_first_release_it_is_who_wrote_its_commit(folder: Path) -> None:
     release = committed(folder, "Lin <lin@example.com>")
-    assert authors_of(Workshop.at(folder), waiting(folder, release)) == ("Lin <lin@example.com>",)
+    found = authors_of(Workshop.at(folder), waiting(folder, release))
+    assert found == Authors(("Lin <lin@example.com>", "Ada <ada@example.com>"))
 
 
 def test_a_refresh_has_no_author(folder: Path) -> None:
     release = packed(folder)
-    assert authors_of(Workshop.at(folder), waiting(folder, release, release)) == ()
+    assert authors_of(Workshop.at(folder), waiting(folder, release, release)) == Authors()
 
 
-def test_where_git_knows_no_more_it_is_what_the_release_says(folder: Path) -> None:
-    """Another clone has other commits."""
+def test_where_git_knows_no_more_nobody_may_who_is_not_listed(folder: Path) -> None:
+    """Another clone has other commits, as one has whose history was written anew: whoever may have written one of them."""
     base, release = packed(folder), committed(folder, "Lin <lin@example.com>")
     there = replace(base, change=replace(base.change, commit="0" * 40))
     with Workshop.at(folder).store.transaction() as transaction:
         transaction.put_release(there)
-    assert authors_of(Workshop.at(folder), waiting(folder, release, there)) == ("Lin <lin@example.com>",)
+    asked = waiting(folder, release, there)
+    found = authors_of(Workshop.at(folder), asked)
+    assert (set(found.persons), found.untold) == (
+        {"Lin <lin@example.com>", "Ada <ada@example.com>"},
+        "commit 0000000 is not in this clone",
+    )
+    with pytest.raises(Refused, match=r"cannot be told: commit 0000000 is not .*git fetch --unshallow"):
+        record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace")
+    judged(folder, asked, SETTINGS.replace("approvals: 1", "approvals: 1, approvers: [Grace, Lin]"))
+    asked = waiting(folder, release, there)
+    with pytest.raises(Refused, match="Lin is an author"):
+        record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Lin")
+    assert record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Grace").by == "Grace"
+
+
+def test_a_shallow_clone_knows_not_all(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The commit that serves is here, and what a branch brought that was merged since is not."""
+    base = packed(folder)
+    for command in (
+        ["checkout", "-q", "-b", "side"],
+        ["commit", "-q", "--allow-empty", "--author", "Kim <kim@example.com>", "-m", "a"],
+        ["commit", "-q", "--allow-empty", "--author", "Bo <bo@example.com>", "-m", "b"],
+        ["checkout", "-q", "main"],
+        ["merge", "-q", "--no-ff", "side", "-m", "merge"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    release = packed(folder)
+    whole = authors_of(Workshop.at(folder), waiting(folder, release, base))
+    assert ("Kim <kim@example.com>" in whole.persons, whole.untold) == (True, "")
+    clone = tmp_path_factory.mktemp("clone") / "shop"
+    command = ["git", "clone", "-q", "--depth", "2", f"file://{folder}", str(clone)]
+    subprocess.run(command, check=True)
+    state = str(folder / ".sluice" / "state.db")
+    text = f"state: {state}\nbundles: {folder / '.sluice' / 'bundles'}\n{SETTINGS}"
+    (clone / "sluice.yml").write_text(text, encoding="utf-8")
+    cut = authors_of(Workshop.at(clone), waiting(folder, release, base))
+    assert "Kim <kim@example.com>" not in cut.persons
+    assert "this clone is shallow" in cut.untold
+
+
+def test_a_mailmap_makes_more_people_authors_and_never_fewer(folder: Path) -> None:
+    """Of the release that serves and of the change: one that is written into the change hides nobody."""
+    (folder / ".mailmap").write_text("Lin Wu <lin@example.com> <wu@example.com>\n", encoding="utf-8")
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    base = committed(folder, "Old <old@example.com>")
+    (folder / ".mailmap").write_text("Nobody <nobody@example.com> <wu@example.com>\n", encoding="utf-8")
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    release = committed(folder, "wu <wu@example.com>")
+    asked = waiting(folder, release, base)
+    for by in ("Lin Wu", "lin@example.com", "wu", "Nobody"):
+        with pytest.raises(Refused, match="is an author of the change"):
+            record(Workshop.at(folder), asked, Decision.APPROVE, by=by)
+    assert record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace").who == "Grace (unauthenticated)"
+
+
+def judged(folder: Path, asked: Promotion, settings: str) -> None:
+    """Have a promotion judged by the policy of a sluice.yml: as if that were the one that serves."""
+    workshop = Workshop.at(folder)
+    rules = rules_written(config.parse(settings, "sluice.yml"), "prod")
+    assert rules is not None
+    policy = workshop.bundles.put_document(Governance(Cause.RELEASE, rules, rules).document())
+    with workshop.store.transaction() as transaction:
+        transaction.put_promotion(replace(asked, policy=policy))
+
+
+def stored(folder: Path) -> Promotion:
+    """Return the promotion as it is recorded."""
+    found = Workshop.at(folder).store.promotion("p1")
+    assert found is not None
+    return found
 
 
 def test_a_yes_is_refused_with_the_setting_and_the_next_command(folder: Path) -> None:
@@ -95,13 +171,15 @@ def test_a_yes_is_refused_with_the_setting_and_the_next_command(folder: Path) ->
     assert "Ada is an author of the change" in str(told.value)
     assert "sluice approve --as NAME" in str(told.value)
     assert "environments.prod.self_approval: allow" in str(told.value)
-    (folder / "sluice.yml").write_text(
-        SETTINGS.replace("approvals: 1", "approvals: 1, self_approval: allow"), encoding="utf-8"
-    )
-    assert record(Workshop.at(folder), asked, Decision.APPROVE, by="Ada").by == "Ada"
+    allows = SETTINGS.replace("approvals: 1", "approvals: 1, self_approval: allow")
+    (folder / "sluice.yml").write_text(allows, encoding="utf-8")
+    with pytest.raises(Refused, match="an author"):  # what lies here is no policy
+        record(Workshop.at(folder), asked, Decision.APPROVE, by="Ada")
+    judged(folder, asked, allows)
+    assert record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Ada").by == "Ada"
     # What is allowed no more has not been said.
-    (folder / "sluice.yml").write_text(SETTINGS, encoding="utf-8")
-    assert ruling(Workshop.at(folder), asked).by is None
+    judged(folder, asked, SETTINGS)
+    assert ruling(Workshop.at(folder), stored(folder)).by is None
 
 
 def test_what_is_another_one_by_now_is_not_approved(folder: Path) -> None:
@@ -120,10 +198,10 @@ def test_what_is_decided_does_not_expire(folder: Path) -> None:
         transaction.put_promotion(old)
     workshop = Workshop.at(folder)
     assert expire(workshop, workshop.place("prod")) == ()
-    record(workshop, old, Decision.APPROVE, by="Grace")
-    (folder / "sluice.yml").write_text(
-        SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"), encoding="utf-8"
-    )
+    judged(folder, asked, SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"))
+    record(workshop, stored(folder), Decision.APPROVE, by="Grace")
+    with workshop.store.transaction() as transaction:
+        transaction.put_promotion(replace(stored(folder), updated_at=NOW - timedelta(hours=2)))
     workshop = Workshop.at(folder)
     assert expire(workshop, workshop.place("prod")) == ()
     with workshop.store.transaction() as transaction:
@@ -147,7 +225,7 @@ def test_a_file_says_what_was_written(folder: Path) -> None:
         'Grace: "G" # <g@example.com>',
     )
     assert take_carried(Workshop.at(folder), asked) == (
-        'said/p1.yml: approve by Grace: "G" # <g@example.com>',
+        'said/p1.yml: approve by Grace: "G" # <g@example.com> (unauthenticated)',
     )
     assert take_carried(Workshop.at(folder), asked) == ()
     assert len(Workshop.at(folder).store.approvals("p1")) == 1
@@ -203,7 +281,7 @@ def test_a_tag_a_blob_and_a_tree(folder: Path) -> None:
         input=f"{told}name: Grace\n".encode(),
     )  # fmt: skip
     point(blob.stdout.decode().strip())
-    assert take_carried(Workshop.at(folder), asked) == (f"{ref}: approve by Grace",)
+    assert take_carried(Workshop.at(folder), asked) == (f"{ref}: approve by Grace (unauthenticated)",)
     point("HEAD^{tree}")
     assert "is a tree" in take_carried(Workshop.at(folder), asked)[0]
 

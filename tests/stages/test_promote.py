@@ -179,8 +179,20 @@ def test_what_was_never_stable_in_between_is_refused(shop: Path) -> None:
         promote(shop, "prod", origin="dev")
     settings = "environments:\n  dev:\n  staging:\n  prod: {approvals: 1, after: any, direct: deny}\n"
     (shop / "sluice.yml").write_text(settings, encoding="utf-8")
+    with pytest.raises(Refused, match="never stable in staging"):
+        promote(shop, "prod", origin="dev")  # what lies here is no policy
+    # The other order goes the way of the old one first.
+    write(shop, {}, "Any order")
+    for environment in ("dev", "staging", "prod"):
+        done(
+            pipeline.run(Request(shop, "dev", actor="Ada"))
+            if environment == "dev"
+            else promote(shop, environment)
+        )
+    write(shop, {"models/customers.sql": "select 1 as id, 'Hopper' as name\n"}, "Fourth")
+    done(pipeline.run(Request(shop, "dev", actor="Ada")))
     done(promote(shop, "prod", origin="dev"))
-    assert rows(shop, "customers") == [(1, "Grace")]
+    assert rows(shop, "customers") == [(1, "Hopper")]
     with pytest.raises(Refused, match=r"takes no release directly .* sluice promote --to prod"):
         pipeline.run(Request(shop, "prod", actor="Ada"))
 
@@ -230,7 +242,7 @@ def test_planned_again_when_production_moved(shop: Path) -> None:
     assert again.outcome is not None
     assert again.outcome.status is Status.WAITING
     assert "planned again, because prod moved from generation 1 to 2" in again.outcome.message
-    assert "the yes of Grace was for that one" in again.outcome.message
+    assert "the yes of Grace (unauthenticated) was for that one" in again.outcome.message
     assert built(again) == {"orders", "totals", "customers"}
     by_gate = {report.gate: report for report in again.reports}
     assert "0 built in 0.0 s, 3 taken from an earlier attempt" in by_gate["build"].findings[-1].summary

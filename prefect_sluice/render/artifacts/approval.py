@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from prefect_sluice.dashboards import picked
 from prefect_sluice.plan import FORWARD_ONLY, IN_FULL
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.promotion import UNAUTHENTICATED, Approval, Promotion, State
 from prefect_sluice.render.artifacts.links import Kind, Links, about, links_line
 from prefect_sluice.render.markdown import escaped
+from prefect_sluice.render.policy import policy_told
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import SHORT, clipped
 from prefect_sluice.render.report.markdown import changes, gates
@@ -40,6 +41,7 @@ def request_text(report: Report, links: Links, note: str = "") -> str:
     if lasting:
         rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
         lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}{rest}", ""]
+    lines += _policy(report, _MOST)
     lines += [f"→ {links_line(links, promotion.id)}", ""]
     lines += _for_whom(report)
     lines += [
@@ -64,6 +66,7 @@ def approval_page(report: Report, links: Links) -> str:
     if lasting:
         lines += ["### What a rollback does not undo", ""]
         lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
+    lines += _policy(report, _ALL)
     lines += [*changes(report, SHORT[1]), "### Gates", "", *gates(report)]
     lines += _what_is_approved(report, promotion)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -71,11 +74,25 @@ def approval_page(report: Report, links: Links) -> str:
 
 def _said(report: Report) -> list[str]:
     lines = [
-        f"* {SAID[item.decision]} by **{escaped(item.by)}**, {moment(item.at)}"
+        f"* {SAID[item.decision]} by **{escaped(item.by)}**{_mark(item)}, {moment(item.at)}"
         + (f": {escaped(item.comment)}" if item.comment else "")
         for item in report.dossier.approvals
     ]
     return [*lines, ""] if lines else []
+
+
+def _policy(report: Report, most: int) -> list[str]:
+    """Return what is changed of the policy: a yes is to that, too."""
+    found = report.dossier.policy
+    if found is None or not found.changes:
+        return []
+    lines = [f"⚠️ **{escaped(policy_told(found))}**", ""]
+    return [*lines, *(f"* {escaped(item.text)}" for item in found.changes[:most]),
+            *_rest(len(found.changes), "setting", most), ""]  # fmt: skip
+
+
+def _mark(item: Approval) -> str:
+    return "" if item.authenticated else f" ({UNAUTHENTICATED})"
 
 
 def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
@@ -85,6 +102,7 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
         f"* environment {escaped(promotion.environment)}, from generation {promotion.base}, to release `{promotion.release}`",
         f"* plan `{promotion.plan}`",
         f"* evidence `{promotion.evidence}`",
+        *([f"* policy `{promotion.policy}`"] if promotion.policy else []),
         f"* all of it: `{promotion.binding[:8]}` (`{promotion.binding}`)",
         "",
     ]

@@ -75,7 +75,7 @@ def _facts(found: Dossier, written: Generation) -> list[str]:
     if written.origin != written.number:
         rows.append(("pointers", f"those of generation {written.origin}, written again; nothing was built"))
     rows += [
-        ("approval", f"{SAID[item.decision]} by {item.by}, {moment(item.at)}")
+        ("approval", f"{SAID[item.decision]} by {item.who}, {moment(item.at)}")
         for item in found.approvals
         if item.used_at is not None
     ]

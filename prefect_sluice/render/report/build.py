@@ -16,7 +16,7 @@ from prefect_sluice.render.report.head import head
 from prefect_sluice.render.report.laps import laps, waited
 from prefect_sluice.render.report.lineage import is_moved, lineage
 from prefect_sluice.render.report.model import Asked, Changed, Dossier, Reached, Report, Tally
-from prefect_sluice.render.report.points import points
+from prefect_sluice.render.report.points import points, policy_points
 from prefect_sluice.render.styled import Style
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.publishing import Published, Way
@@ -37,7 +37,7 @@ def report(found: Dossier) -> Report:
     return Report(
         dossier=found,
         head=head(found, gates, findings),
-        points=points(gates, findings, changed, new, gone),
+        points=(*policy_points(found), *points(gates, findings, changed, new, gone)),
         tallies=_tallies(found, plan, gates, reached, changed, (new, gone)),
         reached=reached,
         changed=changed,

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect_sluice.canonical import Json
 from prefect_sluice.render import document
+from prefect_sluice.render.policy import policy_document
 from prefect_sluice.render.report.model import Asked, Dossier, Report
 
 
@@ -16,6 +17,7 @@ def dossier_document(found: Dossier) -> dict[str, Json]:
         "release": document.release(found.release) if found.release else None,
         "promotion": document.promotion(found.promotion) if found.promotion else None,
         "plan": document.plan(found.plan) if found.plan else None,
+        "policy": policy_document(found.policy),
         "reports": document.reports(found.reports),
         "approvals": [document.approval(item) for item in found.approvals],
         "generations": [document.generation(item) for item in found.generations],

@@ -70,10 +70,10 @@ def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[A
 def _answered(found: Dossier, promotion: Promotion, title: str, answer: Approval) -> Head:
     """Return the head of one that somebody said yes or no to, and that did not go on since."""
     if answer.decision is Decision.APPROVE:
-        said = f"Approved by {answer.by}. It is not served yet; {_now(found, promotion)}."
+        said = f"Approved by {answer.who}. It is not served yet; {_now(found, promotion)}."
         return Head(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
     why = f": {answer.comment}" if answer.comment else ""
-    said = f"Rejected by {answer.by}{why}; {_now(found, promotion)}."
+    said = f"Rejected by {answer.who}{why}; {_now(found, promotion)}."
     again = Advice("Change what was objected to and commit. Then release again:", _command(found, None))
     return Head(title, "REJECTED", Style.BAD, said, (again,))
 

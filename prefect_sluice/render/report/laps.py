@@ -124,7 +124,7 @@ def _approved(found: Dossier) -> str:
     if not found.approvals:
         return "" if found.asked else "no approval needed"
     last = found.approvals[-1]
-    return f"{SAID[last.decision]} by {last.by}, {moment(last.at)}"
+    return f"{SAID[last.decision]} by {last.who}, {moment(last.at)}"
 
 
 def _at(entries: tuple[Entry, ...], event: str) -> datetime | None:

@@ -291,7 +291,7 @@ def _approvals(report: Report) -> list[str]:
     ]
     for item in found.approvals:
         comment = f": {escaped(item.comment)}" if item.comment else ""
-        lines.append(f"* {SAID[item.decision]} by {escaped(item.by)}, {moment(item.at)}{comment}")
+        lines.append(f"* {SAID[item.decision]} by {escaped(item.who)}, {moment(item.at)}{comment}")
     return [*lines, ""] if found.promotion else []
 
 

@@ -14,6 +14,7 @@ from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Approval, Promotion, Run
 from prefect_sluice.release import Release
 from prefect_sluice.render.styled import Style
+from prefect_sluice.rules import Governance
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.publishing import Forecast
 
@@ -30,7 +31,7 @@ class Dossier:
     environment serves now as the ledger has it (0: none), `asked` how many approvals it needs, `warns` the gates whose
     no only warns, `consumers` who reads the project's relations, `described` what nodes are said to be, by unique id,
     `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
-    be told). `at` is when all this was read, UTC.
+    be told), `policy` which policy judges it and what it changes of it. `at` is when all this was read, UTC.
     """
 
     release: Release | None
@@ -51,6 +52,7 @@ class Dossier:
     described: Mapping[str, str] = field(default_factory=dict[str, str])
     runs: tuple[Run, ...] = ()
     expected: Forecast | None = None
+    policy: Governance | None = None
     at: datetime = _NEVER
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from prefect_sluice.node import short_name
+from prefect_sluice.render.policy import changes_told, policy_told
 from prefect_sluice.render.report.bounds import clipped
-from prefect_sluice.render.report.model import Asked, Changed, Point
+from prefect_sluice.render.report.model import Asked, Changed, Dossier, Point
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count
 from prefect_sluice.verdict import Finding, Verdict
@@ -32,6 +33,16 @@ def points(
         *_changes(changed),
         *_new(new),
     )
+
+
+def policy_points(found: Dossier) -> tuple[Point, ...]:
+    """Return what the promotion changes of its environment's policy: nobody may say yes to that without seeing it."""
+    changes = found.policy.changes if found.policy is not None else ()
+    if not changes:
+        return ()
+    text = f"{policy_told(found.policy)} {'; '.join(changes_told(found.policy))}"
+    style = Style.BAD if any(item.weaker for item in changes) else Style.WARN
+    return (Point("policy", text, "approvals", style),)
 
 
 def _stopped(gates: Sequence[Asked], findings: Sequence[Finding]) -> list[Point]:

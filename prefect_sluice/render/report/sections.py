@@ -132,7 +132,7 @@ def approvals(report: Report, _: Bounds) -> Markup:
     rows = [
         (
             pill(SAID[item.decision], Style.GOOD if item.decision.value == "approve" else Style.BAD),
-            item.by,
+            item.who,
             moment(item.at),
             f"used {moment(item.used_at)}" if item.used_at else f"good until {moment(item.expires_at)}",
             item.comment,
