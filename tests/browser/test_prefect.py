@@ -160,7 +160,7 @@ def a_stranger_says_yes_and_an_approver_no(prefect: Prefect, story: Story) -> No
 
     prefect.see(run, name, "Rejected")
     prefect.tab("Details")
-    expect(prefect.page.get_by_text("rejected by Grace: not on a Friday")).to_be_visible()
+    expect(prefect.page.get_by_text("rejected by Grace (unauthenticated): not on a Friday")).to_be_visible()
     prefect.shot("release-rejected")
     assert story.sales == [10, 25, 40]
 

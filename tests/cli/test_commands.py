@@ -172,7 +172,9 @@ def test_approve_then_release(run: Run, released: Path) -> None:
     assert "customers, orders, totals" in answer.out
     assert re.search(r"data_tests +PASSED", answer.out)
     (step,) = re.findall(r"next: sluice (release [0-9a-f]{7} --env prod)", answer.out)
-    assert f"approved by Bo sluice {step}" in " ".join(lines(run("status", "-C", released).out))
+    assert f"approved by Bo (unauthenticated) sluice {step}" in " ".join(
+        lines(run("status", "-C", released).out)
+    )
     done = run(*step.split(), "-C", released)
     assert done.code == 0
     assert "done: prod serves generation 1" in done.out
@@ -196,8 +198,10 @@ def test_reject(run: Run, released: Path) -> None:
     (step,) = re.findall(r"next: sluice (release [0-9a-f]{7} --env prod)", answer.out)
     ended = run(*step.split(), "-C", released)
     assert ended.code == 1
-    assert "rejected by Bo: not today" in ended.out
-    assert "rejected by Bo: not today" in run("history", "-C", released, "--env", "prod").out
+    assert "rejected by Bo (unauthenticated): not today" in ended.out
+    assert (
+        "rejected by Bo (unauthenticated): not today" in run("history", "-C", released, "--env", "prod").out
+    )
 
 
 def test_rollback_and_back_again(run: Run, released: Path) -> None:

@@ -20,6 +20,7 @@ from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.work import Request, Status
 from prefect_sluice.state.lease import TTL
 from prefect_sluice.workshop import Workshop
+from tests.policies import put_in_force
 
 FILES = {
     ".gitignore": "shop.duckdb*\n",
@@ -82,9 +83,7 @@ def spoil(folder: Path) -> None:
     load(folder, days=3)
     with duckdb.connect(str(folder / "shop.duckdb")) as connection:
         connection.execute("insert into raw.refunds values (1)")
-    (folder / "sluice.yml").write_text(
-        "environments:\n  prod: {approvals: 1, partial: allow}\n", encoding="utf-8"
-    )
+    put_in_force(folder, "environments:\n  prod: {approvals: 1, partial: allow}\n")
 
 
 def edit(folder: Path) -> None:

@@ -30,6 +30,7 @@ from prefect_sluice.stages import controlling
 from prefect_sluice.workshop import Workshop
 from tests.crash.judged import Content, Judge, content
 from tests.crash.watching import Ended, Nursery, is_locked, lease_runs_out, nursing, scene
+from tests.policies import put_in_force
 
 FENCED = {
     Point.DEPLOY_RELATIONS,
@@ -101,7 +102,7 @@ class Simulation:
         self.asleep: list[Actor] = []
         self.days, self.factor, self.held = 2, 1, False
         policy = "environments:\n  prod: {approvals: 1, keep: {generations: 2, age: 0s}}\n"
-        (folder / "sluice.yml").write_text(policy, encoding="utf-8")
+        put_in_force(folder, policy)
         self.judge = Judge(folder, content(1, 2))
 
     def play(self, rounds: int) -> None:

@@ -17,6 +17,7 @@ from prefect_sluice.faults import Point
 from prefect_sluice.stages.controlling import lift
 from prefect_sluice.workshop import Workshop
 from tests.crash.watching import Nursery, scene
+from tests.policies import put_in_force
 
 POINTS = (Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES)
 
@@ -36,9 +37,7 @@ def full(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     subprocess.run(["git", "commit", "-qam", "third"], cwd=folder, check=True)
     assert nursery.go(folder, "release") == 0
-    (folder / "sluice.yml").write_text(
-        "environments:\n  prod: {approvals: 1, keep: {generations: 1, age: 0s}}\n"
-    )
+    put_in_force(folder, "environments:\n  prod: {approvals: 1, keep: {generations: 1, age: 0s}}\n")
     for path in (folder / ".sluice").rglob("*"):
         os.utime(path, (0, 0), follow_symlinks=False)
     return folder

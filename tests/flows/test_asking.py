@@ -24,6 +24,7 @@ from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.work import Request
 from prefect_sluice.workshop import Workshop
 from tests.flows.deployed import Deployed
+from tests.policies import judge_by
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
@@ -96,7 +97,7 @@ def test_the_form_approves_and_nothing_secret_stays(prefect_server: str, project
     waiting.answer(decision="approve", name="Grace", comment="seen")
     assert (waiting.name, amount(project)) == ("Released", 10)
     assert channels(project) == ["form"]
-    assert promotion(project).message == "approved by Grace"
+    assert promotion(project).message == "approved by Grace (unauthenticated)"
     answers = [json.loads(text) for key, text in waiting.inputs.items() if key.endswith("response")]
     assert answers == [{"decision": "approve", "name": "Grace", "comment": "seen"}]
     schema = next(json.loads(text) for key, text in waiting.inputs.items() if key.endswith("schema"))
@@ -114,7 +115,7 @@ def test_the_form_rejects_and_a_retry_asks_anew(waiting: Deployed, project: Path
     assert (end.type.value, end.name, end.message) == (
         "CANCELLED",
         "Rejected",
-        "rejected by Grace: not on a Friday",
+        "rejected by Grace (unauthenticated): not on a Friday",
     )
     first = promotion(project)
     waiting.put(Scheduled(name="AwaitingRetry"), force=True).start()
@@ -149,10 +150,8 @@ def test_a_run_that_goes_on_keeps_its_name(waiting: Deployed, project: Path) -> 
 
 def test_an_answer_is_a_claim_until_the_policy_takes_it(waiting: Deployed, project: Path) -> None:
     """Who is unknown, or wrote the change, leaves the run waiting, and the form says why."""
-    (project / "sluice.yml").write_text(
-        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Grace, ada@example.com]}"),
-        encoding="utf-8",
-    )
+    judge_by(project, SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Grace, ada@example.com]}"))
+    waiting.start()
     waiting.answer(decision="approve", name="Mallory")
     assert waiting.name == "Suspended"
     assert "Mallory is not one of the approvers of prod" in waiting.form
@@ -199,7 +198,7 @@ def test_a_file_approves(waiting: Deployed, project: Path) -> None:
     assert "another plan" in "".join(wake(project))
     assert waiting.name == "Suspended"
     carried.write_text(text, encoding="utf-8")
-    assert f"yes/{carried.name}: approve by Grace" in wake(project)
+    assert f"yes/{carried.name}: approve by Grace (unauthenticated)" in wake(project)
     assert waiting.start().name == "Released"
     assert (amount(project), channels(project)) == (10, ["file"])
 
@@ -223,7 +222,7 @@ def test_a_git_ref_rejects(waiting: Deployed, project: Path) -> None:
     waiting.start()
     assert (waiting.name, waiting.state.message) == (
         "Rejected",
-        "rejected by Lin <lin@example.com>: too early",
+        "rejected by Lin <lin@example.com> (unauthenticated): too early",
     )
     assert channels(project) == ["ref"]
 
@@ -231,7 +230,7 @@ def test_a_git_ref_rejects(waiting: Deployed, project: Path) -> None:
 def test_what_waits_too_long_expires(waiting: Deployed, project: Path) -> None:
     """The run ends as what happened to it, and a yes that comes then is refused."""
     settings = SETTINGS.replace("approvals: 1}", "approvals: 1, waits: 0s}")
-    (project / "sluice.yml").write_text(settings, encoding="utf-8")
+    judge_by(project, settings)
     assert main(["approve", "--as", "Grace", "-C", str(project)]) == 1
     wake(project)
     assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Expired")
@@ -263,12 +262,12 @@ def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deploye
     """Should the decision not count any more by then, the run asks again: nobody typed what stands there."""
     record(Workshop.at(project), promotion(project), Decision.APPROVE, by="Grace")
     wake(project)
-    (project / "sluice.yml").write_text(
-        SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Lin]}"), encoding="utf-8"
-    )
+    before = promotion(project)
+    judge_by(project, SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Lin]}"))
     waiting.start()
     assert (waiting.name, amount(project)) == ("Suspended", None)
-    (project / "sluice.yml").write_text(SETTINGS, encoding="utf-8")
+    with Workshop.at(project).store.transaction() as transaction:
+        transaction.put_promotion(before)
     wake(project)
     assert waiting.start().name == "Released"
 

@@ -157,7 +157,7 @@ def test_a_rejected_release_is_cancelled_not_failed(prefect_server: str, project
     record(Workshop.at(project), waiting.promotion, Decision.REJECT, by="Grace", comment="not on a Friday")
     work = ask(project)
     assert work.outcome is not None
-    assert work.outcome.message == "rejected by Grace: not on a Friday"
+    assert work.outcome.message == "rejected by Grace (unauthenticated): not on a Friday"
     assert runs()[-1] == (f"release {commits(project)[-1]} → prod", "CANCELLED", "Rejected")
 
 

@@ -9,19 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice import config, git
+from prefect_sluice import git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Channel, Decision, Promotion, State
 from prefect_sluice.release import Release
-from prefect_sluice.rules import Governance
-from prefect_sluice.rules import written as rules_written
 from prefect_sluice.stages.approve import record, take_carried
 from prefect_sluice.stages.build import pack
 from prefect_sluice.stages.carrying import Carried, carried, written
 from prefect_sluice.stages.deciding import Authors, authors_of, ruling
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.workshop import Workshop
+from tests.policies import judge_by
 from tests.repository import repository
 
 NOW = datetime.now(UTC)
@@ -100,8 +99,7 @@ def test_where_git_knows_no_more_nobody_may_who_is_not_listed(folder: Path) -> N
     )
     with pytest.raises(Refused, match=r"cannot be told: commit 0000000 is not .*git fetch --unshallow"):
         record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace")
-    judged(folder, asked, SETTINGS.replace("approvals: 1", "approvals: 1, approvers: [Grace, Lin]"))
-    asked = waiting(folder, release, there)
+    judge_by(folder, SETTINGS.replace("approvals: 1", "approvals: 1, approvers: [Grace, Lin]"))
     with pytest.raises(Refused, match="Lin is an author"):
         record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Lin")
     assert record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Grace").by == "Grace"
@@ -147,16 +145,6 @@ def test_a_mailmap_makes_more_people_authors_and_never_fewer(folder: Path) -> No
     assert record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace").who == "Grace (unauthenticated)"
 
 
-def judged(folder: Path, asked: Promotion, settings: str) -> None:
-    """Have a promotion judged by the policy of a sluice.yml: as if that were the one that serves."""
-    workshop = Workshop.at(folder)
-    rules = rules_written(config.parse(settings, "sluice.yml"), "prod")
-    assert rules is not None
-    policy = workshop.bundles.put_document(Governance(Cause.RELEASE, rules, rules).document())
-    with workshop.store.transaction() as transaction:
-        transaction.put_promotion(replace(asked, policy=policy))
-
-
 def stored(folder: Path) -> Promotion:
     """Return the promotion as it is recorded."""
     found = Workshop.at(folder).store.promotion("p1")
@@ -175,10 +163,10 @@ def test_a_yes_is_refused_with_the_setting_and_the_next_command(folder: Path) ->
     (folder / "sluice.yml").write_text(allows, encoding="utf-8")
     with pytest.raises(Refused, match="an author"):  # what lies here is no policy
         record(Workshop.at(folder), asked, Decision.APPROVE, by="Ada")
-    judged(folder, asked, allows)
+    judge_by(folder, allows)
     assert record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Ada").by == "Ada"
     # What is allowed no more has not been said.
-    judged(folder, asked, SETTINGS)
+    judge_by(folder, SETTINGS)
     assert ruling(Workshop.at(folder), stored(folder)).by is None
 
 
@@ -198,7 +186,7 @@ def test_what_is_decided_does_not_expire(folder: Path) -> None:
         transaction.put_promotion(old)
     workshop = Workshop.at(folder)
     assert expire(workshop, workshop.place("prod")) == ()
-    judged(folder, asked, SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"))
+    judge_by(folder, SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"))
     record(workshop, stored(folder), Decision.APPROVE, by="Grace")
     with workshop.store.transaction() as transaction:
         transaction.put_promotion(replace(stored(folder), updated_at=NOW - timedelta(hours=2)))
