@@ -11,6 +11,7 @@ from pathlib import Path
 from prefect_sluice import config, git, plain_yaml
 from prefect_sluice.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.generation import Cause
+from prefect_sluice.ledger import GENERATION_WRITTEN
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.release import Release
 from prefect_sluice.rules import Governance, Rules, written
@@ -62,8 +63,23 @@ def governance(workshop: Workshop, environment: str, release: Release, cause: Ca
     Raises Refused for a first release whose sluice.yml does not name the environment, ConfigInvalid for one that cannot be
     read.
     """
+    _refuse_unattested(workshop, environment)
     served = in_force(workshop, environment)
     return Governance(cause, served, _proposed(workshop, environment, release, cause, served))
+
+
+def _refuse_unattested(workshop: Workshop, environment: str) -> None:
+    """Raise Refused when the row that says which policy is in force is not what the ledger says. Deploy verifies that one."""
+    brought = workshop.store.served_last(environment, with_policy=True) if workshop.has_store else None
+    if brought is None:
+        return
+    entries = workshop.store.entries(environment=environment, event=GENERATION_WRITTEN)
+    of_it = [item for item in entries if item.facts.get("promotion") == brought.id]
+    if not of_it or of_it[-1].facts.get("policy_digest", brought.policy) != brought.policy:
+        raise Refused(
+            f"the policy of promotion {brought.id}, which is in force in {environment}, is not what the ledger says",
+            "somebody wrote into the state store; see what else is wrong: sluice doctor",
+        )
 
 
 def _proposed(

@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect_sluice import gates, git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
+from prefect_sluice.governing import settings_path
 from prefect_sluice.order import before
 from prefect_sluice.profile import read_yaml
 from prefect_sluice.release import Change, Release
@@ -85,7 +86,18 @@ def _clean(repository: Path, project: str, workshop: Workshop, work: Work) -> Ch
                 f"not committed: {changed[0]}{more}",
                 "commit first (git add -A && git commit), name a ref (sluice release main), or add --dirty in dev",
             )
+    _tell_uncommitted(repository, workshop, change)
     return change
+
+
+def _tell_uncommitted(repository: Path, workshop: Workshop, change: Change) -> None:
+    """Say aloud that the sluice.yml that lies here is not the one that counts."""
+    name, path = workshop.file.name, settings_path(workshop, change.project)
+    committed = git.content(repository, change.commit, path)
+    if committed is None:
+        tell(f"{name} is not in commit {change.short}: its defaults count, and nothing that is written here")
+    elif committed != workshop.file.read_bytes():
+        tell(f"{name} differs from the one of commit {change.short}, which is the one that counts")
 
 
 def _folders(folder: Path, project: str) -> tuple[str, ...]:

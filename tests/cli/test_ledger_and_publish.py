@@ -64,7 +64,10 @@ def test_an_approval_without_an_entry_does_not_count(run: Run, released: Path) -
     )
     answer = run("release", "HEAD~1", "-C", released, "--env", "prod", "--as", "Ada")
     assert answer.code == 3
-    assert "approve by Bob does not count: the ledger has no entry of it" in answer.out + answer.err
+    assert (
+        "approve by Bob (unauthenticated) does not count: the ledger has no entry of it"
+        in answer.out + answer.err
+    )
     assert not (released / "prod.duckdb").exists()
     # As if it had been used: then Deploy has to see it.
     state(

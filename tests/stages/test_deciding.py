@@ -186,6 +186,8 @@ def test_what_is_decided_does_not_expire(folder: Path) -> None:
         transaction.put_promotion(old)
     workshop = Workshop.at(folder)
     assert expire(workshop, workshop.place("prod")) == ()
+    with workshop.store.transaction() as transaction:
+        transaction.put_promotion(asked)
     judge_by(folder, SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"))
     record(workshop, stored(folder), Decision.APPROVE, by="Grace")
     with workshop.store.transaction() as transaction:

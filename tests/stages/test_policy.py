@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.policies import forget_policies
 
 from prefect_sluice import governing, pipeline
 from prefect_sluice.cli.planning import planned
@@ -22,6 +21,7 @@ from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.reporting import dossier
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop
+from tests.policies import forget_policies
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
