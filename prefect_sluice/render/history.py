@@ -111,7 +111,7 @@ def _row(event: Event) -> Sequence[Cell]:
         f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}",
         str(cause),
         short(release),
-        cut(_by(event), _WIDEST_NAME),
+        _by(event),
         commit,
     )
 
@@ -135,8 +135,9 @@ def _reason(control: Control) -> str:
 def _by(event: Event) -> str:
     actor = event.promotion.actor if event.promotion else ""
     if event.approver in {"", actor} or not event.generation:
-        return actor
-    return f"{actor}, {event.approver}{'' if event.authenticated else f' ({UNAUTHENTICATED})'}"
+        return cut(actor, _WIDEST_NAME)
+    mark = "" if event.authenticated else f" ({UNAUTHENTICATED})"
+    return f"{cut(f'{actor}, {event.approver}', _WIDEST_NAME)}{mark}"
 
 
 def _note(event: Event) -> Span | None:

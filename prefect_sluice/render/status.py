@@ -154,8 +154,10 @@ def _open(attempt: Attempt, width: int) -> Line:
     promotion, step = attempt.promotion, attempt.next
     heard = attempt.decision
     asked = f"{promotion.state.value}, by {promotion.actor}"
-    said = f"{SAID[heard.decision]} by {heard.who}" if heard else asked
-    told = f"{promotion.id}: {promotion.cause.value} {short(promotion.release)}, {said}"
+    what = f"{promotion.cause.value} {short(promotion.release)}"
+    # What was said comes first: the end of the line may be cut off, and that the name is a typed one must not be.
+    told = f"{SAID[heard.decision]} by {heard.who}, {what}" if heard else f"{what}, {asked}"
+    told = f"{promotion.id}: {told}"
     label = "waits" if promotion.state is State.STAGED else "open"
     room = max(width - _LABEL - 2 - len(step), 20)
     return _field(label, Span(cut(told, room), Style.WARN), "  ", strong(step))
