@@ -8,7 +8,7 @@ import threading
 from os import PathLike
 from pathlib import Path
 
-from prefect_sluice.deployments.serving import HOST
+from prefect_sluice.deployments.serving import HOST, is_this_machine
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -19,7 +19,10 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         self.send_error(404)
 
     def send_head(self):  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType]
-        """Give a file only if it lies in the folder, links followed."""
+        """Give a file only if it lies in the folder, links followed; and only to who means this machine by its name."""
+        if not is_this_machine(self.headers.get("Host", "").lower()):
+            self.send_error(403)
+            return None
         try:
             asked = Path(self.translate_path(self.path)).resolve()
             inside = asked.is_relative_to(Path(self.directory).resolve()) and asked.is_file()
@@ -34,6 +37,8 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Let no page of another origin read or frame a report."""
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("X-Frame-Options", "DENY")
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:

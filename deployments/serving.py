@@ -17,6 +17,8 @@ from prefect_sluice.surroundings import QUIET
 HOST = "127.0.0.1"
 """The server knows no persons, so only this machine reaches it."""
 
+_NAMES = frozenset({HOST, "localhost", "[::1]"})
+
 
 def api_of(port: int) -> str:
     """Return the address of the server's API."""
@@ -30,7 +32,13 @@ def ui_of(api: str) -> str:
 
 def server_command(port: int) -> Sequence[str]:
     """Return what runs the server."""
-    return (sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+    return (sys.executable, "-P", "-m", "prefect_sluice.deployments.server", str(port))
+
+
+def is_this_machine(host: str) -> bool:
+    """Say whether a request's `Host` is a name of this machine for itself: a name from elsewhere may lead here, too. Pure."""
+    name, _, port = host.rpartition(":")
+    return (name if name and port.isdecimal() else host) in _NAMES
 
 
 def worker_command(pool: str, name: str) -> Sequence[str]:
@@ -53,6 +61,9 @@ def variables(environ: Mapping[str, str], home: Path, api: str) -> dict[str, str
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         # Somebody looks at the form that was sent: Prefect's own ten seconds until a run begins are for many machines.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # Pages of any origin could start runs here otherwise: the server listens where every browser page can send to.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join((ui_of(api), ui_of(api).replace(HOST, "localhost"))),
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         **environ,
         "PREFECT_API_URL": api,
         "PREFECT_UI_API_URL": api,  # or the UI looks for its server at port 4200

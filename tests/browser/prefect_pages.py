@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.test_report import SCREENSHOTS
+from tests.prefect_api import client
 
 PATIENCE = 90
 """Seconds that a run may take from one state to the next, on a busy machine."""
@@ -64,9 +64,9 @@ class Prefect:
 
     def ask(self, path: str, body: object = None) -> Any:
         """Ask the API, as a page does."""
-        url = f"{self.url}/api{path}"
-        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
-        return answer.raise_for_status().json()
+        with client(f"{self.url}/api") as api:
+            answer = api.get(path) if body is None else api.post(path, json=body)
+            return answer.raise_for_status().json()
 
     def shot(self, name: str, *, dark: bool = False, whole: bool = False) -> None:
         """Keep a picture of the page, to be looked at; on demand also one in dark colours, and of more than is seen at once."""

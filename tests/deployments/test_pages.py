@@ -11,7 +11,7 @@ import pytest
 from prefect_sluice.deployments.pages import Pages
 
 
-def status(url: str) -> int:
+def status(url: str | urllib.request.Request) -> int:
     """Return the HTTP status of a page."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
@@ -49,3 +49,15 @@ def test_it_ends(tmp_path: Path) -> None:
     pages.close()
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(pages.url, timeout=2)
+
+
+def test_a_name_that_was_made_to_lead_here_gets_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a1b2c3d.html").write_text("<p>said</p>", encoding="utf-8")
+    pages = Pages(tmp_path)
+    try:
+        port = pages.url.rpartition(":")[2]
+        for host, expected in ((f"localhost:{port}", 200), (f"evil.example:{port}", 403)):
+            request = urllib.request.Request(f"{pages.url}/a1b2c3d.html", headers={"Host": host})
+            assert status(request) == expected
+    finally:
+        pages.close()

@@ -24,6 +24,7 @@ from prefect.states import Running
 
 from prefect_sluice.deployments.processes import MARK
 from tests.architecture.test_imports import loaded_by
+from tests.prefect_api import client
 from tests.repository import repository
 
 FILES = {
@@ -101,7 +102,7 @@ class Server:
     """The Prefect server's API, as a form uses it."""
 
     def __init__(self, api: str) -> None:
-        self._client = httpx.Client(base_url=api, timeout=60)
+        self._client = client(api)
 
     def deployment(self, name: str) -> dict[str, Any]:
         """Return a Prefect deployment."""
@@ -175,19 +176,19 @@ def test_only_the_deployments_for_a_server_that_is_there(prefect_server: str, pr
     found = server.deployment(RELEASE)
     assert found["parameters"]["folder"] == str(project)
     assert found["parameter_openapi_schema"]["properties"]["environment"]["enum"] == ["prod"]
-    with get_client(sync_client=True) as client:  # which tries again when SQLite is busy
+    with get_client(sync_client=True) as prefect:  # which tries again when SQLite is busy
         # Who takes it for a free port is refused, and says nothing about the runs that are at work there.
-        run = client.create_flow_run_from_deployment(UUID(server.deployment(RELEASE)["id"])).id
-        client.set_flow_run_state(run, Running(), force=True)
+        run = prefect.create_flow_run_from_deployment(UUID(server.deployment(RELEASE)["id"])).id
+        prefect.set_flow_run_state(run, Running(), force=True)
         port = prefect_server.rpartition(":")[2].partition("/")[0]
         refused = sluice(project, "up", "--port", port)
         assert (refused.returncode, "a Prefect server that is not of this project" in refused.stderr) == (
             1,
             True,
         )
-        assert client.read_flow_run(run).state_type is StateType.RUNNING
+        assert prefect.read_flow_run(run).state_type is StateType.RUNNING
         for name in told["deployments"]:
-            client.delete_deployment(UUID(server.deployment(name)["id"]))
+            prefect.delete_deployment(UUID(server.deployment(name)["id"]))
 
 
 @pytest.mark.slow
