@@ -244,6 +244,11 @@ def _refuse_bytes(repository: Path, path: str) -> None:
         raise BadInput(f"the file name {shown} is no UTF-8", str(repository), "rename that file: git mv")
 
 
+def ignores(repository: Path, path: str) -> bool:
+    """Say whether git is told to leave a path of the repository alone (.gitignore)."""
+    return not _run(repository, "check-ignore", "--quiet", "--", path).returncode
+
+
 def fetch(repository: Path) -> str:
     """Fetch what is new from `origin`, or the only remote there is; return its name, "" where there is none. Repeatable.
 

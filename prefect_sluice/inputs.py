@@ -14,6 +14,7 @@ from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.plan import BY_PRODUCT, Action, Plan
 from prefect_sluice.sources import ELSEWHERE, EXACT, FILE, Way, named
+from prefect_sluice.sql.targets import Targets
 from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
 
 UNKNOWN = "unknown since generation"
@@ -56,12 +57,12 @@ def others(found: Iterable[Served], live: Generation) -> tuple[Served, ...]:
 
 
 def stubs(
-    live: Generation, found: tuple[Served, ...], rebuilt: Iterable[str], hooks: str
+    live: Generation, found: tuple[Served, ...], rebuilt: Iterable[str], hooks: Targets
 ) -> tuple[Stub, ...]:
     """Return what must stand in the side database before a build. Pure.
 
     `rebuilt` are unique ids built in full: one that keeps history must not be there, or dbt would add to it.
-    A relation that hooks write to is cloned, so that they can.
+    A relation that `hooks` may write to is cloned, so that they can.
     """
     again = set(rebuilt)
     made: list[Stub] = []
@@ -71,19 +72,15 @@ def stubs(
         clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
         made.append(Stub(pointer.name, pointer.address, clone))
     ours = {pointer.name.folded for pointer in live.pointers}
-    words = hooks.lower()
-    for item in found:
-        if item.name.folded not in ours:
-            clone = (
-                not item.is_view
-                and item.name.identifier.lower() in words
-                and item.name.schema.lower() in words
-            )
-            made.append(Stub(item.name, item.name, clone))
+    made += [
+        Stub(item.name, item.name, not item.is_view and hooks.may_be(item.name))
+        for item in found
+        if item.name.folded not in ours
+    ]
     return tuple(made)
 
 
-def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: str) -> tuple[Stub, ...]:
+def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: Targets) -> tuple[Stub, ...]:
     """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
     return stubs(as_planned(live, plan), others(found, live), rebuilt, hooks)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice import inputs
-from prefect_sluice.canonical import digest_file
+from prefect_sluice import inputs, packages
+from prefect_sluice.canonical import digest_bytes, digest_file
 from prefect_sluice.contracts.find import bound
 from prefect_sluice.errors import BadInput
 from prefect_sluice.node import Name
 from prefect_sluice.release import Release
+from prefect_sluice.sql.targets import Targets
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from prefect_sluice.dbt.nodes import Project
     from prefect_sluice.dbt.session import Manifest, Session
 
-_CACHE = "facts.2"
+_CACHE = "facts.3"
 """With the number of their form: facts that an older Sluice wrote are not read."""
 _LOADED: dict[tuple[str, str, str, frozenset[Name]], Loaded] = {}
 
@@ -55,19 +57,39 @@ def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") ->
     Raises BundleDamaged. Repeatable: a complete checkout is used again, one that was altered is written anew.
     """
     folder = workshop.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
-    workshop.bundles.checkout(release.files, folder)
+    files = _files(workshop, release)
+    workshop.bundles.checkout(files, folder)
     links = {Path(path) for path in workshop.settings.source.include}
-    links.add(Path(release.change.project) / "dbt_packages")
-    if _is_altered(folder, release.files, links):
+    if _is_altered(folder, files, links):
         shutil.rmtree(folder)
-        workshop.bundles.checkout(release.files, folder)
+        workshop.bundles.checkout(files, folder)
     for path in workshop.settings.source.include:
-        _link(workshop.root / path, folder / path)
-    packages = folder / release.change.project / "dbt_packages"
-    installed = workshop.project / "dbt_packages"
-    if installed.is_dir():
-        _link(installed, packages)
+        _include(workshop.root / path, folder / path)
     return folder
+
+
+def _files(workshop: Workshop, release: Release) -> Mapping[str, str]:
+    """Return every file of a release's checkout. An older Sluice left the packages out of the bundle: they are taken as
+    they are installed now, which was all that there was."""
+    read = partial(_text, workshop, release.files)
+    if release.packages or not packages.named(release.change.project, read):
+        return release.all_files
+    return {**release.files, **packages_of(workshop, release.change.project, release.files)}
+
+
+def packages_of(workshop: Workshop, project: str, files: Mapping[str, str]) -> Mapping[str, str]:
+    """Put the dbt packages that a release of these `files` needs into the bundle store; return them as it names files.
+
+    `project` is the dbt project's folder in the repository. Repeatable. Raises Refused for a package that leads elsewhere.
+    """
+    repository = workshop.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()
+    found = packages.packed(repository, project, files, partial(_text, workshop, files))
+    return {file.path: f"{file.mode}:{workshop.bundles.put(file.content)}" for file in found}
+
+
+def _text(workshop: Workshop, files: Mapping[str, str], path: str) -> str | None:
+    mode, _, key = files.get(path, "link:").partition(":")
+    return None if mode == "link" else workshop.bundles.get(key).decode(errors="replace")
 
 
 def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path]) -> bool:
@@ -84,17 +106,27 @@ def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path])
     for name, entry in files.items():
         mode, _, expected = entry.partition(":")
         path = folder / name
-        if mode != "link" and (not path.is_file() or digest_file(path) != expected):
+        if mode == "link":
+            if not path.is_symlink() or digest_bytes(os.fsencode(path.readlink())) != expected:
+                return True
+        elif not path.is_file() or digest_file(path) != expected:
             return True
     return False
 
 
-def _link(source: Path, place: Path) -> None:
+def _include(source: Path, place: Path) -> None:
+    """Link what git does not track into the checkout; beside files that it does track, each of the others."""
     if not source.exists():
         raise BadInput("is to be included, and is not there", str(source), "mend sluice.yml: source.include")
-    if not place.exists() and not place.is_symlink():
+    target = source.resolve()
+    if place.is_symlink() and place.readlink().is_absolute() and place.readlink() != target:
+        place.unlink()  # the project was moved, or its clone is another one
+    if place.is_dir() and not place.is_symlink():
+        for inside in source.iterdir() if source.is_dir() else ():
+            _include(inside, place / inside.name)
+    elif not place.exists() and not place.is_symlink():
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(source.resolve())
+        place.symlink_to(target)
 
 
 def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
@@ -116,10 +148,10 @@ def _others(workshop: Workshop, place: Place) -> frozenset[Name]:
 
 
 def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[Name]) -> Loaded:
+    from prefect_sluice.dbt import settings
     from prefect_sluice.dbt.fingerprint import Fingerprints
     from prefect_sluice.dbt.nodes import declare, read
     from prefect_sluice.dbt.session import Session
-    from prefect_sluice.dbt.settings import Settings, packages
     from prefect_sluice.stages.permission import refusing
 
     folder = checkout(workshop, release) / release.change.project
@@ -135,10 +167,10 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     )
     manifest = session.parse()
     everything = {**_project_variables(folder), **variables}
-    settings = Settings(
-        everything, packages(folder), workshop.environ, place.target.name, place.target.settings
+    outside = settings.Settings(
+        everything, settings.packages(folder), workshop.environ, place.target.name, place.target.settings
     )
-    prints = Fingerprints(manifest, folder, settings)
+    prints = Fingerprints(manifest, folder, outside)
     known, missing = _known_facts(workshop, prints)
     withheld: tuple[str, ...] = ()
     if missing:
@@ -197,7 +229,7 @@ def _compiled(
     manifest = prints.manifest
     warehouse = workshop.warehouse(place, session.project)
     live = warehouse.generation(place.name)
-    warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), ""))
+    warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), Targets()))
     first = _texts(session, manifest, missing, incremental=False)
     more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))
     second = _texts(session, manifest, more, incremental=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prefect_sluice.canonical import Json, digest
@@ -56,14 +56,22 @@ class Composed:
 class Release:
     """The bundle built from a change: every file by digest, and the tools it was made for.
 
-    `files` maps a path in the repository to "mode:sha256" (mode 644, 755 or link). `id` is the digest of the manifest.
-    `composed` says that it is no commit as a whole (None: it is); its change is then that of the commit the part is from.
+    `files` maps a path in the repository to "mode:sha256" (mode 644, 755 or link); `packages` does so for what git does not
+    track and was installed below `dbt_packages` (empty: nothing was, or an older Sluice packed it). `id` is the digest of
+    the manifest. `composed` says that it is no commit as a whole (None: it is); its change is then that of the commit the
+    part is from.
     """
 
     change: Change
     files: Mapping[str, str]
     tools: Mapping[str, str]
     composed: Composed | None = None
+    packages: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def all_files(self) -> Mapping[str, str]:
+        """Every file of the checkout: the commit's, and those of the dbt packages."""
+        return {**self.files, **self.packages}
 
     @property
     def id(self) -> str:
@@ -91,4 +99,5 @@ class Release:
             "tools": dict(self.tools),
             # Only where there is any: the ids of all others stay what they were.
             **({"composed": self.composed.document()} if self.composed else {}),
+            **({"packages": dict(self.packages)} if self.packages else {}),
         }

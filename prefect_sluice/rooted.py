@@ -95,7 +95,7 @@ def _bundles(workshop: Workshop, standing: Standing) -> Iterator[str]:
     ids |= {item.composed.of for item in releases if item.composed is not None and item.id in ids}
     for release in releases:
         if release.id in ids:
-            yield from (entry.partition(":")[2] for entry in release.files.values())
+            yield from (entry.partition(":")[2] for entry in release.all_files.values())
 
 
 def _documents(workshop: Workshop, promotion: Promotion) -> Iterator[str]:

@@ -12,6 +12,7 @@ from prefect_sluice import inputs
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.inputs import by_content, stubs, versions
 from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.sql.targets import Targets
 from prefect_sluice.warehouse.base import Served, Stub
 from tests.gates.duck import DuckReader
 
@@ -140,25 +141,29 @@ def live(*pointers: Pointer) -> Generation:
 def test_what_is_live_stands_under_its_public_name() -> None:
     table, view = pointer("t", Kind.TABLE), pointer("v", Kind.VIEW)
     expected = (Stub(table.name, table.address), Stub(view.name, view.address))
-    assert stubs(live(table, view), (), ["model.shop.t"], "") == expected
+    assert stubs(live(table, view), (), ["model.shop.t"], Targets()) == expected
 
 
 @pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
 def test_what_keeps_history_is_cloned_or_not_there(kind: Kind) -> None:
     history = pointer("h", kind)
-    assert stubs(live(history), (), (), "") == (Stub(history.name, history.address, clone=True),)
-    assert stubs(live(history), (), [history.node], "") == (), "or dbt would add to what it is to build anew"
+    assert stubs(live(history), (), (), Targets()) == (Stub(history.name, history.address, clone=True),)
+    assert stubs(live(history), (), [history.node], Targets()) == (), (
+        "or dbt would add to what it is to build anew"
+    )
 
 
 def test_what_hooks_write_to_is_cloned() -> None:
     log = pointer("log", Kind.TABLE, "hook.main.log")
-    assert stubs(live(log), (), (), "") == (Stub(log.name, log.address, clone=True),)
+    assert stubs(live(log), (), (), Targets()) == (Stub(log.name, log.address, clone=True),)
 
 
 def test_relations_of_others_stand_there_too() -> None:
     ours = pointer("a", Kind.TABLE)
     found = (Served(ours.name, True), Served(RAW, False), Served(Name("raw", "clean"), True))
-    made = stubs(live(ours), found, (), "insert into RAW.Orders values (1); from raw.clean")
+    made = stubs(
+        live(ours), found, (), Targets(words="insert into RAW.Orders values (1); from raw.clean".lower())
+    )
     assert made[1:] == (Stub(RAW, RAW, clone=True), Stub(Name("raw", "clean"), Name("raw", "clean")))
 
 

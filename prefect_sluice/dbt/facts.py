@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse.base import Linker, References
+from prefect_sluice.warehouse.base import Linker, References, together
 
 if TYPE_CHECKING:
     from prefect_sluice.sql.shape import Shape
@@ -59,13 +59,7 @@ def _at_home(text: str, catalog: str) -> str:
 def _together(read: Iterable[References | None]) -> References | None:
     found = list(read)
     known = [item for item in found if item is not None]
-    if len(known) < len(found):
-        return None
-    return References(
-        tuple(sorted({name for item in known for name in item.relations})),
-        tuple(sorted({path for item in known for path in item.files})),
-        tuple(sorted({text for item in known for text in item.elsewhere})),
-    )
+    return together(known) if len(known) == len(found) else None
 
 
 def to_json(found: Facts) -> Json:
@@ -76,7 +70,13 @@ def to_json(found: Facts) -> Json:
     return {
         "reads": None
         if read is None
-        else [[str(name) for name in read.relations], [*read.files], [*read.elsewhere]],
+        else [
+            [str(name) for name in read.relations],
+            [*read.files],
+            [*read.elsewhere],
+            read.by_name,
+            read.everything,
+        ],
         "code": found.code,
         "volatile": [*found.volatile],
         "shapes": [shape.to_json(one) for one in found.shapes],
@@ -91,7 +91,8 @@ def from_json(value: Any) -> Facts:
     reads = value["reads"]
     references = None
     if reads is not None:
-        relations, files, elsewhere = reads
-        references = References(tuple(Name.parse(text) for text in relations), tuple(files), tuple(elsewhere))
+        relations, files, elsewhere, by_name, everything = reads
+        names = tuple(Name.parse(text) for text in relations)
+        references = References(names, tuple(files), tuple(elsewhere), by_name, everything)
     shapes = tuple(shape.from_json(one) for one in value["shapes"])
     return Facts(references, value["code"], tuple(value["volatile"]), shapes, value["doubt"])

@@ -84,7 +84,11 @@ class Fingerprints:
 
     def is_made_otherwise(self, node: Any) -> bool:
         """Say whether code that is not dbt's has a part in how the relation is made of the text."""
-        return bool(self._making(node.config.to_dict()).own)
+        return bool(self.making(node).own)
+
+    def making(self, node: Any) -> Reach:
+        """Return what a node's materialization comes to."""
+        return self._making(node.config.to_dict())
 
     def text_key(self, node: Any, inlined: Iterable[Any]) -> str:
         """Return a digest of everything that the compiled text may depend on but the warehouse: the key of its facts."""
@@ -121,9 +125,7 @@ class Fingerprints:
         found |= self._asked(node, self.macros.reach(text for texts in hooks.values() for text in texts))
         if node.resource_type.value == "seed":
             # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
-            found["seed"] = digest_file(
-                Path(str(node.root_path or self.project)) / str(node.original_file_path)
-            )
+            found["seed"] = digest_file(Path(str(node.root_path)) / str(node.original_file_path))
         return {**found, "settings": self.settings.rows, **self._before_all}
 
     def template(self, node: Any) -> Parts:

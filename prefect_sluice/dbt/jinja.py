@@ -49,9 +49,11 @@ class Uses:
     """What one template asks for.
 
     `names` are those it takes from outside, `parts` what stands after a dot or is dispatched to: either may be a macro;
-    `bound` names it gives a value itself; `variables` and `environ` what `var` and `env_var` read (None among them: a
-    name that is computed); `reads` which of config, target and this it looks at; `unsteady` what makes its text depend
-    on more than code and settings; `computed` says that it may call any macro.
+    `bound` names it gives a value itself; `free` those of `names` and `parts` that stand where nothing of its own surely
+    bears the name: only these may be macros of the project's, since a macro's parameter hides what bears its name outside;
+    `variables` and `environ` what `var` and `env_var` read (None among them: a name that is computed); `reads` which of
+    config, target and this it looks at; `unsteady` what makes its text depend on more than code and settings; `computed`
+    says that it may call any macro.
     """
 
     names: frozenset[str] = frozenset()
@@ -62,6 +64,7 @@ class Uses:
     reads: frozenset[str] = frozenset()
     unsteady: frozenset[str] = frozenset()
     computed: bool = False
+    free: frozenset[str] = frozenset()
 
     def __or__(self, other: Uses) -> Uses:
         """Return what either asks for."""
@@ -74,6 +77,7 @@ class Uses:
             self.reads | other.reads,
             self.unsteady | other.unsteady,
             self.computed or other.computed,
+            self.free | other.free,
         )
 
     @property
@@ -156,6 +160,9 @@ class _Reader:
         self._reads: set[str] = set()
         self._unsteady: set[str] = set()
         self._computed = False
+        self._free: set[str] = set()
+        self._hidden: frozenset[str] = frozenset()
+        """Names that surely mean a value of the template's own at the place that is walked."""
         names = list(tree.find_all(nodes.Name))
         self._params = frozenset(name.name for name in names if name.ctx == "param")
         self._bound = {name.name for name in names if name.ctx != "load"}
@@ -172,10 +179,24 @@ class _Reader:
             frozenset(self._reads),
             frozenset(self._unsteady),
             self._computed,
+            frozenset(self._free),
         )
 
     def _walk(self, item: nodes.Node) -> None:
         match item:
+            case nodes.Macro() | nodes.CallBlock():
+                self._all(item.defaults, [item.call] if isinstance(item, nodes.CallBlock) else [])
+                self._within(item.args, item.body)
+            case nodes.For():
+                self._all([item.iter], item.else_)
+                self._within([item.target], [item.test] if item.test else [], item.body)
+            case nodes.If():
+                self._all([item.test])
+                for branch in (item.body, item.elif_, item.else_):
+                    self._within([], branch)
+            case nodes.Assign() | nodes.AssignBlock():
+                self._all(item.iter_child_nodes(exclude=("target",)))
+                self._hidden |= _given([item.target])
             case nodes.Call(node=nodes.Name(name=name)) if name in {"var", "env_var"}:
                 self._reader(name, item.args)
                 self._all(item.args, item.kwargs)
@@ -210,6 +231,13 @@ class _Reader:
             for item in group:
                 self._walk(item)
 
+    def _within(self, given: Iterable[nodes.Node], *bodies: Iterable[nodes.Node]) -> None:
+        """Walk what stands where `given` have a value; what is set in there is not sure to be set after it."""
+        before = self._hidden
+        self._hidden |= _given(given)
+        self._all(*bodies)
+        self._hidden = before
+
     def _reader(self, name: str, arguments: list[nodes.Expr]) -> None:
         first = arguments[0] if arguments else None
         into = self._variables if name == "var" else self._environ
@@ -221,6 +249,7 @@ class _Reader:
         first = call.args[0] if call.args else (named[0] if named else None)
         if isinstance(first, nodes.Const):
             self._parts.add(str(first.value))
+            self._free.add(str(first.value))
         else:
             self._computed = True
         self._all(call.args, call.kwargs)
@@ -228,6 +257,7 @@ class _Reader:
     def _part(self, name: str, part: str) -> None:
         if name in self._params or name not in _STEADY_PARTS:
             self._parts.add(part)  # after a package's name, a macro
+            self._free.update({part} if name not in self._hidden else ())
             self._name(name)
             return
         self._names.add(name)
@@ -238,6 +268,7 @@ class _Reader:
 
     def _name(self, name: str) -> None:
         self._names.add(name)
+        self._free.update({name} if name not in self._hidden else ())
         if name in self._params:
             return
         if name in {"var", "env_var"}:
@@ -256,3 +287,13 @@ class _Reader:
         ):
             self._unsteady.add("random")
         self._all(item.iter_child_nodes())
+
+
+def _given(targets: Iterable[nodes.Node]) -> frozenset[str]:
+    """Return the names that a parameter, a loop or a `set` gives a value."""
+    names = (name for target in targets for name in _names(target))
+    return frozenset(name.name for name in names if name.ctx != "load")
+
+
+def _names(target: nodes.Node) -> Iterable[nodes.Name]:
+    return [target] if isinstance(target, nodes.Name) else target.find_all(nodes.Name)

@@ -83,8 +83,8 @@ class Macros:
         called: set[str] = set()
         for name in found.names | found.parts:
             for uid in self._by_name.get(name, ()):
-                # A value that bears the name of one of dbt's macros is a value.
-                if uid in self._own or name not in found.bound:
+                # A value that bears the name of a macro is a value; of dbt's own macros, whose texts are known, anywhere.
+                if name in found.free if uid in self._own else name not in found.bound:
                     called.add(uid)
         return called
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.canonical import digest
 from prefect_sluice.dbt.facts import Facts
-from prefect_sluice.dbt.fingerprint import Fingerprints, own_hooks
+from prefect_sluice.dbt.fingerprint import Fingerprints
 from prefect_sluice.dbt.order import acyclic, ordered
 from prefect_sluice.dbt.printing import Printer
+from prefect_sluice.dbt.targets import targets
 from prefect_sluice.dbt.written import Written, mentioned
 from prefect_sluice.errors import DbtFailed
 from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.sql.targets import Targets
 from prefect_sluice.warehouse.base import References
 
 if TYPE_CHECKING:
@@ -45,12 +47,13 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A parsed project. `nodes` are in build order, parents first; `hooks` is the text of every hook and operation."""
+    """A parsed project. `nodes` are in build order, parents first; `hooks` are the relations outside
+    the project that its hooks, operations and macros may write to."""
 
     name: str
     nodes: Mapping[str, Node]
     tests: Mapping[str, Test]
-    hooks: str
+    hooks: Targets
     exposures: Mapping[str, tuple[str, ...]]
 
 
@@ -78,7 +81,7 @@ def read(
         name=str(manifest.metadata.project_name),
         nodes=nodes,
         tests=_tests(manifest, prints, nodes, named),
-        hooks=_hooks(manifest),
+        hooks=targets(prints),
         exposures={uid: tuple(item.depends_on.nodes) for uid, item in manifest.exposures.items()},
     )
 
@@ -87,7 +90,7 @@ def _relations(manifest: Manifest) -> Mapping[str, Any]:
     return {
         uid: node
         for uid, node in sorted(manifest.nodes.items())
-        if node.resource_type.value in _RELATIONS and _has_relation(node)
+        if node.resource_type.value in _RELATIONS and _has_relation(node) and not _is_empty(node)
     }
 
 
@@ -149,6 +152,7 @@ def sql_nodes(manifest: Manifest) -> tuple[str, ...]:
         for uid, node in manifest.nodes.items()
         if node.resource_type.value in {"model", "snapshot"}
         and _has_relation(node)
+        and not _is_empty(node)
         and str(getattr(node, "language", "sql")) == "sql"
     )
 
@@ -189,6 +193,8 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
     opaque = found is None and language == "sql" and node.resource_type.value != "seed"
     parents = {parent for parent in declared if not parent.startswith("source.")}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
+    if written.everything:
+        parents |= set(named.values()) - {uid}
     outside = {name for name in written.relations if name not in named}
     outside |= {
         name for parent in declared if (name := _source(manifest, parent, catalog)) and name not in named
@@ -213,7 +219,7 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
         parents=tuple(sorted(parents)),
         sources=tuple(sorted(outside | {name for name in known.texts.around(node) if name not in named})),
         files=tuple(sorted(written.files)),
-        reads_outside=bool(outside or written.files or elsewhere or opaque),
+        reads_outside=bool(outside or written.files or elsewhere or opaque or written.by_name),
         elsewhere=tuple(sorted(elsewhere)),
         unique_key=_key(node.config.to_dict().get("unique_key")),
         contract=str(meta.get("contract", "")),
@@ -242,6 +248,11 @@ def _kind(node: Any) -> Kind:
 
 def _has_relation(node: Any) -> bool:
     return str(node.config.materialized) not in {"ephemeral"} and bool(getattr(node, "relation_name", None))
+
+
+def _is_empty(node: Any) -> bool:
+    """Say whether a node's file holds nothing, a placeholder: dbt leaves it out, and says nothing."""
+    return bool(getattr(node, "empty", False))
 
 
 def _name(node: Any) -> Name:
@@ -325,7 +336,7 @@ def _tests(
 ) -> Mapping[str, Test]:
     found: dict[str, Test] = {}
     for uid, node in manifest.nodes.items():
-        if node.resource_type.value == "test":
+        if node.resource_type.value == "test" and not _is_empty(node):
             declared = [parent for parent in _flattened(node, manifest) if parent in nodes]
             # One that declares nothing runs whenever anything changes.
             by_hand = [named[name] for name in _by_hand(node, named)] if declared else []
@@ -347,17 +358,3 @@ def _by_hand(test: Any, named: Mapping[Name, str]) -> tuple[Name, ...]:
     arguments = getattr(getattr(test, "test_metadata", None), "kwargs", None)
     told = (test.raw_code or "", arguments or "", test.config.where or "")
     return mentioned(" ".join(map(str, told)), named).relations
-
-
-def _hooks(manifest: Manifest) -> str:
-    texts: list[str] = []
-    for node in manifest.nodes.values():
-        if node.resource_type.value == "operation":
-            texts.append(str(node.raw_code))
-        texts += own_hooks(node)
-    own = [
-        str(macro.macro_sql)
-        for macro in manifest.macros.values()
-        if macro.package_name == manifest.metadata.project_name
-    ]
-    return "\n".join([*texts, *own])

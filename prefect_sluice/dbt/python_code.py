@@ -67,13 +67,26 @@ class PythonCode:
     def _python_files(self) -> Mapping[str, list[Path]]:
         """Return the project's Python files by the names under which they may be imported, wherever `sys.path` starts."""
         if not self._files:
-            for folder, _, names in os.walk(self.folder):
+            seen: set[str] = set()
+            for folder, folders, names in os.walk(self.folder, followlinks=True):
+                folders[:] = [name for name in sorted(folders) if self._is_new(Path(folder, name), seen)]
                 inside = Path(folder).relative_to(self.folder).parts
                 for name in names:
                     if name.endswith(".py"):
                         for part in (*inside, name.removesuffix(".py")):
                             self._files.setdefault(part, []).append(Path(folder, name))
         return self._files
+
+    def _is_new(self, folder: Path, seen: set[str]) -> bool:
+        """Say whether a folder is none that is walked by another path: what `source.include` links in is outside."""
+        if not folder.is_symlink():
+            return True
+        target = os.path.realpath(folder)
+        top = os.path.realpath(self.folder)
+        if target in seen or Path(target).is_relative_to(top) or Path(top).is_relative_to(target):
+            return False
+        seen.add(target)
+        return True
 
 
 def meaning(code: str) -> str:

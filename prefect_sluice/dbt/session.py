@@ -24,6 +24,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.confidential import concealed
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does
+from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.stoppable import stoppable
 from prefect_sluice.dbt.warned import warning_listener, without_colour
@@ -65,8 +66,9 @@ class Session:
 
     def parse(self) -> Manifest:
         """Return the manifest. Raises DbtFailed when the project does not parse."""
-        manifest = self._invoke("parse").result
-        return cast("Manifest", manifest)
+        manifest = cast("Manifest", self._invoke("parse").result)
+        take_from(manifest, self.project)
+        return manifest
 
     def compile(
         self, manifest: Manifest, fqns: Sequence[str], *, incremental: bool | None = None

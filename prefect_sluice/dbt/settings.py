@@ -99,6 +99,15 @@ def _rows(value: Any) -> Any:
     return value
 
 
+def installed(folder: Path) -> Mapping[str, Path]:
+    """Return the folder of each package that is installed in the project in `folder`, by the package's name."""
+    from prefect_sluice.profile import read_yaml
+
+    files = sorted(folder.glob("dbt_packages/*/dbt_project.yml"))
+    named = {str(read_yaml(file, "dbt project", "run: dbt deps").get("name")): file.parent for file in files}
+    return {**{file.parent.name: file.parent for file in files}, **named}
+
+
 def packages(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the variables that each installed package sets, by its folder's name."""
     from prefect_sluice.profile import read_yaml

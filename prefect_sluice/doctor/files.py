@@ -74,7 +74,7 @@ def _named(patient: Patient, promotions: list[Promotion]) -> Iterator[tuple[str,
         release = patient.store.release(release_id) if patient.store else None
         if release is None:
             continue
-        for path, entry in release.files.items():
+        for path, entry in release.all_files.items():
             what = f"{path} of release {release_id[:7]}"
             yield entry.partition(":")[2], what, promotion.environment, _again(release)
 

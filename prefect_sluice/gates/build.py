@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -10,6 +11,9 @@ from prefect_sluice.gates.base import Built, Needs, Subject
 from prefect_sluice.gates.dbt_contracts import mismatches, table
 from prefect_sluice.results import DROPPED, NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
+
+_MOST = 3
+"""How many names stand in one sentence."""
 
 
 class Settings(config.Gate):
@@ -31,7 +35,11 @@ class Build:
         results = {result.unique_id: result for result in built.results if result.kind != "test"}
         good = [uid for uid in made if uid in results and results[uid].ok]
         dropped = [uid for uid in made if uid in results and results[uid].status == DROPPED]
-        findings = [_bad(uid, results.get(uid)) for uid in made if uid not in {*good, *dropped}]
+        findings = [
+            _left_out(uid, subject, results) if _is_left_out(results.get(uid)) else _failed(uid, results[uid])
+            for uid in made
+            if uid not in {*good, *dropped}
+        ]
         findings += [
             Finding(self.id, "as asked", Verdict.WARNED, results[uid].message, uid) for uid in dropped
         ]
@@ -59,11 +67,51 @@ def _told(good: int, seconds: float, built: Built) -> str:
     return f"{good - built.taken} built in {seconds:.1f} s, {before}{built.reused} reused"
 
 
-def _bad(uid: str, result: NodeResult | None) -> Finding:
-    if result is None or result.status == "skipped":
-        return Finding(
-            Build.id, "built", Verdict.INCONCLUSIVE, "left out, because something it reads failed", uid
-        )
+def _is_left_out(result: NodeResult | None) -> bool:
+    return result is None or result.status == "skipped"
+
+
+def _left_out(uid: str, subject: Subject, results: Mapping[str, NodeResult]) -> Finding:
+    result = results.get(uid)
+    parents = {
+        *(subject.nodes[uid].parents if uid in subject.nodes else ()),
+        *(result.parents if result else ()),
+    }
+    location = subject.nodes[uid].path if uid in subject.nodes else ""
+    told = f"left out, because {_reason(result, parents, subject, results)}"
+    return Finding(Build.id, "built", Verdict.INCONCLUSIVE, told, uid, location=location)
+
+
+def _reason(
+    result: NodeResult | None, parents: Set[str], subject: Subject, results: Mapping[str, NodeResult]
+) -> str:
+    """Return why dbt did not build a node: what failed of that which it reads, or dbt's own word."""
+    made = set(subject.plan.made if subject.plan else subject.changed)
+    bad = [uid for uid in sorted(parents) if (not results[uid].ok if uid in results else uid in made)]
+    if bad:
+        return f"{_names(bad)} {'was' if len(bad) == 1 else 'were'} not built"
+    tests = [item for item in subject.built.results if item.kind == "test" and not item.ok]
+    asked = [item.short for item in tests if parents & {*item.parents}]
+    if asked:
+        return f"a data test on what it reads did not hold: {_names(asked)}"
+    hooks = [item.short for item in results.values() if item.kind == "operation" and not item.ok]
+    if hooks:
+        return f"a hook that runs before all failed: {_names(hooks)}"
+    if result is not None and result.message:
+        return f"dbt says: {first_line(result.message)}"
+    return (
+        "dbt did not select it, and says no reason"
+        if result is None
+        else "dbt skipped it, and says no reason"
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    short = [name.split(".", 2)[-1] for name in names]
+    return ", ".join(short[:_MOST]) + (f" and {len(short) - _MOST} more" if len(short) > _MOST else "")
+
+
+def _failed(uid: str, result: NodeResult) -> Finding:
     wrong = mismatches(result.message)
     told = f"dbt's contract: {'; '.join(map(str, wrong))}" if wrong else first_line(result.message)
     evidence = table(wrong) if wrong else None

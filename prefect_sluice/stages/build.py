@@ -17,7 +17,7 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe, refuse_unknown_names
 from prefect_sluice.gates import checked
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.loading import load
+from prefect_sluice.loading import load, packages_of
 from prefect_sluice.node import Node
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import Asked, Plan
@@ -118,7 +118,7 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
     tree = git.working_tree(repository) if change.commit == DIRTY else git.files(repository, change.commit)
     files = {file.path: f"{file.mode}:{workshop.bundles.put(file.content)}" for file in tree}
     tools = {"prefect-sluice": __version__, **{name: importlib.metadata.version(name) for name in _TOOLS}}
-    release = Release(change, files, tools)
+    release = Release(change, files, tools, packages=packages_of(workshop, change.project, files))
     if workshop.store.release(release.id) is None:
         with workshop.store.transaction() as transaction:
             transaction.put_release(release)

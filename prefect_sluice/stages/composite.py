@@ -70,7 +70,8 @@ def _composed(workshop: Workshop, place: Place, source: Release, base: Release, 
     if whole is not None:
         return whole
     for also in ((), _of_all(source)):
-        made = _release(place, source, base, files(asked, source.files, base.files, also), select)
+        content = files(asked, source.files, base.files, also)
+        made = _release(place, source, base, content, select, source.packages if also else base.packages)
         if made.id in {source.id, base.id}:
             return made
         tell(f"putting together {made.short}")
@@ -100,7 +101,8 @@ def _with_declaration(
     would: the file may speak of what only the source has."""
     if not declared:
         return None
-    made = _release(place, source, base, files(asked, source.files, base.files, (declared,)), select)
+    content = files(asked, source.files, base.files, (declared,))
+    made = _release(place, source, base, content, select, base.packages)
     if made.id in {source.id, base.id}:
         return made
     tell(f"putting together {made.short}")
@@ -154,11 +156,16 @@ def _in_repository(source: Release, path: str) -> str:
 
 
 def _release(
-    place: Place, source: Release, base: Release, content: Mapping[str, str], select: str
+    place: Place,
+    source: Release,
+    base: Release,
+    content: Mapping[str, str],
+    select: str,
+    packages: Mapping[str, str],
 ) -> Release:
     """Return the composition as a release; the source or the base itself where it has just their files."""
     for whole in (base, source):
-        if dict(content) == dict(whole.files):
+        if dict(content) == dict(whole.files) and dict(packages) == dict(whole.packages):
             return whole
     change = source.change
     subject = f"{select} of {source.short} on {base.short}: {change.subject}"
@@ -170,6 +177,7 @@ def _release(
         content,
         source.tools,
         Composed(place.name, source.id, base.id, select),
+        packages,
     )
 
 

@@ -63,7 +63,13 @@ def release(row: Columns) -> Release:
         message=manifest.get("message", ""),
     )
     composed = Composed(**manifest["composed"]) if "composed" in manifest else None
-    found = Release(change, files=manifest["files"], tools=manifest["tools"], composed=composed)
+    found = Release(
+        change,
+        files=manifest["files"],
+        tools=manifest["tools"],
+        composed=composed,
+        packages=manifest.get("packages", {}),
+    )
     if found.id != row["id"]:
         raise ValueError(f"the manifest has the id {found.id}")
     return found

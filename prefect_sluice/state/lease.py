@@ -9,10 +9,11 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect_sluice import surroundings
 from prefect_sluice.errors import LeaseHeld, LeaseLost, SluiceError
 from prefect_sluice.holder import Holder, read
 from prefect_sluice.promotion import Lease
@@ -176,7 +177,7 @@ def _take(store: StateStore, environment: str, holder: str, ttl: timedelta) -> L
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return surroundings.now()
 
 
 def process_stat(pid: int) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,11 +140,27 @@ class Sealed:
 @dataclass(frozen=True, slots=True)
 class References:
     """What a query reads. `relations` are names in the database itself; `files` are paths it opens directly;
-    `elsewhere` are relations of other databases, as written. Names are as the engine folds them (lower case)."""
+    `elsewhere` are relations of other databases, as written, and calls (`query()`) that nobody can look into. Names are as
+    the engine folds them (lower case). `by_name` says that some stand in a text (`query_table('main.a')`): no view over them
+    can be relinked; `everything` that any relation of the database may be among them."""
 
     relations: tuple[Name, ...] = ()
     files: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    by_name: bool = False
+    everything: bool = False
+
+
+def together(read: Iterable[References]) -> References:
+    """Return what several queries read, all of it. Pure."""
+    known = tuple(read)
+    return References(
+        tuple(sorted({name for item in known for name in item.relations})),
+        tuple(sorted({path for item in known for path in item.files})),
+        tuple(sorted({text for item in known for text in item.elsewhere})),
+        any(item.by_name for item in known),
+        any(item.everything for item in known),
+    )
 
 
 @dataclass(frozen=True, slots=True)

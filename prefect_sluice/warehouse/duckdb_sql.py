@@ -16,15 +16,11 @@ from typing import Any, cast
 import duckdb
 
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse.base import References, quoted
-
-_READERS = re.compile(r"read_|parquet_|sniff_|st_read|glob$|.*_scan$")
-"""Table functions whose first argument is a file, or several."""
-
-_ASKERS = re.compile(r"query|duckdb_|pragma_|json_execute_|.*_query$")
-"""Table functions that read what no name in FROM says: another database, the catalog, a text as SQL."""
+from prefect_sluice.warehouse.base import References, quoted, together
+from prefect_sluice.warehouse.duckdb_calls import called
 
 _BARE = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^\W\d][\w$]*)|\'((?:[^\']|\'\')*)\')')
+_ANYTHING = References(elsewhere=("query()",), by_name=True, everything=True)
 _DOT = re.compile(r"\s*\.")
 
 Tree = dict[str, Any]
@@ -51,19 +47,24 @@ class DuckLinker:
         tree = _parsed(sql)
         if tree is None:
             return None
-        tables = list(_tables(tree, frozenset()))
+        tables, calls = list(_tables(tree, frozenset())), called(tree)
+        tables += [_Table(parts, 0, False) for parts in calls.named]
         inside = {name for table in tables if (name := self._name(table))}
         files = {_text(table) for table in tables if not self._name(table) and _is_file(table)}
         elsewhere = {_text(table) for table in tables if not self._name(table) and not _is_file(table)}
-        opened, unknown = _opened(tree)
-        return References(
-            tuple(sorted(inside)), tuple(sorted(files | opened)), tuple(sorted(elsewhere | unknown))
+        own = References(
+            tuple(sorted(inside)),
+            tuple(sorted(files | calls.files)),
+            tuple(sorted(elsewhere | calls.unknown)),
+            bool(calls.named or calls.queries),
+            calls.everything,
         )
+        return together([own, *(self.references(text) or _ANYTHING for text in calls.queries)])
 
     def relink(self, sql: str, addresses: Mapping[Name, Name]) -> str | None:
         """See Linker."""
         tree = _parsed(sql)
-        if tree is None or any(_opened(tree)):
+        if tree is None or not called(tree).is_nothing:
             return None
         content = sql.encode()
         for table in sorted(_tables(tree, frozenset()), key=lambda table: -table.at):
@@ -124,49 +125,6 @@ def _tables_of(tree: Tree, scope: frozenset[str]) -> Iterator[_Table]:
     for key, value in tree.items():
         if key != "cte_map":
             yield from _tables(value, inner)
-
-
-def _opened(tree: Any) -> tuple[set[str], set[str]]:
-    """Return the files that table functions open, and the calls of which nobody can say what they read."""
-    files: set[str] = set()
-    unknown: set[str] = set()
-    for call in _calls(tree):
-        name, paths = str(call.get("function_name", "")).lower(), _literals(call)
-        if _ASKERS.match(name) or (_READERS.match(name) and not paths):
-            unknown.add(f"{name}()")
-        elif _READERS.match(name):
-            files.update(paths)
-    return files, unknown
-
-
-def _calls(tree: Any) -> Iterator[Tree]:
-    if isinstance(tree, list):
-        for item in cast(list[Any], tree):
-            yield from _calls(item)
-    elif isinstance(tree, dict):
-        mapping = cast(Tree, tree)
-        if mapping.get("type") == "TABLE_FUNCTION" and isinstance(mapping.get("function"), dict):
-            yield mapping["function"]
-        for value in mapping.values():
-            yield from _calls(value)
-
-
-def _literals(call: Tree) -> list[str]:
-    """Return the texts of a call's first argument, a text or a list of them; nothing if it is computed."""
-    first = next(iter(_children(call)), cast(Tree, {}))
-    items = _children(first) if first.get("function_name") == "list_value" else [first]
-    texts: list[Any] = [
-        cast(Tree, item.get("value") or {}).get("value") for item in items if _is_constant(item)
-    ]
-    return texts if len(texts) == len(items) and all(isinstance(text, str) for text in texts) else []
-
-
-def _children(call: Tree) -> list[Tree]:
-    return cast(list[Tree], call.get("children") or [])
-
-
-def _is_constant(item: Tree) -> bool:
-    return item.get("type") == "VALUE_CONSTANT"
 
 
 def _is_file(table: _Table) -> bool:

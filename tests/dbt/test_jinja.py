@@ -16,6 +16,7 @@ MACROS = {
     "macro.shop.deep": "{% macro deep() %}{% if execute %}{{ asks() }}{% endif %}{% endmacro %}",
     "macro.shop.default__shared": "{% macro default__shared() %}1{% endmacro %}",
     "macro.helper.shared": "{% macro shared() %}{{ adapter.dispatch('shared', 'helper')() }}{% endmacro %}",
+    "macro.dbt.money_trunc": "{% macro money_trunc(part, money) %}trunc('{{ part }}', {{ money }}){% endmacro %}",
     "macro.dbt.run_query": "{% macro run_query(sql) %}{% call statement('x') %}{{ sql }}{% endcall %}{% endmacro %}",
     "macro.dbt.is_incremental": "{% macro is_incremental() %}{{ adapter.get_relation() }}{% endmacro %}",
 }
@@ -100,6 +101,46 @@ def test_a_macro_is_found_wherever_it_is_called_and_with_all_it_calls() -> None:
     for computed in ("{{ context[name]() }}", "{{ helper[name]() }}", "{{ adapter.dispatch(name)() }}"):
         reached = macros().reach([computed])
         assert (reached.own, reached.is_steady, None in reached.asks.variables) == (own, False, True)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% macro own(money) %}{{ money.year }}{% if money %}{% set money = 1 %}{% endif %}{{ money }}{% endmacro %}",
+        "{% set money = 1 %}{{ money }}{% for i in [1] %}{{ money }}{% endfor %}",
+        "{% for money in [1] %}{{ money }}{% endfor %}",
+        "{% for a, money in [(1, 2)] if money %}{{ money }}{% endfor %}",
+        "{% set money %}1{% endset %}{{ money }}",
+        "{% call(money) other() %}{{ money }}{% endcall %}",
+        "{% macro own(x, money=2) %}{% if x %}{{ f(money) }}{% else %}{{ f(a=money) }}{% endif %}{% endmacro %}",
+        "{{ f(money=1) }}",
+        "{% macro own(column) %}{{ column.money }}{{ column['money'] }}{% endmacro %}",
+    ],
+)
+def test_a_name_that_the_template_gives_a_value_is_no_macro(template: str) -> None:
+    assert macros().reach([template]).own == frozenset()
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% set money = money(1) %}",
+        "{{ money(1) }}{% set money = 1 %}",
+        "{% for money in money(1) %}{% endfor %}",
+        "{% for money in [1] %}{% endfor %}{{ money(1) }}",
+        "{% if var('x') %}{% set money = 1 %}{% endif %}{{ money }}",
+        "{% macro own(money) %}{% endmacro %}{{ money(1) }}",
+        "{% macro own(x=money(1)) %}{% endmacro %}",
+        "{% macro own(shop) %}{% endmacro %}{{ shop.money(1) }}",
+        "{% call(money) money(1) %}{% endcall %}",
+    ],
+)
+def test_a_name_that_may_mean_the_macro_is_taken_to(template: str) -> None:
+    assert macros().reach([template]).own == {"macro.shop.money"}
+
+
+def test_a_parameter_of_dbts_own_macro_is_not_the_projects_macro() -> None:
+    assert macros().reach(["{{ money_trunc('day', 'x') }}"]).own == frozenset()
 
 
 def test_variables_are_read_by_name_or_all_of_them() -> None:

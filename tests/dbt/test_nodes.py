@@ -9,6 +9,7 @@ import pytest
 from prefect_sluice.dbt.nodes import Project
 from prefect_sluice.errors import DbtFailed
 from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.sql.targets import Targets
 from tests.dbt.conftest import Shop
 
 pytestmark = pytest.mark.slow
@@ -107,5 +108,58 @@ def test_tests_and_hooks(project: Project) -> None:
     by_kind = {test.is_unit: test for test in project.tests.values()}
     assert by_kind[False].parents == ("model.shop.a",)
     assert "model.shop.outer" in by_kind[True].parents
-    assert "create schema if not exists audit" in project.hooks
-    assert "stamp()" in project.hooks
+    assert project.hooks == Targets(), "a schema is no relation"
+
+
+def test_relations_that_hooks_and_macros_may_write_to(shop: Shop) -> None:
+    shop.write(
+        "macros/side.sql",
+        """
+{% macro reads() %}{% set n = run_query('select * from raw.big') %}{{ n }}{% endmacro %}
+{% macro marks() %}{% do run_query('update raw.marks set at = now()') %}{% endmacro %}
+{% macro notes(table) %}insert into {{ table }} select 1{% endmacro %}
+{% macro never() %}insert into raw.never select * from raw.big{% endmacro %}
+""",
+    )
+    shop.write(
+        "models/c.sql",
+        "{{ config(post_hook=['insert into raw.log select * from raw.big', 'delete from {{ source(\"raw\", \"orders\") }}'])"
+        " }} {{ marks() }} select 1 as id, {{ reads() }} as n",
+    )
+    hooks = shop.read().hooks
+    assert hooks == Targets(frozenset({("raw", "log"), ("raw", "orders"), ("raw", "marks")}))
+    assert [name for name in ("log", "marks", "big", "never") if hooks.may_be(Name("RAW", name))] == [
+        "log",
+        "marks",
+    ]
+    shop.write("models/loose.sql", "{{ config(pre_hook=\"{{ notes('raw.noted') }}\") }} select 1 as id")
+    hooks = shop.read().hooks
+    assert [name for name in ("noted", "log", "big") if hooks.may_be(Name("raw", name))] == ["noted", "log"]
+
+
+def test_a_relation_that_a_text_names_is_a_parent(shop: Shop) -> None:
+    shop.write("models/named.sql", "{{ config(materialized='view') }} select * from query_table('main.c')")
+    shop.write(
+        "models/asked.sql", "select * from query('select id from main.loose join main.kept using (id)')"
+    )
+    shop.write("models/computed.sql", "select * from query('from main.' || lower('C'))")
+    nodes = shop.read(compiled=True).nodes
+    assert nodes["model.shop.named"].parents == ("model.shop.c",)
+    assert nodes["model.shop.asked"].parents == ("model.shop.kept", "model.shop.loose")
+    assert not nodes["model.shop.named"].stays_a_view, "no view can be made to read what a text names"
+    others = {uid for uid in nodes if uid != "model.shop.computed"}
+    assert set(nodes["model.shop.computed"].parents) == others, "it may read any of them"
+    before = nodes["model.shop.asked"].fingerprint
+    shop.write("models/loose.sql", "select 2 as id")
+    after = shop.read(compiled=True).nodes
+    assert after["model.shop.asked"].fingerprint != before
+    assert after["model.shop.named"].fingerprint == nodes["model.shop.named"].fingerprint
+    assert after["model.shop.computed"].fingerprint != nodes["model.shop.computed"].fingerprint
+
+
+def test_what_is_empty_is_left_out_as_dbt_does(shop: Shop) -> None:
+    shop.write("models/later.sql", "\n")
+    shop.write("tests/later.sql", "")
+    project = shop.read()
+    assert "model.shop.later" not in project.nodes
+    assert "test.shop.later" not in project.tests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,46 @@ def test_a_model_that_does_not_fit_dbts_contract_is_told_by_its_columns() -> Non
     assert finding.evidence.rows == (("id", "BIGINT", "VARCHAR"),)
 
 
-@pytest.mark.parametrize("results", [(result("a", "skipped"),), ()], ids=["skipped", "not mentioned at all"])
-def test_one_that_was_left_out_is_not_a_yes(results: tuple[NodeResult, ...]) -> None:
-    finding = only(check(*results, changed=("a",)))
+@pytest.mark.parametrize(
+    ("results", "reason"),
+    [
+        ((result("a", "skipped"),), "dbt skipped it, and says no reason"),
+        ((result("a", "skipped", "Skipping\n  it was stopped"),), "dbt says: it was stopped"),
+        ((), "dbt did not select it, and says no reason"),
+        (
+            (result("start-0", "error", "no table", kind="operation"),),
+            "a hook that runs before all failed: start-0",
+        ),
+    ],
+)
+def test_one_that_was_left_out_is_not_a_yes(results: tuple[NodeResult, ...], reason: str) -> None:
+    report = check(*results, changed=("a",))
+    finding = report.findings[0]
     assert (finding.verdict, finding.subject) == (Verdict.INCONCLUSIVE, "model.shop.a")
-    assert finding.summary == "left out, because something it reads failed"
+    assert finding.summary == f"left out, because {reason}"
+
+
+@pytest.mark.parametrize(
+    ("results", "reason"),
+    [
+        ((result("p", "error", "x"), result("a", "skipped")), "p was not built"),
+        ((result("a", "skipped"),), "p was not built"),
+        (
+            (
+                result("p"),
+                replace(result("t", "fail", kind="test"), parents=("model.shop.p",)),
+                result("a", "skipped"),
+            ),
+            "a data test on what it reads did not hold: t",
+        ),
+    ],
+)
+def test_the_reason_is_what_it_reads(results: tuple[NodeResult, ...], reason: str) -> None:
+    results = tuple(
+        replace(item, parents=("model.shop.p",)) if item.short == "a" else item for item in results
+    )
+    found = [item for item in check(*results, changed=("p", "a")).findings if item.subject == "model.shop.a"]
+    assert [item.summary for item in found] == [f"left out, because {reason}"]
 
 
 @pytest.mark.parametrize("status", ["error", "fail", "partial success", "runtime error", "something new"])
