@@ -9,10 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
-from prefect_sluice import git
-from prefect_sluice.errors import Refused
+from prefect_sluice import git, plain_yaml
+from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.git import File
 
 FOLDER = "dbt_packages"
@@ -80,8 +78,8 @@ def _listed(path: str, read: Read) -> list[dict[str, Any]]:
 
 def _mapping(text: str | None) -> dict[str, Any]:
     try:
-        found: Any = yaml.safe_load(text or "")
-    except yaml.YAMLError:  # dbt says what is wrong with it
+        found: Any = plain_yaml.parsed(text or "", "")
+    except BadInput:  # dbt says what is wrong with it
         return {}
     return cast(dict[str, Any], found) if isinstance(found, dict) else {}
 
