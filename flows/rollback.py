@@ -27,6 +27,7 @@ from prefect_sluice.tasks.stage import stage
 def rollback(
     environment: str = "",
     to: str = "",
+    from_generation: int | None = None,
     folder: str = ".",
     hold: bool = True,
     reason: str = "",
@@ -41,6 +42,7 @@ def rollback(
         environment: What to roll back; empty is the project's default environment.
         to: The generation to serve again: a line of the list, its number or its release's id; empty is the former release
             that is not blocked.
+        from_generation: Only if this generation serves, and nobody went back from it yet; empty is whatever serves.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         hold: Keep the environment there until somebody lifts the hold.
         reason: Why; it is the hold's reason, too.
@@ -56,6 +58,7 @@ def rollback(
         to,
         actor=actor,
         after=After(hold, reason, catch_up),
+        back_from=from_generation or 0,
     )
 
     here = Here(folder, connections, wait_seconds)

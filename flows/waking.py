@@ -75,10 +75,8 @@ def _expired(workshop: Workshop) -> list[str]:
         if not overdue(workshop, place):
             continue
         try:
-            with holding(workshop, place, "monitor"):
-                lines += [
-                    f"promotion {item.id} has expired: {item.message}" for item in expire(workshop, place)
-                ]
+            with holding(workshop, place, "monitor") as ours:
+                lines += [f"promotion {item.id} has expired: {item.message}" for item in expire(ours, place)]
         except LeaseHeld:
             pass  # somebody works there, and looks for himself
     return lines

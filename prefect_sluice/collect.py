@@ -21,7 +21,7 @@ from prefect_sluice.promotion import Lease
 from prefect_sluice.rooted import MANY, Standing, needed, promised
 from prefect_sluice.stages.controlling import current as controls
 from prefect_sluice.stages.deploy import settle
-from prefect_sluice.stages.rollback import choose
+from prefect_sluice.stages.going_back import choose
 from prefect_sluice.stages.waiting import wait_teller
 from prefect_sluice.stages.work import tell
 from prefect_sluice.state.lease import held, this_process
@@ -99,8 +99,9 @@ def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
             know_what_serves(workshop, place)
         return _collected(workshop, request, places, chosen, ())
     with _leases(workshop, sorted(places), request.actor, wait) as leases:
-        for place in places.values():
-            settle(workshop, place)
+        for lease in leases:
+            place = places[lease.environment]
+            settle(workshop.under(lease), place)
             know_what_serves(workshop, place)
         _settle(workshop, places, request.actor)
         return _collected(workshop, request, places, chosen, leases)

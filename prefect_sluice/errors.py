@@ -133,8 +133,8 @@ class LeaseLost(SluiceError):
 
     def __str__(self) -> str:
         return (
-            f"the lease on environment {self.environment!r} ran out while this process worked; nothing was"
-            " written; run the command again"
+            f"the lease on environment {self.environment!r} ran out while this process worked, so it"
+            " writes no more; run the command again: it goes on with what was recorded"
         )
 
 
@@ -178,3 +178,8 @@ class QueryFailed(SluiceError):
 
     def __str__(self) -> str:
         return self.why
+
+
+@dataclass(eq=False)
+class CannotPublish(QueryFailed):
+    """The warehouse cannot publish what it was given: nothing was, and again would end the same."""

@@ -59,22 +59,23 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
         with held(
             workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
         ) as lease:
-            settle(workshop, place)
-            expire(workshop, place)  # what is asked for now is asked for anew
+            ours = workshop.under(lease.lease)
+            settle(ours, place)
+            expire(ours, place)  # what is asked for now is asked for anew
             current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
             proven(workshop, place)  # Deploy asks again; here nothing was built for nothing
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
             permit(workshop, place.name, request.cause, serving, past=request.past)
-            with paged(workshop), timed(workshop.store), noted(workshop, request):
+            with paged(workshop), timed(workshop.store), noted(ours, request):
                 yield Work(request, lease.lease)
 
 
 @contextmanager
-def holding(workshop: Workshop, place: Place, actor: str) -> Generator[None]:
-    """Hold the environment's lease for a moment, to change what is recorded of it. Raises LeaseHeld at once."""
-    with held(workshop.store, place.name, this_process(actor)):
-        yield
+def holding(workshop: Workshop, place: Place, actor: str) -> Generator[Workshop]:
+    """Hold the environment's lease for a moment, and give what changes what is recorded of it. Raises LeaseHeld at once."""
+    with held(workshop.store, place.name, this_process(actor)) as lease:
+        yield workshop.under(lease.lease)
 
 
 def know_what_serves(workshop: Workshop, place: Place, *, going_back: bool = False) -> Generation:
@@ -106,10 +107,10 @@ def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TT
     What a rollback asked to come after it does not run here, but in `catch_up`.
     """
     with begin(request, wait=wait, ttl=ttl) as work:
-        return walk(work, *BY_CAUSE[request.cause])
+        return followed_up(walk(work, *BY_CAUSE[request.cause]))
 
 
 def catch_up(work: Work, *, wait: timedelta = timedelta(0)) -> Work | None:
     """Refresh the older code's data after a rollback, if that was asked for; return the ended work, or None. Repeatable."""
     request = follow_up(work)
-    return followed_up(run(request, wait=wait)) if request is not None else None
+    return run(request, wait=wait) if request is not None else None

@@ -12,6 +12,7 @@ from prefect_sluice import config, profile, surroundings
 from prefect_sluice.errors import BadInput, ConfigInvalid
 from prefect_sluice.outside import parsing, plain
 from prefect_sluice.profile import Profile, Target
+from prefect_sluice.promotion import Lease
 from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
@@ -60,17 +61,26 @@ class Workshop:
 
     `judged_by` is the policy that judges the promotion at work (None: none is at work); every other environment has the one
     that is in force there.
+    With a `lease`, it is one environment's, for as long as that lasts: the state store takes no write of it afterwards.
     """
 
     file: Path
     settings: config.Config
     judged_by: Rules | None = None
+    lease: Lease | None = None
 
     @classmethod
     def at(cls, folder: Path) -> Workshop:
         """Open the nearest sluice.yml. Raises ConfigInvalid."""
         file = config.find(folder.resolve())
         return cls(file, config.load(file))
+
+    def under(self, lease: Lease | None) -> Workshop:
+        """Return the same for who works under a lease, with the same state store where it is open already."""
+        other = replace(self, lease=lease)
+        if "store" in self.__dict__:
+            other.__dict__["store"] = self.store.under(lease)
+        return other
 
     @property
     def root(self) -> Path:
@@ -196,7 +206,7 @@ class Workshop:
         from prefect_sluice.state.store import StateStore
 
         _ = self.folder
-        return StateStore.open(self.state)
+        return StateStore.open(self.state).under(self.lease)
 
     @cached_property
     def bundles(self) -> BundleStore:

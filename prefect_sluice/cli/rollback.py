@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     metavar="GENERATION|RELEASE",
     help="Where to go back to. Default: what another release served before.",
 )
+@click.option(
+    "--from",
+    "back_from",
+    type=click.IntRange(min=1),
+    metavar="GENERATION",
+    help="Only if this generation serves, and nobody went back from it yet.",
+)
 @click.option("--no-hold", is_flag=True, help="Leave the environment open to the next release or refresh.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; it is the hold's reason, too.")
 @click.option("--catch-up", is_flag=True, help="Refresh the older code's data afterwards, through its gates.")
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 @options.common
 def rollback(
     to: str,
+    back_from: int | None,
     no_hold: bool,
     reason: str,
     catch_up: bool,
@@ -49,7 +57,8 @@ def rollback(
     """Serve an older generation again, at once.
 
     Nothing is built, and no row moves. What comes after it stays, to go forward to again. A hold keeps the
-    environment there until it is lifted: sluice release-hold.
+    environment there until it is lifted: sluice release-hold. Asked for again, it is no change: one more step
+    back is asked for by --to, or by --from and the generation that serves now.
     """
     from prefect_sluice import pipeline
     from prefect_sluice.cli.progress import waits
@@ -59,7 +68,15 @@ def rollback(
     from prefect_sluice.stages.work import After, Request
 
     after = After(hold=not no_hold, reason=reason, catch_up=catch_up)
-    request = Request(folder, environment, Cause.ROLLBACK, to, actor=who(actor, folder), after=after)
+    request = Request(
+        folder,
+        environment,
+        Cause.ROLLBACK,
+        to,
+        actor=who(actor, folder),
+        after=after,
+        back_from=back_from or 0,
+    )
     started = perf_counter()
     with waits(console):
         work = pipeline.run(request, wait=wait)

@@ -9,7 +9,7 @@ from prefect_sluice import ledger, surroundings
 from prefect_sluice.doctor import attested
 from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.errors import LedgerBroken, SluiceError
-from prefect_sluice.generation import Generation
+from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.rooted import MANY, OPEN
 from prefect_sluice.stages.stage import candidate_is_whole
@@ -86,7 +86,7 @@ def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_cu
         means,
         f"restore the state store from a backup, or name the right one in {patient.workshop.file.name}: state"
         + (
-            f"; if it is lost, go back to what this one knows: sluice rollback --env {place.name}"
+            f"; if it is lost, go back to what this one knows: sluice rollback --env {place.name} --from {unknown[0].number}"
             if is_current
             else ""
         ),
@@ -133,7 +133,7 @@ def _open(patient: Patient, place: Place, promotion: Promotion) -> Iterator[Comp
     """Yield what is wrong with a promotion that is not at its end, and that nobody works on."""
     if _is_at_work(patient, place):
         return
-    again = f"sluice {promotion.cause.value} --env {place.name}"
+    again = _command(patient, place, promotion)
     inventory = patient.inventory(place)
     written = {item.promotion for item in inventory.generations} if inventory else set[str]()
     if promotion.state is State.DEPLOYING and promotion.id in written:
@@ -161,6 +161,17 @@ def _open(patient: Patient, place: Place, promotion: Promotion) -> Iterator[Comp
             "it cannot be deployed, whoever approves it",
             f"build it again: {again}",
         )
+
+
+def _command(patient: Patient, place: Place, promotion: Promotion) -> str:
+    """Return the command that goes on with a promotion; that of a rollback names both its ends, so that it is safe to repeat."""
+    plain = f"sluice {promotion.cause.value} --env {place.name}"
+    if promotion.cause is not Cause.ROLLBACK or patient.store is None:
+        return plain
+    entries = patient.store.entries(environment=place.name)
+    begun = next((item for item in entries if item.facts.get("promotion") == promotion.id), None)
+    to = f" --to {begun.facts['origin']}" if begun is not None and "origin" in begun.facts else ""
+    return f"{plain} --from {promotion.base}{to}"
 
 
 def _whole(patient: Patient, promotion: Promotion) -> bool:

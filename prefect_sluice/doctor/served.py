@@ -44,16 +44,20 @@ def _gone(place: Place, inventory: Inventory) -> Iterator[Complaint]:
         if span.environment != place.name or address in there or address in told or not needing:
             continue
         told.add(address)
-        yield _live_gone(place, span) if span.until is None else _kept_gone(place, address, needing)
+        if span.until is None:
+            yield _live_gone(place, span, inventory.current(place.name))
+        else:
+            yield _kept_gone(place, address, needing)
 
 
-def _live_gone(place: Place, span: Span) -> Complaint:
+def _live_gone(place: Place, span: Span, current: int) -> Complaint:
     return Complaint(
         "relation",
         place.name,
         f"{span.pointer.address} is gone",
         f"who reads {span.pointer.name} gets an error",
-        f"build it again: sluice release --env {place.name}; or go back: sluice rollback --env {place.name}",
+        f"build it again: sluice release --env {place.name}; or go back: sluice rollback --env {place.name}"
+        f" --from {current}",
     )
 
 

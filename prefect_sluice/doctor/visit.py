@@ -57,7 +57,7 @@ def repair(workshop: Workshop, environment: str = "", *, actor: str) -> Report:
         }
         # Looked at again under the leases: what was wrong may have been somebody's work going on.
         found = tuple(item for item in _complaints(workshop, chosen) if item.repair)
-        done += _views(workshop, leases, found) + _settled(workshop, chosen, first) + _removed(found)
+        done += _views(workshop, leases, found) + _settled(workshop, chosen, leases, first) + _removed(found)
         for item in done:
             _tell(store, item, actor)
     return Report(done, examine(workshop, environment).complaints, tuple(chosen))
@@ -144,12 +144,15 @@ def _views(
 
 
 def _settled(
-    workshop: Workshop, places: Mapping[str, Place], found: Sequence[Complaint]
+    workshop: Workshop,
+    places: Mapping[str, Place],
+    leases: Mapping[str, Lease],
+    found: Sequence[Complaint],
 ) -> tuple[Complaint, ...]:
     # From the first look: under our own lease the promotion looks as if somebody were at work on it.
     pending = tuple(item for item in found if item.repair is Repair.SETTLE)
     for name in {item.environment for item in pending}:
-        settle(workshop, places[name])
+        settle(workshop.under(leases[name]), places[name])
     return pending
 
 

@@ -74,7 +74,7 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
-    lines += [part for control in standing.controls for part in _control(control, standing.name, width)]
+    lines += [part for control in standing.controls for part in _control(control, standing, width)]
     lines += _refresh(standing.refresh, now, width) if standing.refresh else []
     lines += [_open(attempt, width) for attempt in standing.open]
     if standing.lease is not None:
@@ -112,10 +112,11 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
     return lines
 
 
-def _control(control: Control, environment: str, width: int) -> list[Line]:
+def _control(control: Control, standing: Standing, width: int) -> list[Line]:
     """Return a hold, freeze or block with the command that ends it; serving a blocked release is told in red."""
     if control.kind is Kind.BLOCK:
-        step = strong(f"sluice rollback --env {environment}")
+        number = f" --from {standing.generation.number}" if standing.generation else ""
+        step = strong(f"sluice rollback --env {standing.name}{number}")
         lines = _wrapped("blocked", f"what serves here is bad: {control.told}", Style.BAD, width)
         return [*lines, _field("", "go back: ", step), _field("", "lift it: ", control.lift)]
     where = "" if control.target else "every environment, "

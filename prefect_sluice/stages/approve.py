@@ -29,6 +29,11 @@ def approve(work: Work) -> Work:
     workshop, _ = opened(work)
     promotion = promotion_of(work)
     must = needed(workshop, promotion)
+    if promotion.state in _PAST:
+        last = ruling(workshop, promotion).by
+        if last is not None and last.decision is Decision.REJECT:
+            # Nothing of it is published: it would have been settled as such.
+            return _decided(workshop, work, promotion, last)
     if promotion.state in SERVED or (
         promotion.state in _PAST and (not must or is_approved(workshop, promotion))
     ):
@@ -115,7 +120,8 @@ def record(
     """Record a yes or no to a promotion as it is given here, with its ledger entry; every way to say it ends here.
 
     Raises BadInput without a name; Refused if the promotion waits for none, is another one by now, or the environment's
-    policy does not take this person's word. Repeatable with an `id`, which the carrier of a yes gives it.
+    policy does not take this person's word. Repeatable: the same word of the same person is one, and so is what has the same
+    `id`, which the carrier of a yes gives it.
     """
     by, comment = " ".join(by.split()), " ".join(comment.split())
     if not by:
@@ -135,7 +141,7 @@ def record(
                 f"promotion {promotion.id} is not what it was when you looked at it",
                 f"look again: sluice show {promotion.id}",
             )
-        before = next((item for item in transaction.approvals(promotion.id) if item.id == name), None)
+        before = _same(transaction.approvals(promotion.id), approval, by_id=bool(id))
         if before is not None:
             return before
         transaction.put_approval(approval)
@@ -151,7 +157,20 @@ def record(
         transaction.append(
             APPROVAL_GIVEN, environment=promotion.environment, actor=approval.by, facts=facts, at=now
         )
+    reach(Point.APPROVE_RECORDED)
     return approval
+
+
+def _same(recorded: Sequence[Approval], asked: Approval, *, by_id: bool) -> Approval | None:
+    """Return what was recorded before and says the same: by its carrier's id, else this person's last word on it, unexpired."""
+    if by_id:
+        return next((item for item in recorded if item.id == asked.id), None)
+    own = [item for item in recorded if item.by == asked.by]
+    last = max(own, key=lambda item: item.at, default=None)
+    if last is None or last.used_at is not None or last.expires_at <= asked.at:
+        return None
+    same = (last.binding, last.decision, last.comment) == (asked.binding, asked.decision, asked.comment)
+    return last if same else None
 
 
 def _refuse_what_does_not_wait(workshop: Workshop, promotion: Promotion) -> None:

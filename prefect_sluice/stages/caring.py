@@ -50,8 +50,8 @@ def _settled(workshop: Workshop, place: Place, actor: str) -> str:
     if not begun:
         return ""
     try:
-        with held(workshop.store, place.name, this_process(actor)):
-            settle(workshop, place)
+        with held(workshop.store, place.name, this_process(actor)) as lease:
+            settle(workshop.under(lease.lease), place)
     except LeaseHeld:
         return ""  # it is at work, and not dead
     ended = sorted(begun - _deploying(workshop, place))

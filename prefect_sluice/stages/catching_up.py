@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.controls import Control, Kind
-from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.stages.controlling import put
+from prefect_sluice.stages.records import fenced, opened
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop
 
@@ -49,17 +50,17 @@ def follow_up(work: Work) -> Request | None:
 
 
 def followed_up(work: Work) -> Work:
-    """Record that the catch-up is done, if it is, and return the work. One that waits says how it goes on."""
+    """Record that the catch-up is done, if it is, and return the work. One that waits says how it goes on. Under the lease."""
     if work.outcome is None or not work.request.past:
         return work
     if work.outcome.status is Status.WAITING:
         again = f"{work.outcome.next}, then: sluice rollback --catch-up --env {work.request.environment}"
         return replace(work, outcome=replace(work.outcome, next=again))
     if work.outcome.status in {Status.DONE, Status.UNCHANGED}:
-        store = Workshop.at(work.request.folder).store
-        wanted = store.aftercare(work.request.past)
+        workshop, place = opened(work)
+        wanted = workshop.store.aftercare(work.request.past)
         if wanted is not None:
-            with store.transaction() as transaction:
+            with fenced(workshop, place.name) as transaction:
                 transaction.put_aftercare(replace(wanted, caught_up=True))
                 transaction.append(
                     "rollback.caught-up",
@@ -69,15 +70,3 @@ def followed_up(work: Work) -> Work:
                     at=surroundings.now(),
                 )
     return work
-
-
-def unfinished(workshop: Workshop, current: Generation) -> Promotion | None:
-    """Return the rollback whose catch-up is not done yet, if it or that catch-up wrote what is served; else None."""
-    promotion = workshop.store.promotion(current.promotion) if current.number else None
-    if promotion is not None and promotion.cause is Cause.REFRESH:
-        before = workshop.store.promotions(environment=current.environment, limit=20)
-        promotion = next((item for item in before if item.generation == promotion.base), None)
-    if promotion is None or promotion.cause is not Cause.ROLLBACK:
-        return None
-    wanted = workshop.store.aftercare(promotion.id)
-    return promotion if wanted is not None and wanted.catch_up and not wanted.caught_up else None

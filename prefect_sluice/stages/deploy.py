@@ -20,7 +20,7 @@ from prefect_sluice.stages.catching_up import place_hold
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.flipping import flip
 from prefect_sluice.stages.proving import Proof, proven
-from prefect_sluice.stages.records import advance, opened, outdated, promotion_of
+from prefect_sluice.stages.records import advance, fenced, opened, outdated, promotion_of
 from prefect_sluice.stages.work import Work, tell
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.publishing import Published
@@ -52,7 +52,7 @@ def deploy(work: Work) -> Work:
         # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
         permit(workshop, place.name, promotion.cause, promotion.release, past=work.request.past)
 
-    written = flip(workshop, place, work.lease, publication, proof, permitted=permitted, told=how.append)
+    written = flip(workshop, place, intent, publication, proof, permitted=permitted, told=how.append)
     reach(Point.DEPLOY_FLIPPED)
     done = record_written(workshop, intent, written, work.request.actor, how)
     reach(Point.DEPLOY_RECORDED)
@@ -136,7 +136,7 @@ def record_written(
         **({"policy_digest": promotion.policy} if promotion.policy else {}),
         **({"publish": how[0].facts()} if how else {}),
     }
-    with workshop.store.transaction() as transaction:
+    with fenced(workshop, promotion.environment) as transaction:
         recorded = transaction.promotion(promotion.id)
         if recorded is not None and recorded.state in {State.DEPLOYED, *ENDED}:
             return recorded  # another process settled it while this one slept
@@ -153,13 +153,18 @@ def record_written(
 
 
 def settle(workshop: Workshop, place: Place) -> None:
-    """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable."""
+    """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable.
+
+    An intent whose environment moved on without it cannot be carried out any more, and ends as superseded. Only under the lease.
+    """
     pending = workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))
     if not pending:
         return
-    written = {
-        generation.promotion: generation for generation in workshop.warehouse(place).history(place.name)
-    }
+    history = workshop.warehouse(place).history(place.name)
+    written = {generation.promotion: generation for generation in history}
     for promotion in pending:
         if promotion.id in written:
             record_written(workshop, promotion, written[promotion.id], "settled at start")
+        elif history and promotion.base < history[0].number:
+            message = f"{place.name} moved on from generation {promotion.base} to {history[0].number} before it was published"
+            advance(workshop, promotion, State.SUPERSEDED, actor="settled at start", message=message)

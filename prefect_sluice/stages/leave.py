@@ -55,6 +55,7 @@ def leave(workshop: Workshop, place: Place, *, actor: str, wait: timedelta = tim
     """
     told = wait_teller(place.name, wait)
     with held(workshop.store, place.name, this_process(actor), wait=wait, on_wait=told) as lease:
+        workshop = workshop.under(lease.lease)
         settle(workshop, place)
         _refuse_while_open(workshop, place)
         leaving = look(workshop, place)

@@ -38,9 +38,10 @@ def monitor(work: Work) -> Work:
         return replace(told, promotion=failed).ends(
             Status.REFUSED,
             f"what is served is not right: {bad.summary}",
-            f"sluice rollback --env {place.name}",
+            f"sluice rollback --env {place.name} --from {generation.number}",
         )
     stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
+    reach(Point.MONITOR_CLOSED)
     message = f"{place.name} serves generation {generation.number}, release {generation.release[:7]}"
     held = held_back(workshop, stable)
     if held:

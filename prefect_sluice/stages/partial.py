@@ -12,6 +12,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.node import Node, descendants
 from prefect_sluice.plan import Asked, Plan, make_plan, some
 from prefect_sluice.promotion import Promotion
+from prefect_sluice.stages.records import fenced, still_ours
 from prefect_sluice.stages.selecting import moved, renewed
 from prefect_sluice.verdict import Finding, GateReport
 from prefect_sluice.workshop import Workshop
@@ -90,7 +91,8 @@ def record(workshop: Workshop, promotion: Promotion, plan: Plan, actor: str) -> 
         "instead": plan.instead,
         "held": dict(plan.held),
     }
-    with workshop.store.transaction() as transaction:
+    with fenced(workshop, promotion.environment) as transaction:
+        still_ours(transaction, promotion)
         transaction.put_promotion(less)
         transaction.append(
             "promotion.reduced", environment=less.environment, actor=actor, facts=facts, at=now

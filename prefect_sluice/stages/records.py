@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from prefect_sluice.errors import LeaseLost, SluiceError
 from prefect_sluice.generation import Generation
 from prefect_sluice.governing import governed, rules_of
 from prefect_sluice.governing import recorded as recorded_policy
-from prefect_sluice.promotion import ENDED, Promotion, State
+from prefect_sluice.promotion import ENDED, Lease, Promotion, State
 from prefect_sluice.stages.candidates import tidy
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.verdict import GateReport
@@ -35,7 +36,7 @@ def opened(work: Work) -> tuple[Workshop, Place]:
     Who only looks (`sluice plan`) has no lease, which is token 0, and loses none. What the release declares, and the policy
     that judges the promotion, go before what the sluice.yml there says by now.
     """
-    workshop = Workshop.at(work.request.folder)
+    workshop = Workshop.at(work.request.folder).under(work.lease if work.lease.token else None)
     if work.release is not None:
         rules = rules_of(workshop, work.promotion) if work.promotion is not None else None
         workshop = governed(workshop, work.release, rules)
@@ -45,6 +46,26 @@ def opened(work: Work) -> tuple[Workshop, Place]:
         # Another one had it meanwhile. The fence would say so, too, but minutes later.
         raise LeaseLost(place.name)
     return workshop, place
+
+
+@contextmanager
+def fenced(workshop: Workshop, environment: str) -> Generator[Transaction]:
+    """Give a transaction of the state store that writes nothing unless the lease on the environment is still ours.
+
+    All that is recorded of promotions, candidates and generations is written here: an intent as well as an outcome. Raises
+    LeaseLost, and RuntimeError for a workshop that is not under the environment's lease.
+    """
+    if lease_of(workshop).environment != environment:
+        raise RuntimeError(f"a promotion of {environment} is recorded without its lease")
+    with workshop.store.transaction() as transaction:
+        yield transaction
+
+
+def lease_of(workshop: Workshop) -> Lease:
+    """Return the lease that a workshop is under. Raises RuntimeError for one that is under none."""
+    if workshop.lease is None:
+        raise RuntimeError("a promotion is recorded without its lease")
+    return workshop.lease
 
 
 def promotion_of(work: Work) -> Promotion:
@@ -77,7 +98,8 @@ def advance(
 ) -> Promotion:
     """Record a promotion in a new state, with its ledger entry and what `also` writes, in one transaction. Again is no change.
 
-    Raises LeaseLost when another process moved it on meanwhile: whoever slept past the lease changes nothing.
+    Raises LeaseLost when the lease is not ours any more, or another process moved it on meanwhile: whoever slept past the
+    lease changes nothing.
     """
     if promotion.state is state and not changes:
         return promotion
@@ -93,7 +115,7 @@ def advance(
         **({"policy_digest": moved.policy} if moved.policy else {}),
         **(facts or {}),
     }
-    with workshop.store.transaction() as transaction:
+    with fenced(workshop, promotion.environment) as transaction:
         still_ours(transaction, promotion)
         transaction.put_promotion(moved)
         also(transaction)
@@ -148,7 +170,7 @@ def _overtaken(old: Promotion, by: Generation) -> str:
 
 def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:
     """Record what the gates of a stage found. Repeatable: replaces. Raises LeaseLost as `advance` does."""
-    with workshop.store.transaction() as transaction:
+    with fenced(workshop, promotion.environment) as transaction:
         still_ours(transaction, promotion)
         transaction.put_reports(promotion.id, stage, reports)
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from prefect_sluice import surroundings
-from prefect_sluice.choices import chosen_generation
 from prefect_sluice.controls import Aftercare, blocked
-from prefect_sluice.errors import BadInput, Refused
+from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.outside import number
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.rooted import MANY
-from prefect_sluice.stages.catching_up import unfinished
+from prefect_sluice.stages import rolled_back
 from prefect_sluice.stages.controlling import current as controls_in_force
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import record_written
 from prefect_sluice.stages.flipping import flip
+from prefect_sluice.stages.going_back import choose
 from prefect_sluice.stages.proving import proven
 from prefect_sluice.stages.records import advance, is_open, opened
-from prefect_sluice.stages.work import Request, Status, Work, tell
+from prefect_sluice.stages.work import Request, Work, tell
 from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.publishing import Published
 from prefect_sluice.workshop import Place, Workshop
@@ -31,24 +30,25 @@ from prefect_sluice.workshop import Place, Workshop
 def rollback(work: Work) -> Work:
     """Return the work with the generation it wrote; Monitor closes it. `request.ref` names where to: "" is the former release.
 
-    Raises Refused when there is nothing to go back to, BadInput for a generation or release that never served.
+    `request.back_from` is the generation to go back from; 0: the one that serves, unless a rollback wrote it. Asked for
+    again, a rollback is no change. Raises Refused when there is nothing to go back to, BadInput for a generation or release
+    that never served.
     """
     workshop, place = opened(work)
     warehouse = workshop.warehouse(place)
     current = warehouse.generation(place.name)
-    dead = _unfinished(workshop, current)
-    if dead is not None:
-        return replace(work, promotion=dead, generation=current)
     whole = warehouse.history(place.name)
     history = _known(workshop, current, whole)
     _refuse_the_unknown(work.request.ref, [item for item in whole if item not in history])
-    half = _to_catch_up(workshop, current, history, work.request)
-    if half is not None:
-        return replace(work, promotion=half).ends(
-            Status.DONE, f"{place.name} was rolled back already; catching up goes on"
-        )
     barred = blocked(controls_in_force(workshop))
-    target = warehouse.generation(place.name, choose(current, history, work.request.ref, barred).number)
+    rolled = rolled_back.done_already(workshop, current, history, work.request, barred)
+    if rolled is not None:
+        further = rolled_back.one_step_further(current, history, barred)
+        return rolled_back.again(work, workshop, current, rolled, further)
+    _refuse_another_start(current, work.request.back_from)
+    unknown = len([item for item in whole if item not in history and item.number < current.number])
+    chosen = choose(current, history, work.request.ref, barred, unknown=unknown)
+    target = warehouse.generation(place.name, chosen.number)
     _all_there(warehouse, target)
     proof = proven(workshop, place)
     permit(workshop, place.name, Cause.ROLLBACK, target.release)
@@ -73,7 +73,7 @@ def rollback(work: Work) -> Work:
         permit(workshop, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
 
     asked = Publication(generation, current.number)
-    written = flip(workshop, place, work.lease, asked, proof, permitted=permitted, told=how.append)
+    written = flip(workshop, place, promotion, asked, proof, permitted=permitted, told=how.append)
     reach(Point.ROLLBACK_FLIPPED)
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)
@@ -123,83 +123,15 @@ def _who_and_why(current: Generation, target: Generation, request: Request) -> t
     )
 
 
-def _unfinished(workshop: Workshop, current: Generation) -> Promotion | None:
-    """Return the promotion of a rollback that wrote its generation and died before Monitor: going on is all there is to do."""
-    promotion = workshop.store.promotion(current.promotion) if current.number else None
-    if promotion is not None and promotion.cause is Cause.ROLLBACK and promotion.state is State.DEPLOYED:
-        return promotion
-    return None
-
-
-def _to_catch_up(
-    workshop: Workshop, current: Generation, history: tuple[Generation, ...], request: Request
-) -> Promotion | None:
-    """Return the rollback that did all but its catch-up, if the same is asked for again: going back further is not."""
-    half = unfinished(workshop, current) if request.after.catch_up else None
-    written = next((item for item in history if half is not None and item.number == half.generation), None)
-    if half is None or written is None:
-        return None
-    to = chosen_generation(request.ref, current.environment)
-    same = to in {"", str(written.origin)} or written.release.startswith(to)
-    return half if same else None
-
-
-def choose(
-    current: Generation, history: tuple[Generation, ...], to: str, barred: Collection[str] = ()
-) -> Generation:
-    """Return the generation to go back to. `to` is a number, a release id (or its beginning), a line of the form's list, or
-    "": the former release. Pure.
-
-    The former release is the last one that served before the present one did; where none did, the generation before.
-    One of the releases `barred` is passed over, unless `to` names it: what becomes of that is the caller's.
-    """
-    if not current.number:
+def _refuse_another_start(current: Generation, back_from: int) -> None:
+    """Raise Refused if what was to be gone back from serves no longer, and no rollback from it is what serves."""
+    if back_from and back_from != current.number:
         raise Refused(
-            "nothing is served, so there is nothing to go back to", "release something first: sluice release"
+            f"generation {back_from} is not what serves: {current.environment} serves generation {current.number},"
+            f" written by a {current.cause.value} on {current.at:%Y-%m-%d %H:%M} UTC",
+            f"look first: sluice status; then go back from that: sluice rollback --env {current.environment}"
+            f" --from {current.number}",
         )
-    to = chosen_generation(to, current.environment)
-    older = [item for item in history if item.number < current.number and not item.collected_at]
-    if not to:
-        served = [item for item in older if item.number < current.origin]
-        before = [item for item in served if item.release not in barred]
-        former = [item for item in before if item.release != current.release] or before
-        if served and not former:
-            raise Refused(
-                f"every release that served before generation {current.number} is blocked",
-                "see by whom and why: sluice status",
-            )
-        if not former:
-            _collected([item for item in history if item.number < current.origin])
-            raise Refused(
-                f"generation {current.number} is the first, there is nothing before it",
-                "see what there was: sluice history",
-            )
-        return former[0]
-    if any(item.number == number(to) for item in history):
-        chosen = next(item for item in history if item.number == number(to))
-    else:
-        named = [item for item in history if item.release.startswith(to)]
-        chosen = next((item for item in named if not item.collected_at), next(iter(named), None))
-    if chosen is None:
-        raise BadInput(
-            f"no generation or release {to!r} ever served here", fix="see which did: sluice history"
-        )
-    if chosen.number == current.number:
-        raise Refused(
-            f"generation {current.number} is what is served now", "see what else there was: sluice history"
-        )
-    _collected([chosen])
-    return chosen
-
-
-def _collected(asked: Sequence[Generation]) -> None:
-    """Raise Refused if what was asked for is there no more."""
-    for item in asked[:1]:
-        if item.collected_at:
-            raise Refused(
-                f"generation {item.number} was collected on {item.collected_at:%Y-%m-%d}, and cannot be served again",
-                "see which can: sluice history",
-            )
 
 
 def _all_there(warehouse: Warehouse, target: Generation) -> None:

@@ -59,7 +59,8 @@ class Request:
     Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
     (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
     or a refresh renews ("" for all of it); `report` names a dashboard (a dbt exposure) instead: all that it reads. `past`
-    is the rollback that this refresh belongs to: its own hold does not stop it.
+    is the rollback that this refresh belongs to: its own hold does not stop it. `back_from` is the generation that a rollback
+    goes back from; 0: the one that serves.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class Request:
     origin: str = ""
     select: str = ""
     report: str = ""
+    back_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)

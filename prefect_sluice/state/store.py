@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -35,12 +35,25 @@ class StateStore(Reads):
     cannot be used.
     """
 
-    def __init__(self, engine: Engine, place: str) -> None:
+    def __init__(self, engine: Engine, place: str, lease: Lease | None = None) -> None:
         self.place = place
         self._engine = engine
+        self._lease = lease
+        self._origin: StateStore | None = None
         self._thread = threading.local()
         # Whoever forgets to close it leaves no connection open at a server.
         weakref.finalize(self, engine.dispose)
+
+    def under(self, lease: Lease | None) -> Self:
+        """Return the store for who works under a lease: each of its transactions raises LeaseLost once the lease is not ours.
+
+        The lease is looked at in the transaction itself, with its row locked: nobody takes it between the look and the write.
+        None: as it is without one.
+        """
+        other = type(self)(self._engine, self.place, lease)
+        other._thread = self._thread  # one thread still opens one transaction at a time
+        other._origin = self  # whose end closes the connections
+        return other
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -76,9 +89,11 @@ class StateStore(Reads):
         """Give one transaction: committed at the end of the block, undone when the block raises.
 
         On SQLite it is the only writer from its first line on, so keep the block short. The store's own read
-        methods do not see what it wrote yet. Raises RuntimeError inside another one or a fence.
+        methods do not see what it wrote yet. Raises RuntimeError inside another one or a fence, and LeaseLost as `under` says.
         """
         with self._writing() as connection:
+            if self._lease is not None:
+                fencing.check(connection, self._lease, now=datetime.now(UTC))
             yield Transaction(connection, self.place)
 
     @contextmanager

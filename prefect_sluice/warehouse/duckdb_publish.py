@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from prefect_sluice import faults
-from prefect_sluice.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
+from prefect_sluice.errors import BadInput, CannotPublish, EnvironmentMoved, LeaseLost, QueryFailed, Refused
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.ledger import Head
 from prefect_sluice.node import Kind, Name
@@ -25,6 +25,13 @@ CANDIDATE = "sluice_candidate"
 _WRITTEN = (
     "environment, number, release, promotion, token, cause, origin, written_at, ledger_number, ledger_digest"
 )
+_FOR_GOOD = (
+    duckdb.CatalogException,
+    duckdb.BinderException,
+    duckdb.ParserException,
+    duckdb.NotImplementedException,
+)
+"""What the engine says of the statements themselves, and will say again; a full disk, say, passes."""
 _AT_ONCE = 500
 """Rows in one statement."""
 _Item = TypeVar("_Item")
@@ -128,7 +135,8 @@ def publish(
         with contextlib.suppress(duckdb.Error):  # a commit that failed has ended the transaction itself
             connection.execute("rollback")
         if isinstance(error, duckdb.Error):
-            raise QueryFailed(f"{place}: nothing was published: {str(error).splitlines()[0]}") from error
+            failed = CannotPublish if isinstance(error, _FOR_GOOD) else QueryFailed
+            raise failed(f"{place}: nothing was published: {str(error).splitlines()[0]}") from error
         raise
     return wanted
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.workshop import Workshop
+
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -217,6 +219,33 @@ def test_rollback_and_back_again(run: Run, released: Path) -> None:
     document = json.loads(run("rollback", "-C", released, "--to", "2", "--json").out)
     assert document["generation"]["origin"] == 2
     assert document["exit_code"] == 0
+
+
+def test_a_rollback_asked_for_again_is_no_change(run: Run, released: Path) -> None:
+    """After a kill before it was told, or by a second person: nothing is written, and the next step back is named."""
+    first = run("rollback", "-C", released, "--as", "Ada", "--no-hold")
+    assert first.code == 0
+    entries = len(Workshop.at(released).store.entries())
+    told = "unchanged: dev was rolled back from generation 2 to 1 already by Ada on "
+    for again in ((), ("--from", "2"), ("--to", "1"), ("--from", "2", "--to", "1")):
+        answer = run("rollback", "-C", released, "--as", "Bo", *again)
+        assert (answer.code, answer.err) == (0, "")
+        assert told in answer.out
+    document = json.loads(run("rollback", "-C", released, "--json").out)
+    assert (document["exit_code"], document["generation"]) == (0, None)
+    assert len(Workshop.at(released).store.entries()) == entries
+    assert "dev generation 3 = generation 1 again" in lines(run("status", "-C", released).out)[0]
+    late = run("rollback", "-C", released, "--from", "1", "--as", "Bo")
+    assert late.code == 1
+    assert "generation 1 is not what serves: dev serves generation 3, written by a rollback" in late.err
+    further = run("rollback", "-C", released, "--from", "3", "--as", "Bo")
+    assert further.code == 1
+    assert "generation 3 serves generation 1 again, and generation 1 is the first" in further.err
+    forward = run("rollback", "-C", released, "--to", "2", "--no-hold", "--as", "Bo")
+    assert forward.code == 0
+    back = run("rollback", "-C", released, "--as", "Bo")
+    assert "dev was rolled back from generation 3 to 2 already" in back.out
+    assert "to go further back: sluice rollback --env dev --to 1" in back.out
 
 
 def test_refresh_without_new_data_changes_nothing(run: Run, released: Path) -> None:

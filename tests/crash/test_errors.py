@@ -86,6 +86,7 @@ ROLLBACK = (
     Point.ROLLBACK_FLIPPED,
     Point.ROLLBACK_HELD,
     Point.MONITOR_JUDGED,
+    Point.MONITOR_CLOSED,
 )
 
 

@@ -31,7 +31,9 @@ COLLECT = {Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED,
 SHARING = {Point.STAGE_SHARING, Point.STAGE_SHARED}
 """Points of a candidate that goes to a shared store: `test_shared` tries them."""
 ELSEWHERE = MOVING | COLLECT | PARTIAL | SHARING
-NOT_IN_REFRESH = {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
+NOT_IN_REFRESH = (
+    {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_RECORDED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
+)
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
@@ -42,7 +44,13 @@ CASES = [
     *((Cause.REFRESH, point) for point in Point if point not in NOT_IN_REFRESH | ELSEWHERE),
     *(
         (Cause.ROLLBACK, point)
-        for point in (*sorted(ROLLBACK), Point.DEPLOY_RELATIONS, Point.DEPLOY_VIEWS, Point.MONITOR_JUDGED)
+        for point in (
+            *sorted(ROLLBACK),
+            Point.DEPLOY_RELATIONS,
+            Point.DEPLOY_VIEWS,
+            Point.MONITOR_JUDGED,
+            Point.MONITOR_CLOSED,
+        )
     ),
 ]
 

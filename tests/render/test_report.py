@@ -165,7 +165,7 @@ def test_an_old_report_without_fix_and_tables_still_shows() -> None:
     [
         (State.STAGED, "WAITING", "sluice approve 5e9c1d2f3a"),
         (State.REFUSED, "REFUSED", "sluice release --env prod"),
-        (State.STABLE, "SERVING", "sluice rollback --env prod"),
+        (State.STABLE, "SERVING", "sluice rollback --env prod --from 4"),
         (State.APPROVED, "APPROVED", "sluice release a1b2c3d --env prod"),
         (State.STARTED, "UNFINISHED", "sluice release a1b2c3d --env prod"),
         (State.REJECTED, "REJECTED", "sluice release --env prod"),

@@ -12,6 +12,7 @@ import pytest
 from prefect_sluice import git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
+from prefect_sluice.pipeline import holding
 from prefect_sluice.promotion import Channel, Decision, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.stages.approve import record, take_carried
@@ -179,13 +180,19 @@ def test_what_is_another_one_by_now_is_not_approved(folder: Path) -> None:
         record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace")
 
 
+def expired(workshop: Workshop) -> list[str]:
+    """Expire what is overdue, and return what is said of each."""
+    with holding(workshop, workshop.place("prod"), "Ada") as ours:
+        return [item.message for item in expire(ours, ours.place("prod"))]
+
+
 def test_what_is_decided_does_not_expire(folder: Path) -> None:
     asked = waiting(folder, packed(folder))
     old = replace(asked, updated_at=NOW - timedelta(days=6, hours=23))
     with Workshop.at(folder).store.transaction() as transaction:
         transaction.put_promotion(old)
     workshop = Workshop.at(folder)
-    assert expire(workshop, workshop.place("prod")) == ()
+    assert expired(workshop) == []
     with workshop.store.transaction() as transaction:
         transaction.put_promotion(asked)
     judge_by(folder, SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"))
@@ -193,12 +200,10 @@ def test_what_is_decided_does_not_expire(folder: Path) -> None:
     with workshop.store.transaction() as transaction:
         transaction.put_promotion(replace(stored(folder), updated_at=NOW - timedelta(hours=2)))
     workshop = Workshop.at(folder)
-    assert expire(workshop, workshop.place("prod")) == ()
+    assert expired(workshop) == []
     with workshop.store.transaction() as transaction:
         transaction.use_approval(workshop.store.approvals("p1")[0].id, NOW)
-    assert [item.message for item in expire(workshop, workshop.place("prod"))] == [
-        "nobody decided within 1h (environments.prod.waits); run it again"
-    ]
+    assert expired(workshop) == ["nobody decided within 1h (environments.prod.waits); run it again"]
 
 
 def test_a_file_says_what_was_written(folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.stages.rollback import choose
+from prefect_sluice.stages.going_back import choose, is_done
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -52,6 +53,50 @@ def test_where_a_rollback_goes(written: list[str], to: str, number: int) -> None
     assert chosen(to, *written) == number
 
 
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        (["aaa", "bbb", "ccc", "bbb rollback 2", "bbb refresh"], 1),
+        (["aaa", "bbb", "aaa rollback 1", "aaa refresh"], 3),
+        (["aaa", "bbb", "bbb refresh", "aaa rollback 1", "ccc"], 4),
+        (["aaa", "bbb", "aaa rollback 1", "bbb", "ccc"], 4),
+        (["aaa", "bbb", "aaa rollback 1", "bbb rollback 2", "ccc"], 4),
+    ],
+)
+def test_nobody_goes_back_to_what_was_gone_back_from(written: list[str], number: int) -> None:
+    """Unless it is named, or was released again since."""
+    assert chosen("", *written) == number
+
+
+@pytest.mark.parametrize(
+    ("to", "back_from", "further", "done"),
+    [
+        ("", 0, False, True),
+        ("", 0, True, False),
+        ("", 3, True, True),
+        ("2", 3, False, True),
+        ("2", 0, True, True),
+        ("bbb", 0, False, True),
+        ("1", 0, False, False),
+        ("1", 3, False, False),
+        ("", 4, False, False),
+        ("", 2, False, False),
+    ],
+)
+def test_a_rollback_asked_for_again_is_done_already(
+    to: str, back_from: int, further: bool, done: bool
+) -> None:
+    """The same way back, from generation 3 to 2; one more step is asked for by its number, or from what serves now."""
+    written = history("aaa", "bbb", "ccc", "bbb rollback 2")
+    assert is_done(written[0], written, to, back_from, further=further) is done
+
+
+def test_what_was_before_belongs_to_another_state_store() -> None:
+    """Eight generations stand before it, and it is not called the first."""
+    with pytest.raises(Refused, match="what was before generation 9 was released by another state store"):
+        choose(replace(history("aaa")[0], number=9, origin=9), (), "", unknown=8)
+
+
 def test_forward_again_after_a_rollback_is_by_name() -> None:
     assert chosen("bbb", "aaa", "bbb", "aaa rollback 1") == 2
 
@@ -60,7 +105,11 @@ def test_forward_again_after_a_rollback_is_by_name() -> None:
     ("written", "to", "why"),
     [
         (["aaa"], "", "generation 1 is the first, there is nothing before it; .*sluice history"),
-        (["aaa", "bbb", "aaa rollback 1"], "", "generation 3 is the first"),
+        (
+            ["aaa", "bbb", "aaa rollback 1"],
+            "",
+            "generation 3 serves generation 1 again, and generation 1 is the first",
+        ),
         (["aaa", "bbb"], "2", "generation 2 is what is served now; .*sluice history"),
         (["aaa", "bbb"], "bbb", "generation 2 is what is served now"),
     ],

@@ -61,7 +61,7 @@ def generation_page(
     ]  # fmt: skip
     if written.number > 1:
         lines += ["If it turns out to be wrong:", "", "```console"]
-        lines += [f"sluice rollback --env {written.environment}", "```", ""]
+        lines += [f"sluice rollback --env {written.environment} --from {written.number}", "```", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -104,7 +104,9 @@ def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[As
     warnings = f", with warnings of {_and(warned)}" if warned else ""
     if number == found.serves:
         said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
-        back = Advice("If it turns out to be wrong, go back:", f"sluice rollback --env {where}")
+        back = Advice(
+            "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"
+        )
         return Head(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
     said = f"{where} served it as generation {number}{_again_served(found)}{warnings}; now it serves generation {found.serves}."
     return Head(title, "SERVED", Style.PLAIN, said, ())
