@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 from prefect_sluice.canonical import Json, canonical, digest, digest_bytes
 from prefect_sluice.confidential import concealed, masked
 from prefect_sluice.errors import BadInput, BundleDamaged
+from prefect_sluice.private import follows, make_private
 
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = 64
@@ -212,12 +213,13 @@ def _swap_in(fresh: Path, folder: Path, mark: str) -> None:
 
 
 def write_whole(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a file so that nobody ever sees a part of it. The folder has to be there. Safe to repeat."""
+    """Write a file so that nobody ever sees a part of it. The folder has to be there, and says to whom it is open, whatever
+    `mode` says. Safe to repeat."""
     handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-            os.fchmod(stream.fileno(), mode)
+            os.fchmod(stream.fileno(), follows(path.parent, mode))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -247,7 +249,8 @@ class _Folder:
         try:
             write_whole(path, content, mode=0o444)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self.root)
+            path.parent.mkdir(mode=self.root.stat().st_mode & 0o7777, exist_ok=True)
             write_whole(path, content, mode=0o444)
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput
 from prefect_sluice.git import IN_HOOKS
+from prefect_sluice.private import make_private
 from prefect_sluice.workshop import FOLDER, Workshop
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")
@@ -63,7 +64,7 @@ def current(url: str, *, fresh: bool = True) -> Path:
     """
     _refuse_secrets(url)
     base = surroundings.home() / "repositories" / _name(url)
-    base.mkdir(parents=True, exist_ok=True)
+    make_private(base)
     clone = base / "clone.git"
     with _locked(base / "lock"):
         try:
@@ -166,7 +167,7 @@ def _share_state(base: Path, clone: Path, folder: Path) -> None:
         with exclude.open("a", encoding="utf-8") as file:
             file.write(f"{FOLDER}\n")
     kept = base / "kept"
-    kept.mkdir(exist_ok=True)
+    make_private(kept)
     (folder / FOLDER).symlink_to(kept)
 
 

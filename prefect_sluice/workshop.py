@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from prefect_sluice import config, profile, surroundings
-from prefect_sluice.errors import BadInput, ConfigInvalid
+from prefect_sluice.errors import BadInput, ConfigInvalid, SluiceError
 from prefect_sluice.outside import parsing, plain
+from prefect_sluice.private import keep_private
 from prefect_sluice.profile import Profile, Target
 from prefect_sluice.promotion import Lease
 from prefect_sluice.warehouse.base import LIVE
@@ -182,13 +183,20 @@ class Workshop:
 
     @property
     def folder(self) -> Path:
-        """The folder of our own files; made when first asked for, and ignored by git by its own word."""
+        """The folder of our own files; made when first asked for, ignored by git by its own word, and private."""
         folder = self.root / FOLDER
-        folder.mkdir(exist_ok=True)
+        keep_private(folder, self._served)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
         return folder
+
+    @cached_property
+    def _served(self) -> tuple[Path, ...]:
+        try:
+            return tuple(place.target.path for place in self.places.values())
+        except SluiceError:  # who needs to know what is wrong there is told elsewhere
+            return ()
 
     @property
     def state(self) -> str:

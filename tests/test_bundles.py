@@ -81,7 +81,7 @@ def test_files_are_read_only_and_named_by_digest(local: BundleStore, tmp_path: P
     local.put(CONTENT)
     path = only_file(tmp_path)
     assert path == tmp_path / "bundles" / KEY[:2] / KEY
-    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400  # the folder is made by the first put, and private
 
 
 def test_changed_bytes_are_found(local: BundleStore, tmp_path: Path) -> None:

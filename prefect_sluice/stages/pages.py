@@ -46,7 +46,7 @@ def write(workshop: Workshop, promotion: Promotion) -> None:
     content = page(report(dossier(workshop, promotion))).encode()
     path = path_of(workshop, promotion.id)
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, content, mode=0o644)  # another user's web server may read it
+    write_whole(path, content, mode=0o644)
     workshop.bundles.put_page(f"{FOLDER}/{promotion.id}.html", content)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityEr
 
 from prefect_sluice.confidential import concealed, masked
 from prefect_sluice.errors import BadInput, SluiceError
+from prefect_sluice.private import made_private, make_private
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock before it is StoreBusy."""
@@ -74,9 +75,12 @@ def _sqlite(url: URL, place: str) -> Engine:
     if not url.database or url.database == ":memory:":
         raise BadInput("a state store in memory is gone with the process", where=place, fix=_USE)
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        make_private(Path(url.database).parent)
     except OSError as error:
         raise BadInput(f"its folder cannot be made: {error.strerror}", where=place, fix=_USE) from error
+    with suppress(OSError):  # what is wrong there SQLite says
+        if not url.database.startswith("file:"):
+            made_private(Path(url.database))
     engine = create_engine(url.set(drivername="sqlite+pysqlite"), connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -7,9 +7,12 @@ copy until after the replacement: DuckDB gives a writer the file only when nobod
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -23,7 +26,6 @@ from prefect_sluice.errors import Refused, WarehouseBusy
 
 SUFFIX = ".sluice-copy"
 _LOCK = ".sluice-lock"
-_PROBE = ".sluice-probe"
 _FICLONE = 0x40049409
 _CHUNK = 64 * 1024 * 1024
 _STEP = 0.01
@@ -77,8 +79,11 @@ def obstacle(path: Path) -> str:
         return f"{journal.name} beside it holds rows that are not in the file yet"
     if real.stat().st_nlink > 1:
         return "it has more than one name (hard links), and the others would stay with the old rows"
-    if real.stat().st_uid != os.geteuid() and os.geteuid() != 0:
+    found = real.stat()
+    if found.st_uid != os.geteuid() and os.geteuid() != 0:
         return "it belongs to another user, and a copy would not"
+    if os.geteuid() != 0 and found.st_gid not in {os.getegid(), *os.getgroups()}:
+        return "its group is none of yours, and a copy would be open to another one"
     return ""
 
 
@@ -87,14 +92,12 @@ def shares_blocks(path: Path) -> bool:
     import fcntl
 
     real = path.resolve()
-    probe = real.parent / (path.name + _PROBE)
     try:
-        with real.open("rb") as original, probe.open("wb") as target:
+        # A name of its own, gone at once: one that is known beforehand could be another's link.
+        with real.open("rb") as original, tempfile.TemporaryFile(dir=real.parent) as target:
             fcntl.ioctl(target.fileno(), _FICLONE, original.fileno())
     except OSError:
         return False
-    finally:
-        probe.unlink(missing_ok=True)
     return True
 
 
@@ -114,7 +117,7 @@ def _alone(real: Path) -> Generator[None]:
     import fcntl
 
     place = real.with_name(real.name + _LOCK)
-    lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = _opened(place, stat.S_IMODE(real.stat().st_mode) & 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not place.exists() or os.fstat(lock).st_ino != place.stat().st_ino:
@@ -127,6 +130,22 @@ def _alone(real: Path) -> Generator[None]:
         raise WarehouseBusy(str(real), "another publish") from error
     finally:
         os.close(lock)
+
+
+def _opened(place: Path, mode: int) -> int:
+    """Return a descriptor of a lock's file, which whoever may have the warehouse may have, too. Raises Refused for a link
+    (what it leads to is none of ours), and for a file that is not open to us."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            made = os.open(place, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.fchmod(made, mode | 0o600)
+            return made
+        return os.open(place, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        why = "is a link" if place.is_symlink() else f"cannot be opened ({error.strerror})"
+        raise Refused(
+            f"{place}, the lock of publishes by copy, {why}", "see whose it is, and take it away"
+        ) from error
 
 
 @contextmanager
@@ -207,12 +226,40 @@ def _cloned(original: int, copy: Path, room: int) -> None:
         except OSError:
             _has_room(copy.parent, found.st_size + room)
             _copied(original, target, found.st_size)
-        if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
-            with contextlib.suppress(PermissionError):
-                os.fchown(target, found.st_uid, found.st_gid)
-        os.fchmod(target, found.st_mode & 0o7777)
+        _share_as(original, target, found)
     finally:
         os.close(target)
+
+
+def _share_as(original: int, target: int, found: os.stat_result) -> None:
+    """Give the copy the owner, group, rights, access lists and extended attributes of the original. Raises Refused where one
+    cannot be given: the copy would be open to others."""
+    try:
+        made = os.fstat(target)
+        if (found.st_uid, found.st_gid) != (made.st_uid, made.st_gid):
+            os.fchown(target, found.st_uid, found.st_gid)
+        os.fchmod(target, found.st_mode & 0o7777)
+        # After the rights, which would change an access list.
+        for name in _attributes(original):
+            if not name.startswith("security."):  # the system gives its own
+                os.setxattr(target, name, os.getxattr(original, name))
+    except OSError as error:
+        raise Refused(
+            f"the copy of the warehouse cannot have its owner, group, rights or attributes ({error.strerror})",
+            "set warehouse.publish to in_place, or publish as the user whose file it is",
+        ) from error
+
+
+def _attributes(original: int) -> list[str]:
+    """Return the names of a file's extended attributes, its access list among them; none where there are no such things."""
+    if not hasattr(os, "listxattr"):
+        return []
+    try:
+        return os.listxattr(original)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return []
+        raise
 
 
 def _has_room(folder: Path, needed: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -378,6 +379,60 @@ def test_rights_are_those_of_the_original(shop: Scene) -> None:
     by(COPY, shop)
     publish(shop, 2)
     assert shop.file.stat().st_mode & 0o7777 == 0o640
+
+
+def _access_list() -> bytes:
+    """Return an access list as Linux keeps it: the owner writes, one more user reads, nobody else does."""
+    owner, user, group, mask, other, nobody = 0x01, 0x02, 0x04, 0x10, 0x20, 0xFFFFFFFF
+    entries = (
+        (owner, 6, nobody),
+        (user, 4, 65534),
+        (group, 0, nobody),
+        (mask, 4, nobody),
+        (other, 0, nobody),
+    )
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def test_attributes_and_access_lists_are_those_of_the_original(shop: Scene) -> None:
+    if not hasattr(os, "setxattr"):
+        return  # this system has none
+    kept: dict[str, bytes] = {}
+    for name, value in (("system.posix_acl_access", _access_list()), ("user.origin", b"ours")):
+        with suppress(OSError):  # not every file system has both
+            os.setxattr(shop.file, name, value)
+            kept[name] = value
+    before = shop.file.stat()
+    by(COPY, shop)
+    publish(shop, 2)
+    after = shop.file.stat()
+    assert {name: os.getxattr(shop.file, name) for name in kept} == kept
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert after.st_ino != before.st_ino
+
+
+def test_a_lock_is_no_link_and_is_open_to_whoever_may_have_the_warehouse(shop: Scene) -> None:
+    """Its name is known beforehand: in a folder that others may write to, somebody can put a link there."""
+    lock, victim = shop.file.with_name(f"{shop.file.name}.sluice-lock"), shop.folder / "victim"
+    for there in (False, True):
+        if there:
+            victim.write_text("precious")
+        lock.symlink_to(victim)
+        by(COPY, shop)
+        with pytest.raises(
+            Refused, match=r"\.sluice-lock, the lock of publishes by copy, is a link; see whose it is"
+        ):
+            publish(shop, 2)
+        lock.unlink()
+        assert victim.exists() is there
+    assert victim.read_text() == "precious"
+    victim.unlink()
+
+    def looked() -> None:
+        assert lock.stat().st_mode & 0o777 == 0o640
+
+    shop.file.chmod(0o640)
+    meanwhile(shop, looked)
 
 
 def test_a_copy_that_a_killed_publish_left_goes_with_the_next(shop: Scene) -> None:
