@@ -27,6 +27,7 @@ from prefect_sluice.dbt.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.stoppable import stoppable
+from prefect_sluice.dbt.unreadable import file_of
 from prefect_sluice.dbt.warned import warning_listener, without_colour
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
@@ -339,7 +340,12 @@ def _failure(command: str, error: BaseException | None, project: Path) -> DbtFai
     text = without_colour(str(error or f"dbt {command} failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
-    return DbtFailed(f"dbt {command}: {concealed(told)}", fix="mend the project and commit")
+    where = file_of(error, project)
+    return DbtFailed(
+        f"dbt {command}: {concealed(told)}",
+        where,
+        "mend it and commit" if where else "mend the project and commit",
+    )
 
 
 @contextlib.contextmanager

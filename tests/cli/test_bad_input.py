@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -38,6 +39,18 @@ def written(name: str, content: str, *, committed: bool = True) -> Callable[[Pat
         if committed:
             subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
             subprocess.run(["git", "commit", "--quiet", "-m", "spoiled"], cwd=folder, check=True)
+
+    return spoil
+
+
+def in_bytes(name: bytes, content: bytes) -> Callable[[Path], None]:
+    """Return what writes a file whose name and content need not be UTF-8, and commits it."""
+
+    def spoil(folder: Path) -> None:
+        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        written("more", "")(folder)
 
     return spoil
 
@@ -112,6 +125,18 @@ CASES = {
     ),
     "broken model yml": Case(
         written("models/models.yml", "models: [\n"), "release", 2, ("models.yml", "mend")
+    ),
+    "a number that is none in a model yml": Case(
+        written("models/models.yml", "models:\n- name: orders\n  description: !!int abc\n"),
+        "plan",
+        2,
+        ("models/models.yml", "int()", "mend it"),
+    ),
+    "a seed in another encoding": Case(
+        in_bytes(b"seeds/s.csv", b"a\n\xff\n"), "plan", 2, ("seeds/s.csv", "utf-8", "mend it")
+    ),
+    "a file name in another encoding": Case(
+        in_bytes(b"\xff.sql", b"select 1"), "release", 2, ("\\xff.sql", "git mv")
     ),
     "unknown model": Case(written("models/totals.sql", MISSING), "release", 2, ("nowhere", "totals", "mend")),
     "Jinja that is none": Case(
