@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from prefect_sluice.state.records import Alert
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.state.tables import METADATA
 from prefect_sluice.verdict import Finding, GateReport, Measure, Verdict
+from tests.state.older import engine_at
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TTL = timedelta(minutes=1)
@@ -185,17 +185,17 @@ def test_what_is_no_backup_is_refused_and_left_alone(what: str, tmp_path: Path) 
 
 
 def test_a_backup_of_an_older_version_is_upgraded_on_the_way(tmp_path: Path) -> None:
-    url, file = str(tmp_path / "state.db"), tmp_path / "old.db"
-    fill(url, entries=1)
-    with sqlite3.connect(url) as connection:  # as the version before made it
-        connection.execute("drop table sluice_measure")
-        connection.execute("drop table sluice_question")
-        for table in ("declared", "conditions", "refresh", "poll", "alert", "timing", "sign"):
-            connection.execute(f"drop table sluice_{table}")
-        connection.execute("alter table sluice_cache drop column used_at")
-        connection.execute("update sluice_version set version_num = '0002'")
+    file = tmp_path / "old.db"
+    engine = engine_at(str(file), "0002")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into sluice_promotion values (1, 'p0', 'prod', 'r0', 'release', 0, '', 'stable', 'Ada',"
+            " '2026-03-01T12:00:00.000000+00:00', '2026-03-01T12:00:00.000000+00:00', '', '', 1, 'done')"
+        )
+    engine.dispose()
+    with sqlite3.connect(file) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
-    shutil.copyfile(url, file)
     before = file.read_bytes()
     back(file, str(tmp_path / "new.db"))
     assert file.read_bytes() == before

@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import canonical
@@ -23,6 +21,7 @@ from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
 from prefect_sluice.state.records import Alert
 from prefect_sluice.state.store import StateStore
+from tests.state.older import engine_at
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DECLARED = Declared(
@@ -58,17 +57,6 @@ def of_before(connection: Any) -> None:
     insert = text("insert into sluice_cache (kind, key, value) values (:kind, :key, :value)")
     for (kind, key), value in kept.items():
         connection.execute(insert, {"kind": kind, "key": key, "value": canonical(value).decode()})
-
-
-def engine_at(url: str, version: str) -> Engine:
-    """Return an engine on a new store whose tables are those of a version."""
-    engine, _ = database.connect(url)
-    config = Config()
-    config.set_main_option("script_location", str(migrate.MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, version)
-    return engine
 
 
 def check_moved(store: StateStore) -> None:
