@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import yaml
-
+from prefect_sluice import plain_yaml
 from prefect_sluice.errors import SluiceError
+from prefect_sluice.outside import parsing
 
 if TYPE_CHECKING:
     from prefect_sluice.release import Release
@@ -40,8 +40,10 @@ def _yaml_files(workshop: Workshop, release: Release) -> Iterator[dict[str, Any]
     for path, file in release.files.items():
         if path.endswith((".yml", ".yaml")):
             try:
-                content: Any = yaml.safe_load(workshop.bundles.get(file.partition(":")[2]))
-            except (SluiceError, yaml.YAMLError, UnicodeDecodeError):
+                with parsing("is no text", path, ""):
+                    text = workshop.bundles.get(file.partition(":")[2]).decode()
+                content = plain_yaml.parsed(text, path)
+            except SluiceError:
                 continue
             if isinstance(content, dict):
                 yield cast(dict[str, Any], content)

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
+from prefect_sluice import plain_yaml
 from prefect_sluice.canonical import Json, digest
+from prefect_sluice.errors import BadInput
+from prefect_sluice.outside import parsing
 
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MACRO = re.compile(r"\{%[-+]?\s*macro\s+(\w+)\s*\(.*?\{%[-+]?\s*endmacro\s*[-+]?%\}", re.DOTALL)
@@ -71,9 +72,12 @@ def known(project: Path, given: Mapping[str, Any], adapter: str = "duckdb") -> K
 
 def describe(project: Path) -> Mapping[str, Any]:
     """Return what dbt_project.yml says; nothing if it cannot be read."""
+    file = project / "dbt_project.yml"
     try:
-        told: object = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        with parsing("is no text", str(file), ""):
+            text = file.read_text("utf-8")
+        told: object = plain_yaml.parsed(text, str(file))
+    except BadInput:
         return {}
     return cast(Mapping[str, Any], told) if isinstance(told, dict) else {}
 
