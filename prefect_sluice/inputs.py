@@ -20,6 +20,8 @@ from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
 UNKNOWN = "unknown since generation"
 """How the version of what nobody can look at begins."""
 _ADDED_TO = frozenset({Kind.SEED, Kind.INCREMENTAL, Kind.SNAPSHOT})
+_VIEWS = frozenset({Kind.VIEW, Kind.EXTERNAL})
+"""Kinds of which dbt makes views (an external model's is over its file)."""
 _ROW = '"the whole row"'
 """An alias that no column bears: `hash(t)` would be that of the column t, where there is one."""
 
@@ -70,10 +72,10 @@ def stubs(
         if pointer.kind.keeps_history and pointer.node in again:
             continue
         clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
-        made.append(Stub(pointer.name, pointer.address, clone))
+        made.append(Stub(pointer.name, pointer.address, clone, pointer.kind in _VIEWS))
     ours = {pointer.name.folded for pointer in live.pointers}
     made += [
-        Stub(item.name, item.name, not item.is_view and hooks.may_be(item.name))
+        Stub(item.name, item.name, not item.is_view and hooks.may_be(item.name), item.is_view)
         for item in found
         if item.name.folded not in ours
     ]
@@ -83,7 +85,12 @@ def stubs(
 def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: Targets) -> tuple[Stub, ...]:
     """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
-    return stubs(as_planned(live, plan), others(found, live), rebuilt, hooks)
+    names = {step.name.folded for step in plan.of(Action.BUILD)}
+    return tuple(
+        # What stands in the way of a relation that is built is dropped by dbt, as what it is: a view.
+        replace(stub, is_view=stub.is_view or (not stub.clone and stub.name.folded in names))
+        for stub in stubs(as_planned(live, plan), others(found, live), rebuilt, hooks)
+    )
 
 
 def texts(node: Node) -> tuple[str, ...]:

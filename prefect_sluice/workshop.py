@@ -15,6 +15,7 @@ from prefect_sluice.private import keep_private
 from prefect_sluice.profile import Profile, Target
 from prefect_sluice.promotion import Lease
 from prefect_sluice.warehouse.base import LIVE
+from prefect_sluice.warehouse.catalogue import SEEN
 
 if TYPE_CHECKING:
     from prefect_sluice.bundles import BundleStore
@@ -166,7 +167,7 @@ class Workshop:
     def _distinct(self, places: Mapping[str, Place]) -> None:
         seen: dict[tuple[Path, str], str] = {}
         for name, place in places.items():
-            if place.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE}:
+            if place.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE, SEEN}:
                 raise ConfigInvalid(
                     f"the warehouse file of {name!r} bears the name of a schema of Sluice's own",
                     str(place.target.path),

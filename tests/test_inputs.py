@@ -140,7 +140,7 @@ def live(*pointers: Pointer) -> Generation:
 
 def test_what_is_live_stands_under_its_public_name() -> None:
     table, view = pointer("t", Kind.TABLE), pointer("v", Kind.VIEW)
-    expected = (Stub(table.name, table.address), Stub(view.name, view.address))
+    expected = (Stub(table.name, table.address), Stub(view.name, view.address, is_view=True))
     assert stubs(live(table, view), (), ["model.shop.t"], Targets()) == expected
 
 
@@ -164,7 +164,10 @@ def test_relations_of_others_stand_there_too() -> None:
     made = stubs(
         live(ours), found, (), Targets(words="insert into RAW.Orders values (1); from raw.clean".lower())
     )
-    assert made[1:] == (Stub(RAW, RAW, clone=True), Stub(Name("raw", "clean"), Name("raw", "clean")))
+    assert made[1:] == (
+        Stub(RAW, RAW, clone=True),
+        Stub(Name("raw", "clean"), Name("raw", "clean"), is_view=True),
+    )
 
 
 def test_of_pointers_with_the_same_content_the_last_counts() -> None:

@@ -23,6 +23,7 @@ import yaml
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.confidential import concealed
+from prefect_sluice.dbt.catalogue import as_in_the_warehouse
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
@@ -180,6 +181,7 @@ class Session:
             surroundings.inside(self.project),
             _own_modules(self.project),
             _disconnected(),
+            as_in_the_warehouse(),
             contextlib.redirect_stdout(io.StringIO()),
             stoppable(),
             surroundings.withheld(is_of_the_pipeline),

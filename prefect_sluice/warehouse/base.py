@@ -68,11 +68,13 @@ def quoted(*parts: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Stub:
     """What stands under a public name in the side database before the build: a view over the live relation
-    `source`, or a clone of it (`clone`) where the node's own history is part of what it builds."""
+    `source`, or a clone of it (`clone`) where the node's own history is part of what it builds. `is_view`: the catalogue
+    lists it as a view, as it would with plain dbt; else as a table."""
 
     name: Name
     source: Name
     clone: bool = False
+    is_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -21,6 +22,7 @@ from prefect_sluice.errors import OURSELVES, BadInput, QueryFailed, WarehouseBus
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import (
+    catalogue,
     duckdb_adopt,
     duckdb_keeping,
     duckdb_leave,
@@ -157,14 +159,18 @@ class DuckDB:
             self._attach_live(connection)
             if baseline is not None:
                 self._attach(connection, baseline, BASELINE)
+            _do(connection, catalogue.own_lists(self.store))
             connection.execute("begin transaction")
-            yield DuckReader(connection, writes=False)
+            yield DuckReader(
+                connection, writes=False, reads=partial(catalogue.corrected, place=catalogue.OWN)
+            )
 
     def seal(self, side: Path, links: Links) -> Sealed:
         """See Warehouse."""
         there = self._addresses() if links.live else frozenset[Name]()
         with self._room.entered(), self._open(side, connect=self._room.open) as connection:
             self._attach_live(connection)
+            _do(connection, catalogue.lists(self.store))
             try:
                 tried = duckdb_links.link(connection, links, self.store, there)
                 connection.execute("checkpoint")
@@ -380,6 +386,11 @@ def _translated(error: duckdb.Error, path: Path) -> Exception:
             "check the path, its rights and the DuckDB version that wrote it",
         )
     return QueryFailed(first)
+
+
+def _do(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.execute(statement)
 
 
 def _remove(path: Path) -> None:

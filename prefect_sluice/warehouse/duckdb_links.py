@@ -125,7 +125,9 @@ def _view(connection: Connection, address: Name, sql: str) -> None:
 
 def _pin(connection: Connection, catalog: str, table: Bring) -> None:
     pinned, source = _in(catalog, table.address), _in(catalog, table.source)
+    connection.execute(f"use {quoted(catalog, 'main')}")  # a view may ask for its own database
     connection.execute(f"create or replace table {pinned} as select * from {source}")
+    connection.execute(f"use {_TRIAL}")
     _view(connection, table.address, f"select * from {pinned}")
     # Gates look at the public name: they judge the rows that will be served, not what the view's inputs hold by then.
     connection.execute(f"create or replace view {source} as select * from {pinned}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import duckdb
 
@@ -17,16 +17,24 @@ class DuckReader:
 
     dialect = "duckdb"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, writes: bool = True) -> None:
-        """Read through `connection`, which the caller opens and closes; `writes` says that its transaction may do more."""
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        writes: bool = True,
+        reads: Callable[[str], str] = str,
+    ) -> None:
+        """Read through `connection`, which the caller opens and closes; `writes` says that its transaction may do more, `reads`
+        gives the SQL that is sent for a query."""
         self._connection = connection
         self._writes = writes
+        self._reads = reads
 
     def query(self, sql: str) -> Rows:
         """Return all rows. Raises QueryFailed."""
         try:
             with stops_aloud():
-                answer = self._connection.execute(sql)
+                answer = self._connection.execute(self._reads(sql))
                 names = tuple(str(column[0]) for column in answer.description or ())
                 return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
         except duckdb.InterruptException as error:

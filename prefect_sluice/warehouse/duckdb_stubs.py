@@ -8,6 +8,7 @@ import duckdb
 
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import LIVE, Stub, quoted
+from prefect_sluice.warehouse.catalogue import MARK
 
 
 def place(connection: duckdb.DuckDBPyConnection, stubs: Sequence[Stub], catalog: str) -> tuple[Name, ...]:
@@ -33,9 +34,10 @@ def _all_at_once(connection: duckdb.DuckDBPyConnection, stubs: Sequence[Stub], c
 def _place(connection: duckdb.DuckDBPyConnection, stub: Stub, catalog: str) -> bool:
     what = "table" if stub.clone else "view"
     source = quoted(LIVE, stub.source.schema, stub.source.identifier)
+    mark = "" if stub.clone or stub.is_view else f" as {MARK}"
     try:
         connection.execute(
-            f"create {what} {quoted(catalog, stub.name.schema, stub.name.identifier)} as select * from {source}"
+            f"create {what} {quoted(catalog, stub.name.schema, stub.name.identifier)} as select * from {source}{mark}"
         )
     except duckdb.Error:
         return False  # a view that itself no longer works: whoever needs it hears of it from dbt, by name

@@ -154,3 +154,78 @@ def test_what_people_read_is_not_taken_away_by_a_post_hook(project: Project) -> 
         "main.scrap is served, and its own post-hook dropped it: drop table" in line for line in said
     ), said
     assert project.read("main.scrap") == [(1,)]
+
+
+ASKS = {
+    "models/tables.sql": TABLE
+    + "select table_name || ' ' || table_type as found from information_schema.tables where table_schema in ('raw', 'main')",
+    "models/duck.sql": TABLE
+    + "select table_name || ' table' as found from duckdb_tables() where not internal"
+    + " union all select view_name || ' view' from duckdb_views() as v where not v.internal",
+    "models/listed.sql": TABLE
+    + """
+{% if execute %}
+{% set raw = dbt.list_relations_without_caching(api.Relation.create(database=target.database, schema='raw')) %}
+{% for row in raw.rows %}select '{{ row[1] }} {{ row[3] }} listed' as found union all {% endfor %}
+{% for schema, name in [('raw', 'a'), ('raw', 'b'), ('main', 't')] %}
+{% set item = adapter.get_relation(target.database, schema, name) %}
+select '{{ name }} {{ item.type }} {{ adapter.get_columns_in_relation(item) | length }}' as found
+{% if not loop.last %}union all{% endif %}
+{% endfor %}
+{% endif %}
+""",
+    "models/snake.py": "def model(dbt, session):\n    dbt.config(materialized='table')\n"
+    "    return session.sql(\"select table_name || ' ' || table_type as found from information_schema.tables"
+    " where table_schema = 'raw'\")\n",
+    "models/stays.sql": "select table_type from information_schema.tables where table_name in ('a', 't')"
+    " and table_catalog = current_database()",
+    "tests/no_view.sql": "select * from information_schema.tables where table_name = 'a' and table_type = 'VIEW'",
+}
+
+
+def test_the_catalogue_lists_as_a_table_what_dbt_would_have_made_a_table(project: Project) -> None:
+    """Publicly each is a view, and in the side database, too."""
+    project.load(
+        "create schema raw",
+        "create table raw.a as select 1 as id, 2 as n",
+        "create view raw.b as select 1 as id",
+    )
+    models = {
+        "models/t.sql": TABLE + "select 1 as x",
+        "models/v.sql": "select x from {{ ref('t') }}",
+        "seeds/s.csv": "id\n1\n",
+    }
+    assert status(project.release(models)) is Status.DONE
+    done = project.release(ASKS)
+    assert status(done) is Status.DONE, [item.summary for report in done.reports for item in report.findings]
+    theirs = {"tables", "duck", "listed", "snake", "stays"}
+
+    def found(model: str) -> set[str]:
+        words = {str(row[0]) for row in project.read(f"main.{model}")}
+        return {word for word in words if word.split()[0].removesuffix("__dbt_tmp") not in theirs}
+
+    assert found("tables") == {"a BASE TABLE", "b VIEW", "t BASE TABLE", "v VIEW", "s BASE TABLE"}
+    assert found("duck") == {"a table", "b view", "t table", "v view", "s table"}
+    assert found("listed") == {"a table listed", "b view listed", "a table 2", "b view 1", "t table 1"}
+    assert found("snake") == {"a BASE TABLE", "b VIEW"}
+    assert project.read("main.stays") == [("BASE TABLE",)] * 2
+
+
+def test_a_hook_drops_as_a_table_what_the_catalogue_lists_as_one(project: Project) -> None:
+    """Such a macro drops what no model makes any more; here it drops what stands in, and the source stays."""
+    project.load("create schema raw", "create table raw.a as select 1 as id")
+    drop = """
+{% macro tidy() %}{% if execute %}
+{% set found = run_query("select table_name, table_type from information_schema.tables where table_schema = 'raw'") %}
+{% for row in found.rows %}
+{% do run_query('drop ' ~ ('view' if row[1] == 'VIEW' else 'table') ~ ' raw.' ~ row[0]) %}
+{% endfor %}
+{% endif %}{% endmacro %}
+"""
+    files = {
+        "dbt_project.yml": "name: p\nprofile: p\nversion: '1.0'\non-run-end: ['{{ tidy() }}']\n",
+        "macros/tidy.sql": drop,
+        "models/m.sql": TABLE + "select id from raw.a",
+    }
+    assert status(project.release(files)) is Status.DONE
+    assert (project.read("main.m"), project.read("raw.a")) == ([(1,)], [(1,)])
