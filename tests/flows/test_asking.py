@@ -151,7 +151,8 @@ def test_a_run_that_goes_on_keeps_its_name(waiting: Deployed, project: Path) -> 
 def test_an_answer_is_a_claim_until_the_policy_takes_it(waiting: Deployed, project: Path) -> None:
     """Who is unknown, or wrote the change, leaves the run waiting, and the form says why."""
     judge_by(project, SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Grace, ada@example.com]}"))
-    waiting.start()
+    waiting.answer(decision="approve", name="Grace")
+    assert "another plan or other evidence" in waiting.form, "it was asked under another policy"
     waiting.answer(decision="approve", name="Mallory")
     assert waiting.name == "Suspended"
     assert "Mallory is not one of the approvers of prod" in waiting.form
