@@ -219,7 +219,9 @@ def test_a_git_ref_rejects(waiting: Deployed, project: Path) -> None:
         cwd=project,
         check=True,
     )
-    assert f"refs/sluice/approvals/{asked.id}: reject by Lin <lin@example.com>" in wake(project)
+    assert f"refs/sluice/approvals/{asked.id}: reject by Lin <lin@example.com> (unauthenticated)" in wake(
+        project
+    )
     waiting.start()
     assert (waiting.name, waiting.state.message) == (
         "Rejected",
