@@ -26,6 +26,7 @@ def collect(
     actor: str = "prefect",
     wait_seconds: int = 0,
     connections: str = "",
+    drop_history: list[str] | None = None,
 ) -> State[Any]:
     """Drop relations and files that no kept generation, waiting promotion or view needs.
 
@@ -36,11 +37,12 @@ def collect(
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when a release is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
+        drop_history: Names (schema.name) that no release serves any more, and whose history may go, too.
     """
 
     def swept() -> State[Any]:
         with connected(connections), beating():
-            request = Request(project(folder), environment, dry_run, actor)
+            request = Request(project(folder), environment, dry_run, actor, tuple(drop_history or ()))
             done = sweep(request, timedelta(seconds=wait_seconds))
         return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)
 

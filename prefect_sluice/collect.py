@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation
 from prefect_sluice.leftovers import GRACE, Leftover
+from prefect_sluice.node import Name
 from prefect_sluice.pipeline import know_what_serves
 from prefect_sluice.promotion import Lease
 from prefect_sluice.rooted import MANY, Standing, needed, promised
+from prefect_sluice.stages.at_rest import at_rest
 from prefect_sluice.stages.controlling import current as controls
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.going_back import choose
@@ -39,12 +41,14 @@ _CACHED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `environment` "" is all of them, and the project's files with them."""
+    """What was asked. `environment` "" is all of them, and the project's files with them. `drop_history` are public names
+    that nothing serves, and whose history may go, too."""
 
     folder: Path
     environment: str = ""
     dry_run: bool = False
     actor: str = "unknown"
+    drop_history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +145,20 @@ def _collected(
     files = sorted({place.target.path for place in places.values()})
     swept = tuple(_warehouse(workshop, request, path, places, chosen, leases) for path in files)
     found, notes = _files(workshop, request, chosen)
+    notes = (*_left(request, swept), *notes)
     gone = found if request.dry_run else _removed(workshop, request, found)
     if not request.dry_run:
         with workshop.store.transaction() as transaction:
             transaction.prune_cache(surroundings.now() - _UNUSED, _CACHED)
     return Collected(request.dry_run, swept, gone, notes)
+
+
+def _left(request: Request, swept: Sequence[Swept]) -> tuple[str, ...]:
+    """Return what was asked to go and stays: a generation that is kept still has it, or nothing of that name rests."""
+    ended = {name.folded for item in swept for _, name in item.plan.ended}
+    asked = (Name.parse(text) for text in request.drop_history)
+    why = "it is served, there is none, or a generation that is kept has it: collect again when that one goes"
+    return tuple(f"no history of {name} was dropped: {why}" for name in asked if name.folded not in ended)
 
 
 def _warehouse(
@@ -160,7 +173,10 @@ def _warehouse(
     warehouse = workshop.warehouse(next(iter(here.values())))
     tell(f"looking at {path.name}")
     inventory = warehouse.inventory(measured=True)
-    plan = plan_warehouse(workshop, warehouse, inventory, [here[name] for name in here if name in chosen])
+    ends = frozenset(Name.parse(text).folded for text in request.drop_history)
+    plan = plan_warehouse(
+        workshop, warehouse, inventory, [here[name] for name in here if name in chosen], ends
+    )
     after = inventory.file
     if (plan.drops or plan.generations) and not request.dry_run:
         _drop(workshop, request, warehouse, path.name, plan, leases)
@@ -169,18 +185,37 @@ def _warehouse(
 
 
 def plan_warehouse(
-    workshop: Workshop, warehouse: Warehouse, inventory: Inventory, places: Sequence[Place]
+    workshop: Workshop,
+    warehouse: Warehouse,
+    inventory: Inventory,
+    places: Sequence[Place],
+    ends: Collection[Name] = (),
 ) -> CollectPlan:
-    """Return what would go from a warehouse by the retention of these environments. Changes nothing. Raises Refused."""
+    """Return what would go from a warehouse by the retention of these environments. Changes nothing. Raises Refused.
+
+    The only history of a public name stays, whatever the retention says, unless the name (folded) is one of `ends`.
+    """
     barred = blocked(controls(workshop))
+    rests = {place.name: at_rest(workshop, place, inventory) for place in places}
+    pairs = [(where, name, item) for where, found in rests.items() for name, item in found.items()]
+    staying = [(where, item) for where, name, item in pairs if name not in ends]
     asked = Asked(
         inventory=inventory,
         keep={place.name: retention(place, inventory, barred) for place in places},
         now=surroundings.now(),
-        promised=promised(workshop),
+        promised={
+            **{item.address: f"the history of {item.name} of {where}" for where, item in staying},
+            **promised(workshop),
+        },
         ours=frozenset(item.address for item in workshop.store.relations()),
     )
-    return plan_collection(asked, warehouse.linker.references)
+    plan = plan_collection(asked, warehouse.linker.references)
+    gone = {item.address for item in plan.drops}
+    return replace(
+        plan,
+        resting=tuple(sorted((where, item.name) for where, item in staying)),
+        ended=tuple(sorted((where, item.name) for where, _, item in pairs if item.address in gone)),
+    )
 
 
 def retention(place: Place, inventory: Inventory, barred: Collection[str]) -> Retention:
@@ -215,6 +250,7 @@ def _drop(
         "rows": plan.rows,
         "bytes": plan.size,
         "generations": [f"{name} {number}" for name, number in plan.generations],
+        **({"history": [f"{where} {name}" for where, name in plan.ended]} if plan.ended else {}),
     }
     _tell_ledger(workshop, STARTED, request.actor, facts)
     reach(Point.COLLECT_INTENT)

@@ -47,7 +47,8 @@ class CollectPlan:
     """What goes: `drops` in the order of their names, `generations` (environment, number) that lose a relation.
 
     `kept` says of every relation that stays what needs it; `strangers` are those of them that Sluice never made.
-    `bases` are the current generations the plan is for.
+    `bases` are the current generations the plan is for; `resting` the public names, with their environment, that nothing
+    serves and whose history stays, `ended` those whose history goes because somebody said so.
     """
 
     drops: tuple[Physical, ...]
@@ -55,6 +56,8 @@ class CollectPlan:
     kept: Mapping[Name, str]
     strangers: tuple[Name, ...]
     bases: Mapping[str, int]
+    resting: tuple[tuple[str, Name], ...] = ()
+    ended: tuple[tuple[str, Name], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -84,6 +87,8 @@ class CollectPlan:
             "bytes": self.size,
             "kept": len(self.kept),
             "strangers": [str(name) for name in self.strangers],
+            "history_kept": [{"environment": where, "name": str(name)} for where, name in self.resting],
+            "history_dropped": [{"environment": where, "name": str(name)} for where, name in self.ended],
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 from prefect_sluice.canonical import Json
@@ -99,6 +99,28 @@ class Declared:
             "tests": [asdict(item) for item in self.tests.values()],
             "described": {uid: asdict(item) for uid, item in self.described.items()},
         }
+
+    def renamed(self, ids: Mapping[str, str]) -> Declared:
+        """Return the same with nodes under the unique ids of today; `ids` are the new ones by the old."""
+        if not ids:
+            return self
+
+        def new(uids: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(ids.get(uid, uid) for uid in uids)
+
+        def consumer(item: Consumer) -> Consumer:
+            columns = {ids.get(uid, uid): names for uid, names in item.columns.items()}
+            return replace(item, parents=new(item.parents), columns=columns)
+
+        return replace(
+            self,
+            consumers={uid: consumer(item) for uid, item in self.consumers.items()},
+            tests={
+                uid: replace(item, node=ids.get(item.node, item.node), parents=new(item.parents))
+                for uid, item in self.tests.items()
+            },
+            described={ids.get(uid, uid): item for uid, item in self.described.items()},
+        )
 
     @classmethod
     def read(cls, document: Json) -> Declared:

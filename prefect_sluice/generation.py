@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from prefect_sluice.ledger import Head
 from prefect_sluice.node import Kind, Name
+
+FORMER = "former."
+"""How the unique id of a pointer begins whose node bears another public name today, and left this one to nobody."""
 
 
 class Cause(StrEnum):
@@ -67,3 +70,22 @@ class Generation:
     def by_node(self) -> Mapping[str, Pointer]:
         """Return the pointers by dbt unique id."""
         return {pointer.node: pointer for pointer in self.pointers}
+
+    def known_as(self, ids: Mapping[Name, str]) -> Generation:
+        """Return the same pointers under the unique ids of today: what has a history is the public name, not the id.
+
+        `ids` are today's nodes by folded public name. Where no node bears the name, the pointer keeps its id, so a model that
+        moves to another name is found by it, unless that model took over another pointer by its name. Repeatable.
+        """
+        taken = {ids[item.name.folded] for item in self.pointers if item.name.folded in ids}
+
+        def own(item: Pointer) -> str:
+            former = f"{FORMER}{item.name}" if item.node in taken else item.node
+            return ids.get(item.name.folded, former)
+
+        return replace(self, pointers=tuple(replace(item, node=own(item)) for item in self.pointers))
+
+    def new_ids(self, ids: Mapping[Name, str]) -> Mapping[str, str]:
+        """Return today's unique id of each node that bears another one here, by the one here."""
+        pairs = zip(self.pointers, self.known_as(ids).pointers, strict=True)
+        return {old.node: new.node for old, new in pairs if old.node != new.node}

@@ -217,5 +217,5 @@ def _stat(path: Path) -> str:
 
 
 def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:
-    """Return pointers by node, fingerprint and inputs; of equals the last wins."""
-    return {(item.node, item.fingerprint, item.inputs): item for item in pointers}
+    """Return pointers by public name (folded), fingerprint and inputs; of equals the last wins."""
+    return {(str(item.name.folded), item.fingerprint, item.inputs): item for item in pointers}

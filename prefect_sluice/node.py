@@ -122,7 +122,8 @@ class Node:
     `reads_outside` says that there is any of these, or that its code cannot be looked into;
     `volatile` is what its code asks that no source's version tells: "clock:day", "clock:now", "random";
     `makeup` is what the fingerprint is made of;
-    `forward_only` says that a change of an incremental model's code leaves the rows that are there;
+    `forward_only` says that a change of an incremental model's code leaves the rows that are there, `never_in_full` that dbt
+    is told so (`full_refresh: false`);
     `contract` is `module:Class` of its pandera contract, relative to the project's root, or "".
     """
 
@@ -141,6 +142,7 @@ class Node:
     reads_outside: bool = False
     volatile: tuple[str, ...] = ()
     forward_only: bool = False
+    never_in_full: bool = False
     unique_key: tuple[str, ...] = ()
     contract: str = ""
     description: str = ""

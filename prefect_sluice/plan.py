@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from prefect_sluice import adoption
+from prefect_sluice import adoption, history
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.cut import Versions, behind, built_after, built_from, source_texts
 from prefect_sluice.generation import Cause, Generation, Pointer
@@ -33,8 +33,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of one relation, and why. `pointer` is what is reused (REUSE), cloned (CARRY) or dropped (REMOVE);
-    `note` says where it will be another thing than the project asked for."""
+    """What becomes of one relation, and why. `pointer` is what is reused (REUSE), cloned (CARRY), no longer served (REMOVE),
+    or kept a history that this does not go on with (BUILD); `note` says where it will be another thing than the project
+    asked for."""
 
     action: Action
     node: str
@@ -45,6 +46,11 @@ class Step:
     inputs: str = ""
     pointer: Pointer | None = None
     note: str = ""
+
+    @property
+    def loses_history(self) -> bool:
+        """Say whether rows that only the past has are not taken along: the gate `diff` says which."""
+        return self.action is Action.BUILD and self.pointer is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,18 @@ class Plan:
         """The nodes by their public names in lower case: what is adopted becomes their history."""
         return {step.name.folded: adoption.Taker(step.node, step.kind) for step in self.steps}
 
+    @property
+    def ids(self) -> Mapping[Name, str]:
+        """The unique ids of the nodes by their public names, folded: what served before is known by its name."""
+        there = (step for step in self.steps if step.action is not Action.REMOVE)
+        return {step.name.folded: step.node for step in there}
+
     def base_of(self, live: Generation) -> Generation:
-        """Return what the build starts from: `live`, or what a first release adopts, where it stands until the publish."""
-        return live if live.number else adoption.before_moving(live, self.adopted, self.takers)
+        """Return what the build starts from, under the unique ids of today: `live`, or what a first release adopts, where it
+        stands until the publish."""
+        if not live.number:
+            return adoption.before_moving(live, self.adopted, self.takers)
+        return live.known_as(self.ids)
 
     @property
     def digest(self) -> str:
@@ -141,22 +156,21 @@ def _step(step: Step) -> Json:
 
 UNCHANGED = "unchanged"
 NEW = "new"
+BACK = "served again"
+RENAMED = "renamed from "
+OTHER_ID = "known by another id: its code is the same"
 ANEW = "built before; a view is linked anew"
 _SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
-IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
-FORWARD_ONLY = (
-    "forward only: rows that are there stay as the old code made them; "
-    "new columns are appended, dropped ones stay and get no value"
-)
 AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
-    generations by node, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
+    generations by public name, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
     `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes.
-    `held` are nodes that keep what is live, however stale, with why; `select` and `instead` are as in the plan."""
+    `held` are nodes that keep what is live, however stale, with why; `select` and `instead` are as in the plan. `resting` is
+    the history, by folded public name, of what nothing serves now. `live` and `before` bear the unique ids of today."""
 
     environment: str
     cause: Cause
@@ -171,27 +185,45 @@ class Asked:
     held: Mapping[str, str] = field(default_factory=dict[str, str])
     select: tuple[str, ...] = ()
     instead: str = ""
+    resting: Mapping[Name, Pointer] = field(default_factory=dict[Name, Pointer])
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a plan goes on from: `served` by unique id, `history` the same with what serves nothing now, or served another
+    name; `same` are nodes whose code did not change though their ids did; `edited` those whose own text changed."""
+
+    served: Mapping[str, Pointer]
+    history: Mapping[str, Pointer]
+    same: frozenset[str]
+    edited: frozenset[str]
+
+
+def _past(asked: Asked, edited: Sequence[str]) -> _Past:
+    served = asked.live.by_node()
+    older = history.older(asked.nodes, served, asked.resting)
+    return _Past(served, older, history.same_code(asked.nodes, asked.before), frozenset(edited))
 
 
 def make_plan(asked: Asked) -> Plan:
     """Return the plan. Touches nothing; the same question gives the same plan."""
-    inputs = _inputs(asked)
     edited = tuple(
         uid
         for uid, node in asked.nodes.items()
         if asked.before is None or asked.before.nodes.get(uid) != node.own
     )
     steps: dict[str, Step] = {}
-    served, own = asked.live.by_node(), frozenset(edited)
+    past = _past(asked, edited)
+    inputs = _inputs(asked, past)
     for uid, node in asked.nodes.items():
-        steps[uid] = _decide(asked, served, node, inputs[uid], steps, uid in own)
+        steps[uid] = _decide(asked, past, node, inputs[uid], steps)
     tests = {
         uid
         for uid, text in asked.tests.items()
         if asked.before is None or asked.before.tests.get(uid) != text
     }
     builds = any(step.action.makes for step in steps.values())
-    others = (*_by_products(asked.live, builds), *_removed(asked))
+    others = (*_by_products(asked.live, builds), *_removed(asked, steps.values()))
     if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
         tests |= asked.unbound
     notes = Before(
@@ -200,6 +232,7 @@ def make_plan(asked: Asked) -> Plan:
         dict(asked.versions),
         {uid: node.makeup for uid, node in asked.nodes.items() if node.makeup.whole},
         _behind(asked),
+        asked.before.former if asked.before else {},
     )
     return Plan(
         environment=asked.environment,
@@ -233,58 +266,30 @@ def live_versions(asked: Asked) -> Mapping[str, Versions]:
     return built_from(asked.nodes, asked.live.by_node(), notes.versions, notes.behind)
 
 
-def _inputs(asked: Asked) -> Mapping[str, str]:
-    live = asked.live.by_node()
+def _inputs(asked: Asked, past: _Past) -> Mapping[str, str]:
+    live = past.served
     found: dict[str, str] = {}
     for uid, node in asked.nodes.items():
         own = {text: asked.versions.get(text, "") for text in source_texts(node)}
         above = [found[parent] for parent in node.parents if parent in found]
-        found[uid] = _with_history(node, digest({"sources": own, "parents": above}), live.get(uid))
+        now = digest({"sources": own, "parents": above})
+        found[uid] = history.with_history(node, now, past.history.get(uid), past.same)
         if uid in asked.held and uid in live:
             found[uid] = live[uid].inputs
     return found
 
 
-def _with_history(node: Node, now: str, live: Pointer | None) -> str:
-    """Return `now`, the inputs of this day; for what carries its history over, with all that it was built from before."""
-    if live is None or not _carries(node, live):
-        return now
-    if live.fingerprint == node.fingerprint and live.inputs.partition("+")[0] == now:
-        return live.inputs
-    return f"{now}+{digest([live.fingerprint, live.inputs])}"
-
-
-def _carries(node: Node, live: Pointer) -> bool:
-    if adoption.is_adopted(live):
-        return adoption.carries(live, node.kind)
-    kept = node.forward_only or live.fingerprint == node.fingerprint
-    return node.kind is Kind.SNAPSHOT or (
-        node.kind is Kind.INCREMENTAL and live.kind is Kind.INCREMENTAL and kept
-    )
-
-
-def evolves(kind: Kind, fingerprint: str, live: Pointer | None) -> bool:
-    """Say whether what is carried over is an incremental model by other code than what is live: its columns may differ."""
-    return kind is Kind.INCREMENTAL and live is not None and live.fingerprint != fingerprint
-
-
-def _decide(
-    asked: Asked,
-    served: Mapping[str, Pointer],
-    node: Node,
-    inputs: str,
-    done: Mapping[str, Step],
-    edited: bool,
-) -> Step:
-    live = served.get(node.unique_id)
-    kept = asked.kept.get((node.unique_id, node.fingerprint, inputs))
+def _decide(asked: Asked, past: _Past, node: Node, inputs: str, done: Mapping[str, Step]) -> Step:
+    live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
+    kept = asked.kept.get((str(node.name.folded), node.fingerprint, inputs))
+    goes_on = before is not None and history.carries(node, before, past.same)
 
     def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
         note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
-        if live and action is Action.BUILD and node.kind is Kind.INCREMENTAL:
-            note = IN_FULL
-        if live and action is Action.CARRY and evolves(node.kind, node.fingerprint, live):
-            note = FORWARD_ONLY
+        if before and action.makes:
+            note = history.note(node, before, past.same) or note
+        if before and action is Action.BUILD and before.kind.keeps_history:
+            pointer = before
         return Step(
             action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
         )
@@ -292,19 +297,19 @@ def _decide(
     if live and node.unique_id in asked.held:
         return replace(step(Action.REUSE, UNCHANGED, live), note=asked.held[node.unique_id])
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
-        moved = _moved(asked, node, done, served)
+        moved = _moved(asked, node, done, past.served)
         return (
             step(Action.BUILD, f"linked to the new {some(moved)}")
             if moved
             else step(Action.REUSE, UNCHANGED, live)
         )
-    if kept and kept.name == node.name:
+    if kept and kept.name == node.name and (live or not before or goes_on):
         # Which addresses a view of then reads, nobody knows; to link it anew moves no data.
         anew = node.stays_a_view
-        return step(Action.BUILD, ANEW) if anew else step(Action.REUSE, "built before, and kept", kept)
-    reason = _reason(asked, node, inputs, live, done, edited)
-    carries = live and _carries(node, live)
-    return step(Action.CARRY, reason, live) if carries else step(Action.BUILD, reason)
+        reused = replace(kept, node=node.unique_id)
+        return step(Action.BUILD, ANEW) if anew else step(Action.REUSE, "built before, and kept", reused)
+    reason = _reason(asked, node, inputs, past, done)
+    return step(Action.CARRY, reason, before) if goes_on else step(Action.BUILD, reason)
 
 
 def _moved(asked: Asked, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]) -> list[str]:
@@ -323,15 +328,21 @@ def _moved(asked: Asked, node: Node, done: Mapping[str, Step], served: Mapping[s
     ]
 
 
-def _reason(
-    asked: Asked, node: Node, inputs: str, live: Pointer | None, done: Mapping[str, Step], edited: bool
-) -> str:
+def _reason(asked: Asked, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> str:
+    live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
+    if live is None and before is not None and before.name.folded != node.name.folded:
+        return f"{RENAMED}{before.name}, by its text, which is the same"
+    if live is None and before is not None:
+        return BACK if history.carries(node, before, past.same) else f"{BACK}, by other code"
     if live is None:
         return NEW
     if adoption.is_adopted(live):
-        return "adopted, and its history goes on" if _carries(node, live) else "adopted, and built anew"
-    if edited:
+        goes_on = history.carries(node, live, past.same)
+        return "adopted, and its history goes on" if goes_on else "adopted, and built anew"
+    if node.unique_id in past.edited:
         return "its own code changed"
+    if node.unique_id in past.same and live.name == node.name and live.fingerprint != node.fingerprint:
+        return OTHER_ID
     moved = [
         asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
     ]
@@ -363,7 +374,15 @@ def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
     )
 
 
-def _removed(asked: Asked) -> tuple[Step, ...]:
+def _removed(asked: Asked, steps: Iterable[Step]) -> tuple[Step, ...]:
+    along = {
+        step.pointer.address: step.name for step in steps if step.action is Action.CARRY and step.pointer
+    }
+    gone = [
+        pointer
+        for pointer in asked.live.pointers
+        if pointer.node not in asked.nodes and not pointer.node.startswith(BY_PRODUCT)
+    ]
     return tuple(
         Step(
             Action.REMOVE,
@@ -372,7 +391,7 @@ def _removed(asked: Asked) -> tuple[Step, ...]:
             pointer.kind,
             "no longer in the project",
             pointer=pointer,
+            note=history.left(pointer, along),
         )
-        for pointer in asked.live.pointers
-        if pointer.node not in asked.nodes and not pointer.node.startswith(BY_PRODUCT)
+        for pointer in gone
     )

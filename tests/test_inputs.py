@@ -172,4 +172,4 @@ def test_relations_of_others_stand_there_too() -> None:
 
 def test_of_pointers_with_the_same_content_the_last_counts() -> None:
     first, second = pointer("a", Kind.TABLE), pointer("a", Kind.VIEW)
-    assert by_content([first, second]) == {("model.shop.a", "f", "i"): second}
+    assert by_content([first, second]) == {("main.a", "f", "i"): second}

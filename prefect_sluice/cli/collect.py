@@ -17,16 +17,29 @@ from prefect_sluice.cli.who import actor as who
     "--env", "environment", default="", metavar="NAME", help="The environment. Default: all of them."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--drop-history",
+    "drop_history",
+    multiple=True,
+    metavar="SCHEMA.NAME",
+    help="A name that no release serves any more, and whose history may go. Can be given several times.",
+)
 @options.wait
 @options.actor
 @options.common
 def collect(
-    environment: str, dry_run: bool, wait: timedelta, actor: str, folder: Path, console: Console
+    environment: str,
+    dry_run: bool,
+    drop_history: tuple[str, ...],
+    wait: timedelta,
+    actor: str,
+    folder: Path,
+    console: Console,
 ) -> int:
     """Drop relations and files that nothing needs any more.
 
     What stays is said by environments.NAME.keep in sluice.yml. Without --env, checkouts and bundle files are
-    looked at, too.
+    looked at, too. The only history of a name that is served no more stays until --drop-history names it.
     """
     from prefect_sluice import collect as core
     from prefect_sluice.cli.found import existing_store
@@ -41,7 +54,8 @@ def collect(
         done = core.Collected(dry_run, (), ())
     else:
         with progress(console):
-            done = core.collect(core.Request(folder, environment, dry_run, who(actor, folder)), wait=wait)
+            request = core.Request(folder, environment, dry_run, who(actor, folder), drop_history)
+            done = core.collect(request, wait=wait)
     console.show(collected.lines(done, workshop.root, width=console.width))
     console.answer(collected.document(done, workshop.root))
     return 0

@@ -59,7 +59,7 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
     place = workshop.place(place.name)
     made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
     live = workshop.warehouse(place).generation(place.name)
-    notes = before(workshop, live)
+    notes = before(workshop, live, made.ids)
     loaded = load(workshop, place, release)
     nodes = loaded.project.nodes
     reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)

@@ -224,6 +224,7 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
         unique_key=_key(node.config.to_dict().get("unique_key")),
         contract=str(meta.get("contract", "")),
         forward_only=meta.get("forward_only") is True,
+        never_in_full=node.config.get("full_refresh") is False,
         description=str(node.description or ""),
     )
 
@@ -243,7 +244,9 @@ def _searched(found: References, known: _Known) -> References:
 def _kind(node: Any) -> Kind:
     if node.resource_type.value in {"seed", "snapshot"}:
         return Kind(node.resource_type.value)
-    return _KINDS.get(str(node.config.materialized), Kind.EXTERNAL)
+    kind = _KINDS.get(str(node.config.materialized), Kind.EXTERNAL)
+    # `full_refresh: true` has dbt make it from nothing each time: what was there is no part of what comes.
+    return Kind.TABLE if kind is Kind.INCREMENTAL and node.config.get("full_refresh") is True else kind
 
 
 def _has_relation(node: Any) -> bool:

@@ -52,6 +52,11 @@ _ONLY_WHAT_IS_ASKED = ("--indirect-selection", "empty")
 """Which tests run is said by name, whatever the project's flags say of those that look at what is selected."""
 
 
+def _only_where_asked(command: str, arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Return the flags that neither the environment nor the project may set: the plan says what is built in full."""
+    return {"full_refresh": False} if command == "build" and "--full-refresh" not in arguments else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """Where and how dbt runs. `project` is the project's folder in the checkout, `home` where its own files are
@@ -188,7 +193,8 @@ class Session:
             marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=_listeners(on_node))
-            answer = runner.invoke([command, *_QUIETLY, *common, *chosen])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+            words = [command, *_QUIETLY, *common, *chosen]
+            answer = runner.invoke(words, **_only_where_asked(command, chosen))  # pyright: ignore[reportUnknownMemberType]  # its keywords
         _end_threads(answer.exception)
         _let_go(answer.exception)
         stop = told_to_stop(answer.exception)

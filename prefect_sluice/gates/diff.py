@@ -18,7 +18,7 @@ from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.diff_expected import judge_expectations, names
 from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Node
-from prefect_sluice.plan import some
+from prefect_sluice.plan import Action, some
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 
@@ -80,6 +80,7 @@ class Diff:
         moved = () if unsaid else subject.moved.get(node.unique_id, ())
         same_code = node.unique_id in subject.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
+        finding = _with_losses(finding, node, found, subject, said)
         if (
             same_code
         ):  # a commit declares what its code changes; what the same code made of new data is no part of that
@@ -204,6 +205,39 @@ class Diff:
         ):
             said.append(f"more than {percent(self.settings.max_removed_share)} of the rows removed")
         return said
+
+
+def _with_losses(finding: Finding, node: Node, diff: RelationDiff, subject: Subject, said: Said) -> Finding:
+    """Return the finding as FAILED where rows go that only the past has, unless a commit says that rows may go."""
+    meant = [item for item in said.expected if item.is_of(names(node))]
+    gone = diff.rows_removed
+    if diff.rows_changed is None and any(not item.is_rows for item in meant):
+        gone -= min(gone, diff.rows_added)  # without a key a changed row is one that went and one that came
+    share = diff.share(gone)
+    if not gone or not _loses_history(node, subject):
+        return finding
+    if any(item.is_rows and share <= item.up_to for item in meant):
+        return finding
+    told = f"{gone} rows go from what keeps history, and no commit says so"
+    keep = "to keep them: forward_only" if node.kind is Kind.INCREMENTAL else "to keep them: leave its kind"
+    return replace(
+        finding,
+        verdict=max(Verdict.FAILED, finding.verdict),
+        summary=f"{finding.summary}; {told}",
+        observed=share,
+        limit=0.0,
+        fix=f"{keep}; if they are to go, say so in a commit message: Expect: {_written(node.short)} rows up to {_above(share)}%",
+    )
+
+
+def _loses_history(node: Node, subject: Subject) -> bool:
+    """Say whether a relation takes the place of one that keeps history, and does not go on with its rows."""
+    steps = subject.plan.steps if subject.plan else ()
+    step = next((item for item in steps if item.node == node.unique_id), None)
+    if step is None or step.action is Action.CARRY:
+        return False
+    served = subject.served.get(node.unique_id)
+    return step.loses_history or (served is not None and served.kind.keeps_history)
 
 
 def _doubts(diff: RelationDiff) -> list[str]:

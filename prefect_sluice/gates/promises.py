@@ -143,10 +143,12 @@ def _former(subject: Subject, known: Known) -> Mapping[str, Contract]:
     assert subject.plan is not None
     described = subject.declared_before.described if subject.declared_before else None
     former = Former(known, _kept_as(subject, subject.plan.base_release), subject.earlier)
-    return former.contracts(
+    found = former.contracts(
         subject.nodes,
         {uid: item.contract for uid, item in described.items()} if described is not None else None,
     )
+    ids = subject.plan.notes.new_ids
+    return {ids.get(uid, uid): contract for uid, contract in found.items()}
 
 
 def _kept_as(subject: Subject, release: str) -> str:

@@ -59,6 +59,22 @@ def _warehouse(done: Collected, swept: Swept, root: Path, width: int) -> list[Li
         line(Span(cut(f"  {name} is not Sluice's: left alone (see sluice doctor)", width), Style.WARN))
         for name in plan.strangers[:_MOST]
     ]
+    return [*found, *_histories(done, swept, width)]
+
+
+def _histories(done: Collected, swept: Swept, width: int) -> list[Line]:
+    """Return a line for each name whose history goes, and for each whose history stays though nothing serves it."""
+    verb = "would go" if done.dry_run else "is gone"
+    found = [
+        line(Span(cut(f"  the history of {name} ({where}) {verb}", width), Style.BAD))
+        for where, name in swept.plan.ended
+    ]
+    found += [
+        line(
+            faint(cut(f"  the history of {name} ({where}) stays; to let it go: --drop-history {name}", width))
+        )
+        for where, name in swept.plan.resting[:_MOST]
+    ]
     return found
 
 

@@ -79,7 +79,8 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
     for step, row in zip(steps, table(rows, indent=2, width=width, stretch=True), strict=False):
         lines.append(row)
         if step.note:
-            lines.append(line(faint(cut(f"note: {step.note}", width - 6)), indent=6))
+            told = cut(f"note: {step.note}", width - 6)
+            lines.append(line(Span(told, Style.BAD) if step.loses_history else faint(told), indent=6))
     for uid, why in list(plan.held.items())[:_MOST_STEPS]:
         lines.append(
             line(faint(cut(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width - 2)), indent=2)

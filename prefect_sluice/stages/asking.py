@@ -101,6 +101,7 @@ class _History:
     def __init__(self, store: StateStore, subject: Subject, gate: str) -> None:
         self._store, self._environment, self._gate = store, subject.environment, gate
         self._ahead = tuple(subject.changed)
+        self._former = subject.plan.notes.former if subject.plan else dict[str, tuple[str, ...]]()
         self._asked: set[str] = set()
         self._found: dict[tuple[str, str], Sequence[Past]] = {}
 
@@ -110,8 +111,13 @@ class _History:
         return self._found.get((subject, metric), ())
 
     def _ask(self, subjects: Sequence[str]) -> None:
-        found = self._store.measures(self._environment, self._gate, subjects)
-        self._found |= {key: [Past(*each) for each in values] for key, values in found.items()}
+        ids = {uid: (uid, *self._former.get(uid, ())) for uid in subjects}
+        every = [each for own in ids.values() for each in own]
+        found = self._store.measures(self._environment, self._gate, every)
+        for uid, own in ids.items():
+            for metric in {metric for each, metric in found if each in own}:
+                values = [value for each in own for value in found.get((each, metric), ())]
+                self._found[uid, metric] = [Past(*value) for value in values]
         self._asked |= set(subjects)
 
 
@@ -151,7 +157,8 @@ def _declared(workshop: Workshop, place: Place, loaded: Loaded, release: Release
 def _before(workshop: Workshop, place: Place, plan: Plan) -> Declared | None:
     if not plan.base_release:
         return None
-    return workshop.store.declared(place.name, plan.base_release)
+    found = workshop.store.declared(place.name, plan.base_release)
+    return found.renamed(plan.notes.new_ids) if found is not None else None
 
 
 def _rewritten(loaded: Loaded, release: Release, touched: Collection[str]) -> tuple[str, ...]:

@@ -37,12 +37,18 @@ class Baseline:
     why: str = ""
 
 
-def build(workshop: Workshop, place: Place, wanted: Collection[str]) -> Baseline:
-    """Build what serves now anew, from the inputs of now: `wanted` and what it reads. Changes nothing that anybody reads."""
+def build(
+    workshop: Workshop, place: Place, wanted: Collection[str], then: Mapping[str, str] | None = None
+) -> Baseline:
+    """Build what serves now anew, from the inputs of now: `wanted` and what it reads. Changes nothing that anybody reads.
+
+    `then` are the unique ids that the code that serves knows some of them by.
+    """
     if not wanted:
         return Baseline()
     tell(f"baseline: {len(wanted)} relations by the code that serves")
-    command = [sys.executable, "-P", "-m", __name__, str(workshop.root), place.name, *sorted(wanted)]
+    ids = {(then or {}).get(uid, uid): uid for uid in wanted}
+    command = [sys.executable, "-P", "-m", __name__, str(workshop.root), place.name, *sorted(ids)]
     done = subprocess.run(
         command, cwd=workshop.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -51,7 +57,7 @@ def build(workshop: Workshop, place: Place, wanted: Collection[str]) -> Baseline
         said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         return Baseline(why=f"the code that serves could not be run on the new data: {said}")
     told = cast("dict[str, Any]", json.loads(lines[-1]))
-    relations = {uid: quoted(BASELINE, *name) for uid, name in told["relations"].items()}
+    relations = {ids[uid]: quoted(BASELINE, *name) for uid, name in told["relations"].items()}
     why = "; ".join(f"the code that serves fails on today's data: {said}" for said in told["failed"][:1])
     return Baseline(_side(workshop, place), relations, why)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice import __version__, git, governing, inputs, surroundings, volatile
+from prefect_sluice import __version__, git, governing, history, inputs, surroundings, volatile
 from prefect_sluice.adoption import Adopted
 from prefect_sluice.canonical import Json
 from prefect_sluice.config import Model
@@ -16,15 +16,16 @@ from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe, refuse_unknown_names
 from prefect_sluice.gates import checked
-from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.loading import load, packages_of
-from prefect_sluice.node import Node
+from prefect_sluice.node import Name, Node
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import Asked, Plan
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.rules import Governance
 from prefect_sluice.stages import adopting, publishing
+from prefect_sluice.stages.at_rest import at_rest
 from prefect_sluice.stages.attempt import attempt
 from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.partial import held_back
@@ -167,10 +168,14 @@ def _question(
     refuse_unknown_names(workshop, loaded, cause)
     warehouse = workshop.warehouse(place)
     kept = warehouse.kept(place.name)
-    served = inputs.still_there(warehouse.generation(place.name), kept)
     nodes = forward(loaded.project.nodes, workshop.settings.models)
+    ids = {node.name.folded: uid for uid, node in nodes.items()}
+    written = warehouse.generation(place.name)
+    served = inputs.still_there(written.known_as(ids), kept)
     live, adopted = adopting.look(warehouse, served, nodes, adopt=adopt)
-    notes = before(workshop, live)
+    notes = before(workshop, written, ids)
+    asks = history.wanted(nodes.values(), written, kept)
+    resting = at_rest(workshop, place) if asks else dict[Name, Pointer]()
     tell("looking at the sources")
     asked = Asked(
         environment=place.name,
@@ -187,6 +192,7 @@ def _question(
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),
+        resting=resting,
     )
     return asked, adopted
 
@@ -214,13 +220,14 @@ def forward(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[s
     }
 
 
-def before(workshop: Workshop, live: Generation) -> Before | None:
-    """Return the notes of the plan by which the environment came to be as it is; None when there is none."""
+def before(workshop: Workshop, live: Generation, ids: Mapping[Name, str]) -> Before | None:
+    """Return the notes of the plan by which the environment came to be as it is, under the unique ids of today (`ids`, by
+    folded public name); None when there is none. `live` bears the ids of then."""
     promotion = workshop.store.promotion(live.promotion) if live.number else None
     if promotion is None or not promotion.plan:
         return None
     document = cast(dict[str, Any], workshop.bundles.get_document(promotion.plan))
-    return Before.read(document["notes"])
+    return Before.read(document["notes"]).renamed(live.new_ids(ids))
 
 
 def _promotion(workshop: Workshop, plan: Plan, found: Governance, actor: str) -> Promotion:

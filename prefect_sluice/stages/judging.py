@@ -30,12 +30,13 @@ def judge(
     loaded = load(workshop, place, release)
     asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
     warehouse = workshop.warehouse(place, loaded.folder)
-    written = warehouse.generation(place.name)
+    raw = warehouse.generation(place.name)
+    written = raw.known_as(plan.ids)
     known = asking.subject(workshop, place, loaded, release, plan)
     known = replace(
         known,
         served=plan.base_of(written).by_node(),
-        noted=before(workshop, written),
+        noted=before(workshop, raw, plan.ids),
         built=_built(loaded, plan, made),
     )
     # What was dropped behind our back is nothing that one could compare with.
@@ -48,7 +49,8 @@ def judge(
         with warehouse.reader() as reader:
             return asking.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
     moved = _moved(known, plan, written)
-    base = baseline.build(workshop, place, _to_compare(workshop, known, plan, written, moved))
+    then = {new: old for old, new in raw.new_ids(plan.ids).items()}
+    base = baseline.build(workshop, place, _to_compare(workshop, known, plan, written, moved), then)
     known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
     with warehouse.candidate(made.file, base.file) as reader:
         if served != written:
@@ -124,7 +126,9 @@ def _answers(reader: Reader, pointer: Pointer) -> bool:
 
 def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served: Generation) -> Subject:
     good = {result.unique_id for result in made.results if _counts(result)}
-    live = served.by_node()
+    # What nothing serves now, and goes on, is compared with what it goes on from.
+    past = {step.node: step.pointer for step in plan.steps if step.action.makes and step.pointer}
+    live = {**past, **served.by_node()}
     # What goes back to an older relation is new to readers, and to the tests and contracts of today.
     back = frozenset(plan.relinked)
     built = [uid for uid in (*plan.made, *plan.relinked) if uid in good or uid in back]

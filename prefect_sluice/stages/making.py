@@ -15,9 +15,10 @@ from prefect_sluice.errors import QueryFailed, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe
 from prefect_sluice.generation import Generation, Pointer
+from prefect_sluice.history import FORWARD_ONLY
 from prefect_sluice.loading import Loaded, load, selector
 from prefect_sluice.node import Kind, Name
-from prefect_sluice.plan import BY_PRODUCT, Action, Plan, evolves
+from prefect_sluice.plan import BY_PRODUCT, Action, Plan
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
@@ -126,7 +127,7 @@ def _build(
     chosen += [selector(project.tests[uid].fqn) for uid in tests]
     let_grow(
         loaded.manifest,
-        [step.node for step in plan.of(Action.CARRY) if evolves(step.kind, step.fingerprint, step.pointer)],
+        [step.node for step in plan.of(Action.CARRY) if step.note == FORWARD_ONLY],
     )
     total, done, say, complain = len(made), [0], teller(), NOTICES.teller()
     if not chosen:

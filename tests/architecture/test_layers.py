@@ -28,6 +28,7 @@ VALUES = tuple(
         "declared",
         "errors",
         "generation",
+        "history",
         "holder",
         "impact",
         "ledger",

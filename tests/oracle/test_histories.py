@@ -99,11 +99,15 @@ def test_a_table_may_become_a_seed(project: Project) -> None:
     assert project.read("main.codes") == [(2,)]
 
 
-def test_another_incremental_model_under_the_same_name_starts_empty(project: Project) -> None:
-    """History belongs to a node, not to a name."""
+def test_another_incremental_model_under_the_same_name_needs_a_word_for_what_goes(project: Project) -> None:
+    """History belongs to the name: built by other code, it is built in full, and rows that only the past has are held."""
     incremental = "{{{{ config(materialized='incremental', alias='events') }}}}\nselect {n} as n"
     project.release({"models/one.sql": incremental.format(n=1)})
-    project.release({"models/two.sql": incremental.format(n=2)}, gone=("models/one.sql",))
+    changed = {"models/two.sql": incremental.format(n=2)}
+    assert status(project.release(changed, gone=("models/one.sql",))) is Status.REFUSED
+    assert project.read("main.events") == [(1,)]
+    told = {"sluice.yml": "expect: [{relation: two, reason: another model}]\n"}
+    assert status(project.release(told)) is Status.DONE
     assert project.read("main.events") == [(2,)]
 
 

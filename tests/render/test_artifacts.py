@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.history import IN_FULL
 from prefect_sluice.node import Kind as NodeKind
 from prefect_sluice.node import Name
-from prefect_sluice.plan import IN_FULL, Action
+from prefect_sluice.plan import Action
 from prefect_sluice.promotion import State
 from prefect_sluice.release import Composed
 from prefect_sluice.render.artifacts.approval import approval_page, lasting_things, request_text

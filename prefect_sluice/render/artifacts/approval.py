@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from prefect_sluice.dashboards import picked
-from prefect_sluice.plan import FORWARD_ONLY, IN_FULL
+from prefect_sluice.history import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
 from prefect_sluice.promotion import UNAUTHENTICATED, Approval, Promotion, State
 from prefect_sluice.render.artifacts.links import Kind, Links, about, links_line
 from prefect_sluice.render.markdown import escaped
@@ -116,6 +116,9 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
     return lines
 
 
+_LASTING = (IN_FULL, OTHER_KIND, FORWARD_ONLY, NEVER_IN_FULL, AT_REST)
+
+
 def lasting_things(report: Report) -> tuple[str, ...]:
     """Return what a rollback does not bring back, in plain words: rows that are gone, what is not moved along, and what
     runs beside the queries."""
@@ -123,9 +126,7 @@ def lasting_things(report: Report) -> tuple[str, ...]:
     found: list[str] = []
     if plan is not None:
         found += [
-            f"{step.name}: {step.note}"
-            for step in plan.steps
-            if IN_FULL in step.note or FORWARD_ONLY in step.note
+            f"{step.name}: {step.note}" for step in plan.steps if any(text in step.note for text in _LASTING)
         ]
         found += [
             f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"

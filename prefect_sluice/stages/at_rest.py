@@ -1,0 +1,39 @@
+"""The history of public names that nothing serves now: read from the warehouse and from the plans that let go of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+from prefect_sluice.generation import Pointer
+from prefect_sluice.history import resting
+from prefect_sluice.node import Name
+from prefect_sluice.plan import Action
+from prefect_sluice.warehouse.inventory import Inventory
+from prefect_sluice.workshop import Place, Workshop
+
+
+def at_rest(workshop: Workshop, place: Place, inventory: Inventory | None = None) -> Mapping[Name, Pointer]:
+    """Return the last relation of each public name of an environment that had a history and is not served now, by folded
+    name. What was carried over to another name, or judged against what took its place, is none. Changes nothing."""
+    found = inventory or workshop.warehouse(place).inventory()
+    promotions = {item.number: item.promotion for item in found.generations if item.environment == place.name}
+
+    @cache
+    def went_on(number: int) -> frozenset[Name]:
+        return _gone_on(workshop, promotions.get(number, ""))
+
+    pasts = [(span.pointer, span.since, span.until) for span in found.spans if span.environment == place.name]
+    return resting(pasts, {item.address for item in found.physical}, went_on)
+
+
+def _gone_on(workshop: Workshop, promotion: str) -> frozenset[Name]:
+    known = workshop.store.promotion(promotion) if promotion else None
+    if known is None or not known.plan or not workshop.bundles.has(known.plan):
+        return frozenset()
+    plan = cast(Mapping[str, Any], workshop.bundles.get_document(known.plan))
+    taken = {Action.CARRY.value, Action.BUILD.value}
+    return frozenset(
+        Name.parse(step["address"]) for step in plan["steps"] if step["action"] in taken and step["address"]
+    )
