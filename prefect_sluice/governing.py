@@ -12,7 +12,7 @@ from prefect_sluice import config, git, plain_yaml
 from prefect_sluice.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.ledger import GENERATION_WRITTEN
-from prefect_sluice.promotion import Promotion
+from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.rules import Governance, Rules, written
 from prefect_sluice.workshop import Workshop
@@ -73,7 +73,10 @@ def _refuse_unattested(workshop: Workshop, environment: str) -> None:
     brought = workshop.store.served_last(environment, with_policy=True) if workshop.has_store else None
     if brought is None:
         return
-    entries = workshop.store.entries(environment=environment, event=GENERATION_WRITTEN)
+    events = (GENERATION_WRITTEN, f"promotion.{State.STABLE.value}")
+    entries = [
+        item for event in events for item in workshop.store.entries(environment=environment, event=event)
+    ]
     of_it = [item for item in entries if item.facts.get("promotion") == brought.id]
     if not of_it or of_it[-1].facts.get("policy_digest", brought.policy) != brought.policy:
         raise Refused(

@@ -8,7 +8,6 @@ from pathlib import Path
 from prefect_sluice import config
 from prefect_sluice.canonical import Json
 from prefect_sluice.generation import Cause
-from prefect_sluice.ledger import GENERATION_WRITTEN
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.rules import Governance, written
 from prefect_sluice.state.store import Transaction
@@ -44,7 +43,7 @@ def _record(transaction: Transaction, promotion: Promotion) -> None:
     """Record a promotion with another policy, and say in the ledger again what was said of it last."""
     transaction.put_promotion(promotion)
     about = [item for item in transaction.entries() if item.facts.get("promotion") == promotion.id]
-    last = [item for item in about if item.event == GENERATION_WRITTEN] or about
+    last = about[-1:]
     facts = {key: value for key, value in last[-1].facts.items() if key != "policy_digest"} if last else {}
     told: dict[str, Json] = {**facts, **({"policy_digest": promotion.policy} if promotion.policy else {})}
     if last:
