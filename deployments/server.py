@@ -57,20 +57,24 @@ class Guard:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve on the port that is given, until told to stop. `prefect server start`, with the guard before it."""
-    import uvicorn
-    from prefect.server.api.server import create_app
+    """Serve on the port that is given, until told to stop: `prefect server start`, with the guard before its app."""
+    import runpy
+
+    from prefect.server.api import server
     from prefect.settings import get_current_settings
 
     (port,) = arguments
-    server = get_current_settings().server
-    app = create_app(final=True)
-    app.add_middleware(Guard, origins=server.api.cors_allowed_origins.split(","))
-    uvicorn.run(
-        app, host=HOST, port=int(port), timeout_keep_alive=server.api.keepalive_timeout,
-        ws_ping_interval=server.api.websocket_ping_interval, ws_ping_timeout=server.api.websocket_ping_timeout,
-        log_level=server.logging_level.lower(),
-    )  # fmt: skip
+    origins = get_current_settings().server.api.cors_allowed_origins.split(",")
+    create = server.create_app
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        app = create(*args, **kwargs)
+        app.add_middleware(Guard, origins=origins)
+        return app
+
+    server.create_app = guarded
+    sys.argv = ["prefect", "server", "start", "--host", HOST, "--port", port]
+    runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
