@@ -11,6 +11,7 @@ from prefect_sluice.generation import Pointer
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.plan import Action, Plan, Step
 from prefect_sluice.warehouse.base import Bring, Linked, Linker, Links
+from prefect_sluice.warehouse.content import Content
 
 _DIGITS = 12
 
@@ -19,13 +20,14 @@ _DIGITS = 12
 class Contents:
     """Everything that Deploy does with a candidate: tables to bring in, views to make, and all pointers afterwards.
 
-    `file` is the SHA-256 of the side database's bytes ("" when nothing was built).
+    `file` is the SHA-256 of the side database's bytes ("" when nothing was built), `held` what the tables hold.
     """
 
     tables: tuple[Bring, ...]
     views: tuple[Linked, ...]
     pointers: tuple[Pointer, ...]
     file: str
+    held: tuple[Content, ...] = ()
 
     def document(self) -> Json:
         """Return it as JSON; the evidence, and so the approval, binds its digest."""
@@ -34,6 +36,7 @@ class Contents:
             "tables": [[str(item.source), str(item.address)] for item in self.tables],
             "views": [[str(item.address), item.sql] for item in self.views],
             "pointers": [_written(pointer) for pointer in self.pointers],
+            "held": [[str(item.address), item.algorithm, item.rows, item.digest] for item in self.held],
         }
 
     @classmethod
@@ -45,6 +48,10 @@ class Contents:
             views=tuple(Linked(Name.parse(address), sql) for address, sql in raw["views"]),
             pointers=tuple(_read(item) for item in raw["pointers"]),
             file=str(raw["file"]),
+            held=tuple(  # a candidate that an older Sluice made has none
+                Content(Name.parse(address), algorithm, rows, digest)
+                for address, algorithm, rows, digest in raw.get("held", ())
+            ),
         )
 
 

@@ -140,6 +140,11 @@ class Warehouse(Section):
         default=timedelta(seconds=2),
         description="How long a publish may lock readers out before `auto` takes a copy.",
     )
+    reread: Duration = Field(
+        default=timedelta(seconds=2),
+        description="For how long Monitor reads again what is served, after each publish and once an hour, by turns, to see "
+        "that it holds what was published. One relation is read whatever it takes; `0s`: none.",
+    )
 
 
 class SourceVersion(Section):

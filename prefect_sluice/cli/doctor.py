@@ -16,9 +16,10 @@ from prefect_sluice.cli.who import actor as who
     "--env", "environment", default="", metavar="NAME", help="The environment. Default: all of them."
 )
 @click.option("--repair", is_flag=True, help="Do what is safe, then look again.")
+@click.option("--deep", is_flag=True, help="Read all rows of kept generations again, too.")
 @options.actor
 @options.common
-def doctor(environment: str, repair: bool, actor: str, folder: Path, console: Console) -> int:
+def doctor(environment: str, repair: bool, deep: bool, actor: str, folder: Path, console: Console) -> int:
     """Find what does not agree, and repair what is safe.
 
     Exit code 0: nothing is wrong. 1: something is; each line says what it means and what to do.
@@ -29,9 +30,9 @@ def doctor(environment: str, repair: bool, actor: str, folder: Path, console: Co
 
     workshop = Workshop.at(folder)
     if repair:
-        report = visit.repair(workshop, environment, actor=who(actor, folder))
+        report = visit.repair(workshop, environment, actor=who(actor, folder), deep=deep)
     else:
-        report = visit.examine(workshop, environment)
+        report = visit.examine(workshop, environment, deep=deep)
     console.show(complaints.lines(report))
     console.answer(complaints.document(report))
     return 0 if report.is_clean else 1

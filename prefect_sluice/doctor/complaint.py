@@ -61,13 +61,14 @@ class Complaint:
 @dataclass(frozen=True, slots=True)
 class Patient:
     """What is looked at, as it was at `now` (UTC): the chosen environments, the state store (None: there is none, or it
-    cannot be used), and the warehouses that could be opened, by file."""
+    cannot be used), and the warehouses that could be opened, by file. `deep`: rows are read, too."""
 
     workshop: Workshop
     places: Mapping[str, Place]
     store: StateStore | None
     inventories: Mapping[Path, Inventory]
     now: datetime
+    deep: bool = False
 
     def inventory(self, place: Place) -> Inventory | None:
         """Return what stands in an environment's warehouse, None where it could not be opened."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_sluice import leftovers, surroundings
-from prefect_sluice.doctor import files, recorded, served
+from prefect_sluice.doctor import content, files, recorded, served
 from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.errors import BadInput, SluiceError
 from prefect_sluice.leftovers import Leftover
@@ -37,18 +37,21 @@ class Report:
         return all(item.note for item in self.complaints)
 
 
-def examine(workshop: Workshop, environment: str = "") -> Report:
-    """Look at one environment or all. Changes nothing, takes no lease. Raises ConfigInvalid, BadInput."""
+def examine(workshop: Workshop, environment: str = "", *, deep: bool = False) -> Report:
+    """Look at one environment or all. Changes nothing, takes no lease. Raises ConfigInvalid, BadInput.
+
+    `deep`: every row that a kept generation leads to is read again, and compared with what was published.
+    """
     chosen = _chosen(workshop, environment)
-    return Report((), tuple(_complaints(workshop, chosen)), tuple(chosen))
+    return Report((), tuple(_complaints(workshop, chosen, deep=deep)), tuple(chosen))
 
 
-def repair(workshop: Workshop, environment: str = "", *, actor: str) -> Report:
+def repair(workshop: Workshop, environment: str = "", *, actor: str, deep: bool = False) -> Report:
     """Do what is safe, then look again. Repeatable. Raises LeaseHeld when somebody is at work."""
     chosen = _chosen(workshop, environment)
     store = existing(workshop)
     if store is None:
-        return examine(workshop, environment)
+        return examine(workshop, environment, deep=deep)
     first = tuple(_complaints(workshop, chosen))
     done = _leases(store, first)
     with ExitStack() as stack:
@@ -60,7 +63,7 @@ def repair(workshop: Workshop, environment: str = "", *, actor: str) -> Report:
         done += _views(workshop, leases, found) + _settled(workshop, chosen, leases, first) + _removed(found)
         for item in done:
             _tell(store, item, actor)
-    return Report(done, examine(workshop, environment).complaints, tuple(chosen))
+    return Report(done, examine(workshop, environment, deep=deep).complaints, tuple(chosen))
 
 
 def existing(workshop: Workshop) -> StateStore | None:
@@ -75,7 +78,9 @@ def _chosen(workshop: Workshop, environment: str) -> Mapping[str, Place]:
     return workshop.places
 
 
-def _complaints(workshop: Workshop, places: Mapping[str, Place]) -> Iterator[Complaint]:
+def _complaints(
+    workshop: Workshop, places: Mapping[str, Place], *, deep: bool = False
+) -> Iterator[Complaint]:
     found: list[Complaint] = []
     store = _store(workshop, found)
     inventories = {
@@ -83,9 +88,11 @@ def _complaints(workshop: Workshop, places: Mapping[str, Place]) -> Iterator[Com
         for path in sorted({place.target.path for place in places.values()})
         if (inventory := _inventory(workshop, places, path, found)) is not None
     }
-    patient = Patient(workshop, places, store, inventories, surroundings.now())
+    patient = Patient(workshop, places, store, inventories, surroundings.now(), deep)
     yield from found
     yield from served.examine(patient)
+    if deep:
+        yield from content.examine(patient)
     if store is not None or not found:
         yield from recorded.examine(patient)
     yield from files.examine(patient)

@@ -8,8 +8,9 @@ from datetime import timedelta
 from prefect_sluice import surroundings
 from prefect_sluice.errors import LeaseHeld, SluiceError, WarehouseBusy
 from prefect_sluice.promotion import State
+from prefect_sluice.stages import rereading
 from prefect_sluice.stages.deploy import settle
-from prefect_sluice.stages.monitor import look_again
+from prefect_sluice.stages.monitor import STAGE, look_again
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.state.records import Alert
 from prefect_sluice.verdict import Verdict
@@ -78,11 +79,19 @@ def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
     served = warehouse.generation(place.name)
     if not served.number:
         return f"{place.name}: nothing is served yet", ""
-    bad = [item for item in look_again(warehouse, served).findings if item.verdict is not Verdict.PASSED]
+    findings = look_again(warehouse, served).findings
+    if rereading.is_due(workshop, place):
+        findings = (*findings, *rereading.reread(workshop, place, STAGE, served.pointers))
+    bad = [item for item in findings if item.verdict is not Verdict.PASSED]
     head = f"{place.name}: generation {served.number}, {len(served.pointers)} relations"
     if not bad:
         return f"{head}, in place", ""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    if bad[0].check == "content":
+        return (
+            f"{head}, {len(bad)} edited",
+            f"{place.name} serves what was not published: {bad[0].summary}{more}",
+        )
     return f"{head}, {len(bad)} do not answer", f"{place.name} does not answer: {bad[0].summary}{more}"
 
 

@@ -107,7 +107,9 @@ def _publication(
         contents.pointers,
     )
     file = workshop.folder / candidate.path if candidate and candidate.path else None
-    publication = Publication(generation, promotion.base, file, contents.tables, contents.views)
+    publication = Publication(
+        generation, promotion.base, file, contents.tables, contents.views, held=contents.held
+    )
     adopted = adopting.planned(workshop, promotion) if not promotion.base else ()
     if not adopted:
         return publication

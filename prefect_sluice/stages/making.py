@@ -164,6 +164,7 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
         views=tuple(view for view, _ in links.views if view.address not in {*sealed.broken, *sealed.unread}),
         pointers=(*_served(built), *extra),
         file=sealed.digest,
+        held=sealed.held,
     )
     file = _keep(workshop, side, built.promotion)
     return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed), rows=rows)

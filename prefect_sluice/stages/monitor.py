@@ -12,6 +12,7 @@ from prefect_sluice.promotion import State
 from prefect_sluice.stages.partial import held_back
 from prefect_sluice.stages.partial import told as partly
 from prefect_sluice.stages.records import OutOfOrder, advance, keep_reports, opened, promotion_of
+from prefect_sluice.stages.rereading import reread
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
@@ -29,6 +30,8 @@ def monitor(work: Work) -> Work:
         raise OutOfOrder()
     tell("reading what is served")
     report = _look(workshop.warehouse(place), place.name, generation, promotion.base)
+    old = _reused(workshop.warehouse(place), generation, promotion.base)
+    report = replace(report, findings=(*report.findings, *reread(workshop, place, STAGE, old)))
     keep_reports(workshop, promotion, STAGE, (report,))
     reach(Point.MONITOR_JUDGED)
     told = replace(work, reports=(*work.reports, report))
@@ -38,7 +41,10 @@ def monitor(work: Work) -> Work:
         return replace(told, promotion=failed).ends(
             Status.REFUSED,
             f"what is served is not right: {bad.summary}",
-            f"sluice rollback --env {place.name} --from {generation.number}",
+            # Older generations may lead to the same relation.
+            f"sluice doctor --deep --env {place.name}"
+            if bad.check == "content"
+            else f"sluice rollback --env {place.name} --from {generation.number}",
         )
     stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
     reach(Point.MONITOR_CLOSED)
@@ -86,6 +92,16 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation, base: in
             Finding(STAGE, "readable", Verdict.PASSED, told, observed=total - len(bad), limit=total)
         ]
     return GateReport(STAGE, tuple(findings))
+
+
+def _reused(warehouse: Warehouse, generation: Generation, base: int) -> tuple[Pointer, ...]:
+    """Return the pointers to relations that were there before this generation: what is new was read when it was sealed."""
+    if not base:
+        return ()
+    with contextlib.suppress(BadInput):  # the generation before is no longer known
+        before = {pointer.address for pointer in warehouse.generation(generation.environment, base).pointers}
+        return tuple(pointer for pointer in generation.pointers if pointer.address in before)
+    return generation.pointers
 
 
 def look_again(warehouse: Warehouse, served: Generation) -> GateReport:

@@ -11,6 +11,7 @@ from typing import Protocol
 from prefect_sluice.adoption import Adopted
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
+from prefect_sluice.warehouse.content import Content
 from prefect_sluice.warehouse.inventory import Keeper
 from prefect_sluice.warehouse.moving import Movable
 from prefect_sluice.warehouse.publishing import Told
@@ -103,7 +104,7 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Everything one publish does: relations to bring in, and the generation to write on top of `base`.
+    """Everything one publish does: relations to bring in, what the tables hold, and the generation to write on top of `base`.
 
     `adopt` moves what stands under public names into the store first; `zero` is the generation that then serves them.
     """
@@ -115,6 +116,7 @@ class Publication:
     views: tuple[Linked, ...] = ()
     adopt: tuple[Adopted, ...] = ()
     zero: Generation | None = None
+    held: tuple[Content, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,13 @@ class Links:
 class Sealed:
     """The digest of a side database's bytes. `broken` are views that could not be linked; they, and other views that
     are served as tables, are `pinned`: tables in the side database already, at their physical address. `unread` are views of
-    which no row can be read, with the engine's reason, by address: they are linked to nothing."""
+    which no row can be read, with the engine's reason, by address: they are linked to nothing. `held` is what the tables hold."""
 
     digest: str
     broken: tuple[Name, ...]
     pinned: tuple[Name, ...]
     unread: Mapping[Name, str] = field(default_factory=dict[Name, str])
+    held: tuple[Content, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

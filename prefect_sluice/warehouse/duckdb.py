@@ -24,6 +24,7 @@ from prefect_sluice.node import Name
 from prefect_sluice.warehouse import (
     catalogue,
     duckdb_adopt,
+    duckdb_content,
     duckdb_keeping,
     duckdb_leave,
     duckdb_links,
@@ -43,6 +44,7 @@ from prefect_sluice.warehouse.base import (
     Stub,
     quoted,
 )
+from prefect_sluice.warehouse.content import Reread
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
 from prefect_sluice.warehouse.duckdb_room import Connect, Room, plain
@@ -173,11 +175,12 @@ class DuckDB:
             _do(connection, catalogue.lists(self.store))
             try:
                 tried = duckdb_links.link(connection, links, self.store, there)
+                pinned = (*tried.pinned, *tried.broken)
+                held = duckdb_content.sealed(connection, self.catalog, links, pinned, tried.unread)
                 connection.execute("checkpoint")
             except duckdb.Error as error:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
-        pinned = (*tried.pinned, *tried.broken)
-        return Sealed(digest_file(side), tuple(tried.broken), pinned, tried.unread)
+        return Sealed(digest_file(side), tuple(tried.broken), pinned, tried.unread, held)
 
     def stamp(self) -> str:
         """See Warehouse."""
@@ -289,6 +292,13 @@ class DuckDB:
         """See Keeper."""
         with self._open(self.path) as connection:
             duckdb_keeping.collect(connection, collection, self.store, str(self.path))
+
+    def reread(self, addresses: Sequence[Name], *, within: timedelta | None = None) -> tuple[Reread, ...]:
+        """See Keeper."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_content.reread(connection, addresses, within)
 
     def mend(self, environment: str, names: Mapping[Name, Name]) -> tuple[Name, ...]:
         """See Keeper."""

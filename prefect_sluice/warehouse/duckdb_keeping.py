@@ -12,7 +12,7 @@ import duckdb
 from prefect_sluice import faults
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_publish
+from prefect_sluice.warehouse import duckdb_content, duckdb_publish
 from prefect_sluice.warehouse.base import quoted
 from prefect_sluice.warehouse.duckdb_adopt import query_of
 from prefect_sluice.warehouse.duckdb_literal import bound
@@ -133,6 +133,7 @@ def collect(connection: Connection, collection: Collection, store: str, place: s
             return
         _permit(connection, collection, store)
         _drop(connection, collection.drops)
+        duckdb_content.forget(connection, collection.drops)
         faults.reach(faults.Point.COLLECT_DROPPED)
         _mark(connection, collection)
         connection.execute("commit")

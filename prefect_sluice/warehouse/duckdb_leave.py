@@ -14,6 +14,7 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb_adopt import in_order, query_of
+from prefect_sluice.warehouse.duckdb_content import forget
 from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.duckdb_publish import catalog_of, has_tables, load, served
 from prefect_sluice.warehouse.moving import Departure
@@ -135,7 +136,9 @@ def _leads_to(sql: str, address: Name, linker: Linker) -> bool:
 def _forgotten(connection: Connection, environment: str, store: str) -> tuple[Name, ...]:
     """Drop what only this environment named, and the bookkeeping; return what is in the store and nobody's."""
     views = _texts(connection)
-    for name in _only_its_own(connection, environment):
+    own = _only_its_own(connection, environment)
+    forget(connection, own)
+    for name in own:
         kind = "view" if name.folded in views else "table"
         connection.execute(f"drop {kind} if exists {quoted(name.schema, name.identifier)}")
     for table in ("pointer", "generation", "collected"):

@@ -15,7 +15,7 @@ from prefect_sluice.errors import BadInput, CannotPublish, EnvironmentMoved, Lea
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.ledger import Head
 from prefect_sluice.node import Kind, Name
-from prefect_sluice.warehouse import duckdb_adopt
+from prefect_sluice.warehouse import duckdb_adopt, duckdb_content
 from prefect_sluice.warehouse.base import Publication, Served, quoted
 from prefect_sluice.warehouse.duckdb_literal import bound, literal
 
@@ -127,6 +127,7 @@ def publish(
             current = publication.zero
             faults.reach(faults.Point.DEPLOY_ADOPTED)
         _bring(connection, publication, store)
+        _keep_contents(connection, publication)
         faults.reach(faults.Point.DEPLOY_RELATIONS)
         _flip(connection, current, wanted)
         faults.reach(faults.Point.DEPLOY_VIEWS)
@@ -194,6 +195,19 @@ def _bring(connection: duckdb.DuckDBPyConnection, publication: Publication, stor
     for view in publication.views:
         address = quoted(view.address.schema, view.address.identifier)
         connection.execute(f"create view if not exists {address} as {view.sql}")
+
+
+def _keep_contents(connection: duckdb.DuckDBPyConnection, publication: Publication) -> None:
+    """Write down what the new relations hold: of tables what was sealed, of adopted ones what their copies hold."""
+    adopted = [item.address for item in publication.adopt]
+    views = [item.address for item in publication.views]
+    held = (*publication.held, *duckdb_content.of_views(connection, [*views, *adopted]))
+    known = {item.address for item in held}
+    copies = [(quoted(name.schema, name.identifier), name) for name in adopted if name not in known]
+    if copies:
+        held += duckdb_content.of_tables(connection, copies)
+    if held:
+        duckdb_content.write(connection, held)
 
 
 def _flip(connection: duckdb.DuckDBPyConnection, current: Generation, wanted: Generation) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
+from prefect_sluice.warehouse.content import Reread
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,13 @@ class Keeper(Protocol):
 
         Done once per run: again is no change. Raises EnvironmentMoved when an environment is at another generation,
         Refused when a public name leads to one of the relations.
+        """
+        ...
+
+    def reread(self, addresses: Sequence[Name], *, within: timedelta | None = None) -> tuple[Reread, ...]:
+        """Read physical relations again, and return of each what it holds and what was written down when it was published.
+
+        In this order, until the time `within` is over; one of them is read whatever it takes. Changes nothing.
         """
         ...
 

@@ -1,0 +1,104 @@
+"""Rows edited in the store: the doctor finds them in every generation that can be served, Monitor by turns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from prefect_sluice import surroundings
+from prefect_sluice.node import Name
+from prefect_sluice.stages import caring, rereading
+from prefect_sluice.workshop import Workshop
+
+Run = Callable[..., Any]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def deep(run: Run, folder: Path) -> list[dict[str, Any]]:
+    """Return what the doctor finds when it reads all rows, notes too."""
+    return json.loads(run("doctor", "--deep", "-C", folder, "--json").out)["findings"]
+
+
+def edit(folder: Path, name: str, statement: str, *, live: bool = True) -> str:
+    """Edit the relation behind a public name, as a person with the file would; return its address."""
+    sql = f"select address from sluice.pointer where identifier = '{name}' and until is {'' if live else 'not '}null"
+    with duckdb.connect(str(folder / "dev.duckdb")) as connection:
+        ((address,),) = connection.execute(sql).fetchall()
+        connection.execute(statement.format(f'sluice_store."{address}"'))
+    return str(address)
+
+
+def test_what_was_published_is_what_is_there(run: Run, released: Path) -> None:
+    assert deep(run, released) == []
+    with duckdb.connect(str(released / "dev.duckdb"), read_only=True) as connection:
+        kept = connection.execute(
+            "select count(*), count(distinct address), min(rows) from sluice.content"
+        ).fetchall()
+        there = connection.execute("select count(distinct address) from sluice.pointer").fetchall()
+    assert kept == [(*there[0], there[0][0], 1)]
+
+
+def test_one_edited_value_is_found_and_named_in_every_generation_that_can_be_served(
+    run: Run, released: Path
+) -> None:
+    live = edit(released, "orders", "update {} set amount = amount + 1 where id = 7")
+    (found,) = deep(run, released)
+    assert (found["check"], found["environment"]) == ("content", "dev")
+    assert found["thing"] == f"sluice_store.{live} was edited since it was published"
+    assert f'drop table "sluice_store"."{live}"' in found["fix"]
+    older = edit(released, "orders", "delete from {} where id = 7", live=False)
+    things = {item["thing"] for item in deep(run, released)}
+    assert f"sluice_store.{older} was edited since it was published: 29 rows, published with 30" in things
+    assert len(things) == 2
+    # As it says.
+    with duckdb.connect(str(released / "dev.duckdb")) as connection:
+        connection.execute(f'drop table sluice_store."{live}"')
+    assert run("release", "HEAD~1", "-C", released, "--as", "Ada").code == 0
+    left = {item["thing"] for item in deep(run, released) if item["check"] == "content"}
+    assert left == things - {found["thing"]}
+
+
+def test_monitor_finds_an_edited_relation_that_a_release_reuses(
+    run: Run, released: Path, commit: Callable[..., None]
+) -> None:
+    edit(released, "customers", "update {} set name = 'Eve'")
+    commit(released, "Mended", orders="select range as id, range * 20 as amount from range(30)\n")
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert answer.code == 1
+    assert "main.customers: sluice_store.customers__" in answer.out
+    assert "was edited since it was published" in answer.out
+    assert "sluice doctor --deep --env dev" in answer.out
+
+
+def test_the_hourly_look_reads_by_turns(run: Run, released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = Workshop.at(released)
+    place = workshop.place("dev")
+    edit(released, "totals", "update {} set orders = 0")
+    start = surroundings.now()
+    problems: list[str] = []
+    for hour in range(1, 4):
+        monkeypatch.setattr(surroundings, "now", lambda at=hour: start + at * timedelta(hours=2))
+        problems.append(caring.care_for(workshop, place, "Ada").problem)
+        assert not rereading.is_due(workshop, place)
+    assert any("main.totals" in problem and "was edited" in problem for problem in problems)
+
+
+def test_a_warehouse_of_an_older_sluice_is_no_finding(run: Run, released: Path) -> None:
+    with duckdb.connect(str(released / "dev.duckdb")) as connection:
+        connection.execute("drop table sluice.content")
+    (note,) = deep(run, released)
+    assert note["note"]
+    assert "published by an older Sluice, without a digest, and " in note["thing"]
+
+
+def test_a_turn_begins_after_the_last_one() -> None:
+    names = [Name("s", letter) for letter in "abcd"]
+    assert [name.identifier for name in rereading.turn(names, "s.b")] == ["c", "d", "a", "b"]
+    assert rereading.turn(names, "") == tuple(names)
+    assert rereading.turn(names, "s.d") == tuple(names)

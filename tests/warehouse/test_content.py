@@ -1,0 +1,145 @@
+"""Content digests: any edit of any value of any type is seen, the order of rows is not, and each publish keeps them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from prefect_sluice.node import Name
+from prefect_sluice.warehouse import duckdb_content
+from prefect_sluice.warehouse.content import Content
+
+ADDRESS = Name("main", "t")
+
+EDITS = [
+    ("int", "1", "2"),
+    ("int", "NULL", "0"),
+    ("bigint", "9007199254740993", "9007199254740992"),
+    ("hugeint", "1", "-1"),
+    ("boolean", "true", "false"),
+    ("boolean", "NULL", "false"),
+    ("decimal(18, 4)", "1.0001", "1.0002"),
+    ("double", "0.0", "'-0.0'"),
+    ("double[]", "['0.0']", "['-0.0']"),
+    ("double", "'nan'", "'inf'"),
+    ("double", "'nan'", "NULL"),
+    ("double", "0.1", "0.1 + 1e-17 * 2"),
+    ("float", "1.0", "1.0000001"),
+    ("varchar", "'a'", "'A'"),
+    ("varchar", "''", "NULL"),
+    ("varchar", "'a'", "'a '"),
+    ("blob", "'\\x00'::blob", "'\\x00\\x00'::blob"),
+    ("date", "'2026-01-01'", "'2026-01-02'"),
+    ("timestamp", "'2026-01-01 00:00:00'", "'2026-01-01 00:00:00.000001'"),
+    ("timestamptz", "'2026-01-01 00:00:00+00'", "'2026-01-01 00:00:00+01'"),
+    ("time", "'12:00:00'", "'12:00:01'"),
+    ("timetz", "'12:00:00+00'", "'13:00:00+01'"),
+    ("interval", "interval 30 days", "interval 1 month"),
+    ("uuid", "'00000000-0000-0000-0000-000000000001'", "'00000000-0000-0000-0000-000000000002'"),
+    ("bit", "'01'", "'001'"),
+    ("enum('a', 'b')", "'a'", "'b'"),
+    ("int[]", "[]", "[NULL]"),
+    ("int[]", "[]", "NULL"),
+    ("int[2]", "[1, 2]", "[2, 1]"),
+    ("varchar[]", "['NULL']", "[NULL]"),
+    ("struct(a int)", "{'a': NULL}", "NULL"),
+    ("struct(a int, b int)", "{'a': 1, 'b': 2}", "{'a': 2, 'b': 1}"),
+    ("map(varchar, int)", "map {'a': 1}", "map {'a': 2}"),
+    ("union(n int, s varchar)", "union_value(n := 1)", "union_value(s := '1')"),
+    ("json", "'{\"a\": 1}'", "'{\"a\": 2}'"),
+]
+
+
+def content(connection: duckdb.DuckDBPyConnection, relation: str = '"main"."t"') -> Content:
+    (found,) = duckdb_content.of_tables(connection, [(relation, ADDRESS)])
+    return found
+
+
+@pytest.mark.parametrize(("kind", "before", "after"), EDITS)
+def test_an_edited_value_changes_the_digest(kind: str, before: str, after: str) -> None:
+    with duckdb.connect() as connection:
+        for last in (
+            "",
+            ", 7 as z",
+        ):  # as the last column, which DuckDB's own hash is linear in, and as another
+            digests = set[str]()
+            for value in (before, after, before):
+                connection.execute(
+                    f"create or replace table t as select 1 as k, cast({value} as {kind}) as v{last}"
+                )
+                digests.add(content(connection).digest)
+            assert len(digests) == 2
+
+
+def test_a_collation_hides_no_edit() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table t (v varchar collate nocase); insert into t values ('a')")
+        first = content(connection)
+        connection.execute("update t set v = 'A'")
+        assert content(connection) != first
+
+
+def test_rows_count_as_often_as_they_are_there_in_any_order() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table t as select range as a, range % 3 as b from range(1000)")
+        first = content(connection)
+        connection.execute("create or replace table t as from t order by b desc, a desc")
+        assert content(connection) == first
+        connection.execute("insert into t select 5, 2")
+        assert content(connection) != first
+        connection.execute("create or replace table t as select range as a, range % 3 as b from range(1000)")
+        connection.execute("update t set b = case a when 0 then 1 when 1 then 0 else b end where a < 2")
+        assert content(connection).digest != first.digest, "values exchanged between two rows"
+
+
+def test_a_column_renamed_or_of_another_type_changes_it_and_no_rows_have_one() -> None:
+    with duckdb.connect() as connection:
+        seen = set[str]()
+        for query in (
+            "select 1::int as a",
+            "select 1::bigint as a",
+            "select 1::int as b",
+            "select 1::int as a where false",
+        ):
+            connection.execute(f"create or replace table t as {query}")
+            seen.add(content(connection).digest)
+        assert len(seen) == 4
+
+
+def test_the_zone_of_a_session_changes_nothing() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table t as select [timestamptz '2026-01-01 00:00:00+00'] as a, now() as b")
+        found = set[Content]()
+        for zone in ("Asia/Tokyo", "America/New_York"):
+            connection.execute(f"set timezone = '{zone}'")
+            found.add(content(connection))
+        assert len(found) == 1
+
+
+def test_what_is_kept_is_compared_by_turns_and_another_engines_digest_is_not() -> None:
+    with duckdb.connect() as connection:
+        names = [Name("main", name) for name in ("a", "b", "c", "gone", "v")]
+        for name in names[:4]:
+            connection.execute(f"create table {name.identifier} as select 1 as x")
+        connection.execute("create view v as select 2 as x")
+        tables = [(f'"{name.identifier}"', name) for name in names[:4] if name.identifier != "b"]
+        older = Content(names[1], "hash-1 duckdb 0.9.0", 1, "d")
+        held = (
+            *duckdb_content.of_tables(connection, tables),
+            *duckdb_content.of_views(connection, names[4:]),
+            older,
+        )
+        duckdb_content.write(connection, held)
+        duckdb_content.write(connection, held)
+        connection.execute("update a set x = 2; drop table gone; create or replace view v as select 3 as x")
+        found = {item.address.identifier: item for item in duckdb_content.reread(connection, names, None)}
+        assert {name: (item.is_told, item.is_edited) for name, item in found.items()} == {
+            "a": (True, True), "b": (False, False), "c": (True, False), "gone": (False, False), "v": (True, True),
+        }  # fmt: skip
+        assert "0.9.0" in found["b"].words
+        some = duckdb_content.reread(connection, names, timedelta(0))
+        assert [item.address for item in some] == names[:1]
+        duckdb_content.forget(connection, names[:1])
+        assert duckdb_content.reread(connection, names[:1], None)[0].was is None
