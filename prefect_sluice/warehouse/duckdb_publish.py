@@ -22,9 +22,8 @@ from prefect_sluice.warehouse.duckdb_literal import bound, literal
 CANDIDATE = "sluice_candidate"
 """The name under which the candidate is attached while it is published."""
 
-_WRITTEN = (
-    "environment, number, release, promotion, token, cause, origin, written_at, ledger_number, ledger_digest"
-)
+_ALWAYS = "environment, number, release, promotion, token, cause, origin, written_at"
+_WRITTEN = f"{_ALWAYS}, ledger_number, ledger_digest"
 _FOR_GOOD = (
     duckdb.CatalogException,
     duckdb.BinderException,
@@ -317,8 +316,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, environment: str, number: int |
 
 
 def _generations(connection: duckdb.DuckDBPyConnection, rest: str, parameters: list[Any]) -> list[Row]:
-    # All columns there are: a file that an older Sluice wrote has fewer.
-    answer = connection.execute(bound(f"select * from sluice.generation {rest}", parameters))
+    # All columns there are: a file that an older Sluice wrote has fewer. Those that it did write have to be there.
+    answer = connection.execute(bound(f"select *, {_ALWAYS} from sluice.generation {rest}", parameters))
     names = [str(column[0]) for column in answer.description or ()]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
