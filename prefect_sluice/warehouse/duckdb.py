@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import re
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from prefect_sluice.warehouse.base import (
     quoted,
 )
 from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.duckdb_errors import translated
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
 from prefect_sluice.warehouse.duckdb_room import Connect, Room, plain
@@ -61,8 +61,6 @@ NEW_FILE = {**CONFIG, "default_block_size": "16384"}
 """1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
 _STEP = 0.05
-_LOCKED = re.compile(r'lock on file "(?P<path>[^"]+)"')
-_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
 class DuckDB:
@@ -365,37 +363,12 @@ class DuckDB:
             try:
                 return attempt()
             except duckdb.Error as error:
-                failure = _translated(error, path)
+                failure = translated(error, path)
                 if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
                     raise failure from error
                 if failure.holder == OURSELVES:
                     gc.collect()  # a connection that nobody uses any more is open until it is collected
                 pause.wait(_STEP)
-
-
-def _translated(error: duckdb.Error, path: Path) -> Exception:
-    text = str(error)
-    if "lock on file" in text:
-        found = _HOLDER.search(text)
-        holder = f"process {found['pid']} ({Path(found['program']).name})" if found else ""
-        held = _LOCKED.search(text)  # the profile may attach others
-        return WarehouseBusy(held["path"] if held else str(path), holder)
-    if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
-        return WarehouseBusy(str(path), OURSELVES)
-    first = text.splitlines()[0]
-    if "not a valid DuckDB database" in text or isinstance(
-        error, (duckdb.SerializationException, duckdb.InternalException)
-    ):
-        return WarehouseDamaged(
-            "is not a readable DuckDB file", str(path), "restore it from a backup, or move it away"
-        )
-    if isinstance(error, duckdb.IOException):
-        return WarehouseDamaged(
-            f"cannot be opened ({first})",
-            str(path),
-            "check the path, its rights and the DuckDB version that wrote it",
-        )
-    return QueryFailed(first)
 
 
 def _do(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
