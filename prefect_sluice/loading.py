@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice import inputs, packages
+from prefect_sluice import inputs, left_out, packages
 from prefect_sluice.canonical import digest_bytes, digest_file
 from prefect_sluice.contracts.find import bound
-from prefect_sluice.errors import BadInput
+from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.node import Name
 from prefect_sluice.release import Release
 from prefect_sluice.sql.targets import Targets
@@ -165,7 +165,7 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
         place.target.path,
         variables,
     )
-    manifest = session.parse()
+    manifest = _parsed(workshop, session)
     everything = {**_project_variables(folder), **variables}
     outside = settings.Settings(
         everything, settings.packages(folder), workshop.environ, place.target.name, place.target.settings
@@ -180,8 +180,28 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     found = known if withheld else {**known, **_new_facts(workshop, place, session, prints, missing)}
     project = read(manifest, prints, found, place.target.catalog, served)
     project = replace(project, nodes=bound(folder, project.nodes))
+    _refuse_left_out(workshop, folder, project, manifest)
     declare(manifest, project.nodes)
     return Loaded(folder, session, manifest, project, prints, withheld)
+
+
+def _parsed(workshop: Workshop, session: Session) -> Manifest:
+    try:
+        return session.parse()
+    except DbtFailed as error:
+        settings = workshop.settings
+        told = left_out.explained(
+            error, session.project, workshop.project, settings.project, settings.source.include
+        )
+        if told is error:
+            raise
+        raise told from error
+
+
+def _refuse_left_out(workshop: Workshop, folder: Path, project: Project, manifest: Manifest) -> None:
+    settings = workshop.settings
+    made = {str(node.config.get("location") or "") for node in manifest.nodes.values()}
+    left_out.refuse(project.nodes, folder, workshop.project, settings.project, settings.source.include, made)
 
 
 def _project_variables(folder: Path) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.stoppable import stoppable
 from prefect_sluice.dbt.unreadable import file_of
-from prefect_sluice.dbt.warned import warning_listener, without_colour
+from prefect_sluice.dbt.warned import Reasons, warning_listener, without_colour
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.profile import Target
 from prefect_sluice.profile_paths import at_home, outputs_at
@@ -177,7 +177,7 @@ class Session:
         surroundings.be_quiet()
         if manifest is not None:
             _forget_compiled(manifest)
-        profiles = self._write_profile()
+        profiles, reasons = self._write_profile(), Reasons()
         common = (
             "--project-dir", str(self.project), "--profiles-dir", str(profiles), "--target", self.target.name,
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
@@ -192,7 +192,7 @@ class Session:
             surroundings.withheld(is_of_the_pipeline),
             marked(manifest, arguments) as chosen,
         ):
-            runner = dbtRunner(manifest=manifest, callbacks=_listeners(on_node))
+            runner = dbtRunner(manifest=manifest, callbacks=[*_listeners(on_node), reasons.hear])
             words = [command, *_QUIETLY, *common, *chosen]
             answer = runner.invoke(words, **_only_where_asked(command, chosen))  # pyright: ignore[reportUnknownMemberType]  # its keywords
         _end_threads(answer.exception)
@@ -201,7 +201,7 @@ class Session:
         if stop is not None:
             raise stop
         if answer.exception is not None or (not answer.success and not tolerant):
-            raise _failure(command, answer.exception, self.project) from answer.exception
+            raise _failure(command, answer.exception, self.project, reasons.texts) from answer.exception
         return answer
 
     def _vars(self) -> tuple[str, ...]:
@@ -344,10 +344,12 @@ def _wants_data(error: BaseException | None) -> bool:
     return isinstance(error, DbtRuntimeError) and not isinstance(error, CompilationError)
 
 
-def _failure(command: str, error: BaseException | None, project: Path) -> DbtFailed:
+def _failure(
+    command: str, error: BaseException | None, project: Path, reasons: Sequence[str] = ()
+) -> DbtFailed:
     text = without_colour(str(error or f"dbt {command} failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = " ".join(lines[:3]).replace(str(project) + os.sep, "")
+    told = " ".join([*lines[:3], *reasons[:3]]).replace(str(project) + os.sep, "")
     where = file_of(error, project)
     return DbtFailed(
         f"dbt {command}: {concealed(told)}",

@@ -1,9 +1,10 @@
-"""dbt's own warnings, handed outwards: its log is switched off."""
+"""dbt's own warnings, and reasons that no exception holds, handed outwards: its log is switched off."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect_sluice.channels import NOTICES, Level, Notice
@@ -26,6 +27,18 @@ def warning_listener() -> Callable[[Any], None] | None:
             told(Notice(Level.WARNING, f"dbt: {without_colour(info.msg).removeprefix(_PREFIX).strip()}"))
 
     return listen
+
+
+@dataclass(slots=True)
+class Reasons:
+    """What dbt says of an error in an event only: its exception says that the semantic manifest is wrong, and not why."""
+
+    texts: list[str] = field(default_factory=list[str])
+
+    def hear(self, event: Any) -> None:
+        """Keep the event's text if it is such a reason. In any thread."""
+        if event.info.name == "SemanticValidationFailure" and event.info.level == "error":
+            self.texts.append(without_colour(event.info.msg))
 
 
 def without_colour(text: str) -> str:

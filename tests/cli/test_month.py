@@ -87,7 +87,7 @@ def test_a_month_of_releases_refreshes_rollbacks_and_collections(life: Life) -> 
         assert life.read("select count(*), min(rate) from main.orders") == [(week + 1, 2)]
         assert life.read("select count(*) from main.kept") == [(week + 1,)]
         life.command("rollback", "--no-hold")
-        assert life.read("select version from main.version") == [(week - 1,)]
+        assert life.read("select version from main.version") == [(0,)], "what another release served before"
         life.sleep(6)
         assert "checkout" in life.command("collect")
         life.command("doctor")
