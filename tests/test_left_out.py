@@ -13,9 +13,16 @@ from prefect_sluice.node import Kind, Name, Node
 
 def node(name: str, *files: str) -> Node:
     return Node(
-        f"model.p.{name}", Kind.TABLE, Name("main", name), f"models/{name}.sql", "sql", ("p", name), "", (),
+        unique_id=f"model.p.{name}",
+        kind=Kind.TABLE,
+        name=Name("main", name),
+        path=f"models/{name}.sql",
+        language="sql",
+        fqn=("p", name),
+        fingerprint="",
+        parents=(),
         files=files,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

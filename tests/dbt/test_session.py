@@ -100,10 +100,10 @@ def test_a_project_that_does_not_parse(shop: Shop, path: str, text: str, told: s
 
 def test_what_is_wrong_with_a_semantic_model_is_said(shop: Shop) -> None:
     """dbt's own error says that the semantic manifest is wrong; why stands in its log only."""
-    time = "{name: at, type: time, type_params: {time_granularity: day}}"
+    time = "{name: sold_at, type: time, type_params: {time_granularity: day}}"
     text = f"semantic_models: [{{name: sales, model: ref('loose'), dimensions: [{time}], "
-    text += "measures: [{name: n, agg: sum, expr: id}]}]\n"
-    text += "metrics: [{name: m, label: M, type: simple, type_params: {measure: n}}]\n"
+    text += "measures: [{name: total, agg: sum, expr: id}]}]\n"
+    text += "metrics: [{name: sold, label: Sold, type: simple, type_params: {measure: total}}]\n"
     shop.write("models/semantic.yml", text)
     shop.write("models/metricflow_time_spine.sql", "select date '2026-01-01' as date_day")
     with pytest.raises(
