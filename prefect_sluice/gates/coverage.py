@@ -23,6 +23,7 @@ from prefect_sluice.coverage import (
 )
 from prefect_sluice.errors import BadInput
 from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.former import undeclared
 from prefect_sluice.node import short_name
 from prefect_sluice.profile import read_yaml
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
@@ -71,9 +72,9 @@ class Coverage:
             return GateReport(_ID, (_said("baseline", Verdict.ERRORED, str(error), location=BASELINE),))
         bar = bool(self.settings.require or self.settings.minimum or baseline is not None)
         if subject.declared_before is None:
-            if subject.plan is not None and subject.plan.base_release:
-                findings.append(_not_known(subject.plan.base_release))
-            elif not bar:
+            unknown = tuple(undeclared(_ID, subject))
+            findings += unknown
+            if not unknown and not bar:
                 return GateReport(_ID, not_applicable="nothing serves yet to compare with, and no bar is set")
             before: Covered = {}
         else:
@@ -190,15 +191,6 @@ def _said(
 ) -> Finding:
     return Finding(
         _ID, aspect, verdict, summary, subject, observed, limit, location=location, evidence=evidence, fix=fix
-    )
-
-
-def _not_known(release: str) -> Finding:
-    return _said(
-        "before",
-        Verdict.INCONCLUSIVE,
-        f"nothing is known of what release {release[:7]}, which serves, declared",
-        fix="for this one release: gates: {coverage: {on: warn}}",
     )
 
 

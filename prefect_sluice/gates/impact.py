@@ -10,10 +10,13 @@ from prefect_sluice import config
 from prefect_sluice.declared import Consumer
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.former import undeclared
 from prefect_sluice.impact import Effect, Known, Reached, Schema, reached, reads, title, without
 from prefect_sluice.node import short_name
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader, quoted
+
+_UNTOLD = "a consumer that this change takes off what it reads, or no longer declares, would not be seen"
 
 
 class Settings(config.Gate):
@@ -34,13 +37,15 @@ class Impact:
         """Return what changes for each consumer reached, and what cannot be told. Repeatable."""
         consumers = tuple(subject.declared.consumers.values())
         earlier = tuple(subject.declared_before.consumers.values()) if subject.declared_before else ()
-        if not consumers and not earlier:
+        unknown = tuple(undeclared(self.id, subject, _UNTOLD)) if subject.served else ()
+        if not consumers and not earlier and not unknown:
             return GateReport(self.id, not_applicable="the project declares no consumers (exposures)")
         if subject.plan is None or not subject.served:
             return GateReport(self.id, not_applicable="nothing is served yet that a consumer could read")
         known, unread = _known(subject, (*consumers, *earlier))
         found = reached(known, consumers)
         findings = [
+            *unknown,
             *(finding for item in found for finding in self._told(item, unread)),
             *self._given_up(without(reached(known, earlier), found), consumers),
             *(self._untold(item, unread, subject) for item in consumers if _touches(item, unread, subject)),

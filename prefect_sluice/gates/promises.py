@@ -14,6 +14,7 @@ from prefect_sluice.declared import Declared, Described
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.build import first_line
 from prefect_sluice.gates.dbt_contracts import is_of_a_contract, lost, mismatches, table
+from prefect_sluice.gates.former import undeclared
 from prefect_sluice.node import Node, short_name
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
@@ -106,6 +107,7 @@ def _fits(uid: str, result: NodeResult | None, described: Described) -> Iterator
 
 
 def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
+    yield from undeclared(_ID, subject, "whether dbt's contracts promise less than before cannot be told")
     before = subject.declared_before or Declared()
     compared = 0
     for uid, former in before.described.items():

@@ -50,12 +50,13 @@ def subject(after: str | None, *, now: Makeup = ROWS, action: Action = Action.BU
         noted=Before({}, {}, makeup={UID: ROWS}),
         plan=plan,
         declared=Declared({BOARD.unique_id: BOARD}),
+        declared_before=Declared(),
     )
 
 
 def declaring(given: Subject, now: Consumer | None, before: Consumer | None = None) -> Subject:
     sides = [Declared({one.unique_id: one} if one else {}) for one in (now, before)]
-    return replace(given, declared=sides[0], declared_before=sides[1] if before else None)
+    return replace(given, declared=sides[0], declared_before=sides[1])
 
 
 def reading(*columns: str) -> Consumer:
@@ -163,6 +164,22 @@ def test_with_nobody_or_nothing_it_does_not_apply() -> None:
     assert "no consumers" in Impact().check(declaring(subject(BEFORE), None)).not_applicable
     first = replace(subject(BEFORE), served={})
     assert "nothing is served" in Impact().check(first).not_applicable
+
+
+@pytest.mark.parametrize("now", [BOARD, None])
+def test_what_serves_and_is_not_known_may_have_had_consumers(now: Consumer | None) -> None:
+    """A first release stays what it is: nobody reads anything yet."""
+    unknown = replace(declaring(subject(BEFORE), now), declared_before=None)
+    report = Impact().check(unknown)
+    told = (
+        "nothing is known of what release r1, which serves, declared: "
+        "a consumer that this change takes off what it reads, or no longer declares, would not be seen"
+    )
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert (report.findings[0].check, report.findings[0].summary) == ("before", told)
+    assert unknown.plan is not None
+    first = replace(unknown, served={}, plan=replace(unknown.plan, base_release=""))
+    assert Impact().check(first).not_applicable
 
 
 def test_what_somebody_dropped_is_built_anew_and_no_riddle() -> None:

@@ -240,6 +240,15 @@ def test_files_that_are_not_there_are_no_yes(healthy: Subject, name: str, tmp_pa
     assert not says_yes(report), report.findings
 
 
+@pytest.mark.parametrize("name", ["coverage", "impact", "promises"])
+def test_declarations_of_what_serves_that_are_not_known_are_no_yes(healthy: Subject, name: str) -> None:
+    """Nor is it told as what there is nothing to look at."""
+    report = gates.run(asked(name), replace(healthy, declared_before=None, memory=Kept()), {})
+    assert not report.not_applicable
+    assert "before" in {one.check for one in report.findings if one.verdict is Verdict.INCONCLUSIVE}
+    assert not says_yes(report)
+
+
 @given(
     status=st.text(max_size=12)
     | st.sampled_from(["skipped", "error", "runtime error", "fail", "partial success"])

@@ -47,8 +47,10 @@ def plan(release: str = "now", base: str = "then") -> Plan:
 
 
 def subject(folder: Path, *nodes: Node, **other: object) -> Subject:
+    """Return a release after one that declared nothing; given a checkout of that one, all is to be found there."""
     known = bound(folder, {each.unique_id: each for each in nodes or (node(),)})
-    made = Subject(folder, known, (), plan=plan(), memory=Kept())
+    before = None if "earlier" in other else Declared()
+    made = Subject(folder, known, (), plan=plan(), memory=Kept(), declared_before=before)
     return replace(made, **other)  # pyright: ignore[reportArgumentType]
 
 
@@ -457,7 +459,7 @@ def dbt(folder: Path, result: NodeResult | None, before: Described | None = None
         return [result] if result and result.unique_id in wanted else []
 
     now = Declared(described={UID: Described(types={"id": "bigint"}, rules=("id: not_null",), enforced=True)})
-    former = Declared(described={UID: before}) if before else None
+    former = Declared(described={UID: before} if before else {})
     asked = subject(folder, changed=(UID,), without_rows=without_rows, declared=now, declared_before=former)
     return ask(asked)
 
@@ -511,6 +513,18 @@ def test_dbts_contract_got_weaker(tmp_path: Path) -> None:
     off = subject(tmp_path, declared=declared, declared_before=Declared(described={UID: before}))
     assert told(ask(off), FAILED) == ["orders dbt does not enforce its contract now: breaking for consumers"]
     assert ask(replace(off, declared_before=declared)).not_applicable
+
+
+def test_what_serves_and_is_not_known_promised_nobody_knows_what(tmp_path: Path) -> None:
+    """A first release stays what it is: there is nothing to compare with."""
+    [found] = ask(subject(tmp_path, declared_before=None)).findings
+    assert (found.verdict, found.check) == (INCONCLUSIVE, "before")
+    assert found.summary == (
+        "nothing is known of what release then, which serves, declared: "
+        "whether dbt's contracts promise less than before cannot be told"
+    )
+    assert found.fix == "for this one release: gates: {promises: {on: warn}}"
+    assert ask(subject(tmp_path, declared_before=None, plan=plan("now", ""))).not_applicable
 
 
 def test_found_is_sorted_and_repeatable(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""What gates say where a release serves, and nothing is known of what it declared: they could not compare, and that is no yes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prefect_sluice.gates.base import Subject
+from prefect_sluice.verdict import Finding, Verdict
+
+
+def undeclared(gate: str, subject: Subject, untold: str = "") -> Iterator[Finding]:
+    """Yield an INCONCLUSIVE finding of the gate if a release serves whose declarations are not known; nothing for a first release.
+
+    `untold` says what cannot be told therefore.
+    """
+    release = subject.plan.base_release if subject.plan is not None else ""
+    if subject.declared_before is not None or not release:
+        return
+    summary = f"nothing is known of what release {release[:7]}, which serves, declared"
+    yield Finding(
+        gate,
+        "before",
+        Verdict.INCONCLUSIVE,
+        f"{summary}: {untold}" if untold else summary,
+        fix=f"for this one release: gates: {{{gate}: {{on: warn}}}}",
+    )
