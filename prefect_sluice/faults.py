@@ -38,6 +38,7 @@ class Point(StrEnum):
     DEPLOY_ADOPTED = "deploy.adopted"
     DEPLOY_RELATIONS = "deploy.relations"
     DEPLOY_VIEWS = "deploy.views"
+    DEPLOY_COMMITTED = "deploy.committed"
     DEPLOY_FLIPPED = "deploy.flipped"
     DEPLOY_RECORDED = "deploy.recorded"
     MONITOR_JUDGED = "monitor.judged"

@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "coverage": ("coverage", "Show what each model has: a key test, a contract, descriptions, a unit test."),
     "collect": ("collect", "Drop relations and files that nothing needs any more."),
     "doctor": ("doctor", "Find what does not agree, and repair what is safe."),
-    "backup": ("backup", "Write the state store into a file, while others work."),
+    "backup": ("backup", "Write the state store, or a warehouse, into a file, while others work."),
     "restore": ("backup", "Write a backup into an empty state store."),
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),
     "show": ("show", "Show all about a release, a promotion or a generation."),

@@ -1,4 +1,4 @@
-"""`sluice backup` and `sluice restore`: the state store into a file, and back, or into another database."""
+"""`sluice backup` and `sluice restore`: a state store or a warehouse into a file, and a state store back."""
 
 from __future__ import annotations
 
@@ -14,25 +14,43 @@ from prefect_sluice.cli.who import actor as who
 if TYPE_CHECKING:
     from prefect_sluice.canonical import Json
     from prefect_sluice.state.copying import Copied
+    from prefect_sluice.workshop import Workshop
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
 @click.argument("file", type=_FILE)
+@click.option(
+    "--warehouse", "of_warehouse", is_flag=True, help="Copy the warehouse of an environment instead."
+)
+@options.environment
 @options.common
-def backup(file: Path, folder: Path, console: Console) -> int:
-    """Write the state store into a file, while others work.
+def backup(file: Path, of_warehouse: bool, environment: str, folder: Path, console: Console) -> int:
+    """Write the state store, or a warehouse, into a file, while others work.
 
-    FILE must not be there yet. It holds one moment, whole, and can be looked into: SLUICE_STATE=FILE sluice history.
+    FILE must not be there yet. It holds one moment, whole. A state store can be looked into: SLUICE_STATE=FILE sluice history.
     """
+    from prefect_sluice.errors import BadInput
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    if of_warehouse:
+        return _warehouse(workshop, environment, file, console)
+    if environment:
+        raise BadInput(
+            "the state store is that of all environments",
+            fix="leave out --env, or add --warehouse for the warehouse of one",
+        )
+    return _state(workshop, file, console)
+
+
+def _state(workshop: Workshop, file: Path, console: Console) -> int:
     from prefect_sluice.cli.found import existing_store
     from prefect_sluice.errors import BadInput
     from prefect_sluice.render.styled import Span, Style, line
     from prefect_sluice.state import copying
-    from prefect_sluice.workshop import Workshop
 
-    workshop = Workshop.at(folder)
     if existing_store(workshop) is None:
         raise BadInput("there is no state store yet", workshop.state, "release something: sluice release")
     done = copying.back_up(workshop.state, file)
@@ -43,6 +61,29 @@ def backup(file: Path, folder: Path, console: Console) -> int:
         console.show([_line(done, f"backed up to {file}")])
     console.answer(_document(done, file))
     return 1 if done.broken else 0
+
+
+def _warehouse(workshop: Workshop, environment: str, file: Path, console: Console) -> int:
+    from prefect_sluice.render.styled import line
+    from prefect_sluice.render.words import count
+
+    place = workshop.place(environment or None)
+    done = workshop.warehouse(place).back_up(place.name, file)
+    current = done.generation
+    serves = f"generation {current.number}, {count(len(current.pointers), 'relation')}"
+    told = serves if current.number else "nothing is served yet"
+    console.show([line(f"backed up to {file}: {place.name}, {told}")])
+    console.answer({
+        "file": str(file),
+        "environment": place.name,
+        "warehouse": str(place.target.path),
+        "generation": current.number,
+        "release": current.release,
+        "relations": len(current.pointers),
+        "bytes": done.size,
+        "journal": done.journal,
+    })  # fmt: skip
+    return 0
 
 
 @click.command()

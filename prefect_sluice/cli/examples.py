@@ -87,8 +87,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "doctor": (("sluice doctor", "look"), ("sluice doctor --repair", "and mend what is safe")),
     "backup": (
-        ("sluice backup state.backup", "while others work"),
-        ("sluice restore state.backup", "into an empty state store"),
+        ("sluice backup state.backup", "the state store, while others work"),
+        ("sluice backup --warehouse shop.backup --env prod", "a warehouse, while others read it"),
     ),
     "restore": (
         ("sluice restore state.backup", "into an empty state store"),

@@ -9,9 +9,8 @@ from prefect_sluice.verdict import Finding, Verdict
 
 
 def undeclared(gate: str, subject: Subject, untold: str = "") -> Iterator[Finding]:
-    """Yield an INCONCLUSIVE finding of the gate if a release serves whose declarations are not known; nothing for a first release.
-
-    `untold` says what cannot be told therefore.
+    """Yield an INCONCLUSIVE finding of the gate if a release serves whose declarations are not known, with `untold`: what
+    cannot be told therefore. A first release has nothing to be compared with, and gets none.
     """
     release = subject.plan.base_release if subject.plan is not None else ""
     if subject.declared_before is not None or not release:

@@ -158,7 +158,9 @@ def settle(workshop: Workshop, place: Place) -> None:
     """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable.
 
     An intent whose environment moved on without it cannot be carried out any more, and ends as superseded. Only under the lease.
+    What such a process left in the warehouse's journal is written into its file, for those who copy the file alone.
     """
+    workshop.warehouse(place).empty_journal()
     pending = workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))
     if not pending:
         return

@@ -23,6 +23,7 @@ from prefect_sluice.node import Name
 from prefect_sluice.warehouse import (
     catalogue,
     duckdb_adopt,
+    duckdb_backup,
     duckdb_content,
     duckdb_keeping,
     duckdb_leave,
@@ -52,7 +53,7 @@ from prefect_sluice.warehouse.duckdb_seen import remembered
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 from prefect_sluice.warehouse.duckdb_stamp import settle, stamp
 from prefect_sluice.warehouse.duckdb_write import Writer
-from prefect_sluice.warehouse.inventory import Collection, Inventory
+from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
 from prefect_sluice.warehouse.moving import Departure
 from prefect_sluice.warehouse.publishing import Forecast, Rule, Told, Weight
 
@@ -197,6 +198,7 @@ class DuckDB:
             self._create()
         done, weight = self._looked(publication)
         if done is not None:
+            self.empty_journal()
             return done
 
         def write(connection: duckdb.DuckDBPyConnection) -> Generation:
@@ -302,6 +304,18 @@ class DuckDB:
         """See Keeper."""
         with self._open(self.path) as connection:
             return duckdb_keeping.mend(connection, environment, names, str(self.path))
+
+    def empty_journal(self) -> bool:
+        """See Keeper."""
+        return duckdb_backup.journal_emptied(self.path, self._open)
+
+    def back_up(self, environment: str, file: Path) -> Backup:
+        """See Keeper."""
+        if not self.path.exists():
+            raise BadInput(
+                "there is no warehouse yet", str(self.path), "release something first: sluice release"
+            )
+        return duckdb_backup.back_up(self.path, environment, file, self._open, self._patience)
 
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.

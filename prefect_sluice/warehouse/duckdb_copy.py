@@ -28,6 +28,7 @@ SUFFIX = ".sluice-copy"
 _LOCK = ".sluice-lock"
 _FICLONE = 0x40049409
 _CHUNK = 64 * 1024 * 1024
+_OR_IN_PLACE = "make room, or set warehouse.publish to in_place and close what reads the file"
 _STEP = 0.01
 _GRACE = 0.2
 """Seconds for which the replaced file stays locked: a writer that opened it before, and asks for its lock now, is refused."""
@@ -56,11 +57,11 @@ def replaced(
             _cloned(original, copy, room)
             faults.reach(faults.Point.COPY_MADE)
             answer = write(copy)
-            _sync(copy)
+            sync(copy)
             unchanged()
             faults.reach(faults.Point.COPY_WRITTEN)
             copy.replace(real)
-            _sync(real.parent)
+            sync(real.parent)
             faults.reach(faults.Point.COPY_REPLACED)
             threading.Event().wait(_GRACE)
         finally:
@@ -75,7 +76,7 @@ def obstacle(path: Path) -> str:
         return "this system has no locks that readers share"
     if not os.access(real.parent, os.W_OK):
         return f"the folder {real.parent} cannot be written to"
-    if journal := _journal(path, real):
+    if journal := journal_of(path, real):
         return f"{journal.name} beside it holds rows that are not in the file yet"
     if real.stat().st_nlink > 1:
         return "it has more than one name (hard links), and the others would stay with the old rows"
@@ -151,16 +152,16 @@ def _opened(place: Path, mode: int) -> int:
 @contextmanager
 def _still(path: Path, real: Path, patience: timedelta) -> Generator[tuple[int, Callable[[], None]]]:
     """Give the original as a descriptor that keeps writers out, and a check that nothing changed it all the same."""
-    original = _locked(path, real, patience)
+    original = locked(path, real, patience)
     try:
         if why := obstacle(path):
             raise Refused(
                 f"{path} cannot be published by a copy: {why}", "close what holds it, and run it again"
             )
-        seen = _seen(os.fstat(original))
+        seen = identity(os.fstat(original))
 
         def unchanged() -> None:
-            if _seen(real.stat()) != seen or _journal(path, real):
+            if identity(real.stat()) != seen or journal_of(path, real):
                 raise Refused(
                     f"{path} was changed while it was copied; nothing was published",
                     "run the command again: it plans anew",
@@ -172,11 +173,12 @@ def _still(path: Path, real: Path, patience: timedelta) -> Generator[tuple[int, 
         os.close(original)
 
 
-def _seen(found: os.stat_result) -> tuple[int, int, int, int]:
+def identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what tells a file from the one that replaces it, and from itself once it was written to."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _locked(path: Path, real: Path, patience: timedelta) -> int:
+def locked(path: Path, real: Path, patience: timedelta) -> int:
     """Return a descriptor of the file that keeps writers out. Raises WarehouseBusy when one has it for longer than `patience`."""
     deadline = monotonic() + patience.total_seconds()
     while True:
@@ -205,7 +207,7 @@ def _keep_writers_out(original: int) -> None:
         fcntl.fcntl(original, fcntl.F_OFD_SETLK, whole)
 
 
-def _journal(path: Path, real: Path) -> Path | None:
+def journal_of(path: Path, real: Path) -> Path | None:
     """Return DuckDB's journal of the file, if there is one: it lies beside the name by which the file was opened."""
     for name in (path, real):
         journal = name.with_name(name.name + ".wal")
@@ -215,25 +217,32 @@ def _journal(path: Path, real: Path) -> Path | None:
 
 
 def _cloned(original: int, copy: Path, room: int) -> None:
-    """Copy the bytes, at no cost where the file system can share them. Rights and owner are those of the original."""
-    import fcntl
-
-    found = os.fstat(original)
+    """Copy the bytes. Rights and owner are those of the original."""
     target = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        try:
-            fcntl.ioctl(target, _FICLONE, original)
-        except OSError:
-            _has_room(copy.parent, found.st_size + room)
-            _copied(original, target, found.st_size)
-        _share_as(original, target, found)
+        fill(original, target, copy.parent, room, fix=_OR_IN_PLACE)
+        share_as(original, target)
     finally:
         os.close(target)
 
 
-def _share_as(original: int, target: int, found: os.stat_result) -> None:
+def fill(original: int, target: int, folder: Path, room: int = 0, *, fix: str = "make room") -> None:
+    """Copy the bytes of one descriptor to another, at no cost where the file system can share them. Raises Refused, with `fix`,
+    where `folder` has no room for them and for `room` bytes more."""
+    import fcntl
+
+    size = os.fstat(original).st_size
+    try:
+        fcntl.ioctl(target, _FICLONE, original)
+    except OSError:
+        _has_room(folder, size + room, fix)
+        _copied(original, target, size)
+
+
+def share_as(original: int, target: int) -> None:
     """Give the copy the owner, group, rights, access lists and extended attributes of the original. Raises Refused where one
     cannot be given: the copy would be open to others."""
+    found = os.fstat(original)
     try:
         made = os.fstat(target)
         if (found.st_uid, found.st_gid) != (made.st_uid, made.st_gid):
@@ -262,12 +271,12 @@ def _attributes(original: int) -> list[str]:
         raise
 
 
-def _has_room(folder: Path, needed: int) -> None:
+def _has_room(folder: Path, needed: int, fix: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Refused(
             f"a copy of the warehouse needs {needed / 1e6:.0f} MB in {folder}, and {free / 1e6:.0f} MB are free",
-            "make room, or set warehouse.publish to in_place and close what reads the file",
+            fix,
         )
 
 
@@ -283,7 +292,8 @@ def _copied(original: int, target: int, size: int) -> None:
         done += len(chunk)
 
 
-def _sync(place: Path) -> None:
+def sync(place: Path) -> None:
+    """Have a file, or what a folder lists, written to the disk."""
     descriptor = os.open(place, os.O_RDONLY)
     try:
         os.fsync(descriptor)

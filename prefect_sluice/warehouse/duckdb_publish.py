@@ -138,6 +138,7 @@ def publish(
             failed = CannotPublish if isinstance(error, _FOR_GOOD) else QueryFailed
             raise failed(f"{place}: nothing was published: {str(error).splitlines()[0]}") from error
         raise
+    faults.reach(faults.Point.DEPLOY_COMMITTED)  # in place, it is in the journal only
     return wanted
 
 

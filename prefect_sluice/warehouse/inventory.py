@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from prefect_sluice.generation import Generation, Pointer
@@ -91,6 +92,16 @@ class Collection:
     bases: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a warehouse's file, opened and read. `generation` is the one that it serves of the environment, `size` its bytes;
+    `journal` says that some of it was in the journal only."""
+
+    generation: Generation
+    size: int
+    journal: bool
+
+
 class Keeper(Protocol):
     """A warehouse that can be looked through and cleared up. The promises of `Warehouse` hold here, too."""
 
@@ -121,5 +132,22 @@ class Keeper(Protocol):
 
         A name that does not lead there by the pointers of `environment`, or where a table stands, is left as it is.
         Repeatable.
+        """
+        ...
+
+    def empty_journal(self) -> bool:
+        """Write what a killed writer left in the journal into the file, so that a plain copy of the file has everything.
+
+        Returns False when another process holds the file, or one may not write it: the journal stays, and nothing is lost by
+        that. Waits for nobody. Changes no row. Repeatable.
+        """
+        ...
+
+    def back_up(self, environment: str, file: Path) -> Backup:
+        """Write the served database, as it is at one moment and with what is in its journal, into the new file `file`.
+
+        Readers go on, writers are kept out; the served file is not written to. `file` is there whole or not at all, with the
+        served file's owner, rights and access list, or for its maker alone. Raises BadInput when it is there already, or there
+        is no warehouse; Refused without room, or where it could not be read back.
         """
         ...

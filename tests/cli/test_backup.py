@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.cli.conftest import Run
+from tests.warehouse.test_duckdb_copy import heard, worker
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +112,40 @@ def test_the_environment_says_where_the_state_store_is(
     assert run("doctor", "-C", released).code == 1
     monkeypatch.setenv("SLUICE_BUNDLES", (tmp_path / "bundles").as_uri())
     assert run("doctor", "-C", released).code == 0
+
+
+def test_a_warehouse_comes_back(run: Run, released: Path, tmp_path: Path) -> None:
+    """While somebody reads it; and put back where the profile says, it is what the state store knows."""
+    file = tmp_path / "kept.duckdb"
+    with duckdb.connect(str(released / "dev.duckdb"), read_only=True):
+        made = run("backup", "--warehouse", file, "-C", released)
+    assert (made.code, made.out) == (0, f"backed up to {file}: dev, generation 2, 3 relations\n")
+    again = run("backup", "--warehouse", file, "-C", released)
+    assert (again.code, "is there already" in again.err) == (2, True)
+    shown = json.loads(run("backup", "--warehouse", tmp_path / "b.duckdb", "-C", released, "--json").out)
+    assert (shown["environment"], shown["generation"], shown["relations"]) == ("dev", 2, 3)
+    assert (shown["journal"], shown["bytes"]) == (False, file.stat().st_size)
+
+    before = json.loads(run("status", "-C", released, "--json").out)
+    (released / "dev.duckdb").unlink()
+    shutil.copyfile(file, released / "dev.duckdb")
+    assert json.loads(run("status", "-C", released, "--json").out) == before
+    assert run("doctor", "-C", released).code == 0
+
+
+def test_a_backup_of_a_warehouse_that_cannot_be_made_says_why(
+    run: Run, released: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept.duckdb"
+    none = run("backup", "--warehouse", file, "--env", "prod", "-C", released)
+    assert (none.code, "there is no warehouse yet" in none.err) == (2, True)
+    whose = run("backup", file, "--env", "prod", "-C", released)
+    assert (whose.code, "add --warehouse for the warehouse of one" in whose.err) == (2, True)
+    with worker("hold", released / "dev.duckdb") as writer:
+        assert heard(writer) == "held"
+        busy = run("backup", "--warehouse", file, "-C", released)
+    assert (busy.code, "is held by a process that writes it" in busy.err) == (2, True)
+    assert not file.exists()
 
 
 def test_nothing_to_back_up_is_said(run: Run, project: Path, tmp_path: Path) -> None:

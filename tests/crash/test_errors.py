@@ -83,6 +83,7 @@ ROLLBACK = (
     Point.ROLLBACK_INTENT,
     Point.DEPLOY_RELATIONS,
     Point.DEPLOY_VIEWS,
+    Point.DEPLOY_COMMITTED,
     Point.ROLLBACK_FLIPPED,
     Point.ROLLBACK_HELD,
     Point.MONITOR_JUDGED,
@@ -98,10 +99,10 @@ def of(cause: Cause) -> tuple[Point, ...]:
 
 
 DONE_BEFORE = {
-    Cause.RELEASE: [Point.DEPLOY_RECORDED],
-    Cause.PROMOTION: [Point.DEPLOY_RECORDED],
-    Cause.REFRESH: [Point.DEPLOY_RECORDED],
-    Cause.ROLLBACK: [Point.ROLLBACK_HELD],
+    Cause.RELEASE: [Point.DEPLOY_FLIPPED, Point.DEPLOY_RECORDED],
+    Cause.PROMOTION: [Point.DEPLOY_FLIPPED, Point.DEPLOY_RECORDED],
+    Cause.REFRESH: [Point.DEPLOY_FLIPPED, Point.DEPLOY_RECORDED],
+    Cause.ROLLBACK: [Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD],
 }
 """The points that a rerun passes no more after an error at the flip: what it wrote is recorded at the start then."""
 

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from prefect_sluice.faults import Point
@@ -48,6 +49,7 @@ CASES = [
             *sorted(ROLLBACK),
             Point.DEPLOY_RELATIONS,
             Point.DEPLOY_VIEWS,
+            Point.DEPLOY_COMMITTED,
             Point.MONITOR_JUDGED,
             Point.MONITOR_CLOSED,
         )
@@ -72,7 +74,8 @@ def test_killed_there_and_run_again(
     cause: Cause,
     point: Point,
 ) -> None:
-    """The process dies at the point (not elsewhere, not never); readers then see old or new; the rerun ends as undisturbed."""
+    """The process dies at the point (not elsewhere, not never); readers then see old or new; the rerun ends as undisturbed,
+    and leaves no journal beside the warehouse: a plain copy of the file has everything."""
     folder = tmp_path / "shop"
     undisturbed = before.undisturbed(cause)
     shutil.copytree(before.folder(cause), folder, symlinks=True)
@@ -80,7 +83,24 @@ def test_killed_there_and_run_again(
     assert nursery.go(folder, cause, point) == -signal.SIGKILL
     assert serves(folder) in (old, undisturbed["serves"])
     assert nursery.go(folder, cause) == 0
+    assert not list(folder.rglob("*.duckdb.wal"))
     assert end(folder) == undisturbed
+
+
+def test_a_journal_that_a_reader_keeps_is_left_to_the_next_command(
+    nursery: Nursery, before: Before, tmp_path: Path
+) -> None:
+    """The rerun ends all the same; the one after it finds nothing to do, and writes the journal into the file."""
+    folder = tmp_path / "shop"
+    shutil.copytree(before.folder(Cause.RELEASE), folder, symlinks=True)
+    assert nursery.go(folder, Cause.RELEASE, Point.DEPLOY_COMMITTED) == -signal.SIGKILL
+    journal = folder / "shop.duckdb.wal"
+    with duckdb.connect(str(folder / "shop.duckdb"), read_only=True):
+        assert nursery.go(folder, Cause.RELEASE) == 0
+        assert journal.stat().st_size
+    assert nursery.go(folder, Cause.RELEASE) == 0
+    assert not journal.exists()
+    assert end(folder) == before.undisturbed(Cause.RELEASE)
 
 
 @pytest.fixture(scope="session")
