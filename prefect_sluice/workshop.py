@@ -16,6 +16,7 @@ from prefect_sluice.profile import Profile, Target
 from prefect_sluice.promotion import Lease
 from prefect_sluice.warehouse.base import LIVE
 from prefect_sluice.warehouse.catalogue import SEEN
+from prefect_sluice.warehouse.duckdb_name import catalog_name
 
 if TYPE_CHECKING:
     from prefect_sluice.bundles import BundleStore
@@ -173,7 +174,15 @@ class Workshop:
                     str(place.target.path),
                     "call the file something else",
                 )
-            key = (place.target.path, str(place.target.settings.get("schema", "main")))
+            file = place.target.path.resolve()
+            if catalog_name(file) != place.target.catalog:
+                # A publish by copy takes the place of the file that the link leads to, under that file's name.
+                raise ConfigInvalid(
+                    f"the warehouse file of {name!r} is a link to {file.name}, and DuckDB names a database by its file",
+                    str(place.target.path),
+                    f"give the file itself as `path` in {self.profile.file.name}, or call the link {file.name}",
+                )
+            key = (file, str(place.target.settings.get("schema", "main")))
             if key in seen:
                 raise ConfigInvalid(
                     f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema",

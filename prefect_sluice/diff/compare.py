@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from prefect_sluice.diff.kept import Memory, address, remembered
 from prefect_sluice.diff.measure import measure
-from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Retyped
-from prefect_sluice.diff.sql import Comparison, Dialect, Pair, Side, compared, dialect
+from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
+from prefect_sluice.diff.sql import Comparison, Dialect, Pair, Side, compared, dialect, how
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
 
@@ -35,6 +35,11 @@ class _Columns:
         pairs = [pair for pair in self.pairs if pair.before.type != pair.after.type]
         return tuple(Retyped(pair.name, pair.before.type, pair.after.type) for pair in pairs)
 
+    @property
+    def respelled(self) -> tuple[Respelled, ...]:
+        pairs = [pair for pair in self.pairs if pair.before.name != pair.after.name]
+        return tuple(Respelled(pair.before.name, pair.after.name) for pair in pairs)
+
 
 def compare(
     reader: Reader,
@@ -47,8 +52,9 @@ def compare(
     """Return what differs between two relations, written as quoted SQL; `name` is what to call them.
 
     `key` are the columns that tell rows apart, () for none. A key that is not unique and not NULL on both
-    sides is not used, and `key_problem` says so. Values are compared exactly; those of a retyped or nested
-    column as text. What `memory` holds of two relations with the same rows is not compared again.
+    sides is not used, and `key_problem` says so. Values are compared exactly: those of a retyped column as the
+    wider type, numbers by their value; those of a nested one, and of types with nothing in common, as text.
+    What `memory` holds of two relations with the same rows is not compared again.
     One query per side where nothing differs, at most nine more where something does. Repeatable.
     Raises QueryFailed when the warehouse refuses one, BadInput for an engine that is not known.
     """
@@ -65,6 +71,7 @@ def compare(
         columns_added=columns.added,
         columns_removed=columns.removed,
         columns_retyped=columns.retyped,
+        columns_respelled=columns.respelled,
     )
     same = bool(columns.pairs) and _common(totals[0], columns) == _common(totals[1], columns)
     if same and replace(found, key_problem="").identical:
@@ -144,8 +151,7 @@ def _match(engine: Dialect, before: Sequence[Column], after: Sequence[Column]) -
     for column in after:
         old = known.get(engine.fold(column.name))
         if old is not None:
-            text = old.type != column.type or engine.as_text(column.type.lower())
-            pairs.append(Pair(old, column, text))
+            pairs.append(Pair(old, column, how(engine, old.type, column.type)))
     return _Columns(tuple(before), tuple(after), tuple(pairs))
 
 
@@ -168,10 +174,10 @@ def _comparison(
         return Side(
             relation,
             known,
-            tuple(compared(of(each), text=each.text) for each in keys),
-            tuple(compared(of(each), text=each.text) for each in values),
+            tuple(compared(engine, of(each), each.how) for each in keys),
+            tuple(compared(engine, of(each), each.how) for each in values),
             tuple(
-                compared(column, text=engine.as_text(column.type.lower()))
+                compared(engine, column, how(engine, column.type, column.type))
                 for column in known
                 if column not in own
             ),

@@ -8,11 +8,11 @@ from typing import Any, Protocol, cast
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.diff.numbers import ColumnNumbers
-from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Retyped
+from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
 
-_FORM = 1
+_FORM = 2
 """Of what is kept, and of how it is found: what another Sluice kept in another form is not read."""
 
 
@@ -72,6 +72,7 @@ def read(document: Json) -> RelationDiff:
         columns_added=_columns(raw["columns_added"]),
         columns_removed=_columns(raw["columns_removed"]),
         columns_retyped=tuple(Retyped(**item) for item in raw["columns_retyped"]),
+        columns_respelled=tuple(Respelled(**item) for item in raw["columns_respelled"]),
         columns_changed=tuple(ChangedColumn(item["name"], item["rows"]) for item in raw["columns_changed"]),
         changed=tuple(
             ChangedRow(tuple(row["key"]), tuple(Cell(**cell) for cell in row["cells"]))

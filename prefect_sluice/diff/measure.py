@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.diff.numbers import ColumnNumbers, Numbers
-from prefect_sluice.diff.sql import Dialect, compared, quoted
+from prefect_sluice.diff.sql import Dialect, compared, how, quoted
 from prefect_sluice.warehouse.base import Column, Reader
 
 EXACT_VALUES = 5_000_000
@@ -50,7 +50,7 @@ def _side(
 
 def _parts(engine: Dialect, column: Column, *, about: bool) -> list[str]:
     kind, name = column.type.lower(), quoted(column.name)
-    value = compared(column, text=engine.as_text(kind))
+    value = compared(engine, column, how(engine, column.type, column.type))
     distinct = engine.estimate(value) if about and engine.estimate else f"count(DISTINCT {value})"
     ends = [f"CAST({which}({name}) AS VARCHAR)" for which in ("min", "max")]
     return [

@@ -21,6 +21,14 @@ class Retyped:
 
 
 @dataclass(frozen=True, slots=True)
+class Respelled:
+    """A column whose name changed in its capitals only: the engine takes both for one, a data frame does not."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedColumn:
     """A column with other values than before, and in how many rows (None: without a key, it is not known)."""
 
@@ -72,6 +80,14 @@ class RelationDiff:
     added: Evidence | None = None
     removed: Evidence | None = None
     numbers: tuple[ColumnNumbers, ...] = ()
+    columns_respelled: tuple[Respelled, ...] = ()
+
+    @property
+    def same_columns(self) -> bool:
+        """Say whether both have the same columns, by name to the letter and by type."""
+        return not (
+            self.columns_added or self.columns_removed or self.columns_retyped or self.columns_respelled
+        )
 
     @property
     def same_rows(self) -> bool:
@@ -81,7 +97,7 @@ class RelationDiff:
     @property
     def identical(self) -> bool:
         """Say whether a reader can see no difference at all (but for the order of rows and columns)."""
-        return self.same_rows and not (self.columns_added or self.columns_removed or self.columns_retyped)
+        return self.same_rows and self.same_columns
 
     @property
     def changed_share(self) -> float:
@@ -100,10 +116,11 @@ class RelationDiff:
 
     @property
     def breaking(self) -> tuple[str, ...]:
-        """Return what may break queries of readers: columns removed and retyped, in words."""
+        """Return what may break queries of readers: columns removed, retyped and spelled otherwise, in words."""
         removed = [f"column {column.name} removed" for column in self.columns_removed]
         retyped = [f"column {each.name} is {each.after}, was {each.before}" for each in self.columns_retyped]
-        return (*removed, *retyped)
+        respelled = [f"column {each.before} is spelled {each.after}" for each in self.columns_respelled]
+        return (*removed, *retyped, *respelled)
 
     @property
     def headline(self) -> str:
@@ -111,10 +128,10 @@ class RelationDiff:
         if self.identical:
             return f"identical, {self.rows_before} rows"
         said = [self._rows(), f"+{self.rows_added} -{self.rows_removed} rows"]
-        if self.columns_added or self.columns_removed or self.columns_retyped:
+        if not self.same_columns:
             said.append(
                 f"+{len(self.columns_added)} -{len(self.columns_removed)}"
-                f" ~{len(self.columns_retyped)} columns"
+                f" ~{len(self.columns_retyped) + len(self.columns_respelled)} columns"
             )
         return "; ".join(said)
 
@@ -145,6 +162,9 @@ class RelationDiff:
             "columns_retyped": [
                 {"name": each.name, "before": each.before, "after": each.after}
                 for each in self.columns_retyped
+            ],
+            "columns_respelled": [
+                {"before": each.before, "after": each.after} for each in self.columns_respelled
             ],
             "columns_changed": [
                 {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from prefect_sluice.errors import BadInput
 from prefect_sluice.warehouse.base import Column
+from prefect_sluice.widening import widens
 
 SAMPLE_ROWS = 20
 """How many rows of each kind (changed, added, removed) are shown."""
@@ -22,8 +24,8 @@ class Dialect:
     `row_hash` takes SQL expressions and returns one that is a 64-bit number, never NULL; `total` sums such
     numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text;
     `fold` makes names equal that the engine takes for the same. `has_order` says of a type that its values have a smallest
-    and a largest, `is_number` that they have a mean, which `mean` asks for as a float. `estimate` counts distinct values
-    by a sketch (None: the engine has none).
+    and a largest, `is_number` that they have a mean, which `mean` asks for as a float. `number_text` is a number's value as
+    a text, the same for all types of numbers. `estimate` counts distinct values by a sketch (None: the engine has none).
     """
 
     row_hash: Callable[[Sequence[str]], str]
@@ -33,6 +35,7 @@ class Dialect:
     has_order: Callable[[str], bool]
     is_number: Callable[[str], bool]
     mean: Callable[[str], str]
+    number_text: Callable[[str], str]
     estimate: Callable[[str], str] | None = None
 
 
@@ -66,6 +69,11 @@ _DUCKDB = Dialect(
     ),
     is_number=_is_number,
     mean=lambda value: f"avg(CAST({value} AS DOUBLE))",
+    # Whole numbers to the last digit: an id beyond 2^53 that became a DOUBLE may be another one.
+    number_text=lambda value: (
+        f"CASE WHEN abs({value}) < 1e37 AND {value} = trunc({value}) THEN CAST(CAST({value} AS HUGEINT) AS VARCHAR)"
+        f" ELSE CAST(CAST({value} AS DOUBLE) AS VARCHAR) END"
+    ),
     estimate=lambda value: f"approx_count_distinct({value})",
 )
 _POSTGRES = Dialect(
@@ -76,6 +84,7 @@ _POSTGRES = Dialect(
     has_order=_has_order,
     is_number=_is_number,
     mean=lambda value: f"CAST(avg({value}) AS DOUBLE PRECISION)",
+    number_text=lambda value: f"CAST(trim_scale(CAST({value} AS NUMERIC)) AS TEXT)",
 )
 _DIALECTS = {"duckdb": _DUCKDB, "postgres": _POSTGRES}
 
@@ -87,13 +96,30 @@ def dialect(name: str) -> Dialect:
     return _DIALECTS[name]
 
 
+class As(StrEnum):
+    """In what form values are compared, where not as they are."""
+
+    ITSELF = "itself"
+    TEXT = "text"
+    NUMBER = "number"
+    TYPE = "type"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """The form in which the values of a column are hashed and compared; `type` is the engine's spelling for As.TYPE."""
+
+    form: As = As.ITSELF
+    type: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A column on both sides, perhaps spelled or typed differently; `text`: it is compared as text."""
+    """A column on both sides, perhaps spelled or typed differently; `how` is how both are compared."""
 
     before: Column
     after: Column
-    text: bool
+    how: How
 
     @property
     def name(self) -> str:
@@ -244,9 +270,31 @@ class Comparison:
         )
 
 
-def compared(column: Column, *, text: bool) -> str:
+def how(engine: Dialect, before: str, after: str) -> How:
+    """Return how values of two types are compared: as they are where it is one type, as the wider type where one holds all
+    values of the other, numbers by their value, and all else as text. Pure."""
+    if engine.as_text(before.lower()) or engine.as_text(after.lower()):
+        return How(As.TEXT)
+    if before == after:
+        return How()
+    if widens(before, after) or widens(after, before):
+        return How(As.TYPE, after if widens(before, after) else before)
+    both_numbers = engine.is_number(before.lower()) and engine.is_number(after.lower())
+    return How(As.NUMBER if both_numbers else As.TEXT)
+
+
+def compared(engine: Dialect, column: Column, how: How) -> str:
     """Return the SQL expression by which a column is hashed and compared."""
-    return _text(quoted(column.name)) if text else quoted(column.name)
+    name = quoted(column.name)
+    match how.form:
+        case As.ITSELF:
+            return name
+        case As.TEXT:
+            return _text(name)
+        case As.TYPE:
+            return f"CAST({name} AS {how.type})"
+        case As.NUMBER:
+            return engine.number_text(name)
 
 
 def quoted(name: str) -> str:

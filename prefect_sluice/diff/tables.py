@@ -64,6 +64,7 @@ def _schema(diff: RelationDiff) -> Sequence[Evidence]:
         *((column.name, None, column.type) for column in diff.columns_added),
         *((column.name, column.type, None) for column in diff.columns_removed),
         *((each.name, each.before, each.after) for each in diff.columns_retyped),
+        *((each.after, f"spelled {each.before}", None) for each in diff.columns_respelled),
     ]
     if not rows:
         return ()

@@ -41,6 +41,7 @@ def _schema(diff: RelationDiff) -> list[str]:
         "added": [f"{column.name} {column.type}" for column in diff.columns_added],
         "removed": [column.name for column in diff.columns_removed],
         "retyped": [f"{each.name} {each.before} -> {each.after}" for each in diff.columns_retyped],
+        "spelled otherwise": [f"{each.before} -> {each.after}" for each in diff.columns_respelled],
     }
     return [_cut(f"  columns {what}: {', '.join(which)}", _LONGEST) for what, which in lines.items() if which]
 

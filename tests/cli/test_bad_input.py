@@ -105,6 +105,12 @@ def corrupt_state(folder: Path) -> None:
         path.write_bytes(b"no database at all" * 500)
 
 
+def linked_warehouse(folder: Path) -> None:
+    """Have the profile name a link to a file of another name."""
+    (folder / "dev.duckdb").rename(folder / "real.duckdb")
+    (folder / "dev.duckdb").symlink_to("real.duckdb")
+
+
 MISSING = "select * from {{ ref('nowhere') }}\n"
 CASES = {
     "no sluice.yml": Case(removed("sluice.yml"), "release", 2, ("sluice.yml", "sluice init")),
@@ -114,6 +120,12 @@ CASES = {
     ),
     "several dbt projects": Case(several_projects, "init", 2, ("east, west", "--project")),
     "no such project": Case(removed("sluice.yml"), "init --project gone", 2, ("gone", "--project")),
+    "a warehouse by a link of another name": Case(
+        linked_warehouse, "release", 2, ("link to real.duckdb", "profiles.yml"), released=True
+    ),
+    "a warehouse by a link, planned": Case(
+        linked_warehouse, "plan", 2, ("link to real.duckdb", "profiles.yml"), released=True
+    ),
     "broken sluice.yml": Case(
         written("sluice.yml", "environments: [\n"), "release", 2, ("sluice.yml", "line", "mend")
     ),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from prefect_sluice.config import Gate as Own
 from prefect_sluice.diff.compare import compare
-from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Retyped
+from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
 from prefect_sluice.diff.text import render_text
 from prefect_sluice.errors import ConfigInvalid
 from prefect_sluice.gates.base import Gate, Needs, Subject
@@ -128,9 +128,57 @@ def test_retyped_columns_are_compared_as_text_keys_too() -> None:
     assert (diff.key, diff.rows_changed, diff.rows_added) == (("id",), 2, 0)
 
 
-def test_names_are_what_the_engine_takes_them_for() -> None:
+TYPES = [
+    ("INTEGER", "BIGINT", ["0", "1", "-7"], ["0", "2", "-7"], 1),
+    ("BIGINT", "INTEGER", ["0", "1", "-7"], ["0", "2", "-7"], 1),
+    ("INTEGER", "DOUBLE", ["1", "2", "3"], ["1.0", "2.5", "3.0"], 1),
+    ("DOUBLE", "INTEGER", ["1.0", "2.5", "-0.0"], ["1", "3", "0"], 1),
+    # Beyond 2^53 a DOUBLE is not every whole number: an id that became another one is seen.
+    ("BIGINT", "DOUBLE", ["9007199254740993", "5", "7"], ["9007199254740993", "5", "7"], 1),
+    ("DECIMAL(10,2)", "DOUBLE", ["1.50", "2.00", "0.10"], ["1.5", "2", "0.1"], 0),
+    ("DECIMAL(38,10)", "DOUBLE", ["1.5", "2.25", "3"], ["1.5", "2.25", "4"], 1),
+    ("DECIMAL(10,2)", "DECIMAL(12,4)", ["1.50", "2.00", "3.10"], ["1.5000", "2.0001", "3.1"], 1),
+    ("DECIMAL(9,4)", "DECIMAL(10,2)", ["1.5", "2.0001", "3"], ["1.5", "2.00", "3"], 1),
+    ("FLOAT", "DOUBLE", ["0.5", "nan", "'inf'"], ["0.5", "nan", "'inf'"], 0),
+    ("FLOAT", "BIGINT", ["2.0", "nan", "'inf'"], ["2", "3", "4"], 2),
+    ("DATE", "TIMESTAMP", ["2026-01-01", "2026-01-02", "2026-01-03"], ["2026-01-01", "2026-01-02 00:00:01", "2026-01-03"], 1),
+    ("TIMESTAMP", "DATE", ["2026-01-01", "2026-01-02 12:00:00", "2026-01-03"], ["2026-01-01", "2026-01-02", "2026-01-03"], 1),
+    ("ENUM('a', 'b')", "VARCHAR", ["a", "b", "a"], ["a", "b", "c"], 1),
+    ("INTEGER", "VARCHAR", ["1", "2", "3"], ["1", "02", "3"], 1),
+    ("VARCHAR", "INTEGER", ["1", "2", "x"], ["1", "2", "3"], 1),
+    ("UTINYINT", "SMALLINT", ["255", "0", "1"], ["255", "0", "-1"], 1),
+    ("HUGEINT", "DECIMAL(38,0)", ["170141183460469231731", "0", "1"], ["170141183460469231731", "0", "2"], 1),
+    ("INTEGER[]", "BIGINT[]", ["[1, 2]", "[]", "[3]"], ["[1, 2]", "[]", "[4]"], 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "old", "new", "changed"), TYPES, ids=[f"{a} to {b}" for a, b, *_ in TYPES]
+)
+def test_values_of_a_changed_type_are_compared_by_their_value(
+    before: str, after: str, old: list[str], new: list[str], changed: int
+) -> None:
+    def rows(kind: str, values: list[str]) -> str:
+        texts = [value.strip("'").replace("'", "''") for value in values]
+        return " UNION ALL ".join(
+            f"SELECT {n} AS id, CAST('{text}' AS {kind}) AS v" for n, text in enumerate(texts)
+        )
+
+    diff = differ(rows(before, old), rows(after, new), "id")
+    assert [each.name for each in diff.columns_retyped] == ["v"]
+    assert (diff.rows_changed, diff.rows_added, diff.rows_removed) == (changed, 0, 0)
+    unkeyed = differ(rows(before, old), rows(after, new))
+    assert (unkeyed.rows_added, unkeyed.rows_removed) == (changed, changed)
+
+
+def test_names_are_what_the_engine_takes_them_for_and_another_spelling_is_told() -> None:
     diff = differ('SELECT 1 AS "Id", 2 AS n', "SELECT 1 AS id, 2 AS N", "ID")
-    assert diff.identical
+    assert (diff.rows_changed, diff.columns_added, diff.columns_removed) == (0, (), ())
+    assert diff.columns_respelled == (Respelled("Id", "id"), Respelled("n", "N"))
+    assert not diff.identical
+    assert diff.breaking == ("column Id is spelled id", "column n is spelled N")
+    assert diff.headline == "0 of 1 rows changed; +0 -0 rows; +0 -0 ~2 columns"
+    assert "  columns spelled otherwise: Id -> id, n -> N" in render_text(diff).splitlines()
 
 
 def test_names_that_need_quotes() -> None:
