@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from prefect_sluice import surroundings
+from prefect_sluice import displaced, surroundings
 from prefect_sluice.errors import Refused
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.stages.approve import approve
@@ -63,6 +63,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             settle(ours, place)
             expire(ours, place)  # what is asked for now is asked for anew
             current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
+            public_names_are_ours(workshop, place)
             proven(workshop, place)  # Deploy asks again; here nothing was built for nothing
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
@@ -99,6 +100,16 @@ def know_what_serves(workshop: Workshop, place: Place, *, going_back: bool = Fal
         f"{place.name} serves generation {current.number}, of which this state store knows nothing",
         f"{fix}; {lost}",
     )
+
+
+def public_names_are_ours(workshop: Workshop, place: Place) -> None:
+    """Raise Refused when something else stands under a public name than what was published: a `dbt run` did it, say."""
+    found = workshop.warehouse(place).displaced(place.name)
+    if found:
+        raise Refused(
+            f"{place.name} does not serve what was published: {displaced.told(found)}",
+            f"take the names back: {displaced.TAKE_BACK}",
+        )
 
 
 def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Work:

@@ -110,6 +110,7 @@ def _standing(
         recorded=_recorded(store, place) if store and generation is None else 0,
         controls=on(found, place.name, generation.release if generation else ""),
         refresh=_refresh(store, place) if store else None,
+        displaced=workshop.warehouse(place).displaced(place.name) if generation and generation.number else (),
     )
 
 
@@ -186,6 +187,7 @@ def _document(standing: Standing) -> Json:
         else None,
         "release": document.release(standing.release) if standing.release else None,
         "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
+        "displaced": [item.document() for item in standing.displaced],
         "recorded_generation": standing.recorded,
         "open": [{**document.promotion(item.promotion), "next": item.next} for item in standing.open],
         "controls": [document.control(item) for item in standing.controls],

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from prefect_sluice.collecting import read_by
+from prefect_sluice.displaced import TAKE_BACK, Displaced, Instead
 from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse.base import Linker, quoted
-from prefect_sluice.warehouse.inventory import Inventory, Public, Span
+from prefect_sluice.warehouse.base import Linker, Warehouse, quoted
+from prefect_sluice.warehouse.inventory import Inventory, Span
 from prefect_sluice.workshop import Place
-
-_X = Name("x", "x")
 
 
 def examine(patient: Patient) -> Iterator[Complaint]:
@@ -20,7 +19,7 @@ def examine(patient: Patient) -> Iterator[Complaint]:
         inventory = patient.inventory(place)
         if inventory is not None and inventory.current(place.name):
             yield from _gone(place, inventory)
-            yield from _views(patient, place, inventory)
+            yield from _views(place, patient.workshop.warehouse(place))
     for path, inventory in patient.inventories.items():
         linker = patient.workshop.warehouse(
             next(place for place in patient.places.values() if place.target.path == path)
@@ -72,50 +71,36 @@ def _kept_gone(place: Place, address: Name, numbers: list[int]) -> Complaint:
     )
 
 
-def _views(patient: Patient, place: Place, inventory: Inventory) -> Iterator[Complaint]:
+def _views(place: Place, warehouse: Warehouse) -> Iterator[Complaint]:
     """Yield public names that do not lead where their pointer says."""
-    public = {item.name.folded: item for item in inventory.public}
-    there = {item.address for item in inventory.physical}
-    linker = patient.workshop.warehouse(place).linker
-    for span in inventory.spans:
-        pointer = span.pointer
-        if span.environment != place.name or span.until is not None or pointer.address not in there:
-            continue
-        found = public.get(pointer.name.folded)
-        if found is not None and not found.is_view:
-            yield _replaced(place, pointer.name)
-        elif found is None or not leads(found, pointer.address, linker):
-            yield _lost_view(place, pointer.name, pointer.address, found is None)
+    for item in warehouse.displaced(place.name):
+        yield _replaced(place, item) if item.instead is Instead.TABLE else _lost_view(place, item)
 
 
-def leads(view: Public, address: Name, linker: Linker) -> bool:
-    """Say whether a public view shows the relation at an address, all of it and nothing else."""
-    plain = linker.relink(view.sql, {address.folded: _X})
-    head = f"select * from {quoted(_X.schema, _X.identifier)}"
-    if plain is None or not plain.lower().startswith(head):
-        return False
-    return plain[len(head) :].strip().lower() in {"", f"as {quoted(address.identifier)}".lower()}
-
-
-def _lost_view(place: Place, name: Name, address: Name, is_missing: bool) -> Complaint:
+def _lost_view(place: Place, item: Displaced) -> Complaint:
+    is_missing = item.instead is Instead.NOTHING
     return Complaint(
         "view",
         place.name,
-        f"the public view {name} is missing" if is_missing else f"the public view {name} was altered",
-        "its readers get an error" if is_missing else f"its readers do not see {address}",
-        "sluice doctor --repair",
+        f"the public view {item.name} is missing"
+        if is_missing
+        else f"the public view {item.name} was altered",
+        "its readers get an error" if is_missing else f"its readers do not see {item.address}",
+        TAKE_BACK,
         repair=Repair.VIEW,
-        view=(name, address),
+        view=(item.name, item.address),
     )
 
 
-def _replaced(place: Place, name: Name) -> Complaint:
+def _replaced(place: Place, item: Displaced) -> Complaint:
     return Complaint(
         "view",
         place.name,
-        f"a table stands at {name}, where a public view was",
-        "its readers see what no gate saw; releases are refused",
-        f"rename it (alter table {name} rename to ...), then: sluice doctor --repair",
+        f"a table stands at {item.name}, where a public view was",
+        "its readers see what no gate saw; releases, refreshes and rollbacks are refused",
+        f"{TAKE_BACK}: the table is renamed, never dropped",
+        repair=Repair.VIEW,
+        view=(item.name, item.address),
     )
 
 

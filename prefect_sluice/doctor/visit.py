@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_sluice import leftovers, surroundings
@@ -146,8 +146,17 @@ def _views(
             continue
         with workshop.store.fenced(lease, now=surroundings.now()):
             made = workshop.warehouse(workshop.place(name)).mend(name, wanted)
-        done += [i for i in found if i.environment == name and i.view is not None and i.view[0] in made]
+        done += [
+            _with_place(item, made[item.view[0]])
+            for item in found
+            if item.environment == name and item.view is not None and item.view[0] in made
+        ]
     return tuple(done)
+
+
+def _with_place(item: Complaint, aside: Name | None) -> Complaint:
+    """Return what was repaired, with the name that a table has now which stood in the way."""
+    return replace(item, thing=f"{item.thing}; it is {aside} now") if aside is not None else item
 
 
 def _settled(

@@ -8,6 +8,8 @@ from datetime import datetime
 from textwrap import wrap
 
 from prefect_sluice.controls import Control, Kind
+from prefect_sluice.displaced import TAKE_BACK, Displaced
+from prefect_sluice.displaced import told as displaced_told
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.holder import told as holder_told
 from prefect_sluice.promotion import Approval, Lease, Promotion, State
@@ -48,7 +50,8 @@ class Standing:
     knows of.
 
     `size` is that of the warehouse file, in bytes. `controls` are the holds and freezes in force here, and the
-    block of the release that serves. `refresh` is the last attempt to refresh everything.
+    block of the release that serves. `refresh` is the last attempt to refresh everything; `displaced` are the public names
+    under which something else stands than what was published.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Standing:
     recorded: int = 0
     controls: tuple[Control, ...] = ()
     refresh: LastRefresh | None = None
+    displaced: tuple[Displaced, ...] = ()
 
 
 def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
@@ -74,6 +78,7 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
+    lines += _displaced(standing.displaced, width)
     lines += [part for control in standing.controls for part in _control(control, standing, width)]
     lines += _refresh(standing.refresh, now, width) if standing.refresh else []
     lines += [_open(attempt, width) for attempt in standing.open]
@@ -110,6 +115,14 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
         _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
     )
     return lines
+
+
+def _displaced(found: Sequence[Displaced], width: int) -> list[Line]:
+    """Return in red what stands under public names that Sluice did not put there, and the command that helps."""
+    if not found:
+        return []
+    lines = _wrapped("not ours", f"not what was published: {displaced_told(found)}", Style.BAD, width)
+    return [*lines, _field("", "take the names back: ", strong(TAKE_BACK))]
 
 
 def _control(control: Control, standing: Standing, width: int) -> list[Line]:

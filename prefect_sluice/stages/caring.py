@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from prefect_sluice import surroundings
+from prefect_sluice.displaced import TAKE_BACK
 from prefect_sluice.errors import LeaseHeld, SluiceError, WarehouseBusy
 from prefect_sluice.promotion import State
 from prefect_sluice.stages import rereading
 from prefect_sluice.stages.deploy import settle
-from prefect_sluice.stages.monitor import STAGE, look_again
+from prefect_sluice.stages.monitor import NAMES, STAGE, look_again
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.state.records import Alert
 from prefect_sluice.verdict import Verdict
@@ -87,6 +88,10 @@ def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
     if not bad:
         return f"{head}, in place", ""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    taken = [item for item in bad if item.check == NAMES]
+    if taken:
+        lost = f"{place.name} does not serve what was published: {bad[0].summary}{more}; take the names back: {TAKE_BACK}"
+        return f"{head}, {len(taken)} of the names do not show what was published", lost
     if bad[0].check == "content":
         return (
             f"{head}, {len(bad)} edited",

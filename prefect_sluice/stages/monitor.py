@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from prefect_sluice.displaced import TAKE_BACK, Displaced
 from prefect_sluice.errors import BadInput, QueryFailed
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation, Pointer
@@ -18,6 +20,8 @@ from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
 
 STAGE = "monitor"
+NAMES = "names"
+"""The check that public names show what was published."""
 _SOME = 10
 """How many relations a later look reads, of those that are in place."""
 
@@ -44,7 +48,7 @@ def monitor(work: Work) -> Work:
             # Older generations may lead to the same relation.
             f"sluice doctor --deep --env {place.name}"
             if bad.check == "content"
-            else f"sluice rollback --env {place.name} --from {generation.number}",
+            else bad.fix or f"sluice rollback --env {place.name} --from {generation.number}",
         )
     stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
     reach(Point.MONITOR_CLOSED)
@@ -76,13 +80,10 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation, base: in
         )
     ]
     if expected.pointers:
+        taken = warehouse.displaced(environment) if same else ()
         doubtful = _doubtful(warehouse, environment, expected, base)
         with warehouse.reader() as reader:
-            bad = [
-                finding
-                for pointer in doubtful
-                if (finding := _unreadable(reader, warehouse.catalog, pointer))
-            ]
+            bad = _bad(reader, warehouse.catalog, doubtful, taken)
         total = len(expected.pointers)
         rest = total - len(doubtful)
         told = f"{len(doubtful)} public relations answer" + (
@@ -105,15 +106,15 @@ def _reused(warehouse: Warehouse, generation: Generation, base: int) -> tuple[Po
 
 
 def look_again(warehouse: Warehouse, served: Generation) -> GateReport:
-    """Look at a generation that answered when it was new: is every view and relation in place, and do the first few answer?
+    """Look at a generation that answered when it was new: does every name show its relation, and do the first few answer?
 
     Repeatable, and records nothing. Costs the same for ten relations and for thousands.
     """
     missing = _doubtful(warehouse, served.environment, served, served.number)
     some = [pointer for pointer in served.pointers if pointer not in missing][:_SOME]
+    taken = warehouse.displaced(served.environment)
     with warehouse.reader() as reader:
-        read = (_unreadable(reader, warehouse.catalog, pointer) for pointer in (*missing, *some))
-        bad = tuple(finding for finding in read if finding)
+        bad = tuple(_bad(reader, warehouse.catalog, (*missing, *some), taken))
     told = f"{len(served.pointers)} public relations are in place"
     return GateReport(STAGE, bad or (Finding(STAGE, "readable", Verdict.PASSED, told),))
 
@@ -134,6 +135,16 @@ def _doubtful(warehouse: Warehouse, environment: str, expected: Generation, base
         for pointer in expected.pointers
         if pointer not in before or pointer.name.folded not in public or pointer.address not in physical
     )
+
+
+def _bad(
+    reader: Reader, catalog: str, pointers: Iterable[Pointer], taken: Sequence[Displaced]
+) -> list[Finding]:
+    """Return a finding for each name under which something else stands, and for each other pointer that does not answer."""
+    names = {item.name for item in taken}
+    found = [Finding(STAGE, NAMES, Verdict.FAILED, str(item), fix=TAKE_BACK) for item in taken]
+    read = (_unreadable(reader, catalog, pointer) for pointer in pointers if pointer.name not in names)
+    return found + [finding for finding in read if finding]
 
 
 def _unreadable(reader: Reader, catalog: str, pointer: Pointer) -> Finding | None:

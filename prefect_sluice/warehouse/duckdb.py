@@ -17,6 +17,7 @@ import duckdb
 
 from prefect_sluice.adoption import Adopted
 from prefect_sluice.canonical import digest_file
+from prefect_sluice.displaced import Displaced
 from prefect_sluice.errors import OURSELVES, BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
@@ -25,6 +26,7 @@ from prefect_sluice.warehouse import (
     duckdb_adopt,
     duckdb_backup,
     duckdb_content,
+    duckdb_displaced,
     duckdb_keeping,
     duckdb_leave,
     duckdb_links,
@@ -300,10 +302,21 @@ class DuckDB:
         with self._open(self.path, read_only=True) as connection:
             return duckdb_content.reread(connection, addresses, within)
 
-    def mend(self, environment: str, names: Mapping[Name, Name]) -> tuple[Name, ...]:
+    def displaced(self, environment: str) -> tuple[Displaced, ...]:
+        """See Keeper."""
+        if not self.path.exists():
+            return ()
+
+        def ask() -> tuple[Displaced, ...]:
+            with self._open(self.path, read_only=True) as connection:
+                return duckdb_displaced.displaced(connection, environment, self.linker)
+
+        return remembered(self.path, f"displaced names of {environment}", ask)
+
+    def mend(self, environment: str, names: Mapping[Name, Name]) -> Mapping[Name, Name | None]:
         """See Keeper."""
         with self._open(self.path) as connection:
-            return duckdb_keeping.mend(connection, environment, names, str(self.path))
+            return duckdb_displaced.mend(connection, environment, names, str(self.path))
 
     def empty_journal(self) -> bool:
         """See Keeper."""

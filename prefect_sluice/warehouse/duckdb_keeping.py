@@ -1,4 +1,4 @@
-"""A DuckDB file, looked through and cleared up: the inventory, the one transaction of the collector, public views made again."""
+"""A DuckDB file, looked through and cleared up: the inventory, the one transaction of the collector."""
 
 from __future__ import annotations
 
@@ -174,30 +174,3 @@ def _mark(connection: Connection, collection: Collection) -> None:
     for environment, number in collection.generations:
         row = [environment, number, collection.run, at]
         connection.execute(bound("insert into sluice.collected values (?, ?, ?, ?)", row))
-
-
-def mend(
-    connection: Connection, environment: str, names: Mapping[Name, Name], place: str
-) -> tuple[Name, ...]:
-    """Make public views again, in one transaction. See Keeper."""
-    catalog = duckdb_publish.catalog_of(connection)
-    connection.execute("begin transaction")
-    try:
-        served = duckdb_publish.load(connection, environment, None).by_name()
-        tables = {item.address.folded for item in _tables(connection)}
-        made = tuple(
-            name
-            for name, address in names.items()
-            if name in served and served[name].address == address and name.folded not in tables
-        )
-        for name in made:
-            connection.execute(f"create schema if not exists {quoted(catalog, name.schema)}")
-            physical = quoted(names[name].schema, names[name].identifier)
-            public = quoted(catalog, name.schema, name.identifier)
-            connection.execute(f"create or replace view {public} as select * from {physical}")
-        connection.execute("commit")
-    except duckdb.Error as error:
-        with contextlib.suppress(duckdb.Error):
-            connection.execute("rollback")
-        raise QueryFailed(f"{place}: no view was made: {str(error).splitlines()[0]}") from error
-    return made

@@ -9,6 +9,7 @@ import duckdb
 
 from prefect_sluice import faults
 from prefect_sluice.collecting import read_by
+from prefect_sluice.displaced import TAKE_BACK
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
 from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
@@ -107,7 +108,7 @@ def _still_ours(connection: Connection, items: Iterable[Departure], store: str, 
     if foreign:
         raise Refused(
             f"these public names no longer hold what Sluice put there: {', '.join(foreign)}",
-            "rename or drop them, then run it again",
+            f"take the names back: {TAKE_BACK}; then run it again",
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from prefect_sluice import faults
+from prefect_sluice.displaced import TAKE_BACK
 from prefect_sluice.errors import BadInput, CannotPublish, EnvironmentMoved, LeaseLost, QueryFailed, Refused
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.ledger import Head
@@ -177,12 +178,27 @@ def _not_somebody_elses(
         told = ", ".join(str(name) for name in others)
         fix = "give each its own schema: environments.<name>.target in sluice.yml"
         raise Refused(f"environment {owner!r} serves these public names: {told}", fix)
-    taken = {item.name.folded for item in served(connection, store)} - set(owners) - set(adopted)
+    there = served(connection, store)
+    _names_are_ours(there, owners, wanted.environment, adopted)
+    taken = {item.name.folded for item in there} - set(owners) - set(adopted)
     clash = ", ".join(str(name) for key, name in sorted(names.items()) if key in taken)
     if clash:
         raise Refused(
             f"these public names hold relations that Sluice did not make: {clash}",
             "rename or drop them, then run the command again",
+        )
+
+
+def _names_are_ours(
+    there: Iterable[Served], owners: Mapping[Name, str], environment: str, adopted: Collection[Name]
+) -> None:
+    """Raise Refused if a table stands where the environment's own view was: a publish would end in the engine's words."""
+    ours = {name for name, owner in owners.items() if owner == environment} - set(adopted)
+    tables = [str(item.name) for item in there if not item.is_view and item.name.folded in ours]
+    if tables:
+        raise Refused(
+            f"tables stand at public names of {environment}, and Sluice did not put them there: {', '.join(tables)}",
+            f"take the names back: {TAKE_BACK}",
         )
 
 

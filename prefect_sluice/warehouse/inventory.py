@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from prefect_sluice.displaced import Displaced
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.content import Reread
@@ -127,11 +128,19 @@ class Keeper(Protocol):
         """
         ...
 
-    def mend(self, environment: str, names: Mapping[Name, Name]) -> tuple[Name, ...]:
+    def displaced(self, environment: str) -> tuple[Displaced, ...]:
+        """Return the public names of an environment that do not show what their pointers say, sorted. Changes nothing.
+
+        A name under which nothing stands is left out where the relation is gone, too: nothing could be shown there.
+        """
+        ...
+
+    def mend(self, environment: str, names: Mapping[Name, Name]) -> Mapping[Name, Name | None]:
         """Make the public views `names` (to physical addresses) again, in one transaction; return those that were made.
 
-        A name that does not lead there by the pointers of `environment`, or where a table stands, is left as it is.
-        Repeatable.
+        A table that stands there is never dropped: it gets a free name beside it, `<name>__set_aside`, which is returned
+        with the view's (None where no table stood). Where the relation itself is gone, nothing is left under the name. A
+        name that does not lead there by the pointers of `environment` is left as it is. Repeatable. Raises QueryFailed, and nothing was changed, when the engine refuses.
         """
         ...
 

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from prefect_sluice.doctor.files import nearly_full
+from tests.cli.conftest import git
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -131,11 +132,33 @@ def test_a_public_view_is_made_again(run: Run, released: Path, statement: str, t
 
 def test_a_table_under_a_public_name_is_never_dropped(run: Run, released: Path) -> None:
     sql(released, "drop view main.orders", "create table main.orders as select 666 as id")
-    assert only(run, released)["thing"] == "a table stands at main.orders, where a public view was"
-    assert run("doctor", "-C", released, "--repair").code == 1
+    found = "a table stands at main.orders, where a public view was"
+    assert only(run, released)["thing"] == found
     assert sql(released, "from main.orders") == [(666,)]
-    sql(released, "alter table main.orders rename to mine")
-    assert repaired(run, released) == ["the public view main.orders is missing"]
+    assert repaired(run, released) == [f"{found}; it is main.orders__set_aside now"]
+    assert sql(released, "from main.orders__set_aside") == [(666,)]
+
+
+@pytest.mark.parametrize("kind", ["table", "view"])
+def test_a_name_is_taken_back_where_its_relation_is_gone_too(run: Run, released: Path, kind: str) -> None:
+    """Nobody is sent in a circle: the doctor clears the name, and a release builds what was there."""
+    before = sql(released, "from main.customers")
+    live = address(released, "customers")
+    sql(
+        released,
+        f"drop table {live}",
+        "drop view main.customers",
+        f"create {kind} main.customers as select 666 as id",
+    )
+    git(released, "checkout", "--quiet", "HEAD~1")
+    assert run("release", "-C", released, "--as", "Ada").code == 1
+    assert {item["check"] for item in findings(run, released)} == {"relation", "view"}
+    assert run("doctor", "-C", released, "--repair", "--as", "Ada").code == 1
+    assert only(run, released)["thing"] == f"{live} is gone"
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert (answer.code, answer.err) == (0, "")
+    assert sql(released, "from main.customers") == before
+    assert findings(run, released) == []
 
 
 def test_what_nobody_made_and_who_reads_past_the_public_names(run: Run, released: Path) -> None:

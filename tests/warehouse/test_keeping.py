@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.errors import EnvironmentMoved, Refused, WarehouseDamaged
+from prefect_sluice.displaced import Displaced, Instead
+from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused, WarehouseDamaged
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.duckdb_adopt import query_of
 from prefect_sluice.warehouse.inventory import Collection, Inventory, Public
@@ -119,18 +120,72 @@ def test_public_views_are_made_again(scene: Scene) -> None:
     live = scene.publish({A: "select 1 as n", B: "select 2 as n"})
     addresses = {name: pointer.address for name, pointer in live.by_name().items()}
     run_sql(scene.file, "drop view main.a", "create or replace view main.b as select 666 as n")
-    assert scene.warehouse.mend("prod", addresses) == (A, B)
+    assert scene.warehouse.displaced("prod") == (
+        Displaced(A, addresses[A], Instead.NOTHING),
+        Displaced(B, addresses[B], Instead.VIEW),
+    )
+    assert scene.warehouse.mend("prod", addresses) == {A: None, B: None}
     assert scene.values(A, B) == [1, 2]
-    assert scene.warehouse.mend("prod", addresses) == (A, B)
-    assert scene.warehouse.mend("prod", {A: addresses[B]}) == (), "no pointer leads there"
-    assert scene.warehouse.mend("dev", addresses) == ()
+    assert scene.warehouse.displaced("prod") == ()
+    assert scene.warehouse.mend("prod", addresses) == {A: None, B: None}
+    assert scene.warehouse.mend("prod", {A: addresses[B]}) == {}, "no pointer leads there"
+    assert scene.warehouse.mend("dev", addresses) == {}
 
 
-def test_a_table_that_stands_there_is_never_replaced(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("create index i on main.A (n)",),
+        ("create table main.kept (n int)", "insert into main.kept from main.A"),
+    ],
+    ids=["plain", "indexed", "beside others"],
+)
+def test_a_table_that_stands_there_is_set_aside_and_never_dropped(
+    scene: Scene, more: tuple[str, ...]
+) -> None:
     live = scene.publish({A: "select 1 as n"})
-    run_sql(scene.file, "drop view main.a", "create table main.A as select 666 as n")
-    assert scene.warehouse.mend("prod", {A: live.pointers[0].address}) == ()
+    names = {A: live.pointers[0].address}
+    table = "create table main.A (n int)"
+    run_sql(scene.file, "drop view main.a", table, "insert into main.A values (666)", *more)
+    assert scene.warehouse.displaced("prod") == (Displaced(A, names[A], Instead.TABLE),)
+    assert scene.warehouse.mend("prod", names) == {A: Name("main", "A__set_aside")}
+    assert scene.values(A, Name("main", "a__set_aside")) == [1, 666]
+    run_sql(scene.file, "drop view main.a", "create table main.a as select 667 as n")
+    assert scene.warehouse.mend("prod", names) == {A: Name("main", "a__set_aside_2")}
+    assert scene.values(A, Name("main", "a__set_aside"), Name("main", "a__set_aside_2")) == [1, 666, 667]
+    assert scene.warehouse.displaced("prod") == ()
+
+
+def test_a_table_that_another_refers_to_is_left_as_it_is(scene: Scene) -> None:
+    live = scene.publish({A: "select 1 as n"})
+    run_sql(
+        scene.file,
+        "drop view main.a",
+        "create table main.a (n int primary key)",
+        "create index i on main.a (n)",
+        "create table main.child (n int references main.a (n))",
+        "insert into main.a values (666)",
+    )
+    with pytest.raises(QueryFailed, match="no view was made"):
+        scene.warehouse.mend("prod", {A: live.pointers[0].address})
     assert scene.values(A) == [666]
+
+
+@pytest.mark.parametrize("name", ["a b", 'q"q', "Select", "x.y"])
+def test_a_name_that_is_quoted_shows_what_was_published(scene: Scene, name: str) -> None:
+    scene.publish({Name("main", name): "select 1 as n", V: "select 2 as n"})
+    assert scene.warehouse.displaced("prod") == ()
+    assert scene.warehouse.displaced("dev") == ()
+
+
+@pytest.mark.parametrize("wanted", [{A: "select 2 as n"}, {B: "select 2 as n"}])
+def test_nothing_is_published_over_a_table(scene: Scene, wanted: dict[Name, str]) -> None:
+    scene.publish({A: "select 1 as n"})
+    run_sql(scene.file, "drop view main.a", "create table main.a as select 666 as n")
+    with pytest.raises(Refused, match=r"tables stand at public names of prod.*: main.a; .*doctor --repair"):
+        scene.publish(wanted)
+    assert (scene.values(A), scene.warehouse.generation("prod").number) == ([666], 1)
 
 
 def test_tables_of_sluice_altered_by_hand_are_told_as_such(scene: Scene) -> None:
