@@ -140,7 +140,8 @@ class Keeper(Protocol):
 
         A table that stands there is never dropped: it gets a free name beside it, `<name>__set_aside`, which is returned
         with the view's (None where no table stood). Where the relation itself is gone, nothing is left under the name. A
-        name that does not lead there by the pointers of `environment` is left as it is. Repeatable. Raises QueryFailed, and nothing was changed, when the engine refuses.
+        name that does not lead there by the pointers of `environment` is left as it is. Repeatable. Raises QueryFailed, and
+        nothing was changed, when the engine refuses.
         """
         ...
 
