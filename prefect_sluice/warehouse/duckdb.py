@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 import duckdb
 
@@ -63,7 +64,9 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_ex
 NEW_FILE = {**CONFIG, "default_block_size": "16384"}
 """1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
+_NOT_YET = "there is no warehouse yet"
 _STEP = 0.05
+_Answer = TypeVar("_Answer")
 
 
 class DuckDB:
@@ -93,9 +96,7 @@ class DuckDB:
     def reader(self) -> Generator[Reader]:
         """See Warehouse."""
         if not self.path.exists():
-            raise BadInput(
-                "there is no warehouse yet", str(self.path), "release something first: sluice release"
-            )
+            raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
         with self._open(self.path, read_only=True) as connection:
             connection.execute("begin transaction")
             yield DuckReader(connection, writes=False)
@@ -104,12 +105,8 @@ class DuckDB:
         """See Warehouse."""
         if not self.path.exists():
             return duckdb_publish.load(None, environment, number)
-
-        def ask() -> Generation:
-            with self._open(self.path, read_only=True) as connection:
-                return duckdb_publish.load(connection, environment, number)
-
-        return remembered(self.path, f"generation {number} of {environment}", ask)
+        read = partial(duckdb_publish.load, environment=environment, number=number)
+        return self._remembered(f"generation {number} of {environment}", read)
 
     def history(self, environment: str) -> tuple[Generation, ...]:
         """See Warehouse."""
@@ -129,12 +126,8 @@ class DuckDB:
         """See Warehouse."""
         if not self.path.exists():
             return ()
-
-        def ask() -> tuple[Served, ...]:
-            with self._open(self.path, read_only=True) as connection:
-                return duckdb_publish.served(connection, self.store)
-
-        return remembered(self.path, f"relations beside {self.store}", ask)
+        read = partial(duckdb_publish.served, store=self.store)
+        return self._remembered(f"relations beside {self.store}", read)
 
     def prepare(self, side: Path, stubs: Sequence[Stub]) -> tuple[Name, ...]:
         """See Warehouse."""
@@ -162,7 +155,8 @@ class DuckDB:
             self._attach_live(connection)
             if baseline is not None:
                 self._attach(connection, baseline, BASELINE)
-            _do(connection, catalogue.own_lists(self.store))
+            for statement in catalogue.own_lists(self.store):
+                connection.execute(statement)
             connection.execute("begin transaction")
             yield DuckReader(
                 connection, writes=False, reads=partial(catalogue.corrected, place=catalogue.OWN)
@@ -173,7 +167,8 @@ class DuckDB:
         there = self._addresses() if links.live else frozenset[Name]()
         with self._room.entered(), self._open(side, connect=self._room.open) as connection:
             self._attach_live(connection)
-            _do(connection, catalogue.lists(self.store))
+            for statement in catalogue.lists(self.store):
+                connection.execute(statement)
             try:
                 tried = duckdb_links.link(connection, links, self.store, there)
                 pinned = (*tried.pinned, *tried.broken)
@@ -306,12 +301,8 @@ class DuckDB:
         """See Keeper."""
         if not self.path.exists():
             return ()
-
-        def ask() -> tuple[Displaced, ...]:
-            with self._open(self.path, read_only=True) as connection:
-                return duckdb_displaced.displaced(connection, environment, self.linker)
-
-        return remembered(self.path, f"displaced names of {environment}", ask)
+        read = partial(duckdb_displaced.displaced, environment=environment, linker=self.linker)
+        return self._remembered(f"displaced names of {environment}", read)
 
     def mend(self, environment: str, names: Mapping[Name, Name]) -> Mapping[Name, Name | None]:
         """See Keeper."""
@@ -325,10 +316,15 @@ class DuckDB:
     def back_up(self, environment: str, file: Path) -> Backup:
         """See Keeper."""
         if not self.path.exists():
-            raise BadInput(
-                "there is no warehouse yet", str(self.path), "release something first: sluice release"
-            )
+            raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
         return duckdb_backup.back_up(self.path, environment, file, self._open, self._patience)
+
+    def _remembered(self, question: str, read: Callable[[duckdb.DuckDBPyConnection], _Answer]) -> _Answer:
+        def ask() -> _Answer:
+            with self._open(self.path, read_only=True) as connection:
+                return read(connection)
+
+        return remembered(self.path, question, ask)
 
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
@@ -396,11 +392,6 @@ class DuckDB:
                 if failure.holder == OURSELVES:
                     gc.collect()  # a connection that nobody uses any more is open until it is collected
                 pause.wait(_STEP)
-
-
-def _do(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
-    for statement in statements:
-        connection.execute(statement)
 
 
 def _remove(path: Path) -> None:
