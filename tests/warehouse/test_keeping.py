@@ -157,19 +157,24 @@ def test_a_table_that_stands_there_is_set_aside_and_never_dropped(
     assert scene.warehouse.displaced("prod") == ()
 
 
-def test_a_table_that_another_refers_to_is_left_as_it_is(scene: Scene) -> None:
-    live = scene.publish({A: "select 1 as n"})
+def test_all_names_are_taken_back_or_none(scene: Scene) -> None:
+    """A table that another refers to by a foreign key can be neither renamed with its index nor dropped."""
+    live = scene.publish({A: "select 1 as n", B: "select 2 as n"})
+    addresses = {name: pointer.address for name, pointer in live.by_name().items()}
     run_sql(
         scene.file,
         "drop view main.a",
+        "drop view main.b",
+        "create table main.b as select 667 as n",
         "create table main.a (n int primary key)",
         "create index i on main.a (n)",
         "create table main.child (n int references main.a (n))",
         "insert into main.a values (666)",
     )
     with pytest.raises(QueryFailed, match="no view was made"):
-        scene.warehouse.mend("prod", {A: live.pointers[0].address})
-    assert scene.values(A) == [666]
+        scene.warehouse.mend("prod", {B: addresses[B], A: addresses[A]})
+    assert scene.values(A, B) == [666, 667]
+    assert len(scene.warehouse.displaced("prod")) == 2
 
 
 @pytest.mark.parametrize("name", ["a b", 'q"q', "Select", "x.y"])
