@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import inputs, left_out, packages
-from prefect_sluice.canonical import digest_bytes, digest_file
+from prefect_sluice.canonical import Json, digest, digest_bytes, digest_file
 from prefect_sluice.contracts.find import bound
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.node import Name
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _CACHE = "facts.3"
 """With the number of their form: facts that an older Sluice wrote are not read."""
-_LOADED: dict[tuple[str, str, str, frozenset[Name]], Loaded] = {}
+_LOADED: dict[tuple[str, str, str, str, frozenset[Name]], Loaded] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,10 @@ def _include(source: Path, place: Path) -> None:
 def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
     """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
     served = _others(workshop, place)
-    key = (str(workshop.file), place.name, release.id, served)
+    declared = digest(
+        [cast("Json", dict(workshop.settings.vars)), workshop.settings.source.model_dump(mode="json")]
+    )
+    key = (str(workshop.file), place.name, release.id, declared, served)
     # What may not run is looked at anew each time: sluice.yml may say by now that it may.
     if key not in _LOADED or _LOADED[key].withheld:
         _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process

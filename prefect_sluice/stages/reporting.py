@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from prefect_sluice import ledger, surroundings
 from prefect_sluice.controls import in_force, of_release
@@ -20,9 +19,6 @@ from prefect_sluice.stages import publishing
 from prefect_sluice.stored_plan import stored_plan
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workshop import Place, Workshop
-
-if TYPE_CHECKING:
-    pass
 
 _MANY = 100_000
 

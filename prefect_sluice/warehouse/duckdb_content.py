@@ -38,6 +38,9 @@ _EXACT = re.compile(
     r"|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?|ENUM\((?s:.*)\)"
 )
 """Types (not lists of them) of which two values that are not the same have two hashes, but for one in 2^64."""
+_NAME = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
+_CREATED = re.compile(rf"CREATE VIEW {_NAME}(?:\.{_NAME})* AS (.*?);?\s*", re.DOTALL)
+"""How the catalogue writes a view that was made without a list of columns, as all of ours are."""
 _VIEWS = "select schema_name, view_name, sql from duckdb_views() where database_name = current_database() and not internal"
 
 
@@ -84,13 +87,25 @@ def _parts(column: str, kind: str) -> Sequence[str]:
 
 
 def of_views(connection: Connection, addresses: Collection[Name]) -> tuple[Content, ...]:
-    """Return what views hold: their queries, as the engine keeps them."""
-    texts = (
-        {Name(row[0], row[1]): str(row[2]) for row in connection.execute(_VIEWS).fetchall()}
-        if addresses
-        else {}
-    )
-    return tuple(Content(name, QUERY, 0, digest(texts[name])) for name in addresses if name in texts)
+    """Return what views hold: their queries. A view whose text the parser cannot take apart is left out."""
+    if not addresses:
+        return ()
+    texts = {Name(row[0], row[1]): str(row[2]) for row in connection.execute(_VIEWS).fetchall()}
+    queries = {name: _query(connection, texts[name]) for name in addresses if name in texts}
+    return tuple(Content(name, QUERY, 0, digest(query)) for name, query in queries.items() if query)
+
+
+def _query(connection: Connection, text: str) -> str:
+    """Return a view's query in the spelling that a parsed one has: the catalogue gives another one to the session that made the
+    view (`CAST(a AS "DATE")`) than to those that read it from the file (`CAST(a AS DATE)`)."""
+    found = _CREATED.fullmatch(text)
+    if found is None:
+        return ""
+    sql = f"select json_deserialize_sql(json_serialize_sql({literal(found[1])}))"
+    try:
+        return str(connection.execute(sql).fetchall()[0][0])
+    except duckdb.Error:
+        return ""
 
 
 def write(connection: Connection, contents: Sequence[Content]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -143,3 +144,50 @@ def test_what_is_kept_is_compared_by_turns_and_another_engines_digest_is_not() -
         assert [item.address for item in some] == names[:1]
         duckdb_content.forget(connection, names[:1])
         assert duckdb_content.reread(connection, names[:1], None)[0].was is None
+
+
+VIEWED = [
+    "cast(a as date)",
+    "a::timestamp at time zone 'UTC'",
+    "case when a is null then 1 else 2 end",
+    "try_cast(a as decimal(9, 2))",
+    "a::date + interval 1 day",
+    "a in (1, 2)",
+    "a between 1 and 2",
+    "not (a > 1)",
+    "a // 2",
+    "[a, 1]",
+    "{'x': a}",
+    "a::varchar[]",
+    "list_transform([a], x -> x + 1)",
+    "row_number() over (partition by a order by a desc nulls last)",
+    "sum(a) filter (where a > 1) over ()",
+    "a::enum('x', 'y')",
+    '"a" as "A b"',
+    "'it''s'",
+    "(select max(a) from s.t)",
+    "a::varchar like '%x%'",
+    "date '2026-01-01'",
+    "1e3",
+    "a is not null",
+]
+
+
+@pytest.mark.parametrize("expression", VIEWED)
+def test_a_view_has_one_digest_in_the_session_that_made_it_and_in_those_that_read_it(
+    expression: str, tmp_path: Path
+) -> None:
+    file, name = tmp_path / "w.duckdb", Name("s", "a view AS it is")
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("create schema s; create table s.t (a int)")
+        connection.execute(f'create view s."a view AS it is" as select {expression} from s.t')
+        made = duckdb_content.of_views(connection, [name])
+    with duckdb.connect(str(file), read_only=True) as connection:
+        read = duckdb_content.of_views(connection, [name])
+    assert made == read
+    assert len(made) == 1
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            f'create or replace view s."a view AS it is" as select {expression} from s.t where a > 7'
+        )
+        assert duckdb_content.of_views(connection, [name]) != made
