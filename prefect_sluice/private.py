@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -44,7 +45,12 @@ def _team(served: Iterable[Path]) -> int | None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, with those above it that are missing, open to its owner only; one that is there stays as it is."""
+    """Make a folder, with those above it that are missing, open to its owner only; one that is there stays as it is.
+
+    Raises OSError where it cannot be made, or something else stands there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=_OWNER, exist_ok=True)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+
 import httpx
 
 CLIENT = "tests"
+
+
+class _Patient(httpx.HTTPTransport):
+    """Asks again while the server says that its SQLite is busy (503), as Prefect's own client does."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(20):
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            answer.close()
+            threading.Event().wait(0.5)
+        return super().handle_request(request)
 
 
 def client(api: str) -> httpx.Client:
@@ -15,4 +30,4 @@ def client(api: str) -> httpx.Client:
         if answer.is_success
         else {}
     )
-    return httpx.Client(base_url=api, headers=token, timeout=60)
+    return httpx.Client(base_url=api, headers=token, timeout=60, transport=_Patient())

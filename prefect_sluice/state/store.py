@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -93,7 +93,7 @@ class StateStore(Reads):
         """
         with self._writing() as connection:
             if self._lease is not None:
-                fencing.check(connection, self._lease, now=datetime.now(UTC))
+                fencing.check(connection, self._lease, now=surroundings.now())
             yield Transaction(connection, self.place)
 
     @contextmanager

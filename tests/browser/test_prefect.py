@@ -25,6 +25,7 @@ from prefect_sluice.cli import main
 from tests.browser.prefect_pages import Prefect, opened, until
 from tests.browser.shop import CUSTOMERS, SALES, SETTINGS, Shop
 from tests.browser.test_report import FLAGS, NAMES
+from tests.policies import put_in_force
 
 pytestmark = [
     pytest.mark.browser,
@@ -79,8 +80,9 @@ class Story:
         self.shop = shop
         settings = shop.folder / "sluice.yml"
         settings.write_text(SETTINGS.replace("approvals: 1", "approvals: 0"), encoding="utf-8")
+        shop.commit("Nobody is asked yet", sales=SALES.format(1))
         self._released("prod")
-        settings.write_text(SETTINGS, encoding="utf-8")
+        put_in_force(shop.folder, SETTINGS)
         self.change = shop.commit("Count the amounts twice", sales=SALES.format(2))
         shop.commit("Thrice, and who paid", sales=SALES.format(3), customers=CUSTOMERS.format("sum(amount)"))
         self._released("dev")

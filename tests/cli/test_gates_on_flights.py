@@ -76,11 +76,7 @@ def test_yes(flights: Flights) -> None:
 
 
 def test_no_before_anything_is_built(flights: Flights) -> None:
-    flights.edit(
-        ROUTES,
-        "with flights as (\n    select",
-        HOOKED.format(hook="copy {{ this }} to 'r.parquet'") + "    SELECT",
-    )
+    flights.edit(ROUTES, "with flights as (\n    select", "with flights as (\n    SELECT")
     flights.write("etl/settings.py", 'API_KEY = "sk8ter0fTheNight-2013"\n')
     flights.edit("models/marts/aircraft_utilisation.py", "/ 60)", "/ 61)")
     flights.edit(PUNCTUALITY, "filter (where is_on_time)", "filter (where not is_on_time)")
@@ -89,15 +85,19 @@ def test_no_before_anything_is_built(flights: Flights) -> None:
     flights.edit(MARTS, "    on_time_share: float = pa.Field(in_range=SHARE)\n    cancelled_share", loose)
     answer = release(flights, "All at once")
     assert answer.code == 1, answer.text
-    wanted = {"lint", "safety", "secrets", "coverage", "project_tests", "unit_tests", "promises"}
+    wanted = {"lint", "secrets", "coverage", "project_tests", "unit_tests", "promises"}
     assert that(answer, NO) == wanted, answer.said
     assert "sk8ter0fTheNight" not in answer.text
+    # What safety refuses does not run: neither do the gates that would run it.
+    flights.edit(ROUTES, "with flights as (\n", HOOKED.format(hook="copy {{ this }} to 'r.parquet'"))
+    answer = release(flights, "And a hook that writes a file")
+    assert answer.code == 1, answer.text
+    assert that(answer, NO) == {"lint", "safety", "secrets", "coverage"}, answer.said
 
 
 def test_could_not_tell_before_anything_is_built(flights: Flights) -> None:
     flights.edit(".sqlfluff", "[sqlfluff]\n", "[sqlfluff]\nlarge_file_skip_byte_limit = 1000\n")
-    hook = "insert into {{ var('audit_log', 'x.y') }} select 1"
-    flights.edit(ROUTES, "with flights as (\n", HOOKED.format(hook=hook))
+    flights.edit(ROUTES, "with flights as (\n", "with flights as (\n\n")
     flights.write(".secrets.baseline", "{}")
     flights.write("sluice-coverage.json", "{}")
     flights.edit("pytest.ini", "=importlib\n", "=importlib -k nothing_of_this_name\n")
@@ -106,8 +106,13 @@ def test_could_not_tell_before_anything_is_built(flights: Flights) -> None:
     flights.edit(MARTS, "class Routes(", "class Routes(pa.Nothing, ")
     answer = release(flights, "Nobody knows")
     assert answer.code == 1, answer.text
-    wanted = {"lint", "safety", "secrets", "coverage", "project_tests", "unit_tests", "promises"}
+    wanted = {"lint", "secrets", "coverage", "project_tests", "unit_tests", "promises"}
     assert that(answer, UNSURE) == wanted, answer.said
+    hook = "insert into {{ var('audit_log', 'x.y') }} select 1"
+    flights.edit(ROUTES, "with flights as (\n", HOOKED.format(hook=hook))
+    answer = release(flights, "And a hook that nobody can read")
+    assert answer.code == 1, answer.text
+    assert that(answer, UNSURE) == {"lint", "safety", "secrets", "coverage"}, answer.said
 
 
 def test_no_on_the_candidate(flights: Flights) -> None:

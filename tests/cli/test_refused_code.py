@@ -93,15 +93,18 @@ def test_what_one_environment_excepted_another_one_still_refuses(
     run: Run, leaving: Path, outside: Path
 ) -> None:
     """Let pass in dev, it runs there; where it is not let pass, its promotion to prod is refused, and nothing runs."""
+    # What waits for prod is released there, and with it the policy that refuses.
+    assert run("approve", "--as", "Grace", "--yes", "-C", leaving).code == 0
+    assert run("release", "HEAD~2", "--env", "prod", "-C", leaving).code == 0
     policy = (leaving / "sluice.yml").read_text()
     (leaving / "sluice.yml").write_text(f"{policy}gates: {{safety: {{on: warn}}}}\n")
+    git(leaving, "commit", "--quiet", "--all", "--message", "Let it pass")
     answer = run("release", "-C", leaving, "--json")
     assert answer.code == 0, answer.out
     written = traces(outside)
     assert written == [
         "contract", "macro", "on_run_end", "on_run_start", "post_hook", "pre_hook", "pytest", "template",
     ]  # fmt: skip
-    (leaving / "sluice.yml").write_text(policy)
     for name in written:
         (outside / name).unlink()
     for command in (["plan", "--env", "prod"], ["promote", "--to", "prod", "--as", "Ada"]):

@@ -115,8 +115,17 @@ def load(folder: Path, environment: str, columns: str) -> None:
         connection.execute(f"create or replace table {environment}_raw.orders as select {columns}")
 
 
-def settings(folder: Path, text: str) -> None:
-    (folder / "sluice.yml").write_text(FILES["sluice.yml"] + text)
+OWNER = "environments: {prod: {target: prod, approvals: 0}}\n"
+"""Who owns production says beside the tree how it is judged."""
+
+
+@pytest.fixture
+def owner(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The owner's file."""
+    file = tmp_path_factory.mktemp("owner") / "policy.yml"
+    monkeypatch.setenv("SLUICE_POLICY", str(file))
+    file.write_text(OWNER)
+    return file
 
 
 @pytest.fixture
@@ -133,8 +142,8 @@ def served(tmp_path: Path, run: Run) -> Path:
     return folder
 
 
-def test_parity(run: Run, served: Path) -> None:
-    settings(served, "gates: {parity: {strict: true}}\n")
+def test_parity(run: Run, served: Path, owner: Path) -> None:
+    owner.write_text(f"{OWNER}gates: {{parity: {{strict: true}}}}\n")
     answer = run("promote", "--to", "prod", "-C", served, "--json")
     assert answer.code == 1
     assert [told for _, told in bad(answer, "parity")][1:] == [
@@ -152,10 +161,8 @@ def test_parity(run: Run, served: Path) -> None:
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        settings(
-            served,
-            "gates: {parity: {strict: true, known: {settings.timezone: it is there, sources.*: one day}}}\n",
-        )
+        known = "{settings.timezone: it is there, sources.*: one day}"
+        owner.write_text(f"{OWNER}gates: {{parity: {{strict: true, known: {known}}}}}\n")
         answer = run("promote", release, "--to", "prod", "-C", served, "--json", "--as", "Ada")
         notes = [told for verdict, told in bad(answer, "parity") if verdict == "WARNED"]
         assert answer.code == 0, answer.err

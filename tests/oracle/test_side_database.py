@@ -89,7 +89,7 @@ def test_a_served_view_over_an_attached_database_can_be_read_in_the_build(projec
 def test_settings_of_the_profile_hold_where_a_view_becomes_a_table(project: Project) -> None:
     """The rows are read once more when the candidate is sealed: in the time zone that dbt had."""
     project.load(
-        "create schema raw", "create table raw.t as select timestamptz '2026-01-01 00:30:00+00' as at"
+        "create schema raw", "create table raw.t as select timestamptz '2026-01-01 00:30:00+00' as moment"
     )
     files = {
         "profiles.yml": PROFILE.format(more="settings: {TimeZone: America/New_York}"),

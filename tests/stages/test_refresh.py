@@ -188,7 +188,7 @@ def test_a_file_whose_times_were_set_back_is_read_again(shop: Shop, scans: list[
 
 def test_cheaper_versions_by_source(shop: Shop, scans: list[str]) -> None:
     """What is asked instead of all rows, and what it cannot see."""
-    shop.commit(
+    shop.release(
         {
             "sluice.yml": "sources:\n  raw.orders: {version: loaded_at}\n  raw.pay*: {version: rows, column: id}\n"
             "  raw.seen: {version: declared, file: batch.txt}\n",
