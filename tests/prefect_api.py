@@ -15,7 +15,7 @@ class _Patient(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(20):
             answer = super().handle_request(request)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if answer.status_code != 503:
                 return answer
             answer.close()
             threading.Event().wait(0.5)
