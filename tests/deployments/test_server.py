@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Generator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 
 from prefect_sluice.deployments import serving
 from prefect_sluice.deployments.server import Guard
+from tests.machines.servers import free_port, wait_until
 from tests.prefect_api import client
 
 OWN = "http://127.0.0.1:4200"
@@ -89,18 +87,15 @@ def test_what_is_set_already_stays_as_it_is(tmp_path: Path) -> None:
 @pytest.fixture
 def server(tmp_path: Path) -> Generator[str]:
     """The API of a server as `sluice up` starts it."""
-    with closing(socket.socket()) as probe:
-        probe.bind((serving.HOST, 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     api = serving.api_of(port)
     environ = serving.variables({**os.environ, "PREFECT_HOME": str(tmp_path)}, tmp_path, api)
     with subprocess.Popen(serving.server_command(port), env=environ, cwd=tmp_path) as process:
         try:
-            end = time.monotonic() + 180
-            while not serving.answers(api):
-                assert process.poll() is None
-                assert time.monotonic() < end
-                time.sleep(0.1)
+            wait_until(
+                lambda: process.poll() is not None or serving.answers(api), "the server answers", seconds=180
+            )
+            assert process.poll() is None
             yield api
         finally:
             process.terminate()
