@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -106,14 +105,11 @@ def test_a_file_cut_short_is_found_and_written_anew(local: BundleStore, tmp_path
     assert local.get(KEY) == CONTENT
 
 
-def test_a_thousand_small_files_take_well_under_a_second(local: BundleStore, tmp_path: Path) -> None:
-    started = time.perf_counter()
+def test_a_thousand_files_come_back_as_they_were(local: BundleStore, tmp_path: Path) -> None:
     files = {f"models/m{n}.sql": f"644:{local.put(b'select %d' % n)}" for n in range(1000)}
-    written = time.perf_counter() - started
     local.checkout(files, tmp_path / "checkout")
-    total = time.perf_counter() - started
-    assert written < 1, f"{written:.2f} s"
-    assert total < 2, f"{total:.2f} s"
+    found = {path.name: path.read_bytes() for path in (tmp_path / "checkout" / "models").iterdir()}
+    assert found == {f"m{n}.sql": b"select %d" % n for n in range(1000)}
 
 
 def release(bundles: BundleStore) -> dict[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.browser.test_report import SCREENSHOTS
 from tests.prefect_api import client
@@ -20,6 +22,9 @@ PATIENCE = 90
 
 _PATIENCE_MS = 30_000
 """Milliseconds that a page may take to show what is there."""
+
+_PRESS_MS = 10_000
+"""Milliseconds from a press on a form's button to its request: the form asks the server first whether its values are valid."""
 
 
 def until(what: str, found: Callable[[], Any]) -> Any:
@@ -94,7 +99,7 @@ class Prefect:
     def submit(self) -> str:
         """Send the form, and return the run's id."""
         before = self.newest()
-        self.page.get_by_role("button", name="Submit").click()
+        self._sent(self.page.get_by_role("button", name="Submit"), "/create_flow_run")
         expect(self.page.get_by_text("scheduled to start now")).to_be_visible()
         return until("the run is there", lambda: (run := self.newest()) != before and run)
 
@@ -111,11 +116,19 @@ class Prefect:
         expect(self.page.get_by_text("Validation failed")).to_be_visible()
         assert self.newest() == before
 
-    def check(self) -> None:
-        """Send a form that was refused and is in order now. Prefect's form takes that as a wish to check it again, and sends
-        nothing; the next Submit does."""
-        self.page.get_by_role("button", name="Submit").click()
-        expect(self.page.locator("form").get_by_text("is a required property")).to_have_count(0)
+    def _sent(self, button: Locator, path: str) -> None:
+        """Press a form's button until the form is sent, to that path. Prefect's forms compare with the errors of the check
+        before: a press on a form that had one is taken as a wish to check it again, at times, and sends nothing."""
+
+        def ours(request: Request) -> bool:
+            return request.method == "POST" and urlsplit(request.url).path.endswith(path)
+
+        for _ in range(3):
+            with suppress(TooLate), self.page.expect_request(ours, timeout=_PRESS_MS):
+                button.click()
+                return
+        told = self.page.locator("[data-sonner-toast]").all_inner_texts()
+        raise AssertionError(f"the form was not sent to {path}; Prefect says {told}")
 
     def newest(self) -> str:
         """Return the id of the newest run, "" before the first."""
@@ -178,7 +191,7 @@ class Prefect:
         fill(dialog, "Decision", decision)
         fill(dialog, "Your name", name)
         fill(dialog, "Comment", comment)
-        dialog.get_by_role("button", name="Resume").click()
+        self._sent(dialog.get_by_role("button", name="Resume"), "/resume")
         expect(dialog).to_be_hidden()
         self.away()
         return self.settled(run, after=before)

@@ -213,7 +213,6 @@ def on_call_goes_back(prefect: Prefect, story: Story) -> None:
     prefect.shot("rollback-refused")
     prefect.fill(Back_to="prod 1 - ", Why="sales are counted thrice", Your_name="Olga")
     prefect.shot("rollback-form")
-    prefect.check()
     run = prefect.submit()
     prefect.see(run, "rollback to generation 1 → prod", "Released")
     prefect.logged(run, "sales are counted thrice")

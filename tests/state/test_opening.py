@@ -128,24 +128,21 @@ def test_a_lock_that_lasts_is_store_busy(tmp_path: Path, monkeypatch: pytest.Mon
     assert pickle.loads(pickle.dumps(caught.value)).place == store.place
 
 
-def test_an_up_to_date_store_opens_at_once_and_without_alembic(tmp_path: Path) -> None:
+def test_an_up_to_date_store_opens_without_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/state.db"
     StateStore.open(url).close()
     code = (
-        "import sys, time\n"
+        "import sys\n"
         "from prefect_sluice.state.store import StateStore\n"
-        "started = time.perf_counter()\n"
         f"StateStore.open({url!r}).close()\n"
-        "print(time.perf_counter() - started, 'alembic' in sys.modules)\n"
+        "print('alembic' in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", code]
     answer = subprocess.run(
         command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
-    seconds, alembic = answer.stdout.split()
-    assert alembic == "False"
-    assert float(seconds) < 0.05
+    assert answer.stdout.strip() == "False"
 
 
 def test_closing_twice_is_closing_once(url: str) -> None:
