@@ -108,7 +108,7 @@ ROWS = (
         "stays, to go forward to again. A hold keeps the environment there until somebody lifts it: `sluice release-hold`.\n\n"
         "When this server is down: `sluice rollback` does the same.",
         ("sluice", "on-call"),
-        ("environment", "to", "reason", "hold", "catch_up", "actor"),
+        ("environment", "to", "from_generation", "reason", "hold", "catch_up", "actor"),
         required=("environment", "reason", "actor"),
         parameters=_WAITS,
     ),

@@ -14,6 +14,7 @@ TITLES: Mapping[str, str] = {
     "catch_up": "Refresh its data afterwards",
     "dry_run": "Only say what would go",
     "environment": "Environment",
+    "from_generation": "Only if this generation serves",
     "hold": "Hold the environment there",
     "origin": "From",
     "reason": "Why",
@@ -27,6 +28,7 @@ TITLES: Mapping[str, str] = {
 
 _CLAIM = "As you type it: it is recorded, and proves nothing."
 _READS = "The dashboard. What it reads, directly or not, goes with it."
+_BACK_FROM = "The generation that you take to serve now: where another one does, nothing happens. Empty: whatever serves."
 _BACK_TO = "A generation of the environment, or what another release served before the one that serves now."
 
 
@@ -76,6 +78,10 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
             }
         case "to":
             field |= {**_offered((FORMER, *choices.generations), FORMER), "description": _BACK_TO}
+        case "from_generation":
+            # A plain number: for "a number or nothing" Prefect's form asks for the type first.
+            field = {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
+            field |= {"type": "integer", "minimum": 1, "description": _BACK_FROM}
         case "report" if choices.reports:
             field |= {"enum": list(choices.reports), "description": _READS}
         case _:

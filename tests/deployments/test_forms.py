@@ -86,6 +86,9 @@ def test_reports_are_chosen_from_the_exposures() -> None:
         ("rollback", {"environment": "prod", "reason": "sums are off", "actor": "Ada", "to": "9"}, "is not one of"),
         ("rollback", {"environment": "prod", "reason": "", "actor": "Ada"}, "does not match"),
         ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "hold": "no"}, "not of type 'boolean'"),
+        ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "from_generation": 7}, ""),
+        ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "from_generation": None}, ""),
+        ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "from_generation": 0}, "less than the minimum"),
         ("collect", {"dry_run": True, "actor": "schedule"}, ""),
     ],
 )  # fmt: skip
