@@ -105,7 +105,7 @@ ROWS = (
         "rollback",
         "rollback",
         "**For on-call.** Serves an older generation again, at once. Nothing is built and no row moves; what came after it "
-        "stays, to go forward to again. A hold keeps the environment there until somebody lifts it: `sluice release-hold`.\n\n"
+        "stays, to go forward to again. A hold keeps the environment there until somebody lifts it: `sluice unhold`.\n\n"
         "When this server is down: `sluice rollback` does the same.",
         ("sluice", "on-call"),
         ("environment", "to", "from_generation", "reason", "hold", "catch_up", "actor"),

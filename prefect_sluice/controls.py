@@ -72,7 +72,7 @@ class Control:
         """The command that lifts it."""
         target = self.target[:12] if self.kind is Kind.BLOCK else self.target or "--all"
         word = f"'{target}'" if any(letter.isspace() for letter in target) else target
-        return f"sluice release-hold {word} --reason WHY"
+        return f"sluice un{self.kind.value} {word} --reason WHY"
 
     def says_the_same(self, other: Control) -> bool:
         """Say whether two are the same thing said twice: what, where, by whom, why, until when."""

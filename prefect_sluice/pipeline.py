@@ -21,6 +21,7 @@ from prefect_sluice.stages.pages import paged
 from prefect_sluice.stages.proving import proven
 from prefect_sluice.stages.refreshes import as_policy_says, noted
 from prefect_sluice.stages.rollback import last_known, rollback
+from prefect_sluice.stages.run_log import logged
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
@@ -68,7 +69,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
             permit(workshop, place.name, request.cause, serving, past=request.past)
-            with paged(workshop), timed(workshop.store), noted(ours, request):
+            with logged(workshop, request), paged(workshop), timed(workshop.store), noted(ours, request):
                 yield Work(request, lease.lease)
 
 

@@ -100,10 +100,10 @@ def test_what_it_says() -> None:
     assert FREEZE.told == "prod is frozen until 2026-03-04 14:00 UTC by Ada since 2026-03-04 12:00 UTC: peak"
     assert ALL.told.startswith("every environment is frozen by Ada")
     assert BLOCK.told == "release bad0000 is blocked by Bo since 2026-03-04 12:00 UTC: counts twice"
-    assert HOLD.lift == "sluice release-hold prod --reason WHY"
-    assert ALL.lift == "sluice release-hold --all --reason WHY"
-    assert BLOCK.lift == "sluice release-hold bad000000000 --reason WHY"
-    assert replace(HOLD, target="my prod").lift == "sluice release-hold 'my prod' --reason WHY"
+    assert HOLD.lift == "sluice unhold prod --reason WHY"
+    assert ALL.lift == "sluice unfreeze --all --reason WHY"
+    assert BLOCK.lift == "sluice unblock bad000000000 --reason WHY"
+    assert replace(HOLD, target="my prod").lift == "sluice unhold 'my prod' --reason WHY"
 
 
 def test_the_blocked_releases() -> None:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
     "report": ("report", "Report what a release changes, for whom, and what the gates found."),
+    "logs": ("logs", "Show what a run told while it ran: stages, nodes, gates, errors."),
     "open": ("report", "Open the report of a promotion in the browser."),
     "completion": ("completion", "Complete commands and options in your shell."),
 }
@@ -63,14 +64,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "unblock",
         "release-hold",
     ),
-    "Look": ("status", "history", "show", "report", "open", "diff", "coverage"),
+    "Look": ("status", "history", "show", "logs", "report", "open", "diff", "coverage"),
     "Keep": ("collect", "doctor", "backup", "restore"),
 }
 """The commands as the help lists them; a command that no group names stands at the end."""
 
 _OTHER_WORDS = {
     "build": "release", "deploy": "release", "run": "release", "ship": "release",
-    "revert": "rollback", "undo": "rollback", "log": "history", "ls": "status", "check": "doctor",
+    "revert": "rollback", "undo": "rollback", "log": "logs", "ls": "status", "check": "doctor",
     "verify": "doctor", "gc": "collect", "clean": "collect", "start": "up", "serve": "up", "lift": "release-hold",
 }  # fmt: skip
 """What other tools call our commands."""

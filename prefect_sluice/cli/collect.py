@@ -26,6 +26,7 @@ from prefect_sluice.cli.who import actor as who
 )
 @options.wait
 @options.actor
+@options.quiet
 @options.common
 def collect(
     environment: str,

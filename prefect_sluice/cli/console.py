@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 import click
@@ -25,10 +25,15 @@ _NARROWEST = 60
 @dataclass(frozen=True, slots=True)
 class Console:
     """Where a command's answer goes. `json`: only documents are written; `colour`: asked for, if the place
-    can show it."""
+    can show it; `quiet`: what went well is not told."""
 
     json: bool = False
     colour: bool = True
+    quiet: bool = False
+
+    def told(self, code: int) -> Console:
+        """Return where to tell how it ended, by the exit code: whoever wants quiet hears what did not go well."""
+        return replace(self, quiet=False) if code else self
 
     @property
     def width(self) -> int:
@@ -37,8 +42,8 @@ class Console:
         return max(shutil.get_terminal_size().columns, _NARROWEST) if sys.stdout.isatty() else WIDTH
 
     def show(self, lines: Iterable[Line]) -> None:
-        """Write lines for people; nothing in JSON mode."""
-        if not self.json:
+        """Write lines for people; nothing in JSON mode, or where quiet is wanted."""
+        if not self.json and not self.quiet:
             click.echo(self.text(lines, sys.stdout), nl=False, color=self.colours(sys.stdout))
 
     def page(self, lines: Iterable[Line]) -> None:

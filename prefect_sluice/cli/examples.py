@@ -96,6 +96,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "leave": (("sluice leave dev --dry-run", "what would be done"), ("sluice leave dev", "do it")),
     "show": (("sluice show", "what serves"), ("sluice show 3f2a91", "a promotion, release or generation")),
+    "logs": (
+        ("sluice logs --env prod --follow", "the run that is at work"),
+        ("sluice logs 3f2a91", "all runs of a promotion"),
+    ),
     "report": (
         ("sluice report", "as Markdown, for a pull request"),
         ("sluice report 3f2a91 --output report.html", "as one page"),

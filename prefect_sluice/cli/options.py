@@ -33,11 +33,12 @@ def common(command: _Command) -> _Command:
 
 
 def _console(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    """Put --json and --no-color together into the parameter `console`."""
+    """Put --json, --no-color and --quiet together into the parameter `console`."""
     before: Console = ctx.params.get("console", Console())
     as_json = value if param.name == "as_json" else before.json
     colour = not value if param.name == "no_color" else before.colour
-    ctx.params["console"] = Console(as_json, colour)
+    silent = value if param.name == "quiet" else before.quiet
+    ctx.params["console"] = Console(as_json, colour, silent)
 
 
 _FOLDER = click.option(
@@ -55,6 +56,14 @@ _COLOUR = click.option(
     "--no-color", is_flag=True, expose_value=False, callback=_console, help="Print without colours."
 )
 
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_console,
+    help="Print only what did not go well.",
+)
 environment = click.option(
     "--env", "environment", default="", metavar="NAME", help="The environment. Default: the default one."
 )

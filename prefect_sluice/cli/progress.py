@@ -91,7 +91,9 @@ class Waits:
         self._told: tuple[str, timedelta] | None = None
 
     def hear(self, waiting: Waiting) -> None:
-        """Show how the waiting goes."""
+        """Show how the waiting goes; nothing where quiet is wanted."""
+        if self._console.quiet:
+            return
         if self._status is not None:
             self._status.update(_escaped(cut(waiting.line, self._console.width - 4)))
             return
@@ -101,7 +103,7 @@ class Waits:
 
 
 def _status(console: Console) -> AbstractContextManager[Status | None]:
-    if console.json or not is_live(sys.stderr):
+    if console.json or console.quiet or not is_live(sys.stderr):
         return nullcontext()
     from rich.console import Console as Terminal
 

@@ -38,6 +38,7 @@ from prefect_sluice.cli.who import actor as who
 @options.wait
 @options.actor
 @options.via
+@options.quiet
 @options.common
 def promote(
     release: str,

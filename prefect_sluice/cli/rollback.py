@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @options.environment
 @options.wait
 @options.actor
+@options.quiet
 @options.common
 def rollback(
     to: str,
@@ -57,7 +58,7 @@ def rollback(
     """Serve an older generation again, at once.
 
     Nothing is built, and no row moves. What comes after it stays, to go forward to again. A hold keeps the
-    environment there until it is lifted: sluice release-hold. Asked for again, it is no change: one more step
+    environment there until it is lifted: sluice unhold. Asked for again, it is no change: one more step
     back is asked for by --to, or by --from and the generation that serves now.
     """
     from prefect_sluice import pipeline
@@ -84,7 +85,7 @@ def rollback(
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     hold, despite = _in_the_way(work)
     origin = _origin(work)
-    console.show([*_lines(work, origin, took, console.width), *_told(hold, despite)])
+    console.told(code).show([*_lines(work, origin, took, console.width), *_told(hold, despite)])
     code, caught = (code, None) if code else _catch_up(work, wait, console)
     console.answer({
         **document.work(work, code),
@@ -158,10 +159,10 @@ def _catch_up(work: Work, wait: timedelta, console: Console) -> tuple[int, Json]
             done = pipeline.catch_up(work, wait=wait)
     except SluiceError as error:
         again = f"sluice rollback --catch-up --env {work.request.environment}"
-        console.show([trouble_line(f"not caught up: {error}", again)])
+        console.told(error.exit_code).show([trouble_line(f"not caught up: {error}", again)])
         return error.exit_code, {"error": str(error), "exit_code": error.exit_code, "next": again}
     if done is None:
         return 0, None
     code = EXIT_CODES[done.outcome.status] if done.outcome else 0
-    console.show(outcome_lines(done, width=console.width))
+    console.told(code).show(outcome_lines(done, width=console.width))
     return code, document.work(done, code)

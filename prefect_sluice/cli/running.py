@@ -39,9 +39,9 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     gates = rules_of(workshop, work.promotion).gates if work.promotion else workshop.settings.gates
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
-    told = _told(work)
-    console.show(story_lines(told, width=console.width) if told else [])
-    console.show(outcome_lines(work, warns=warns, width=console.width))
+    told, said = _told(work), console.told(code)
+    said.show(story_lines(told, width=console.width) if told else [])
+    said.show(outcome_lines(work, warns=warns, width=console.width))
     console.answer({**document.work(work, code), **({"report": told.document()} if told else {})})
     return code
 

@@ -78,9 +78,7 @@ def rollback(work: Work) -> Work:
     done = record_written(workshop, promotion, written, work.request.actor, how)
     reach(Point.ROLLBACK_HELD)
     if work.request.after.hold:
-        tell(
-            f"{place.name} is held: no release and no refresh until sluice release-hold {place.name} --reason WHY"
-        )
+        tell(f"{place.name} is held: no release and no refresh until sluice unhold {place.name} --reason WHY")
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
 

@@ -155,12 +155,17 @@ def test_the_same_release_again_is_unchanged(run: Run, released: Path) -> None:
     answer = run("release", "HEAD~1", "-C", released)
     assert answer.code == 0
     assert "unchanged: dev serves this already: generation 2" in answer.out
+    quiet = run("release", "HEAD~1", "-C", released, "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
 
 
 def test_a_refused_release_shows_the_rows_and_the_next_command(run: Run, released: Path) -> None:
     answer = run("release", "-C", released)
     assert (answer.code, answer.err) == (1, "")
     assert "✗ Stage" in answer.out
+    quiet = run("release", "-C", released, "--quiet")
+    assert "✗ Stage" not in quiet.out
+    assert "refused: " in quiet.out
     assert "FAILED data_tests unique_orders_id" in answer.out
     assert "10 of 15 rows" in answer.out
     assert re.search(r"refused: .*; next: sluice show [0-9a-f]{10}$", answer.out.strip())
@@ -211,7 +216,7 @@ def test_rollback_and_back_again(run: Run, released: Path) -> None:
     told = (
         r"dev serves generation 3 = generation 1 again, "
         r'release [0-9a-f]{7} \("First orders"\), data as of .* UTC, .* old; [\d.]+ s\n'
-        r"held: dev stays as it is until this is lifted: sluice release-hold dev --reason WHY"
+        r"held: dev stays as it is until this is lifted: sluice unhold dev --reason WHY"
     )
     assert re.fullmatch(told, answer.out.strip())
     assert "= generation 1 again" in run("history", "-C", released).out

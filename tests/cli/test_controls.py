@@ -59,7 +59,7 @@ def test_a_hold_stops_release_and_refresh_until_it_is_lifted(run: Run, released:
         left_out = "skipped: " if command == "refresh" else ""
         told = (
             rf"sluice: {left_out}dev is held by Grace since \d{{4}}-\d\d-\d\d \d\d:\d\d UTC: close of books;"
-            r" lift it first: sluice release-hold dev --reason WHY\n"
+            r" lift it first: sluice unhold dev --reason WHY\n"
         )
         assert re.fullmatch(told, stopped.err)
     shown = run("status", "-C", released).out
@@ -89,7 +89,7 @@ def test_a_freeze_of_everything_ends_by_itself(
     nothing = run("release-hold", "dev", "--reason", "x", "-C", released)
     assert nothing.code == 1
     assert "nothing stops dev by itself" in nothing.err
-    assert "sluice release-hold --all --reason WHY" in nothing.err
+    assert "sluice unfreeze --all --reason WHY" in nothing.err
     from prefect_sluice import surroundings
 
     later = datetime.now(UTC) + timedelta(hours=3)

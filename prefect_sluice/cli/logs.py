@@ -1,0 +1,101 @@
+"""`sluice logs`: what the runs of an environment told while they ran on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.render.styled import Line
+    from prefect_sluice.stages.run_log import RunLog
+    from prefect_sluice.workshop import Workshop
+
+_EVERY = 0.5
+"""Seconds between two looks at a log that is followed."""
+
+
+@click.command()
+@click.argument("promotion", default="")
+@options.environment
+@click.option(
+    "-n",
+    "--runs",
+    "many",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many runs to show.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what comes, until the run ends.")
+@options.common
+def logs(promotion: str, environment: str, many: int, follow: bool, folder: Path, console: Console) -> int:
+    """Show what the last run of an environment told, or those of a PROMOTION, on this machine.
+
+    Each line has the time (UTC), the run, a level and a text: stages, nodes, gates, dbt's warnings, and where an error
+    came from. Prefect has the log of its own runs, too, on whatever machine they ran.
+    """
+    from prefect_sluice.workshop import Workshop
+
+    workshop = Workshop.at(folder)
+    found = _found(workshop, environment, promotion)[-many:]
+    if follow and not console.json and not found[-1].ended:
+        return _follow(workshop, environment, promotion, console)
+    console.page([line for run in found for line in _lines(run)])
+    console.answer([
+        {"run": run.id, "promotion": run.promotion or None, "ended": run.ended, "lines": list(run.lines)} for run in found
+    ])  # fmt: skip
+    return 0
+
+
+def _found(workshop: Workshop, environment: str, promotion: str) -> list[RunLog]:
+    """Return the runs that are asked for, oldest first; at least one. Raises BadInput."""
+    from prefect_sluice.errors import BadInput
+
+    names = [workshop.place(environment).name] if environment or not promotion else list(workshop.places)
+    found = [run for name in names for run in _read(workshop, name) if run.promotion.startswith(promotion)]
+    if found:
+        return found
+    what = f"promotion {promotion!r}" if promotion else f"a run of {names[0]}"
+    raise BadInput(
+        f"this machine has no log of {what}",
+        fix="look where it ran, or at its run in Prefect; what it came to: sluice history",
+    )
+
+
+def _read(workshop: Workshop, environment: str) -> tuple[RunLog, ...]:
+    from prefect_sluice.stages.run_log import files_of, runs
+
+    files = (file for file in files_of(workshop, environment) if file.exists())
+    return runs("".join(file.read_text(encoding="utf-8", errors="replace") for file in files))
+
+
+def _follow(workshop: Workshop, environment: str, promotion: str, console: Console) -> int:
+    """Show the last run's lines as they come, until it ends or whoever watches stops it."""
+    run, shown = _found(workshop, environment, promotion)[-1].id, 0
+    while True:
+        now = next(item for item in _found(workshop, environment, promotion) if item.id == run)
+        console.show(list(_lines(now))[shown:])
+        shown = len(now.lines)
+        if now.ended:
+            return 0
+        time.sleep(_EVERY)
+
+
+def _lines(run: RunLog) -> Iterator[Line]:
+    from prefect_sluice.render.styled import Span, Style, faint, line
+
+    looks = {"WARNING": Style.WARN, "ERROR": Style.BAD}
+    for written in run.lines:
+        parts = written.split(maxsplit=3)
+        if written.startswith(" "):
+            yield line(faint(written))
+        else:
+            at, id, level, text = parts
+            yield line(faint(f"{at} {id} "), Span(f"{level:<7} ", looks.get(level, Style.FAINT)), text)

@@ -1,0 +1,91 @@
+"""`sluice logs`: what a run told is found again, by environment and by promotion, with where an error came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefect_sluice.errors import BadInput
+from prefect_sluice.generation import Cause
+from prefect_sluice.stages.run_log import files_of, logged, runs
+from prefect_sluice.stages.work import Request, tell
+from prefect_sluice.workshop import Workshop
+
+Run = Callable[..., Any]
+
+
+@pytest.mark.slow
+def test_the_log_of_a_refused_release_has_the_gate_and_what_it_found(run: Run, shared: Path) -> None:
+    history = json.loads(run("history", "-C", shared, "--json").out)
+    refused = next(event["promotion"] for event in history["events"] if event["generation"] is None)
+    answer = run("logs", "-C", shared, refused["id"])
+    assert answer.code == 0
+    assert "begins: release of HEAD to dev" in answer.out
+    assert "model orders: built in" in answer.out
+    assert "ERROR   gate data_tests: FAILED" in answer.out
+    assert "unique_orders_id" in answer.out
+    assert "ended: refused" in answer.out.splitlines()[-1]
+    [document] = json.loads(run("logs", "-C", shared, refused["id"], "--json").out)
+    assert (document["promotion"], document["ended"]) == (refused["id"], True)
+
+
+@pytest.mark.slow
+def test_the_last_runs_of_an_environment_are_shown_and_followed_to_their_end(run: Run, shared: Path) -> None:
+    last, both = run("logs", "-C", shared).out, run("logs", "-C", shared, "-n", 2).out
+    assert both.endswith(last)
+    assert (last.count("begins:"), both.count("begins:")) == (1, 2)
+    assert run("logs", "-C", shared, "--follow").out == last
+    unknown = run("logs", "-C", shared, "0000")
+    assert unknown.code == 2
+    assert "no log of promotion '0000'" in unknown.err
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A workshop that needs no project."""
+    (tmp_path / "sluice.yml").write_text("project: .\n", encoding="utf-8")
+    return Workshop.at(tmp_path)
+
+
+def _logged(workshop: Workshop, error: Exception) -> str:
+    def break_off() -> None:
+        with logged(workshop, Request(workshop.root, "prod", Cause.REFRESH, actor="ada")):
+            tell("a line\nand another")
+            raise error
+
+    with pytest.raises(type(error)):
+        break_off()
+    return files_of(workshop, "prod")[-1].read_text(encoding="utf-8")
+
+
+def test_an_error_that_nobody_foresaw_is_there_with_its_traceback(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "hunter22")
+    text = _logged(workshop, ValueError("no hunter22 here"))
+    [run] = runs(text)
+    assert run.ended
+    assert "raise error" in text
+    assert "ValueError: no ***** here" in text
+    assert "hunter22" not in text
+    assert "  and another" in run.lines
+
+
+def test_an_error_of_ours_is_a_line(workshop: Workshop) -> None:
+    assert "Traceback" not in _logged(workshop, BadInput("that is not there"))
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(workshop: Workshop) -> None:
+    files_of(workshop, "prod")[-1].mkdir(parents=True)
+    with logged(workshop, Request(workshop.root, "prod", Cause.REFRESH)):
+        tell("a line")
+
+
+def test_runs_are_told_apart_and_their_beginning_may_be_cut_off() -> None:
+    text = "  rest of a line\n2026-12-01T02:00:00Z aa INFO  one\n  more\n2026-12-01T02:00:00Z bb INFO  promotion p2\n"
+    first, second = runs(text)
+    assert (first.id, len(first.lines), first.ended, second.promotion) == ("aa", 2, False, "p2")
