@@ -51,7 +51,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What is up. `reports` is "" where no worker of ours makes any; `notes` say what else was made or found."""
+    """What is up. `ui` is the page with the forms, in the UI in which everything works; `reports` is "" where no worker of
+    ours makes any; `notes` say what else was made or found."""
 
     api: str
     ui: str
@@ -108,7 +109,9 @@ class Up:
         notes = (*notes, *after_apply(self._workshop, self._wish.notify))
         if self._wish.worker and not self._until(self._worker_is_online, _WORKER):
             return None
-        ui = serving.ui_of(self._wish.api)
+        from prefect_sluice.tasks.links import deployments_url
+
+        ui = deployments_url()
         self.family.note(ui=ui, api=self._wish.api)
         url = self._pages.url if self._pages else ""
         return Ready(self._wish.api, ui, url, self._applied, self._choices, notes)

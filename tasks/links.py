@@ -34,6 +34,11 @@ def ui_url() -> str:
     return root if is_cloud else f"{root}/v2"
 
 
+def deployments_url() -> str:
+    """Return the address of the page with the Prefect deployments, whose forms start everything; "" without a server."""
+    return f"{ui_url()}/deployments" if ui_url() else ""
+
+
 def run_url(identifier: str) -> str:
     """Return the address of a flow run in the UI; "" without a server."""
     return f"{ui_url()}/runs/flow-run/{identifier}" if ui_url() and identifier else ""

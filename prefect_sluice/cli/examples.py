@@ -27,7 +27,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sluice promote --to prod", "all that the environment before serves"),
         ("sluice promote --to prod --select fct_orders --plan", "see what a part would change"),
     ),
-    "up": (("sluice up", "on this machine, until Ctrl-C"), ("sluice up --port 4300", "at another port")),
+    "up": (
+        ("sluice up --open", "on this machine, until Ctrl-C"),
+        ("sluice up --port 4300", "at another port"),
+    ),
     "approve": (
         ("sluice approve", "what waits, if only one does"),
         ("sluice approve 3f2a91 --comment 'agreed with finance'", "one of several"),

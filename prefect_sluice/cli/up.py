@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     "--notify", default="", metavar="TYPE/NAME",
     help="The Prefect notification block that hears of failed and late runs. Default: notify in sluice.yml.",
 )  # fmt: skip
+@click.option(
+    "--open", "opens", is_flag=True, help="Open the page with the forms in a browser once it is up."
+)
 @click.option("--no-server", is_flag=True, help="Use the server at PREFECT_API_URL.")
 @click.option("--no-worker", is_flag=True, help="Start no worker: others work for the pool.")
 @click.option(
@@ -46,6 +49,7 @@ def up(
     port: int,
     pool: str,
     notify: str,
+    opens: bool,
     no_server: bool,
     no_worker: bool,
     only: str | None,
@@ -70,7 +74,7 @@ def up(
     wish = Wish(
         _api(workshop, port) if serves else _given(), port, pool, serves, not (no_worker or only), notify
     )
-    return _run(workshop, wish, console, stays=not only)
+    return _run(workshop, wish, console, stays=not only, opens=opens)
 
 
 def _check_installed() -> None:
@@ -105,7 +109,7 @@ def _given() -> str:
     return api
 
 
-def _run(workshop: Workshop, wish: Wish, console: Console, *, stays: bool) -> int:
+def _run(workshop: Workshop, wish: Wish, console: Console, *, stays: bool, opens: bool) -> int:
     from prefect_sluice.deployments.up import Up
 
     stop = threading.Event()
@@ -116,6 +120,8 @@ def _run(workshop: Workshop, wish: Wish, console: Console, *, stays: bool) -> in
         ready = one.start()
         if ready is not None:
             _show(ready, wish, console, stays=stays)
+            if opens:
+                _open(ready.ui)
             while stays and not stop.wait(0.5):
                 one.step()
     finally:
@@ -125,6 +131,13 @@ def _run(workshop: Workshop, wish: Wish, console: Console, *, stays: bool) -> in
     if stays:
         tell("stopped; nothing is left running")
     return 0
+
+
+def _open(address: str) -> None:
+    """Show a page in the browser of whoever is here. One that takes the terminal does not keep us from our work."""
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()
 
 
 class _Teller:
@@ -160,12 +173,12 @@ def _show(ready: Ready, wish: Wish, console: Console, *, stays: bool) -> None:
     width = max(len(one.row.name) for one in ready.applied)
     console.show([
         BLANK,
-        line("Sluice is up: " if stays else "Prefect deployments are made: ", strong(f"{ready.ui}/deployments")),
+        line("Sluice is up: " if stays else "Prefect deployments are made: ", strong(ready.ui)),
         *(line(f"  {one.row.name:<{width}}  {_when(one.timing)}") for one in ready.applied),
         *(line(note) for note in ready.notes),
         *([line(f"reports: {ready.reports}")] if ready.reports else []),
         line("in another terminal: ", strong(f"export PREFECT_API_URL={ready.api}")),
-        *([line("next: open it and start one from its form; Ctrl-C stops everything")] if stays else []),
+        *([line("next: open that address; ⋮ → Custom Run in a row is its form. Ctrl-C stops everything")] if stays else []),
         BLANK,
     ])  # fmt: skip
     sys.stdout.flush()

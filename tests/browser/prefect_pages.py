@@ -23,6 +23,9 @@ PATIENCE = 90
 _PATIENCE_MS = 30_000
 """Milliseconds that a page may take to show what is there."""
 
+_MENU_MS = 3_000
+"""Milliseconds until an entry of an open menu can be pressed."""
+
 _PRESS_MS = 10_000
 """Milliseconds from a press on a form's button to its request: the form asks the server first whether its values are valid."""
 
@@ -62,10 +65,16 @@ def fill(place: Locator, label: str, value: str) -> None:
 
 @dataclass(frozen=True)
 class Prefect:
-    """One server's pages, in one browser's page, and its API, to see when there is something new to look at."""
+    """One server's pages, in one browser's page, and its API, to see when there is something new to look at. `start` is the
+    page with the forms."""
 
-    url: str
+    start: str
     page: Page
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self.start.removesuffix("/v2/deployments")
 
     def ask(self, path: str, body: object = None) -> Any:
         """Ask the API, as a page does."""
@@ -83,11 +92,15 @@ class Prefect:
             self.page.emulate_media(color_scheme="light")
 
     def form(self, deployment: str) -> None:
-        """Come to the form of a Prefect deployment, by the menus."""
-        self.page.goto(f"{self.url}/v2/deployments")
-        self.page.get_by_role("link", name=deployment, exact=True).first.click()
-        self.page.get_by_role("button", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Custom run").click()
+        """Come to the form of a Prefect deployment, by the menu of its row."""
+        self.page.goto(self.start)
+        link = self.page.get_by_role("link", name=deployment, exact=True)
+        menu = self.page.get_by_role("row").filter(has=link).get_by_role("button", name="Open menu")
+        for _ in range(3):  # the list is drawn again when news come, and closes a menu that was opened before
+            menu.click()
+            with suppress(TooLate):
+                self.page.get_by_role("menuitem", name="Custom Run").click(timeout=_MENU_MS)
+                break
         # It takes a moment until the form has the defaults: one that is sent before is refused.
         expect(self.page.get_by_label("Select Environment")).to_have_text(re.compile("dev|prod"))
 
@@ -124,9 +137,14 @@ class Prefect:
             return request.method == "POST" and urlsplit(request.url).path.endswith(path)
 
         for _ in range(3):
-            with suppress(TooLate), self.page.expect_request(ours, timeout=_PRESS_MS):
-                button.click()
-                return
+            with suppress(TooLate):
+                with self.page.expect_request(ours, timeout=_PRESS_MS) as sent:
+                    button.click()
+                answer = sent.value.response()
+                if (
+                    answer is not None and answer.status < 500
+                ):  # SQLite is locked at times; a person presses again
+                    return
         told = self.page.locator("[data-sonner-toast]").all_inner_texts()
         raise AssertionError(f"the form was not sent to {path}; Prefect says {told}")
 

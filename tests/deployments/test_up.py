@@ -140,7 +140,8 @@ def test_a_release_from_the_form_is_served_and_nothing_is_left(project: Path, tm
         server = Server(ready["api"])
         wrong = server.start(RELEASE, environment="production")
         assert (wrong.status_code, "'production' is not one of ['prod']" in wrong.text) == (409, True)
-        assert httpx.get(f"{ready['ui']}/ui-settings").json()["api_url"] == ready["api"]
+        assert ready["ui"] == ready["api"].replace("/api", "/v2/deployments")
+        assert httpx.get(ready["api"].replace("/api", "/ui-settings")).json()["api_url"] == ready["api"]
 
         name, message = server.ended(server.start(RELEASE, environment="prod", ref="main", actor="Ada"))
         assert (name, message.split(", ")[0]) == ("Released", "prod serves generation 1")
