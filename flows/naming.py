@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
+from prefect_sluice.choices import report_called
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Request, Work, following
@@ -28,8 +29,9 @@ def named(way: str) -> Callable[..., str]:
         parameters = context.parameters or {} if context is not None else {}
         before = context.flow_run.name if context is not None and context.flow_run is not None else ""
         ref = str(parameters.get("ref") or parameters.get("release") or "")
+        report = report_called(str(parameters.get("report") or ""))
         where = str(parameters.get("environment") or "")
-        what = ref or str(parameters.get("origin") or "")
+        what = report or ref or str(parameters.get("origin") or "")
         return begun(way, before, _shortened(what) if way != "rollback" else "", where)
 
     return name
@@ -55,10 +57,8 @@ def name_of(work: Work) -> str:
     what = _commit(work) or _shortened(request.ref if request.cause is Cause.RELEASE else "")
     if request.cause is Cause.ROLLBACK and work.generation is not None:
         what = f"to generation {work.generation.origin}"
-    # A run that goes on has the release, which was put together by then, and no selector.
-    part = request.select or (work.release is not None and work.release.composed is not None)
-    if what and part and request.cause is Cause.PROMOTION:
-        what = f"part of {what}"
+    if request.cause is Cause.PROMOTION and work.release is not None and work.release.composed is not None:
+        what = work.release.change.subject  # the part, and no commit of which it is a part only
     return called(_WAYS.get(request.cause, request.cause.value), what, request.environment)
 
 
@@ -81,7 +81,7 @@ def naming(request: Request) -> Generator[None]:
 
     def follow(work: Work) -> None:
         if work.resumed:
-            return  # it bears its name; what is recorded no longer knows that it is a part
+            return  # it bears its name
         # What comes after a rollback is part of it, and so of its name.
         name = name_of(work)
         if work.request.cause is request.cause and name != told[0]:

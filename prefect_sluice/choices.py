@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from prefect_sluice.dashboards import titled
 from prefect_sluice.declared import Consumer
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause, Generation
@@ -17,6 +18,7 @@ FORMER = "what another release served before"
 
 _GENERATION = re.compile(r"(?:(?P<environment>\S+) )?(?P<number>\d+) - .*", re.DOTALL)
 _REPORT = re.compile(r".+ \[(?P<name>\w+)\]", re.DOTALL)
+_LABEL = re.compile(r"(?P<label>.+?) \((?P<kind>\w+)\)(?:, | \[|$)")
 _LONGEST = 60
 _MANY = 30
 
@@ -70,6 +72,12 @@ def chosen(text: str) -> str:
     """Return the name at the end of a line of `report_line`; any other text as it is, without blanks around it."""
     found = _REPORT.fullmatch(text.strip())
     return found["name"] if found else text.strip()
+
+
+def report_called(text: str) -> str:
+    """Return what the dashboard is called that a line of `report_line` stands for; any other text as it is. Pure."""
+    found = _LABEL.match(text.strip())
+    return titled(found["label"], found["kind"]) if found else chosen(text)
 
 
 def chosen_generation(text: str, environment: str) -> str:

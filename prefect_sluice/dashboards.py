@@ -24,6 +24,19 @@ def picked(select: str) -> str:
     return name if select.startswith(_SELECTOR) and name and not set(name) & set(" ,*:+") else ""
 
 
+def part_title(select: str, consumer: Consumer | None) -> str:
+    """Return what a promoted part is called: `Revenue dashboard`, else by its selector. Pure."""
+    if consumer is None:
+        return f"part {select}"
+    return titled(consumer.label or consumer.name, consumer.kind)
+
+
+def titled(label: str, kind: str) -> str:
+    """Return what a dashboard is called with its kind, which its label may say already. Pure."""
+    words = kind if kind and kind not in {"ml"} and kind.casefold() not in label.casefold() else ""
+    return f"{label} {words}".strip()
+
+
 def called(consumers: Iterable[Consumer], name: str) -> Consumer | None:
     """Return the consumer of that name in dbt, None when there is none."""
     return next((item for item in consumers if item.name == name), None)

@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,35 +84,43 @@ def _commit(repository: Path, ref: str) -> str:
     return name if not done.returncode and _ID.fullmatch(name) else ""
 
 
-def messages(repository: Path, since: str, until: str) -> tuple[tuple[str, str], ...]:
-    """Return commit and message of every commit that `until` has and `since` has not, the newest first.
-
-    Raises BadInput when one of them is not there.
-    """
-    told = _out(repository, "log", "-z", "--format=%H%n%B", "--end-of-options", f"{since}..{until}")
-    found = (entry.partition("\n") for entry in told.split("\0") if entry)
-    return tuple((commit, _whole(message)) for commit, _, message in found)
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Who made a commit, as `Name <address>` and as it is written in it: author and committer; and its message."""
+    """Who made a commit, as `Name <address>` and as it is written in it: author and committer; and its message.
+
+    `commit` is its id, `at` the author's time, UTC.
+    """
 
     persons: tuple[str, ...]
     message: str
+    commit: str = ""
+    at: datetime = _NEVER
+
+    @property
+    def subject(self) -> str:
+        """The first line of its message."""
+        return self.message.partition("\n")[0]
 
 
-def made(repository: Path, *revisions: str) -> tuple[Made, ...]:
+def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Made, ...]:
     """Return who made each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
 
-    Raises BadInput when one of them is not there.
+    With `paths`, as they are in the repository, only commits that touch one of them. Raises BadInput when a revision is not
+    there.
     """
-    told = _out(repository, "log", "-z", "--format=%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
-    found = (entry.split("\n", 2) for entry in told.split("\0") if entry)
-    return tuple(
-        Made(tuple(dict.fromkeys(map(_whole, persons))), _whole("".join(message)))
-        for *persons, message in ((*entry[:2], entry[2:]) for entry in found)
-    )
+    # In full: of two branches that wrote the same, git would leave one out.
+    asked = ("log", "-z", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
+    told = _out(repository, "--literal-pathspecs", *asked, *paths)
+    return tuple(_made(*entry.split("\n", 3)) for entry in told.split("\0") if entry)
+
+
+def _made(head: str, author: str, committer: str, message: str = "") -> Made:
+    commit, _, at = head.partition(" ")
+    persons = tuple(dict.fromkeys(map(_whole, (author, committer))))
+    return Made(persons, _whole(message), commit, datetime.fromisoformat(at).astimezone(UTC))
 
 
 def is_cut(repository: Path, since: str, until: str) -> bool:

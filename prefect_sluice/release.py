@@ -38,18 +38,39 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as people are told of it: whole object name, author (`Name <address>`), subject, author's time (UTC)."""
+
+    id: str
+    author: str
+    subject: str
+    at: datetime
+
+    def document(self) -> dict[str, Json]:
+        """Return it as JSON."""
+        return {"id": self.id, "author": self.author, "subject": self.subject, "at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
     """Of which two releases one was put together for an environment: the part `select` (dbt's selector) of the release
-    `of`, all else as in the release `onto`. Both are ids."""
+    `of`, all else as in the release `onto`. Both are ids. `commits` are those that the part brings, newest first, at most
+    fifty (() where that is not known)."""
 
     environment: str
     of: str
     onto: str
     select: str
+    commits: tuple[Commit, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON."""
-        return {"environment": self.environment, "of": self.of, "onto": self.onto, "select": self.select}
+        more: dict[str, Json] = (
+            {"commits": [item.document() for item in self.commits]} if self.commits else {}
+        )
+        return {
+            "environment": self.environment, "of": self.of, "onto": self.onto, "select": self.select, **more
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +79,8 @@ class Release:
 
     `files` maps a path in the repository to "mode:sha256" (mode 644, 755 or link); `packages` does so for what git does not
     track and was installed below `dbt_packages` (empty: nothing was, or an older Sluice packed it). `id` is the digest of
-    the manifest. `composed` says that it is no commit as a whole (None: it is); its change is then that of the commit the
-    part is from.
+    the manifest. `composed` says that it is no commit as a whole (None: it is); its change is then that of the newest commit
+    which the part brings, with what the part is as its subject.
     """
 
     change: Change

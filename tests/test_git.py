@@ -67,12 +67,13 @@ def test_messages_of_the_commits_between(repository: Repository) -> None:
     third = repository.commit("third")
     repository("merge", "-q", "--no-ff", "-m", "merged", "main")
     head = repository("rev-parse", "HEAD")
-    found = git.messages(repository.folder, first, head)
-    assert dict(found) == {head: "merged", second: "second\n\nmore", third: "third"}
-    assert found[0][0] == head
-    assert git.messages(repository.folder, head, first) == ()
+    found = git.made(repository.folder, head, f"^{first}")
+    told = {item.commit: item.message for item in found}
+    assert told == {head: "merged", second: "second\n\nmore", third: "third"}
+    assert (found[0].commit, found[0].at.tzinfo) == (head, UTC)
+    assert git.made(repository.folder, first, f"^{head}") == ()
     with pytest.raises(BadInput):
-        git.messages(repository.folder, "0" * 40, head)
+        git.made(repository.folder, head, f"^{'0' * 40}")
 
 
 # ---- resolving -----------------------------------------------------------------------------------------

@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import digest
 from prefect_sluice.composing import Parts, Question, files, judged, must_go_along
-from prefect_sluice.dashboards import called, picked
+from prefect_sluice.dashboards import called, part_title, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.errors import BadInput, DbtFailed, Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.loading import load
 from prefect_sluice.release import Composed, Release
+from prefect_sluice.stages.commits import as_part, written_as_part
 from prefect_sluice.stages.work import tell
 from prefect_sluice.workshop import Place, Workshop
 
 _CACHE = "composed"
+_MOST_COMMITS = 50
 _OF_ALL = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml")
 """Files that say something of every node. They come along only where a selected node needs them."""
 
@@ -58,7 +60,7 @@ def compose(
 
 
 def _composed(workshop: Workshop, place: Place, source: Release, base: Release, select: str) -> Release:
-    asked, here, declared = _question(workshop, place, source, base, select)
+    asked, here, declared, title = _question(workshop, place, source, base, select)
     if picked(select) and not any(_is_moved(asked, uid) for uid in asked.selected):
         return (
             base  # what its readers see is the same: no reason for a release, and an approval, of a mere text
@@ -66,12 +68,13 @@ def _composed(workshop: Workshop, place: Place, source: Release, base: Release, 
     along = must_go_along(asked)
     if along:
         raise _incoherent(place, source, here, along)
-    whole = _with_declaration(workshop, place, source, base, select, asked, declared)
+    new = _New(workshop, place, source, base, select, title)
+    whole = _with_declaration(new, asked, declared)
     if whole is not None:
         return whole
     for also in ((), _of_all(source)):
         content = files(asked, source.files, base.files, also)
-        made = _release(place, source, base, content, select, source.packages if also else base.packages)
+        made = _release(new, content, source.packages if also else base.packages)
         if made.id in {source.id, base.id}:
             return made
         tell(f"putting together {made.short}")
@@ -88,26 +91,18 @@ def _is_moved(asked: Question, uid: str) -> bool:
     return here is None or there is None or here.fingerprint != there.fingerprint
 
 
-def _with_declaration(
-    workshop: Workshop,
-    place: Place,
-    source: Release,
-    base: Release,
-    select: str,
-    asked: Question,
-    declared: str,
-) -> Release | None:
+def _with_declaration(new: _New, asked: Question, declared: str) -> Release | None:
     """Return the composition with the file that declares the dashboard, where that changes nothing else; None where it
     would: the file may speak of what only the source has."""
     if not declared:
         return None
-    content = files(asked, source.files, base.files, (declared,))
-    made = _release(place, source, base, content, select, base.packages)
-    if made.id in {source.id, base.id}:
+    content = files(asked, new.source.files, new.base.files, (declared,))
+    made = _release(new, content, new.base.packages)
+    if made.id in {new.source.id, new.base.id}:
         return made
     tell(f"putting together {made.short}")
     try:
-        found = judged(asked, _parsed(workshop, place, made).parts)
+        found = judged(asked, _parsed(new.workshop, new.place, made).parts)
     except DbtFailed:
         return None
     return None if found.along or found.strange else made
@@ -115,9 +110,9 @@ def _with_declaration(
 
 def _question(
     workshop: Workshop, place: Place, source: Release, base: Release, select: str
-) -> tuple[Question, frozenset[str], str]:
-    """Return the question, what of it the selector matches in the source, and the path of the file that declares the
-    dashboard otherwise than the base does ("": there is none)."""
+) -> tuple[Question, frozenset[str], str, str]:
+    """Return the question, what of it the selector matches in the source, the path of the file that declares the
+    dashboard otherwise than the base does ("": there is none), and what the part is called."""
     tell(f"selecting {select}")
     here, there = _parsed(workshop, place, source, select), _parsed(workshop, place, base, select)
     gone = there.selected - here.parts.nodes.keys()
@@ -132,7 +127,8 @@ def _question(
     if here.dashboard is not None and here.dashboard != there.dashboard:
         declared = _in_repository(source, here.dashboard.path)
     question = Question(here.selected | gone, here.parts, there.parts, differing)
-    return question, here.selected | gone, declared if declared in differing else ""
+    title = part_title(select, here.dashboard or there.dashboard)
+    return question, here.selected | gone, declared if declared in differing else "", title
 
 
 def _parsed(workshop: Workshop, place: Place, release: Release, select: str = "") -> _Parsed:
@@ -155,28 +151,34 @@ def _in_repository(source: Release, path: str) -> str:
     return path if folder == "." else f"{folder}/{path}"
 
 
-def _release(
-    place: Place,
-    source: Release,
-    base: Release,
-    content: Mapping[str, str],
-    select: str,
-    packages: Mapping[str, str],
-) -> Release:
+@dataclass(frozen=True, slots=True)
+class _New:
+    """What a composition is to be made of, for which environment, and what it is called."""
+
+    workshop: Workshop
+    place: Place
+    source: Release
+    base: Release
+    select: str
+    title: str
+
+
+def _release(new: _New, content: Mapping[str, str], packages: Mapping[str, str]) -> Release:
     """Return the composition as a release; the source or the base itself where it has just their files."""
+    source, base = new.source, new.base
     for whole in (base, source):
         if dict(content) == dict(whole.files) and dict(packages) == dict(whole.packages):
             return whole
-    change = source.change
-    subject = f"{select} of {source.short} on {base.short}: {change.subject}"
     paths = content.keys() | base.files.keys()
     changed = tuple(sorted(path for path in paths if content.get(path) != base.files.get(path)))
+    commits = written_as_part(new.workshop, source, base, changed)
+    change = as_part(source.change, commits)
     hasher = hashlib.sha256("".join(f"{path}\0{entry}\0" for path, entry in content.items()).encode())
     return Release(
-        replace(change, tree=hasher.hexdigest()[:40], subject=subject, files=changed),
+        replace(change, tree=hasher.hexdigest()[:40], subject=new.title, files=changed),
         content,
         source.tools,
-        Composed(place.name, source.id, base.id, select),
+        Composed(new.place.name, source.id, base.id, new.select, commits[:_MOST_COMMITS]),
         packages,
     )
 

@@ -13,6 +13,7 @@ from prefect_sluice.governing import rules_of
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Approval, Decision, Promotion
 from prefect_sluice.release import Release
+from prefect_sluice.stages.commits import between
 from prefect_sluice.workshop import Workshop
 
 
@@ -39,7 +40,7 @@ class Authors:
 
 
 def authors_of(workshop: Workshop, promotion: Promotion) -> Authors:
-    """Return who wrote what a promotion changes: author, committer and co-authors of each commit since the release that it
+    """Return who wrote what a promotion changes: author, committer and co-authors of each commit that it brings to what it
     starts from, by each name and address that the .mailmap of the one or the other release gives them.
 
     Of a first release it is the commit's own, of a refresh nobody. Where the commits are not all here, everybody counts who
@@ -47,21 +48,24 @@ def authors_of(workshop: Workshop, promotion: Promotion) -> Authors:
     """
     release = workshop.store.release(promotion.release)
     base = workshop.store.release(promotion.base_release)
-    if release is None or (base is not None and base.change.commit == release.change.commit):
+    if release is None or (base is not None and base.id == release.id):
         return Authors()
     change = release.change
+    found = between(workshop, release, base) if base is not None else None
+    if found is not None and found.since == found.until:
+        return Authors()
     made = [git.Made((change.author,), change.message)]
     untold = ""
     try:
         repository = git.root(workshop.root)
-        if base is None:
+        if found is None:
             made += git.made(repository, f"{change.commit}^!")
         else:
-            untold = _missing(repository, base.change.commit, change.commit)
-            since = () if untold else (f"^{base.change.commit}",)
-            made += git.made(repository, change.commit, *since)
+            untold = _missing(repository, found.since, found.until)
+            since = () if untold else (f"^{found.since}",)
+            made += git.made(repository, found.until, *since, paths=found.paths)
     except BadInput as error:
-        untold = untold or ("" if base is None else str(error).partition(";")[0])
+        untold = untold or ("" if found is None else str(error).partition(";")[0])
     named = [person for item in made for person in (*item.persons, *co_authors(item.message))]
     maps = [text for item in (release, base) if item is not None and (text := _mailmap(workshop, item))]
     others = [alias for text in maps for person in dict.fromkeys(named) for alias in aliases(person, text)]

@@ -10,6 +10,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.governing import settings_text
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
+from prefect_sluice.stages.commits import between
 from prefect_sluice.workshop import Workshop
 
 
@@ -49,8 +50,9 @@ def _messages(workshop: Workshop, release: Release, base: Release | None) -> tup
     if base is None or not release.change.message:
         return own
     try:
-        between = git.messages(git.root(workshop.root), base.change.commit, release.change.commit)
+        found = between(workshop, release, base)
+        made = git.made(git.root(workshop.root), found.until, f"^{found.since}", paths=found.paths)
     except BadInput:
         return own  # promoted where the repository is not, or rewritten meanwhile
     # Going back to an older commit brings none that is new, and it speaks for itself.
-    return between or own
+    return tuple((item.commit, item.message) for item in made) or own

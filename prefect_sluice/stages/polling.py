@@ -69,7 +69,8 @@ def base(workshop: Workshop, environment: str) -> Base:
 def tries(workshop: Workshop, environment: str) -> tuple[Try, ...]:
     """Return what became of commits in an environment, newest first; one that broke before there was a promotion at the end."""
     store = workshop.store
-    commits = {release.id: release.change.commit for release in store.releases(_MANY)}
+    # What was put together of a part is no release of a commit.
+    commits = {item.id: item.change.commit for item in store.releases(_MANY) if item.composed is None}
     promotions = [
         item for item in store.promotions(environment=environment, limit=_MANY) if item.release in commits
     ]

@@ -19,7 +19,7 @@ from prefect_sluice.ledger import Entry
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.promotion import Approval, Candidate, Decision, Lease, Promotion, Question, State
 from prefect_sluice.relation import Relation, RelationState
-from prefect_sluice.release import Change, Composed, Release
+from prefect_sluice.release import Change, Commit, Composed, Release
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
 
 Columns = Mapping[Any, Any]
@@ -62,7 +62,7 @@ def release(row: Columns) -> Release:
         files=tuple(manifest["changed"]),
         message=manifest.get("message", ""),
     )
-    composed = Composed(**manifest["composed"]) if "composed" in manifest else None
+    composed = _composed(manifest["composed"]) if "composed" in manifest else None
     found = Release(
         change,
         files=manifest["files"],
@@ -73,6 +73,14 @@ def release(row: Columns) -> Release:
     if found.id != row["id"]:
         raise ValueError(f"the manifest has the id {found.id}")
     return found
+
+
+def _composed(document: Mapping[str, Any]) -> Composed:
+    commits = tuple(
+        Commit(item["id"], item["author"], item["subject"], datetime.fromisoformat(item["at"]))
+        for item in document.get("commits", ())
+    )
+    return Composed(document["environment"], document["of"], document["onto"], document["select"], commits)
 
 
 def promotion_row(promotion: Promotion) -> dict[str, Any]:

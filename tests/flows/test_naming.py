@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_sluice.choices import report_called
 from prefect_sluice.errors import (
     BadInput,
     BundleDamaged,
@@ -40,7 +41,6 @@ GENERATION = Generation("prod", 5, "r", "p", 1, Cause.ROLLBACK, 3, AT, ())
         (Cause.REFRESH, "", "", False, "refresh prod"),
         (Cause.REFRESH, "", "orders", True, "refresh a1b2c3d → prod"),
         (Cause.PROMOTION, "a1b", "", True, "promote a1b2c3d → prod"),
-        (Cause.PROMOTION, "a1b", "orders+", True, "promote part of a1b2c3d → prod"),
         (Cause.ROLLBACK, "", "", False, "rollback prod"),
     ],
 )
@@ -51,11 +51,25 @@ def test_a_run_is_called_by_what_goes_where(
     assert name_of(replace(work, change=CHANGE) if known else work) == name
 
 
-def test_a_part_is_called_so_when_its_run_goes_on() -> None:
-    """The request is for the release by then, which was put together of a part."""
-    release = Release(CHANGE, {}, {}, Composed("prod", "of", "onto", "orders+"))
-    work = Work(Request(Path(), "prod", Cause.PROMOTION, "r"), LEASE, change=CHANGE, release=release)
-    assert name_of(work) == "promote part of a1b2c3d → prod"
+def test_a_part_is_called_by_what_it_is() -> None:
+    """No commit's name: of none it is the whole."""
+    part = replace(CHANGE, subject="Sales dashboard")
+    release = Release(part, {}, {}, Composed("prod", "of", "onto", "+exposure:sales"))
+    work = Work(Request(Path(), "prod", Cause.PROMOTION, "r"), LEASE, change=part, release=release)
+    assert name_of(work) == "promote Sales dashboard → prod"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Sales (dashboard), Sales team [sales_board]", "Sales dashboard"),
+        ("Sales board (notebook) [sales]", "Sales board notebook"),
+        ("Revenue dashboard (dashboard)", "Revenue dashboard"),
+        ("sales_board", "sales_board"),
+    ],
+)
+def test_a_dashboard_is_called_as_in_the_list(line: str, name: str) -> None:
+    assert report_called(line) == name
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,15 @@ from prefect_sluice.node import Kind as NodeKind
 from prefect_sluice.node import Name
 from prefect_sluice.plan import Action
 from prefect_sluice.promotion import State
-from prefect_sluice.release import Composed
+from prefect_sluice.release import Commit, Composed
 from prefect_sluice.render.artifacts.approval import approval_page, lasting_things, request_text
 from prefect_sluice.render.artifacts.diff import diff_page, has_diff, report_page
 from prefect_sluice.render.artifacts.generation import generation_page, moved
 from prefect_sluice.render.artifacts.links import Kind, Links, key, link, relinked
 from prefect_sluice.render.artifacts.plan import plan_page
+from prefect_sluice.render.report import html
 from prefect_sluice.render.report.build import report
+from prefect_sluice.render.report.markdown import markdown
 from prefect_sluice.render.report.model import Dossier, Report
 from tests.render.reported import (
     APPROVAL,
@@ -154,12 +156,24 @@ def test_why_an_answer_was_not_taken_stands_first() -> None:
     assert first == r"⚠️ **The answer of \*Mallory\* was not taken**"
 
 
-def test_of_a_part_an_approver_reads_which() -> None:
-    change = replace(RELEASE.change, subject="+exposure:sales of 1234567 on 89abcde: Count twice")
-    made = replace(RELEASE, change=change, composed=Composed("prod", "of", "onto", "+exposure:sales"))
-    text = request_text(report(replace(WAITING, release=made)), LINKS)
-    assert "Only what sales reads. Written by Ada: Count twice" in text
-    assert "+exposure" not in text
+def test_of_a_part_an_approver_reads_which_and_who_wrote_it() -> None:
+    commits = (
+        Commit("c1" * 20, "Ben <ben@example.com>", "Count twice", NOW),
+        Commit("c2" * 20, "Cy <cy@example.com>", "Say who paid", NOW),
+    )
+    made = replace(
+        RELEASE,
+        change=replace(RELEASE.change, subject="Sales dashboard"),
+        composed=Composed("prod", "of", "onto", "+exposure:sales", commits),
+    )
+    known = report(replace(WAITING, release=made))
+    text = request_text(known, LINKS)
+    assert "Only **Sales dashboard**. Written by Ben, Cy: c1c1c1c Count twice; c2c2c2c Say who paid." in text
+    assert known.head.title == "Sales dashboard → prod"
+    for page in (text, plan_page(known, LINKS), markdown(known), html.page(known)):
+        assert "Ben, Cy" in page
+        assert "Ada &lt;ada" not in page
+        assert "+exposure" not in page
 
 
 def test_the_form_names_what_a_yes_is_to() -> None:

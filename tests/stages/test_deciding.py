@@ -14,10 +14,11 @@ from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import holding
 from prefect_sluice.promotion import Channel, Decision, Promotion, State
-from prefect_sluice.release import Release
+from prefect_sluice.release import Composed, Release
 from prefect_sluice.stages.approve import record, take_carried
 from prefect_sluice.stages.build import pack
 from prefect_sluice.stages.carrying import Carried, carried, written
+from prefect_sluice.stages.commits import as_part, written_as_part
 from prefect_sluice.stages.deciding import Authors, authors_of, ruling
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.workshop import Workshop
@@ -73,6 +74,38 @@ def test_all_who_committed_since_what_serves_are_authors(folder: Path) -> None:
     assert (found.persons, found.untold) == (
         ("Bo <bo@example.com>", "Kim <kim@example.com>", ada, "Lin <lin@example.com>"), "",
     )  # fmt: skip
+
+
+def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
+    """Wherever the part is put, the commits are those since the whole one below: after a part, the rest never served."""
+    base = packed(folder)
+    for name in ("sales", "customers"):
+        (folder / f"{name}.sql").write_text("select 1", encoding="utf-8")
+        subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
+        whole = committed(folder, f"{name.title()} <{name}@example.com>", name)
+    commits = written_as_part(Workshop.at(folder), whole, base, ("sales.sql",))
+    assert [(item.author, item.subject) for item in commits] == [("Sales <sales@example.com>", "sales")]
+    part = Release(
+        replace(as_part(whole.change, commits), files=("sales.sql",)), {}, {},
+        Composed("prod", whole.id, base.id, "sales", commits),
+    )  # fmt: skip
+    rest = replace(
+        part,
+        change=replace(part.change, files=("customers.sql",)),
+        composed=Composed("prod", whole.id, part.id, "customers"),
+    )
+    with Workshop.at(folder).store.transaction() as transaction:
+        for release in (part, rest):
+            transaction.put_release(release)
+    assert Workshop.at(folder).store.release(part.id) == part
+    ada = "Ada <ada@example.com>"
+
+    def persons(release: Release, onto: Release) -> set[str]:
+        return set(authors_of(Workshop.at(folder), waiting(folder, release, onto)).persons)
+
+    assert persons(part, base) == {"Sales <sales@example.com>", ada}
+    assert {"Customers <customers@example.com>", ada} <= persons(rest, part)
+    assert {"Sales <sales@example.com>", "Customers <customers@example.com>"} <= persons(whole, part)
 
 
 def test_of_a_first_release_it_is_who_wrote_its_commit(folder: Path) -> None:

@@ -9,6 +9,7 @@ from prefect_sluice.history import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL
 from prefect_sluice.promotion import UNAUTHENTICATED, Approval, Promotion, State
 from prefect_sluice.render.artifacts.links import Kind, Links, about, links_line
 from prefect_sluice.render.markdown import escaped
+from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.policy import policy_told
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import SHORT, clipped
@@ -214,10 +215,13 @@ def _who(report: Report) -> str:
     release = report.dossier.release
     if release is None:
         return ""
-    change = release.change
-    author = change.author.partition(" <")[0]
+    change, commits = release.change, commits_of(release)
+    author = authors(release)
+    if commits:
+        what = escaped(clipped(brought(commits), _LONGEST))
+        return f"Only **{escaped(change.subject)}**. Written by {escaped(author)}: {what}."
     part, subject = "", change.subject
-    if release.composed is not None:  # its subject begins with what it was put together of
+    if release.composed is not None:
         select = release.composed.select
         name = picked(select)
         part = f"Only {f'what {escaped(name)} reads' if name else f'the part {escaped(select)}'}. "

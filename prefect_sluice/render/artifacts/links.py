@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefect_sluice.canonical import digest
+from prefect_sluice.release import Release
 from prefect_sluice.render.markdown import escaped
+from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.report.model import Dossier
 from prefect_sluice.render.words import moment, short
 
@@ -72,16 +74,16 @@ def _address(url: str) -> str:
 
 def links_line(links: Links, promotion: str, *, but: Kind | None = None) -> str:
     """Return the other artifacts and the page of the report as one line; where no page is served, how to make it."""
-    told = [
+    found = [
         link(WORDS[kind], links.artifacts[kind])
         for kind in Kind
         if kind is not but and kind in links.artifacts
     ]
     if links.page:
-        told.append(link("full report", links.page))
+        found.append(link("full report", links.page))
     elif promotion:
-        told.append(f"full report: `sluice report {promotion} --output report.html`")
-    return " · ".join(told)
+        found.append(f"full report: `sluice report {promotion} --output report.html`")
+    return " · ".join(found)
 
 
 def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
@@ -89,20 +91,27 @@ def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
     promotion, release = found.promotion, found.release
     lines: list[str] = []
     if release is not None:
-        change = release.change
-        author = escaped(change.author.partition(" <")[0])
-        lines.append(f"`{change.short}` **{escaped(change.subject)}**, by {author}, {moment(change.at)}")
-    told = [f"release `{release.short}`"] if release is not None else []
+        lines.append(_subject(release))
+    facts = [f"release `{release.short}`"] if release is not None else []
     if promotion is not None:
-        told.append(f"promotion `{promotion.id}`")
-        told.append(_way(promotion.base, promotion.base_release, promotion.generation))
-        told.append(f"asked by {escaped(promotion.actor)}")
-    told += [f"run {link(links.run, links.run_url)}"] if links.run else []
-    lines.append(" · ".join(told))
+        facts.append(f"promotion `{promotion.id}`")
+        facts.append(_way(promotion.base, promotion.base_release, promotion.generation))
+        facts.append(f"asked by {escaped(promotion.actor)}")
+    facts += [f"run {link(links.run, links.run_url)}"] if links.run else []
+    lines.append(" · ".join(facts))
     more = links_line(links, promotion.id if promotion else "", but=kind)
     lines += [f"{_ARROW}{more}"] if more else []
     # Two blanks at a line's end keep it a line of its own.
     return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]
+
+
+def _subject(release: Release) -> str:
+    """Return what a release brings: a commit, or a part with its own commits."""
+    change, commits = release.change, commits_of(release)
+    by = f"by {escaped(authors(release))}, {moment(change.at)}"
+    if commits:
+        return f"**{escaped(change.subject)}**, {by}: {escaped(brought(commits))}"
+    return f"`{change.short}` **{escaped(change.subject)}**, {by}"
 
 
 def relinked(text: str, links: Links, promotion: str, kind: Kind) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prefect_sluice.approving import rule
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
+from prefect_sluice.render.part import titled
 from prefect_sluice.render.promotion import going_on
 from prefect_sluice.render.report.model import Advice, Asked, Dossier, Head
 from prefect_sluice.render.styled import Style
@@ -18,8 +19,9 @@ _FIXES = 3
 
 def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) -> Head:
     """Return the head of a promotion's report; of a release that was never promoted, too."""
-    title = found.release.change.subject if found.release else "A release that is not known any more"
     promotion = found.promotion
+    where = promotion.environment if promotion is not None else ""
+    title = titled(found.release, where) if found.release else "A release that is not known any more"
     if promotion is None:
         return Head(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
     if promotion.cause is Cause.ROLLBACK:

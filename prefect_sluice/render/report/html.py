@@ -8,6 +8,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from prefect_sluice.promotion import ENDED
+from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.report import changing, found, sections
 from prefect_sluice.render.report.bounds import LADDER, Bounds, fitting
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
@@ -171,10 +172,11 @@ def _facts(report: Report) -> Markup:
         )
         rows += [("environment", promotion.environment), ("from", base)]
     if release is not None:
-        change = release.change
+        change, commits = release.change, commits_of(release)
         rows += [
-            ("to", f"release {release.short}, commit {change.short}"),
-            ("author", f"{change.author}, {moment(change.at)}"),
+            ("to", f"release {release.short}, {'a part' if release.composed else f'commit {change.short}'}"),
+            *([("commits", brought(commits))] if commits else []),
+            ("author", f"{authors(release) if commits else change.author}, {moment(change.at)}"),
             ("files", _files(change.files)),
         ]
     if promotion is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from prefect_sluice.render.findings import caption
 from prefect_sluice.render.markdown import MARKS, escaped, table
+from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.plan import moved, summary, word
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import SHORT, Bounds, clipped, few, fitting
@@ -78,10 +79,14 @@ def _asked(report: Report) -> list[str]:
         )
         lines.append(f"* from {escaped(base)}")
     if release is not None:
-        change = release.change
-        lines.append(
-            f"* to release `{release.short}`, commit `{change.short}` by {escaped(change.author)}, {moment(change.at)}"
+        change, commits = release.change, commits_of(release)
+        what = f"`{change.short}` by {escaped(change.author)}"
+        brings = (
+            f"commits {escaped(brought(commits))}, by {escaped(authors(release))}"
+            if commits
+            else f"commit {what}"
         )
+        lines.append(f"* to release `{release.short}`, {brings}, {moment(change.at)}")
     if promotion is not None:
         lines.append(
             f"* promotion `{promotion.id}`, asked by {escaped(promotion.actor)}, {moment(promotion.created_at)}"
