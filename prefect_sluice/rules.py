@@ -244,7 +244,7 @@ class Governance:
         if not isinstance(document, dict) or known.get("version") != _FORM:
             raise BadInput(
                 "the recorded policy is of a form that this version does not know",
-                fix="upgrade: pip install --upgrade prefect-sluice",
+                fix="upgrade Sluice: git pull && pip install '.[all]', in its checkout",
             )
         served = Rules.read(known["served"]) if known["served"] else None
         return cls(Cause(known["cause"]), served, Rules.read(known["proposed"]))

@@ -95,6 +95,8 @@ def test_a_key_with_nothing_behind_it_is_at_its_default(tmp_path: Path, key: str
         ("False", False),
         ("1", 1),
         ("'true'", "true"),
+        ("falsework", "falsework"),
+        ("true_north", "true_north"),
     ],
 )
 def test_on_and_off_are_words(tmp_path: Path, text: str, value: object) -> None:

@@ -163,9 +163,9 @@ def test_a_command_that_does_not_exist_is_found(page: str, complaints: int) -> N
 def test_every_gate_has_a_page() -> None:
     from prefect_sluice.gates import GATES
 
-    contents = read(DOCS / "README.md")
+    contents = read(DOCS / "gates" / "README.md")
     assert [name for name in GATES if not (DOCS / "gates" / f"{name}.md").is_file()] == []
-    assert [name for name in GATES if f"(gates/{name}.md)" not in contents] == []
+    assert [name for name in GATES if f"({name}.md)" not in contents] == []
 
 
 def test_every_page_of_a_gate_is_of_a_gate() -> None:
@@ -253,6 +253,26 @@ def test_a_fault_point_without_a_test_is_found() -> None:
         "BUILD_PLANNED"
     ]
     assert untested(Point, '@pytest.mark.parametrize("point", list(Point))') == []
+
+
+def test_every_decision_is_in_the_list() -> None:
+    listed = re.findall(
+        r"^\| \[(\d{4})\]\((\1-[\w-]+\.md)\)", read(DOCS / "decisions" / "README.md"), re.MULTILINE
+    )
+    assert [name for _, name in listed] == sorted(path.name for path in (DOCS / "decisions").glob("0*.md"))
+
+
+def test_nothing_is_promised_from_a_package_index() -> None:
+    """Nothing is published: `pip install prefect-sluice` would bring whatever has that name. Extras of what is installed are."""
+    wrong = [
+        f"{page.relative_to(ROOT)}: {found}"
+        for page in PAGES
+        for found in re.findall(
+            r"pip install [^`\n]*prefect-sluice(?!\[(?:lint|prefect|contracts|postgres|pytest|docker)\])[^`\n]*",
+            read(page),
+        )
+    ]
+    assert wrong == []
 
 
 # ---- changelog and links -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ def copy(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "prefect_sluice", tmp_path / "prefect_sluice", ignore=ignored)
     for name in ("tests/gates", "docs/gates"):
         (tmp_path / name).mkdir(parents=True)
-    shutil.copy(ROOT / "docs/README.md", tmp_path / "docs")
+    shutil.copy(ROOT / "docs/gates/README.md", tmp_path / "docs/gates")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -48,7 +48,7 @@ def test_what_it_writes_works_and_is_listed(copy: Path) -> None:
     assert formatted.returncode == 0, formatted.stdout
     listed = python(copy, "-c", "from prefect_sluice.gates.catalog import known; print(list(known())[-1])")
     assert listed.stdout.strip() == "row_owners", listed.stderr
-    assert "(gates/row_owners.md)" in (copy / "docs/README.md").read_text(encoding="utf-8")
+    assert "(row_owners.md)" in (copy / "docs/gates/README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

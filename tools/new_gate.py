@@ -121,8 +121,8 @@ def main(arguments: list[str]) -> int:
         r"(_OURS = \{\n(?:    .*\n)*)",
         f'    "{name}": "{name}:{_kind(name)}",\n',
     )
-    row = f"| [{name}](gates/{name}.md) | Test | say when |\n"
-    _listed(root / "docs/README.md", r"((?:\| \[\w+\]\(gates/\w+\.md\).*\n)+)", row)
+    row = f"| [{name}]({name}.md) | Test | say when |\n"
+    _listed(root / "docs/gates/README.md", r"((?:\| \[\w+\]\(\w+\.md\).*\n)+)", row)
     print("then: write the check, its test and its page, and `make check test`")
     return 0
 

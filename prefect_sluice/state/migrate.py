@@ -40,7 +40,9 @@ def _is_current(connection: Connection, place: str) -> bool:
     version = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
     if version is not None and str(version) > HEAD:
         what = f"the state store was made by a newer version of Sluice (tables {version}, ours {HEAD})"
-        raise BadInput(what, where=place, fix="upgrade: pip install --upgrade prefect-sluice")
+        raise BadInput(
+            what, where=place, fix="upgrade Sluice: git pull && pip install '.[all]', in its checkout"
+        )
     return version == HEAD
 
 
