@@ -31,6 +31,8 @@ CASES = {
     " if(id % 20 = 0, 'x' || d, d) as d) from before",
     "and 0.1 % of the rows went": "select * replace (if(id % 50 = 0, b + 1, b) as b,"
     " if(id % 20 = 0, 'x' || d, d) as d) from before where id % 1000 <> 7",
+    "6 % of the rows differ in the last digit": "select * replace (if(id % 17 = 0, b * (1 + 1e-15), b) as b)"
+    " from before",
     "every row changed": "select * replace (g + 1 as g) from before",
 }
 

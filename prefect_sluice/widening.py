@@ -52,7 +52,7 @@ def _widens(before: str, after: str) -> bool:
         return after.endswith(("[]", before[len(one[1]) :])) and widens(one[1], two[1])
     (name, inside), (other, within) = _parsed(before), _parsed(after)
     if name == other == "struct":
-        fields, further = dict(_fields(inside)), dict(_fields(within))
+        fields, further = dict(fields_of(inside)), dict(fields_of(within))
         return all(key in further and widens(kind, further[key]) for key, kind in fields.items())
     if name == "enum":
         return other == "varchar" or (other == name and set(_split(inside)) <= set(_split(within)))
@@ -100,7 +100,7 @@ def _parsed(text: str) -> tuple[str, str]:
     return _ALIASES.get(name, name), (found[2] or "").strip()
 
 
-def _fields(inside: str) -> Iterator[tuple[str, str]]:
+def fields_of(inside: str) -> Iterator[tuple[str, str]]:
     """Yield the fields of a STRUCT: names in lower case, and types."""
     for part in _split(inside):
         quoted = re.match(r'"((?:[^"]|"")*)"\s*', part)

@@ -13,6 +13,7 @@ from prefect_sluice.cli.console import Console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from prefect_sluice.gates.diff import Settings
     from prefect_sluice.generation import Generation, Pointer
     from prefect_sluice.render.generations import Difference
     from prefect_sluice.warehouse.base import Reader
@@ -95,8 +96,19 @@ def _compared(
         raise _unknown(relation, before, after)
     store_release = workshop.store.release(after.release)
     keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workshop, store_release)
+    near = _tolerance(workshop)
     with workshop.warehouse(place).reader() as reader:
-        return tuple(_with_rows(reader, item, key, keys) for item in found)
+        return tuple(_with_rows(reader, item, key, keys, near) for item in found)
+
+
+def _tolerance(workshop: Workshop) -> Settings:
+    """Return what the gate `diff` takes for the same number: this command must not say otherwise."""
+    from prefect_sluice.gates.catalog import settings_of
+    from prefect_sluice.gates.diff import Settings
+
+    own = settings_of("diff", workshop.settings.gates)
+    assert isinstance(own, Settings)
+    return own
 
 
 def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
@@ -111,21 +123,27 @@ def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
 
 
 def _with_rows(
-    reader: Reader, item: Difference, key: tuple[str, ...], keys: Mapping[str, tuple[str, ...]]
+    reader: Reader,
+    item: Difference,
+    key: tuple[str, ...],
+    keys: Mapping[str, tuple[str, ...]],
+    near: Settings,
 ) -> Difference:
     """Return the difference with the rows of a relation that has another address now."""
     from dataclasses import replace
 
     from prefect_sluice.diff.compare import compare
     from prefect_sluice.errors import BadInput, QueryFailed
+    from prefect_sluice.node import short_name
 
     if item.before is None or item.after is None or item.before.address == item.after.address:
         return item
-    chosen = key or keys.get(item.after.node.split(".")[-1], ())
+    uid, name = item.after.node, str(item.name)
+    chosen = key or keys.get(uid.split(".")[-1], ())
+    tolerance = near.near((short_name(uid), name, item.name.identifier, uid))
     try:
-        return replace(
-            item, rows=compare(reader, _sql(item.before), _sql(item.after), chosen, str(item.name))
-        )
+        rows = compare(reader, _sql(item.before), _sql(item.after), chosen, name, tolerance=tolerance)
+        return replace(item, rows=rows)
     except (QueryFailed, BadInput) as error:
         return replace(item, problem=str(error))
 

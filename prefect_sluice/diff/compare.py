@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from prefect_sluice.diff.dialect import Dialect, dialect
 from prefect_sluice.diff.kept import Memory, address, remembered
 from prefect_sluice.diff.measure import measure
+from prefect_sluice.diff.near import RELATIVE, Near
 from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
-from prefect_sluice.diff.sql import Comparison, Dialect, Pair, Side, compared, dialect, how
+from prefect_sluice.diff.sql import Comparison, Pair, Side, compared, held, how, quoted
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
 
@@ -48,18 +50,20 @@ def compare(
     key: tuple[str, ...],
     name: str,
     memory: Memory | None = None,
+    tolerance: Callable[[str], float] = lambda _: RELATIVE,
 ) -> RelationDiff:
     """Return what differs between two relations, written as quoted SQL; `name` is what to call them.
 
     `key` are the columns that tell rows apart, () for none. A key that is not unique and not NULL on both
-    sides is not used, and `key_problem` says so. Values are compared exactly: those of a retyped column as the
-    wider type, numbers by their value; those of a nested one, and of types with nothing in common, as text.
+    sides is not used, and `key_problem` says so. Values of a retyped column are compared as the wider type, numbers by
+    their value; those of a nested one, and of types with nothing in common, as text. Floats are the same within the relative
+    `tolerance` of their column (0: exactly); rows that differ no further are counted apart, and are no change.
     What `memory` holds of two relations with the same rows is not compared again.
-    One query per side where nothing differs, at most nine more where something does. Repeatable.
+    One query per side where nothing differs, at most fifteen more where something does. Repeatable.
     Raises QueryFailed when the warehouse refuses one, BadInput for an engine that is not known.
     """
     engine = dialect(reader.dialect)
-    columns = _match(engine, reader.columns(before), reader.columns(after))
+    columns = _match(engine, reader.columns(before), reader.columns(after), tolerance)
     keys, problem = _keys(engine, columns, key)
     comparison = _comparison(engine, before, after, columns, keys)
     totals = [reader.query(comparison.totals(side)).rows[0] for side in (comparison.before, comparison.after)]
@@ -78,20 +82,34 @@ def compare(
         return replace(found, key_problem="")
 
     def differing() -> RelationDiff:
-        rows = (
-            replace(found, key_problem="")
-            if same
-            else _rows(reader, comparison, found, columns, keys, totals)
-        )
-        return _with_numbers(reader, engine, comparison, columns, rows)
+        if same:
+            return _with_numbers(reader, engine, comparison, columns, replace(found, key_problem=""))
+        known = _sized(reader, comparison)
+        rows = _rows(reader, known, found, columns, keys, totals)
+        return rows if rows.identical else _with_numbers(reader, engine, known, columns, rows)
 
     sides = ((columns.before, totals[0]), (columns.after, totals[1]))
-    return remembered(memory, address(reader.dialect, sides, key), name, differing)
+    near = [each.near.relative if each.near else 0.0 for each in columns.pairs]
+    return remembered(memory, address(reader.dialect, sides, key, near), name, differing)
 
 
 def _common(total: Sequence[object], columns: _Columns) -> Sequence[object]:
     """Return the totals without that of the columns that one side alone has."""
     return total[: 2 + len(columns.pairs)]
+
+
+def _sized(reader: Reader, comparison: Comparison) -> Comparison:
+    """Return the comparison with absolute tolerances, which the size of the values decides."""
+    if not any(each and each.is_number for each in comparison.nears):
+        return comparison
+    before, after = (
+        reader.query(comparison.largest(side)).rows[0] for side in (comparison.before, comparison.after)
+    )
+    sized = (
+        each and each.over(max(float(str(size)) for size in (one, two, 0) if size is not None))
+        for each, one, two in zip(comparison.nears, before, after, strict=True)
+    )
+    return replace(comparison, nears=tuple(sized))
 
 
 def _rows(
@@ -107,15 +125,40 @@ def _rows(
     values = [pair for pair in columns.pairs if pair not in keys]
     fault = _key_fault(reader, comparison, keys) if keys else ""
     if keys and not fault:
-        return _by_key(reader, comparison, found, values)
-    one, two = (_common(total, columns)[2:] for total in totals)
+        by_key = _by_key(reader, comparison, found, values)
+        if not (by_key.rows_added and by_key.rows_removed and any(comparison.nears[: len(keys)])):
+            return by_key
+        fault = f"key {', '.join(pair.name for pair in keys)} differs in its last digits"
+        loose = _without_key(reader, comparison, found, [*keys, *values], totals, fault)
+        return loose if loose.rows_close else by_key
+    return _without_key(reader, comparison, found, [*keys, *values], totals, fault)
+
+
+def _without_key(
+    reader: Reader,
+    comparison: Comparison,
+    found: RelationDiff,
+    pairs: Sequence[Pair],
+    totals: Sequence[Sequence[object]],
+    fault: str,
+) -> RelationDiff:
+    one, two = (total[2 : 2 + len(pairs)] for total in totals)
+    found = replace(found, key=(), key_problem=fault or found.key_problem)
+    if any(comparison.nears):
+        rows, *counts = (_integer(each) for each in reader.query(comparison.close_rows()).rows[0])
+        close = tuple(each.name for each, count in zip(pairs, counts, strict=True) if count)
+        found = replace(found, rows_close=rows, columns_close=close)
+        if not rows:
+            comparison = replace(comparison, nears=())  # they would be looked for again by each question
+        else:  # sums over all rows tell of last digits, too
+            one, two = (
+                reader.query(comparison.left_totals(side)).rows[0]
+                for side in (comparison.before, comparison.after)
+            )
     other = [
-        ChangedColumn(each.name, None)
-        for each, old, new in zip([*keys, *values], one, two, strict=True)
-        if old != new
+        ChangedColumn(each.name, None) for each, old, new in zip(pairs, one, two, strict=True) if old != new
     ]
-    found = replace(found, key=(), key_problem=fault or found.key_problem, columns_changed=tuple(other))
-    return _as_multiset(reader, comparison, found)
+    return _as_multiset(reader, comparison, replace(found, columns_changed=tuple(other)))
 
 
 def _with_numbers(
@@ -145,13 +188,18 @@ def _with_numbers(
     return replace(found, numbers=tuple(sorted(told, key=lambda each: order.get(each.name, len(order)))))
 
 
-def _match(engine: Dialect, before: Sequence[Column], after: Sequence[Column]) -> _Columns:
+def _match(
+    engine: Dialect,
+    before: Sequence[Column],
+    after: Sequence[Column],
+    tolerance: Callable[[str], float],
+) -> _Columns:
     known = {engine.fold(column.name): column for column in before}
     pairs: list[Pair] = []
     for column in after:
         old = known.get(engine.fold(column.name))
         if old is not None:
-            pairs.append(Pair(old, column, how(engine, old.type, column.type)))
+            pairs.append(Pair(old, column, *held(engine, old, column, tolerance(column.name))))
     return _Columns(tuple(before), tuple(after), tuple(pairs))
 
 
@@ -181,13 +229,25 @@ def _comparison(
                 for column in known
                 if column not in own
             ),
+            tuple(
+                quoted(of(each).name)
+                if each.near and not each.near.is_number
+                else compared(engine, of(each), each.how)
+                for each in values
+            ),
         )
 
     return Comparison(
         engine,
         side(before, columns.before, lambda each: each.before),
         side(after, columns.after, lambda each: each.after),
+        (*(_of_key(each.near) for each in keys), *(each.near for each in values)),
     )
+
+
+def _of_key(near: Near | None) -> Near | None:
+    """Return how a key's column is compared where the key is of no use: one of lists or structs is text, and stays so."""
+    return near if near and near.is_number else None
 
 
 def _nothing_in_common(found: RelationDiff, columns: _Columns) -> RelationDiff:
@@ -219,12 +279,15 @@ def _by_key(
 ) -> RelationDiff:
     answer = [_integer(each) for each in reader.query(comparison.by_key()).rows[0]]
     added, removed, changed, *counts = answer
+    counts, (near, *nears) = counts[: len(values)], counts[len(values) :]
     touched = [n for n, count in enumerate(counts) if count]
     return replace(
         found,
         rows_added=added,
         rows_removed=removed,
         rows_changed=changed,
+        rows_close=near,
+        columns_close=tuple(each.name for each, count in zip(values, nears, strict=True) if count),
         columns_changed=tuple(ChangedColumn(values[n].name, counts[n]) for n in touched),
         changed=_changed(reader, comparison, values, touched) if changed else (),
         added=_sample(reader, comparison.moved_sample("added"), comparison.after, added),

@@ -12,7 +12,7 @@ from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, Relati
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
 
-_FORM = 2
+_FORM = 3
 """Of what is kept, and of how it is found: what another Sluice kept in another form is not read."""
 
 
@@ -29,9 +29,13 @@ class Memory(Protocol):
 
 
 def address(
-    dialect: str, sides: Sequence[tuple[Sequence[Column], Sequence[object]]], key: Sequence[str]
+    dialect: str,
+    sides: Sequence[tuple[Sequence[Column], Sequence[object]]],
+    key: Sequence[str],
+    tolerances: Sequence[float] = (),
 ) -> str:
-    """Return the address of a pair of relations: of each its columns, its rows, and sums of hashes over all that it holds.
+    """Return the address of a pair of relations: of each its columns, its rows, and sums of hashes over all that it holds; and
+    how it is asked: by what key, and with what tolerance of each column.
 
     It is what the rows are, not what they were built from: a build that does not give the same rows each time has another
     address each time.
@@ -40,7 +44,9 @@ def address(
         [[[column.name, column.type] for column in columns], [str(total) for total in totals]]
         for columns, totals in sides
     ]
-    return digest({"form": _FORM, "dialect": dialect, "sides": held, "key": list(key)})
+    return digest(
+        {"form": _FORM, "dialect": dialect, "sides": held, "key": list(key), "near": list(tolerances)}
+    )
 
 
 def remembered(
@@ -80,6 +86,8 @@ def read(document: Json) -> RelationDiff:
         ),
         added=_rows(raw["added"]),
         removed=_rows(raw["removed"]),
+        rows_close=raw["rows_close"],
+        columns_close=tuple(raw["columns_close"]),
         numbers=tuple(ColumnNumbers.read(item) for item in raw["numbers"]),
     )
 

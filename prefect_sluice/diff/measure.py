@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.diff.dialect import Dialect
 from prefect_sluice.diff.numbers import ColumnNumbers, Numbers
-from prefect_sluice.diff.sql import Dialect, compared, how, quoted
+from prefect_sluice.diff.sql import compared, how, quoted
 from prefect_sluice.warehouse.base import Column, Reader
 
 EXACT_VALUES = 5_000_000

@@ -10,6 +10,9 @@ from prefect_sluice.diff.numbers import ColumnNumbers
 from prefect_sluice.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
 
+_NAMES = 4
+"""So many columns are named in a line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retyped:
@@ -62,6 +65,7 @@ class RelationDiff:
     asked for is not used. A column on one side only does not make a row a changed one. Samples hold at most
     `sql.SAMPLE_ROWS` rows; `added` and `removed` are None where there are no such rows. `numbers` are those of the columns
     that changed, came or went, and of those whose numbers differ because rows came or went.
+    `rows_close` are those that differ in the last digits of floats only, `columns_close` in which: they are no change.
     """
 
     name: str
@@ -81,6 +85,8 @@ class RelationDiff:
     removed: Evidence | None = None
     numbers: tuple[ColumnNumbers, ...] = ()
     columns_respelled: tuple[Respelled, ...] = ()
+    rows_close: int = 0
+    columns_close: tuple[str, ...] = ()
 
     @property
     def same_columns(self) -> bool:
@@ -125,19 +131,33 @@ class RelationDiff:
     @property
     def headline(self) -> str:
         """Return the difference in one line, without the relation's name."""
+        close = [self._close()] if self.rows_close else []
         if self.identical:
-            return f"identical, {self.rows_before} rows"
-        said = [self._rows(), f"+{self.rows_added} -{self.rows_removed} rows"]
-        if not self.same_columns:
-            said.append(
-                f"+{len(self.columns_added)} -{len(self.columns_removed)}"
-                f" ~{len(self.columns_retyped) + len(self.columns_respelled)} columns"
-            )
-        return "; ".join(said)
+            return "; ".join([f"identical, {_rows(self.rows_before)}", *close])
+        moved = (
+            [f"+{self.rows_added} -{self.rows_removed} rows"] if self.rows_added or self.rows_removed else []
+        )
+        return "; ".join([self._rows(), *moved, *self._columns(), *close])
+
+    def _close(self) -> str:
+        verb = "differs" if self.rows_close == 1 else "differ"
+        return f"{_rows(self.rows_close)} {verb} only in the last digits of {_some(self.columns_close)}"
+
+    def _columns(self) -> list[str]:
+        """Return which columns come, go and are others, by name."""
+        moved = {
+            "new column": [each.name for each in self.columns_added],
+            "dropped column": [each.name for each in self.columns_removed],
+            "retyped column": [each.name for each in self.columns_retyped],
+            "respelled column": [each.after for each in self.columns_respelled],
+        }
+        return [f"{what}{'s' * (len(which) > 1)}: {_some(which)}" for what, which in moved.items() if which]
 
     def _rows(self) -> str:
-        if self.rows_changed is None:
+        if self.rows_changed is None and not self.same_rows:
             return f"{self.rows_before} rows compared without a key"
+        if self.same_rows:
+            return f"same {_rows(self.rows_before)}"
         share = f" ({percent(self.changed_share)})" if self.rows_changed else ""
         count = len(self.columns_changed)
         columns = f", {count} column{'s' if count != 1 else ''}" if count else ""
@@ -157,6 +177,8 @@ class RelationDiff:
             "rows_changed": self.rows_changed,
             "changed_share": self.changed_share,
             "removed_share": self.removed_share,
+            "rows_close": self.rows_close,
+            "columns_close": list(self.columns_close),
             "columns_added": _columns(self.columns_added),
             "columns_removed": _columns(self.columns_removed),
             "columns_retyped": [
@@ -186,6 +208,15 @@ class RelationDiff:
 def percent(share: float) -> str:
     """Return a share as people read it: `18.8 %`; never `0.0 %` for what is more than nothing."""
     return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"{', '.join(names[:_NAMES])}{rest}"
 
 
 def _columns(columns: Sequence[Column]) -> Json:

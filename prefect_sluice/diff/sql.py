@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.diff.dialect import Dialect
+from prefect_sluice.diff.near import NUMBERS, Near, near
 from prefect_sluice.warehouse.base import Column
 from prefect_sluice.widening import widens
 
@@ -15,85 +16,7 @@ SAMPLE_ROWS = 20
 
 # A relation may be written without its schema, and no name of ours may then stand for it.
 _BEFORE, _AFTER, _MOVED = "sluice_before", "sluice_after", "sluice_moved"
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How an engine hashes values, and which of its types it cannot be trusted to hash or to compare.
-
-    `row_hash` takes SQL expressions and returns one that is a 64-bit number, never NULL; `total` sums such
-    numbers without overflow; `as_text` says of a type (lower case) that its values are compared as text;
-    `fold` makes names equal that the engine takes for the same. `has_order` says of a type that its values have a smallest
-    and a largest, `is_number` that they have a mean, which `mean` asks for as a float. `number_text` is a number's value as
-    a text, the same for all types of numbers. `estimate` counts distinct values by a sketch (None: the engine has none).
-    """
-
-    row_hash: Callable[[Sequence[str]], str]
-    total: Callable[[str], str]
-    as_text: Callable[[str], bool]
-    fold: Callable[[str], str]
-    has_order: Callable[[str], bool]
-    is_number: Callable[[str], bool]
-    mean: Callable[[str], str]
-    number_text: Callable[[str], str]
-    estimate: Callable[[str], str] | None = None
-
-
-_NUMBERS = (
-    "tinyint", "smallint", "integer", "int", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
-    "decimal", "numeric", "float", "real", "double",
-)  # fmt: skip
-_ORDERED = ("varchar", "text", "char", "date", "time")
-"""How types begin; more than one is behind `time`."""
-
-
-def _is_number(kind: str) -> bool:
-    return "[" not in kind and not kind.startswith("interval") and kind.startswith(_NUMBERS)
-
-
-def _has_order(kind: str) -> bool:
-    return "[" not in kind and (_is_number(kind) or kind.startswith(_ORDERED))
-
-
-# A sum over rows is order-free, but hash(a, b) of DuckDB ends in an exclusive or with the last column's hash:
-# exchange that column's values between two rows, and each bit leaves the sum as it was in 3 of 4 cases. Hence
-# the outer hash.
-_DUCKDB = Dialect(
-    row_hash=lambda values: f"hash(hash({', '.join(values)}))",
-    total=lambda value: f"sum(CAST({value} AS HUGEINT))",
-    # DuckDB 1.5 gives [], [NULL] and NULL one hash, and a struct of NULLs that of NULL.
-    as_text=lambda kind: "[" in kind or kind.startswith(("struct", "map", "union", "variant")),
-    fold=str.lower,
-    has_order=lambda kind: (
-        _has_order(kind) or ("[" not in kind and kind.startswith(("boolean", "uuid", "enum", "interval")))
-    ),
-    is_number=_is_number,
-    mean=lambda value: f"avg(CAST({value} AS DOUBLE))",
-    # Whole numbers to the last digit: an id beyond 2^53 that became a DOUBLE may be another one.
-    number_text=lambda value: (
-        f"CASE WHEN abs({value}) < 1e37 AND {value} = trunc({value}) THEN CAST(CAST({value} AS HUGEINT) AS VARCHAR)"
-        f" ELSE CAST(CAST({value} AS DOUBLE) AS VARCHAR) END"
-    ),
-    estimate=lambda value: f"approx_count_distinct({value})",
-)
-_POSTGRES = Dialect(
-    row_hash=lambda values: f"hashtextextended(CAST(ROW({', '.join(values)}) AS TEXT), 0)",
-    total=lambda value: f"sum(CAST({value} AS NUMERIC))",
-    as_text=lambda kind: kind.startswith(("json", "xml", "point", "line", "polygon", "path", "box")),
-    fold=str,
-    has_order=_has_order,
-    is_number=_is_number,
-    mean=lambda value: f"CAST(avg({value}) AS DOUBLE PRECISION)",
-    number_text=lambda value: f"CAST(trim_scale(CAST({value} AS NUMERIC)) AS TEXT)",
-)
-_DIALECTS = {"duckdb": _DUCKDB, "postgres": _POSTGRES}
-
-
-def dialect(name: str) -> Dialect:
-    """Return how the engine of that sqlglot name is asked. Raises BadInput for one that is not known here."""
-    if name not in _DIALECTS:
-        raise BadInput(f"relations in {name!r} cannot be compared", fix=f"known are: {', '.join(_DIALECTS)}")
-    return _DIALECTS[name]
+_EXACT, _PAIRS = "sluice_exact", "sluice_pairs"
 
 
 class As(StrEnum):
@@ -115,11 +38,13 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A column on both sides, perhaps spelled or typed differently; `how` is how both are compared."""
+    """A column on both sides, perhaps spelled or typed differently; `how` is how both are compared, `near` what they are held
+    against each other by where it is not exact."""
 
     before: Column
     after: Column
     how: How
+    near: Near | None = None
 
     @property
     def name(self) -> str:
@@ -137,6 +62,8 @@ class Side:
     """Of the pairs that are no keys."""
     others: tuple[str, ...] = ()
     """Of the columns that are on this side only."""
+    whole: tuple[str, ...] = ()
+    """The values as they are held against each other, where that is not as they are hashed: lists and structs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +73,8 @@ class Comparison:
     engine: Dialect
     before: Side
     after: Side
+    nears: tuple[Near | None, ...] = ()
+    """Of keys and values, in their order; those of keys count only where rows are not told apart by them."""
 
     def totals(self, side: Side) -> str:
         """One row: rows, sum of row hashes, one of hashes per column, keys first, and where the side has columns of its own,
@@ -168,10 +97,19 @@ class Comparison:
         )
 
     def by_key(self) -> str:
-        """One row: rows added, removed, changed, then per value column the rows in which it changed."""
-        differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in range(len(self.before.values))]
+        """One row: rows added, removed, changed, then per value column the rows in which it changed; then the rows that differ
+        in last digits only, and per value column those of them in which it does."""
+        columns = range(len(self.before.values))
+        differ = [self._differs(n) for n in columns]
         anything = " OR ".join(differ) or "false"
         counts = [f"count(*) FILTER (WHERE {each})" for each in [anything, *differ]]
+        counts.append(f"count(*) FILTER (WHERE NOT ({anything}))")
+        counts += [
+            f"count(*) FILTER (WHERE NOT ({anything}) AND b.v{n} IS DISTINCT FROM a.v{n})"
+            if self._near(n)
+            else "0"
+            for n in columns
+        ]
         return (
             f"{self._moved_keys()} SELECT (SELECT count(*) FROM {_MOVED} WHERE how = 'added'),"
             f" (SELECT count(*) FROM {_MOVED} WHERE how = 'removed'), {', '.join(counts)}"
@@ -180,14 +118,14 @@ class Comparison:
 
     def changed_sample(self, columns: Sequence[int]) -> str:
         """Rows: the key's texts, then per column of `columns` its text before, after, and if it changed."""
-        differ = [f"(b.v{n} IS DISTINCT FROM a.v{n})" for n in columns]
+        differ = [self._differs(n) for n in columns]
         shown = [_text(f"b.k{n}") for n in range(len(self.before.keys))]
         for n, changed in zip(columns, differ, strict=True):
             shown.extend([_text(f"b.v{n}"), _text(f"a.v{n}"), changed])
         # Of these columns alone: to hash all of them again would cost more than the join.
         b, a = (
             "(SELECT "
-            + ", ".join([_named("k", side.keys), *(f"{side.values[n]} AS v{n}" for n in columns)])
+            + ", ".join([_named("k", side.keys), *(f"{_held(side)[n]} AS v{n}" for n in columns)])
             + f" FROM {side.relation})"
             for side in (self.before, self.after)
         )
@@ -219,12 +157,48 @@ class Comparison:
         """Whole rows, as text, that are on one side only: `how` as in `moved_sample`."""
         side, sign = (self.after, "-") if how == "added" else (self.before, "")
         shown = _numbered("t", len(side.columns))
+        rows = self._surplus(side, f"{_named('t', _texts(side))}", sign)
+        return f"{self._moved_hashes()} SELECT {shown} FROM {rows} r ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
+
+    def left_totals(self, side: Side) -> str:
+        """One row: of the rows that only this side has, a sum of hashes per column, keys first; NULL where there are none."""
+        values = [*side.keys, *side.values]
+        rows = self._surplus(side, _named("t", values), "" if side is self.before else "-")
+        sums = [self.engine.total(self.engine.row_hash([f"t{n}"])) for n in range(len(values))]
+        return f"{self._moved_hashes()} SELECT {', '.join(sums)} FROM {rows} r"
+
+    def close_rows(self) -> str:
+        """One row: rows that have one on the other side that differs in last digits only; then per column, keys first, those of
+        them in which it does."""
+        columns = range(len(self.nears))
+        counts = [
+            f"count(*) FILTER (WHERE bv{n} IS DISTINCT FROM av{n})" if self.nears[n] else "0" for n in columns
+        ]
+        return f"{self._moved_hashes()} SELECT count(*), {', '.join(counts)} FROM {_PAIRS}"
+
+    def largest(self, side: Side) -> str:
+        """One row: the largest finite value of each of `nears` that is of numbers, NULL for the others."""
+        values = [*side.keys, *_held(side)]
+        sizes = [
+            each.largest(value) if each and each.is_number else "NULL"
+            for each, value in zip(self.nears, values, strict=True)
+        ]
+        return f"SELECT {', '.join(sizes)} FROM {side.relation}"
+
+    def _near(self, value: int) -> Near | None:
+        return self.nears[len(self.before.keys) + value] if self.nears else None
+
+    def _differs(self, value: int) -> str:
+        """Return the condition that a value column changed. Never NULL."""
+        exact, close = f"b.v{value} IS DISTINCT FROM a.v{value}", self._near(value)
+        return f"({exact} AND NOT {close.close(f'b.v{value}', f'a.v{value}')})" if close else f"({exact})"
+
+    def _surplus(self, side: Side, columns: str, sign: str) -> str:
+        """Return the rows that one side has more of than the other, in brackets; `sign` is that side's."""
         return (
-            f"{self._moved_hashes()} SELECT {shown} FROM (SELECT s.*, {sign}m.surplus AS surplus,"
-            f" row_number() OVER (PARTITION BY s.h) AS copy FROM {_MOVED} m JOIN"
-            f" (SELECT {_named('t', _texts(side))}, {self._hash(side)} AS h FROM {side.relation}) s"
-            f" ON m.h = s.h WHERE {sign}m.surplus > 0) r WHERE copy <= surplus"
-            f" ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
+            f"(SELECT * FROM (SELECT s.*, {sign}m.surplus AS surplus, row_number() OVER (PARTITION BY s.h) AS copy"
+            f" FROM {_MOVED} m JOIN (SELECT {columns}, {self._hash(side)} AS h FROM {side.relation}) s"
+            f" ON m.h = s.h WHERE {sign}m.surplus > 0) x WHERE copy <= surplus)"
         )
 
     def _hash(self, side: Side) -> str:
@@ -245,7 +219,7 @@ class Comparison:
 
     def _both_sides(self) -> str:
         joins = (
-            f" JOIN (SELECT {', '.join(filter(None, [_named('k', side.keys), _named('v', side.values)]))}"
+            f" JOIN (SELECT {', '.join(filter(None, [_named('k', side.keys), _named('v', _held(side))]))}"
             f" FROM {side.relation}) {alias} ON {self._on('m', alias)}"
             for alias, side in (("b", self.before), ("a", self.after))
         )
@@ -262,12 +236,77 @@ class Comparison:
             f"SELECT h, count(*) AS n FROM (SELECT {self._hash(side)} AS h FROM {side.relation}) s GROUP BY h"
             for side in (self.before, self.after)
         )
-        return (
+        close = any(self.nears)
+        moved = (
             f"WITH {_BEFORE} AS ({b}), {_AFTER} AS ({a}),"
-            f" {_MOVED} AS MATERIALIZED (SELECT coalesce(b.h, a.h) AS h,"
+            f" {_EXACT if close else _MOVED} AS MATERIALIZED (SELECT coalesce(b.h, a.h) AS h,"
             " coalesce(b.n, 0) - coalesce(a.n, 0) AS surplus"
             f" FROM {_BEFORE} b FULL JOIN {_AFTER} a ON b.h = a.h WHERE b.n IS DISTINCT FROM a.n)"
         )
+        return f"{moved}, {self._matched()}" if close else moved
+
+    def _matched(self) -> str:
+        """Return the further tables in which rows that differ in last digits only have found each other, and the surplus without
+        them. A row is looked for among those in the same intervals, in order; who stood on both sides of an interval's end is
+        looked for again with others."""
+        ones, twos = (self._rough(side, sign) for side, sign in ((self.before, ""), (self.after, "-")))
+        first = self._pairs("rough1", f"{_BEFORE}_rows", f"{_AFTER}_rows")
+        left = [
+            f"(SELECT * FROM {rows}_rows WHERE id NOT IN (SELECT {letter}id FROM {_PAIRS}_1))"
+            for rows, letter in ((_BEFORE, "b"), (_AFTER, "a"))
+        ]
+        second = self._pairs("rough2", *left)
+        each = f"SELECT bh AS h, 1 AS n FROM {_PAIRS} UNION ALL SELECT ah, -1 FROM {_PAIRS}"
+        counted = f"SELECT h, sum(n) AS n FROM ({each}) x GROUP BY h"
+        return (
+            f"{_BEFORE}_rows AS MATERIALIZED ({ones}), {_AFTER}_rows AS MATERIALIZED ({twos}),"
+            f" {_PAIRS}_1 AS MATERIALIZED ({first}), {_PAIRS}_2 AS MATERIALIZED ({second}),"
+            f" {_PAIRS} AS (SELECT * FROM {_PAIRS}_1 UNION ALL SELECT * FROM {_PAIRS}_2),"
+            f" {_MOVED} AS MATERIALIZED (SELECT e.h, e.surplus - coalesce(c.n, 0) AS surplus FROM {_EXACT} e"
+            f" LEFT JOIN ({counted}) c ON e.h = c.h WHERE e.surplus <> coalesce(c.n, 0))"
+        )
+
+    def _rough(self, side: Side, sign: str) -> str:
+        """Return the surplus rows of a side, with hashes that close rows have in common; only these are hashed once more."""
+        held = [*side.keys, *_held(side)]
+        shifted = (
+            [each.coarse(f"v{n}", shift) if each else f"v{n}" for n, each in enumerate(self.nears)]
+            for shift in (0.0, 0.5)
+        )
+        rough = ", ".join(f"{self.engine.row_hash(each)} AS rough{n}" for n, each in enumerate(shifted, 1))
+        rows = self._surplus(side, _named("v", held), sign).replace(_MOVED, _EXACT)
+        return f"SELECT *, {rough}, row_number() OVER () AS id FROM {rows} r"
+
+    def _pairs(self, rough: str, before: str, after: str) -> str:
+        order = ", ".join(f"v{n}" for n, each in enumerate(self.nears) if each)
+        b, a = (
+            f"(SELECT *, row_number() OVER (PARTITION BY {rough} ORDER BY {order}) AS place FROM {rows} r)"
+            for rows in (before, after)
+        )
+        close = [each.close(f"b.v{n}", f"a.v{n}") for n, each in enumerate(self.nears) if each]
+        shown = [f"{side}.v{n} AS {side}v{n}" for side in "ba" for n in range(len(self.nears))]
+        return (
+            f"SELECT b.id AS bid, a.id AS aid, b.h AS bh, a.h AS ah, {', '.join(shown)} FROM {b} b JOIN {a} a"
+            f" ON b.{rough} = a.{rough} AND b.place = a.place WHERE {' AND '.join(close)}"
+        )
+
+
+def _held(side: Side) -> tuple[str, ...]:
+    return side.whole or side.values
+
+
+def held(engine: Dialect, before: Column, after: Column, relative: float) -> tuple[How, Near | None]:
+    """Return how a column on both sides is hashed, and how its values are held against each other. Pure."""
+    form = how(engine, before.type, after.type)
+    kinds = (before.type, after.type)
+    match form.form:
+        case As.ITSELF | As.TYPE:
+            return form, near(kinds, form.type or after.type, relative)
+        case As.NUMBER:
+            return form, near(kinds, NUMBERS, relative)
+        case As.TEXT:
+            same = before.type == after.type and engine.nested
+            return form, near(kinds, after.type, relative) if same else None
 
 
 def how(engine: Dialect, before: str, after: str) -> How:

@@ -101,6 +101,11 @@ def checked(settings: Mapping[str, config.Gate], file: str) -> None:
         _own(name, known()[name], own, file)
 
 
+def settings_of(name: str, settings: Mapping[str, config.Gate]) -> config.Gate:
+    """Return the settings of one of our gates, an object of its own class. Raises ConfigInvalid for what it does not take."""
+    return _own(name, known()[name], settings.get(name))
+
+
 _FIX = "see docs/gates"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from functools import partial
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.diff import explained
 from prefect_sluice.diff.compare import compare
+from prefect_sluice.diff.near import RELATIVE, Tolerance
 from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.diff.tables import evidence, tables
 from prefect_sluice.errors import BadInput, QueryFailed
@@ -38,10 +41,24 @@ class Settings(config.Gate):
         description="The largest share of rows in which a release may change a column, or add or remove rows, without a word "
         "in its commits. Default: none may once a commit declares what it changes, and no limit where none does.",
     )
+    tolerance: float = Field(
+        default=RELATIVE,
+        ge=0,
+        lt=1,
+        description="How far two floats may be apart, as a share of the larger, and still be the same; 0 is exact.",
+    )
+    tolerances: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict[str, float],
+        description="The tolerance of a relation, or of a column: by `relation` or `relation.column`; * and ? stand for any.",
+    )
     keys: dict[str, str | tuple[str, ...]] = Field(
         default_factory=dict[str, "str | tuple[str, ...]"],
         description="The columns that tell rows apart, by unique id. Default: the unique_key, or a column tested as unique.",
     )
+
+    def near(self, names: Iterable[str]) -> Callable[[str], float]:
+        """Return the tolerance of each column of the relation that goes by these names."""
+        return partial(Tolerance(self.tolerance, self.tolerances).of, tuple(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,7 @@ class Diff:
             return self._broken(node, "not among the candidate's relations")
         before = subject.live_relations[node.unique_id]
         try:
-            found = compare(subject.candidate, before, after, self._key(node), node.short, subject.memory)
+            found = self._compared(subject, node, before, after)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
         diffs[node.unique_id] = found
@@ -101,14 +118,18 @@ class Diff:
         diffs: dict[str, RelationDiff],
     ) -> Finding:
         """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
-        assert subject.candidate is not None
         try:
-            rule = compare(subject.candidate, baseline, after, self._key(node), node.short, subject.memory)
+            rule = self._compared(subject, node, baseline, after)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared with its baseline: {error}")
         diffs[node.unique_id] = rule
         told = replace(finding, summary=f"{finding.summary}; by the new code alone: {rule.headline}")
         return self._explained(told, node, rule, subject, said, ())
+
+    def _compared(self, subject: Subject, node: Node, before: str, after: str) -> RelationDiff:
+        assert subject.candidate is not None
+        near = self.settings.near(names(node))
+        return compare(subject.candidate, before, after, self._key(node), node.short, subject.memory, near)
 
     def _key(self, node: Node) -> tuple[str, ...]:
         told = self.settings.keys.get(node.unique_id)

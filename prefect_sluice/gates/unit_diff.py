@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from prefect_sluice.diff.near import close_texts
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence
 
 _BEGINS = re.compile(r"^@@", re.MULTILINE)
@@ -31,6 +32,23 @@ def compared(message: str) -> Evidence | None:
         rows += found
     columns = ("row", *lines[0][1:])
     return Evidence(columns, tuple(rows[:EVIDENCE_ROWS]), len(rows)) if rows else None
+
+
+def last_digits(rows: Evidence, tolerance: float) -> tuple[str, ...]:
+    """Return the columns of floats in which rows differ by no more than their last digits; none if they differ otherwise, too."""
+    kinds = [row[0] for row in rows.rows if row[0] != _BOTH]
+    if len(rows.rows) < rows.total or kinds != [_EXPECTED, _ACTUAL] * (len(kinds) // 2):
+        return ()
+    told = [row for row in rows.rows if row[0] != _BOTH]
+    differing = [
+        (column, one, two)
+        for expected, actual in zip(told[::2], told[1::2], strict=True)
+        for column, one, two in zip(rows.columns[1:], expected[1:], actual[1:], strict=True)
+        if one != two
+    ]
+    if not all(one and two and close_texts(one, two, tolerance) for _, one, two in differing):
+        return ()
+    return tuple(dict.fromkeys(column for column, _, _ in differing))
 
 
 def _lines(text: str) -> Iterator[list[str]]:

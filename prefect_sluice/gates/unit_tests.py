@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from pydantic import Field
+
 from prefect_sluice import config
+from prefect_sluice.diff.near import RELATIVE
 from prefect_sluice.gates.base import Needs, Subject, UnitResults
 from prefect_sluice.gates.build import first_line
 from prefect_sluice.gates.data_tests import verdict_of
-from prefect_sluice.gates.unit_diff import compared
+from prefect_sluice.gates.unit_diff import compared, last_digits
 from prefect_sluice.node import short_name
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
@@ -20,6 +23,13 @@ _FIX = "mend the model, or what the test expects: dbt test --select test_type:un
 
 class Settings(config.Gate):
     """What sluice.yml may say of it."""
+
+    tolerance: float = Field(
+        default=RELATIVE,
+        ge=0,
+        lt=1,
+        description="How far two floats may be apart, as a share of the larger, and still be the same; 0 is exact.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class UnitTests:
             return GateReport(self.id, not_applicable="no unit test looks at what changed")
         results = [item for item in asked.results if item.kind == "unit_test"]
         hidden = {item.unique_id for item in results if _lacks_its_inputs(item, asked)}
-        findings = [_unit(self.id, item, asked) for item in results if item.unique_id not in hidden]
+        findings = [_unit(self, item, asked) for item in results if item.unique_id not in hidden]
         if hidden:
             findings.append(_unbuilt(self.id, len(hidden), asked))
         if len(results) < asked.expected:
@@ -70,10 +80,10 @@ def _unbuilt(gate: str, tests: int, asked: UnitResults) -> Finding:
     )
 
 
-def _unit(gate: str, result: NodeResult, asked: UnitResults) -> Finding:
+def _unit(gate: UnitTests, result: NodeResult, asked: UnitResults) -> Finding:
     verdict = verdict_of(result)
     model = asked.models.get(result.unique_id, result.unique_id)
-    told = Finding(gate, result.short, verdict, "as expected", model, location=result.path)
+    told = Finding(gate.id, result.short, verdict, "as expected", model, location=result.path)
     if verdict is Verdict.PASSED:
         return told
     rows = compared(result.message) if verdict is Verdict.FAILED else None
@@ -82,6 +92,10 @@ def _unit(gate: str, result: NodeResult, asked: UnitResults) -> Finding:
         text = Evidence(("output",), lines[:EVIDENCE_ROWS], len(lines))
         said = "actual differs from expected" if verdict is Verdict.FAILED else first_line(result.message)
         return replace(told, summary=said, evidence=text, fix=_FIX)
+    close = last_digits(rows, gate.settings.tolerance)
+    if close:
+        said = f"as expected, but for the last digits of {', '.join(close)}"
+        return replace(told, verdict=Verdict.PASSED, summary=said, evidence=rows)
     which = [row[0] for row in rows.rows]
     differ = max(which.count("expected"), which.count("actual"))
     said = f"actual differs from expected in {differ} row{'s' if differ > 1 else ''}"

@@ -206,6 +206,19 @@ def test_what_cannot_be_built_is_told_once_and_hides_no_other_break() -> None:
     assert only(check_units(results[0], expected=1)).verdict is Verdict.ERRORED
 
 
+@pytest.mark.parametrize(
+    ("actual", "verdict"),
+    [("0.30000000000000004", Verdict.PASSED), ("0.3000001", Verdict.FAILED), ("NULL", Verdict.FAILED)],
+)
+def test_the_last_digits_of_a_float_are_as_expected(actual: str, verdict: Verdict) -> None:
+    rows = (
+        f"@@ ,id,s                      ,d\n→  ,1 ,0.3→{actual},0.300\n   ,2 ,3.0                    ,3.000"
+    )
+    finding = only(check_units(unit_test("fail", rows), expected=1))
+    assert finding.verdict is verdict
+    assert ("as expected, but for the last digits of s" in finding.summary) == (verdict is Verdict.PASSED)
+
+
 def test_a_unit_test_that_fails_shows_what_dbt_said() -> None:
     finding = only(
         check_units(unit_test("fail", "actual differs from expected:\n\n| id |\n| 1 → 2 |"), expected=1)

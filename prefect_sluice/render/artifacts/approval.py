@@ -23,7 +23,6 @@ _MOST = 6
 _ALL = 60
 _NAMES = 4
 _LONGEST = 160
-_NO_ROWS = "; +0 -0 rows"
 _MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
 NOBODY = "no declared consumer"
 
@@ -152,8 +151,8 @@ def _gist(report: Report, promotion: Promotion) -> str:
 
 
 def _told(one: Changed) -> str:
-    """Return what readers find changed; that no rows came or went needs no words here."""
-    return clipped(one.told.replace(_NO_ROWS, ""), _LONGEST)
+    """Return what readers find changed."""
+    return clipped(one.told, _LONGEST)
 
 
 def _for_whom(report: Report) -> list[str]:
