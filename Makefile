@@ -18,7 +18,7 @@ NAME ?=
 JOBS ?= auto
 CURVE ?=
 
-.PHONY: help setup check format test soak demo bench new-gate lock package clean
+.PHONY: help setup check format test pictures soak demo bench new-gate lock package clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,13 @@ format: $(READY) ## rewrite what ruff can put right by itself
 
 test: $(READY) ## all tests; make test ARGS="-k name" for some
 	@$(RUN) pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+pictures: $(READY) ## take the docs' pictures of Prefect anew, by the browser test (needs Chromium)
+	@rm -rf build/screenshots/docs
+	@$(RUN) pytest -n 0 -q tests/browser/test_prefect.py
+	@mkdir -p docs/pictures && rm -f docs/pictures/*.png
+	@cp build/screenshots/docs/*.png docs/pictures/
+	@git status --short docs/pictures
 
 soak: $(READY) ## generated histories against plain dbt; make soak ARGS="--seconds 3600 --seed 7"
 	@PYTHONPATH=. $(RUN) tests.oracle.soak $(ARGS)

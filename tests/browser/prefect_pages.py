@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from playwright.sync_api import TimeoutError as TooLate
 
+from tests.browser import pictures
 from tests.browser.test_report import SCREENSHOTS
 from tests.prefect_api import client
 
@@ -86,6 +87,7 @@ class Prefect:
         """Keep a picture of the page, to be looked at; on demand also one in dark colours, and of more than is seen at once."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"prefect-{name}.png", full_page=whole, animations="disabled")
+        pictures.take(self.page, name)
         if dark:
             self.page.emulate_media(color_scheme="dark")
             self.page.screenshot(path=SCREENSHOTS / f"prefect-{name}-dark.png", full_page=whole)
