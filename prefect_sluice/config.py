@@ -145,6 +145,11 @@ class Warehouse(Section):
         description="For how long Monitor reads again what is served, after each publish and once an hour, by turns, to see "
         "that it holds what was published. One relation is read whatever it takes; `0s`: none.",
     )
+    reread_parents: bool = Field(
+        default=True,
+        description="Whether what a release builds on without building it anew is read again first, where somebody else wrote "
+        "to the file since, to see that it holds what was published.",
+    )
 
 
 class SourceVersion(Section):

@@ -17,6 +17,7 @@ from prefect_sluice.inputs import by_content
 from prefect_sluice.node import Kind, Makeup, Name, Node, descendants
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import ANEW, AS_TABLE, UNCHANGED, Action, Asked, Plan, Step, make_plan, source_texts
+from prefect_sluice.stages.built_on import built_on
 
 RAW = Name("raw", "orders")
 ORDERS = {"raw.orders": "v1"}
@@ -504,3 +505,25 @@ def test_the_digest_changes_with_everything_that_the_document_says() -> None:
         one != other for one, other in pairwise([plan.document(), *(other.document() for other in others)])
     )
     assert replace(plan).digest == plan.digest
+
+
+def test_what_is_built_on_is_the_direct_parents_through_views_and_history_but_not_what_lies_behind_a_table() -> (
+    None
+):
+    def models(code: str) -> tuple[Node, ...]:
+        return (
+            node("far"),
+            node("table", "far"),
+            node("base"),
+            node("view", "base", kind=Kind.VIEW),
+            node("other"),
+            node("grows", "other", kind=Kind.INCREMENTAL, forward_only=True, code=code),
+            node("mart", "table", "view", code=code),
+        )
+
+    environment = after_first(*models("1"))
+    plan = environment.plan(project(*models("2")))
+    assert actions(plan)["grows"] is Action.CARRY
+    names = {pointer.name.identifier for pointer in built_on(plan, project(*models("2"))).values()}
+    assert names == {"table", "view", "base", "other", "grows"}
+    assert not built_on(environment.plan(project(*models("1"))), project(*models("1")))

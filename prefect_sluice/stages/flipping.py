@@ -9,6 +9,7 @@ from prefect_sluice import freshness, surroundings
 from prefect_sluice.errors import CannotPublish, Refused
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages import built_on
 from prefect_sluice.stages.proving import Proof, since
 from prefect_sluice.stages.records import advance, lease_of
 from prefect_sluice.warehouse.base import Publication
@@ -33,7 +34,7 @@ def flip(
     way of every later one.
 
     `permitted` is asked first, inside the fence, and raises if it is not; `told` hears which way the publish went. The
-    versions of sources that were read before hold after it, if nobody else wrote in between.
+    versions of sources that were read before hold after it, and so does what relations hold, if nobody else wrote in between.
     """
     stamps: list[tuple[str, str]] = []
     try:
@@ -54,4 +55,5 @@ def flip(
         ) from error
     for before, after in stamps:
         freshness.carry_over(workshop, place, before, after)
+        built_on.carry_over(workshop, place, before, after, publication)
     return written

@@ -23,11 +23,12 @@ from prefect_sluice.promotion import Promotion
 from prefect_sluice.relation import Relation, RelationState
 from prefect_sluice.release import Release
 from prefect_sluice.results import DROPPED, NodeResult, dropped
-from prefect_sluice.stages import finished, shown, testing
+from prefect_sluice.stages import built_on, finished, shown, testing
 from prefect_sluice.stages.candidates import folder
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
 from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
+from prefect_sluice.warehouse.content import Reread
 from prefect_sluice.workshop import Place, Workshop
 
 _OURS = ("sluice",)
@@ -37,7 +38,8 @@ _OURS = ("sluice",)
 class Made:
     """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
     was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built, `tests` are the data
-    tests that it is still to be asked; `rows` counts those of new tables, by unique id, where somebody wants to know."""
+    tests that it is still to be asked; `rows` counts those of new tables, by unique id, where somebody wants to know.
+    `untold` was built on, and nobody can tell whether it holds what was published."""
 
     contents: Contents
     file: Path | None
@@ -47,6 +49,7 @@ class Made:
     taken: int = 0
     tests: tuple[DataTest, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict[str, int])
+    untold: tuple[Reread, ...] = ()
 
 
 def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
@@ -61,6 +64,7 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     loaded = load(workshop, place, release)
     warehouse = workshop.warehouse(place, loaded.folder)
     live = plan.base_of(warehouse.generation(place.name))
+    untold = built_on.look(workshop, place, plan, loaded.project.nodes)
     laid = _lay(warehouse, loaded, live, plan)
     taken = _take(workshop, place, warehouse, loaded, plan)
     reach(Point.STAGE_PREPARED)
@@ -69,8 +73,10 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     asked, answered = testing.ready(loaded, plan, tests, built)
     results = (*built, *answered)
     _still_the_same(workshop, place, loaded, live, plan)
+    built_on.look_again(workshop, place, plan, loaded.project.nodes, untold)
     made = _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
-    return replace(made, taken=len(taken), tests=asked)
+    contents = replace(made.contents, held=(*made.contents.held, *built_on.renewed(untold)))
+    return replace(made, contents=contents, taken=len(taken), tests=asked, untold=untold)
 
 
 def apart(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[NodeResult, ...]:

@@ -73,11 +73,17 @@ def _findings(gate: str, found: Sequence[Reread], names: Mapping[Name, Pointer])
             )
             for item in edited
         )
-    told = [item for item in found if item.is_told]
-    if not told:
-        return ()
-    summary = f"{len(told)} of {len(names)} relations hold what was published"
-    return (Finding(gate, "content", Verdict.PASSED, summary, observed=len(told), limit=len(told)),)
+    untold = [item for item in found if not item.is_told]
+    told = len(found) - len(untold)
+    summary = f"{told} of {len(names)} relations hold what was published"
+    passed = Finding(gate, "content", Verdict.PASSED, summary, observed=told, limit=len(names))
+    return (*((passed,) if told else ()), *((_untold(gate, untold),) if untold else ()))
+
+
+def _untold(gate: str, untold: Sequence[Reread]) -> Finding:
+    more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
+    told = f"{untold[0].words}{more}: whether it was edited cannot be told"
+    return Finding(gate, "content", Verdict.WARNED, told, observed=len(untold), limit=0)
 
 
 def mended(pointer: Pointer, edited: Reread) -> str:

@@ -14,7 +14,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.loading import load
 from prefect_sluice.plan import Plan, make_plan
 from prefect_sluice.promotion import Candidate, Promotion, State
-from prefect_sluice.stages import conditions, making, partial, servable, shown
+from prefect_sluice.stages import built_on, conditions, making, partial, servable, shown
 from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidates import candidate_is_whole, share
 from prefect_sluice.stages.judging import judge
@@ -52,7 +52,7 @@ def stage(work: Work) -> Work:
     reach(Point.STAGE_BUILT)
     NODES.tell(shown.nodes_done(made.results, made.rows, surroundings.now()))
     with JUDGED.heard_by(lambda judged: _tell_tests(judged, made.tests)):
-        reports = judge(workshop, place, release, plan, made)
+        reports = (*judge(workshop, place, release, plan, made), *built_on.report(made))
         if gates.judge(reports, workshop.settings.gates).lets_through:
             reports = (*reports, *servable.report(workshop.warehouse(place), place.name, made))
     reach(Point.STAGE_JUDGED)

@@ -31,22 +31,34 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """A relation, read again. `was` is what was written down (None: nothing), `now` what it holds (None: it was not read, since
-    there is nothing that it could be compared with, or it is gone)."""
+    """A relation, read again. `was` is what was written down (None: nothing), `now` what it holds (None: it is gone, or is a view
+    that the engine's parser cannot take apart)."""
 
     address: Name
     was: Content | None
     now: Content | None
 
     @property
+    def holds(self) -> bool:
+        """Say whether it holds what was published. Two ways to make a digest do not come to the same number by chance, so the
+        same one says so whatever the engine's version was."""
+        if self.was is None or self.now is None:
+            return False
+        return (self.was.digest, self.was.rows) == (self.now.digest, self.now.rows)
+
+    @property
     def is_edited(self) -> bool:
-        """Say whether it holds something else than what was published."""
-        return self.was is not None and self.now is not None and self.was != self.now
+        """Say whether it holds something else than what was published: by another digest of the same engine, by the number of
+        its rows, or as a view in place of a table."""
+        if self.was is None or self.now is None or self.holds:
+            return False
+        same = self.was.algorithm == self.now.algorithm
+        return same or self.was.rows != self.now.rows or self.was.is_query != self.now.is_query
 
     @property
     def is_told(self) -> bool:
         """Say whether it could be told."""
-        return self.was is not None and self.now is not None
+        return self.holds or self.is_edited
 
     @property
     def words(self) -> str:
@@ -54,12 +66,14 @@ class Reread:
         if self.was is None:
             return f"{self.address} was published by an older Sluice, without a digest"
         if self.now is None:
-            return f"{self.address} has a digest by {self.was.algorithm}, which this engine does not make"
-        if not self.is_edited:
+            return f"{self.address} cannot be read as it was published"
+        if self.holds:
             return f"{self.address} holds what was published"
+        if not self.is_edited:
+            return f"{self.address} has a digest by {self.was.algorithm}, and this engine makes another one of as many rows"
         rows = (
             f": {self.now.rows} rows, published with {self.was.rows}"
-            if self.was.rows != self.now.rows
+            if self.was.rows != self.now.rows and not self.now.is_query
             else ""
         )
         return f"{self.address} was edited since it was published{rows}"

@@ -31,6 +31,7 @@ from prefect_sluice.warehouse import (
     duckdb_keeping,
     duckdb_leave,
     duckdb_links,
+    duckdb_mend,
     duckdb_publish,
     duckdb_stubs,
     duckdb_weigh,
@@ -51,7 +52,7 @@ from prefect_sluice.warehouse.content import Reread
 from prefect_sluice.warehouse.duckdb_errors import translated
 from prefect_sluice.warehouse.duckdb_name import catalog_name
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
-from prefect_sluice.warehouse.duckdb_room import Connect, Room, plain
+from prefect_sluice.warehouse.duckdb_room import CONFIG, NEW_FILE, Connect, Room, plain
 from prefect_sluice.warehouse.duckdb_seen import remembered
 from prefect_sluice.warehouse.duckdb_sql import DuckLinker
 from prefect_sluice.warehouse.duckdb_stamp import settle, stamp
@@ -59,10 +60,6 @@ from prefect_sluice.warehouse.duckdb_write import Writer
 from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
 from prefect_sluice.warehouse.moving import Departure
 from prefect_sluice.warehouse.publishing import Forecast, Rule, Told, Weight
-
-CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
-NEW_FILE = {**CONFIG, "default_block_size": "16384"}
-"""1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
 
 _NOT_YET = "there is no warehouse yet"
 _STEP = 0.05
@@ -202,7 +199,7 @@ class DuckDB:
             if publication.candidate is not None and publication.tables:
                 self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
             before = self.stamp()
-            written = duckdb_publish.publish(connection, publication, self.store, str(self.path))
+            written = duckdb_publish.publish(connection, publication, self.store, str(self.path), self.linker)
             if seen is not None:
                 # Now, or closing the file would do it, when it is nobody's any more. What is written stays written.
                 with contextlib.suppress(duckdb.Error):
@@ -307,7 +304,7 @@ class DuckDB:
     def mend(self, environment: str, names: Mapping[Name, Name]) -> Mapping[Name, Name | None]:
         """See Keeper."""
         with self._open(self.path) as connection:
-            return duckdb_displaced.mend(connection, environment, names, str(self.path))
+            return duckdb_mend.mend(connection, environment, names, str(self.path))
 
     def empty_journal(self) -> bool:
         """See Keeper."""

@@ -143,12 +143,11 @@ def reread(connection: Connection, addresses: Iterable[Name], within: timedelta 
     for address in addresses:
         if found and within is not None and monotonic() - begun > within.total_seconds():
             break
-        before, now = was.get(address), tuple[Content, ...]()
-        if before is not None and before.algorithm == ROWS and address in there:
+        if address in there:
             now = of_tables(connection, [(quoted(address.schema, address.identifier), address)])
-        elif before is not None and before.algorithm == QUERY:
+        else:
             now = of_views(connection, [address])
-        found.append(Reread(address, before, now[0] if now else None))
+        found.append(Reread(address, was.get(address), now[0] if now else None))
     return tuple(found)
 
 

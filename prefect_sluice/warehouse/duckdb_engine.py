@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import duckdb
 
 from prefect_sluice.warehouse.base import Engine, quoted
-from prefect_sluice.warehouse.duckdb import CONFIG
 from prefect_sluice.warehouse.duckdb_literal import literal
+from prefect_sluice.warehouse.duckdb_room import CONFIG
 
 _OF_ROWS = (
     "binary_as_string", "calendar", "default_collation", "default_null_order", "default_order",

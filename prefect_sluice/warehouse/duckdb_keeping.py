@@ -16,6 +16,7 @@ from prefect_sluice.warehouse import duckdb_content, duckdb_publish
 from prefect_sluice.warehouse.base import quoted
 from prefect_sluice.warehouse.duckdb_adopt import query_of
 from prefect_sluice.warehouse.duckdb_literal import bound
+from prefect_sluice.warehouse.duckdb_own import has_tables
 from prefect_sluice.warehouse.inventory import Collection, FileUse, Inventory, Physical, Public, Span
 
 Connection = duckdb.DuckDBPyConnection
@@ -35,7 +36,7 @@ def inventory(connection: Connection, path: Path, store: str, *, measured: bool)
     """Return all there is, in one transaction. See Keeper."""
     connection.execute("begin transaction")
     try:
-        known = duckdb_publish.has_tables(connection)
+        known = has_tables(connection)
         tables, views = _tables(connection), _views(connection)
         inside = (*(item for item in tables if item.address.schema == store),)
         sizes = _sizes(connection, inside if measured else ())
@@ -116,7 +117,7 @@ def _file(connection: Connection, path: Path) -> FileUse:
 
 
 def _runs(connection: Connection) -> frozenset[str]:
-    if not duckdb_publish.has_tables(connection, "collection"):
+    if not has_tables(connection, "collection"):
         return frozenset()
     return frozenset(
         str(row[0]) for row in connection.execute("select run from sluice.collection").fetchall()

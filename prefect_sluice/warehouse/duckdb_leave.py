@@ -17,7 +17,8 @@ from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb_adopt import in_order, query_of
 from prefect_sluice.warehouse.duckdb_content import forget
 from prefect_sluice.warehouse.duckdb_literal import bound
-from prefect_sluice.warehouse.duckdb_publish import catalog_of, has_tables, load, served
+from prefect_sluice.warehouse.duckdb_own import has_tables
+from prefect_sluice.warehouse.duckdb_publish import catalog_of, load, served
 from prefect_sluice.warehouse.moving import Departure
 
 Connection = duckdb.DuckDBPyConnection

@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 import duckdb
 
 from prefect_sluice import faults
-from prefect_sluice.displaced import TAKE_BACK
+from prefect_sluice.displaced import TAKE_BACK, told
 from prefect_sluice.errors import BadInput, CannotPublish, EnvironmentMoved, LeaseLost, QueryFailed, Refused
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.ledger import Head
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.warehouse import duckdb_adopt, duckdb_content
-from prefect_sluice.warehouse.base import Publication, Served, quoted
+from prefect_sluice.warehouse.base import Linker, Publication, Served, quoted
+from prefect_sluice.warehouse.duckdb_displaced import displaced
 from prefect_sluice.warehouse.duckdb_literal import bound, literal
+from prefect_sluice.warehouse.duckdb_own import has_tables
 
 CANDIDATE = "sluice_candidate"
 """The name under which the candidate is attached while it is published."""
@@ -109,7 +111,7 @@ def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, .
 
 
 def publish(
-    connection: duckdb.DuckDBPyConnection, publication: Publication, store: str, place: str
+    connection: duckdb.DuckDBPyConnection, publication: Publication, store: str, place: str, linker: Linker
 ) -> Generation:
     """Do the whole publication in one transaction, the candidate attached as CANDIDATE. See Warehouse.publish."""
     wanted = publication.generation
@@ -121,6 +123,7 @@ def publish(
             connection.execute("rollback")
             return current
         _permit(connection, publication, current, store)
+        _names_are_ours(connection, wanted.environment, linker)
         if publication.zero is not None:
             duckdb_adopt.adopt(connection, publication, store)
             _record(connection, publication.zero, (), publication.zero.pointers)
@@ -179,7 +182,6 @@ def _not_somebody_elses(
         fix = "give each its own schema: environments.<name>.target in sluice.yml"
         raise Refused(f"environment {owner!r} serves these public names: {told}", fix)
     there = served(connection, store)
-    _names_are_ours(there, owners, wanted.environment, adopted)
     taken = {item.name.folded for item in there} - set(owners) - set(adopted)
     clash = ", ".join(str(name) for key, name in sorted(names.items()) if key in taken)
     if clash:
@@ -189,15 +191,12 @@ def _not_somebody_elses(
         )
 
 
-def _names_are_ours(
-    there: Iterable[Served], owners: Mapping[Name, str], environment: str, adopted: Collection[Name]
-) -> None:
-    """Raise Refused if a table stands where the environment's own view was: a publish would end in the engine's words."""
-    ours = {name for name, owner in owners.items() if owner == environment} - set(adopted)
-    tables = [str(item.name) for item in there if not item.is_view and item.name.folded in ours]
-    if tables:
+def _names_are_ours(connection: duckdb.DuckDBPyConnection, environment: str, linker: Linker) -> None:
+    """Raise Refused if something else stands at one of the environment's public names: it came since the publish began."""
+    found = displaced(connection, environment, linker)
+    if found:
         raise Refused(
-            f"tables stand at public names of {environment}, and Sluice did not put them there: {', '.join(tables)}",
+            f"{environment} does not serve what was published: {told(found)}",
             f"take the names back: {TAKE_BACK}",
         )
 
@@ -297,15 +296,6 @@ def _fields(pointer: Pointer) -> list[str]:
         pointer.fingerprint,
         pointer.inputs,
     ]
-
-
-def has_tables(connection: duckdb.DuckDBPyConnection, table: str = "pointer") -> bool:
-    """Say whether Sluice has a table of that name in the file."""
-    sql = """
-        select 1 from duckdb_tables()
-        where database_name = current_database() and schema_name = 'sluice' and table_name = ?
-    """
-    return bool(connection.execute(bound(sql, [table])).fetchall())
 
 
 def collected(connection: duckdb.DuckDBPyConnection) -> Mapping[tuple[str, int], datetime]:

@@ -12,6 +12,10 @@ import duckdb
 
 from prefect_sluice.surroundings import inside
 
+CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
+NEW_FILE = {**CONFIG, "default_block_size": "16384"}
+"""1,000 small tables take 16 MiB instead of 250 with blocks of 16 KiB (measured)."""
+
 
 class Connect(Protocol):
     """Opens a DuckDB file. Raises DuckDB's errors."""

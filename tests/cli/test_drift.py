@@ -117,6 +117,6 @@ def test_what_happens_between_the_look_and_the_publish_is_refused_too(
     monkeypatch.setattr(pipeline, "public_names_are_ours", too_early)
     answer = run("rollback", "--from", "2", "-C", released, "--as", "Ada")
     assert (answer.code, len(answer.err.strip().splitlines())) == (1, 1), answer
-    assert "tables stand at public names of dev" in answer.err
+    assert "dev does not serve what was published: a table stands at " in answer.err
     assert "main.orders; take the names back: sluice doctor --repair" in answer.err
     assert sql(released, "from main.orders") == [(666,)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import pytest
 from prefect_sluice import surroundings
 from prefect_sluice.node import Name
 from prefect_sluice.stages import caring, rereading
+from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.duckdb import DuckDB
 from prefect_sluice.workshop import Workshop
 
 Run = Callable[..., Any]
@@ -74,6 +76,47 @@ def test_monitor_finds_an_edited_relation_that_a_release_reuses(
     assert "main.customers: sluice_store.customers__" in answer.out
     assert "was edited since it was published" in answer.out
     assert "sluice doctor --deep --env dev" in answer.out
+
+
+def test_nothing_is_built_on_edited_rows_and_nothing_is_read_again_where_only_sluice_wrote(
+    run: Run, released: Path, commit: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    reread = DuckDB.reread
+
+    def counting(warehouse: DuckDB, addresses: Sequence[Name], **how: Any) -> tuple[Reread, ...]:
+        if not how:  # Monitor's turns have an end
+            read.append(len(addresses))
+        return reread(warehouse, addresses, **how)
+
+    monkeypatch.setattr(DuckDB, "reread", counting)
+    address = edit(released, "orders", "update {} set amount = amount + 1 where id = 7")
+    # The orders that serve: those of the last commit were refused.
+    orders = "select range as id, range * 10 + (range < 3)::int as amount from range(30)\n"
+    commit(
+        released, "Twice", orders=orders, totals="select 2 * count(*) as orders from {{ ref('orders') }}\n"
+    )
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert (answer.code, read) == (1, [1]), answer
+    assert (
+        f"main.orders, on which this is built: sluice_store.{address} was edited since it was published;"
+        in answer.err
+    )
+    # Put right, and its digest by an engine that makes another one.
+    edit(released, "orders", "update {} set amount = amount - 1 where id = 7")
+    with duckdb.connect(str(released / "dev.duckdb")) as connection:
+        sql = f"update sluice.content set algorithm = 'hash-1 duckdb 0.9', digest = 'd' where address = '{address}'"
+        connection.execute(sql)
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert answer.code == 0
+    told = " ".join(answer.out.split())
+    assert "WARNED stage content main.orders: sluice_store.orders__" in told
+    assert "has a digest by hash-1 duckdb 0.9, and this engine makes another one of as many rows" in told
+    assert deep(run, released) == []
+    read.clear()
+    commit(released, "Named", customers="select 1 as id, orders::varchar as name from {{ ref('totals') }}\n")
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert (answer.code, read) == (0, [0, 0]), "totals is as our own publish left it"
 
 
 def test_the_hourly_look_reads_by_turns(run: Run, released: Path, monkeypatch: pytest.MonkeyPatch) -> None:

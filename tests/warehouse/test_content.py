@@ -10,7 +10,7 @@ import pytest
 
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_content
-from prefect_sluice.warehouse.content import Content
+from prefect_sluice.warehouse.content import Content, Reread
 
 ADDRESS = Name("main", "t")
 
@@ -144,6 +144,26 @@ def test_what_is_kept_is_compared_by_turns_and_another_engines_digest_is_not() -
         assert [item.address for item in some] == names[:1]
         duckdb_content.forget(connection, names[:1])
         assert duckdb_content.reread(connection, names[:1], None)[0].was is None
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "holds", "edited"),
+    [
+        (("1.4", 3, "d"), ("1.5", 3, "d"), True, False),  # no two ways come to the same number by chance
+        (("1.4", 3, "d"), ("1.5", 3, "e"), False, False),
+        (("1.4", 3, "d"), ("1.5", 4, "e"), False, True),
+        (("1.5", 3, "d"), ("1.5", 3, "e"), False, True),
+        (("1.4", 0, "d"), ("query 1.5", 0, "e"), False, True),  # a view in place of a table
+        (None, ("1.5", 3, "d"), False, False),
+        (("1.5", 3, "d"), None, False, False),
+    ],
+)
+def test_digests_of_two_engines_are_compared_as_far_as_they_say_something(
+    was: tuple[str, int, str] | None, now: tuple[str, int, str] | None, holds: bool, edited: bool
+) -> None:
+    found = Reread(ADDRESS, Content(ADDRESS, *was) if was else None, Content(ADDRESS, *now) if now else None)
+    assert (found.holds, found.is_edited, found.is_told) == (holds, edited, holds or edited)
+    assert str(ADDRESS) in found.words
 
 
 VIEWED = [

@@ -24,7 +24,8 @@ from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.profile import Target
 from prefect_sluice.warehouse.base import Linked, Publication
-from prefect_sluice.warehouse.duckdb import CONFIG, DuckDB
+from prefect_sluice.warehouse.duckdb import DuckDB
+from prefect_sluice.warehouse.duckdb_room import CONFIG
 from tests.warehouse.scenes import NOW, Scene, pointer, run_sql
 from tests.warehouse.worker import NAMES
 

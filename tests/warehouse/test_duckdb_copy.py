@@ -21,7 +21,8 @@ import pytest
 from prefect_sluice.errors import Refused, WarehouseBusy
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_copy
-from prefect_sluice.warehouse.duckdb import CONFIG, DuckDB
+from prefect_sluice.warehouse.duckdb import DuckDB
+from prefect_sluice.warehouse.duckdb_room import CONFIG
 from prefect_sluice.warehouse.publishing import Published, Rule, Way, Weight, forecast
 from tests.warehouse.scenes import Scene, run_sql
 from tests.warehouse.worker import NAMES

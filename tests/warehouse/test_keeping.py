@@ -184,11 +184,20 @@ def test_a_name_that_is_quoted_shows_what_was_published(scene: Scene, name: str)
     assert scene.warehouse.displaced("dev") == ()
 
 
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("create table main.a as select 666 as n", "a table"),
+        ("create view main.a as select 666 as n", "another view"),
+    ],
+)
 @pytest.mark.parametrize("wanted", [{A: "select 2 as n"}, {B: "select 2 as n"}])
-def test_nothing_is_published_over_a_table(scene: Scene, wanted: dict[Name, str]) -> None:
+def test_nothing_is_published_over_what_somebody_put_there(
+    scene: Scene, wanted: dict[Name, str], statement: str, told: str
+) -> None:
     scene.publish({A: "select 1 as n"})
-    run_sql(scene.file, "drop view main.a", "create table main.a as select 666 as n")
-    with pytest.raises(Refused, match=r"tables stand at public names of prod.*: main.a; .*doctor --repair"):
+    run_sql(scene.file, "drop view main.a", statement)
+    with pytest.raises(Refused, match=rf"not serve what was published: {told} stands at main.a; .* --repair"):
         scene.publish(wanted)
     assert (scene.values(A), scene.warehouse.generation("prod").number) == ([666], 1)
 
