@@ -38,6 +38,7 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
                 request,
                 wait,
                 to=request.ref,
+                from_generation=request.back_from or None,
                 hold=after.hold,
                 reason=after.reason,
                 catch_up=after.catch_up,

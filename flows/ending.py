@@ -12,27 +12,40 @@ from prefect.states import Cancelled, Completed, Failed
 
 from prefect_sluice.errors import BadInput, LeaseHeld, Refused, SluiceError, Stopped, WarehouseBusy
 from prefect_sluice.flows.foreseen import told_already
+from prefect_sluice.flows.given import refuse_odd_parameters
 from prefect_sluice.flows.stopped import say_stopped
+from prefect_sluice.outside import path_fault
 from prefect_sluice.stages.work import Outcome, Status, Work
 
 
 def ending(action: Callable[[], State[Any]]) -> State[Any]:
     """Return the state that `action` ends in; what is foreseen and stops it ends as Failed, with its one line in the log.
 
+    What the run was given is looked at first.
     The error is the state's data, so that the command line, and who calls a flow, gets it as it is. What is not foreseen is
     raised: its traceback belongs in the log.
     """
     try:
+        refuse_odd_parameters()
         ended = action()
     except SluiceError as error:
-        get_run_logger().error(str(error))
-        ended = Failed(name=name_of(error), message=str(error), data=error)
+        ended = _failed(error)
+    except (OSError, RuntimeError) as error:
+        fault = path_fault(error)
+        if fault is None:
+            raise
+        ended = _failed(fault)
     except TerminationSignal:
         say_stopped()
         raise
     if not ended.is_completed():
         told_already()
     return ended
+
+
+def _failed(error: SluiceError) -> State[Any]:
+    get_run_logger().error(str(error))
+    return Failed(name=name_of(error), message=str(error), data=error)
 
 
 def name_of(error: SluiceError) -> str:

@@ -14,6 +14,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.foreseen import told_already
+from prefect_sluice.flows.given import refuse_odd_parameters
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.history import keep_newest
 from prefect_sluice.flows.missed import catch_up
@@ -50,6 +51,7 @@ def monitor(
     surroundings.be_quiet()
     told_already()
     try:
+        refuse_odd_parameters()
         with connected(connections), beating():
             return _looked(project(folder, fresh=False), environment, folder, actor)
     except SluiceError as error:

@@ -13,6 +13,7 @@ from prefect.exceptions import PrefectException
 
 from prefect_sluice.choices import report_called
 from prefect_sluice.generation import Cause
+from prefect_sluice.outside import one_line
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.work import Request, Work, following
 
@@ -48,7 +49,7 @@ def called(way: str, what: str, environment: str) -> str:
     words = [way, what] if what else [way]
     if environment:
         words += ["→", environment] if what else [environment]
-    return " ".join(words)
+    return one_line(" ".join(words))
 
 
 def name_of(work: Work) -> str:

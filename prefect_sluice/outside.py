@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,17 @@ VALUES = 1_000_000
 _DIGITS = 300
 _LONGEST = 200
 _KEPT = 80
+_MOST = 10_000
 _WORD = re.compile(rf"\S{{{_LONGEST + 1},}}")
+
+_PATHS = {
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ELOOP: "a link leads to itself: mend it, or name another path",
+    errno.ENOTDIR: "a part of that path is a file: name another one",
+    errno.EISDIR: "that is a folder: name a file",
+    errno.EEXIST: "something else stands where that belongs: move it away",
+}
+"""What is wrong with a path that somebody gave us, and what to do."""
 
 
 @contextmanager
@@ -93,6 +104,33 @@ def is_text(value: str) -> bool:
     return True
 
 
+def refuse_odd(value: object, where: str) -> None:
+    """Raise BadInput for what nobody can mean as one word of a command or one field of a form; `where` says which it is.
+
+    Databases, git and JSON, which such a text goes to, take UTF-8 without NUL only. Lists are looked through.
+    """
+    for text in cast("list[object]", value) if isinstance(value, list | tuple) else (value,):
+        if not isinstance(text, str):
+            continue
+        if "\0" in text or not is_text(text):
+            shown = text[:_LONGEST].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+            raise BadInput(f"is no UTF-8 text: {shown}", where, "give it anew")
+        if len(text) > _MOST:
+            raise BadInput(f"holds {len(text):,} characters", where, f"{_MOST:,} are enough")
+
+
+def path_fault(error: BaseException) -> BadInput | None:
+    """Return what is wrong with a path that somebody gave, where the system refused it for what it is; None for other errors."""
+    if isinstance(error, RuntimeError) and str(error).startswith(
+        "Symlink loop"
+    ):  # of pathlib, before Python 3.13
+        return BadInput(str(error), fix=_PATHS[errno.ELOOP])
+    if not isinstance(error, OSError) or error.errno not in _PATHS:
+        return None
+    where = shortened(str(error.filename)) if error.filename else ""
+    return BadInput(str(error.strerror), where, _PATHS[error.errno])
+
+
 def number(text: str) -> int | None:
     """Return the whole number that a text is, None if it is none: digits of ASCII, at most nine."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
@@ -104,6 +142,12 @@ def shortened(text: str) -> str:
     Paths, refs, ids and names that are in use are shorter; a command that is to be copied consists of words, and stays whole.
     """
     return _WORD.sub(_without_middle, text)
+
+
+def one_line(text: str) -> str:
+    """Return a message on one line, without anything that could steer a terminal, and without megabytes in it."""
+    joined = shortened(" ".join(text.split()))
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in joined)
 
 
 def _without_middle(word: re.Match[str]) -> str:

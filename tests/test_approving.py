@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_sluice.approving import Policy, aliases, co_authors, known_as, objection, overdue, rule, void
@@ -198,3 +198,12 @@ def test_a_mailmap_says_what_else_somebody_goes_by(person: str, also: set[str]) 
     known = {part for item in aliases(person, MAILMAP) for part in known_as(item)}
     assert known - known_as(person) == also
     assert aliases(person, "") == ()
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=60)
+@given(st.text("<>#@ab é\n\t\0\x1b", max_size=12), st.text("<>#@ab é\n\t\0\x1b", max_size=80))
+def test_any_mailmap_names_people_or_nobody_and_never_takes_one_away(person: str, mailmap: str) -> None:
+    found = aliases(person, mailmap)
+    assert all(isinstance(name, str) for name in found)
+    more = {part for item in aliases(person, f"{mailmap}\nx <x@y>") for part in known_as(item)}
+    assert {part for item in found for part in known_as(item)} <= more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from prefect_sluice import config, coverage, expecting, git, plain_yaml, profile
 from prefect_sluice.config_base import parse_duration, parse_end
 from prefect_sluice.errors import BadInput
-from prefect_sluice.outside import number, parsing, plain, shortened
+from prefect_sluice.outside import number, one_line, parsing, path_fault, plain, refuse_odd, shortened
 from tests.repository import repository
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -209,3 +210,28 @@ def test_a_long_word_loses_its_middle_and_a_command_nothing() -> None:
     assert len(short) < 250
     path = "/" + "/".join(["folder"] * 25)
     assert shortened(path) == path
+
+
+@SEEDED
+@given(
+    st.text(st.characters() | st.sampled_from("\0\ud800\udcff\x1b"), max_size=20), st.sampled_from((1, 9_000))
+)
+def test_any_field_of_a_form_is_a_text_or_refused(text: str, times: int) -> None:
+    value = text * times
+    try:
+        refuse_odd([True, None, value], "reason")
+    except BadInput as error:
+        told = one_line(str(error))
+        assert told.startswith("reason: ")
+        assert told.isprintable()
+        assert len(told.encode()) < 1500
+    else:
+        assert "\0" not in value
+        assert len(value.encode()) <= 40_000
+
+
+def test_a_path_that_the_system_refuses_for_what_it_is_is_bad_input_and_a_full_disk_is_not() -> None:
+    fault = path_fault(OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300))
+    assert str(fault).endswith("(300 characters): File name too long; give it a shorter name")
+    assert path_fault(OSError(errno.ENOSPC, "No space left on device")) is None
+    assert path_fault(ValueError("x")) is None

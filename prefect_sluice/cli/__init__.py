@@ -156,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        _refuse_bytes(arguments)
+        _refuse_odd(arguments)
         if "_SLUICE_COMPLETE" in os.environ:
             cli.main(args=arguments, prog_name="sluice", complete_var="_SLUICE_COMPLETE")
         return _called(arguments)
@@ -166,15 +166,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return failed(error, as_json="--json" in arguments)
 
 
-def _refuse_bytes(arguments: list[str]) -> None:
-    """Raise UsageError for what is no text: databases, git and JSON, which these go to, take UTF-8 without NUL only."""
-    variables = (f"the variable {name}" for name in os.environ if name.startswith("SLUICE_"))
-    given = {f"argument {place}": word for place, word in enumerate(arguments, 1)}
-    given |= {label: os.environ[label.removeprefix("the variable ")] for label in variables}
-    for label, text in given.items():
-        if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-            shown = text.encode(errors="backslashreplace").decode()
-            raise click.UsageError(f"{label} is no UTF-8 text: {shown}")
+def _refuse_odd(arguments: list[str]) -> None:
+    """Raise BadInput for an argument, or a variable of ours, that is no text, or none of a sensible length."""
+    from prefect_sluice.outside import refuse_odd
+
+    for place, word in enumerate(arguments, 1):
+        refuse_odd(word, f"argument {place}")
+    for name, value in os.environ.items():
+        if name.startswith("SLUICE_"):
+            refuse_odd(value, f"the variable {name}")
 
 
 def _called(arguments: list[str]) -> int:

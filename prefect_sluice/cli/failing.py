@@ -12,7 +12,7 @@ import click
 
 from prefect_sluice.confidential import conceal, concealed
 from prefect_sluice.errors import SluiceError
-from prefect_sluice.outside import shortened
+from prefect_sluice.outside import one_line, path_fault
 
 INTERRUPTED = 130
 DEBUG = "SLUICE_DEBUG"
@@ -28,14 +28,6 @@ _OUTSIDE = {
     errno.EIO: "see to the disk",
 }
 """What is wrong with the machine, and not with us, and what to do."""
-_GIVEN = {
-    errno.ENAMETOOLONG: "give it a shorter name",
-    errno.ELOOP: "a link leads to itself: mend it, or name another path",
-    errno.ENOTDIR: "a part of that path is a file: name another one",
-    errno.EISDIR: "that is a folder: name a file",
-    errno.EEXIST: "something else stands where that belongs: move it away",
-}
-"""What is wrong with a path that somebody gave us, and what to do."""
 
 
 def failed(error: BaseException, *, as_json: bool = False) -> int:
@@ -56,6 +48,7 @@ def failed(error: BaseException, *, as_json: bool = False) -> int:
 
 def told(error: BaseException) -> tuple[str, int]:
     """Return the one line that tells an error, and its exit code."""
+    error = path_fault(error) or error
     match error:
         case SluiceError():
             return one_line(str(error)), error.exit_code
@@ -68,11 +61,6 @@ def told(error: BaseException) -> tuple[str, int]:
             return f"{one_line(error.format_message()).rstrip('.')}; see {command} --help", 2
         case click.ClickException():
             return one_line(error.format_message()), error.exit_code
-        case OSError() if error.errno in _GIVEN:
-            where = f"{shortened(str(error.filename))}: " if error.filename else ""
-            return one_line(f"{where}{error.strerror}; {_GIVEN[error.errno]}"), 2
-        case RuntimeError() if str(error).startswith("Symlink loop"):  # of pathlib, before Python 3.13
-            return one_line(f"{error}; {_GIVEN[errno.ELOOP]}"), 2
         case OSError() if error.errno in _OUTSIDE:
             where = f"{error.filename}: " if error.filename else ""
             return (
@@ -91,12 +79,6 @@ def _first_cause(error: BaseException) -> BaseException:
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__
     return cause or error
-
-
-def one_line(text: str) -> str:
-    """Return a message on one line, without anything that could steer a terminal, and without megabytes in it."""
-    joined = shortened(" ".join(text.split()))
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in joined)
 
 
 def _close_stdout() -> None:

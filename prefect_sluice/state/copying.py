@@ -17,6 +17,7 @@ from prefect_sluice import ledger
 from prefect_sluice.errors import BadInput, LedgerBroken, Refused
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
+from prefect_sluice.state.codec import readable
 from prefect_sluice.state.tables import LEASE, LEDGER, METADATA, PROMOTION, RELEASE, VERSION_TABLE
 from prefect_sluice.state.transaction import Transaction
 
@@ -119,9 +120,10 @@ def _table(source: Connection, target: Connection, table: Table) -> int:
         target.execute(delete(table))
     query = select(table).order_by(*table.primary_key.columns)
     count = 0
-    for part in source.execute(query).mappings().partitions(_AT_ONCE):
-        target.execute(insert(table), [dict(row) for row in part])
-        count += len(part)
+    with readable(f"a row of {table.name}", str(source.engine.url.database)):
+        for part in source.execute(query).mappings().partitions(_AT_ONCE):
+            target.execute(insert(table), [dict(row) for row in part])
+            count += len(part)
     return count
 
 

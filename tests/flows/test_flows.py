@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect_sluice import pipeline
 from prefect_sluice.errors import BadInput, Refused, Stopped
 from prefect_sluice.flows import run
+from prefect_sluice.flows.collect import collect
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Decision
 from prefect_sluice.stages.approve import record
@@ -167,6 +168,11 @@ def test_errors_come_back_as_what_they_are(prefect_server: str, project: Path) -
         run(Request(project, "prod", Cause.RELEASE, "nowhere"))
     with pytest.raises(Refused, match="nothing is served"):
         run(Request(project, "prod", Cause.ROLLBACK, ""))
+    state = collect(environment="pr\0od", folder=str(project), return_state=True)
+    assert (state.name, state.message) == (
+        "BadInput",
+        r"environment: is no UTF-8 text: pr\x00od; give it anew",
+    )
 
 
 def test_a_promotion_goes_on_through_prefect(prefect_server: str, project: Path) -> None:
