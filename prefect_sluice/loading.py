@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -94,15 +94,8 @@ def _text(workshop: Workshop, files: Mapping[str, str], path: str) -> str | None
 
 def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path]) -> bool:
     """Say whether a file is not as it was packed, or one is there that was not; our own links apart."""
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder)
-        known = (
-            str(name) in files
-            or any(name.is_relative_to(link) for link in links)
-            or "__pycache__" in name.parts
-        )
-        if not known and (path.is_symlink() or not path.is_dir()):
-            return True
+    if next(_strange(folder, files, links), None) is not None:
+        return True
     for name, entry in files.items():
         mode, _, expected = entry.partition(":")
         path = folder / name
@@ -112,6 +105,36 @@ def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path])
         elif not path.is_file() or digest_file(path) != expected:
             return True
     return False
+
+
+def _strange(folder: Path, files: Collection[str], links: Collection[Path]) -> Iterator[Path]:
+    """Yield the files that were not packed."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        known = (
+            str(name) in files
+            or any(name.is_relative_to(link) for link in links)
+            or "__pycache__" in name.parts
+        )
+        if not known and (path.is_symlink() or not path.is_dir()):
+            yield path
+
+
+def set_aside(workshop: Workshop, release: Release, loaded: Loaded) -> Mapping[str, Path]:
+    """Move what a build wrote into its checkout (a relative `location`, a `copy ... to`) beside the files of other `external`
+    models: a checkout is shared by all environments, and what was not packed is thrown away there.
+
+    Return where each is now, by its path from the project. Repeatable.
+    """
+    folder = workshop.folder / "checkouts" / f"{release.id[:16]}-build"
+    links = {Path(path) for path in workshop.settings.source.include}
+    moved: dict[str, Path] = {}
+    for path in tuple(_strange(folder, _files(workshop, release), links)):
+        inside = path.relative_to(loaded.folder if path.is_relative_to(loaded.folder) else folder)
+        moved[str(inside)] = loaded.session.outputs / inside
+        moved[str(inside)].parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, moved[str(inside)])
+    return moved
 
 
 def _include(source: Path, place: Path) -> None:

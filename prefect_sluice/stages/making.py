@@ -16,7 +16,7 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.freshness import observe
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.history import FORWARD_ONLY
-from prefect_sluice.loading import Loaded, load, selector
+from prefect_sluice.loading import Loaded, load, selector, set_aside
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.plan import BY_PRODUCT, Action, Plan
 from prefect_sluice.promotion import Promotion
@@ -76,7 +76,8 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     built_on.look_again(workshop, place, plan, loaded.project.nodes, untold)
     made = _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
     contents = replace(made.contents, held=(*made.contents.held, *built_on.renewed(untold)))
-    return replace(made, contents=contents, taken=len(taken), tests=asked, untold=untold)
+    notes = {**made.notes, **_files_written(set_aside(workshop, release, loaded))}
+    return replace(made, contents=contents, notes=notes, taken=len(taken), tests=asked, untold=untold)
 
 
 def apart(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[NodeResult, ...]:
@@ -335,6 +336,15 @@ def _relations(built: _Built, contents: Contents) -> tuple[Relation, ...]:
         for pointer in contents.pointers
         if pointer.address in new
     )
+
+
+def _files_written(moved: Mapping[str, Path]) -> Mapping[str, str]:
+    """Return in words where files are that plain dbt would leave in the folder where it runs."""
+    return {
+        name: f"{name} is a file that the project writes: it is at {path} until the next build; write what people are to read"
+        " after the release, from what is served then, or to an absolute path, where it is before any gate has judged it"
+        for name, path in moved.items()
+    }
 
 
 def _notes(built: _Built, sealed: Sealed) -> Mapping[str, str]:

@@ -117,7 +117,20 @@ def test_an_external_model_is_served_as_a_table_and_leaves_no_file_behind(
         "models/r.sql": TABLE + "select x + 1 as x from {{ ref('e') }}",
     }
     for _ in range(2):
-        assert status(project.release(files)) is Status.DONE
+        done = project.release(files)
+        assert status(done) is Status.DONE
+        told = [
+            item.summary
+            for report in done.reports
+            for item in report.findings
+            if item.subject == "out/e.parquet"
+        ]
+        home = project.folder / ".sluice" / "work" / "dev" / "external" / "out" / "e.parquet"
+        if "location" in config:  # the checkout is thrown away
+            assert home.is_file()
+            assert f"it is at {home} until the next build" in told[0]
+        else:
+            assert not told
         assert (project.read("main.e"), project.read("main.r")) == ([(1,)], [(2,)])
         files = {"models/e.sql": files["models/e.sql"] + " where true"}
     assert not [path for path in project.folder.glob("*") if path.suffix in {".parquet", ".csv"}]
