@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
 from glob import has_magic, iglob
@@ -35,7 +36,8 @@ def refuse(
     if not readers:
         return
     first, *more = sorted(readers)
-    others = f" (and {len(more)} more files are read that are not there)" if more else ""
+    rest = "1 more file is" if len(more) == 1 else f"{len(more)} more files are"
+    others = f" (and {rest} read that {'is' if len(more) == 1 else 'are'} not there)" if more else ""
     raise BadInput(
         f"{readers[first][0]} reads {first}, which is not in the release: git does not track it{others}",
         _path_of(nodes, readers[first][0]),
@@ -81,7 +83,7 @@ def _untracked(release: Path, tree: Path) -> Iterator[str]:
 
 def _line(paths: Collection[str], release: Path, project: str, included: Collection[str]) -> str:
     """Return the line of sluice.yml that links these paths: the topmost folder of each that the release does not have."""
-    tops = {str(PurePosixPath(project) / _top(path, release)) for path in paths}
+    tops = {posixpath.normpath(PurePosixPath(project) / _top(path, release)) for path in paths}
     return f"source: {{include: [{', '.join([*included, *sorted(tops)])}]}}"
 
 

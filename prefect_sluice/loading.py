@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import inputs, left_out, packages
 from prefect_sluice.canonical import Json, digest, digest_bytes, digest_file
+from prefect_sluice.config import FILE
 from prefect_sluice.contracts.find import bound
 from prefect_sluice.errors import BadInput, DbtFailed
 from prefect_sluice.node import Name
@@ -59,13 +60,33 @@ def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") ->
     folder = workshop.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
     files = _files(workshop, release)
     workshop.bundles.checkout(files, folder)
-    links = {Path(path) for path in workshop.settings.source.include}
+    links = _included(workshop, release.change.project)
     if _is_altered(folder, files, links):
         shutil.rmtree(folder)
         workshop.bundles.checkout(files, folder)
-    for path in workshop.settings.source.include:
-        _include(workshop.root / path, folder / path)
+    for path, source in links.items():
+        _include(source, folder / path)
     return folder
+
+
+def _included(workshop: Workshop, project: str) -> Mapping[Path, Path]:
+    """Return what `source.include` names, by its path in the repository; sluice.yml, from which it is written, may lie
+    below the repository's top. Raises BadInput for a path that leads out of the repository."""
+    top = _repository(workshop, project)
+    named = {
+        path: Path(os.path.normpath(workshop.root.resolve() / path))
+        for path in workshop.settings.source.include
+    }
+    for path, source in named.items():
+        if not source.is_relative_to(top):
+            what = f"source.include: {path!r} leads out of the repository"
+            raise BadInput(what, str(workshop.root / FILE), "name a path inside it")
+    return {source.relative_to(top): source for source in named.values()}
+
+
+def _repository(workshop: Workshop, project: str) -> Path:
+    """Return the repository's top; `project` is the dbt project's folder in it."""
+    return workshop.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()
 
 
 def _files(workshop: Workshop, release: Release) -> Mapping[str, str]:
@@ -82,7 +103,7 @@ def packages_of(workshop: Workshop, project: str, files: Mapping[str, str]) -> M
 
     `project` is the dbt project's folder in the repository. Repeatable. Raises Refused for a package that leads elsewhere.
     """
-    repository = workshop.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()
+    repository = _repository(workshop, project)
     found = packages.packed(repository, project, files, partial(_text, workshop, files))
     return {file.path: f"{file.mode}:{workshop.bundles.put(file.content)}" for file in found}
 

@@ -63,9 +63,24 @@ def test_a_file_that_git_does_not_track_is_told_with_the_line_to_write(
 
 
 def test_all_that_is_missing_is_in_one_line(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(BadInput, match=r"\(and 1 more files are read") as caught:
+    with pytest.raises(BadInput, match=r"\(and 1 more file is read that is not there\)") as caught:
         refuse(folders, node("a", "lone/y[1].csv"), node("b", "data/big/x.csv"), project="dbt")
     assert "include: [old, dbt/data/big, dbt/lone]" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("project", "line"), [(".", "../x/y.csv"), ("dbt", "x/y.csv"), ("a/dbt", "a/x/y.csv")]
+)
+def test_a_file_beside_the_project_is_named_from_where_sluice_yml_lies(
+    folders: tuple[Path, Path], project: str, line: str
+) -> None:
+    release, tree = folders[0] / "dbt", folders[1] / "dbt"
+    for folder in (release, tree, folders[0] / "x", folders[1] / "x"):
+        folder.mkdir()
+    (folders[1] / "x/y.csv").write_text("a\n1\n")
+    with pytest.raises(BadInput) as caught:
+        refuse((release, tree), node("a", "../x/y.csv"), project=project)
+    assert caught.value.fix.endswith(f"source: {{include: [old, {line}]}}")
 
 
 def test_what_is_there_or_nowhere_or_made_by_the_project_is_no_fault(folders: tuple[Path, Path]) -> None:
