@@ -151,6 +151,8 @@ def _python(text: str) -> Iterator[str]:
     for node in ast.walk(tree):
         modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         modules += [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        # Of a foreign package its name only: to find a module in it is to import the package.
+        modules = [name if name.startswith("prefect_sluice") else name.partition(".")[0] for name in modules]
         yield from (f"no module {name}" for name in modules if importlib.util.find_spec(name) is None)
 
 
