@@ -69,7 +69,7 @@ def concluded(work: Work) -> State[Work]:
     message = f"{outcome.message}; {outcome.next}" if outcome.next else outcome.message
     match outcome.status:
         case Status.DONE:
-            return Completed(name="Released", message=message, data=work)
+            return Completed(name="Released", message=outcome.message, data=work)
         case Status.PARTIAL:
             return Failed(name="Partial", message=message)
         case Status.UNCHANGED:

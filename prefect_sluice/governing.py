@@ -168,6 +168,21 @@ def settings_of(workshop: Workshop, release: Release) -> config.Config | None:
     return None if text is None else _parsed(text, f"{workshop.file.name} of {release.change.short}")
 
 
+def uncommitted(workshop: Workshop, release: Release) -> str:
+    """Return how the sluice.yml that lies here gets to count, where a release's own says something else of its gates; ""
+    where it does not."""
+    if workshop.environ.get(POLICY) or release.composed is not None:
+        return ""
+    name, told = workshop.file.name, settings_of(workshop, release) or config.Config()
+    try:
+        here = config.load(workshop.file)
+    except ConfigInvalid:
+        return ""
+    if here.gates == told.gates:
+        return ""
+    return f"what {name} says of gates counts once it is committed: git add {name} && git commit"
+
+
 @lru_cache(maxsize=16)
 def _parsed(text: str, where: str) -> config.Config:
     return config.parse(text, where)

@@ -32,6 +32,11 @@ def before(place: Place, places: Mapping[str, Place]) -> str:
     return found
 
 
+def behind(place: Place, places: Mapping[str, Place]) -> str:
+    """Return the first environment that a release may go to from here; "" where this is the last. Raises as `before` does."""
+    return next((name for name in ordered(places) if before(places[name], places) == place.name), "")
+
+
 def comes_after(first: str, second: str, places: Mapping[str, Place]) -> bool:
     """Say whether `first` lies behind `second` on the way that a release takes."""
     above = before(places[first], places)

@@ -42,7 +42,7 @@ def promised(workshop: Workshop) -> Mapping[Name, str]:
         except SluiceError as error:
             raise Refused(
                 f"what promotion {promotion.id} of {promotion.environment} needs cannot be read ({error})",
-                f"see what it is: sluice show {promotion.id}",
+                f"end it: sluice reject {promotion.id}; what it was: sluice show {promotion.id}",
             ) from error
         found |= dict.fromkeys(named, f"promotion {promotion.id} of {promotion.environment}")
     return found

@@ -9,6 +9,9 @@ from enum import IntEnum
 EVIDENCE_ROWS = 100
 """How many failing rows are kept; `Evidence.total` says how many there were."""
 
+INHERITED = "inherited"
+"""The check of the one finding that stands for all that was there before the first release; it is told in one line."""
+
 
 class Verdict(IntEnum):
     """Ordered: the worst of several is `max`. No data, a time-out and an exception are never PASSED."""

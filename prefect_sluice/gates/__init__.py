@@ -14,6 +14,7 @@ from prefect_sluice.config import Gate as Settings
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, asked, checked
 from prefect_sluice.gates.exceptions import excepted
+from prefect_sluice.gates.remedies import remedied
 from prefect_sluice.gates.timing import too_long, within
 from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict, overall
@@ -38,7 +39,7 @@ def run(
     if limit is not None and over.is_set():
         report = too_long(report, limit)
     report = excepted(report, own.exceptions, today or surroundings.now().date())
-    return replace(_kept(report), seconds=perf_counter() - started)
+    return replace(_kept(remedied(report)), seconds=perf_counter() - started)
 
 
 def _kept(report: GateReport) -> GateReport:

@@ -117,7 +117,8 @@ class Subject:
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
     changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
     the release that serves; `touched` the repository's files that differ from that release (nothing serves: all
-    of them). `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
+    of them). `inherited` are those that were there before the first release, where this is one.
+    `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader, `standing` for what is served and
     stays as it is. All are empty for SOURCES.
 
@@ -150,6 +151,7 @@ class Subject:
     changed: tuple[str, ...]
     edited: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
+    inherited: frozenset[str] = frozenset()
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, cast
 
 from pydantic import Field
@@ -17,6 +17,7 @@ from prefect_sluice import config
 from prefect_sluice.canonical import Json
 from prefect_sluice.gates import lint_engine
 from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.inherited import folded
 from prefect_sluice.gates.lint_dbt import known
 from prefect_sluice.gates.lint_engine import Answer, Rules, Source, Violation, Workspace
 from prefect_sluice.node import Kind, Node
@@ -26,7 +27,7 @@ _ID = "lint"
 # What sqlfluff finds before any rule is asked has a code and no name.
 _WORTH_TWO = 50_000
 """From so many bytes of SQL on a second process saves more than its start takes (docs/decisions/0021)."""
-_NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
+_NOT_RULES = {"LXR": "lexing", "PRS": "parsing"}
 
 
 class Settings(config.Gate):
@@ -54,10 +55,18 @@ class Lint:
     Settings: ClassVar[type[config.Gate]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
-        """Return one finding per violation, and a PASSED one per file that has none."""
+        """Return one finding per violation, and a PASSED one per file that has none; what was there before a first release
+        is one finding that warns."""
         files = _edited_sql(subject)
         if not files:
             return GateReport(_ID, not_applicable="no SQL model was edited")
+        report = self._report(files, subject)
+        if not subject.inherited:
+            return report
+        old = frozenset(node.path for node in files.values() if _path(subject, node) in subject.inherited)
+        return replace(report, findings=folded(map(_untried, report.findings), old, "finding"))
+
+    def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
         project = subject.project.resolve()
         workspace = Workspace(project, known(project, subject.vars, subject.dialect))
         try:
@@ -129,6 +138,18 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
     return found
 
 
+def _untried(finding: Finding) -> Finding:
+    """Return what kept all from being linted as a warning: that was so before the first release, too."""
+    if finding.location or finding.verdict.lets_through:
+        return finding
+    return replace(finding, verdict=Verdict.WARNED, summary=f"not linted, because {finding.summary}")
+
+
+def _path(subject: Subject, node: Node) -> str:
+    """Return the path of a node's file in the repository."""
+    return str(PurePosixPath(subject.change.project if subject.change else ".") / node.path)
+
+
 def _rules(present: Sequence[Path], workspace: Workspace) -> dict[Path, Rules]:
     """Return the rules for each file that the project does not exclude."""
     lint_engine.forget_settings()
@@ -143,11 +164,8 @@ def _findings(node: Node, answer: Answer) -> list[Finding]:
     if answer.skipped:
         fix = "set large_file_skip_byte_limit in .sqlfluff (0: no limit), or list the file in .sqlfluffignore"
         return [replace(_said(node, "sqlfluff", Verdict.INCONCLUSIVE, answer.skipped), fix=fix)]
-    unrendered = next((v for v in answer.violations if v.code == "TMP"), None)
-    if unrendered:
-        # What the rules say of half a rendered file is not true of the file, so it is left out.
-        why = f"the file could not be rendered outside dbt: {unrendered.description}"
-        return [_said(node, _rule(unrendered), Verdict.INCONCLUSIVE, why, unrendered.line)]
+    if answer.unrendered:
+        return [_said(node, "rendering", Verdict.WARNED, f"not linted, because {answer.unrendered}")]
     if not answer.violations:
         return [_said(node, "sqlfluff", Verdict.PASSED, "no violations")]
     return [
@@ -170,7 +188,8 @@ def _missing(node: Node) -> Finding:
 
 
 def _cannot(why: str) -> GateReport:
-    return GateReport(_ID, (Finding(_ID, "sqlfluff", Verdict.ERRORED, why),))
+    fix = f"mend that, or let it only warn: gates: {{{_ID}: {{on: warn}}}}"
+    return GateReport(_ID, (Finding(_ID, "sqlfluff", Verdict.ERRORED, why, fix=fix),))
 
 
 def _recall(memory: Memory | None, key: str) -> Answer | None:
@@ -179,7 +198,11 @@ def _recall(memory: Memory | None, key: str) -> Answer | None:
     if kept is None:
         return None
     try:
-        return Answer(tuple(Violation(**violation) for violation in kept["violations"]), kept["skipped"])
+        return Answer(
+            tuple(Violation(**violation) for violation in kept["violations"]),
+            kept["skipped"],
+            unrendered=kept["unrendered"],
+        )
     except (TypeError, KeyError):
         return None
 
@@ -187,4 +210,5 @@ def _recall(memory: Memory | None, key: str) -> Answer | None:
 def _keep(memory: Memory | None, key: str, answer: Answer) -> None:
     if memory is not None:
         violations: list[Json] = [asdict(violation) for violation in answer.violations]
-        memory.keep(key, {"violations": violations, "skipped": answer.skipped})
+        kept: Json = {"violations": violations, "skipped": answer.skipped, "unrendered": answer.unrendered}
+        memory.keep(key, kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, entry_points, version
@@ -16,6 +16,7 @@ from prefect_sluice.gates.lint_dbt import Known
 
 if TYPE_CHECKING:
     from sqlfluff.core import Linter
+    from sqlfluff.core.errors import SQLBaseError
 
 Settings: TypeAlias = "dict[str, Any]"  # sqlfluff's own shape: sections of settings, in sections
 
@@ -27,7 +28,7 @@ _SECTIONS = {
     "pep8.ini": "[sqlfluff",
     "pyproject.toml": "[tool.sqlfluff",
 }
-_FORM = 3
+_FORM = 4
 """The form of what templates are given: an answer of an older form is not taken for one of today's."""
 _RENDERED_BY_US = {"jinja", "dbt", "dbt-cloud"}
 """Templaters for which ours stands in; the raw, python and placeholder ones are taken as they are."""
@@ -48,11 +49,13 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What sqlfluff said of one file; `skipped` and `broken` say why it said nothing."""
+    """What sqlfluff said of one file; `skipped` and `broken` say why it said nothing, `unrendered` why only dbt could have
+    rendered it, so that what sqlfluff says of half of it is left out."""
 
     violations: tuple[Violation, ...] = ()
     skipped: str = ""
     broken: str = ""
+    unrendered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +192,23 @@ def _linted(source: Source) -> Answer:
     if 0 < limit < size:
         return Answer(skipped=f"not linted: {size} bytes are over large_file_skip_byte_limit = {limit}")
     found = linter.lint_string(source.text, source.file).get_violations(filter_warning=False)
+    if why := _unrendered(found, linter):
+        return Answer(unrendered=why)
     return Answer(
         tuple(Violation(v.rule_code(), v.rule_name(), v.line_no, v.desc(), v.warning) for v in found)
     )
+
+
+def _unrendered(found: Sequence[SQLBaseError], linter: Linter) -> str:
+    """Return why a file cannot be rendered here, although dbt may: it says so, or cannot be read as it asked a warehouse."""
+    bad = [item for item in found if item.rule_code() in _UNREADABLE]
+    asked = sorted(getattr(linter.templater, "asked", ()))
+    if not bad:
+        return ""
+    failed = next((item.desc() for item in bad if item.rule_code() == "TMP"), "")
+    if asked:
+        return f"what its template gives is known only with the warehouse: it asks for {', '.join(asked[:3])}"
+    return f"its template could not be rendered without dbt: {failed}" if failed else ""
 
 
 def _linter(source: Source) -> Linter:

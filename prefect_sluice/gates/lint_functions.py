@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import re
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,6 +48,48 @@ class Nothing:
 
 
 NOTHING = Nothing()
+
+
+class Heard:
+    """Gives what it was made of, and notes that it was asked: what comes of it depends on a warehouse."""
+
+    unsafe_callable = False
+    alters_data = False
+
+    def __init__(self, name: str, value: Any, asked: set[str]) -> None:
+        self._name, self._value, self._asked = name, value, asked
+
+    def _noted(self) -> Any:
+        self._asked.add(self._name)
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._noted())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._noted()(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._noted(), name)
+
+    def __getitem__(self, name: Any) -> Any:
+        return self._noted()[name]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._noted())
+
+    def __len__(self) -> int:
+        return len(self._noted())
+
+    def __str__(self) -> str:
+        return str(self._noted())
+
+
+def hearing(asked: set[str]) -> dict[str, Any]:
+    """Return all that is given; what only a warehouse or dbt's graph can answer notes in `asked` that it was asked."""
+    return {**FIXED, **{name: Heard(name, FIXED[name], asked) for name in _ASKS}}
 
 
 class Config:
@@ -127,6 +170,13 @@ def _to_yaml(value: Any, _: Any = None, sort_keys: bool = False) -> Any:
     return yaml.safe_dump(value, sort_keys=sort_keys)
 
 
+def _zone(name: str) -> datetime.tzinfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return datetime.UTC
+
+
 def _false(*_: Any, **__: Any) -> bool:
     return False
 
@@ -139,8 +189,16 @@ def _empty(*_: Any, **__: Any) -> list[Any]:
     return []
 
 
+class _Zones:
+    """`pytz`, as far as templates use it."""
+
+    UTC = utc = datetime.UTC
+    timezone = staticmethod(_zone)
+
+
 _THEN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-_MODULES = {"re": re, "itertools": itertools, "datetime": datetime, "pytz": NOTHING}
+_MODULES = {"re": re, "itertools": itertools, "datetime": datetime, "pytz": _Zones}
+_ASKS = ("execute", "graph", "run_query", "load_result", "load_relation", "get_columns_in_relation")
 _API: Mapping[str, Any] = {"Relation": Relation, "Column": Column}
 FIXED: Mapping[str, Any] = {
     **{name: DBT_BUILTINS[name] for name in ("return", "zip", "zip_strict", "fromjson")},

@@ -20,7 +20,7 @@ from sqlfluff.core.templaters.builtins.dbt import MacroReturn, VarEmulator
 from sqlfluff.core.templaters.jinja import JinjaTemplater
 
 from prefect_sluice.gates.lint_dbt import Known, dbts_own
-from prefect_sluice.gates.lint_functions import FIXED, NOTHING, Config, Nothing, ref, same, source
+from prefect_sluice.gates.lint_functions import NOTHING, Config, Nothing, hearing, ref, same, source
 from prefect_sluice.gates.lint_relation import Relation
 
 _HEADER = re.compile(r"(\{%[-+]?\s*macro\s+)\w+")
@@ -46,6 +46,7 @@ class DbtJinja(JinjaTemplater):
     def __init__(self, known: Known) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType]  # its keywords
         self._known = known
+        self.asked: set[str] = set()
 
     def _get_jinja_env(self, config: FluffConfig | None = None) -> Environment:
         env = super()._get_jinja_env(config)
@@ -64,7 +65,7 @@ class DbtJinja(JinjaTemplater):
             **self._extract_libraries_from_config(config),
             **self._extract_macros_from_config(config, env, given),
         }
-        ours = _Project(self._known, env).context(Path(fname or "model").stem)
+        ours = _Project(self._known, env, self.asked).context(Path(fname or "model").stem)
         return {**given, **ours, **said}
 
 
@@ -138,16 +139,18 @@ class _Adapter:
 
     def get_relation(self, *_: Any, **__: Any) -> None:
         """Return none: nothing is asked of a warehouse."""
+        self.project.asked.add("adapter.get_relation")
 
     def __getitem__(self, name: str) -> Nothing:
+        self.project.asked.add(f"adapter.{name}")
         return NOTHING
 
 
 class _Project:
     """A project's macros and functions, bound together for one file."""
 
-    def __init__(self, known: Known, env: Environment) -> None:
-        self.known, self.adapter, self.env = known, known.adapter, env
+    def __init__(self, known: Known, env: Environment, asked: set[str]) -> None:
+        self.known, self.adapter, self.env, self.asked = known, known.adapter, env, asked
         self.packages: dict[str, dict[str, _Macro]] = {}
         self._names: dict[str, _Package] = {}
 
@@ -199,5 +202,5 @@ class _Project:
                 "schema": "dev",
                 "database": "dev",
             },
-            **FIXED,
+            **hearing(self.asked),
         }

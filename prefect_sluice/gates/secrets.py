@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -14,6 +14,7 @@ from prefect_sluice import config
 from prefect_sluice.canonical import digest
 from prefect_sluice.errors import BadInput
 from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.inherited import folded
 from prefect_sluice.gates.secrets_engine import FILE, Found, Rules, look, rules
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 
@@ -23,6 +24,13 @@ _OFF = ("HexHighEntropyString", "IPPublicDetector")
 _HEAD = 8192
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _FIX = "take it out and make it void where it is used; if it is none, "
+_VOID = "make it void where it is used, today, then take it out; git's history keeps it, so to take it out is not enough"
+_KEYS = frozenset({
+    "AWS Access Key", "Azure Storage Account access key", "GitHub Token", "GitLab Token", "Mailchimp Access Key",
+    "NPM tokens", "OpenAI Token", "Private Key", "PyPI Token", "SendGrid API Key", "Slack Token", "Square OAuth Secret",
+    "Stripe Access Key", "Telegram Bot Token",
+})  # fmt: skip
+"""What is told by a form that nothing else has; all else is a guess."""
 _IN_A_COMMENT = "write behind it: pragma: allowlist secret"
 _WITHOUT_COMMENTS = frozenset({".csv", ".tsv", ".psv", ".json", ".jsonl", ".ndjson", ".geojson", ".ipynb"})
 """Files of data, in which a comment would be one more value."""
@@ -70,7 +78,12 @@ class Secrets:
             found = _found(texts, asked, subject.memory)
         except BadInput as error:
             return GateReport(_ID, (Finding(_ID, "baseline", Verdict.ERRORED, str(error), location=FILE),))
-        return GateReport(_ID, tuple(_judged(found, asked, unread, self.settings)))
+        judged = _judged(found, asked, unread, self.settings, subject.inherited)
+        # A key of a fixed form is told by itself: nobody is to overlook it among guesses.
+        guessed = subject.inherited - {
+            path for path in found if _holds_a_key(_fresh(path, found[path], asked))
+        }
+        return GateReport(_ID, folded(judged, guessed, "secret-like text", named=True))
 
     def _read(self, root: Path, paths: Sequence[str], asked: Rules) -> tuple[dict[str, str], list[str]]:
         """Return the texts by path, and the files that are too large to be looked through."""
@@ -126,17 +139,30 @@ def _found(texts: Mapping[str, str], asked: Rules, memory: Memory | None) -> dic
     return {path: found.get(path, ()) for path in texts}
 
 
+def _fresh(path: str, items: Sequence[Found], asked: Rules) -> Sequence[Found]:
+    return [item for item in items if (path, item.type, item.digest) not in asked.known]
+
+
+def _holds_a_key(items: Sequence[Found]) -> bool:
+    return any(item.type in _KEYS for item in items)
+
+
 def _judged(
-    found: Mapping[str, Sequence[Found]], asked: Rules, unread: Sequence[str], settings: Settings
+    found: Mapping[str, Sequence[Found]],
+    asked: Rules,
+    unread: Sequence[str],
+    settings: Settings,
+    old: Collection[str],
 ) -> Iterator[Finding]:
     known = 0
     bad = 0
     for path, items in sorted(found.items()):
-        fresh = [item for item in items if (path, item.type, item.digest) not in asked.known]
+        fresh = _fresh(path, items, asked)
         known += len(items) - len(fresh)
         if fresh:
             bad += 1
-            yield _of_file(path, fresh)
+            one = _of_file(path, fresh)
+            yield _of_old(one) if path in old and _holds_a_key(fresh) else one
     if unread:
         yield _unread(unread, settings)
     if found and not bad:
@@ -160,6 +186,16 @@ def _of_file(path: str, found: Sequence[Found]) -> Finding:
         location=f"{path}:{found[0].line}",
         evidence=Evidence(("where", "looks like", "SHA-1 begins with"), rows, len(found)),
         fix=_FIX + (_left_out(path) if Path(path).suffix.lower() in _WITHOUT_COMMENTS else _IN_A_COMMENT),
+    )
+
+
+def _of_old(finding: Finding) -> Finding:
+    """Return the finding of a key that was there before the first release: to block it would take it out of nowhere."""
+    return replace(
+        finding,
+        verdict=Verdict.WARNED,
+        summary=f"{finding.summary}: it was there before the first release, and whoever has a clone has it",
+        fix=_VOID,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.errors import BadInput
+from prefect_sluice.gates.secrets_syntax import is_no_secret, line_of
 from prefect_sluice.outside import parsing
 
 FILE = ".secrets.baseline"
@@ -24,6 +25,8 @@ FILE = ".secrets.baseline"
 _ESCAPE = re.compile(r"\\[nrt]")
 """A line's end or a tabulator within a text in quotes: what comes after begins a word."""
 _LISTS = frozenset({".lock", ".sum", ".map"})
+_SAMPLES = frozenset({".example", ".sample", ".template", ".tmpl", ".dist", ".j2"})
+"""What is put behind the name of a file that is to be filled in."""
 _LOCK = threading.Lock()
 """Its settings are one for the whole process."""
 _ALL = "detect_secrets.filters."
@@ -128,7 +131,10 @@ def _named(path: str) -> str:
     """Return a name of the same kind, and none that is passed over for what it says: that a file is a text is known here."""
     from detect_secrets.filters.heuristic import IGNORED_FILE_EXTENSIONS
 
-    kind = Path(path).suffix
+    place = Path(path)
+    while place.suffix in _SAMPLES:
+        place = place.with_suffix("")
+    kind = ".env" if place.name.startswith(".env") else place.suffix
     return "text.txt" if kind in IGNORED_FILE_EXTENSIONS else f"text{kind}"
 
 
@@ -142,9 +148,13 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
     lines = text.splitlines()
     try:
         found = {
-            Found(str(item.type), int(item.line_number), str(item.secret_hash))
+            Found(str(item.type), number, str(item.secret_hash))
             for item in scan.scan_file(str(place))
-            if not _is_part_of_a_word(lines, int(item.line_number), str(item.secret_value or ""))
+            for value in [str(item.secret_value or "")]
+            # Of a text that reads as YAML or as settings, it counts the lines of what it made of it.
+            for number in [line_of(lines, int(item.line_number), value)]
+            if not _is_part_of_a_word(lines, number, value)
+            and not is_no_secret(str(item.type), lines[number - 1] if lines else "", value)
         }
     finally:
         place.unlink()

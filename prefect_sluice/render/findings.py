@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, clean, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH, Cell, table
 from prefect_sluice.render.words import count, number, seconds
-from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.verdict import INHERITED, Evidence, Finding, GateReport, Verdict
 
 ROWS = 10
 """How many rows of a finding are shown."""
@@ -59,7 +59,7 @@ def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
 def headline(report: GateReport) -> str:
     """Return what a gate came to: its only finding, or how many of them passed."""
     if len(report.findings) == 1:
-        return report.findings[0].summary
+        return "" if report.findings[0].check == INHERITED else report.findings[0].summary
     good = sum(finding.verdict is Verdict.PASSED for finding in report.findings)
     return f"{good} of {len(report.findings)} passed" if good < len(report.findings) else ""
 
@@ -89,6 +89,8 @@ def findings_lines(findings: Sequence[Finding], *, rows: int = ROWS, width: int 
 
 def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
     """Return one finding: verdict, gate and check; what it says; where; what to do; the rows."""
+    if finding.check == INHERITED:
+        return [line(verdict(finding.verdict), " ", strong(finding.gate), f": {finding.summary}")]
     lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
     lines += wrapped(finding.summary, width)
     about = [

@@ -30,10 +30,10 @@ def leaving_lines(environment: str, leaving: Leaving, *, width: int = WIDTH) -> 
 def left_lines(environment: str, left: Left, *, width: int = WIDTH) -> list[Line]:
     """Return what was done, and what is left to do by hand."""
     if not left.generation.number:
-        return [line(Span("done: ", Style.GOOD), "there is nothing to leave")]
+        return [line(Span("done: ", Style.GOOD), "there is nothing to leave; next: ", strong("dbt build"))]
     lines = [line(faint(cut(published_told(left.published), width)))] if left.published else []
     if left.remains:
         told = ", ".join(str(name) for name in left.remains)
         lines.append(line(Span("stays: ", Style.WARN), f"{told}, which Sluice did not put into its store"))
-    told = f"{environment} holds {count(len(left.departures), 'plain relation')}; dbt build works on them as before"
-    return [*lines, line(Span("done: ", Style.GOOD), told)]
+    told = f"{environment} holds {count(len(left.departures), 'plain relation')}, which dbt goes on with as before"
+    return [*lines, line(Span("done: ", Style.GOOD), told, "; next: ", strong("dbt build"))]

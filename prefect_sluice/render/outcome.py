@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from prefect_sluice.generation import Generation
 from prefect_sluice.release import Release
-from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
+from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable, wrapped
 from prefect_sluice.render.publishing import published_told
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.render.table import WIDTH
@@ -34,7 +35,7 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
         return [
             BLANK,
             *published,
-            verdict_line(outcome),
+            *_ending(outcome, width),
         ]  # the findings were shown when it was staged, and approved
     blocks = [gates_table(work.reports, warns=warns, width=width)]
     blocks.append(
@@ -42,7 +43,7 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
     )
     changed = changes_lines(work.reports, width=width)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
-    blocks.append([*published, *_where_to_read(work, outcome), verdict_line(outcome)])
+    blocks.append([*published, *_where_to_read(work, outcome), *_ending(outcome, width)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
     return lines if work.reports else lines[1:]
 
@@ -53,6 +54,14 @@ def _where_to_read(work: Work, outcome: Outcome) -> list[Line]:
         return []
     command = f"sluice report {work.promotion.id} --output report.html"
     return [line(faint("all of it on one page: "), command)]
+
+
+def _ending(outcome: Outcome, width: int) -> list[Line]:
+    """Return how it ended, and what to do next: on a line of its own where that is more than a command."""
+    is_command = outcome.next.startswith("sluice ") and "; " not in outcome.next
+    if is_command or not outcome.next:
+        return [verdict_line(outcome)]
+    return [verdict_line(replace(outcome, next="")), *wrapped(f"next: {outcome.next}", width)]
 
 
 def verdict_line(outcome: Outcome) -> Line:

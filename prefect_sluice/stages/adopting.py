@@ -58,7 +58,10 @@ def refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
 def _way_out(plan: Plan) -> str:
     if plan.base:
         return "only a first release adopts; move them to another schema or file, then run the command again"
-    return "take them over: sluice release --adopt (it moves them into the store, and a rollback serves them again)"
+    return (
+        f"take them over: sluice release --adopt --env {plan.environment} (it moves them into the store, and a rollback"
+        " serves them again)"
+    )
 
 
 def _listed(names: list[str]) -> str:

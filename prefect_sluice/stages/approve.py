@@ -139,7 +139,7 @@ def record(
         if recorded is None or recorded.state not in _OPEN or recorded.binding != promotion.binding:
             raise Refused(
                 f"promotion {promotion.id} is not what it was when you looked at it",
-                f"look again: sluice show {promotion.id}",
+                f"look again (sluice show {promotion.id}), then answer again: sluice approve {promotion.id}",
             )
         before = _same(transaction.approvals(promotion.id), approval, by_id=bool(id))
         if before is not None:

@@ -18,6 +18,7 @@ from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
 from prefect_sluice.stages import conditions
 from prefect_sluice.stages.expected import said
+from prefect_sluice.stages.inheriting import inherited
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.visible import visible
@@ -39,6 +40,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         dialect=warehouse.dialect,
         touched=touched,
         rewritten=_rewritten(loaded, release, frozenset(touched)),
+        inherited=inherited(workshop, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,

@@ -76,7 +76,7 @@ def _publication(
     if needed(workshop, promotion) and not is_approved(workshop, promotion, proof.entries):
         raise Refused(
             f"promotion {promotion.id} has no approval that counts for it as it is now",
-            f"see who said what: sluice show {promotion.id}",
+            f"ask for a yes to it as it is now: sluice approve {promotion.id}",
         )
     if not candidate_is_whole(workshop, promotion):
         advance(

@@ -9,8 +9,9 @@ from dataclasses import replace
 from prefect_sluice.displaced import TAKE_BACK, Displaced
 from prefect_sluice.errors import BadInput, QueryFailed
 from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Generation, Pointer
-from prefect_sluice.promotion import State
+from prefect_sluice.generation import Cause, Generation, Pointer
+from prefect_sluice.order import behind
+from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.stages.partial import held_back
 from prefect_sluice.stages.partial import told as partly
 from prefect_sluice.stages.records import OutOfOrder, advance, keep_reports, opened, promotion_of
@@ -18,6 +19,7 @@ from prefect_sluice.stages.rereading import reread
 from prefect_sluice.stages.work import Status, Work, tell
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
+from prefect_sluice.workshop import Place, Workshop
 
 STAGE = "monitor"
 NAMES = "names"
@@ -56,9 +58,18 @@ def monitor(work: Work) -> Work:
     held = held_back(workshop, stable)
     if held:
         return replace(told, promotion=stable).ends(
-            Status.PARTIAL, f"{message}; {partly(held)}", f"sluice show {stable.id}"
+            Status.PARTIAL,
+            f"{message}; {partly(held)}",
+            f"mend what failed (sluice show {stable.id}), then: sluice refresh --env {place.name}",
         )
-    return replace(told, promotion=stable).ends(Status.DONE, message)
+    return replace(told, promotion=stable).ends(Status.DONE, message, _following(workshop, place, stable))
+
+
+def _following(workshop: Workshop, place: Place, promotion: Promotion) -> str:
+    """Return the command that one would give after this: on to the next environment, if there is one."""
+    forward = promotion.cause in {Cause.RELEASE, Cause.PROMOTION}
+    further = behind(place, workshop.places) if forward else ""
+    return f"sluice promote --to {further}" if further else f"sluice status --env {place.name}"
 
 
 def _look(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> GateReport:

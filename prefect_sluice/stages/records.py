@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from prefect_sluice import surroundings
 from prefect_sluice.canonical import Json
 from prefect_sluice.errors import LeaseLost, SluiceError
-from prefect_sluice.generation import Generation
-from prefect_sluice.governing import governed, rules_of
+from prefect_sluice.gates.remedies import by_gate, helps
+from prefect_sluice.generation import Cause, Generation
+from prefect_sluice.governing import governed, rules_of, uncommitted
 from prefect_sluice.governing import recorded as recorded_policy
 from prefect_sluice.promotion import ENDED, Lease, Promotion, State
 from prefect_sluice.stages.candidates import tidy
@@ -188,13 +189,15 @@ def refuse(
     warns = {gate for gate, own in workshop.settings.gates.items() if own.on == "warn"}
     asked = [report for report in reports if report.gate not in warns]
     bad = [finding for report in asked for finding in report.findings if not finding.verdict.lets_through]
-    gates = sorted({finding.gate for finding in bad}) or ["none that applies"]
-    message = f"{len(bad)} finding{'' if len(bad) == 1 else 's'} of {', '.join(gates)} stopped it in {stage}"
+    message = f"{by_gate(bad)} stopped it in {stage}"
     message += f"; no part of it can be published: {no_part}" if no_part else ""
     message += _judged_by_older(workshop, promotion, {finding.gate for finding in bad})
     ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
-    return told.ends(Status.REFUSED, message, f"sluice show {work.promotion.id if work.promotion else ''}")
+    following = helps(bad, surroundings.now().date()) or f"sluice show {promotion.id}"
+    if work.release is not None and promotion.cause is Cause.RELEASE:
+        following = "; ".join(filter(None, (uncommitted(workshop, work.release), following)))
+    return told.ends(Status.REFUSED, message, following)
 
 
 def _judged_by_older(workshop: Workshop, promotion: Promotion, gates: Collection[str]) -> str:

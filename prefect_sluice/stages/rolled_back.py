@@ -75,7 +75,9 @@ def again(
         raise Refused(f"{did}, and what it serves is not right: {promotion.message}", further)
     if work.request.after.catch_up and _has_to_catch_up(workshop, promotion):
         return replace(work, promotion=promotion).ends(
-            Status.DONE, f"{place} was rolled back already; catching up goes on"
+            Status.DONE,
+            f"{place} was rolled back already; catching up goes on",
+            f"sluice status --env {place}",
         )
     return replace(work, promotion=promotion).ends(
         Status.UNCHANGED, _told(did, rolled, f" by {promotion.actor}", further)

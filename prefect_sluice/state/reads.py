@@ -99,6 +99,13 @@ class Reads(RecordReads, ABC):
         with codec.readable("a promotion", self.place):
             return codec.promotion(rows[0]) if rows else None
 
+    def served_first(self) -> Promotion | None:
+        """Return the oldest promotion of a release that wrote a generation, in whichever environment; None if there is none."""
+        query = select(PROMOTION).where(PROMOTION.c.generation.is_not(None), PROMOTION.c.release != "")
+        rows = self._rows(query.order_by(PROMOTION.c.created_at, PROMOTION.c.seq).limit(1))
+        with codec.readable("a promotion", self.place):
+            return codec.promotion(rows[0]) if rows else None
+
     def reports(self, promotion: str) -> tuple[tuple[str, GateReport], ...]:
         """Return the gate reports of a promotion as (stage, report), in the order they were written."""
         rows = self._rows(select(REPORT).where(REPORT.c.promotion == promotion).order_by(REPORT.c.seq))

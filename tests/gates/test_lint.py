@@ -290,12 +290,38 @@ def test_macros_are_dispatched_by_the_warehouse_and_not_by_the_dialect_of_the_li
     assert only(report).verdict is Verdict.PASSED
 
 
-def test_what_only_dbt_can_render_is_inconclusive_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
-    finding = only(lint(tmp_path, {"models/x.sql": "select  {{ elsewhere.star() }}\n"}, config=DBT_CONFIG))
-    assert (finding.verdict, finding.check) == (Verdict.INCONCLUSIVE, "TMP templating")
-    assert finding.location == "models/x.sql:1"
-    assert finding.summary.startswith("the file could not be rendered outside dbt: ")
-    assert "elsewhere" in finding.summary
+def test_what_only_dbt_can_render_is_not_linted_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
+    kept = Kept()
+    for _ in range(2):  # the second answer is one that was kept
+        report = lint(
+            tmp_path, {"models/x.sql": "select  {{ elsewhere.star() }}\n"}, config=DBT_CONFIG, memory=kept
+        )
+        finding = only(report)
+        assert (finding.verdict, finding.check) == (Verdict.WARNED, "rendering")
+        assert finding.location == "models/x.sql"
+        assert finding.summary.startswith(
+            "not linted, because its template could not be rendered without dbt: "
+        )
+        assert "elsewhere" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("with a as ({% if execute %}select 1 as b{% endif %})\n\nselect b from a\n", "execute"),
+        ("select 1 as a from ({% for c in run_query('x') %}select 1{% endfor %})\n", "run_query"),
+        ("{% for n in graph.nodes.values() %}select 1{% endfor %}from\n", "graph"),
+        ("select {% for c in adapter.get_columns_in_relation(ref('a')) %}{{ c.name }}{% endfor %} from from a\n", "adapter"),
+        ("select * from {{ load_relation(this) }} where\n", "load_relation"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_since_the_warehouse_was_not_asked_is_not_linted(
+    tmp_path: Path, text: str, asks: str
+) -> None:
+    """What `dbt_utils.union_relations` gives, and all of its kind. Without such a question it is broken SQL."""
+    finding = only(lint(tmp_path, {"models/x.sql": text}, config=DBT_CONFIG))
+    assert (finding.verdict, finding.check) == (Verdict.WARNED, "rendering")
+    assert f"known only with the warehouse: it asks for {asks}" in finding.summary
 
 
 def test_a_snapshot_block_is_looked_into(tmp_path: Path) -> None:

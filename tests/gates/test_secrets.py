@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha1
 from pathlib import Path
@@ -19,7 +20,7 @@ from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.secrets import Secrets, Settings
 from prefect_sluice.gates.secrets_engine import FILE, Rules, look
 from prefect_sluice.release import Change
-from prefect_sluice.verdict import GateReport, Verdict
+from prefect_sluice.verdict import INHERITED, GateReport, Verdict
 from tests.gates.keeping import Kept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +102,112 @@ def test_what_looks_like_one(tmp_path: Path, name: str, text: str) -> None:
 )
 def test_what_does_not(tmp_path: Path, name: str, text: str) -> None:
     assert ask(subject(tmp_path, {name: text})).verdict is PASSED
+
+
+LITERAL = "hunter2" + "-for-the-warehouse"
+SYNTAX = {
+    ".github/workflows/a.yml": """jobs:
+  call:
+    secrets: inherit
+  other:
+    secrets: {api_key: ${{ secrets.API_KEY }}}
+    env: {PASSWORD: "${{ secrets.PASSWORD }}", GITHUB_TOKEN: "${{ github.token }}"}
+    steps:
+    - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683
+    - run: echo "password=${{ secrets.DB_PASSWORD }}" >> $GITHUB_ENV
+""",
+    ".gitlab-ci.yml": """variables: {PGPASSWORD: $POSTGRES_PASSWORD, SECRET_KEY: "${SECRET_KEY}", TOKEN: "$[[ inputs.token ]]"}
+build:
+  secrets: {DATABASE_PASSWORD: {vault: production/db/password@ops, file: false}}
+  script: [docker login -u "$CI_REGISTRY_USER" -p "$CI_REGISTRY_PASSWORD" $CI_REGISTRY]
+""",
+    "dags/a.py": """password = Variable.get("db_password")
+token = "{{ var.value.api_token }}"
+secret = BaseHook.get_connection("warehouse").password
+api_key = os.environ["API_KEY"]
+password = "{{ conn.warehouse.password }}"
+""",
+    "airflow.cfg": "[webserver]\nsecret_key = {SECRET_KEY}\nsecret_key_cmd = cat /run/secrets/webserver\n",
+    "docker-compose.yml": """services:
+  db:
+    environment:
+      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?must be set}
+      POSTGRES_PASSWORD_FILE: /run/secrets/db_password
+      AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: postgresql+psycopg2://airflow:airflow@postgres/airflow
+    secrets: [db_password]
+secrets:
+  db_password: {file: ./db_password.txt}
+  api_key: {environment: API_KEY}
+""",
+    "k8s.yml": "- name: PASSWORD\n  valueFrom:\n    secretKeyRef: {name: db, key: password}\n  secretName: my-db-secret\n",
+    "azure-pipelines.yml": "env: {DBT_PASSWORD: $(DBT_PASSWORD), TOKEN: $(System.AccessToken)}\n",
+    "profiles.yml": """shop:
+  outputs:
+    dev:
+      password: "{{ env_var('DBT_PASSWORD') }}"
+      private_key_passphrase: "{{ env_var('PASSPHRASE', '') }}"
+      settings: {s3_secret_access_key: "{{ env_var('S3_SECRET') }}"}
+      secrets: [{type: s3, provider: credential_chain}]
+""",
+    "models/a.sql": """select {{ dbt_utils.generate_surrogate_key(['user_id', 'password_hash']) }} as user_key, token
+from read_parquet('s3://x', key_id='{{ env_var("AWS_KEY") }}')
+""",
+    "models/a.yml": "- name: api_key\n  description: 'The API key: unique'\n  meta: {primary_key: order_id, token: none}\n",
+    "seeds/a.csv": "id,hash,password\n1,5d41402abc4b2a76b9719d911017c592,deadbeefdeadbeefdeadbeefdeadbeefdeadbeef\n",
+    "README.md": "password: <your-password>\n`postgres://user:password@localhost:5432/db`\nexport TOKEN=...\n",
+    ".env.example": "DB_PASSWORD=\nAPI_KEY=changeme\nSECRET_KEY=your-secret-key\nTOKEN=xxxx\n",
+}
+"""How tools say where a secret is, by file."""
+REAL = {
+    ".github/workflows/a.yml": f"jobs:\n  b: {{secrets: inherit}}\n  c:\n    with:\n      password: {LITERAL}\n",
+    ".gitlab-ci.yml": f"variables:\n  PGPASSWORD: {LITERAL}\n  OTHER: $OTHER\n",
+    "dags/a.py": f'password = "{LITERAL}"\ntoken = Variable.get("t")\n',
+    "airflow.cfg": f"[webserver]\nsecret_key = {LITERAL}\nsecret_key_cmd = cat /run/x\n",
+    "docker-compose.yml": f"environment:\n  URL: postgresql://ada:{LITERAL}@db/x\n  PASSWORD: ${{PASSWORD}}\n",
+    "profiles.yml": f"dev: {{type: duckdb, password: {LITERAL}}}\n",
+    "models/a.sql": f"create secret (type s3, key_id '{CANARY}', secret '{{{{ env_var(\"S\") }}}}')\n",
+    "seeds/a.csv": f"id,key\n1,{CANARY}\n",
+    "README.md": f"use {TOKEN} to log in\n",
+    ".env.example": f"DB_PASSWORD={LITERAL}\n",
+    "id.pem": "-----BEGIN OPENSSH PRIVATE" + " KEY-----\nabc\n",
+}
+"""Real ones, in the same files."""
+
+
+@pytest.mark.parametrize("name", SYNTAX)
+def test_standard_syntax_is_no_secret(name: str) -> None:
+    assert look({name: SYNTAX[name]}, Rules(("HexHighEntropyString",)))[name] == []
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_one_beside_it_still_is(name: str) -> None:
+    text = REAL[name]
+    found = look({name: text}, Rules(("HexHighEntropyString",)))[name]
+    secret = next(word for word in (LITERAL, CANARY, TOKEN, "PRIVATE") if word in text)
+    [line] = {item.line for item in found}
+    assert secret in text.splitlines()[line - 1]
+
+
+def test_what_was_there_before_the_first_release_is_one_line_and_a_key_of_a_fixed_form_is_told_by_itself(
+    tmp_path: Path,
+) -> None:
+    files = {f"{name}.yml": f"password: {LITERAL}\n" for name in "abcd"}
+    files |= {"new.yml": f"password: {LITERAL}\n", "keys.sql": sql(CANARY)}
+    given = subject(tmp_path, files)
+    report = ask(replace(given, inherited=frozenset(files) - {"new.yml"}))
+    key, new, old = report.findings
+    assert (key.verdict, key.subject) == (WARNED, "keys.sql")
+    assert "make it void" in key.fix
+    assert (new.verdict, new.subject) == (FAILED, "new.yml")
+    assert (old.verdict, old.check) == (WARNED, INHERITED)
+    assert old.summary == (
+        "4 secret-like texts in a.yml, b.yml, c.yml and 1 more, there before; a file counts once it changes"
+    )
+    assert old.evidence is not None
+    assert old.evidence.total == 4
+    # The next change: nothing is inherited any more, and what differs is looked at.
+    [again] = ask(replace(given, touched=("a.yml",))).findings
+    assert (again.verdict, again.subject) == (FAILED, "a.yml")
 
 
 def test_only_what_differs_is_looked_through(tmp_path: Path) -> None:

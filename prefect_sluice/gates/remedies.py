@@ -1,0 +1,123 @@
+"""What helps against a finding that holds a release: each one carries it, and a refusal names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+
+from prefect_sluice.node import short_name
+from prefect_sluice.verdict import Finding, GateReport, Verdict
+
+_MEND = {
+    "lint": "mend {at}; what sqlfluff can mend by itself: sluice lint --fix",
+    "build": "mend {at}: dbt could not run it",
+    "data_tests": "mend what makes these rows, or the test {at}",
+    "unit_tests": "mend the model, or the unit test {at}",
+    "project_tests": "mend it, and try it here: pytest {subject}",
+    "contracts": "mend what makes these rows, or the contract {at}",
+    "promises": "mend {at}, or go back to what was promised",
+    "diff": "see by hand why it cannot be compared: sluice diff",
+    "budget": "see why {subject} cannot be read",
+    "parity": "make the two environments the same, or say why they differ: gates.parity.except",
+}
+"""By gate: what helps where its finding says nothing of its own."""
+_MEND_CHECK = {
+    ("build", "hook"): "mend the hook {subject}",
+    ("lint", "PRS parsing"): (
+        "mend the SQL; if DuckDB reads it and sqlfluff cannot, name {at} in .sqlfluffignore: the gate leaves it out"
+    ),
+    ("lint", "LXR lexing"): "mend the SQL, or name {at} in .sqlfluffignore: the gate leaves it out",
+    ("secrets", "baseline"): "write it anew: detect-secrets scan > .secrets.baseline",
+    ("unit_tests", "all ran"): "mend what dbt said of those that ran; the others come with them",
+    ("data_tests", "rows"): "see why it cannot be read, then release again",
+    (
+        "project_tests",
+        "passed",
+    ): "let at least one test run and pass, or switch it off: gates: {{project_tests: {{on: off}}}}",
+    (
+        "project_tests",
+        "pytest",
+    ): "mend what pytest says of itself above; it runs with: gates.project_tests.args",
+    (
+        "project_tests",
+        "skipped",
+    ): "let at least one test run, or switch it off: gates: {{project_tests: {{on: off}}}}",
+}
+_BROKE = "run it again; if it stays, let it only warn: gates: {{{gate}: {{on: warn}}}}"
+_FIRST = "mend what it reads first, then it comes along"
+_WEEKS = timedelta(weeks=2)
+_SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
+"""What a remedy says that names the way past the gate already."""
+_GLOB = re.compile(r"([*?\[])")
+_PLAIN = re.compile(r"[A-Za-z_][\w./ -]*")
+
+
+def remedied(report: GateReport) -> GateReport:
+    """Return a report in which each finding that holds a release says what helps. Pure."""
+    if all(item.verdict.lets_through or item.fix for item in report.findings):
+        return report
+    return replace(report, findings=tuple(_with_remedy(item) for item in report.findings))
+
+
+def helps(bad: Collection[Finding], today: date) -> str:
+    """Return what helps against a refusal: the remedy of its worst finding, and how to let that one pass where it is right.
+
+    `today` is of UTC. "" where there is no finding. Pure.
+    """
+    worst = max(bad, key=lambda item: item.verdict, default=None)
+    if worst is None:
+        return ""
+    told = _with_remedy(worst).fix
+    if any(word in told for word in _SAYS_SO):
+        return told
+    return f"{told}; or, if it is right as it is, in sluice.yml: {passing(worst, today + _WEEKS)}"
+
+
+def passing(finding: Finding, until: date) -> str:
+    """Return the lines of sluice.yml, on one, that let a finding pass up to a last day (UTC). Pure."""
+    node = _node(finding)
+    if not node:
+        return f"gates: {{{finding.gate}: {{on: warn}}}}"
+    said = f"node: {_quoted(node)}, check: {_quoted(finding.check)}, reason: …, until: {until}"
+    return f"gates: {{{finding.gate}: {{except: [{{{said}}}]}}}}"
+
+
+def by_gate(bad: Iterable[Finding]) -> str:
+    """Return how many findings of which gates there are, in words. Pure."""
+    found = list(bad)
+    gates = sorted({finding.gate for finding in found}) or ["none that applies"]
+    return f"{len(found)} finding{'' if len(found) == 1 else 's'} of {', '.join(gates)}"
+
+
+def _with_remedy(finding: Finding) -> Finding:
+    if finding.verdict.lets_through or finding.fix:
+        return finding
+    text = _MEND_CHECK.get((finding.gate, finding.check)) or _usual(finding)
+    at = finding.location or short_name(finding.subject) or finding.subject or "it"
+    subject = short_name(finding.subject) or finding.subject
+    told = text.format(at=at, subject=subject or at, gate=finding.gate)
+    return replace(finding, fix=told)
+
+
+def _usual(finding: Finding) -> str:
+    if finding.check == "gate" or (finding.verdict is Verdict.ERRORED and not _node(finding)):
+        return _BROKE
+    if finding.verdict is Verdict.INCONCLUSIVE and finding.gate in {"build", "data_tests"}:
+        return _FIRST
+    return _MEND.get(finding.gate, "mend {at}")
+
+
+def _node(finding: Finding) -> str:
+    """Return the name that an exception knows a finding by: its one node, else its file; "" if it is about neither."""
+    file = finding.location.partition(":")[0]
+    if not finding.subject or ", " in finding.subject:
+        return file
+    return short_name(finding.subject) or finding.subject
+
+
+def _quoted(text: str) -> str:
+    """Return a name as an exception has it: * ? and [ stand for themselves, in YAML's quotes where it needs some."""
+    text = _GLOB.sub(r"[\1]", text)
+    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
