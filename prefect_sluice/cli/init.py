@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.profile import Target
+    from prefect_sluice.render.styled import Line
 
 _FIRST = ("dev", "development", "local")
 _SKIPPED = frozenset({"dbt_packages", "target", "node_modules"})
@@ -31,25 +33,45 @@ _SKIPPED = frozenset({"dbt_packages", "target", "node_modules"})
 @options.common
 def init(project: Path | None, schema: bool, folder: Path, console: Console) -> int:
     """Write a sluice.yml for the dbt project found here."""
-    from prefect_sluice import config
-
     if schema:
         from prefect_sluice.gates.catalog import json_schema
 
         print(json.dumps(json_schema(), indent=2))
         return 0
     present = _present(folder.resolve())
-    if present is None:
-        place, found = _project(folder.resolve(), project)
-        default, targets = _targets(found)
-        present = place / config.FILE
-        text = _text(found.relative_to(place).as_posix(), default, targets, alone=_has_one_author(place))
-        present.write_text(text, encoding="utf-8")
-        written = True
-    else:
-        written = False
-    _tell(present, written, console)
+    file = present or _write(*_project(folder.resolve(), project))
+    _tell(file, present is None, console)
     return 0
+
+
+def _write(place: Path, project: Path) -> Path:
+    """Write sluice.yml, and the warehouse files into .gitignore. Returns where the former is."""
+    from prefect_sluice import config, git
+    from prefect_sluice.cli.init_text import text
+    from prefect_sluice.survey import survey
+
+    default, targets = _targets(project)
+    top = git.root(place)
+    prefix = "" if place == top else f"{place.relative_to(top).as_posix()}/"
+    file = place / config.FILE
+    content = text(project.relative_to(place).as_posix(), default, targets, survey(project, top), prefix)
+    file.write_text(content, encoding="utf-8")
+    _keep_out(top, [target.path for target in targets])
+    return file
+
+
+def _keep_out(top: Path, files: Sequence[Path]) -> None:
+    """Have git leave warehouse files alone that it would take along. Repeatable."""
+    from prefect_sluice.survey import unignored
+
+    names = [name for name in dict.fromkeys(unignored(file, top) for file in files) if name]
+    if not names:
+        return
+    place = top / ".gitignore"
+    before = place.read_text("utf-8") if place.is_file() else ""
+    end = "" if not before or before.endswith("\n") else "\n"
+    lines = "".join(f"/{name}\n/{name}.wal\n" for name in names)
+    place.write_text(f"{before}{end}# Warehouse files, written by sluice init\n{lines}", encoding="utf-8")
 
 
 def _present(folder: Path) -> Path | None:
@@ -90,7 +112,10 @@ def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
             "go to a repository that has a dbt_project.yml, or make one: dbt init",
         )
     names = ", ".join(item.relative_to(top).as_posix() for item in found_all)
-    raise BadInput(f"several dbt projects: {names}", str(top), "name one of them: sluice init --project DIR")
+    first = found_all[0].relative_to(folder) if found_all[0].is_relative_to(folder) else found_all[0]
+    raise BadInput(
+        f"several dbt projects: {names}", str(top), f"name one of them: sluice init --project {first}"
+    )
 
 
 def _projects(top: Path) -> list[Path]:
@@ -148,63 +173,22 @@ def _names(target: Target) -> tuple[Path, str]:
     return target.path, str(target.settings.get("schema", "main"))
 
 
-def _has_one_author(folder: Path) -> bool:
-    """Say whether nobody but one person, or nobody yet, committed here: then there is nobody else to say yes."""
-    import subprocess
+def _next_lines(following: Sequence[tuple[str, str]]) -> list[Line]:
+    from prefect_sluice.render.styled import faint, line, strong
 
-    asked = ["git", "log", "--max-count=1000", "--format=%aE"]
-    listed = subprocess.run(
-        asked, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    ).stdout
-    return len({address.casefold() for address in listed.split()}) <= 1
-
-
-def _text(project: str, default: str, targets: list[Target], *, alone: bool) -> str:
-    from prefect_sluice.config import PRODUCTION
-
-    lines: list[str] = []
-    asks = ", approvals: 1" + (", self_approval: allow" if alone else "")
-    for target in targets:
-        name, approvals = _yaml(target.name), asks if target.name in PRODUCTION else ""
-        lines.append(f"  {name}: {{target: {name}{approvals}}}")
-    return _TEMPLATE.format(project=_yaml(project), environments="\n".join(lines), default=_yaml(default))
-
-
-_TEMPLATE = """\
-# How this dbt project is released with Sluice. Every key has a default.
-# `sluice init --schema` prints the JSON Schema of this file: give it to your editor for checks.
-
-# The dbt project's folder, relative to this file.
-project: {project}
-
-# Where releases serve, in order, production last: one for each DuckDB target of the profile.
-# `approvals` is how many approvals a release needs there; `self_approval: allow` lets an author of the change give it,
-# as where there is one person only.
-environments:
-{environments}
-
-# Where `sluice release` goes without --env.
-default_environment: {default}
-
-# What a gate's no does: block the release (default), only warn, or off.
-# gates:
-#   lint: {{on: warn}}
-
-# Paths that git does not track and the project reads: linked into each checkout.
-# source:
-#   include: [data]
-"""
-
-
-def _yaml(text: str) -> str:
-    import yaml
-
-    return yaml.safe_dump(text, default_flow_style=True, allow_unicode=True).splitlines()[0]
+    wide = max(len(command) for command, _ in following)
+    return [
+        line("      " if n else "next: ", strong(command), faint(f"{'':{wide - len(command)}}  {why}"))
+        for n, (command, why) in enumerate(following)
+    ]
 
 
 def _tell(file: Path, written: bool, console: Console) -> None:
-    from prefect_sluice.render.styled import Span, Style, faint, line, strong
+    from prefect_sluice import git
+    from prefect_sluice.cli.init_text import found_told, next_steps
+    from prefect_sluice.render.styled import Span, Style, faint, line
     from prefect_sluice.render.table import table
+    from prefect_sluice.survey import survey
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(file.parent)
@@ -218,10 +202,10 @@ def _tell(file: Path, written: bool, console: Console) -> None:
         for place in workshop.places.values()
     ]
     default = workshop.place().name
-    following = [
-        line("next: ", strong("sluice plan"), faint("     what a release would do")),
-        line("      ", strong("sluice release"), faint("  do it")),
-    ]
+    top = git.root(workshop.root)
+    found = survey(workshop.project, top)
+    is_committed = git.content(top, "HEAD", file.relative_to(top).as_posix()) == file.read_bytes()
+    following = next_steps(found, _shown(workshop.project, workshop.root), is_committed=is_committed)
     console.show(
         [
             head,
@@ -229,7 +213,8 @@ def _tell(file: Path, written: bool, console: Console) -> None:
             line(faint("profile      "), _shown(workshop.profile.file, workshop.root)),
             *table(rows, indent=2, width=console.width),
             line(faint("default      "), default),
-            *following,
+            *(line(faint(f"{name:<12} "), told) for name, told in found_told(found)),
+            *_next_lines(following),
         ]
     )
     console.answer({
@@ -241,5 +226,6 @@ def _tell(file: Path, written: bool, console: Console) -> None:
             for place in workshop.places.values()
         ],
         "default_environment": default,
-        "next": ["sluice plan", "sluice release"],
+        "found": dict(found_told(found)),
+        "next": [command for command, _ in following],
     })  # fmt: skip

@@ -112,7 +112,7 @@ class Workspace:
         """Return the rules for files in `folder`. Raises sqlfluff's SQLFluffUserError if they cannot be."""
         from sqlfluff.core import FluffConfig
 
-        settings = _settings(self.folders(folder / "any.sql"))
+        settings = _settings(self.folders(folder / "any.sql"), self.dbt.adapter)
         FluffConfig(settings, ignore_local_config=True, require_dialect=False)
         known = self.dbt if settings.get("core", {}).get("templater") in _RENDERED_BY_US else None
         return Rules(settings, _fingerprint(settings, self.root, known), known)
@@ -230,12 +230,15 @@ def _configured(folder: Path) -> bool:
     )
 
 
-def _settings(folders: Iterable[Path]) -> Settings:
-    """Return the settings of `folders` combined; where they ask for dbt's templater, for jinja's in its place."""
+def _settings(folders: Iterable[Path], adapter: str) -> Settings:
+    """Return the settings of `folders` combined; where they ask for dbt's templater, for jinja's in its place, and where they
+    name no dialect, for that of the warehouse."""
     from sqlfluff.core.config import load_config_at_path
     from sqlfluff.core.helpers.dict import nested_combine
 
     found = cast("Settings", nested_combine(*(load_config_at_path(str(f)) for f in folders if f.is_dir())))
+    if not found.get("core", {}).get("dialect"):
+        found = cast("Settings", nested_combine(found, {"core": {"dialect": adapter}}))
     if found.get("core", {}).get("templater", "jinja") not in _RENDERED_BY_US:
         return found
     forced: Settings = {"core": {"templater": "jinja"}, "templater": {"jinja": {"apply_dbt_builtins": True}}}

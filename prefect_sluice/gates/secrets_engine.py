@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,17 @@ _SAMPLES = frozenset({".example", ".sample", ".template", ".tmpl", ".dist", ".j2
 """What is put behind the name of a file that is to be filled in."""
 _LOCK = threading.Lock()
 """Its settings are one for the whole process."""
+_GUESSING = (
+    "KeywordDetector",
+    "Base64HighEntropyString",
+    "HexHighEntropyString",
+    "BasicAuthDetector",
+    "JwtTokenDetector",
+)
+_TABLES = frozenset({".csv", ".tsv", ".psv", ".jsonl", ".ndjson", ".geojson"})
+_OFTEN_DATA = frozenset({".json", ".ipynb", ".xml", ".html", ".svg"})
+_SMALL = 100_000
+"""Up to so many characters a file of these kinds is settings rather than data."""
 _ALL = "detect_secrets.filters."
 _OWN = ("common.", "regex.should_exclude_file", "wordlist.", "gibberish.")
 """Filters that would call home (verification), are done here (whole files), or want more packages."""
@@ -123,8 +134,39 @@ def look(texts: Mapping[str, str], asked: Rules) -> Mapping[str, Sequence[Found]
     A line that says so in a comment (`pragma: allowlist secret`) is passed over. Raises BadInput for rules that
     detect-secrets cannot use.
     """
+    data = {path for path, text in texts.items() if is_data(path, len(text))}
+    found: dict[str, Sequence[Found]] = {}
+    for some, off in ((texts.keys() - data, ()), (data, _GUESSING)):
+        if some:
+            found |= _looked(
+                {path: texts[path] for path in some}, replace(asked, off=(*asked.off, *off)), bool(off)
+            )
+    return found
+
+
+def is_data(path: str, size: int) -> bool:
+    """Say whether a file of so many characters is data: there a guess is noise, and only keys of a fixed form are looked for."""
+    return Path(path).suffix.lower() in _TABLES or (
+        size > _SMALL and Path(path).suffix.lower() in _OFTEN_DATA
+    )
+
+
+def _looked(texts: Mapping[str, str], asked: Rules, data: bool) -> dict[str, Sequence[Found]]:
     with _LOCK, _settings(asked), tempfile.TemporaryDirectory(prefix="sluice-") as folder:
-        return {path: _in_text(path, text, Path(folder)) for path, text in texts.items()}
+        forms = _forms() if data else ()
+        return {
+            path: _in_text(path, text, Path(folder))
+            if not data or any(form.search(text) for form in forms)
+            else ()
+            for path, text in texts.items()
+        }
+
+
+def _forms() -> Sequence[re.Pattern[str]]:
+    """Return the forms of the keys that are looked for: one pass each over a whole text, where line by line takes minutes."""
+    from detect_secrets.core import scan
+
+    return [form for plugin in cast(Any, scan).get_plugins() for form in getattr(plugin, "denylist", ())]
 
 
 def _named(path: str) -> str:

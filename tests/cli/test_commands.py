@@ -283,7 +283,8 @@ def test_init_writes_what_release_needs(run: Run, project: Path) -> None:
     # One person committed here: nobody else could say yes.
     expected = "  dev: {target: dev}\n  prod: {target: prod, approvals: 1, self_approval: allow}\n"
     assert expected in (project / "sluice.yml").read_text()
-    assert "sluice plan" in answer.out
+    assert answer.out.splitlines()[-3].startswith("next: git add -A && git commit")
+    assert answer.out.splitlines()[-1].split() == ["sluice", "release", "do", "it"]
     document = json.loads(run("status", "-C", project, "--json").out)
     assert [item["environment"] for item in document["environments"]] == ["dev", "prod"]
 
@@ -302,6 +303,49 @@ def test_init_again_changes_nothing(run: Run, project: Path) -> None:
     assert answer.code == 0
     assert "is there already" in answer.out
     assert (project / "sluice.yml").read_bytes() == before
+
+
+def test_init_says_what_it_found_and_writes_what_fits(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    for name, text in {
+        ".gitignore": "target\n*.csv",
+        "seeds/codes.csv": "id\n1\n",
+        "packages.yml": "packages: [{package: dbt-labs/dbt_utils, version: 1.1.1}]\n",
+        "setup.cfg": "[sqlfluff]\ndialect = duckdb\n",
+        "dbt_project.yml": (project / "dbt_project.yml").read_text() + "on-run-end: ['select 1']\n",
+    }.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    document = json.loads(run("init", "-C", project, "--json").out)
+    assert document["found"] == {
+        "sqlfluff": "rules in setup.cfg",
+        "packages": "dbt-labs/dbt_utils; not installed",
+        "not in git": "seeds: named in source.include",
+        "hooks": "on-run-end: what they write outside the build, gate safety says",
+        "approvers": "ada@example.com; approves own changes: nobody else committed here",
+    }
+    assert [step.split()[0] for step in document["next"]] == ["dbt", "git", "sluice", "sluice"]
+    assert "source:\n  include: [seeds]\n" in (project / "sluice.yml").read_text()
+    kept_out = (
+        "*.csv\n# Warehouse files, written by sluice init\n/dev.duckdb\n/dev.duckdb.wal\n/prod.duckdb\n"
+    )
+    assert kept_out in (project / ".gitignore").read_text()
+    (project / "sluice.yml").unlink()
+    before = (project / ".gitignore").read_text()
+    assert run("init", "-C", project).code == 0
+    assert (project / ".gitignore").read_text() == before
+
+
+def test_init_above_several_projects_names_them_and_what_to_type(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    for name in ("one", "two"):
+        (project / name).mkdir()
+        (project / "dbt_project.yml").rename(project / name / "dbt_project.yml")
+        (project / "dbt_project.yml").write_text((project / name / "dbt_project.yml").read_text())
+    (project / "dbt_project.yml").unlink()
+    answer = run("init", "-C", project)
+    assert (answer.code, "several dbt projects: one, two" in answer.err) == (2, True)
+    assert answer.err.strip().endswith("sluice init --project one")
 
 
 def test_init_finds_the_one_project_below(run: Run, project: Path) -> None:

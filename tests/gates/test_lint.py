@@ -339,7 +339,6 @@ def test_a_snapshot_block_is_looked_into(tmp_path: Path) -> None:
         ("[sqlfluff]\ndialect = duckbd\n", "Unknown dialect"),
         ("[sqlfluff]\ntemplater = nothing\n", "nothing"),
         ("dialect = duckdb\n", "section"),
-        ("[sqlfluff]\nrules = LT01\n", "No dialect was specified"),
         (
             "[sqlfluff]\ndialect = duckdb\n[sqlfluff:rules:layout.long_lines]\nignore_comment_lines = 7\n",
             "ignore_",
@@ -350,6 +349,11 @@ def test_settings_that_cannot_be_used_are_an_error_not_a_pass(tmp_path: Path, co
     finding = only(lint(tmp_path, {"models/x.sql": CLEAN}, config=config))
     assert finding.verdict is Verdict.ERRORED
     assert told in finding.summary
+
+
+def test_the_warehouses_dialect_is_taken_where_the_project_names_none(tmp_path: Path) -> None:
+    report = lint(tmp_path, {"models/x.sql": "from t select a\n"}, config="[sqlfluff]\nrules = LT01\n")
+    assert only(report).verdict is Verdict.PASSED
 
 
 def test_a_file_over_the_projects_limit_is_not_taken_for_good(tmp_path: Path) -> None:

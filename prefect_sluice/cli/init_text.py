@@ -1,0 +1,123 @@
+"""The sluice.yml that `sluice init` writes: the settings that fit what was found, each with why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect_sluice.profile import Target
+    from prefect_sluice.survey import Survey
+
+_MOST = 3
+_TEMPLATE = """\
+# How this dbt project is released with Sluice. Every key has a default.
+# `sluice init --schema` prints the JSON Schema of this file: give it to your editor for checks.
+
+# The dbt project's folder, relative to this file.
+project: {project}
+
+# Where releases serve, in order, production last: one for each DuckDB target of the profile.
+# `approvals` is how many approvals a release needs there; `self_approval: allow` lets an author of the change give it,
+# as where there is one person only.
+environments:
+{environments}
+
+# Where `sluice release` goes without --env.
+default_environment: {default}
+
+# What a gate's no does: block the release (default), only warn, or off.
+{gates}
+
+# Paths that git does not track and the project reads: linked into each checkout.
+{source}
+"""
+
+
+def text(project: str, default: str, targets: Sequence[Target], found: Survey, prefix: str) -> str:
+    """Return the text. `project` is the dbt project's path from sluice.yml, `prefix` the one of sluice.yml's folder in the
+    repository ("" for its root)."""
+    from prefect_sluice.config import PRODUCTION
+
+    lines: list[str] = []
+    alone = len(found.authors) <= 1
+    asks = ", approvals: 1" + (", self_approval: allow" if alone else "")
+    for target in targets:
+        name, approvals = _yaml(target.name), asks if target.name in PRODUCTION else ""
+        lines.append(f"  {name}: {{target: {name}{approvals}}}")
+    return _TEMPLATE.format(
+        project=_yaml(project),
+        environments="\n".join(lines),
+        default=_yaml(default),
+        gates=_gates(found),
+        source=_source(found, prefix),
+    )
+
+
+def found_told(found: Survey) -> tuple[tuple[str, str], ...]:
+    """Return what was found, as (what, in words), and what it means here."""
+    rules = f"rules in {found.rules}" if found.rules else "no .sqlfluff: the gate lint does not apply"
+    if found.rules and not found.linter:
+        rules += "; sqlfluff is not installed: pip install 'prefect-sluice[lint]'"
+    packages = ", ".join(found.packages) or "none"
+    people = ", ".join(found.authors[:_MOST]) + (
+        f" and {len(found.authors) - _MOST} more" if found.authors[_MOST:] else ""
+    )
+    alone = len(found.authors) <= 1
+    one = "approves own changes: nobody else committed here" if alone else "each approves what others change"
+    return (
+        ("sqlfluff", rules),
+        ("packages", f"{packages}; not installed" if found.missing else packages),
+        (
+            "not in git",
+            f"{', '.join(found.ignored)}: named in source.include" if found.ignored else "no input of dbt",
+        ),
+        (
+            "hooks",
+            f"{', '.join(found.hooks)}: what they write outside the build, gate safety says"
+            if found.hooks
+            else "none",
+        ),
+        ("approvers", f"{people or 'nobody yet'}; {one}"),
+    )
+
+
+def next_steps(found: Survey, project: str, *, is_committed: bool) -> tuple[tuple[str, str], ...]:
+    """Return the commands to give next, in order, and what each is for."""
+    deps = "dbt deps" if project == "." else f"dbt deps --project-dir {project}"
+    steps = [(deps, "install the packages")] if found.missing else []
+    if not is_committed:
+        steps.append(
+            ('git add -A && git commit -m "Release with Sluice"', "sluice.yml counts once it is committed")
+        )
+    return (*steps, ("sluice plan", "what a release would do"), ("sluice release", "do it"))
+
+
+def _gates(found: Survey) -> str:
+    if found.rules and not found.linter:
+        return (
+            "gates:\n"
+            f"  # {found.rules} has rules, and sqlfluff is not installed: pip install 'prefect-sluice[lint]'\n"
+            "  lint: {on: warn}"
+        )
+    why = (
+        f"# {found.rules} has its rules."
+        if found.rules
+        else "# There is no .sqlfluff, so lint does not apply."
+    )
+    first = "On the first release, what lint and secrets find in code that is there already only warns."
+    return f"{why} {first}\n# gates:\n#   lint: {{on: warn}}"
+
+
+def _source(found: Survey, prefix: str) -> str:
+    if not found.ignored:
+        return "# source:\n#   include: [data]"
+    paths = [path.removeprefix(prefix) for path in found.ignored]
+    listed = ", ".join(_yaml(path) for path in paths)
+    return f"# .gitignore leaves these out, and dbt reads them.\nsource:\n  include: [{listed}]"
+
+
+def _yaml(text: str) -> str:
+    import yaml
+
+    return yaml.safe_dump(text, default_flow_style=True, allow_unicode=True).splitlines()[0]

@@ -1,0 +1,155 @@
+"""What a dbt project is like, as its files and git tell, without dbt: what `sluice init` says and writes settings for."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from prefect_sluice import git, plain_yaml
+from prefect_sluice.errors import BadInput
+from prefect_sluice.gates.lint_dbt import describe
+
+_READS = frozenset({".csv", ".sql", ".py", ".yml", ".yaml", ".parquet", ".json"})
+_PLACES = {
+    "model-paths": "models",
+    "seed-paths": "seeds",
+    "snapshot-paths": "snapshots",
+    "macro-paths": "macros",
+}
+_LISTS = ("packages.yml", "dependencies.yml")
+_HOOKS = ("on-run-start", "on-run-end", "pre-hook", "post-hook")
+_SQLFLUFF = {
+    ".sqlfluff": "",
+    "setup.cfg": "[sqlfluff",
+    "tox.ini": "[sqlfluff",
+    "pyproject.toml": "[tool.sqlfluff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found. `rules` is the file with sqlfluff's rules, "" for none, `linter` whether sqlfluff is installed; `packages`
+    are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves alone, by path in the
+    repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements; `authors` the addresses of who
+    committed, the most frequent first."""
+
+    rules: str = ""
+    linter: bool = False
+    packages: tuple[str, ...] = ()
+    missing: bool = False
+    ignored: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+
+
+def survey(project: Path, top: Path) -> Survey:
+    """Look at a dbt project's folder in the repository `top`. What cannot be read is left out: dbt says what is wrong with it."""
+    packages = _packages(project)
+    return Survey(
+        rules=_rules(project, top),
+        linter=find_spec("sqlfluff") is not None,
+        packages=packages,
+        missing=bool(packages) and not any((project / "dbt_packages").glob("*/dbt_project.yml")),
+        ignored=_ignored(project, top),
+        hooks=_hooks(describe(project)),
+        authors=authors(top),
+    )
+
+
+def authors(folder: Path) -> tuple[str, ...]:
+    """Return the addresses of who committed the last 1,000 commits here, in small letters, the most frequent first."""
+    listed = _git(folder, "log", "--max-count=1000", "--format=%aE").casefold().split()
+    return tuple(sorted(set(listed), key=lambda address: (-listed.count(address), address)))
+
+
+def unignored(file: Path, top: Path) -> str:
+    """Return the path in the repository of a file that git would take along; "" where it is told not to, or is not in it."""
+    if not file.is_relative_to(top):
+        return ""
+    path = file.relative_to(top).as_posix()
+    return "" if git.ignores(top, path) or _git(top, "ls-files", "--", path) else path
+
+
+def _rules(project: Path, top: Path) -> str:
+    for folder in (project, *project.parents):
+        for name, section in _SQLFLUFF.items():
+            file = folder / name
+            if file.is_file() and section in file.read_text("utf-8", errors="replace"):
+                return file.relative_to(top).as_posix()
+        if folder == top:
+            break
+    return ""
+
+
+def _packages(project: Path) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in _LISTS:
+        listed = _read(project / name).get("packages")
+        for item in cast("list[object]", listed) if isinstance(listed, list) else []:
+            if isinstance(item, dict):
+                found += [
+                    str(value) for key, value in cast("dict[str, object]", item).items() if key in _SOURCES
+                ]
+    return tuple(found)
+
+
+_SOURCES = frozenset({"package", "git", "local", "tarball"})
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        told: object = plain_yaml.parsed(file.read_text("utf-8"), str(file)) if file.is_file() else None
+    except (BadInput, OSError, ValueError):
+        return {}
+    return cast("Mapping[str, Any]", told) if isinstance(told, dict) else {}
+
+
+def _ignored(project: Path, top: Path) -> tuple[str, ...]:
+    """Return the inputs of dbt that git leaves alone, as far as they are there."""
+    described = describe(project)
+    places = [str(name) for key, default in _PLACES.items() for name in described.get(key) or [default]]
+    asked = [(project / name).relative_to(top).as_posix() for name in places if (project / name).is_dir()]
+    if not asked:
+        return ()
+    told = _git(
+        top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", *asked
+    )
+    names = {name.rstrip("/") for name in told.split("\0") if _is_input(top, name)}
+    return tuple(
+        sorted(name for name in names if not names & {str(up) for up in PurePosixPath(name).parents})
+    )
+
+
+def _is_input(top: Path, name: str) -> bool:
+    if not name or "__pycache__" in name:
+        return False
+    place = top / name
+    files = place.rglob("*") if place.is_dir() else (place,)
+    return any(PurePosixPath(file).suffix in _READS for file in files)
+
+
+def _hooks(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the kinds of hooks that dbt_project.yml has, at whatever depth."""
+    found: set[str] = set()
+    todo: list[object] = [described]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            for key, value in cast("dict[object, object]", one).items():
+                name = str(key).lstrip("+").replace("_", "-")
+                if name in _HOOKS and value:
+                    found.add(name)
+                todo.append(value)
+    return tuple(name for name in _HOOKS if name in found)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    asked = ["git", *arguments]
+    done = subprocess.run(
+        asked, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    return done.stdout
