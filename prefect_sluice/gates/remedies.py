@@ -47,6 +47,8 @@ _MEND_CHECK = {
 }
 _BROKE = "run it again; if it stays, let it only warn: gates: {{{gate}: {{on: warn}}}}"
 _FIRST = "mend what it reads first, then it comes along"
+OR_ELSE = "; or, if it is right as it is, in sluice.yml: "
+"""Between what mends a finding and what lets it pass."""
 _WEEKS = timedelta(weeks=2)
 _SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
 """What a remedy says that names the way past the gate already."""
@@ -72,7 +74,7 @@ def helps(bad: Collection[Finding], today: date) -> str:
     told = _with_remedy(worst).fix
     if any(word in told for word in _SAYS_SO):
         return told
-    return f"{told}; or, if it is right as it is, in sluice.yml: {passing(worst, today + _WEEKS)}"
+    return f"{told}{OR_ELSE}{passing(worst, today + _WEEKS)}"
 
 
 def passing(finding: Finding, until: date) -> str:

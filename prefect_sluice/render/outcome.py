@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
+from prefect_sluice.gates.remedies import OR_ELSE
 from prefect_sluice.generation import Generation
 from prefect_sluice.release import Release
 from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable, wrapped
@@ -57,11 +58,10 @@ def _where_to_read(work: Work, outcome: Outcome) -> list[Line]:
 
 
 def _ending(outcome: Outcome, width: int) -> list[Line]:
-    """Return how it ended, and what to do next: on a line of its own where that is more than a command."""
-    is_command = outcome.next.startswith("sluice ") and "; " not in outcome.next
-    if is_command or not outcome.next:
-        return [verdict_line(outcome)]
-    return [verdict_line(replace(outcome, next="")), *wrapped(f"next: {outcome.next}", width)]
+    """Return how it ended and what to do next, as the last line; before it, what else may be done."""
+    following, _, other = outcome.next.partition(OR_ELSE)
+    told = wrapped(f"{OR_ELSE.removeprefix('; or, ')}{other}", width) if other else []
+    return [*told, verdict_line(replace(outcome, next=following))]
 
 
 def verdict_line(outcome: Outcome) -> Line:

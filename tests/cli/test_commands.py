@@ -168,7 +168,12 @@ def test_a_refused_release_shows_the_rows_and_the_next_command(run: Run, release
     assert "refused: " in quiet.out
     assert "FAILED data_tests unique_orders_id" in answer.out
     assert "10 of 15 rows" in answer.out
-    assert re.search(r"refused: .*\n  next: mend what makes these rows", answer.out)
+    assert re.search(
+        r"refused: .*; next: mend what makes these rows, or the test models/models.yml$", answer.out.strip()
+    )
+    assert "gates: {data_tests: {except: [{node: orders, check: unique_orders_id" in " ".join(
+        answer.out.split()
+    )
 
 
 def test_approve_then_release(run: Run, released: Path) -> None:
