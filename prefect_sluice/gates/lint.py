@@ -27,7 +27,7 @@ _ID = "lint"
 # What sqlfluff finds before any rule is asked has a code and no name.
 _WORTH_TWO = 50_000
 """From so many bytes of SQL on a second process saves more than its start takes (docs/decisions/0021)."""
-_NOT_RULES = {"LXR": "lexing", "PRS": "parsing"}
+_NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 
 
 class Settings(config.Gate):

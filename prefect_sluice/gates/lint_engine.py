@@ -183,7 +183,8 @@ def fix(source: Source) -> str | None:
             return None
         text, _ = linted.fix_string()
         again = _linted(replace(source, text=text))
-    return None if any(item.code in _UNREADABLE for item in again.violations) else text
+    broken = again.unrendered or any(item.code in _UNREADABLE for item in again.violations)
+    return None if broken else text
 
 
 def _linted(source: Source) -> Answer:
@@ -192,18 +193,20 @@ def _linted(source: Source) -> Answer:
     if 0 < limit < size:
         return Answer(skipped=f"not linted: {size} bytes are over large_file_skip_byte_limit = {limit}")
     found = linter.lint_string(source.text, source.file).get_violations(filter_warning=False)
-    if why := _unrendered(found, linter):
+    if why := _unrendered(found, linter, source.text):
         return Answer(unrendered=why)
     return Answer(
         tuple(Violation(v.rule_code(), v.rule_name(), v.line_no, v.desc(), v.warning) for v in found)
     )
 
 
-def _unrendered(found: Sequence[SQLBaseError], linter: Linter) -> str:
-    """Return why a file cannot be rendered here, although dbt may: it says so, or cannot be read as it asked a warehouse."""
+def _unrendered(found: Sequence[SQLBaseError], linter: Linter, text: str) -> str:
+    """Return why a file cannot be rendered here, although dbt may: it says so, or cannot be read as it asked a warehouse.
+    "" where it was, or is no template at all: that is none for dbt either."""
     bad = [item for item in found if item.rule_code() in _UNREADABLE]
     asked = sorted(getattr(linter.templater, "asked", ()))
-    if not bad:
+    is_template = getattr(linter.templater, "parses", None)
+    if not bad or (is_template is not None and not is_template(text)):
         return ""
     failed = next((item.desc() for item in bad if item.rule_code() == "TMP"), "")
     if asked:

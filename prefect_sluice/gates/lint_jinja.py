@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import jinja2.nodes
 import jinja2.parser
-from jinja2 import Environment
+from jinja2 import Environment, TemplateSyntaxError
 from jinja2.ext import Extension
 from sqlfluff.core import FluffConfig
 from sqlfluff.core.templaters.builtins.dbt import MacroReturn, VarEmulator
@@ -53,6 +53,14 @@ class DbtJinja(JinjaTemplater):
         env.add_extension(SnapshotBlock)
         env.filters.update(dict.fromkeys(("as_bool", "as_native", "as_number"), same), as_text=str)
         return env
+
+    def parses(self, text: str) -> bool:
+        """Say whether a text is a template: what Jinja cannot read, dbt cannot either."""
+        try:
+            self._get_jinja_env().parse(text)
+        except TemplateSyntaxError:
+            return False
+        return True
 
     def _get_env_context(
         self, fname: str | None, config: FluffConfig | None, env: Environment
