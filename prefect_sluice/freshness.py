@@ -32,11 +32,13 @@ def observe(
         return {}
     policy = policy_of(workshop, loaded)
     ways = {text: policy.way(text) for text in texts}
-    warehouse = workshop.warehouse(place)
+    # As dbt opens it: a source may lie in what the profile attaches.
+    warehouse = workshop.warehouse(place, loaded.folder)
     is_there = place.target.path.exists()
+    relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:
         stamp = warehouse.stamp() if is_there else ""
-        tables = {str(item.name.folded) for item in warehouse.relations() if not item.is_view}
+        tables = {str(item.name.folded) for item in relations if not item.is_view}
         # A view may read a file or another database: the stamp does not speak of those.
         keys = {
             text: _key(ways[text], text) for text in texts if text in tables and ways[text].reads_the_source

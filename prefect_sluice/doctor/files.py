@@ -29,6 +29,7 @@ def examine(patient: Patient) -> Iterator[Complaint]:
         yield from _bundles(patient)
         yield from _candidates(patient)
     yield from _unfinished(patient)
+    yield from _journals(patient)
     yield from _disks(patient)
 
 
@@ -124,6 +125,21 @@ def _unfinished(patient: Patient) -> Iterator[Complaint]:
             found = _FRESH.fullmatch(other.name)
             if found and found["name"] == path.name and not runs_here(int(found["pid"])):
                 yield _orphan(patient, other, "", "what a process that died was making")
+
+
+def _journals(patient: Patient) -> Iterator[Complaint]:
+    """Yield what a writer that died left in the journal of a warehouse: one that is at work holds the file, and nobody looks."""
+    for place in patient.places.values():
+        journal = place.target.path.with_name(f"{place.target.path.name}.wal")
+        if patient.inventory(place) is not None and journal.is_file() and journal.stat().st_size:
+            yield Complaint(
+                "file",
+                place.name,
+                f"{journal} lies beside the warehouse: a writer that died left in it what is not in the file yet",
+                "nothing is lost, but a plain copy of the file alone does not have it",
+                "copy both, or: sluice backup --warehouse; the next release or refresh writes it into the file",
+                note=True,
+            )
 
 
 def _disks(patient: Patient) -> Iterator[Complaint]:

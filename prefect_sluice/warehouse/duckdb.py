@@ -94,7 +94,7 @@ class DuckDB:
         """See Warehouse."""
         if not self.path.exists():
             raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
-        with self._open(self.path, read_only=True) as connection:
+        with self._open(self.path, read_only=True, connect=self._room.open) as connection:
             connection.execute("begin transaction")
             yield DuckReader(connection, writes=False)
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,18 @@ def test_files_of_nobody(run: Run, released: Path, shared: Path) -> None:
     assert only(run, released)["thing"].endswith("a candidate of no promotion that is known here")
     shutil.rmtree(folder / "0123456789")
     assert findings(run, released) == []
+
+
+def test_a_journal_that_a_dead_writer_left_is_a_note(run: Run, released: Path) -> None:
+    dies = (
+        "import duckdb, os; duckdb.connect('dev.duckdb').execute('create table extra (x int)'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", dies], cwd=released, check=False)
+    assert findings(run, released) == []
+    told = [
+        item for item in json.loads(run("doctor", "-C", released, "--json").out)["findings"] if item["note"]
+    ]
+    assert any("dev.duckdb.wal lies beside the warehouse" in item["thing"] for item in told)
 
 
 def test_other_tools_are_a_note(run: Run, released: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prefect_sluice.inputs import UNKNOWN
 from prefect_sluice.stages.work import Status
 from tests.oracle.test_histories import TABLE, Project, status
 
@@ -67,6 +68,9 @@ def test_a_view_over_a_database_that_the_profile_attaches_is_served_as_a_table(p
         "models/v.yml": "models: [{name: v, columns: [{name: z, data_tests: [not_null]}]}]\n",
     }
     assert status(project.release(files)) is Status.DONE
+    plan = project.release({}).plan
+    assert plan is not None
+    assert not [text for text in plan.notes.versions.values() if text.startswith(UNKNOWN)]
     (project.folder / "ext.duckdb").unlink()
     assert (project.read("main.v"), project.read("main.w")) == ([(7,)], [(8,)])
     assert not list((project.folder / ".sluice" / "checkouts").rglob("*.duckdb")), "dbt made one of its own"
