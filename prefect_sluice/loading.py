@@ -148,7 +148,7 @@ def set_aside(workshop: Workshop, release: Release, loaded: Loaded) -> Mapping[s
     Return where each is now, by its path from the project. Repeatable.
     """
     folder = workshop.folder / "checkouts" / f"{release.id[:16]}-build"
-    links = {Path(path) for path in workshop.settings.source.include}
+    links = _included(workshop, release.change.project)
     moved: dict[str, Path] = {}
     for path in tuple(_strange(folder, _files(workshop, release), links)):
         inside = path.relative_to(loaded.folder if path.is_relative_to(loaded.folder) else folder)
