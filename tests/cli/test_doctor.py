@@ -305,9 +305,7 @@ def test_files_of_nobody(run: Run, released: Path, shared: Path) -> None:
 
 
 def test_a_journal_that_a_dead_writer_left_is_a_note(run: Run, released: Path) -> None:
-    dies = (
-        "import duckdb, os; duckdb.connect('dev.duckdb').execute('create table extra (x int)'); os._exit(9)"
-    )
+    dies = "import duckdb, os; c = duckdb.connect('dev.duckdb'); c.execute('create table extra (x int)'); os._exit(9)"
     subprocess.run([sys.executable, "-c", dies], cwd=released, check=False)
     assert findings(run, released) == []
     told = [
