@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -75,6 +75,19 @@ def _pages(standing: Standing) -> Iterator[str]:
     for item in standing.promotions:
         if item.state in OPEN or item.updated_at > standing.since:
             yield item.id
+
+
+def forgotten(
+    standing: Standing, environments: Collection[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return the promotions of which no record is needed any more beside the promotion itself, and the pairs of environment
+    and release of which nobody needs what was declared: those whose report goes. Pure."""
+    stays = set(_pages(standing))
+    there = [item for item in standing.promotions if item.id in stays]
+    read = {(item.environment, item.release) for item in (*there, *standing.generations, *standing.current)}
+    gone = [item for item in standing.promotions if item.id not in stays and item.environment in environments]
+    declared = dict.fromkeys((item.environment, item.release) for item in gone)
+    return tuple(item.id for item in gone), tuple(pair for pair in declared if pair not in read)
 
 
 def _collects_bundles(workshop: Workshop) -> bool:

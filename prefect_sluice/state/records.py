@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, cast
 
 from sqlalchemy import Connection, RowMapping, Select, Table, delete, insert, select
@@ -20,6 +21,9 @@ from prefect_sluice.refreshing import Attempt
 from prefect_sluice.signs import Sign
 from prefect_sluice.state import codec
 from prefect_sluice.state.tables import ALERT, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
+
+_AT_ONCE = 500
+"""Keys in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +137,25 @@ class RecordWrites(ABC):
         """Record that a flow run lives."""
         self._put(SIGN, [asdict(sign)], ("run",))
 
+    def drop_records(self, promotions: Iterable[str], declared: Iterable[tuple[str, str]]) -> None:
+        """Forget what the stages of promotions took and what they were built under, and what releases declared in an
+        environment (environment and release)."""
+        for some in _pieces(promotions):
+            self._connection.execute(delete(TIMING).where(TIMING.c.promotion.in_(some)))
+            self._connection.execute(delete(CONDITIONS).where(CONDITIONS.c.promotion.in_(some)))
+        for environment, release in declared:
+            own = (DECLARED.c.environment == environment) & (DECLARED.c.release == release)
+            self._connection.execute(delete(DECLARED).where(own))
+
     def drop_sign(self, run: str) -> None:
         """Forget that a flow run lived."""
         self._connection.execute(delete(SIGN).where(SIGN.c.run == run))
+
+
+def _pieces(keys: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some
 
 
 def _attempt(row: RowMapping) -> Attempt:

@@ -136,7 +136,12 @@ def test_records_are_replaced_and_runs_are_added(store: StateStore) -> None:
     with store.transaction() as tx:
         tx.drop_sign("run")
         tx.drop_sign("run")
+        tx.put_declared("dev", "r1", DECLARED)
+        tx.add_timing("p2", RUNS[0])
+        tx.drop_records(["p1", "unknown"], [("prod", "r1")])
     assert store.signs() == ()
+    assert (store.declared("prod", "r1"), store.conditions("p1"), store.timings("p1")) == (None, None, ())
+    assert (store.declared("dev", "r1"), store.timings("p2")) == (DECLARED, (RUNS[0],))
 
 
 def test_the_cache_is_pruned_by_use_and_by_number(store: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
