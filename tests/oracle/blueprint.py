@@ -82,7 +82,7 @@ class Blueprint:
                 f"vars: {{rate: {self.rate}}}\nseeds: {{p: {{+column_types: {{}}}}}}\n"
             ),
             "profiles.yml": PROFILES,
-            "sluice.yml": "",
+            "sluice.yml": "gates: {diff: {max_unexplained_share: 1}}\n",  # one declared loss asks no word for the rest
             "macros/bump.sql": f"{{% macro bump(x) %}}({{{{ x }}}} + {self.bump}){{% endmacro %}}\n",
             "models/sources.yml": SOURCES,
             **{f"models/{name}.sql": self._sql(model) for name, model in self.models.items()},

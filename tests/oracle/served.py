@@ -35,6 +35,16 @@ def relations(file: Path) -> Mapping[str, Content]:
         return {f"{schema}.{name}": content(connection, f'"{schema}"."{name}"') for schema, name in listed}
 
 
+def old_names(file: Path) -> Mapping[str, str]:
+    """Return the new name of each old one that is served."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        rows = connection.execute(
+            "select schema || '.' || identifier, regexp_extract(node, '^renamed\\.[^.]*\\.(.*)$', 1) from sluice.pointer"
+            " where until is null and starts_with(node, 'renamed.')"
+        ).fetchall()
+    return dict(rows)
+
+
 def content(connection: duckdb.DuckDBPyConnection, relation: str) -> Content:
     """Return one relation, quoted."""
     described = connection.execute(f"describe select * from {relation}").fetchall()
