@@ -19,7 +19,7 @@ from prefect_sluice.leftovers import GRACE, Leftover
 from prefect_sluice.node import Name
 from prefect_sluice.pipeline import know_what_serves
 from prefect_sluice.promotion import Lease
-from prefect_sluice.rooted import MANY, Standing, needed, promised
+from prefect_sluice.rooted import MANY, Standing, forgotten, needed, promised
 from prefect_sluice.stages.at_rest import at_rest
 from prefect_sluice.stages.controlling import current as controls
 from prefect_sluice.stages.deploy import settle
@@ -74,9 +74,7 @@ class Collected:
     @property
     def is_empty(self) -> bool:
         """Say whether there was nothing to collect."""
-        return not self.files and not any(
-            item.plan.drops or item.plan.generations for item in self.warehouses
-        )
+        return not self.files and not any(item.plan.does_something for item in self.warehouses)
 
     @property
     def message(self) -> str:
@@ -85,7 +83,9 @@ class Collected:
             return "nothing to collect"
         relations = sum(len(item.plan.drops) for item in self.warehouses)
         verb = "would be dropped" if self.dry_run else "dropped"
-        return f"{relations} relations and {len(self.files)} files {verb}"
+        names = sum(len(item.plan.over) for item in self.warehouses)
+        old = f", {names} old names" if names else ""
+        return f"{relations} relations{old} and {len(self.files)} files {verb}"
 
 
 def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
@@ -144,12 +144,14 @@ def _collected(
 ) -> Collected:
     files = sorted({place.target.path for place in places.values()})
     swept = tuple(_warehouse(workshop, request, path, places, chosen, leases) for path in files)
-    found, notes = _files(workshop, request, chosen)
+    standing = _standing(workshop)
+    found, notes = _files(workshop, request, chosen, standing)
     notes = (*_left(request, swept), *notes)
     gone = found if request.dry_run else _removed(workshop, request, found)
     if not request.dry_run:
         with workshop.store.transaction() as transaction:
             transaction.prune_cache(surroundings.now() - _UNUSED, _CACHED)
+            transaction.drop_records(*forgotten(standing, chosen))
     return Collected(request.dry_run, swept, gone, notes)
 
 
@@ -178,7 +180,7 @@ def _warehouse(
         workshop, warehouse, inventory, [here[name] for name in here if name in chosen], ends
     )
     after = inventory.file
-    if (plan.drops or plan.generations) and not request.dry_run:
+    if plan.does_something and not request.dry_run:
         _drop(workshop, request, warehouse, path.name, plan, leases)
         after = warehouse.inventory().file
     return Swept(path, tuple(here), plan, inventory.file, after)
@@ -251,6 +253,7 @@ def _drop(
         "bytes": plan.size,
         "generations": [f"{name} {number}" for name, number in plan.generations],
         **({"history": [f"{where} {name}" for where, name in plan.ended]} if plan.ended else {}),
+        **({"old_names": [f"{where} {name}" for where, name in plan.over]} if plan.over else {}),
     }
     _tell_ledger(workshop, STARTED, request.actor, facts)
     reach(Point.COLLECT_INTENT)
@@ -281,10 +284,9 @@ def _tell_ledger(workshop: Workshop, event: str, actor: str, facts: Mapping[str,
 
 
 def _files(
-    workshop: Workshop, request: Request, chosen: set[str]
+    workshop: Workshop, request: Request, chosen: set[str], standing: Standing
 ) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
     now = surroundings.now()
-    standing = _standing(workshop)
     must = needed(workshop, standing, chosen, now)
     known = {item.id: item.environment for item in standing.promotions if item.environment in chosen}
     found = [

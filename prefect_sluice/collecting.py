@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from prefect_sluice import old_names
 from prefect_sluice.canonical import Json
 from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
@@ -48,7 +49,8 @@ class CollectPlan:
 
     `kept` says of every relation that stays what needs it; `strangers` are those of them that Sluice never made.
     `bases` are the current generations the plan is for; `resting` the public names, with their environment, that nothing
-    serves and whose history stays, `ended` those whose history goes because somebody said so.
+    serves and whose history stays, `ended` those whose history goes because somebody said so; `over` are old names whose day
+    has come.
     """
 
     drops: tuple[Physical, ...]
@@ -58,6 +60,12 @@ class CollectPlan:
     bases: Mapping[str, int]
     resting: tuple[tuple[str, Name], ...] = ()
     ended: tuple[tuple[str, Name], ...] = ()
+    over: tuple[tuple[str, Name], ...] = ()
+
+    @property
+    def does_something(self) -> bool:
+        """Say whether anything goes."""
+        return bool(self.drops or self.generations or self.over)
 
     @property
     def rows(self) -> int:
@@ -72,7 +80,7 @@ class CollectPlan:
     def collection(self, run: str, at: datetime) -> Collection:
         """Return the plan as the warehouse takes it."""
         return Collection(
-            run, at, tuple(item.address for item in self.drops), self.generations, dict(self.bases)
+            run, at, tuple(item.address for item in self.drops), self.generations, dict(self.bases), self.over
         )
 
     def document(self) -> Json:
@@ -89,6 +97,7 @@ class CollectPlan:
             "strangers": [str(name) for name in self.strangers],
             "history_kept": [{"environment": where, "name": str(name)} for where, name in self.resting],
             "history_dropped": [{"environment": where, "name": str(name)} for where, name in self.ended],
+            "old_names_dropped": [{"environment": where, "name": str(name)} for where, name in self.over],
         }
 
 
@@ -177,7 +186,20 @@ def plan_collection(asked: Asked, reads: Reads) -> CollectPlan:
         {name: why for name, why in kept.items() if name in present},
         _strangers(asked),
         {name: asked.inventory.current(name) for name in asked.inventory.environments},
+        over=_over(asked),
     )
+
+
+def _over(asked: Asked) -> tuple[tuple[str, Name], ...]:
+    """Return the old names that are served though their day has come."""
+    spans = (item for item in asked.inventory.spans if item.until is None and item.environment in asked.keep)
+    today = asked.now.astimezone(UTC).date()
+    found = (
+        (item.environment, item.pointer.name)
+        for item in spans
+        if item.pointer.is_old_name and old_names.of_pointer(item.pointer).is_over(today)
+    )
+    return tuple(sorted(found))
 
 
 def _strangers(asked: Asked) -> tuple[Name, ...]:

@@ -141,6 +141,11 @@ class Warehouse(Section):
         default=timedelta(seconds=2),
         description="How long a publish may lock readers out before `auto` takes a copy.",
     )
+    old_names: Duration = Field(
+        default=timedelta(days=30),
+        description="How long the old name of a renamed relation stays as a view over it, in days from the publish on; "
+        "`0d`: not at all.",
+    )
     reread: Duration = Field(
         default=timedelta(seconds=2),
         description="For how long Monitor reads again what is served, after each publish and once an hour, by turns, to see "

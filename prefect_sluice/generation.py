@@ -12,6 +12,8 @@ from prefect_sluice.node import Kind, Name
 
 FORMER = "former."
 """How the unique id of a pointer begins whose node bears another public name today, and left this one to nobody."""
+OLD_NAME = "renamed."
+"""How the unique id of a pointer begins whose public name is an old one of what is served under another: see `old_names`."""
 
 
 class Cause(StrEnum):
@@ -41,6 +43,11 @@ class Pointer:
     fingerprint: str
     inputs: str
 
+    @property
+    def is_old_name(self) -> bool:
+        """Say whether its public name is an old one, of what is served under another."""
+        return self.node.startswith(OLD_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
@@ -63,6 +70,11 @@ class Generation:
     collected_at: datetime | None = None
     head: Head | None = None
 
+    @property
+    def relations(self) -> tuple[Pointer, ...]:
+        """The pointers without old names: one for each relation that is served."""
+        return tuple(item for item in self.pointers if not item.is_old_name)
+
     def by_name(self) -> Mapping[Name, Pointer]:
         """Return the pointers by public name."""
         return {pointer.name: pointer for pointer in self.pointers}
@@ -75,17 +87,18 @@ class Generation:
         """Return the same pointers under the unique ids of today: what has a history is the public name, not the id.
 
         `ids` are today's nodes by folded public name. Where no node bears the name, the pointer keeps its id, so a model that
-        moves to another name is found by it, unless that model took over another pointer by its name. Repeatable.
+        moves to another name is found by it, unless that model took over another pointer by its name. Old names are left
+        out: nothing goes on from them. Repeatable.
         """
-        taken = {ids[item.name.folded] for item in self.pointers if item.name.folded in ids}
+        taken = {ids[item.name.folded] for item in self.relations if item.name.folded in ids}
 
         def own(item: Pointer) -> str:
             former = f"{FORMER}{item.name}" if item.node in taken else item.node
             return ids.get(item.name.folded, former)
 
-        return replace(self, pointers=tuple(replace(item, node=own(item)) for item in self.pointers))
+        return replace(self, pointers=tuple(replace(item, node=own(item)) for item in self.relations))
 
     def new_ids(self, ids: Mapping[Name, str]) -> Mapping[str, str]:
         """Return today's unique id of each node that bears another one here, by the one here."""
-        pairs = zip(self.pointers, self.known_as(ids).pointers, strict=True)
+        pairs = zip(self.relations, self.known_as(ids).pointers, strict=True)
         return {old.node: new.node for old, new in pairs if old.node != new.node}

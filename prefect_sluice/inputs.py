@@ -48,8 +48,15 @@ def _absent(plan: Plan) -> frozenset[Name]:
     """Return names that must not stand there: what is removed, so that who still reads it fails as it would with dbt; and
     what is built anew by a kind that dbt adds to, or refuses to build over a view."""
     removed = {step.name.folded for step in plan.of(Action.REMOVE)}
+    removed |= {item.name.folded for item in plan.old_names}
     fresh = {step.name.folded for step in plan.of(Action.BUILD) if step.kind in _ADDED_TO}
     return frozenset(removed | fresh)
+
+
+def old_names_of(plan: Plan) -> frozenset[Name]:
+    """Return the old names (folded) that are served before or after a plan: no code reads them, they would show what served
+    before. Pure."""
+    return frozenset(item.name.folded for item in (*plan.old_names, *plan.ended))
 
 
 def others(found: Iterable[Served], live: Generation) -> tuple[Served, ...]:
@@ -68,7 +75,7 @@ def stubs(
     """
     again = set(rebuilt)
     made: list[Stub] = []
-    for pointer in live.pointers:
+    for pointer in live.relations:
         if pointer.kind.keeps_history and pointer.node in again:
             continue
         clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
@@ -85,11 +92,13 @@ def stubs(
 def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: Targets) -> tuple[Stub, ...]:
     """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
+    old = old_names_of(plan)
+    theirs = [item for item in others(found, live) if item.name.folded not in old]
     names = {step.name.folded for step in plan.of(Action.BUILD)}
     return tuple(
         # What stands in the way of a relation that is built is dropped by dbt, as what it is: a view.
         replace(stub, is_view=stub.is_view or (not stub.clone and stub.name.folded in names))
-        for stub in stubs(as_planned(live, plan), others(found, live), rebuilt, hooks)
+        for stub in stubs(as_planned(live, plan), tuple(theirs), rebuilt, hooks)
     )
 
 

@@ -70,7 +70,8 @@ class Makeup:
     `rows` and `columns` (by name, lower case) are those of the rows and of each column, empty where readers depend on
     all of it.
     `reads` holds the columns read of each parent, by unique id; None is all of it. `doubt` says in a few words why there
-    are no `columns`; `complete` that these are all there are.
+    are no `columns`; `complete` that these are all there are. `text` is the digest of all of it as it is written, whatever
+    name it has: by it a renamed node is known.
     """
 
     whole: str = ""
@@ -80,6 +81,7 @@ class Makeup:
     reads: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, "tuple[str, ...] | None"])
     doubt: str = ""
     complete: bool = False
+    text: str = ""
 
     def document(self) -> Json:
         """Return it as JSON; what is empty is left out."""
@@ -92,6 +94,7 @@ class Makeup:
             "reads": reads,
             "doubt": self.doubt,
             "complete": self.complete,
+            "text": self.text,
         }
         return {key: value for key, value in content.items() if value}
 
@@ -108,6 +111,7 @@ class Makeup:
             {uid: None if columns is None else tuple(columns) for uid, columns in reads.items()},
             str(raw.get("doubt", "")),
             bool(raw.get("complete", False)),
+            str(raw.get("text", "")),
         )
 
 

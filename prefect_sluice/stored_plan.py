@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice import adoption
+from prefect_sluice import adoption, old_names
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Kind, Name
 from prefect_sluice.notes import Before
@@ -33,6 +33,8 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
         select=tuple(raw.get("select", ())),
         held=raw.get("held", {}),
         instead=raw.get("instead", ""),
+        old_names=old_names.read(raw.get("old_names", [])),
+        ended=old_names.read(raw.get("ended_names", [])),
     )
 
 

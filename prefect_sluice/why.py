@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.cut import source_texts
 from prefect_sluice.node import Makeup, Node
 from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan, Step, source_texts
+from prefect_sluice.plan import Plan, Step
 
 ROWS = "rows"
 ALL = "all of it"

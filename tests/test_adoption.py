@@ -11,7 +11,8 @@ from prefect_sluice import adoption
 from prefect_sluice.adoption import Adopted, Taker
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.plan import Action, Asked, make_plan
+from prefect_sluice.plan import Action
+from prefect_sluice.planner import Asked, make_plan
 
 EMPTY = Generation("prod", 0, "", "", 0, Cause.RELEASE, 0, datetime(2026, 3, 1, tzinfo=UTC), ())
 NAME = Name("mart", "orders")

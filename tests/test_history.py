@@ -13,6 +13,7 @@ from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.node import Kind, Makeup, Name, Node
 from prefect_sluice.notes import Before
 
+NONE = history.Renames()
 INCREMENTAL, SNAPSHOT, TABLE, VIEW = Kind.INCREMENTAL, Kind.SNAPSHOT, Kind.TABLE, Kind.VIEW
 
 
@@ -129,25 +130,62 @@ def test_code_is_the_same_where_only_ids_changed() -> None:
     }
     former = {uid: (uid.replace(".t.", ".s."),) for uid in then}
     nodes = {item.unique_id: item for item in now}
-    assert history.same_code(nodes, Before({}, {}, makeup=then, former=former)) == {"m.t.a", "m.t.b"}
-    assert history.same_code(nodes, Before({}, {}, makeup=then)) == frozenset()
+    noted = Before({}, {}, makeup=then)
+    assert history.same_code(nodes, replace(noted, former=former), NONE) == {"m.t.a", "m.t.b"}
+    assert history.same_code(nodes, noted, NONE) == frozenset()
+    assert history.same_code(nodes, noted, NONE, moved=True) == {"m.t.a", "m.t.b"}, "a name moved, no id did"
 
 
 def test_a_macro_of_the_project_keeps_its_name_without_the_project() -> None:
     makeup = Makeup("w", {"macro t.money": "1", "on-run-start t-on-run-start-0": "2"})
     nodes = {"m.t.a": node("m.t.a", "a", makeup=makeup)}
     then = Makeup("v", {"macro s.money": "1", "on-run-start s-on-run-start-0": "2"})
-    assert history.same_code(nodes, Before({}, {}, makeup={"m.t.a": then}, former={"m.t.a": ("m.s.a",)}))
+    assert history.same_code(
+        nodes, Before({}, {}, makeup={"m.t.a": then}, former={"m.t.a": ("m.s.a",)}), NONE
+    )
+
+
+def test_what_reads_itself_is_the_same_as_it_is_written() -> None:
+    """`{{ this }}` gives another text under another name: its compiled code, and so its fingerprint, differ."""
+    then = Makeup("v", {"code": "reads itself as a"}, text="as written")
+    now = Makeup("w", {"code": "reads itself as b"}, text="as written")
+    b = node("m.s.b", "b", fingerprint="w", makeup=now)
+    noted = Before({}, {}, makeup={"m.s.a": then})
+    gone = {"m.s.a": pointer("m.s.a", "a", fingerprint="v")}
+    found = history.renames({"m.s.b": b}, gone, noted, ())
+    assert found.found == {"m.s.b": gone["m.s.a"]}
+    assert history.same_code({"m.s.b": b}, noted, found) == {"m.s.b"}
+    assert not history.renames({"m.s.b": replace(b, kind=SNAPSHOT)}, gone, noted, ()).found
+    unknown = replace(noted, makeup={"m.s.a": replace(then, text="")})
+    assert not history.renames({"m.s.b": b}, gone, unknown, ()).found, (
+        "what an older Sluice wrote has no text"
+    )
 
 
 def test_a_new_name_is_known_by_the_text_where_only_one_can_be_meant() -> None:
-    gone = {"m.s.a": pointer("m.s.a", "a")}
+    a, z = pointer("m.s.a", "a"), pointer("m.s.z", "z")
     b, c = node("m.s.b", "b"), node("m.s.c", "c")
-    assert history.older({"m.s.b": b}, gone, {}) == {**gone, "m.s.b": gone["m.s.a"]}
-    assert history.older({"m.s.b": b, "m.s.c": c}, gone, {}) == gone
-    assert history.older({"m.s.b": replace(b, fingerprint="other")}, gone, {}) == gone
-    rests = pointer("m.s.z", "b", fingerprint="older")
-    assert history.older({"m.s.b": b}, gone, {name("b"): rests})["m.s.b"] == rests
+
+    def found(gone: list[Pointer], *new: Node, rests: dict[Name, Pointer] | None = None) -> history.Renames:
+        served = {item.node: item for item in gone}
+        nodes = {item.unique_id: item for item in new}
+        renames = history.renames(nodes, served, None, rests or {})
+        assert history.older(nodes, served, rests or {}, renames) == {
+            **renames.found,
+            **served,
+            **back(rests),
+        }
+        return renames
+
+    def back(rests: dict[Name, Pointer] | None) -> dict[str, Pointer]:
+        return {"m.s.b": rests[name("b")]} if rests else {}
+
+    assert found([a], b) == history.Renames({"m.s.b": a})
+    assert found([a], b, c) == history.Renames({}, {"m.s.b": (a.name,), "m.s.c": (a.name,)})
+    assert found([a, z], b) == history.Renames({}, {"m.s.b": (a.name, z.name)})
+    assert "main.a or main.z" in history.doubt((a.name, z.name))
+    assert found([a], replace(b, fingerprint="other")) == NONE
+    assert found([a], b, rests={name("b"): pointer("m.s.b", "b", fingerprint="older")}) == NONE
 
 
 def test_what_rests_is_the_last_history_of_a_name_that_nothing_serves() -> None:
@@ -159,10 +197,25 @@ def test_what_rests_is_the_last_history_of_a_name_that_nothing_serves() -> None:
         (pointer("m.s.c", "c", TABLE), 1, 2),
     ]
     present = {item.address for item, _, _ in pasts}
-    nowhere: frozenset[Name] = frozenset()
+    nowhere: dict[Name, Name] = {}
     assert history.resting(pasts, present, lambda _: nowhere) == {name("a"): last}
     assert history.resting(pasts, present - {last.address}, lambda _: nowhere) == {}
-    taken_along = {3: frozenset({last.address})}
+    taken_along = {3: {last.address: name("d")}}
     assert history.resting(pasts, present, lambda number: taken_along.get(number, nowhere)) == {}
     replaced = [*pasts, (pointer("m.s.t", "a", TABLE), 3, None)]
     assert history.resting(replaced, present, lambda _: nowhere) == {}
+
+
+def test_a_new_name_that_was_rolled_back_has_no_history_beside_the_old_one_that_serves() -> None:
+    """Served as `a`, renamed to `b` in generation 2, rolled back in 3: what serves goes on, under whatever name comes next."""
+    a, b = pointer("m.s.a", "a"), pointer("m.s.b", "b")
+    pasts = [(a, 1, 2), (b, 2, 3), (a, 3, None)]
+    taken: dict[int, dict[Name, Name]] = {2: {a.address: name("b")}}
+    present = {a.address, b.address}
+    assert history.resting(pasts, present, lambda number: taken.get(number, {})) == {}
+    assert history.resting(pasts, present, lambda _: {}) == {name("b"): b}, "another history: b was new"
+    gone = [*pasts[:2], (a, 3, 4)]
+    assert history.resting(gone, present, lambda number: taken.get(number, {})) == {
+        name("a"): a,
+        name("b"): b,
+    }

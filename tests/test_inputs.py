@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 
 from prefect_sluice import inputs
 from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.inputs import by_content, stubs, versions
+from prefect_sluice.inputs import before_build, by_content, stubs, versions
 from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.notes import Before
+from prefect_sluice.old_names import OldName
+from prefect_sluice.plan import Action, Plan, Step
 from prefect_sluice.sql.targets import Targets
 from prefect_sluice.warehouse.base import Served, Stub
 from tests.gates.duck import DuckReader
@@ -173,3 +177,18 @@ def test_relations_of_others_stand_there_too() -> None:
 def test_of_pointers_with_the_same_content_the_last_counts() -> None:
     first, second = pointer("a", Kind.TABLE), pointer("a", Kind.VIEW)
     assert by_content([first, second]) == {("main.a", "f", "i"): second}
+
+
+def test_an_old_name_is_not_there_and_what_takes_it_finds_its_history() -> None:
+    """`b` is renamed back to `a`, whose old name still stands as a view: dbt must find the rows there, not that view."""
+    b = pointer("b", Kind.INCREMENTAL)
+    a = Name("main", "a")
+    steps = (
+        Step(Action.CARRY, "model.shop.a", a, Kind.INCREMENTAL, "renamed", "f", "i", b),
+        Step(Action.REMOVE, b.node, b.name, b.kind, "renamed", pointer=b),
+    )
+    plan = Plan("prod", Cause.RELEASE, "r2", 1, "r", steps, (), (), Before({}, {}))
+    old, ended = OldName(b.name, a, "+30"), OldName(a, b.name, "2026-12-31")
+    plan = replace(plan, old_names=(old,), ended=(ended,))
+    found = (Served(a, True), Served(b.name, True))
+    assert before_build(live(b), plan, found, Targets()) == (Stub(a, b.address, clone=True),)

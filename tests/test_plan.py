@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_sluice.canonical import digest
+from prefect_sluice.cut import source_texts
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.inputs import by_content
 from prefect_sluice.node import Kind, Makeup, Name, Node, descendants
 from prefect_sluice.notes import Before
-from prefect_sluice.plan import ANEW, AS_TABLE, UNCHANGED, Action, Asked, Plan, Step, make_plan, source_texts
+from prefect_sluice.plan import ANEW, AS_TABLE, UNCHANGED, Action, Plan, Step
+from prefect_sluice.planner import Asked, make_plan
 from prefect_sluice.stages.built_on import built_on
 
 RAW = Name("raw", "orders")

@@ -70,7 +70,7 @@ def _warehouse(workshop: Workshop, environment: str, file: Path, console: Consol
     place = workshop.place(environment or None)
     done = workshop.warehouse(place).back_up(place.name, file)
     current = done.generation
-    serves = f"generation {current.number}, {count(len(current.pointers), 'relation')}"
+    serves = f"generation {current.number}, {count(len(current.relations), 'relation')}"
     told = serves if current.number else "nothing is served yet"
     console.show([line(f"backed up to {file}: {place.name}, {told}")])
     console.answer({
@@ -79,7 +79,7 @@ def _warehouse(workshop: Workshop, environment: str, file: Path, console: Consol
         "warehouse": str(place.target.path),
         "generation": current.number,
         "release": current.release,
-        "relations": len(current.pointers),
+        "relations": len(current.relations),
         "bytes": done.size,
         "journal": done.journal,
     })  # fmt: skip

@@ -40,6 +40,8 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     A and B are numbers of generations, or the beginning of a release's id; by default the one before the
     current one, and the current one.
     """
+    from prefect_sluice.cli.found import displaced
+    from prefect_sluice.render.displaced import displaced_lines
     from prefect_sluice.render.generations import differences_lines, document
     from prefect_sluice.workshop import Workshop
 
@@ -48,8 +50,10 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     before, after = _two(workshop, place, a, b)
     keys = tuple(part.strip() for part in key.split(",") if part.strip())
     found = _compared(workshop, place, before, after, relation, keys)
-    console.page(differences_lines(before, after, found, width=console.width))
-    console.answer(document(before, after, found))
+    taken = displaced(workshop, place)
+    lines = differences_lines(before, after, found, width=console.width)
+    console.page([*displaced_lines(taken, width=console.width), *lines])
+    console.answer({**document(before, after, found), "displaced": [item.document() for item in taken]})
     return 0
 
 

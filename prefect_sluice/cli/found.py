@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prefect_sluice.displaced import Displaced
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Generation
 from prefect_sluice.promotion import Promotion, State
@@ -12,7 +13,7 @@ from prefect_sluice.release import Release
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.workshop import Workshop
+    from prefect_sluice.workshop import Place, Workshop
 
 _MANY = 100_000
 
@@ -20,6 +21,11 @@ _MANY = 100_000
 def existing_store(workshop: Workshop) -> StateStore | None:
     """Return the state store; None, and nothing is made, when there is no file of it yet."""
     return workshop.store if workshop.has_store else None
+
+
+def displaced(workshop: Workshop, place: Place) -> tuple[Displaced, ...]:
+    """Return the public names of an environment that do not show what was published. Raises WarehouseBusy."""
+    return workshop.warehouse(place).displaced(place.name) if place.target.path.exists() else ()
 
 
 def waiting_promotion(store: StateStore | None, text: str) -> Promotion:

@@ -32,7 +32,8 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     Attempts that were refused, rejected or superseded stand between them. The last line says whether the
     ledger is whole.
     """
-    from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.cli.found import displaced, existing_store
+    from prefect_sluice.render.displaced import displaced_lines
     from prefect_sluice.render.history import history_lines, ledger_line
     from prefect_sluice.workshop import Workshop
 
@@ -41,9 +42,15 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     store = existing_store(workshop)
     found = _events(workshop, place, store)
     entries, problem = _ledger(store)
-    console.page([*history_lines(found, limit=limit, width=console.width), ledger_line(entries, problem)])
+    taken = displaced(workshop, place)
+    console.page([
+        *displaced_lines(taken, width=console.width),
+        *history_lines(found, limit=limit, width=console.width),
+        ledger_line(entries, problem),
+    ])  # fmt: skip
     console.answer({
         "environment": place.name,
+        "displaced": [item.document() for item in taken],
         "events": [_document(event) for event in found[:limit]],
         "ledger": {"entries": entries, "unbroken": not problem, "problem": problem},
     })  # fmt: skip

@@ -57,6 +57,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.render import document
     from prefect_sluice.render.dashboard import story_lines
+    from prefect_sluice.render.displaced import displaced_lines
     from prefect_sluice.render.plan import headline, plan_lines
     from prefect_sluice.render.policy import policy_document, policy_lines
     from prefect_sluice.render.styled import line, strong
@@ -65,6 +66,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     with progress(console):
         found = planned(request, named)
     made, release = found.plan, found.release
+    console.show(displaced_lines(found.displaced, width=console.width))
     if named:
         console.show([headline(made), *(row for reason in found.reasons for row in why_lines(reason))])
     else:
@@ -76,6 +78,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         console.show(story_lines(found.story, width=console.width) if found.story else [])
     told = {
         "publish": found.expected.facts(),
+        "displaced": [item.document() for item in found.displaced],
         "policy": policy_document(found.policy),
         "change": document.change(release.change),
         "consumers": [item.document() for item in found.reached],

@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
+from prefect_sluice.cli.found import displaced
 from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
+from prefect_sluice.displaced import Displaced
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
 from prefect_sluice.governing import governance, governed, refuse_uncommitted
@@ -35,8 +37,8 @@ from prefect_sluice.workshop import Place, Workshop
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
-    consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), and which
-    policy judges it."""
+    consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
+    judges it, and which public names do not show what was published: it would be refused."""
 
     plan: Plan
     release: Release
@@ -45,6 +47,7 @@ class Planned:
     reached: tuple[Reached, ...] = ()
     story: Story | None = None
     policy: Governance | None = None
+    displaced: tuple[Displaced, ...] = ()
 
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
@@ -73,6 +76,7 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
         reached(known, declared),
         _story(request, release, declared, known),
         found,
+        displaced(workshop, place),
     )
 
 

@@ -177,6 +177,7 @@ def _shown(file: Path, root: Path) -> str:
 
 
 def _document(standing: Standing) -> Json:
+    from prefect_sluice import old_names
     from prefect_sluice.render import document
 
     lease = standing.lease
@@ -188,6 +189,9 @@ def _document(standing: Standing) -> Json:
         "release": document.release(standing.release) if standing.release else None,
         "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
         "displaced": [item.document() for item in standing.displaced],
+        "old_names": [item.document() for item in old_names.of(standing.generation)]
+        if standing.generation
+        else [],
         "recorded_generation": standing.recorded,
         "open": [{**document.promotion(item.promotion), "next": item.next} for item in standing.open],
         "controls": [document.control(item) for item in standing.controls],

@@ -78,6 +78,12 @@ class Fingerprints:
             found[f"inlined {item.name}"] = digest(dict(self.template(item)))
         return found
 
+    def written(self, node: Any, inlined: Iterable[Any]) -> str:
+        """Return a digest of a node as it is written, `{{ this }}` unread: the same whatever the node is called, and whatever
+        the nodes that it reads are called in the database."""
+        texts = [{**self.template(item), "reads": self._reads(item, by_id=True)} for item in (node, *inlined)]
+        return digest([dict(self.besides(node)), *(cast(Json, text) for text in texts)])
+
     def is_steady(self, node: Any, inlined: Iterable[Any]) -> bool:
         """Say whether a node's compiled text depends on code and settings alone."""
         return _is_sql(node) and all(self.reach(item).is_steady for item in (node, *inlined))
@@ -209,10 +215,13 @@ class Fingerprints:
             ]
         )
 
-    def _reads(self, node: Any) -> str:
-        """Return the digest of the relations that `ref` and `source` stand for, the database's own name left out."""
+    def _reads(self, node: Any, *, by_id: bool = False) -> str:
+        """Return the digest of the relations that `ref` and `source` stand for, the database's own name left out; `by_id`:
+        nodes are known by their id."""
         found = {
-            uid: _at_home(str(getattr(item, "relation_name", None) or ""))
+            uid: ""
+            if by_id and uid in self.manifest.nodes
+            else _at_home(str(getattr(item, "relation_name", None) or ""))
             for uid in getattr(node.depends_on, "nodes", ())
             if (item := self.manifest.nodes.get(uid) or self.manifest.sources.get(uid)) is not None
         }

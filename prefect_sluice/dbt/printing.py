@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from prefect_sluice.sql.shape import Shape
 
 _SHORT = 8
+_TEXT = 16
+"""Digits of a digest by which something is decided."""
 _DIALECT = "duckdb"
 
 
@@ -45,7 +47,9 @@ class Printer:
             own=own,
             fingerprint=found.whole,
             volatile=self._volatile(raw, facts, inlined, steady),
-            makeup=_makeup(parts, found, reads, closed),
+            makeup=replace(
+                _makeup(parts, found, reads, closed), text=self._prints.written(raw, inlined)[:_TEXT]
+            ),
         )
 
     def finished(self, nodes: Mapping[str, Node]) -> Mapping[str, Node]:

@@ -39,6 +39,7 @@ def _led(place: Place, inventory: Inventory) -> dict[Name, Pointer]:
         for span in inventory.spans
         if span.environment == place.name
         and span.pointer.address in there
+        and not span.pointer.is_old_name
         and any(span.holds(number) for number in whole)
     }
 

@@ -59,7 +59,15 @@ def _warehouse(done: Collected, swept: Swept, root: Path, width: int) -> list[Li
         line(Span(cut(f"  {name} is not Sluice's: left alone (see sluice doctor)", width), Style.WARN))
         for name in plan.strangers[:_MOST]
     ]
-    return [*found, *_histories(done, swept, width)]
+    return [*found, *_old_names(done, swept, width), *_histories(done, swept, width)]
+
+
+def _old_names(done: Collected, swept: Swept, width: int) -> list[Line]:
+    verb = "would go" if done.dry_run else "is gone"
+    return [
+        line(cut(f"  the old name {name} ({where}) {verb}: its day has come", width))
+        for where, name in swept.plan.over
+    ]
 
 
 def _histories(done: Collected, swept: Swept, width: int) -> list[Line]:

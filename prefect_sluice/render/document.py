@@ -110,7 +110,7 @@ def generation(value: Generation) -> Object:
         "cause": value.cause.value,
         "origin": value.origin,
         "at": value.at.isoformat(),
-        "relations": len(value.pointers),
+        "relations": len(value.relations),
         "collected_at": value.collected_at.isoformat() if value.collected_at else None,
     }
 

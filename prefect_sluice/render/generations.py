@@ -57,7 +57,7 @@ def differences_lines(
     """Return a headline, and below it each relation with what changed in it."""
     head = line(strong(after.environment), f": {_named(before)} → {_named(after)}")
     if not found:
-        return [head, line("every relation is the same", f" ({count(len(after.pointers), 'relation')})")]
+        return [head, line("every relation is the same", f" ({count(len(after.relations), 'relation')})")]
     lines = [head]
     for item in found[:_MOST]:
         lines += [BLANK, *_difference(item, width)]
@@ -85,7 +85,7 @@ def _difference(item: Difference, width: int) -> list[Line]:
     return [line(faint("same     " if item.is_same else "changed  "), str(item.name))]
 
 
-def document(before: Generation, after: Generation, found: Sequence[Difference]) -> Json:
+def document(before: Generation, after: Generation, found: Sequence[Difference]) -> dict[str, Json]:
     """Return it as JSON, whole."""
     return {
         "environment": after.environment,

@@ -87,7 +87,18 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
         )
     if len(steps) > _MOST_STEPS:
         lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
-    return lines
+    return [*lines, *_old_names(plan, width)]
+
+
+def _old_names(plan: Plan, width: int) -> list[Line]:
+    """Return a line for each old name that is served beside the relations, and for each that ends."""
+    found = [line(faint(cut(item.words, width - 2)), indent=2) for item in plan.old_names]
+    gone = [
+        line(cut(f"{item.name}: old name of {item.new}, ends with this", width - 2), indent=2)
+        for item in plan.ended
+    ]
+    more = len(found) - _MOST_STEPS
+    return [*gone, *found[:_MOST_STEPS], *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
 
 
 def summary(plan: Plan) -> str:

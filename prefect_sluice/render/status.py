@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from textwrap import wrap
 
+from prefect_sluice import old_names
 from prefect_sluice.controls import Control, Kind
 from prefect_sluice.displaced import TAKE_BACK, Displaced
 from prefect_sluice.displaced import told as displaced_told
@@ -22,6 +23,7 @@ from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import ago, count, moment, short, size
 
 _LABEL = 13
+_MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
 def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
     lines += _displaced(standing.displaced, width)
+    lines += _old_names(standing.generation, width)
     lines += [part for control in standing.controls for part in _control(control, standing, width)]
     lines += _refresh(standing.refresh, now, width) if standing.refresh else []
     lines += [_open(attempt, width) for attempt in standing.open]
@@ -105,7 +108,7 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
             )
         ]
     again = f" = generation {current.origin} again" if current.cause is Cause.ROLLBACK else ""
-    head = f"  generation {current.number}{again}, {count(len(current.pointers), 'relation')}"
+    head = f"  generation {current.number}{again}, {count(len(current.relations), 'relation')}"
     lines = [line(strong(standing.name), head)]
     change = standing.release.change if standing.release else None
     told = short(current.release) + (f"  {change.short} {change.subject}" if change else "")
@@ -123,6 +126,18 @@ def _displaced(found: Sequence[Displaced], width: int) -> list[Line]:
         return []
     lines = _wrapped("not ours", f"not what was published: {displaced_told(found)}", Style.BAD, width)
     return [*lines, _field("", "take the names back: ", strong(TAKE_BACK))]
+
+
+def _old_names(current: Generation | None, width: int) -> list[Line]:
+    """Return the old names that are served beside the relations, and until when."""
+    found = old_names.of(current) if current is not None else ()
+    more = [f"and {len(found) - _MOST_NAMES} more (all of them: --json)"] if len(found) > _MOST_NAMES else []
+    told = [*(item.words for item in found[:_MOST_NAMES]), *more]
+    return [
+        part
+        for at, text in enumerate(told)
+        for part in _wrapped("" if at else "old names", text, Style.PLAIN, width)
+    ]
 
 
 def _control(control: Control, standing: Standing, width: int) -> list[Line]:

@@ -21,19 +21,23 @@ def at_rest(workshop: Workshop, place: Place, inventory: Inventory | None = None
     promotions = {item.number: item.promotion for item in found.generations if item.environment == place.name}
 
     @cache
-    def went_on(number: int) -> frozenset[Name]:
+    def went_on(number: int) -> Mapping[Name, Name]:
         return _gone_on(workshop, promotions.get(number, ""))
 
     pasts = [(span.pointer, span.since, span.until) for span in found.spans if span.environment == place.name]
     return resting(pasts, {item.address for item in found.physical}, went_on)
 
 
-def _gone_on(workshop: Workshop, promotion: str) -> frozenset[Name]:
+def _gone_on(workshop: Workshop, promotion: str) -> Mapping[Name, Name]:
+    """Return the addresses that a promotion's plan took along, or judged against what took their place, with the name (folded)
+    that did."""
     known = workshop.store.promotion(promotion) if promotion else None
     if known is None or not known.plan or not workshop.bundles.has(known.plan):
-        return frozenset()
+        return {}
     plan = cast(Mapping[str, Any], workshop.bundles.get_document(known.plan))
     taken = {Action.CARRY.value, Action.BUILD.value}
-    return frozenset(
-        Name.parse(step["address"]) for step in plan["steps"] if step["action"] in taken and step["address"]
-    )
+    return {
+        Name.parse(step["address"]): Name.parse(step["name"]).folded
+        for step in plan["steps"]
+        if step["action"] in taken and step["address"]
+    }

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from prefect_sluice.cut import volatile_texts
 from prefect_sluice.generation import Cause
-from prefect_sluice.plan import Asked, Plan, make_plan
+from prefect_sluice.plan import Plan
+from prefect_sluice.planner import Asked, make_plan
 from prefect_sluice.promotion import Decision, Promotion, State
 from prefect_sluice.stages.records import is_open
 from prefect_sluice.workshop import Workshop

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice import __version__, git, governing, history, inputs, surroundings, volatile
+from prefect_sluice import __version__, git, governing, history, inputs, old_names, surroundings, volatile
 from prefect_sluice.adoption import Adopted
 from prefect_sluice.canonical import Json
 from prefect_sluice.config import Model
@@ -20,7 +20,8 @@ from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.loading import load, packages_of
 from prefect_sluice.node import Name, Node
 from prefect_sluice.notes import Before
-from prefect_sluice.plan import Asked, Plan
+from prefect_sluice.plan import Plan
+from prefect_sluice.planner import Asked
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.release import Change, Release
 from prefect_sluice.rules import Governance
@@ -62,6 +63,7 @@ def build(work: Work) -> Work:
     reach(Point.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
     adopting.refuse_foreign_names(workshop, place, plan)
+    _refuse_readers_of_old_names(plan, load(workshop, place, release).project.nodes)
     publishing.refuse_what_does_not_fit(workshop, place, plan)
     if (
         plan.base
@@ -85,6 +87,18 @@ def _tell_policy(workshop: Workshop, found: Governance) -> None:
         )
     for change in found.changes:
         tell(f"policy changes{', after this release' if found.waits else ''}: {change.text}")
+
+
+def _refuse_readers_of_old_names(plan: Plan, nodes: Mapping[str, Node]) -> None:
+    """Raise Refused for a node that reads an old name by hand: it would read what served before, not what is built now."""
+    new = {item.name.folded: item.new for item in plan.old_names}
+    for node in nodes.values():
+        for name in node.sources:
+            if name.folded in new:
+                raise Refused(
+                    f"{node.short} reads {name}, the old name of {new[name.folded]}",
+                    f"read the new one: in {node.path}, ref() of the model that is {new[name.folded]} now",
+                )
 
 
 def _unchanged(plan: Plan, release: Release) -> str:
@@ -189,6 +203,8 @@ def _question(
         live=live,
         kept=inputs.by_content(kept),
         before=notes,
+        old_names=old_names.of(written),
+        old_names_for=workshop.settings.warehouse.old_names,
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),

@@ -84,7 +84,7 @@ def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
     if rereading.is_due(workshop, place):
         findings = (*findings, *rereading.reread(workshop, place, STAGE, served.pointers))
     bad = [item for item in findings if item.verdict is not Verdict.PASSED]
-    head = f"{place.name}: generation {served.number}, {len(served.pointers)} relations"
+    head = f"{place.name}: generation {served.number}, {len(served.relations)} relations"
     if not bad:
         return f"{head}, in place", ""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice import adoption, surroundings
+from prefect_sluice import adoption, old_names, surroundings
 from prefect_sluice.adoption import Taker
 from prefect_sluice.attesting import contradiction
 from prefect_sluice.errors import EnvironmentMoved, Refused
@@ -104,7 +104,7 @@ def _publication(
         promotion.cause,
         number,
         surroundings.now().replace(microsecond=0),
-        contents.pointers,
+        old_names.dated(contents.pointers, surroundings.now().date()),
     )
     file = workshop.folder / candidate.path if candidate and candidate.path else None
     publication = Publication(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from prefect_sluice import inputs, surroundings
+from prefect_sluice import inputs, old_names, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
 from prefect_sluice.canonical import digest
 from prefect_sluice.channels import NODES, NOTICES, Level, Notice
@@ -60,7 +60,8 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     )
     planned = (*pointers(plan, store, promotion.id[:6]), *kept)
     if not plan.made and not plan.relinked and not plan.tests:
-        return Made(Contents((), (), planned, ""), None, (), (), {})
+        served = (*planned, *old_names.pointers(plan.old_names, planned))
+        return Made(Contents((), (), served, ""), None, (), (), {})
     loaded = load(workshop, place, release)
     warehouse = workshop.warehouse(place, loaded.folder)
     live = plan.base_of(warehouse.generation(place.name))
@@ -166,10 +167,11 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     links = _links(warehouse, built, extra)
     sealed = warehouse.seal(side, links)
     built = replace(built, results=_read(built, sealed))
+    served = (*_served(built), *extra)
     contents = Contents(
         tables=_brought(links, sealed),
         views=tuple(view for view, _ in links.views if view.address not in {*sealed.broken, *sealed.unread}),
-        pointers=(*_served(built), *extra),
+        pointers=(*served, *old_names.pointers(built.plan.old_names, served)),
         file=sealed.digest,
         held=sealed.held,
     )
@@ -334,7 +336,7 @@ def _relations(built: _Built, contents: Contents) -> tuple[Relation, ...]:
             at=at,
         )
         for pointer in contents.pointers
-        if pointer.address in new
+        if pointer.address in new and not pointer.is_old_name
     )
 
 

@@ -10,7 +10,8 @@ from prefect_sluice import surroundings
 from prefect_sluice.config import Gate
 from prefect_sluice.generation import Cause
 from prefect_sluice.node import Node, descendants
-from prefect_sluice.plan import Asked, Plan, make_plan, some
+from prefect_sluice.plan import Plan, some
+from prefect_sluice.planner import Asked, make_plan
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.stages.records import fenced, still_ours
 from prefect_sluice.stages.selecting import moved, renewed

@@ -7,6 +7,7 @@ from contextlib import suppress
 from prefect_sluice import ledger, surroundings
 from prefect_sluice.controls import in_force, of_release
 from prefect_sluice.declared import Declared
+from prefect_sluice.displaced import Displaced
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.governing import recorded
@@ -64,6 +65,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         described={uid: item.description for uid, item in declared.described.items()},
         runs=store.timings(promotion.id),
         expected=_expected(workshop, place, promotion, plan),
+        displaced=_displaced(workshop, place, promotion, present["generation"] if present else 0),
         at=surroundings.now(),
     )
 
@@ -93,6 +95,17 @@ def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | No
         )
 
     return tuple(entry for entry in entries if is_about(entry))
+
+
+def _displaced(
+    workshop: Workshop, place: Place | None, promotion: Promotion, serves: int
+) -> tuple[Displaced, ...]:
+    """Return the names that do not show what a promotion serves; none where it does not serve, or nobody can tell now."""
+    if place is None or not serves or promotion.generation != serves or not place.target.path.exists():
+        return ()
+    with suppress(SluiceError):
+        return workshop.warehouse(place).displaced(place.name)
+    return ()
 
 
 def _expected(

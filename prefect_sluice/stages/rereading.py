@@ -32,7 +32,7 @@ def reread(workshop: Workshop, place: Place, gate: str, pointers: Iterable[Point
     Nothing where there is nothing to read. Records where it ended, and nothing else. Raises WarehouseBusy.
     """
     within = workshop.settings.warehouse.reread
-    names = {pointer.address: pointer for pointer in pointers}
+    names = {pointer.address: pointer for pointer in pointers if not pointer.is_old_name}
     if not within or not names:
         return ()
     last = _last(workshop, place)

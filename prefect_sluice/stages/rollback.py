@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice import surroundings
+from prefect_sluice import old_names, surroundings
 from prefect_sluice.controls import Aftercare, blocked
 from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
@@ -65,6 +65,7 @@ def rollback(work: Work) -> Work:
         cause=Cause.ROLLBACK,
         origin=target.origin,
         at=surroundings.now().replace(microsecond=0),
+        pointers=old_names.dated(target.pointers, surroundings.now().date()),
     )
     tell(f"publishing generation {number}: {target.number} again")
     how: list[Published] = []

@@ -8,7 +8,8 @@ from dataclasses import replace
 from prefect_sluice.cut import Cut, cut, source_texts
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.loading import Loaded
-from prefect_sluice.plan import UNCHANGED, Asked, Plan, live_versions, make_plan
+from prefect_sluice.plan import UNCHANGED, Plan
+from prefect_sluice.planner import Asked, live_versions, make_plan
 
 NOT_SELECTED = "stale, and not selected: it stays as it is"
 _MOST = 12

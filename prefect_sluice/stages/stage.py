@@ -12,7 +12,8 @@ from prefect_sluice.data_test import DataTest
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause
 from prefect_sluice.loading import load
-from prefect_sluice.plan import Plan, make_plan
+from prefect_sluice.plan import Plan
+from prefect_sluice.planner import make_plan
 from prefect_sluice.promotion import Candidate, Promotion, State
 from prefect_sluice.stages import built_on, conditions, making, partial, servable, shown
 from prefect_sluice.stages.build import question

@@ -11,6 +11,7 @@ import duckdb
 
 from prefect_sluice import faults
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
+from prefect_sluice.generation import OLD_NAME
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_content, duckdb_publish
 from prefect_sluice.warehouse.base import quoted
@@ -133,6 +134,7 @@ def collect(connection: Connection, collection: Collection, store: str, place: s
             connection.execute("rollback")
             return
         _permit(connection, collection, store)
+        _end(connection, collection.over)
         _drop(connection, collection.drops)
         duckdb_content.forget(connection, collection.drops)
         faults.reach(faults.Point.COLLECT_DROPPED)
@@ -159,6 +161,17 @@ def _permit(connection: Connection, collection: Collection, store: str) -> None:
     wrong = [name for name in collection.drops if name in live or name.schema != store]
     if wrong:
         raise Refused(f"{wrong[0]} is served, so it is not collected", "look what is wrong: sluice doctor")
+
+
+def _end(connection: Connection, over: Iterable[tuple[str, Name]]) -> None:
+    """Take the views of old names away, and their pointers out of every generation: what is served again is without them."""
+    there = {name.folded for name in _views(connection)}
+    catalog = duckdb_publish.catalog_of(connection)
+    for environment, name in over:
+        if name.folded in there:
+            connection.execute(f"drop view {quoted(catalog, name.schema, name.identifier)}")
+        sql = "delete from sluice.pointer where environment = ? and schema = ? and identifier = ? and starts_with(node, ?)"
+        connection.execute(bound(sql, [environment, name.schema, name.identifier, OLD_NAME]))
 
 
 def _drop(connection: Connection, names: Iterable[Name]) -> None:

@@ -11,7 +11,7 @@ from prefect_sluice import faults
 from prefect_sluice.collecting import read_by
 from prefect_sluice.displaced import TAKE_BACK
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
-from prefect_sluice.generation import Generation
+from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb_adopt import in_order, query_of
@@ -29,13 +29,15 @@ def departures(connection: Connection, environment: str, linker: Linker) -> tupl
     """Return what each public name becomes: a view of the store becomes one over public names, where its query allows it."""
     current = load(connection, environment, None)
     texts = _texts(connection)
-    names = {pointer.address.folded: pointer.name for pointer in current.pointers}
-    return tuple(
-        Departure(
-            pointer.name, pointer.address, _public(texts.get(pointer.address.folded, ""), names, linker)
-        )
-        for pointer in current.pointers
-    )
+    names = {pointer.address.folded: pointer.name for pointer in current.relations}
+
+    def query(pointer: Pointer) -> str:
+        if pointer.is_old_name:
+            new = names[pointer.address.folded]
+            return f"select * from {quoted(new.schema, new.identifier)}"
+        return _public(texts.get(pointer.address.folded, ""), names, linker)
+
+    return tuple(Departure(item.name, item.address, query(item)) for item in current.pointers)
 
 
 def _texts(connection: Connection) -> Mapping[Name, str]:

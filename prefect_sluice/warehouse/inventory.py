@@ -83,7 +83,8 @@ class Inventory:
 class Collection:
     """What one collection does: the relations that go, the generations that lose one and so can never be served again.
 
-    `bases` are the current generations by environment that it was planned for; `at` is UTC.
+    `bases` are the current generations by environment that it was planned for; `at` is UTC. `over` are old names whose day has
+    come, with their environment: their views go, and no generation has them any more.
     """
 
     run: str
@@ -91,6 +92,7 @@ class Collection:
     drops: tuple[Name, ...]
     generations: tuple[tuple[str, int], ...]
     bases: Mapping[str, int]
+    over: tuple[tuple[str, Name], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class Keeper(Protocol):
         ...
 
     def collect(self, collection: Collection) -> None:
-        """Drop the relations and mark the generations, in one transaction; then give the room back to the file.
+        """Drop the relations and the old names, and mark the generations, in one transaction; then give the room back to the
+        file. What is not our view under an old name is left.
 
         Done once per run: again is no change. Raises EnvironmentMoved when an environment is at another generation,
         Refused when a public name leads to one of the relations.

@@ -34,6 +34,7 @@ FREE = {
     "put_question": "of a run",
     "put_release": "content, by its digest",
     "drop_lease": "the lease itself",
+    "drop_records": "of promotions that ended long ago, and whose report goes",
     "drop_sign": "of a run",
     "put_alert": "what people were told",
     "put_conditions": "through the store of who is at work, which is under the lease by itself",

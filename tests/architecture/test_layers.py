@@ -34,6 +34,7 @@ VALUES = tuple(
         "ledger",
         "node",
         "notes",
+        "old_names",
         "outside",
         "plan",
         "promotion",

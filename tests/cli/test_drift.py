@@ -74,6 +74,10 @@ def test_status_and_the_monitor_say_what_stands_there(run: Run, drifted: Path) -
         {"name": "main.orders", "instead": "a table"},
         {"name": "main.totals", "instead": "a table"},
     ]
+    for words in (("plan",), ("diff",), ("history",), ("report", "2")):
+        told = run(*words, "--env", "dev", "-C", drifted).out
+        assert "a table stands at main.orders, main.totals" in told, words
+        assert "sluice doctor --repair" in told, words
     workshop = Workshop.at(drifted)
     health = care_for(workshop, workshop.place("dev"), "Ada")
     assert health.line.endswith("3 of the names do not show what was published")

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.stages import baseline
+from prefect_sluice.workshop import Workshop
 from tests.cli.conftest import git
 
 Run = Callable[..., Any]
@@ -87,6 +89,11 @@ def test_nothing_that_is_refused_leaves_a_trace(run: Run, leaving: Path, outside
     for command in (["release"], ["diff"], ["refresh"], ["plan", "--refresh"], ["promote", "--to", "prod"]):
         run(*command, "-C", leaving)
         assert traces(outside) == [], command
+    workshop = Workshop.at(leaving)
+    found = baseline.build(workshop, workshop.place("dev"), ["model.shop.orders"])
+    assert (found.why, traces(outside)) == ("", []), (
+        "a baseline is of the code that serves, whatever lies in the tree"
+    )
 
 
 def test_what_one_environment_excepted_another_one_still_refuses(

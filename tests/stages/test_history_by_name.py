@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from prefect_sluice import collect, pipeline
+from prefect_sluice import collect, pipeline, surroundings
+from prefect_sluice.errors import Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.plan import Plan
 from prefect_sluice.stages.work import Request, Status, Work
@@ -46,6 +48,9 @@ FIRST = {
     "models/never_in_full.sql": incremental(", full_refresh=false"),
     "snapshots/called_so.yml": snapshot("called_so", ", hard_deletes: invalidate"),
     "models/off.sql": incremental(),
+    "models/plain.sql": incremental(column="1 * id as id"),
+    "models/moves.sql": incremental(),
+    "models/reads_moves.sql": incremental(reads="{{ ref('moves') }}"),
     "snapshots/hist.yml": snapshot("hist"),
     "snapshots/off_hist.yml": snapshot("off_hist"),
 }
@@ -63,6 +68,9 @@ OTHER_IDS = {
     "models/never_in_full.sql": incremental(", full_refresh=false", column="id + 0 as id"),
     "snapshots/called_so.yml": snapshot("called_otherwise", ", hard_deletes: invalidate"),
     "models/off.sql": incremental(", enabled=false"),
+    "models/plain.sql": "",
+    "models/renamed.sql": incremental(column="1 * id as id"),
+    "models/moves.yml": "models: [{name: moves, config: {schema: mart}}]\n",
     "snapshots/hist.yml": snapshot("history", ", alias: hist"),
     "snapshots/off_hist.yml": snapshot("off_hist", ", enabled: false"),
 }
@@ -129,6 +137,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     assert "stays in the store" in told["main.off"]
     assert "stays in the store" in told["main.off_hist"]
     assert "full_refresh: false" in told["main.never_in_full"]
+    assert "goes on as main.renamed" in told["main.plain"]
     shop.load(4)
     told = notes(done(shop.release(OTHER_PROJECT)))
     assert not any(told.values()), "nothing is lost, nothing is done in another way"
@@ -160,14 +169,46 @@ def notes(work: Work) -> dict[str, str]:
         ("reads_aliased", [1, 2, 3, 4]),
         ("never_in_full", [1, 2, 3, 4]),
         ("called_otherwise", [1, 2, 3, 4]),
+        ("renamed", [1, 2, 3, 4]),
+        ("main_mart.moves", [1, 2, 3, 4]),
+        ("reads_moves", [1, 2, 3, 4]),
+        ("plain", [1, 2, 3, 4]),
+        ("called_so", [1, 2, 3, 4]),
+        ("moves", [1, 2, 3, 4]),
         ("hist", [1, 2, 3, 4]),
         ("off", [1, 2, 4]),
         ("off_hist", [1, 2, 4]),
     ],
 )
 def test_the_rows_are_those_of_plain_dbt(shop: Shop, name: str, events: list[int]) -> None:
-    """dbt goes on in the same table whatever the node is called; only the plain rename is better than dbt's."""
+    """dbt goes on in the same table whatever the node is called; only a new name is better: the old one stays, too."""
     assert shop.ids(name) == events
+
+
+def test_an_old_name_gives_way_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may build on it: they would read what served before. A model takes its name at once; its day ends the others."""
+    with pytest.raises(Refused, match=r"by_hand reads main\.plain, the old name of main\.renamed"):
+        shop.release({"models/by_hand.sql": "select id from main.plain\n"})
+    back = snapshot("called_so", ", hard_deletes: invalidate")
+    others = {
+        "models/by_hand.sql": "",
+        "models/plain.sql": "select 7 as id\n",
+        "snapshots/called_so.yml": back,
+    }
+    taken = done(shop.release(others))
+    assert taken.plan is not None
+    assert [str(item.name) for item in taken.plan.ended] == ["main.called_so", "main.plain"]
+    assert shop.ids("plain") == [7]
+    assert shop.ids("called_so") == shop.ids("called_otherwise") == [1, 2, 3, 4], (
+        "renamed back, with its rows"
+    )
+    day = surroundings.now() + timedelta(days=30)
+    monkeypatch.setattr(surroundings, "now", lambda: day)
+    [swept] = collect.collect(collect.Request(shop.folder)).warehouses
+    assert [str(name) for _, name in swept.plan.over] == ["main.called_otherwise", "main.moves"]
+    with pytest.raises(duckdb.CatalogException):
+        shop.ids("called_otherwise")
+    assert collect.collect(collect.Request(shop.folder)).is_empty
 
 
 def test_a_loss_is_refused_until_a_commit_declares_it(shop: Shop) -> None:

@@ -105,7 +105,8 @@ def _names(plan: Plan | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if plan is None:
         return (), ()
     new = (str(step.name) for step in plan.of(Action.BUILD) if step.reason == NEW)
-    return tuple(new), tuple(str(step.name) for step in plan.of(Action.REMOVE))
+    stays = {item.name for item in plan.old_names}
+    return tuple(new), tuple(str(step.name) for step in plan.of(Action.REMOVE) if step.name not in stays)
 
 
 def _tallies(

@@ -42,6 +42,7 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
         (name, pill("removed", Style.BAD), "who reads it finds nothing")
         for name in report.gone[: bounds.steps]
     ]
+    rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
     lines: list[Child] = [
         table(("relation", "what readers find", "read by"), rows, label="relations that change")
         if rows

@@ -61,6 +61,8 @@ def report_document(report: Report) -> dict[str, Json]:
         "same": report.same,
         "new": list(report.new),
         "gone": list(report.gone),
+        "old_names": [item.document() for item in report.old_names],
+        "displaced": [item.document() for item in report.dossier.displaced],
         "findings": [{"gate": item.gate, **document.finding(item)} for item in report.findings],
         "gates": [_gate(gate) for gate in report.gates],
         "lineage": _lineage(report),

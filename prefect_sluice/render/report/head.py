@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.approving import rule
+from prefect_sluice.displaced import TAKE_BACK, told
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.render.part import titled
@@ -106,6 +107,9 @@ def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[As
     warnings = f", with warnings of {_and(warned)}" if warned else ""
     if number == found.serves:
         said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
+        if found.displaced:
+            said = f"{said[:-1]}, but its readers find something else: {told(found.displaced)}."
+            return Head(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
         back = Advice(
             "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"
         )

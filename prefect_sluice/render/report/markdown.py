@@ -104,6 +104,7 @@ def changes(report: Report, bounds: Bounds) -> list[str]:
     rows = [(one.name, one.told, ", ".join(one.readers) or "no declared consumer") for one in shown]
     rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
     rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
+    rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
     lines += table(("relation", "what readers find", "read by"), rows) if rows else [no_change(report), ""]
     lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
     lines += (

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from prefect_sluice.controls import Control
 from prefect_sluice.declared import Consumer
+from prefect_sluice.displaced import Displaced
 from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
+from prefect_sluice.old_names import OldName
 from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Approval, Promotion, Run
 from prefect_sluice.release import Release
@@ -31,7 +33,8 @@ class Dossier:
     environment serves now as the ledger has it (0: none), `asked` how many approvals it needs, `warns` the gates whose
     no only warns, `consumers` who reads the project's relations, `described` what nodes are said to be, by unique id,
     `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
-    be told), `policy` which policy judges it and what it changes of it. `at` is when all this was read, UTC.
+    be told), `policy` which policy judges it and what it changes of it. `displaced` are the public names that do not show
+    what it serves. `at` is when all this was read, UTC.
     """
 
     release: Release | None
@@ -53,6 +56,7 @@ class Dossier:
     runs: tuple[Run, ...] = ()
     expected: Forecast | None = None
     policy: Governance | None = None
+    displaced: tuple[Displaced, ...] = ()
     at: datetime = _NEVER
 
 
@@ -197,3 +201,8 @@ class Report:
     laps: tuple[Lap, ...]
     waited: timedelta | None = None
     publish: str = ""
+
+    @property
+    def old_names(self) -> tuple[OldName, ...]:
+        """The old names that are served beside the relations."""
+        return self.dossier.plan.old_names if self.dossier.plan else ()
