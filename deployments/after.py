@@ -1,9 +1,10 @@
-"""What else a Prefect server is told once the Prefect deployments stand: blocks, automations, and the night that was missed."""
+"""What else is done once the Prefect deployments stand: blocks, automations, links to the forms, the night that was missed."""
 
 from __future__ import annotations
 
 from prefect_sluice.deployments import automations
 from prefect_sluice.flows import blocks
+from prefect_sluice.flows.linking import note_forms
 from prefect_sluice.flows.missed import catch_up
 from prefect_sluice.workshop import Workshop
 
@@ -17,5 +18,6 @@ def after_apply(workshop: Workshop, notify: str = "") -> tuple[str, ...]:
     release, folder = workshop.settings.schedules.release, str(workshop.root)
     named = notify or workshop.settings.notify
     automations.apply(notify=named, folder=folder, branch=release.branch if release else "main")
+    note_forms(workshop, folder)
     told = f"{named} hears of failed and late runs" if named else ""
     return tuple(line for line in (told, *catch_up(workshop, folder)) if line)

@@ -1,4 +1,4 @@
-"""What a Prefect server does by itself for our Prefect deployments: tell somebody of failed and late runs, hear of a push.
+"""What a Prefect server does by itself for our Prefect deployments: tell of failed runs, late ones and questions; hear of a push.
 
 Prefect's own automation for runs that give no sign of life is not among them: it ends every run that is suspended for an
 approval. `prefect_sluice.flows.reaping` does that, by our own signs.
@@ -29,6 +29,8 @@ _BY_CLOCK = (f"{ENTRYPOINTS}refresh.refresh", f"{ENTRYPOINTS}collect.collect")
 """What is late when it is late: a look each minute that comes a minute later is no news."""
 _RELEASE = f"{ENTRYPOINTS}release.release"
 _SUBJECT = "{{ flow_run.name }}: {{ flow_run.state.name }}"
+_ASKED_SUBJECT = "{{ flow_run.name }} waits for a yes"
+_ASKED_BODY = "{{ flow_run.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
 _BODY = (
     "{{ flow_run.name }} is {{ flow_run.state.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
 )
@@ -53,8 +55,8 @@ def apply(*, notify: str = "", folder: str | None = None, branch: str = "main") 
     return tuple(item.name for item in wanted)
 
 
-_FAILED, _LATE, _PUSHED = "a run failed", "a run is late", "git was pushed"
-_NAMES = (_FAILED, _LATE, _PUSHED)
+_FAILED, _LATE, _ASKED, _PUSHED = "a run failed", "a run is late", "a yes is asked for", "git was pushed"
+_NAMES = (_FAILED, _LATE, _ASKED, _PUSHED)
 
 
 def planned(
@@ -64,6 +66,8 @@ def planned(
     wanted: list[AutomationCore] = []
     if block is not None and found:
         wanted.append(_telling(_named(_FAILED, folder), BAD, found, block))
+        asked = (_ASKED_SUBJECT, _ASKED_BODY)
+        wanted.append(_telling(_named(_ASKED, folder), ("Suspended",), found, block, asked))
         late = [item for item in found if item.entrypoint in _BY_CLOCK]
         wanted += [_telling(_named(_LATE, folder), ("Late",), late, block)] if late else []
     release = next((item for item in found if item.entrypoint == _RELEASE), None)
@@ -77,7 +81,11 @@ def _named(name: str, folder: str) -> str:
 
 
 def _telling(
-    name: str, states: Sequence[str], found: Sequence[DeploymentResponse], block: UUID
+    name: str,
+    states: Sequence[str],
+    found: Sequence[DeploymentResponse],
+    block: UUID,
+    words: tuple[str, str] = (_SUBJECT, _BODY),
 ) -> AutomationCore:
     theirs = {
         "prefect.resource.role": "deployment",
@@ -91,7 +99,7 @@ def _telling(
         posture=Posture.Reactive,
         threshold=1,
     )
-    told = SendNotification(block_document_id=block, subject=_SUBJECT, body=_BODY)
+    told = SendNotification(block_document_id=block, subject=words[0], body=words[1])
     return AutomationCore(
         name=name,
         description="Made by Sluice; the next `sluice up` writes it anew.",

@@ -105,12 +105,40 @@ ROWS = (
         "rollback",
         "rollback",
         "**For on-call.** Serves an older generation again, at once. Nothing is built and no row moves; what came after it "
-        "stays, to go forward to again. A hold keeps the environment there until somebody lifts it: `sluice unhold`.\n\n"
+        "stays, to go forward to again. A hold keeps the environment there until somebody lifts it: the form `controls`, or "
+        "`sluice unhold`.\n\n"
         "When this server is down: `sluice rollback` does the same.",
         ("sluice", "on-call"),
         ("environment", "to", "from_generation", "reason", "hold", "catch_up", "actor"),
         required=("environment", "reason", "actor"),
         parameters=_WAITS,
+    ),
+    Row(
+        "answer",
+        "answer",
+        "**For approvers.** Says yes or no to a promotion that waits. The run that asked goes on; where it is gone (cancelled, "
+        "deleted), this one does its work. What exactly a yes is to is in the report, which leads here.",
+        ("sluice", "approver"),
+        ("promotion", "decision", "comment", "actor"),
+        required=("decision", "actor"),
+        parameters=_WAITS,
+    ),
+    Row(
+        "controls",
+        "controls",
+        "**For on-call.** Holds an environment where it is, freezes one or all, blocks a release, and lifts what somebody, or a "
+        "rollback, put in the way. What is in force is in the artifact `status`, with links that lift it.",
+        ("sluice", "on-call"),
+        ("act", "environment", "release", "reason", "until", "actor"),
+        required=("act", "reason", "actor"),
+    ),
+    Row(
+        "plan",
+        "plan",
+        "**For everybody.** Says what a release, a promotion or a refresh would build, reuse and remove, and whom it reaches. "
+        "Nothing is built or published, and nobody is asked.",
+        ("sluice", "look"),
+        ("way", "environment", "ref", "report", "select"),
     ),
     Row(
         "collect",

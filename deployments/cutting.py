@@ -14,13 +14,17 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from prefect_sluice.flows.stopped import SAID
+from prefect_sluice.stages.cut_off import cut_off
+from prefect_sluice.workshop import Workshop
 
 _AT_WORK = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 NOT_BEGUN = "the worker was stopped before this began; it begins with the next one"
 
 
-def close_cut_runs(pool: str) -> tuple[str, ...]:
+def close_cut_runs(pool: str, workshop: Workshop | None = None) -> tuple[str, ...]:
     """Say of each run of a work pool that is at work, while no worker is, that it was cut off. Returns their names.
+
+    With the project's workshop it says what the run was at.
 
     What had not begun is put back, to begin with the next worker. To be called only when no worker of the pool runs. Runs
     that wait for an approval are left alone. Safe to repeat.
@@ -33,12 +37,13 @@ def close_cut_runs(pool: str) -> tuple[str, ...]:
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
         )
         for run in found:
-            client.set_flow_run_state(run.id, _after(run.state_type), force=True)
+            said = cut_off(workshop, str(run.id), "The worker was killed") if workshop is not None else SAID
+            client.set_flow_run_state(run.id, _after(run.state_type, said), force=True)
     return tuple(run.name for run in found if run.state_type is not StateType.PENDING)
 
 
-def _after(kind: StateType | None) -> State:
+def _after(kind: StateType | None, said: str) -> State:
     if kind is StateType.PENDING:
         # Not Crashed: the run may have been started by an answer in its form, which counts for this start only.
         return Scheduled(message=NOT_BEGUN)
-    return Cancelled(message=SAID) if kind is StateType.CANCELLING else Crashed(message=SAID)
+    return Cancelled(message=said) if kind is StateType.CANCELLING else Crashed(message=said)

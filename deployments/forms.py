@@ -8,21 +8,28 @@ from typing import Any
 
 from prefect_sluice.choices import FORMER, Choices
 from prefect_sluice.deployments.catalog import Row
+from prefect_sluice.stages.commanding import ALL
 
 TITLES: Mapping[str, str] = {
+    "act": "What to do",
     "actor": "Your name",
+    "comment": "Comment",
+    "decision": "Decision",
     "catch_up": "Refresh its data afterwards",
     "dry_run": "Only say what would go",
     "environment": "Environment",
     "from_generation": "Only if this generation serves",
     "hold": "Hold the environment there",
     "origin": "From",
+    "promotion": "Promotion",
     "reason": "Why",
     "ref": "Commit, branch or tag",
     "release": "Release",
     "report": "Report",
     "select": "Only a part (dbt's selector)",
     "to": "Back to",
+    "until": "Until",
+    "way": "What would be done",
 }
 """The titles of fields. Prefect shows a parameter's bare name otherwise, whatever its own Field says."""
 
@@ -66,7 +73,8 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
             field["description"] = _CLAIM
         case "environment" if choices.environments:
             chosen = usual(row, choices)
-            field |= _offered(choices.environments, chosen)
+            every = (ALL,) if row.name == "controls" else ()
+            field |= _offered((*choices.environments, *every), chosen)
             if chosen:  # it is filled in: nobody needs to know what leaving it empty would mean
                 field["description"] = (
                     f"{str(field.get('description', '')).partition('; empty')[0].rstrip('.')}."
@@ -84,6 +92,8 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
             field |= {"type": "integer", "minimum": 1, "description": _BACK_FROM}
         case "report" if choices.reports:
             field |= {"enum": list(choices.reports), "description": _READS}
+            if name not in row.required:  # "" is none of them
+                field.pop("default", None)
         case _:
             pass
     return field

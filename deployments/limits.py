@@ -33,7 +33,7 @@ def queues(environments: Sequence[str]) -> tuple[Queue, ...]:
         for name in environments
     )  # fmt: skip
     return (
-        Queue(ON_CALL, None, 1, "Rollbacks: they wait for no queue"),
+        Queue(ON_CALL, None, 1, "What waits for nobody: rollbacks, controls, answers, plans"),
         *changes,
         # No limit: a monitor that was killed would keep out the next one, which is to end it.
         Queue(CARE, None, 3, "The monitor and the collection"),
@@ -50,7 +50,7 @@ def queue_of(flow: str, environment: str) -> str:
 
     Who picks another environment in the form waits in the queue of the default one, and then for the lease.
     """
-    if flow == "rollback":
+    if flow in {"rollback", "controls", "answer", "plan"}:
         return ON_CALL
     return CARE if flow in {"monitor", "collect"} else changes_of(environment)
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from prefect_sluice.deployments.serving import HOST, is_this_machine
 
+_INDEX = "index.html"
+"""The page that says what serves, waits and is held, once there is one."""
+
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     """Gives files; lists no folder, follows nothing out of it, and logs nothing."""
@@ -25,6 +28,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
             return None
         try:
             asked = Path(self.translate_path(self.path)).resolve()
+            if self.path in {"", "/"}:
+                self.path = f"/{_INDEX}"
+                asked = Path(self.directory).resolve() / _INDEX
             inside = asked.is_relative_to(Path(self.directory).resolve()) and asked.is_file()
         except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, a link that leads to itself
             inside = False

@@ -64,6 +64,8 @@ def variables(environ: Mapping[str, str], home: Path, api: str) -> dict[str, str
         # Pages of any origin could start runs here otherwise: the server listens where every browser page can send to.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join((ui_of(api), ui_of(api).replace(HOST, "localhost"))),
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        # Links in notifications and logs lead to the UI in which everything works.
+        "PREFECT_UI_URL": f"{ui_of(api)}/v2",
         **environ,
         "PREFECT_API_URL": api,
         "PREFECT_UI_API_URL": api,  # or the UI looks for its server at port 4200

@@ -99,7 +99,7 @@ class Up:
             if self._wish.server:
                 notes = tuple(
                     f"was cut off when it ended last time: {name}"
-                    for name in cutting.close_cut_runs(self._wish.pool)
+                    for name in cutting.close_cut_runs(self._wish.pool, self._workshop)
                 )
             self._work()
         self._tell("making the Prefect deployments")
@@ -139,7 +139,7 @@ class Up:
             from prefect_sluice.deployments.cutting import close_cut_runs
 
             with suppress(Exception):
-                close_cut_runs(self._wish.pool)
+                close_cut_runs(self._wish.pool, self._workshop)
 
     def _serve(self) -> None:
         serving.check_free(self._wish.port)

@@ -5,12 +5,15 @@ What is asked, and what came of it, is in our own state store. Of Prefect we tak
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, cast
 from uuid import UUID
 
-from prefect import get_run_logger, suspend_flow_run
+from prefect import flow_runs, get_run_logger, suspend_flow_run
 from prefect.client.orchestration import get_client
 from prefect.input import RunInput, read_flow_run_input
 from prefect.input.run_input import keyset_from_base_key
@@ -18,14 +21,17 @@ from pydantic import Field, ValidationError
 
 from prefect_sluice import surroundings
 from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.flows.own import this_run
+from prefect_sluice.flows.own import run_name, this_run
 from prefect_sluice.governing import rules_of
 from prefect_sluice.promotion import Channel, Decision, Promotion, Question, State
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.resuming import ask
+from prefect_sluice.stages.ways import remember_run
 from prefect_sluice.stages.work import Work
-from prefect_sluice.tasks.request import request_text
+from prefect_sluice.tasks.links import run_url
+from prefect_sluice.tasks.request import asked_text, request_text
+from prefect_sluice.tasks.status import show_status
 from prefect_sluice.workshop import Workshop
 
 _LONGER = timedelta(days=1)
@@ -115,11 +121,28 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
     if promotion is None:
         return
     question = ask(workshop, run.id, run.attempt, promotion)
+    remember_run(workshop, promotion.id, run.id, run_url(run.id), run_name(), resumes=True)
     if note:
         get_run_logger().warning(note)
-    get_run_logger().info(f"next: the form (⋮ → Resume), or sluice approve {promotion.id}")
+    told = asked_text(work)
+    get_run_logger().info(told)
+    show_status(workshop)
     form = Answer.with_initial_data(description=request_text(work, " ".join(note.split())))
-    suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
+    with _saying(told):
+        suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
+
+
+@contextmanager
+def _saying(message: str) -> Generator[None]:
+    """Have the state that a run is suspended in say who is asked for what. Prefect's function takes no message for it, and a
+    state that is put in its place afterwards could undo an answer that was given meanwhile."""
+    engine = cast(Any, flow_runs)
+    plain = engine.Suspended
+    engine.Suspended = partial(plain, message=message)
+    try:
+        yield
+    finally:
+        engine.Suspended = plain
 
 
 def _patience(workshop: Workshop, promotion: Promotion) -> int:

@@ -20,6 +20,7 @@ from prefect_sluice.flows.asking import Run, heard, suspend, suspendable
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import beating
+from prefect_sluice.flows.linking import linked
 from prefect_sluice.flows.naming import naming
 from prefect_sluice.flows.own import this_run
 from prefect_sluice.flows.places import project
@@ -27,7 +28,7 @@ from prefect_sluice.flows.waits import logged_waits
 from prefect_sluice.flows.waking import wake_quietly
 from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import begin
-from prefect_sluice.promotion import ENDED, Question
+from prefect_sluice.promotion import ENDED, Promotion, Question
 from prefect_sluice.stages.resuming import (
     ended,
     forget,
@@ -42,6 +43,7 @@ from prefect_sluice.stages.work import Request, Status, Work, walk
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.deploy import deploy
 from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.tasks.status import show_status
 from prefect_sluice.workshop import Workshop
 
 Walk = Callable[[Work], Work]
@@ -102,10 +104,15 @@ def at_work(request: Request, walk: Walk, wait: timedelta) -> Work:
     # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
     alone = request.cause is not Cause.ROLLBACK and not request.past
     run, flow_run = suspendable() if alone else None, this_run()
-    with signed(Workshop.at(request.folder).store, str(flow_run.id) if flow_run else "", request.actor):
+    workshop = Workshop.at(request.folder)
+    with (
+        signed(workshop.store, str(flow_run.id) if flow_run else "", request.actor),
+        linked(workshop, resumes=run is not None),
+    ):
         work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
         if work.generation is not None:
             wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
+        show_status(workshop)
     return work
 
 
@@ -150,11 +157,17 @@ def _resumed(
     note = "" if is_decided(workshop, promotion) else heard(workshop, run, question, promotion)
     if not is_decided(workshop, promotion):
         return waits_on(recorded_work(workshop, request, promotion), promotion), note
-    with begin(request, wait=max(wait, _PATIENCE)) as work:
+    return gone_on(request, promotion, walk, max(wait, _PATIENCE)), ""
+
+
+def gone_on(request: Request, promotion: Promotion, walk: Walk, wait: timedelta) -> Work:
+    """Return the work after a promotion was gone on with: from Approve on as it stands, or through all stages again where
+    the environment or the candidate is no more what it was. The request is `pinned`."""
+    with begin(request, wait=wait) as work:
         then = going_on(replace(work, request=request), promotion.id)
         if then is None:
-            return walk(work), ""
-        return (then if then.outcome is not None else _rest(then)), ""
+            return walk(work)
+        return then if then.outcome is not None else _rest(then)
 
 
 def _rest(work: Work) -> Work:

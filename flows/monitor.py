@@ -17,6 +17,7 @@ from prefect_sluice.flows.foreseen import told_already
 from prefect_sluice.flows.given import refuse_odd_parameters
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.history import keep_newest
+from prefect_sluice.flows.linking import note_forms
 from prefect_sluice.flows.missed import catch_up
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.own import this_run
@@ -25,6 +26,7 @@ from prefect_sluice.flows.reaping import begin_again, reap
 from prefect_sluice.flows.waking import wake
 from prefect_sluice.stages.caring import Health, care_for, is_news
 from prefect_sluice.stages.signing import signed
+from prefect_sluice.tasks.status import show_status
 from prefect_sluice.workshop import Workshop
 
 Care = Callable[[Path], tuple[str, ...]]
@@ -77,6 +79,8 @@ def _rest(workshop: Workshop, folder: str) -> tuple[Health, ...]:
     run = this_run()
     if run is not None and run.deployment_id is not None:
         cares["missed nights"] = lambda: catch_up(workshop, folder)
+        cares["links to forms"] = lambda: note_forms(workshop, folder)
+        cares["the status"] = lambda: show_status(workshop) or ()
     for care in CARE:
         cares[getattr(care, "__name__", "care")] = lambda care=care: care(workshop.root)
     return tuple(health for name, care in cares.items() for health in _cared(name, care))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -33,9 +33,17 @@ def named(way: str) -> Callable[..., str]:
         report = report_called(str(parameters.get("report") or ""))
         where = str(parameters.get("environment") or "")
         what = report or ref or str(parameters.get("origin") or "")
-        return begun(way, before, _shortened(what) if way != "rollback" else "", where)
+        what = what or str(parameters.get("promotion") or "")
+        return begun(_led(way, parameters), before, _shortened(what) if way != "rollback" else "", where)
 
     return name
+
+
+def _led(way: str, parameters: Mapping[str, Any]) -> str:
+    """Return what a run does, first in its name: `hold` of the form for controls, `approve` of that for answers."""
+    if way == "plan":
+        return f"plan {parameters.get('way', '')}".strip()
+    return str(parameters.get("act") or parameters.get("decision") or way)
 
 
 def begun(way: str, before: str, what: str, environment: str) -> str:

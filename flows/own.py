@@ -21,6 +21,12 @@ def this_run() -> FlowRun | None:
     return context.flow_run if context else None
 
 
+def run_name() -> str:
+    """Return what the flow run that this code is in is called; "" outside of one."""
+    run = this_run()
+    return run.name if run is not None else ""
+
+
 def scheduled() -> FlowRun | None:
     """Return the flow run that this code is in, if a schedule started it; None for one that a person or an event started."""
     run = this_run()

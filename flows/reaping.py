@@ -23,6 +23,7 @@ from prefect_sluice import surroundings
 from prefect_sluice.flows.own import deployments
 from prefect_sluice.holder import told
 from prefect_sluice.signs import Sign
+from prefect_sluice.stages.cut_off import cut_off
 from prefect_sluice.stages.signing import dead, forget
 from prefect_sluice.workshop import Workshop
 
@@ -32,13 +33,13 @@ _PROCESS, _ELSEWHERE = timedelta(minutes=3), timedelta(minutes=30)
 def reap(workshop: Workshop) -> tuple[str, ...]:
     """End the runs of this project whose process is gone, and return a line for each. Repeatable.
 
-    Only what says Running or Cancelling is ended: one that is suspended, scheduled or over is left as it is.
+    Only what says Running or Cancelling is ended, and one that crashed says why: any other is left as it is.
     """
     gone = dead(workshop.store)
     if not gone:
         return ()
     with get_client(sync_client=True) as client:
-        lines = [_ended(client, sign) for sign in gone]
+        lines = [_ended(client, workshop, sign) for sign in gone]
     for sign in gone:
         forget(workshop.store, sign.run)
     return tuple(line for line in lines if line)
@@ -75,22 +76,22 @@ def _put_back(client: SyncPrefectClient, run: FlowRun) -> str:
     return f"{run.name}: {why}"
 
 
-def _ended(client: SyncPrefectClient, sign: Sign) -> str:
+def _ended(client: SyncPrefectClient, workshop: Workshop, sign: Sign) -> str:
     try:
         run = client.read_flow_run(UUID(sign.run))
     except ObjectNotFound:
         return ""
-    state = _end(run.state_type, sign)
+    state = _end(run.state_type, sign, cut_off(workshop, sign.run, "The worker was killed"))
     if state is None:
         return ""
     client.set_flow_run_state(run.id, state, force=True)
     return f"{run.name}: {state.message}"
 
 
-def _end(kind: StateType | None, sign: Sign) -> State | None:
+def _end(kind: StateType | None, sign: Sign, said: str) -> State | None:
     why = f"its process is gone: {told(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
-    if kind is StateType.RUNNING:
-        return Crashed(message=f"{why}; nothing is half done, the next run goes on where it was")
+    if kind is StateType.RUNNING or kind is StateType.CRASHED:  # by its worker, with a number for a message
+        return Crashed(message=f"{said} ({why})")
     if kind is StateType.CANCELLING:
         return Cancelled(message=why)
     return None

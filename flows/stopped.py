@@ -14,7 +14,8 @@ from prefect.states import Crashed
 
 from prefect_sluice.flows.own import this_run
 
-SAID = "the worker was stopped while this ran; run it again: what is finished is kept, and not done twice"
+BY_STOP = "The worker was stopped"
+SAID = f"{BY_STOP} while this ran. Nothing is half done. Run it again: it goes on."
 _PATIENCE = 3
 """Seconds that sending queued logs may take: who stops a worker does not wait for long."""
 

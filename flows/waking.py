@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import NotPausedError, ObjectNotFound
 from prefect.flow_runs import resume_flow_run
 from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
+from prefect.states import Cancelled
 
 from prefect_sluice.errors import LeaseHeld, SluiceError
 from prefect_sluice.flows.ending import concluded
@@ -24,6 +25,7 @@ from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.expiring import expire, overdue
 from prefect_sluice.stages.resuming import ended, forget, is_decided, no_answer, recorded_work
+from prefect_sluice.stages.ways import form_url
 from prefect_sluice.stages.work import Request
 from prefect_sluice.workshop import Workshop
 
@@ -90,7 +92,7 @@ def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) ->
         state = None
     if promotion is None or state is None or (state.is_final() and _is_over(state, promotion)):
         forget(workshop, question.run)
-        return []
+        return _left_waiting(client, workshop, question, promotion, state)
     if not state.is_paused():
         return []  # it is on its way, or failed and may be tried again
     try:
@@ -100,6 +102,24 @@ def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) ->
         RuntimeError,
     ) as error:  # Prefect's word for a run that cannot be resumed is the latter
         return [f"the run that waits for promotion {promotion.id} was left as it is: {error}"]
+
+
+def _left_waiting(
+    client: SyncPrefectClient,
+    workshop: Workshop,
+    question: Question,
+    promotion: Promotion | None,
+    state: State | None,
+) -> list[str]:
+    """Have a run that somebody cancelled say that its promotion waits on, and where it is ended or approved all the same."""
+    if promotion is None or promotion.state is not Standing.STAGED:
+        return []
+    end = form_url(workshop, "answer", promotion=promotion.id, decision=Decision.REJECT.value)
+    where = end or "the form answer"
+    told = f"the run is over, and promotion {promotion.id} still waits for a yes; end it, or say yes to it: {where}"
+    if state is not None and state.is_cancelled():
+        client.set_flow_run_state(UUID(question.run), Cancelled(message=told), force=True)
+    return [told]
 
 
 def _is_over(state: State, promotion: Promotion) -> bool:

@@ -44,6 +44,11 @@ def run_url(identifier: str) -> str:
     return f"{ui_url()}/runs/flow-run/{identifier}" if ui_url() and identifier else ""
 
 
+def form_page(deployment: UUID) -> str:
+    """Return the address of the form of a Prefect deployment; "" without a server."""
+    return f"{ui_url()}/deployments/deployment/{deployment}/run" if ui_url() else ""
+
+
 def artifact_url(identifier: UUID) -> str:
     """Return the address of one artifact in the UI; "" without a server."""
     return f"{ui_url()}/artifacts/artifact/{identifier}" if ui_url() else ""

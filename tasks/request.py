@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from prefect_sluice.render.artifacts import approval
+from prefect_sluice.render.asked import asked_line
 from prefect_sluice.render.report.build import report
+from prefect_sluice.stages.deciding import policy_of
+from prefect_sluice.stages.pages import address_of
 from prefect_sluice.stages.reporting import dossier
 from prefect_sluice.stages.work import Work
 from prefect_sluice.tasks.links import links_of, made_by_run
 from prefect_sluice.workshop import Workshop
+
+
+def asked_text(work: Work) -> str:
+    """Return in one line who is asked for what, and how they answer; "" for work without a promotion. Changes nothing."""
+    if work.promotion is None:
+        return ""
+    workshop = Workshop.at(work.request.folder)
+    known = workshop.store.promotion(work.promotion.id) or work.promotion
+    found = report(dossier(workshop, known))
+    page = address_of(workshop, known.id)
+    return asked_line(found, policy_of(workshop, known), approval.gist(found, known), page)
 
 
 def request_text(work: Work, note: str = "") -> str:

@@ -84,7 +84,7 @@ def reject(promotion: str, actor: str, comment: str, folder: Path, console: Cons
 
 
 def _found(folder: Path, text: str) -> tuple[Workshop, Promotion]:
-    from prefect_sluice.cli.found import existing_store, waiting_promotion
+    from prefect_sluice.stages.found import existing_store, waiting_promotion
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)

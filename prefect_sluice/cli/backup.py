@@ -46,9 +46,9 @@ def backup(file: Path, of_warehouse: bool, environment: str, folder: Path, conso
 
 
 def _state(workshop: Workshop, file: Path, console: Console) -> int:
-    from prefect_sluice.cli.found import existing_store
     from prefect_sluice.errors import BadInput
     from prefect_sluice.render.styled import Span, Style, line
+    from prefect_sluice.stages.found import existing_store
     from prefect_sluice.state import copying
 
     if existing_store(workshop) is None:

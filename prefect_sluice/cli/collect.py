@@ -43,9 +43,9 @@ def collect(
     looked at, too. The only history of a name that is served no more stays until --drop-history names it.
     """
     from prefect_sluice import collect as core
-    from prefect_sluice.cli.found import existing_store
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.render import collected
+    from prefect_sluice.stages.found import existing_store
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)

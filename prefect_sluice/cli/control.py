@@ -224,8 +224,8 @@ def _target(workshop: Workshop, text: str) -> str:
 
 def _release(workshop: Workshop, text: str) -> str:
     """Return the whole id of the release whose id, or whose commit, begins so. Raises BadInput for none or several."""
-    from prefect_sluice.cli.found import releases_of
     from prefect_sluice.errors import BadInput
+    from prefect_sluice.stages.found import releases_of
 
     found = list(releases_of(workshop.store, text))
     if not found:

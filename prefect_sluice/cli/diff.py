@@ -40,9 +40,9 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     A and B are numbers of generations, or the beginning of a release's id; by default the one before the
     current one, and the current one.
     """
-    from prefect_sluice.cli.found import displaced
     from prefect_sluice.render.displaced import displaced_lines
     from prefect_sluice.render.generations import differences_lines, document
+    from prefect_sluice.stages.found import displaced
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)
@@ -60,8 +60,8 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
 def _two(workshop: Workshop, place: Place, a: str, b: str) -> tuple[Generation, Generation]:
     """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an
     unknown one."""
-    from prefect_sluice.cli.found import generation_named
     from prefect_sluice.errors import Refused
+    from prefect_sluice.stages.found import generation_named
 
     warehouse = workshop.warehouse(place)
     history = warehouse.history(place.name)

@@ -32,9 +32,9 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     Attempts that were refused, rejected or superseded stand between them. The last line says whether the
     ledger is whole.
     """
-    from prefect_sluice.cli.found import displaced, existing_store
     from prefect_sluice.render.displaced import displaced_lines
     from prefect_sluice.render.history import history_lines, ledger_line
+    from prefect_sluice.stages.found import displaced, existing_store
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)

@@ -24,12 +24,12 @@ def lint(
     PATHS are .sql files, or folders of models. By default what differs from the commit that the environment
     serves.
     """
-    from prefect_sluice.cli.found import existing_store
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.linting import chosen, mend
     from prefect_sluice.linting import lint as linted
     from prefect_sluice.render.linted import document, lint_lines
     from prefect_sluice.stages.asking import remembering
+    from prefect_sluice.stages.found import existing_store
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)

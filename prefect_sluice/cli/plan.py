@@ -53,7 +53,6 @@ def plan(
 
 def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()) -> int:
     """Show the plan of a request, or why it is so for the `named` nodes, and do nothing."""
-    from prefect_sluice.cli.planning import planned
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.render import document
     from prefect_sluice.render.dashboard import story_lines
@@ -62,6 +61,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     from prefect_sluice.render.policy import policy_document, policy_lines
     from prefect_sluice.render.styled import line, strong
     from prefect_sluice.render.why import why_lines
+    from prefect_sluice.stages.planning import planned
 
     with progress(console):
         found = planned(request, named)

@@ -113,9 +113,9 @@ def _tell_opened(output: Path, opened: bool, console: Console) -> None:
 
 
 def _report(workshop: Workshop, environment: str, what: str) -> Report:
-    from prefect_sluice.cli.found import existing_store
     from prefect_sluice.cli.show import named
     from prefect_sluice.render.report.build import report
+    from prefect_sluice.stages.found import existing_store
     from prefect_sluice.stages.reporting import dossier
 
     store = existing_store(workshop)

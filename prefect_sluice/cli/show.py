@@ -44,7 +44,7 @@ def show(what: str, environment: str, folder: Path, console: Console) -> int:
 
 
 def _dossier(workshop: Workshop, environment: str, what: str) -> Dossier:
-    from prefect_sluice.cli.found import existing_store
+    from prefect_sluice.stages.found import existing_store
     from prefect_sluice.stages.reporting import dossier
 
     release, promotion = named(workshop, existing_store(workshop), environment, what)
@@ -75,7 +75,7 @@ def named(
 def _named(
     workshop: Workshop, store: StateStore, environment: str, what: str
 ) -> tuple[Release | None, Promotion | None]:
-    from prefect_sluice.cli.found import release_of
+    from prefect_sluice.stages.found import release_of
 
     if not what or number(what) is not None:
         place = workshop.place(environment)

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     """Show what each environment serves, and what waits."""
     from prefect_sluice import surroundings
-    from prefect_sluice.cli.found import existing_store
     from prefect_sluice.controls import Kind, in_force
     from prefect_sluice.render import document
     from prefect_sluice.render.status import blocks_lines, status_lines
+    from prefect_sluice.stages.found import existing_store
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)

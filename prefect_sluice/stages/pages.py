@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.bundles import write_whole
 from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.stages.ways import form_url
 from prefect_sluice.stages.work import Work, keeping, tell
 from prefect_sluice.workshop import Workshop
 
+if TYPE_CHECKING:
+    from prefect_sluice.render.standing import Stand
+
 FOLDER = "reports"
+INDEX = "index"
 _MANY = 30
 """So many of an environment's promotions are looked at: those that a run can have moved on."""
 
@@ -27,6 +33,22 @@ def address_of(workshop: Workshop, promotion: str) -> str:
     """Return the page's address on the web, "" when nobody serves it (SLUICE_REPORTS_URL is not set) or it is not written."""
     url = surroundings.reports_url()
     return f"{url}/{promotion}.html" if url and path_of(workshop, promotion).is_file() else ""
+
+
+def index_address() -> str:
+    """Return the address of the page that says what serves, waits and is held; "" when nobody serves it."""
+    url = surroundings.reports_url()
+    return f"{url}/" if url else ""
+
+
+def write_index(workshop: Workshop, stands: Sequence[Stand]) -> None:
+    """Write that page as of now. Raises OSError."""
+    from prefect_sluice.render.standing import standing_page
+
+    home = form_url(workshop, "release").partition("/deployment/")[0]
+    path = path_of(workshop, INDEX)
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, standing_page(stands, surroundings.now(), home).encode(), mode=0o644)
 
 
 def has_page(promotion: Promotion) -> bool:
@@ -82,6 +104,16 @@ def paged(workshop: Workshop) -> Generator[None]:
         promotion = kept[-1].promotion if kept else None
         if promotion is not None:
             renewed(workshop, promotion)
+            _index_renewed(workshop)
+
+
+def _index_renewed(workshop: Workshop) -> None:
+    from prefect_sluice.stages.standing import standing
+
+    try:
+        write_index(workshop, standing(workshop))
+    except Exception as error:  # a web server's page is not worth a release
+        tell(f"the page of what serves could not be written: {error}")
 
 
 def renewed(workshop: Workshop, promotion: Promotion) -> None:

@@ -71,11 +71,15 @@ def test_a_run_that_failed_or_is_late_is_told_and_a_push_is_released(
         automations.apply(notify="custom-webhook/oncall", folder=str(folder))
         made = automations.apply(notify="custom-webhook/oncall", folder=str(folder))  # renews
         assert [name.partition(" (")[0] for name in made] == [
-            "sluice: a run failed", "sluice: a run is late", "sluice: git was pushed",
+            "sluice: a run failed", "sluice: a yes is asked for", "sluice: a run is late", "sluice: git was pushed",
         ]  # fmt: skip
         assert all(len(prefect.read_automations_by_name(name)) == 1 for name in made)
 
         bad, good, late, late_poll = nightly.asked(), nightly.asked(), nightly.asked(), poll.asked()
+        waits = poll.asked()
+        prefect.set_flow_run_state(
+            waits.id, Paused(name="Suspended", message="Grace: may it go?"), force=True
+        )
         prefect.set_flow_run_state(good.id, Completed(name="Unchanged"), force=True)
         prefect.set_flow_run_state(late_poll.id, Scheduled(name="Late"), force=True)
         prefect.set_flow_run_state(late.id, Scheduled(name="Late"), force=True)
@@ -93,12 +97,14 @@ def test_a_run_that_failed_or_is_late_is_told_and_a_push_is_released(
             payload={"commit": "fffffff"},
         )
         EventsWorker.drain_all(timeout=10, at_exit=False)
-        until(lambda: len(heard) >= 2 and len(poll.runs()) >= 2)
-        told = sorted(item["subject"].rpartition(": ")[2] for item in heard)
+        until(lambda: len(heard) >= 3 and len(poll.runs()) >= 3)
+        asked = [item for item in heard if item["subject"].endswith(" waits for a yes")]
+        assert ["Grace: may it go?" in item["body"] for item in asked] == [True]
+        told = sorted(item["subject"].rpartition(": ")[2] for item in heard if item not in asked)
         assert told == ["Late", "Refused"]
         (refused,) = [item for item in heard if item["subject"].endswith("Refused")]
         assert "1 finding of data_tests" in refused["body"]
-        started = [run for run in poll.runs() if run.id != late_poll.id]
+        started = [run for run in poll.runs() if run.id not in {late_poll.id, waits.id}]
         assert [run.parameters["ref"] for run in started] == ["a1b2c3d"]
 
         kept = automations.apply(folder=str(folder))

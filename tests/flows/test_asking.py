@@ -9,18 +9,28 @@ import subprocess
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.flow_runs import resume_flow_run
-from prefect.states import Crashed, Scheduled
+from prefect.states import Cancelled, Crashed, Scheduled
 
 from prefect_sluice import pipeline
+from prefect_sluice.canonical import digest
 from prefect_sluice.cli import main
+from prefect_sluice.flows.answer import answer
+from prefect_sluice.flows.controls import controls
+from prefect_sluice.flows.plan import plan
 from prefect_sluice.flows.waking import wake
 from prefect_sluice.promotion import Decision, Promotion, State
 from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.pages import INDEX, path_of
+from prefect_sluice.stages.ways import remember_forms
 from prefect_sluice.stages.work import Request
 from prefect_sluice.workshop import Workshop
 from tests.flows.deployed import Deployed
@@ -94,6 +104,15 @@ def test_the_form_approves_and_nothing_secret_stays(prefect_server: str, project
     assert waiting.name == "Suspended"
     asked = promotion(project)
     assert asked.id in waiting.form
+    assert "sluice" not in waiting.form
+    # The state says who is asked for what, and how to answer; the run's page does, too.
+    assert str(waiting.state.message).startswith(
+        "Anybody but Ada: may 'first' go to prod? What changes in prod: "
+    )
+    assert "Answer: ⋮ → Resume here" in str(waiting.state.message)
+    assert f"/v2/runs/flow-run/{waiting.id}" in path_of(Workshop.at(project), asked.id).read_text(
+        encoding="utf-8"
+    )
     waiting.answer(decision="approve", name="Grace", comment="seen")
     assert (waiting.name, amount(project)) == ("Released", 10)
     assert channels(project) == ["form"]
@@ -284,3 +303,78 @@ def test_an_answer_about_another_plan_is_none(waiting: Deployed, project: Path) 
     assert waiting.name == "Suspended"
     assert "another plan or other evidence" in waiting.form
     assert (channels(project), store.questions()[0].binding) == ([], promotion(project).binding)
+
+
+def test_a_form_of_its_own_answers_and_the_run_goes_on(waiting: Deployed, project: Path) -> None:
+    """What the policy does not take is refused there, too."""
+    refused: Any = answer("approve", folder=str(project), actor="Ada", return_state=True)
+    assert (refused.name, "Ada is an author of the change" in refused.message) == ("Refused", True)
+    said: Any = answer("approve", folder=str(project), actor="Grace", return_state=True)
+    assert (said.name, said.message) == ("Answered", "approve by Grace: the run that asked goes on")
+    assert waiting.name == "Resuming"
+    waiting.start()
+    assert (waiting.name, amount(project), channels(project)) == ("Released", 10, ["form"])
+
+
+def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_the_same(
+    waiting: Deployed, project: Path
+) -> None:
+    """The answer's own run does the work then: the candidate is there, nothing is built again."""
+    form, asked = "http://127.0.0.1/v2/deployments/deployment/1/run", promotion(project)
+    remember_forms(Workshop.at(project), {"answer": (form, {"folder": str(project)})})
+    waiting.put(Cancelled(), force=True)
+    [line] = wake(project)
+    assert waiting.state.message == line
+    assert f"promotion {asked.id} still waits for a yes" in line
+    filled = parse_qs(urlsplit(line.rpartition(" ")[2]).query)["parameters"]
+    assert [json.loads(text) for text in filled] == [
+        {"folder": str(project), "promotion": asked.id, "decision": "reject"}
+    ]
+    assert wake(project) == ()
+    shown = path_of(Workshop.at(project), INDEX)
+    said: Any = answer("approve", asked.id[:6], folder=str(project), actor="Grace", return_state=True)
+    assert (said.name, amount(project)) == ("Released", 10)
+    assert "serves generation <strong>1</strong>" in shown.read_text(encoding="utf-8")
+
+
+def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, prefect_server: str) -> None:
+    """And the standing status says both: as an artifact, once for each change, and as the page of the reports' server."""
+
+    def asked(act: str, **fields: str) -> Any:
+        return controls(act, folder=str(project), actor="Olga", return_state=True, **fields)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+    def status() -> list[str]:
+        with get_client(sync_client=True) as client:
+            wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["status"]))
+            found = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.ID_DESC)
+        mark = digest(str(project))[:8]
+        return [str(item.data) for item in found if mark in str(item.data)]
+
+    remember_forms(Workshop.at(project), {"controls": ("http://127.0.0.1/form", {})})
+    held = asked("hold", environment="prod", reason="look first")
+    assert (held.name, held.message.startswith("prod is held by Olga since ")) == ("InForce", True)
+    assert asked("hold", environment="prod", reason="look first").message.endswith("it was so already")
+    assert len(status()) == 1
+    assert "waits for a yes of Anybody but Ada" in status()[0]
+    lift = "http://127.0.0.1/form?parameters=%7B%22act%22%3A%22lift%20the%20hold%22%2C%22environment%22%3A%22prod%22%7D"
+    assert f"look first — [lift it]({lift})" in status()[0]
+    page = path_of(Workshop.at(project), INDEX)
+    assert "look first" in page.read_text(encoding="utf-8")
+    assert asked("lift the hold", environment="prod", reason="seen").name == "Lifted"
+    assert "look first" not in page.read_text(encoding="utf-8")
+    again = asked("lift the hold", environment="prod", reason="seen")
+    assert (again.name, "there is nothing to lift" in again.message) == ("Refused", True)
+    wrong = asked("block", release="none", reason="bad")
+    assert (wrong.name, "there is no release 'none'" in wrong.message) == ("BadInput", True)
+
+
+def test_a_plan_is_seen_and_nothing_is_changed(project: Path, prefect_server: str) -> None:
+    before = len(Workshop.at(project).store.entries())
+    commit(project, 20)
+    seen: Any = plan("release", "prod", folder=str(project), actor="Ada", return_state=True)
+    assert (seen.name, seen.message) == (
+        "Planned",
+        "prod would have 1 built, 0 reused, 0 removed. Nothing was changed",
+    )
+    entries = Workshop.at(project).store.entries()[before:]
+    assert {entry.event for entry in entries} <= {"release.packed"}

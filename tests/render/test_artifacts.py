@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_sluice.approving import Policy
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.history import IN_FULL
 from prefect_sluice.node import Kind as NodeKind
@@ -26,10 +27,11 @@ from prefect_sluice.render.artifacts.diff import diff_page, has_diff, report_pag
 from prefect_sluice.render.artifacts.generation import generation_page, moved
 from prefect_sluice.render.artifacts.links import Kind, Links, key, link, relinked
 from prefect_sluice.render.artifacts.plan import plan_page
+from prefect_sluice.render.asked import asked_line, who
 from prefect_sluice.render.report import html
 from prefect_sluice.render.report.build import report
 from prefect_sluice.render.report.markdown import markdown
-from prefect_sluice.render.report.model import Dossier, Report
+from prefect_sluice.render.report.model import Dossier, Report, Way
 from tests.render.reported import (
     APPROVAL,
     ATTACKS,
@@ -179,7 +181,31 @@ def test_of_a_part_an_approver_reads_which_and_who_wrote_it() -> None:
 def test_the_form_names_what_a_yes_is_to() -> None:
     text = request_text(report(WAITING), LINKS)
     assert f"`{PROMOTION.binding[:8]}`" in text
-    assert f"`sluice approve {PROMOTION.id}`" in text
+    assert "sluice" not in text
+
+
+def test_where_a_run_waits_nobody_is_asked_for_a_terminal() -> None:
+    run, form = (
+        "https://prefect.example.com/v2/runs/flow-run/1",
+        "https://prefect.example.com/form?parameters=1",
+    )
+    known = report(replace(WAITING, way=Way(run, "release a1b2c3d → prod", form, resumes=True)))
+    for page in (approval_page(known, LINKS), request_text(known, LINKS), html.page(known)):
+        assert "sluice approve" not in page
+        assert "sluice report" not in page
+    assert (
+        f"**[Answer in the form]({form})**, or ⋮ → Resume in [release a1b2c3d → prod]({run})"
+        in approval_page(known, LINKS)
+    )
+    told = html.page(known)
+    assert (f'href="{form}"' in told, told.count(f'href="{run}"')) == (True, 2)
+    policy = Policy("prod", ("Grace", "Ada <ada@example.com>"), ("Ada <ada@example.com>",))
+    line = asked_line(known, policy, "What changes", "https://reports.example.com/1.html")
+    assert line == (
+        "Grace: may 'Count a flight once' go to prod? What changes. "
+        f"Answer: ⋮ → Resume here or {form}. All of it: https://reports.example.com/1.html"
+    )
+    assert who(Policy("prod", (), ("Ada <ada@example.com>",))) == "Anybody but Ada"
 
 
 def test_what_a_rollback_does_not_undo_is_said() -> None:

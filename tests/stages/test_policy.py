@@ -11,13 +11,13 @@ import duckdb
 import pytest
 
 from prefect_sluice import governing, pipeline
-from prefect_sluice.cli.planning import planned
 from prefect_sluice.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Decision, Promotion, State
 from prefect_sluice.render.policy import policy_document, policy_told
 from prefect_sluice.render.report.build import report
 from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.planning import planned
 from prefect_sluice.stages.reporting import dossier
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from prefect_sluice.dashboards import picked
 from prefect_sluice.history import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
-from prefect_sluice.promotion import UNAUTHENTICATED, Approval, Promotion, State
-from prefect_sluice.render.artifacts.links import Kind, Links, about, links_line
+from prefect_sluice.promotion import UNAUTHENTICATED, Approval, Promotion
+from prefect_sluice.render.artifacts.links import Kind, Links, about, link, links_line
 from prefect_sluice.render.markdown import escaped
 from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.policy import policy_told
 from prefect_sluice.render.promotion import SAID
 from prefect_sluice.render.report.bounds import SHORT, clipped
+from prefect_sluice.render.report.head import waits_for_an_answer
 from prefect_sluice.render.report.markdown import changes, gates
 from prefect_sluice.render.report.model import Changed, Report
 from prefect_sluice.render.styled import Style
@@ -36,19 +37,15 @@ def request_text(report: Report, links: Links, note: str = "") -> str:
     if promotion is None:
         return ""
     lines = [f"⚠️ **{escaped(f'{note[0].upper()}{note[1:]}')}**", ""] if note else []
-    lines += [f"**{escaped(_gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
+    lines += [f"**{escaped(gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
     lasting = lasting_things(report)
     if lasting:
         rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
         lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}{rest}", ""]
     lines += _policy(report, _MOST)
-    lines += [f"→ {links_line(links, promotion.id)}", ""]
+    lines += [f"→ {more}", ""] if (more := links_line(links)) else []
     lines += _for_whom(report)
-    lines += [
-        f"A yes is to exactly this, `{promotion.binding[:8]}`. "
-        f"On the command line: `sluice approve {promotion.id}`, `sluice reject {promotion.id}`",
-        "",
-    ]
+    lines += [f"A yes is to exactly this, `{promotion.binding[:8]}`: promotion `{promotion.id}`.", ""]
     return "\n".join(lines)
 
 
@@ -60,7 +57,7 @@ def approval_page(report: Report, links: Links) -> str:
         return ""
     title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
     lines = [title, "", *about(found, links, Kind.APPROVAL), escaped(head.sentence), ""]
-    lines += [*_said(report), f"**{escaped(_gist(report, promotion))}**", ""]
+    lines += [*_said(report), f"**{escaped(gist(report, promotion))}**", ""]
     lines += [f"{_verdict(report)} {_who(report)}", ""]
     lasting = lasting_things(report)
     if lasting:
@@ -106,14 +103,19 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
         f"* all of it: `{promotion.binding[:8]}` (`{promotion.binding}`)",
         "",
     ]
-    if promotion.state is State.STAGED:
-        lines += [
-            "Answer in the form of the suspended run (⋮ → Resume), which then goes on by itself. On the command line:",
-            "",
-        ]
+    if waits_for_an_answer(report) and report.dossier.way.is_there:
+        return [*lines, *_answering(report)]
     for item in report.head.advice:
         lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else []), ""]
     return lines
+
+
+def _answering(report: Report) -> list[str]:
+    """Return where a yes or no is said: by clicks, so that nobody is asked for a terminal."""
+    way = report.dossier.way
+    places = [f"**{link('Answer in the form', way.answer)}**"] if way.answer else []
+    places += [f"⋮ → Resume in {link(way.name or 'the run', way.run)}"] if way.resumes else []
+    return [f"{', or '.join(places)}. It then goes on by itself.", ""]
 
 
 _LASTING = (IN_FULL, OTHER_KIND, FORWARD_ONLY, NEVER_IN_FULL, AT_REST)
@@ -137,7 +139,7 @@ def lasting_things(report: Report) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _gist(report: Report, promotion: Promotion) -> str:
+def gist(report: Report, promotion: Promotion) -> str:
     """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones."""
     changed = report.changed
     parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if len(changed) > 1 else []

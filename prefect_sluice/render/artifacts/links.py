@@ -72,8 +72,9 @@ def _address(url: str) -> str:
     return "".join(f"%{ord(letter):02X}" if letter in "()<> \n\r\t\\" else letter for letter in url)
 
 
-def links_line(links: Links, promotion: str, *, but: Kind | None = None) -> str:
-    """Return the other artifacts and the page of the report as one line; where no page is served, how to make it."""
+def links_line(links: Links, promotion: str = "", *, but: Kind | None = None) -> str:
+    """Return the other artifacts and the page of the report as one line; where no page is served, how to make that of the
+    promotion ("": not said, to who is not to need a terminal)."""
     found = [
         link(WORDS[kind], links.artifacts[kind])
         for kind in Kind
@@ -99,7 +100,8 @@ def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
         facts.append(f"asked by {escaped(promotion.actor)}")
     facts += [f"run {link(links.run, links.run_url)}"] if links.run else []
     lines.append(" · ".join(facts))
-    more = links_line(links, promotion.id if promotion else "", but=kind)
+    named = promotion.id if promotion and kind is not Kind.APPROVAL else ""
+    more = links_line(links, named, but=kind)
     lines += [f"{_ARROW}{more}"] if more else []
     # Two blanks at a line's end keep it a line of its own.
     return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]

@@ -10,7 +10,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.render.part import titled
 from prefect_sluice.render.promotion import going_on
-from prefect_sluice.render.report.model import Advice, Asked, Dossier, Head
+from prefect_sluice.render.report.model import Advice, Asked, Dossier, Head, Report
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count, short
 from prefect_sluice.verdict import Finding, Verdict
@@ -46,6 +46,15 @@ def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) ->
             # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
             said = _stop(_capital(promotion.message or promotion.state.value))
             return Head(title, promotion.state.value.upper(), Style.BAD, said, _again(found, promotion))
+
+
+def waits_for_an_answer(report: Report) -> bool:
+    """Say whether somebody has to say yes or no to it, and nobody has."""
+    found = report.dossier
+    promotion = found.promotion
+    if promotion is None or promotion.state is not State.STAGED or not found.asked:
+        return False
+    return rule(promotion, found.approvals, found.at).by is None
 
 
 def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:

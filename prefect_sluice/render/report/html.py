@@ -11,6 +11,7 @@ from prefect_sluice.promotion import ENDED
 from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.report import changing, found, sections
 from prefect_sluice.render.report.bounds import LADDER, Bounds, fitting
+from prefect_sluice.render.report.head import waits_for_an_answer
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
 from prefect_sluice.render.report.model import Point, Report
 from prefect_sluice.render.report.parts import more, pill, section
@@ -49,17 +50,22 @@ def page(report: Report, *, limit: int = LIMIT) -> str:
 
 
 def _page(report: Report, bounds: Bounds) -> str:
-    style, script = _text("page.css"), _text("page.js")
     parts = [part for make in _SECTIONS if (part := make(report, bounds))]
+    main = joined(_head(report), _contents(parts), *parts, _provenance(report, bounds), _words())
+    promotion = report.dossier.promotion
+    where = promotion.environment if promotion else ""
+    return sheet(f"{report.head.word}: {report.head.title}", main, kind="report", where=where)
+
+
+def sheet(title: str, main: Markup, *, kind: str = "", where: str = "") -> str:
+    """Return a page of ours with this content. `kind` says what it is, `where` of which environment, in its top line."""
+    style, script = _text("page.css"), _text("page.js")
     body = joined(
         tag("a", "To the content", href="#main", class_="skip"),
-        _top(report),
-        tag(
-            "main", _head(report), _contents(parts), *parts, _provenance(report, bounds), _words(), id="main"
-        ),
+        _top(kind, where),
+        tag("main", main, id="main"),
         tag("script", script),
     )
-    title = f"{report.head.word}: {report.head.title}"
     head = joined(
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
@@ -88,12 +94,16 @@ def _hashed(text: str) -> str:
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _top(report: Report) -> Markup:
-    promotion = report.dossier.promotion
-    where = tag("span", promotion.environment, class_="place") if promotion else None
+def _top(kind: str, where: str) -> Markup:
+    place = tag("span", where, class_="place") if where else None
     button = tag("button", "Dark or light", type="button", id="theme", hidden=True)
     return tag(
-        "header", tag("span", "Sluice", class_="brand"), " report ", where, tag("span", class_="grow"), button
+        "header",
+        tag("span", "Sluice", class_="brand"),
+        f" {kind} ",
+        place,
+        tag("span", class_="grow"),
+        button,
     )
 
 
@@ -106,7 +116,7 @@ def _head(report: Report) -> Markup:
         tag("li", tag("strong", item.value, class_=item.style.value), " ", tag("span", item.label))
         for item in report.tallies
     ]
-    advice = [
+    advice = _answering(report) or [
         tag(
             "li",
             tag("span", item.text),
@@ -139,6 +149,19 @@ def _head(report: Report) -> Markup:
         ),
         id="decision",
     )
+
+
+def _answering(report: Report) -> list[Markup]:
+    """Return where a yes or no is said in a browser; nothing where it is not waited for, or only a terminal can."""
+    way = report.dossier.way
+    if not waits_for_an_answer(report) or not way.is_there:
+        return []
+    form = tag("a", "Answer in the form", href=way.answer) if way.answer else None
+    run = tag("a", way.name or "the run that waits", href=way.run) if way.resumes else None
+    return [
+        *([tag("li", form, ": yes or no, your name, Submit. What waits goes on by itself.")] if form else []),
+        *([tag("li", "Or in its run: ⋮ → Resume in ", run)] if run else []),
+    ]
 
 
 def _point(item: Point) -> Markup:
@@ -179,6 +202,8 @@ def _facts(report: Report) -> Markup:
             ("author", f"{authors(release) if commits else change.author}, {moment(change.at)}"),
             ("files", _files(change.files)),
         ]
+    if known.way.run:
+        rows.append(("run", tag("a", known.way.name or "in Prefect", href=known.way.run)))
     if promotion is not None:
         rows.append(("asked by", f"{promotion.actor}, {moment(promotion.created_at)}"))
     if promotion is not None and promotion.evidence:

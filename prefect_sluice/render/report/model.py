@@ -24,6 +24,22 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Where people go on in a browser: the page of the promotion's run, by address and name, and the form that says yes or
+    no to it; "" where there is none, or nobody knows. `resumes`: the run waits, and its own form says it, too."""
+
+    run: str = ""
+    name: str = ""
+    answer: str = ""
+    resumes: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Say whether a yes or no can be said in a browser, so that nobody needs a terminal."""
+        return bool(self.resumes or self.answer)
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """What is recorded of one release, and of one promotion of it in full. `generations` are those that it
     wrote, newest first; `plan` is None where there is none, or it is another promotion's (a rollback writes
@@ -34,7 +50,7 @@ class Dossier:
     no only warns, `consumers` who reads the project's relations, `described` what nodes are said to be, by unique id,
     `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
     be told), `policy` which policy judges it and what it changes of it. `displaced` are the public names that do not show
-    what it serves. `at` is when all this was read, UTC.
+    what it serves, `way` is where its run and form are in a browser. `at` is when all this was read, UTC.
     """
 
     release: Release | None
@@ -57,6 +73,7 @@ class Dossier:
     expected: Forecast | None = None
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
+    way: Way = Way()
     at: datetime = _NEVER
 
 

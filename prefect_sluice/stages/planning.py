@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
-from prefect_sluice.cli.found import displaced
 from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.displaced import Displaced
@@ -24,6 +23,7 @@ from prefect_sluice.release import Release
 from prefect_sluice.render.dashboard import Story, story
 from prefect_sluice.rules import Governance
 from prefect_sluice.stages.build import before, pack, plan_release
+from prefect_sluice.stages.found import displaced
 from prefect_sluice.stages.promoting import chosen
 from prefect_sluice.stages.publishing import forecast
 from prefect_sluice.stages.records import OutOfOrder

@@ -1,0 +1,54 @@
+"""A yes or no to a promotion that waits, from a form of its own: also where the run that asked is gone."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from prefect_sluice.flows.answering import Said, conduct_answer
+from prefect_sluice.flows.conducting import Here
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.flows.naming import named
+from prefect_sluice.promotion import Decision
+from prefect_sluice.stages.work import Work, walk
+from prefect_sluice.tasks.approve import approve
+from prefect_sluice.tasks.build import build
+from prefect_sluice.tasks.deploy import deploy
+from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.tasks.source import source
+from prefect_sluice.tasks.stage import stage
+from prefect_sluice.tasks.test import test
+
+
+@flow(name="answer", flow_run_name=named("answer"), task_runner=OWN_HEARTBEAT, persist_result=False)
+def answer(
+    decision: Literal["approve", "reject"],
+    promotion: str = "",
+    comment: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    wait_seconds: int = 0,
+    connections: str = "",
+) -> State[Any]:
+    """Say yes or no to a promotion that waits. Its run goes on; where that is gone, this one does its work.
+
+    Args:
+        decision: approve publishes exactly what was judged; reject ends it, and nothing changes.
+        promotion: The beginning of its id, or of its release's; empty is the only one that waits.
+        comment: Why; kept in the ledger.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
+        actor: Who says it; recorded as typed, and shown as unauthenticated.
+        wait_seconds: How long to wait when a release of its environment is at work.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
+    """
+
+    def whole(work: Work) -> Work:
+        return walk(work, source, build, test, stage, approve, deploy, monitor)
+
+    def refreshed(work: Work) -> Work:
+        return walk(work, source, build, stage, approve, deploy, monitor)
+
+    said = Said(promotion, Decision(decision), actor, comment)
+    return conduct_answer(said, whole, refreshed, Here(folder, connections, wait_seconds))

@@ -1,0 +1,77 @@
+"""What an answer that is given apart from its run comes to: the run that waits goes on, or this one does its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.flows.conducting import Here, Walk, gone_on
+from prefect_sluice.flows.connecting import connected
+from prefect_sluice.flows.ending import concluded, ending
+from prefect_sluice.flows.heartbeat import beating
+from prefect_sluice.flows.linking import linked
+from prefect_sluice.flows.own import this_run
+from prefect_sluice.flows.places import project
+from prefect_sluice.flows.waits import logged_waits
+from prefect_sluice.flows.waking import wake, wake_quietly
+from prefect_sluice.generation import Cause
+from prefect_sluice.promotion import Channel, Decision, Promotion
+from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.found import waiting_promotion
+from prefect_sluice.stages.resuming import pinned
+from prefect_sluice.stages.signing import signed
+from prefect_sluice.stages.work import Request
+from prefect_sluice.tasks.status import show_status
+from prefect_sluice.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says to which promotion ("": the only one that waits)."""
+
+    promotion: str
+    decision: Decision
+    by: str
+    comment: str
+
+
+def conduct_answer(said: Said, whole: Walk, refreshed: Walk, here: Here) -> State[Any]:
+    """Record a yes or no, and see to it that it is gone on with: by the run that waits for it, or here.
+
+    `whole` and `refreshed` go through the stages of a release or promotion, and of a refresh. What the policy does not take,
+    and a promotion that is not there, are data of a Failed state.
+    """
+
+    def answered() -> State[Any]:
+        with connected(here.connections), beating(), logged_waits():
+            workshop = Workshop.at(project(here.folder, fresh=False))
+            found = waiting_promotion(workshop.store, said.promotion.strip())
+            record(workshop, found, said.decision, by=said.by, comment=said.comment, channel=Channel.FORM)
+            for line in wake(workshop.root):
+                get_run_logger().info(line)
+            try:
+                return _gone_on(
+                    workshop, found, said, refreshed if found.cause is Cause.REFRESH else whole, here
+                )
+            finally:
+                show_status(workshop)
+
+    return ending(answered)
+
+
+def _gone_on(workshop: Workshop, found: Promotion, said: Said, walk: Walk, here: Here) -> State[Any]:
+    if any(question.promotion == found.id for question in workshop.store.questions()):
+        return Completed(
+            name="Answered", message=f"{said.decision.value} by {said.by}: the run that asked goes on"
+        )
+    request = pinned(workshop, Request(workshop.root, found.environment, found.cause, actor=said.by), found)
+    run = this_run()
+    with signed(workshop.store, str(run.id) if run else "", said.by), linked(workshop, resumes=False):
+        work = gone_on(request, found, walk, here.wait)
+    if work.generation is not None:
+        wake_quietly(workshop.root)
+    return concluded(work)

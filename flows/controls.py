@@ -1,0 +1,64 @@
+"""Hold, freeze, block, and lift: what people put in the way of a release, from a form."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.flows.connecting import connected
+from prefect_sluice.flows.ending import ending
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.flows.naming import named
+from prefect_sluice.flows.places import project
+from prefect_sluice.stages.commanding import Act, command
+from prefect_sluice.tasks.status import show_status
+from prefect_sluice.workshop import Workshop
+
+
+@flow(name="controls", flow_run_name=named("controls"), task_runner=OWN_HEARTBEAT, persist_result=False)
+def controls(
+    act: Literal["hold", "freeze", "block", "lift the hold", "lift the freeze", "lift the block"],
+    environment: str = "",
+    release: str = "",
+    reason: str = "",
+    until: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    connections: str = "",
+) -> State[Any]:
+    """Place or lift a hold, a freeze or a block. Nothing is built, and what serves goes on serving.
+
+    Args:
+        act: hold: no change of this environment. freeze: the same, of one or all, until a time if you like. block: this release
+            is bad, wherever it goes.
+        environment: Of which environment; a block is of a release, wherever it is.
+        release: For a block: the beginning of the release's id or commit.
+        reason: Why; whoever is stopped by it reads this.
+        until: For a freeze: when it ends by itself (12h, 2d, 2026-12-24); empty is when it is lifted.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
+        actor: Who asks for it, for the ledger.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
+    """
+
+    def done() -> State[Any]:
+        with connected(connections):
+            workshop = Workshop.at(project(folder, fresh=False))
+            asked = Act(act)
+            lines = command(
+                workshop,
+                asked,
+                environment=environment,
+                release=release,
+                by=actor,
+                reason=reason,
+                until=until,
+            )
+            for line in lines:
+                get_run_logger().info(line)
+            show_status(workshop)
+            return Completed(name="Lifted" if asked.lifts else "InForce", message="; ".join(lines))
+
+    return ending(done)

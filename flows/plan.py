@@ -1,0 +1,56 @@
+"""What a release, promotion or refresh would do: looked at, and nothing changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.choices import chosen
+from prefect_sluice.flows.conducting import Here, prepared
+from prefect_sluice.flows.ending import ending
+from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.flows.naming import named
+from prefect_sluice.generation import Cause
+from prefect_sluice.stages.work import Request
+from prefect_sluice.tasks.plan import plan as look
+
+_CAUSES = {"release": Cause.RELEASE, "promote": Cause.PROMOTION, "refresh": Cause.REFRESH}
+
+
+@flow(name="plan", flow_run_name=named("plan"), task_runner=OWN_HEARTBEAT, persist_result=False)
+def plan(
+    way: Literal["release", "promote", "refresh"] = "release",
+    environment: str = "",
+    ref: str = "",
+    report: str = "",
+    select: str = "",
+    folder: str = ".",
+    actor: str = "prefect",
+    connections: str = "",
+) -> State[Any]:
+    """Say what would be built, reused and removed, and who would see it. Nothing is built or published, nobody is asked.
+
+    Args:
+        way: A commit into an environment, what serves in one into the next, or new source data.
+        environment: Where to.
+        ref: Of a release the commit, branch or tag, of a promotion the release; empty is what is checked out, or what serves
+            in the environment before.
+        report: Of a promotion: only this dashboard.
+        select: Of a promotion or refresh: only a part, by dbt's selector.
+        folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
+        actor: Who asks for it, for the ledger.
+        connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
+    """
+    cause = _CAUSES[way]
+    what = ref.strip() or ("HEAD" if cause is Cause.RELEASE else "")
+    asked = Request(Path(), environment, cause, what, actor=actor, select=select, report=chosen(report))
+
+    def looked() -> State[Any]:
+        with prepared(asked, Here(folder, connections)) as request:
+            return Completed(name="Planned", message=look(request))
+
+    return ending(looked)

@@ -1,0 +1,64 @@
+"""Where people do on the web what they read of: the forms of a Prefect server, and the run of a promotion, as addresses.
+
+Who knows the server writes them down (`remember_forms`, `remember_run`); pages and texts that are made elsewhere link there. They
+are noted in the state store's cache: gone, a page has no link, and the next run of the monitor writes them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote
+
+from prefect_sluice.canonical import Json
+from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.render.report.model import Way
+from prefect_sluice.workshop import Workshop
+
+_FORMS, _RUNS, _WORK = "web.forms", "web.runs", "web.work"
+_ALL = "all"
+
+
+def remember_forms(workshop: Workshop, forms: Mapping[str, tuple[str, Mapping[str, Json]]]) -> None:
+    """Note the forms by name, each with its page and the parameters that it is opened with. Repeatable."""
+    told: dict[str, Json] = {
+        name: {"url": url, "parameters": dict(parameters)} for name, (url, parameters) in forms.items()
+    }
+    if told and workshop.store.cached(_FORMS, [_ALL]).get(_ALL) != told:
+        with workshop.store.transaction() as transaction:
+            transaction.put_cached(_FORMS, _ALL, told)
+
+
+def remember_run(workshop: Workshop, promotion: str, run: str, url: str, name: str, *, resumes: bool) -> None:
+    """Note the run that works on a promotion by its id and page, what it is called, and whether it is gone on with after a yes.
+    Repeatable."""
+    told: Json = {"url": url, "name": name, "resumes": resumes}
+    if url and workshop.store.cached(_RUNS, [promotion]).get(promotion) != told:
+        with workshop.store.transaction() as transaction:
+            transaction.put_cached(_RUNS, promotion, told)
+            transaction.put_cached(_WORK, run, promotion)
+
+
+def promotion_of_run(workshop: Workshop, run: str) -> Promotion | None:
+    """Return the promotion that a run works on, or did last; None where that was not noted."""
+    known = workshop.store.cached(_WORK, [run]).get(run)
+    return workshop.store.promotion(str(known)) if known else None
+
+
+def form_url(workshop: Workshop, form: str, **filled: str) -> str:
+    """Return the page of a form, with these fields filled in beside what it is opened with; "" where nobody noted it."""
+    known = cast(dict[str, Any], workshop.store.cached(_FORMS, [_ALL]).get(_ALL) or {}).get(form)
+    if not known:
+        return ""
+    # What Prefect's own links to a form look like.
+    parameters = json.dumps({**known["parameters"], **filled}, ensure_ascii=False, separators=(",", ":"))
+    return f"{known['url']}?parameters={quote(parameters, safe='')}"
+
+
+def way_of(workshop: Workshop, promotion: Promotion) -> Way:
+    """Return the way from a promotion's pages to its run, and, while it waits for a yes or no, to the form that says it."""
+    run = cast(dict[str, Any], workshop.store.cached(_RUNS, [promotion.id]).get(promotion.id) or {})
+    waits = promotion.state is State.STAGED
+    answer = form_url(workshop, "answer", promotion=promotion.id) if waits else ""
+    return Way(run.get("url", ""), run.get("name", ""), answer, waits and bool(run.get("resumes")))

@@ -1,0 +1,39 @@
+"""A plan for a look, as an artifact of the run: the same page as a release's own."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
+
+from prefect_sluice.render.artifacts.links import Kind, Links, key
+from prefect_sluice.render.artifacts.plan import plan_page
+from prefect_sluice.render.dashboard import sentences
+from prefect_sluice.render.plan import summary
+from prefect_sluice.render.report.build import report
+from prefect_sluice.render.report.model import Dossier
+from prefect_sluice.stages.planning import planned
+from prefect_sluice.stages.work import Request
+from prefect_sluice.tasks.links import run_url
+from prefect_sluice.tasks.shell import tried
+
+
+def _look(request: Request) -> str:
+    """Show the plan of a request, and return what it comes to. Nothing is changed."""
+    found = planned(request)
+    links = Links(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
+    page = plan_page(report(Dossier(found.release, plan=found.plan)), links)
+    about = f"What would be built for {found.plan.environment}; only looked at"
+    cast(Any, create_markdown_artifact)(
+        key=key(Kind.PLAN, found.plan.environment), markdown=page, description=about
+    )
+    for line in sentences(found.story) if found.story else ():
+        get_run_logger().info(line)
+    whom = ", ".join(dict.fromkeys(item.consumer.label or item.consumer.name for item in found.reached))
+    reached = f"; it reaches {whom}" if whom else ""
+    return f"{found.plan.environment} would have {summary(found.plan)}{reached}. Nothing was changed"
+
+
+plan = tried(_look, "Plan")
