@@ -52,14 +52,34 @@ def form(schema: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any
         name: _field(name, known[name], row, choices) | {"position": position}
         for position, name in enumerate(shown)
     }
+    rules = _rules(properties, choices)
     required = [name for name in shown if name in {*row.required, *schema.get("required", ())}]
     return {
         **deepcopy({key: value for key, value in schema.items() if key not in {"properties", "required"}}),
         "properties": properties,
         "required": required,
+        **({"allOf": rules} if rules else {}),
         # Not `additionalProperties`, which would refuse what has no field.
         "propertyNames": {"enum": [*shown, *hidden]},
     }
+
+
+def _rules(properties: Mapping[str, Any], choices: Choices) -> list[dict[str, Any]]:
+    """Return what is checked of several fields together: a generation is one of the environment that was chosen. So a wrong
+    choice is told beside its field, and starts no run."""
+    if "to" not in properties or "environment" not in properties:
+        return []
+
+    def of(environment: str) -> list[str]:
+        return [FORMER, *(line for line in choices.generations if line.startswith(f"{environment} "))]
+
+    return [
+        {
+            "if": {"properties": {"environment": {"const": name}}, "required": ["environment"]},
+            "then": {"properties": {"to": {"enum": of(name)}}},
+        }
+        for name in choices.environments
+    ]
 
 
 def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any]:
@@ -71,6 +91,8 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
     match name:
         case "actor":
             field["description"] = _CLAIM
+            if choices.actor and row.name != "answer":  # a yes or no is whose name was typed
+                field["default"] = choices.actor
         case "environment" if choices.environments:
             chosen = usual(row, choices)
             every = (ALL,) if row.name == "controls" else ()
@@ -85,18 +107,26 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
                 "enum": list(choices.environments)
             }
         case "to":
-            field |= {**_offered((FORMER, *choices.generations), FORMER), "description": _BACK_TO}
+            field |= {
+                **_offered((FORMER, *choices.generations), FORMER),
+                "description": f"{_BACK_TO}{_made(choices)}",
+            }
         case "from_generation":
             # A plain number: for "a number or nothing" Prefect's form asks for the type first.
             field = {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
             field |= {"type": "integer", "minimum": 1, "description": _BACK_FROM}
         case "report" if choices.reports:
-            field |= {"enum": list(choices.reports), "description": _READS}
+            field |= {"enum": list(choices.reports), "description": f"{_READS}{_made(choices)}"}
             if name not in row.required:  # "" is none of them
                 field.pop("default", None)
         case _:
             pass
     return field
+
+
+def _made(choices: Choices) -> str:
+    """Return when a list was made: where `sluice up` does not run, nothing renews it."""
+    return f" The list is of {choices.at:%Y-%m-%d %H:%M} UTC." if choices.at else ""
 
 
 def _offered(values: tuple[str, ...], default: str) -> dict[str, Any]:

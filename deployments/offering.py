@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prefect_sluice import surroundings
 from prefect_sluice.choices import Choices, back_to, report_line
 from prefect_sluice.declared import Consumer
 from prefect_sluice.generation import Generation
@@ -15,8 +16,11 @@ _LOOK_BACK = 20
 _WRITTEN = (State.DEPLOYED, State.STABLE)
 
 
-def offered(workshop: Workshop) -> Choices:
-    """Return what the forms offer now. Raises ConfigInvalid, and WarehouseBusy while somebody writes a warehouse."""
+def offered(workshop: Workshop, actor: str = "") -> Choices:
+    """Return what the forms offer now, to `actor` where nobody else reaches them.
+
+    Raises ConfigInvalid, and WarehouseBusy while somebody writes a warehouse.
+    """
     histories = {place.name: _history(workshop, place) for place in workshop.places.values()}
     ids = {item.release for history in histories.values() for item in history}
     releases = {name: found for name in ids if name and (found := workshop.store.release(name))}
@@ -28,6 +32,8 @@ def offered(workshop: Workshop) -> Choices:
         workshop.place().name,
         tuple(lines),
         tuple(sorted(report_line(each) for each in consumers.values())),
+        actor,
+        surroundings.now(),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prefect_sluice.deployments.serving import HOST, is_this_machine
+from prefect_sluice.deployments.wording import Wording
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str]) -> None:
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         app = create(*args, **kwargs)
+        app.add_middleware(Wording)
         app.add_middleware(Guard, origins=origins)
         return app
 

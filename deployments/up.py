@@ -38,7 +38,8 @@ _LOOK = 3.0
 class Wish:
     """What is to be up. `api` is the server's address; `server` whether it is ours to run, on `port`.
 
-    `notify` is the notification block that hears of failed and late runs ("": that of sluice.yml).
+    `notify` is the notification block that hears of failed and late runs ("": that of sluice.yml). `actor` is who uses this
+    machine, as far as nobody else reaches the server ("": others do).
     """
 
     api: str
@@ -47,6 +48,7 @@ class Wish:
     server: bool = True
     worker: bool = True
     notify: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Up:
             self._work()
         self._tell("making the Prefect deployments")
         self._remember()
-        self._choices = offered(self._workshop)
+        self._choices = offered(self._workshop, self._wish.actor)
         self._applied = applying.apply(self._workshop, self._choices, pool=self._wish.pool)
         notes = (*notes, *after_apply(self._workshop, self._wish.notify))
         if self._wish.worker and not self._until(self._worker_is_online, _WORKER):
@@ -195,7 +197,7 @@ class Up:
             if not self._remember():
                 return
             fresh = Workshop(self._workshop.file, config.load(self._workshop.file))
-            choices = offered(fresh)
+            choices = offered(fresh, self._wish.actor)
             if fresh.settings != self._workshop.settings:
                 self._applied = applying.apply(fresh, choices, pool=self._wish.pool)
                 after_apply(fresh, self._wish.notify)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from prefect_sluice.dashboards import titled
 from prefect_sluice.declared import Consumer
@@ -25,7 +25,8 @@ _MANY = 30
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the drop-downs of one project hold. `environments` are in order, production last.
+    """What the drop-downs of one project hold. `environments` are in order, production last; `actor` is who can only be filling
+    in the forms ("": it may be anybody). `at` is when the lists were made, UTC.
 
     `generations` are lines of `generation_line`, newest first, `reports` lines of `report_line`.
     """
@@ -34,6 +35,8 @@ class Choices:
     default: str = ""
     generations: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
+    actor: str = ""
+    at: datetime | None = field(default=None, compare=False)
 
     @property
     def last(self) -> str:

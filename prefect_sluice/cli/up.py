@@ -17,6 +17,7 @@ import click
 
 from prefect_sluice.cli import options
 from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.who import actor as who
 
 if TYPE_CHECKING:
     from prefect_sluice.canonical import Json
@@ -71,9 +72,10 @@ def up(
     from prefect_sluice.deployments.up import Wish
 
     serves = not (no_server or only)
-    wish = Wish(
-        _api(workshop, port) if serves else _given(), port, pool, serves, not (no_worker or only), notify
-    )
+    api = _api(workshop, port) if serves else _given()
+    # Only this machine reaches a server of our own: whoever fills in its forms is whoever started it.
+    me = who("", folder) if serves else ""
+    wish = Wish(api, port, pool, serves, not (no_worker or only), notify, me)
     return _run(workshop, wish, console, stays=not only, opens=opens)
 
 

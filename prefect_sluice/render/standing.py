@@ -39,7 +39,8 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class Stand:
     """How an environment stands ("": what is in no environment). `generation` 0: nothing is served. `title` is what serves,
-    `since` when it was published (UTC), `page` its report, `links` are forms by what they do."""
+    `since` when it was published (UTC), `page` its report, `links` are forms by what they do, `dashboards`
+    those that can be promoted to it, with the form."""
 
     environment: str
     generation: int = 0
@@ -49,6 +50,7 @@ class Stand:
     waits: tuple[Waits, ...] = ()
     stops: tuple[Stop, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
+    dashboards: tuple[tuple[str, str], ...] = ()
 
 
 def standing_markdown(stands: Sequence[Stand], index: str = "") -> str:
@@ -61,6 +63,9 @@ def standing_markdown(stands: Sequence[Stand], index: str = "") -> str:
         lines += [f"* ⏳ {_waiting(item)}" for item in stand.waits]
         lines += [f"* ⛔ {escaped(item.told)}{_lift(item)}" for item in stand.stops]
         lines += [f"* {' · '.join(link(text, url) for text, url in stand.links)}"] if stand.links else []
+        lines += (
+            [f"* promote: {' · '.join(link(*item) for item in stand.dashboards)}"] if stand.dashboards else []
+        )
         lines.append("")
     return "\n".join([*lines, *([link("the same as a page", index), ""] if index else [])])
 
@@ -110,6 +115,8 @@ def _section(stand: Stand) -> Markup:
     ]
     links = [piece for text, url in stand.links for piece in (_a(text, url), " ")]
     rows += [tag("li", *links)] if links else []
+    reports = [piece for text, url in stand.dashboards for piece in (_a(text, url), " ")]
+    rows += [tag("li", "promote: ", *reports)] if reports else []
     return tag("section", tag("h2", stand.environment or "Wherever it goes"), tag("ul", *rows))
 
 

@@ -3,19 +3,26 @@ no warehouse is opened for it, so that it can be asked for at any time."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from prefect_sluice import ledger, surroundings
+from prefect_sluice.choices import report_called, report_line
 from prefect_sluice.controls import Control, Kind, in_force, on
+from prefect_sluice.order import before
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.render.asked import who
 from prefect_sluice.render.part import titled
 from prefect_sluice.render.standing import Stand, Stop, Waits
 from prefect_sluice.stages.commanding import ALL, Act
+from prefect_sluice.stages.dashboards import recorded
 from prefect_sluice.stages.deciding import policy_of, ruling
 from prefect_sluice.stages.pages import address_of
 from prefect_sluice.stages.ways import form_url, way_of
 from prefect_sluice.workshop import Workshop
 
 _OPEN = (State.STAGED, State.APPROVED, State.DEPLOYING)
+_MOST = 20
 _LIFTS = {Kind.HOLD: Act.UNHOLD, Kind.FREEZE: Act.UNFREEZE, Kind.BLOCK: Act.UNBLOCK}
 
 
@@ -23,7 +30,12 @@ def standing(workshop: Workshop) -> tuple[Stand, ...]:
     """Return how each environment stands, in their order, and after them what is blocked wherever it goes. Changes nothing."""
     found = in_force(workshop.store.controls(), surroundings.now())
     present = ledger.fold(workshop.store.entries())
-    stands = tuple(_stand(workshop, name, present.get(name), found) for name in workshop.places)
+    stands = tuple(
+        replace(
+            _stand(workshop, name, present.get(name), found), dashboards=_dashboards(workshop, name, present)
+        )
+        for name in workshop.places
+    )
     told = {stop.id for stand in stands for stop in stand.stops}
     rest = tuple(_stop(workshop, item) for item in found if item.id not in told)
     return (*stands, Stand("", stops=rest)) if rest else stands
@@ -50,6 +62,23 @@ def _stand(workshop: Workshop, name: str, now: ledger.Present | None, found: tup
         tuple(_stop(workshop, item) for item in on(found, name, now["release"] if now else "")),
         tuple((text, url) for text, url in links if url),
     )
+
+
+def _dashboards(
+    workshop: Workshop, name: str, present: Mapping[str, ledger.Present]
+) -> tuple[tuple[str, str], ...]:
+    """Return the dashboards of the environment before, while another release serves there, with the form that promotes one."""
+    origin = before(workshop.place(name), workshop.places)
+    former, here = present.get(origin), present.get(name)
+    if former is None or here is None or former["release"] == here["release"]:
+        return ()
+    known = recorded(workshop, [origin], former["release"]) or ()
+    lines = sorted(report_line(item) for item in known)[:_MOST]
+    links = [
+        (report_called(line), form_url(workshop, "promote-report", report=line, environment=name))
+        for line in lines
+    ]
+    return tuple(item for item in links if item[1])
 
 
 def _waits(workshop: Workshop, promotion: Promotion) -> Waits:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +14,8 @@ from prefect_sluice.choices import FORMER, Choices
 from prefect_sluice.deployments.applying import schema_of
 from prefect_sluice.deployments.catalog import ROWS, Row
 from prefect_sluice.deployments.forms import form
+from prefect_sluice.deployments.wording import Wording, in_words
+from prefect_sluice.stages.commanding import ALL
 
 LINE = "prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC"
 CHOICES = Choices(("dev", "prod"), "dev", (LINE,), ("Delays (dashboard), Ops [delays]",))
@@ -65,6 +70,46 @@ def test_a_project_of_which_nothing_is_known_yet_has_a_form_all_the_same() -> No
     assert found["to"]["enum"] == [FORMER]
 
 
+def test_who_alone_reaches_the_forms_need_not_say_who_it_is() -> None:
+    """But for a yes or no; and a list says when it was made."""
+    at = datetime(2026, 11, 23, 4, 5, tzinfo=UTC)
+    alone = replace(CHOICES, actor="Ada", at=at)
+    assert made("rollback", alone)["properties"]["actor"]["default"] == "Ada"
+    assert "default" not in made("answer", alone)["properties"]["actor"]
+    assert made("rollback", alone)["properties"]["to"]["description"].endswith(
+        " The list is of 2026-11-23 04:05 UTC."
+    )
+
+
+def test_a_refusal_has_the_words_of_the_form() -> None:
+    said = '{"errors":[{"property":"reason","errors":["\'reason\' is a required property"]}],"valid":false}'
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(said)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": said.encode()[:20], "more_body": True})
+        await send({"type": "http.response.body", "body": said.encode()[20:]})
+
+    def answer(path: str) -> tuple[str, str]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": path}
+        asyncio.run(Wording(app)(scope, lambda: None, send))  # pyright: ignore[reportArgumentType]
+        body = b"".join(item["body"] for item in sent[1:])
+        return body.decode(), dict(sent[0]["headers"])[b"content-length"].decode()
+
+    told = '{"errors":[{"property":"reason","errors":["Why is missing"]}],"valid":false}'
+    assert answer("/api/ui/schemas/validate") == (told, str(len(told)))
+    assert answer("/api/flow_runs/filter")[0] == said
+    assert (
+        in_words("'name' is a required property, 'other' is a required property")
+        == "Your name is missing, other is missing"
+    )
+
+
 def test_reports_are_chosen_from_the_exposures() -> None:
     row = Row("promote-report", "promote_report", "**For analysts.**", ("sluice",), ("report",))
     schema = {"type": "object", "properties": {"report": {"type": "string"}, "folder": {"type": "string"}}}
@@ -89,7 +134,14 @@ def test_reports_are_chosen_from_the_exposures() -> None:
         ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "from_generation": 7}, ""),
         ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "from_generation": None}, ""),
         ("rollback", {"environment": "prod", "reason": "x", "actor": "Ada", "from_generation": 0}, "less than the minimum"),
+        ("rollback", {"environment": "dev", "reason": "x", "actor": "Ada", "to": LINE}, f"{LINE!r} is not one of"),
+        ("rollback", {"environment": "dev", "reason": "x", "actor": "Ada", "to": FORMER}, ""),
         ("collect", {"dry_run": True, "actor": "schedule"}, ""),
+        ("controls", {"act": "freeze", "environment": ALL, "reason": "x", "actor": "Olga", "until": "2d"}, ""),
+        ("controls", {"act": "thaw", "environment": "prod", "reason": "x", "actor": "Olga"}, "'thaw' is not one of"),
+        ("answer", {"decision": "approve", "actor": "Grace"}, ""),
+        ("answer", {"actor": "Grace"}, "'decision' is a required property"),
+        ("plan", {"way": "promote", "environment": "prod"}, ""),
     ],
 )  # fmt: skip
 def test_bad_values_are_refused_before_a_run_is_made(
