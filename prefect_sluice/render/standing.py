@@ -98,7 +98,8 @@ def standing_page(stands: Sequence[Stand], now: datetime, home: str = "") -> str
     parts = [_section(stand) for stand in stands]
     top = tag("p", tag("a", "All forms", href=home)) if home else None
     made = tag("p", f"Made {moment(now)}. It is made again whenever something here changes.", class_="more")
-    return sheet("What serves, what waits, what is held", joined(top, *parts, made))
+    title = "What serves, what waits, what is held"
+    return sheet(title, joined(tag("h1", title), top, *parts, made))
 
 
 def _section(stand: Stand) -> Markup:
