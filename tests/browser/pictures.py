@@ -19,8 +19,8 @@ PICTURES: Mapping[str, tuple[int, int, int, int]] = {
     "promote-dashboard": (255, 0, 620, 420),
     "release-question": (380, 120, 540, 860),
     "release-diff": (255, 0, 1045, 900),
-    "rollback-form": (255, 0, 1045, 620),
-    "rollback-done": (255, 510, 1045, 870),
+    "rollback-form": (255, 0, 1045, 606),
+    "status": (0, 0, 1300, 500),
 }
 """The part of the page by the picture's name: from the left, from the top, width and height, in pixels."""
 
