@@ -42,7 +42,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         else:
-            told = b"refused: this server is for pages and programs of this machine (docs/prefect.md)\n"
+            told = b"refused: this server is for pages and programs of this machine (docs/prefect/start.md)\n"
             headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(told)).encode())]
             await send({"type": "http.response.start", "status": _FORBIDDEN, "headers": headers})
             await send({"type": "http.response.body", "body": told})
