@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, cast
 
 from prefect_sluice.canonical import Json
+from prefect_sluice.diff.shown import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _texts(side: Numbers | None) -> tuple[str, ...] | None:
         return None
     # Two digits are more than a sketch knows.
     distinct = f"≈ {int(float(f'{side.distinct:.2g}'))}" if side.about else str(side.distinct)
-    return (str(side.nulls), distinct, side.least or "", side.most or "", readable(side.mean))
+    return (str(side.nulls), distinct, shown(side.least or ""), shown(side.most or ""), readable(side.mean))
 
 
 def readable(value: float | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from prefect_sluice.diff.numbers import MEASURES
 from prefect_sluice.diff.relation import RelationDiff, percent
+from prefect_sluice.diff.shown import CHANGE, changed, shown
 from prefect_sluice.verdict import Evidence
 
 _COLUMNS = 6
@@ -67,12 +68,12 @@ def _without_empty(rows: list[list[str]]) -> list[Sequence[str]]:
 def _cells(diff: RelationDiff) -> list[Sequence[str]]:
     if not diff.changed:
         return []
-    cells: list[Sequence[str]] = [
-        (*row.key, cell.column, _shown(cell.before), _shown(cell.after))
-        for row in diff.changed
-        for cell in row.cells
-    ]
-    return [(*diff.key, "column", "before", "after"), *cells[:_CELLS]]
+    cells: list[Sequence[str]] = []
+    for row in diff.changed:
+        for cell in row.cells:
+            before, after, by = changed(cell.before, cell.after)
+            cells.append((*row.key, cell.column, _shown(before), _shown(after), by))
+    return _without_empty([[*diff.key, "column", "before", "after", CHANGE], *map(list, cells[:_CELLS])])
 
 
 def _count_cells(diff: RelationDiff) -> int:
@@ -107,7 +108,7 @@ def _whole_rows(sign: str, sample: Evidence | None) -> list[str]:
 
 
 def _shown(value: str | None) -> str:
-    return "NULL" if value is None else value
+    return "NULL" if value is None else shown(value)
 
 
 def _cut(text: str, width: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, clean, cut, faint, line, strong
+from prefect_sluice.diff.shown import with_change
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, Cell, table
 from prefect_sluice.render.words import count, number, seconds
 from prefect_sluice.verdict import INHERITED, Evidence, Finding, GateReport, Verdict
@@ -14,6 +15,7 @@ ROWS = 10
 """How many rows of a finding are shown."""
 
 DIFF = "diff"
+_OFF = "switched off"
 _MOST_WITH_ROWS = 3
 _MOST_FINDINGS = 20
 _WIDEST_CELL = 28
@@ -32,36 +34,50 @@ def gates_table(
     """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
     if not reports:
         return []
-    rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in reports]
-    return table(
+    asked = [report for report in reports if not report.not_applicable]
+    rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in asked]
+    lines = table(
         rows,
-        header=("gate", "verdict", "findings", "time", ""),
-        right=(2, 3),
+        header=("gate", "verdict", "checks", "time", "") if rows else (),
+        right=(3,),
         indent=2,
         width=width,
         stretch=True,
     )
+    told = not_asked((report.gate, report.not_applicable) for report in reports)
+    return lines + (wrapped(told, width, style=Style.FAINT) if told else [])
+
+
+def not_asked(gates: Iterable[tuple[str, str]]) -> str:
+    """Return the gates that could not be asked in one line, and those that somebody switched off; "" for none. `gates` are each
+    with why it was not asked, "" if it was."""
+    left = [(gate, why) for gate, why in gates if why]
+    off = [gate for gate, why in left if why.startswith(_OFF)]
+    others = [gate for gate, _ in left if gate not in off]
+    told = [f"not asked: {', '.join(others)}"] if others else []
+    return "; ".join([*told, f"switched off: {', '.join(off)}"] if off else told)
 
 
 def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
-    if report.not_applicable:
-        return report.gate, faint("-"), "", "", faint(report.not_applicable)
     said = "a no here only warns" if only_warns and not report.verdict.lets_through else headline(report)
     return (
         report.gate,
         verdict(report.verdict),
-        str(len(report.findings)),
+        counted(Counter(finding.verdict for finding in report.findings)),
         seconds(report.seconds),
         faint(said),
     )
 
 
+def counted(findings: Mapping[Verdict, int]) -> str:
+    """Return `2 failed, 38 passed`, the worst first."""
+    return ", ".join(f"{many} {each.name.lower()}" for each, many in sorted(findings.items(), reverse=True))
+
+
 def headline(report: GateReport) -> str:
-    """Return what a gate came to: its only finding, or how many of them passed."""
-    if len(report.findings) == 1:
-        return "" if report.findings[0].check == INHERITED else report.findings[0].summary
-    good = sum(finding.verdict is Verdict.PASSED for finding in report.findings)
-    return f"{good} of {len(report.findings)} passed" if good < len(report.findings) else ""
+    """Return what a gate says in words: its only finding, but for one that is told apart."""
+    only = report.findings[0] if len(report.findings) == 1 else None
+    return only.summary if only and only.check != INHERITED else ""
 
 
 def verdict(value: Verdict) -> Span:
@@ -99,15 +115,9 @@ def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> 
         if text and text != finding.summary
     ]
     if about:
-        lines.append(line(faint(cut(" · ".join(dict.fromkeys(about)), width - 2)), indent=2))
+        lines += wrapped(" · ".join(dict.fromkeys(about)), width, style=Style.FAINT)
     lines += wrapped(f"what to do: {finding.fix}", width) if finding.fix else []
     return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
-
-
-def wrapped(text: str, width: int) -> list[Line]:
-    """Return a text in lines that fit: what is wrong, and where, is never cut."""
-    parts = textwrap.wrap(clean(text), max(width - 2, 20), break_long_words=False, break_on_hyphens=False)
-    return [line(part, indent=2) for part in parts or [""]]
 
 
 def _numbers(finding: Finding) -> str:
@@ -118,6 +128,7 @@ def _numbers(finding: Finding) -> str:
 
 def evidence_lines(evidence: Evidence, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
     """Return the rows as a table; where there are more, how many of how many are shown."""
+    evidence = with_change(evidence)
     shown: list[Sequence[Cell]] = [tuple(_value(value) for value in row) for row in evidence.rows[:rows]]
     # A single column is text (a test's output, an error): it has the whole line.
     widest = _WIDEST_CELL if len(evidence.columns) > 1 else width - 4

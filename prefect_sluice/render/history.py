@@ -10,7 +10,7 @@ from prefect_sluice.controls import EVERYWHERE, Control, Kind
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import UNAUTHENTICATED, Promotion, State
 from prefect_sluice.release import Release
-from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
+from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line, wrapped
 from prefect_sluice.render.table import WIDTH, Cell, table
 from prefect_sluice.render.words import count, moment, short
 
@@ -84,15 +84,10 @@ def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> 
     if not found:
         return [line("nothing was released here yet")]
     header = ("", "when (UTC)", "cause", "release", "by", "commit")
-    first, *rest = table(
-        [_row(event) for event in found[:limit]], header=header, right=(0,), width=width, stretch=True
-    )
-    lines = [first]
-    for event, row in zip(found, rest, strict=False):
-        lines.append(row)
-        note = _note(event)
-        if note is not None:
-            lines.append(line(Span(cut(note.text, width - 5), note.style), indent=5))
+    notes = [_note(event) for event in found[:limit]]
+    below = [wrapped(note.text, width, indent=5, style=note.style) if note else [] for note in notes]
+    rows = [_row(event) for event in found[:limit]]
+    lines = table(rows, header=header, right=(0,), width=width, stretch=True, below=below)
     if len(found) > limit:
         lines.append(line(faint(f"and {len(found) - limit} older (--limit {len(found)} shows all)")))
     return lines

@@ -8,7 +8,7 @@ from prefect_sluice.impact import Reached
 from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render.publishing import adopted_lines, forecast_line
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import count, short
 from prefect_sluice.warehouse.publishing import Forecast
@@ -75,16 +75,10 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
         (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason)
         for step in steps[:_MOST_STEPS]
     ]
-    lines: list[Line] = []
-    for step, row in zip(steps, table(rows, indent=2, width=width, stretch=True), strict=False):
-        lines.append(row)
-        if step.note:
-            told = cut(f"note: {step.note}", width - 6)
-            lines.append(line(Span(told, Style.BAD) if step.loses_history else faint(told), indent=6))
+    notes = [_note(step, width) for step in steps[:_MOST_STEPS]]
+    lines = table(rows, indent=2, width=width, stretch=True, below=notes)
     for uid, why in list(plan.held.items())[:_MOST_STEPS]:
-        lines.append(
-            line(faint(cut(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width - 2)), indent=2)
-        )
+        lines += wrapped(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width, style=Style.FAINT)
     if len(steps) > _MOST_STEPS:
         lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
     return [*lines, *_old_names(plan, width)]
@@ -99,6 +93,11 @@ def _old_names(plan: Plan, width: int) -> list[Line]:
     ]
     more = len(found) - _MOST_STEPS
     return [*gone, *found[:_MOST_STEPS], *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
+
+
+def _note(step: Step, width: int) -> list[Line]:
+    style = Style.BAD if step.loses_history else Style.FAINT
+    return wrapped(f"note: {step.note}", width, indent=6, style=style) if step.note else []
 
 
 def summary(plan: Plan) -> str:
@@ -120,13 +119,10 @@ def reached_lines(reached: Sequence[Reached], width: int = WIDTH) -> list[Line]:
     lines = [line(f"reaches {count(len(reached), 'consumer')}:")]
     for item in sorted(reached, key=lambda item: not item.breaking)[:_MOST_CONSUMERS]:
         breaks = [Span("breaks ", Style.BAD)] if item.breaking else []
-        lines.append(line(*breaks, strong(item.title), f": {cut(item.told(), _rest(item, width))}", indent=2))
+        first, *more = wrapped(f"{item.title}: {item.told()}", width - len("breaks ") * bool(breaks))
+        lines += [line("  ", *breaks, *first[1:]), *more]
     more = len(reached) - _MOST_CONSUMERS
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
-
-
-def _rest(item: Reached, width: int) -> int:
-    return max(width - 4 - len(item.title) - len("breaks ") * bool(item.breaking), 20)
 
 
 def files_lines(change: Change, width: int = WIDTH) -> list[Line]:

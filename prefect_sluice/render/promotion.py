@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion
 from prefect_sluice.release import Release
-from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import moment, short
 
@@ -60,12 +60,7 @@ def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> lis
     for item in approvals:
         comment = f': "{item.comment}"' if item.comment else ""
         used = f", used {moment(item.used_at)}" if item.used_at else f", good until {moment(item.expires_at)}"
-        lines.append(
-            line(
-                cut(f"{SAID[item.decision]} by {item.who}, {moment(item.at)}{used}{comment}", width - 2),
-                indent=2,
-            )
-        )
+        lines += wrapped(f"{SAID[item.decision]} by {item.who}, {moment(item.at)}{used}{comment}", width)
     return lines
 
 

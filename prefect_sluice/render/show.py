@@ -8,12 +8,12 @@ from prefect_sluice.generation import Generation
 from prefect_sluice.ledger import Entry
 from prefect_sluice.promotion import Promotion
 from prefect_sluice.release import Composed, Release
-from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, wrapped
+from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table
 from prefect_sluice.render.plan import files_lines, steps_lines, summary
 from prefect_sluice.render.policy import policy_lines
 from prefect_sluice.render.promotion import approvals_lines, bound, section
 from prefect_sluice.render.report.model import Head, Report
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import moment, seconds, short
 

@@ -27,11 +27,13 @@ def stage_line(name: str, took: float, before: Work, after: Work) -> Line:
     """Return `✓ Build      1.2 s  2 to build, 16 reused`: `before` and `after` are the work as the stage got
     and left it."""
     mark = _MARKS[after.outcome.status if after.outcome else Status.DONE]
+    told = came_of_it(name, before, after)
+    told = cut(told, _LONGEST) if name == "source" else told  # a commit's subject may be of any length
     return line(
         mark,
         f" {name.capitalize():<9}",
         faint(f"{seconds(took):>11}"),
-        f"  {cut(came_of_it(name, before, after), _LONGEST)}",
+        f"  {told}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,6 +82,13 @@ def line(*parts: str | Span, indent: int = 0) -> Line:
     """Return one line of these parts, one after the other."""
     spans = tuple(part if isinstance(part, Span) else Span(part) for part in parts)
     return (Span(" " * indent), *spans) if indent else spans
+
+
+def wrapped(text: str, width: int, *, indent: int = 2, style: Style = Style.PLAIN) -> list[Line]:
+    """Return a text in lines that fit: what is said in words is never cut."""
+    room = max(width - indent, 20)
+    parts = textwrap.wrap(clean(text), room, break_long_words=False, break_on_hyphens=False)
+    return [line(Span(part, style), indent=indent) for part in parts or [""]]
 
 
 def plain(lines: Iterable[Line]) -> str:

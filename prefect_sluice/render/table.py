@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
@@ -26,24 +27,32 @@ def table(
     widest: int = 60,
     width: int = WIDTH,
     stretch: bool = False,
+    below: Sequence[Sequence[Line]] = (),
 ) -> list[Line]:
     """Return the rows under their header, aligned; `right` are the columns aligned to the right.
 
-    No cell is wider than `widest`; with `stretch` the last column takes the room that the others leave, more
-    or less. Columns that do not fit into `width` are left out, and named below.
+    No cell is wider than `widest`; with `stretch` the last column takes the room that the others leave, and goes on in
+    further lines. `below` are lines to stand below each row. Columns that do not fit into `width` are left out, and named below.
     """
     titles = [[Span(title, Style.FAINT) for title in header]] if header else []
     spans = titles + [[_span(cell, widest) for cell in row] for row in rows]
     if not spans:
         return []
+    rest: list[list[Line]] = [[] for _ in spans]
     if stretch:
         taken = sum(max(row[n].width for row in spans) + len(_GAP) for n in range(len(spans[0]) - 1))
         room = max(width - indent - taken, _NARROWEST)
-        last = [*header[-1:], *(row[-1] for row in rows)]
-        spans = [[*row[:-1], _span(cell, room)] for row, cell in zip(spans, last, strict=True)]
+        for number, cell in enumerate([*header[-1:], *(row[-1] for row in rows)]):
+            first, *more = _parts(cell, room)
+            spans[number] = [*spans[number][:-1], first]
+            rest[number] = [line(part, indent=indent + taken) for part in more]
+    for number, lower in enumerate(below, len(titles)):
+        rest[number] += lower
     widths = [max(row[n].width for row in spans) for n in range(len(spans[0]))]
     shown = _fitting(widths, width - indent)
-    lines = [line(*_aligned(row[:shown], widths, right), indent=indent) for row in spans]
+    lines: list[Line] = []
+    for row, more in zip(spans, rest, strict=True):
+        lines += [line(*_aligned(row[:shown], widths, right), indent=indent), *more]
     left_out = [span.text for span in spans[0][shown:]] if header else []
     if left_out:
         lines.append(
@@ -55,6 +64,13 @@ def table(
             )
         )
     return lines
+
+
+def _parts(cell: Cell, room: int) -> list[Span]:
+    """Return a text in lines that fit: what is said in words is never cut."""
+    span = cell if isinstance(cell, Span) else Span(cell)
+    parts = textwrap.wrap(span.text, room, break_on_hyphens=False) or [""]
+    return [Span(part, span.style) for part in parts]
 
 
 def _span(cell: Cell, widest: int) -> Span:

@@ -130,7 +130,7 @@ def test_shares_become_bars_and_changed_values_stand_side_by_side() -> None:
     assert [name for name, _ in seen.tags].count("del") == 3
     told = markdown(report(FULL))
     assert "█████████░ 87.5 %" in told
-    assert "| 9E | 1104 → 1042 | 0.70 → NULL |" in told
+    assert "| 9E | 1104 → 1042 (-62, -5.62 %) | 0.70 → NULL |" in told
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_sluice.render.findings import caption
+from prefect_sluice.render.findings import caption, counted, not_asked
 from prefect_sluice.render.report.bounds import Bounds, few
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
 from prefect_sluice.render.report.model import Asked, Report
@@ -26,13 +26,14 @@ def findings(report: Report, bounds: Bounds) -> Markup:
         more(rest, "finding"),
         tag("h3", "Gate by gate"),
         table(
-            ("gate", "stage", "verdict", "findings", "time", "what it came to"),
-            [_gate(gate) for gate in report.gates],
+            ("gate", "stage", "verdict", "checks", "time", "what it came to"),
+            [_gate(gate) for gate in report.gates if gate.verdict is not None],
             label="gates",
             right=(4,),
         )
-        if report.gates
+        if any(gate.verdict is not None for gate in report.gates)
         else tag("p", "No gate was asked.", class_="calm"),
+        _left(report),
         _all_passed(report, bounds),
     )
 
@@ -71,17 +72,17 @@ def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Marku
     )
 
 
+def _left(report: Report) -> Markup | None:
+    """Return the gates that were not asked in one line, and why below it, folded away."""
+    left = [gate for gate in report.gates if gate.verdict is None]
+    told = not_asked((gate.gate, gate.told) for gate in left)
+    reasons = (tag("li", tag("strong", gate.gate), f": {gate.told}") for gate in left)
+    return tag("details", tag("summary", told), tag("ul", *reasons)) if told else None
+
+
 def _gate(gate: Asked) -> Sequence[Child]:
-    if gate.verdict is None:
-        return (
-            tag("strong", gate.gate),
-            gate.stage,
-            tag("span", "not asked", class_="null"),
-            "",
-            "",
-            gate.told,
-        )
-    counts = ", ".join(f"{number} {verdict.name.lower()}" for verdict, number in gate.counts.items())
+    assert gate.verdict is not None
+    counts = counted(gate.counts)
     told = "a no here only warns" if gate.only_warns and not gate.verdict.lets_through else gate.told
     return (tag("strong", gate.gate), gate.stage, verdict(gate.verdict), counts, seconds(gate.seconds), told)
 

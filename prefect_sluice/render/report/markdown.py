@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from prefect_sluice.render.findings import caption
+from prefect_sluice.diff.shown import changed, with_change
+from prefect_sluice.render.findings import caption, counted, not_asked
 from prefect_sluice.render.markdown import MARKS, escaped, table
 from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.plan import moved, summary, word
@@ -138,12 +139,16 @@ def _findings(report: Report, bounds: Bounds) -> list[str]:
 
 def gates(report: Report) -> list[str]:
     """Return the lines with the table of gates."""
-    rows = [_gate(gate) for gate in report.gates]
-    return (
-        table(("gate", "stage", "verdict", "findings", "time", ""), rows)
-        if rows
-        else ["No gate was asked.", ""]
+    asked = [gate for gate in report.gates if gate.verdict is not None]
+    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(gate) for gate in asked])
+    left = [gate for gate in report.gates if gate.verdict is None]
+    told = not_asked((gate.gate, gate.told) for gate in left)
+    why = (
+        folded(told, [*(f"* {escaped(gate.gate)}: {escaped(gate.told)}" for gate in left), ""])
+        if told
+        else []
     )
+    return [*(lines if asked else ["No gate was asked.", ""]), *why]
 
 
 def _finding(item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
@@ -165,15 +170,13 @@ def _told(item: Finding) -> str:
 
 
 def _gate(gate: Asked) -> tuple[str, ...]:
-    if gate.verdict is None:
-        return gate.gate, gate.stage, "-", "", "", gate.told
-    counts = ", ".join(f"{many} {verdict.name.lower()}" for verdict, many in gate.counts.items())
+    assert gate.verdict is not None
     told = "a no here only warns" if gate.only_warns and not gate.verdict.lets_through else gate.told
     return (
         gate.gate,
         gate.stage,
         f"{MARKS[gate.verdict]} {gate.verdict.name}",
-        counts,
+        counted(gate.counts),
         seconds(gate.seconds),
         told,
     )
@@ -215,8 +218,9 @@ def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
         ]
         lines += _wide((*side.key, *side.columns), rows, bounds)
     elif shown:
-        rows = [[_cell(found, n, value, bounds) for n, value in enumerate(row)] for row in shown]
-        lines += _wide(found.columns, rows, bounds)
+        told = with_change(Evidence(found.columns, tuple(shown), found.total, bars=found.bars))
+        rows = [[_cell(told, n, value, bounds) for n, value in enumerate(row)] for row in told.rows]
+        lines += _wide(told.columns, rows, bounds)
     unit = "changed value" if side is not None else "row"
     return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
 
@@ -239,7 +243,10 @@ def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str
 
 
 def _change(cell: tuple[str | None, str | None] | None, bounds: Bounds) -> str:
-    return f"{_value(cell[0], bounds)} → {_value(cell[1], bounds)}" if cell else ""
+    if cell is None:
+        return ""
+    before, after, by = changed(*cell)
+    return f"{_value(before, bounds)} → {_value(after, bounds)}{f' ({by})' if by else ''}"
 
 
 def _value(value: str | None, bounds: Bounds) -> str:

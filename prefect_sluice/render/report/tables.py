@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from prefect_sluice.diff.relation import percent
+from prefect_sluice.diff.shown import changed, with_change
 from prefect_sluice.render.report.bounds import Bounds, clipped, few
 from prefect_sluice.render.report.charts import bar, share
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
@@ -66,8 +67,12 @@ def evidence(found: Evidence, title: str, bounds: Bounds, *, label: str) -> Mark
             for row in side.rows
         ]
     else:
-        right = [n for n in range(len(columns)) if _is_numeric(found, n)]
-        rows = [[_cell(found, row, number, bounds) for number in range(len(row))] for row in shown]
+        told_rows = with_change(replace(found, rows=tuple(shown)))
+        columns = told_rows.columns
+        right = [n for n in range(len(columns)) if _is_numeric(told_rows, n)]
+        rows = [
+            [_cell(told_rows, row, number, bounds) for number in range(len(row))] for row in told_rows.rows
+        ]
     first, rest = rows[:_OPEN], rows[_OPEN:]
     folded = tag("summary", f"{len(rest)} more of the rows that were kept")
     return joined(
@@ -87,12 +92,13 @@ def _unit(found: Evidence) -> str:
 def _change(cell: tuple[str | None, str | None] | None, same: str, bounds: Bounds) -> Markup:
     if cell is None:
         return tag("span", same, class_="null")
-    before, after = cell
+    before, after, by = changed(*cell)
     return tag(
         "span",
         tag("del", _value(before, bounds)),
         tag("span", " → ", class_="to"),
         tag("ins", _value(after, bounds)),
+        tag("span", f" {by}", class_="null") if by else None,
         class_="change",
     )
 
