@@ -34,6 +34,7 @@ class What(StrEnum):
     ROWS = "rows"
     """Which rows there are is decided otherwise."""
     DATA = "new data"
+    ADDED = "new column"
     ANY = "any"
     """Built otherwise, and which columns that touches is not known."""
 
@@ -77,8 +78,9 @@ class Effect:
             What.WIDENED: f"{kind}: every value fits",
             What.VALUES: f"{self.column} changes",
             What.LOST: f"{self.column} changes or is dropped",
-            What.ROWS: "its rows may change",
+            What.ROWS: self.note or "its rows may change",
             What.DATA: "new data",
+            What.ADDED: f"new column: {self.column}",
             What.ANY: f"any column may change{more}",
         }[self.what]
 
@@ -139,21 +141,32 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What a comparison of a relation's rows found: the columns with other values, and what becomes of rows, in words ("" for
+    nothing)."""
+
+    columns: tuple[str, ...] = ()
+    rows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the two sides. `served` are the pointers by unique id, `before` the notes of the plan behind them
-    (None: not known); `schemas` the columns before and after by unique id, where both are there to be looked at."""
+    (None: not known); `schemas` the columns before and after by unique id, where both are there to be looked at; `counted` what
+    their rows differ in, where they were compared: it takes the place of what the code tells."""
 
     plan: Plan
     served: Mapping[str, Pointer]
     before: Before | None = None
     schemas: Mapping[str, tuple[Schema, Schema]] = field(default_factory=dict[str, "tuple[Schema, Schema]"])
+    counted: Mapping[str, Counted] = field(default_factory=dict[str, Counted])
 
 
 def reached(known: Known, consumers: Iterable[Consumer]) -> tuple[Reached, ...]:
     """Return the consumers that a plan reaches, with what changes for each; those without any change are left out.
 
-    A consumer that names the columns it reads is reached by these alone; new columns reach nobody. Without `schemas`
-    (before anything is built) it says what the code tells.
+    A consumer that names the columns it reads is reached by these alone, and told of new columns of the relation. Without
+    `schemas` (before anything is built) it says what the code tells.
     """
     effects = {step.node: found for step in known.plan.steps if (found := _effects(known, step))}
     told = ((consumer, _for(consumer, effects, known.plan)) for consumer in consumers)
@@ -185,7 +198,10 @@ def _for(consumer: Consumer, effects: Mapping[str, Sequence[Effect]], plan: Plan
         found += [
             effect
             for effect in effects.get(uid, ())
-            if not effect.column or wanted is None or effect.column.lower() in wanted
+            if not effect.column
+            or effect.what is What.ADDED
+            or wanted is None
+            or effect.column.lower() in wanted
         ]
     return tuple(found)
 
@@ -199,12 +215,14 @@ def _effects(known: Known, step: Step) -> tuple[Effect, ...]:
         return () if _goes_on(known.plan, live.name) else (Effect(step.node, What.REMOVED),)
     if step.action is Action.REUSE and step.reason == UNCHANGED:
         return ()
-    found = [*_shape(known, step), *_content(known, step, live)]
+    counted = known.counted.get(step.node)
+    content = _content(known, step, live) if counted is None else _of_rows(step.node, counted)
+    found = [*_shape(known, step), *content]
     if live.name.folded != step.name.folded and not _goes_on(known.plan, live.name):
         found.insert(0, Effect(step.node, What.MOVED, before=str(live.name), after=str(step.name)))
-    retyped = {effect.column for effect in found if effect.before}
+    told = {effect.column for effect in found if effect.before or effect.what is What.ADDED}
     return tuple(
-        item for item in found if item.what not in {What.VALUES, What.LOST} or item.column not in retyped
+        item for item in found if item.what not in {What.VALUES, What.LOST} or item.column not in told
     )
 
 
@@ -228,7 +246,16 @@ def _shape(known: Known, step: Step) -> list[Effect]:
                 What.WIDENED if widens(kind, now) else What.NARROWED if narrows(kind, now) else What.RETYPED
             )
             found.append(Effect(step.node, what, name, kind, now))
-    return found
+    there = {name.lower() for name in before}
+    renamed = {effect.note for effect in found}  # such a column is told already
+    added = [name for name in after if name.lower() not in there and f"renamed to {name}?" not in renamed]
+    return [*found, *(Effect(step.node, What.ADDED, name) for name in added)]
+
+
+def _of_rows(uid: str, counted: Counted) -> list[Effect]:
+    """Return what a comparison of the rows found."""
+    rows = [Effect(uid, What.ROWS, note=counted.rows)] if counted.rows else []
+    return [*(Effect(uid, What.VALUES, column) for column in counted.columns), *rows]
 
 
 def _renamed(before: Schema, after: Schema, name: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from prefect_sluice.declared import Consumer
 from prefect_sluice.generation import Cause, Pointer
-from prefect_sluice.impact import Known, Schema, reached, without
+from prefect_sluice.impact import Counted, Known, Schema, reached, without
 from prefect_sluice.node import Kind, Makeup, Name
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
@@ -77,10 +77,10 @@ def test_what_the_code_tells(now: Makeup, then: Makeup | None, expected: list[st
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ({"a": "INTEGER"}, {"a": "INTEGER", "b": "INTEGER"}, []),
+        ({"a": "INTEGER"}, {"a": "INTEGER", "b": "INTEGER"}, ["totals: new column: b"]),
         ({"a": "INTEGER", "b": "DATE"}, {"A": "INTEGER"}, ["totals: b is dropped"]),
         ({"a": "INTEGER"}, {"b": "INTEGER"}, ["totals: a is dropped (renamed to b?)"]),
-        ({"a": "INTEGER"}, {"b": "DATE"}, ["totals: a is dropped"]),
+        ({"a": "INTEGER"}, {"b": "DATE"}, ["totals: a is dropped, new column: b"]),
         ({"a": "BIGINT"}, {"a": "INTEGER"}, ["totals: a is INTEGER, was BIGINT: narrowed"]),
         ({"a": "INTEGER"}, {"a": "BIGINT"}, ["totals: a is BIGINT, was INTEGER: every value fits"]),
         ({"a b": "DATE"}, {"a b": "VARCHAR"}, ["totals: a b is VARCHAR, was DATE"]),
@@ -90,6 +90,23 @@ def test_what_the_columns_tell(before: Schema, after: Schema, expected: list[str
     every: Schema = {"a": "p", "b": "p", "a b": "p"}
     one = Makeup("w1", rows="r", columns=every)
     assert told(known(now=replace(one, whole="w2"), then=one, schemas={UID: (before, after)})) == expected
+
+
+@pytest.mark.parametrize(
+    ("counted", "expected"),
+    [
+        (Counted(), []),
+        (Counted(("total",)), ["totals: total changes"]),
+        (Counted(("late",), "3 rows come"), ["totals: late changes, 3 rows come"]),
+    ],
+)
+@pytest.mark.parametrize(
+    "now", [Makeup("w2", doubt="a Python model"), replace(SHAPED, whole="w2", rows="others")]
+)
+def test_what_was_counted_takes_the_place_of_what_the_code_tells(
+    now: Makeup, counted: Counted, expected: list[str]
+) -> None:
+    assert told(replace(known(now=now), counted={UID: counted})) == expected
 
 
 def test_a_column_that_a_star_hands_on_may_change() -> None:

@@ -71,7 +71,14 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         console.show([headline(made), *(row for reason in found.reasons for row in why_lines(reason))])
     else:
         console.show(
-            plan_lines(made, release, width=console.width, expected=found.expected, reached=found.reached)
+            plan_lines(
+                made,
+                release,
+                width=console.width,
+                expected=found.expected,
+                reached=found.reached,
+                costs=found.costs,
+            )
         )
         policy = policy_lines(found.policy, width=console.width)
         console.show([line(strong("Policy")), *policy] if policy else [])
@@ -79,6 +86,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     told = {
         "publish": found.expected.facts(),
         "displaced": [item.document() for item in found.displaced],
+        "expected": found.costs.document() if found.costs else None,
         "policy": policy_document(found.policy),
         "change": document.change(release.change),
         "consumers": [item.document() for item in found.reached],

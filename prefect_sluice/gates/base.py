@@ -14,6 +14,7 @@ from prefect_sluice.conditions import Proven
 from prefect_sluice.config import Gate as Settings
 from prefect_sluice.data_test import DataTest
 from prefect_sluice.declared import Declared
+from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.expecting import Said
 from prefect_sluice.generation import Cause, Pointer
 from prefect_sluice.node import Node
@@ -141,6 +142,8 @@ class Subject:
     `baseline_relations` are what the code that serves makes of today's data, where sources moved under a change that declares
     what it does; `no_baseline` says why there are none.
 
+    `compared` is what the gate `diff` found, by unique id; it writes it down for those that are asked after it.
+
     `variables` are the environment variables that a process which a gate starts may see, `vars` the dbt variables that
     sluice.yml gives. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
@@ -180,6 +183,7 @@ class Subject:
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     rewritten: tuple[str, ...] = ()
+    compared: dict[str, RelationDiff] = field(default_factory=dict[str, RelationDiff])
     memory: Memory | None = None
     history: History | None = None
 

@@ -91,7 +91,7 @@ class Diff:
             found = self._compared(subject, node, before, after)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
-        diffs[node.unique_id] = found
+        diffs[node.unique_id] = subject.compared[node.unique_id] = found
         # That a refresh brings new data, everybody knows.
         unsaid = found.same_rows or subject.cause is Cause.REFRESH
         moved = () if unsaid else subject.moved.get(node.unique_id, ())

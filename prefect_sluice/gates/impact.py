@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from prefect_sluice import config
 from prefect_sluice.declared import Consumer
+from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.former import undeclared
-from prefect_sluice.impact import Effect, Known, Reached, Schema, reached, reads, title, without
+from prefect_sluice.impact import Counted, Effect, Known, Reached, Schema, reached, reads, title, without
 from prefect_sluice.node import short_name
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader, quoted
@@ -153,7 +154,17 @@ def _known(subject: Subject, consumers: Iterable[Consumer]) -> tuple[Known, Mapp
             unread[uid] = "was not built"
         except QueryFailed as error:
             unread[uid] = f"cannot be read ({(str(error).splitlines() or [''])[0]})"
-    return Known(subject.plan, subject.served, subject.noted, schemas), unread
+    counted = {uid: _counted(diff) for uid, diff in subject.compared.items() if uid in schemas}
+    return Known(subject.plan, subject.served, subject.noted, schemas, counted), unread
+
+
+def _counted(diff: RelationDiff) -> Counted:
+    """Return what the gate `diff` found of a relation, before this one was asked."""
+    come, go = diff.rows_added, diff.rows_removed
+    if diff.rows_changed is None and diff.columns_changed:
+        come, go = come - min(come, go), go - min(come, go)  # without a key, these may be rows that changed
+    told = [f"{many} rows {verb}" for many, verb in ((come, "come"), (go, "go")) if many]
+    return Counted(tuple(each.name for each in diff.columns_changed), " and ".join(told))
 
 
 def _dropped(subject: Subject) -> set[str]:

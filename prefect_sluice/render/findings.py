@@ -145,10 +145,11 @@ def _value(value: str | None) -> Cell:
 def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return what the diff found to have changed for readers; relations that stay the same are left out."""
     told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
-    return tuple(finding for finding in told if not _is_same(finding))
+    return tuple(finding for finding in told if not is_same(finding))
 
 
-def _is_same(finding: Finding) -> bool:
+def is_same(finding: Finding) -> bool:
+    """Say whether the diff found a relation to be the same as what is served."""
     # An added column changes no row, and is a change all the same: only the diff's own word counts.
     return finding.verdict is Verdict.PASSED and ": identical, " in finding.summary
 

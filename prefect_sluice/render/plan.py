@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.costs import Costs
 from prefect_sluice.impact import Reached
 from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.release import Change, Release
 from prefect_sluice.render.publishing import adopted_lines, forecast_line
 from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
-from prefect_sluice.render.words import count, short
+from prefect_sluice.render.words import amount, count, seconds, short, size
 from prefect_sluice.warehouse.publishing import Forecast
 
 _MOST_STEPS = 30
@@ -31,9 +32,10 @@ def plan_lines(
     width: int = WIDTH,
     expected: Forecast | None = None,
     reached: Sequence[Reached] = (),
+    costs: Costs | None = None,
 ) -> list[Line]:
-    """Return the whole plan: headline, change, steps, what is adopted, summary, how its publish is expected to go, and the
-    consumers that it reaches."""
+    """Return the whole plan: headline, change, steps, what is adopted, summary, what the build is expected to cost, how its
+    publish is expected to go, and the consumers that it reaches."""
     lines = [headline(plan)]
     if release is not None:
         lines.append(change_line(release.change, width))
@@ -42,6 +44,8 @@ def plan_lines(
     adopted = adopted_lines(plan.adopted, width=width)
     lines += [BLANK, *adopted] if adopted else []
     lines += [BLANK, line(strong(summary(plan)))]
+    told = costs_told(costs) if costs else ""
+    lines += wrapped(told, width, indent=0, style=Style.FAINT) if told else []
     lines += [forecast_line(expected)] if expected and not plan.changes_nothing else []
     lines += reached_lines(reached, width)
     if release is not None:
@@ -110,6 +114,21 @@ def summary(plan: Plan) -> str:
     parts += [f"{len(plan.of(Action.REUSE)) - relinked} reused", f"{removed} removed"]
     parts += [f"{len(plan.held)} left as they are"] if plan.held else []
     return ", ".join(parts)
+
+
+def costs_told(known: Costs) -> str:
+    """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 80.0 MiB`; "" where nothing is built. What has no past is said,
+    never guessed."""
+    if not known.relations:
+        return ""
+    if known.seconds is None and known.rows is None:
+        return "expected: not known yet (nothing of it was built and served here before)"
+    took = f"about {seconds(known.seconds)} (from {count(known.builds, 'build')})" if known.seconds else ""
+    brings = f"{amount(known.rows)} rows" if known.rows is not None else ""
+    parts = [took, brings, size(known.bytes) if known.bytes else ""]
+    new = known.relations - known.known
+    rest = f"; of {count(new, 'relation')} the time is not known yet" if new else ""
+    return f"expected: {', '.join(part for part in parts if part)}{rest}"
 
 
 def reached_lines(reached: Sequence[Reached], width: int = WIDTH) -> list[Line]:

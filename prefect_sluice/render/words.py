@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
+_AMOUNTS = (("K", 1e3), ("M", 1e6), ("G", 1e9))
 _KIB = 1024
 
 
@@ -62,6 +63,14 @@ def size(octets: int) -> str:
             return f"{octets} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= _KIB
     return f"{value:.1f} TiB"
+
+
+def amount(number: int) -> str:
+    """Return a number of things: `9,999`, `12 K`, `1.2 M`, `3.4 G`."""
+    if number < 10_000:
+        return f"{number:,}"
+    unit, value = next((unit, number / by) for unit, by in _AMOUNTS if number / by < 999.5 or unit == "G")
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
 
 
 def short(identifier: str) -> str:

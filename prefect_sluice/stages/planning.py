@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
+from prefect_sluice.costs import LAST, Costs, costs, subjects
 from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.displaced import Displaced
@@ -38,7 +39,8 @@ from prefect_sluice.workshop import Place, Workshop
 class Planned:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
-    judges it, and which public names do not show what was published: it would be refused."""
+    judges it, which public names do not show what was published (it would be refused), and what the build is expected to
+    cost."""
 
     plan: Plan
     release: Release
@@ -48,6 +50,7 @@ class Planned:
     story: Story | None = None
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
+    costs: Costs | None = None
 
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
@@ -77,7 +80,14 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
         _story(request, release, declared, known),
         found,
         displaced(workshop, place),
+        _costs(workshop, made),
     )
+
+
+def _costs(workshop: Workshop, plan: Plan) -> Costs:
+    """Return what the build is expected to cost, by what the gate `budget` measured of builds that were served."""
+    found = workshop.store.measures(plan.environment, "budget", subjects(plan), limit=LAST)
+    return costs(plan, {key: tuple(value for value, _, _ in values) for key, values in found.items()})
 
 
 def _story(request: Request, release: Release, declared: tuple[Consumer, ...], known: Known) -> Story | None:

@@ -10,7 +10,7 @@ from typing import Any
 from prefect_sluice.declared import Consumer
 from prefect_sluice.node import short_name
 from prefect_sluice.plan import NEW, Action, Plan
-from prefect_sluice.render.findings import DIFF, changes, headline, notable
+from prefect_sluice.render.findings import DIFF, changes, headline, is_same, notable
 from prefect_sluice.render.publishing import forecast_told, published_told
 from prefect_sluice.render.report.head import head
 from prefect_sluice.render.report.laps import laps, waited
@@ -70,7 +70,11 @@ def _asked(found: Dossier, number: int, each: GateReport) -> Asked:
 
 def _reached(found: Dossier, plan: Plan | None, findings: Iterable[Finding]) -> tuple[Reached, ...]:
     """Return the consumers that read what the plan moves, and those that the gate `impact` speaks of."""
-    moved = {step.node: step.name.identifier for step in plan.steps if is_moved(step)} if plan else {}
+    findings = tuple(findings)
+    # What was compared and found the same reaches nobody, whatever the plan said.
+    same = {item.subject for item in findings if item.gate == DIFF and is_same(item)}
+    steps = [step for step in plan.steps if is_moved(step) and step.node not in same] if plan else []
+    moved = {step.node: step.name.identifier for step in steps}
     told = [item for item in findings if item.gate == IMPACT]
     lines: list[Reached] = []
     for consumer in found.consumers:
