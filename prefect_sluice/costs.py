@@ -18,8 +18,8 @@ LAST = 5
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What is expected of a build: dbt's `seconds` as the sum over its relations, the `rows` and `bytes` of these; None where
-    none of them has a past. `relations` are to be built, and `known` of them have one; `builds` is how many builds the one with the
-    shortest past has."""
+    none of them has a past. `relations` are to be built, and `known` of them have one; `builds` is how many builds the one
+    with the shortest past has."""
 
     relations: int
     known: int = 0
