@@ -47,17 +47,26 @@ def subjects(plan: Plan) -> tuple[str, ...]:
 
 def costs(plan: Plan, past: Past) -> Costs:
     """Return what the build of a plan is expected to cost: the median of the last seconds, rows and bytes as they were last."""
-    steps = plan.of(Action.BUILD, Action.CARRY)
-    took = [past.get((step.node, _seconds(step.action)), ())[:LAST] for step in steps]
-    known = [values for values in took if values]
+    known = _took(plan, past)
     return Costs(
-        len(steps),
+        len(subjects(plan)),
         len(known),
-        min((len(values) for values in known), default=0),
-        sum(median(values) for values in known) if known else None,
+        min((len(values) for values in known.values()), default=0),
+        sum(usual_seconds(plan, past).values()) if known else None,
         _last(plan, past, "rows"),
         _last(plan, past, "bytes"),
     )
+
+
+def usual_seconds(plan: Plan, past: Past) -> Mapping[str, float]:
+    """Return the seconds that each relation to be built usually takes, by unique id, where it has a past."""
+    return {uid: median(values) for uid, values in _took(plan, past).items()}
+
+
+def _took(plan: Plan, past: Past) -> Mapping[str, Sequence[float]]:
+    steps = plan.of(Action.BUILD, Action.CARRY)
+    took = {step.node: past.get((step.node, _seconds(step.action)), ())[:LAST] for step in steps}
+    return {uid: values for uid, values in took.items() if values}
 
 
 def _seconds(action: Action) -> str:

@@ -45,7 +45,7 @@ def came_of_it(name: str, before: Work, after: Work) -> str:
         case "build":
             return _planned(after)
         case "test" | "stage" | "monitor":
-            return gates_told(after.reports[len(before.reports) :])
+            return gates_told(after.reports[len(before.reports) :], stopped=after.outcome is not None)
         case "approve":
             return _approved(after)
         case _:
@@ -71,13 +71,15 @@ def _approved(work: Work) -> str:
     return message if message.startswith("approved") else "no approval needed"
 
 
-def gates_told(reports: Sequence[GateReport]) -> str:
-    """Return what these gates came to in a few words; the ones that say no are named."""
+def gates_told(reports: Sequence[GateReport], *, stopped: bool = True) -> str:
+    """Return what these gates came to in a few words. Where a no `stopped` the release, the gates that say no are named; where
+    it went on, their no is a warning like others."""
     asked = [report for report in reports if not report.not_applicable]
     if not asked:
         return "nothing to look at"
-    said_no = [f"{report.gate} {report.verdict.name}" for report in asked if not report.verdict.lets_through]
-    if said_no:
-        return ", ".join(said_no)
-    warned = [report.gate for report in asked if report.verdict is Verdict.WARNED]
-    return f"{count(len(asked), 'gate')} passed" + (f", with warnings: {', '.join(warned)}" if warned else "")
+    said_no = [report for report in asked if not report.verdict.lets_through]
+    if said_no and stopped:
+        return ", ".join(f"{report.gate} {report.verdict.name}" for report in said_no)
+    warned = [report.gate for report in asked if report.verdict is Verdict.WARNED or report in said_no]
+    told = f"{count(len(asked) - len(said_no), 'gate')} passed"
+    return told + (f", with warnings: {', '.join(warned)}" if warned else "")

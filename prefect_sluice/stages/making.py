@@ -10,6 +10,7 @@ from prefect_sluice import inputs, old_names, surroundings
 from prefect_sluice.candidate import Contents, address, link, pointers
 from prefect_sluice.canonical import digest
 from prefect_sluice.channels import NODES, NOTICES, Level, Notice
+from prefect_sluice.costs import usual_seconds
 from prefect_sluice.data_test import DataTest
 from prefect_sluice.errors import QueryFailed, Refused
 from prefect_sluice.faults import Point, reach
@@ -25,6 +26,7 @@ from prefect_sluice.release import Release
 from prefect_sluice.results import DROPPED, NodeResult, dropped
 from prefect_sluice.stages import built_on, finished, shown, testing
 from prefect_sluice.stages.candidates import folder
+from prefect_sluice.stages.pace import Pace, past
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
 from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
@@ -70,7 +72,8 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     taken = _take(workshop, place, warehouse, loaded, plan)
     reach(Point.STAGE_PREPARED)
     tests = _tests(workshop, loaded, plan)
-    built = (*_build(loaded, plan, {result.unique_id for result in taken}, tests.with_build), *taken)
+    usual = usual_seconds(plan, past(workshop.store, plan))
+    built = (*_build(loaded, plan, {result.unique_id for result in taken}, tests.with_build, usual), *taken)
     asked, answered = testing.ready(loaded, plan, tests, built)
     results = (*built, *answered)
     _still_the_same(workshop, place, loaded, live, plan)
@@ -84,7 +87,7 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
 def apart(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[NodeResult, ...]:
     """Build a plan in the side database and leave it there: nothing is linked, kept or recorded. Return what dbt said."""
     _lay(warehouse, loaded, live, plan)
-    return _build(loaded, plan, (), ())
+    return _build(loaded, plan, (), (), {})
 
 
 def _tests(workshop: Workshop, loaded: Loaded, plan: Plan) -> testing.Tests:
@@ -124,9 +127,9 @@ def _take(
 
 
 def _build(
-    loaded: Loaded, plan: Plan, taken: Collection[str], tests: Collection[str]
+    loaded: Loaded, plan: Plan, taken: Collection[str], tests: Collection[str], usual: Mapping[str, float]
 ) -> tuple[NodeResult, ...]:
-    """Have dbt build what is not there yet, with these data tests."""
+    """Have dbt build what is not there yet, with these data tests. `usual` has the seconds that a relation usually takes."""
     from prefect_sluice.dbt.growing import let_grow
 
     project = loaded.project
@@ -137,18 +140,21 @@ def _build(
         loaded.manifest,
         [step.node for step in plan.of(Action.CARRY) if step.note == FORWARD_ONLY],
     )
-    total, done, say, complain = len(made), [0], teller(), NOTICES.teller()
+    say, complain = teller(), NOTICES.teller()
+    pace = Pace(len(made), {uid: seconds for uid, seconds in usual.items() if uid in made})
     if not chosen:
         return ()
 
     def heard(uid: str, status: str, seconds: float, message: str) -> None:
         if uid in project.nodes:
-            done[0] += 1
-            say(f"{done[0]}/{total} {project.nodes[uid].short} {status} {seconds:.1f} s")
+            count, rest = pace.done(uid)
+            say(
+                f"{count} {project.nodes[uid].short} {status} {seconds:.1f} s" + (f", {rest}" if rest else "")
+            )
         if status == "error":
             complain(Notice(Level.ERROR, f"{shown.called(uid)}: {message}", uid))
 
-    tell(f"building {total} relations")
+    tell(f"building {len(made)} relations")
     return loaded.session.build(
         loaded.manifest, "--exclude-resource-type", "unit_test", "--select", *chosen, on_node=heard
     )

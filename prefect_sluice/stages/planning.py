@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
-from prefect_sluice.costs import LAST, Costs, costs, subjects
+from prefect_sluice.costs import Costs, costs
 from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.displaced import Displaced
@@ -25,6 +25,7 @@ from prefect_sluice.render.dashboard import Story, story
 from prefect_sluice.rules import Governance
 from prefect_sluice.stages.build import before, pack, plan_release
 from prefect_sluice.stages.found import displaced
+from prefect_sluice.stages.pace import past
 from prefect_sluice.stages.promoting import chosen
 from prefect_sluice.stages.publishing import forecast
 from prefect_sluice.stages.records import OutOfOrder
@@ -86,8 +87,7 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
 
 def _costs(workshop: Workshop, plan: Plan) -> Costs:
     """Return what the build is expected to cost, by what the gate `budget` measured of builds that were served."""
-    found = workshop.store.measures(plan.environment, "budget", subjects(plan), limit=LAST)
-    return costs(plan, {key: tuple(value for value, _, _ in values) for key, values in found.items()})
+    return costs(plan, past(workshop.store, plan))
 
 
 def _story(request: Request, release: Release, declared: tuple[Consumer, ...], known: Known) -> Story | None:
