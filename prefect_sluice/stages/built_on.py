@@ -117,9 +117,10 @@ def _refuse_edited(found: Iterable[Reread], pointers: Mapping[Name, Pointer]) ->
     if edited:
         pointer = pointers[edited[0].address]
         more = f" (and {len(edited) - 1} more)" if len(edited) > 1 else ""
-        raise Refused(
-            f"{pointer.name}, on which this is built: {edited[0].words}{more}", mended(pointer, edited[0])
-        )
+        fix = mended(pointer, edited[0])
+        if pointer.kind.keeps_history:  # rows that somebody had to take out, say, cannot be put back
+            fix += "; if the edit was meant, build on it as it is: `warehouse: {reread_parents: false}`"
+        raise Refused(f"{pointer.name}, on which this is built: {edited[0].words}{more}", fix)
 
 
 def _entry(place: Place) -> str:
