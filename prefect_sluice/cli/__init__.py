@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
     "report": ("report", "Report what a release changes, for whom, and what the gates found."),
-    "logs": ("logs", "Show what a run told while it ran: stages, nodes, gates, errors."),
+    "logs": ("logs", "Show what the last run told: stages, nodes, gates, errors."),
     "open": ("report", "Open the report of a promotion in the browser."),
     "completion": ("completion", "Complete commands and options in your shell."),
 }
@@ -115,6 +115,10 @@ class LazyGroup(click.Group):
                     formatter.write_dl(rows)
 
 
+_PLAIN = 1000
+"""Characters: so long a word needs no second look."""
+
+
 def _nearest(word: str) -> str:
     """Return the command that was probably meant; "" if none comes near."""
     import difflib
@@ -168,13 +172,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _refuse_odd(arguments: list[str]) -> None:
     """Raise BadInput for an argument, or a variable of ours, that is no text, or none of a sensible length."""
-    from prefect_sluice.outside import refuse_odd
+    given = {f"argument {place}": word for place, word in enumerate(arguments, 1)}
+    given |= {
+        f"the variable {name}": value for name, value in os.environ.items() if name.startswith("SLUICE_")
+    }
+    for where, text in given.items():
+        if not (text.isascii() and text.isprintable() and len(text) <= _PLAIN):
+            # Imported for these alone: the help imports nothing.
+            from prefect_sluice.outside import refuse_odd
 
-    for place, word in enumerate(arguments, 1):
-        refuse_odd(word, f"argument {place}")
-    for name, value in os.environ.items():
-        if name.startswith("SLUICE_"):
-            refuse_odd(value, f"the variable {name}")
+            refuse_odd(text, where)
 
 
 def _called(arguments: list[str]) -> int:

@@ -29,22 +29,25 @@ _EVERY = 0.5
     "--runs",
     "many",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="How many runs to show.",
+    default=None,
+    help="How many runs to show. Default: the last one; of a promotion all.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what comes, until the run ends.")
 @options.common
-def logs(promotion: str, environment: str, many: int, follow: bool, folder: Path, console: Console) -> int:
-    """Show what the last run of an environment told, or those of a PROMOTION, on this machine.
+def logs(
+    promotion: str, environment: str, many: int | None, follow: bool, folder: Path, console: Console
+) -> int:
+    """Show what the last run told: stages, nodes, gates, errors.
 
-    Each line has the time (UTC), the run, a level and a text: stages, nodes, gates, dbt's warnings, and where an error
-    came from. Prefect has the log of its own runs, too, on whatever machine they ran.
+    That is the last run of an environment on this machine; with a PROMOTION, all of its runs. Each line has the time (UTC),
+    the run, a level and a text; an error that nobody foresaw is there with its traceback. Prefect has the log of its own
+    runs, too, on whatever machine they ran.
     """
     from prefect_sluice.workshop import Workshop
 
     workshop = Workshop.at(folder)
-    found = _found(workshop, environment, promotion)[-many:]
+    every = _found(workshop, environment, promotion)
+    found = every[-(many or (len(every) if promotion else 1)) :]
     if follow and not console.json and not found[-1].ended:
         return _follow(workshop, environment, promotion, console)
     console.page([line for run in found for line in _lines(run)])

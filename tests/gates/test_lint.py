@@ -418,7 +418,7 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: Json) -> None:
 
 def test_an_answer_that_broke_is_not_kept(tmp_path: Path) -> None:
     memory = Kept()
-    lint(tmp_path, {"models/x.sql": CLEAN}, config="[sqlfluff]\nrules = LT01\n", memory=memory)
+    lint(tmp_path, {"models/x.sql": CLEAN}, config="[sqlfluff]\ndialect = latin\n", memory=memory)
     assert memory == {}
 
 
