@@ -75,6 +75,14 @@ def _project(folder: Path) -> Path:
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one process run the tests that read or copy the shared project: it takes four releases to make."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("shared"))
+
+
 @pytest.fixture(scope="session")
 def run() -> Run:
     """Run a command in this process."""

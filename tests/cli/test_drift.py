@@ -17,7 +17,7 @@ from prefect_sluice.workshop import Workshop
 from tests.cli.conftest import Run, git
 from tests.cli.test_doctor import repaired, sql
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("drift")]
 
 NAMES = ["main.customers", "main.orders", "main.totals"]
 REFUSAL = (

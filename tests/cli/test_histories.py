@@ -15,7 +15,7 @@ from tests.cli.conftest import git
 from tests.repository import repository
 
 Run = Callable[..., Any]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("histories")]
 
 SETTINGS = "environments: {dev: {}}\ngates: {anomalies: {minimum: 5}, project_tests: {on: 'off'}}\n"
 FILES = {

@@ -21,7 +21,12 @@ from tests.policies import put_in_force
 
 POINTS = (Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES)
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("collect"),
+]
 
 
 @pytest.fixture(scope="module")

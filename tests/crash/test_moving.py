@@ -16,7 +16,12 @@ from prefect_sluice.generation import Cause
 from tests.crash.test_every_point import MOVING
 from tests.crash.watching import Nursery, end, scene
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("moving"),
+]
 
 COPY = (Point.COPY_MADE, Point.COPY_WRITTEN, Point.COPY_REPLACED)
 CASES = [

@@ -28,7 +28,7 @@ from prefect_sluice.sql.tested import counted
 from prefect_sluice.verdict import EVIDENCE_ROWS, Finding, Verdict
 from tests.gates.duck import DuckReader
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data-tests-oracle")]
 
 PROFILE = "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, schema: main, threads: 2}}}"
 PROJECT = (

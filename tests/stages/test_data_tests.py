@@ -16,7 +16,7 @@ from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.verdict import Finding, Verdict
 from tests.repository import repository
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("data-tests")]
 
 PARENT = "select unnest([1, 2, 3]) as id, 'x' as name\n"
 FILES = {

@@ -16,7 +16,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.plan import Plan
 from prefect_sluice.stages.work import Request, Status, Work
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("history")]
 
 EVENTS = "{{ source('raw', 'events') }}"
 

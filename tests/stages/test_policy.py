@@ -24,7 +24,7 @@ from prefect_sluice.workshop import Workshop
 from tests.policies import forget_policies
 from tests.repository import repository
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("policy")]
 
 GATES = "gates:\n  lint: {on: off}\n  project_tests: {on: off}\n  secrets: {on: off}\n"
 SETTINGS = f"environments:\n  prod: {{approvals: 1}}\n{GATES}"

@@ -18,7 +18,7 @@ from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("promote")]
 
 FILES = {
     ".gitignore": "*.duckdb*\n",

@@ -25,7 +25,7 @@ from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.workshop import Workshop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("refreshes")]
 
 TABLE = "{{ config(materialized='table') }} "
 FILES = {
