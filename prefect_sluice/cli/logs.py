@@ -83,7 +83,9 @@ def _follow(workshop: Workshop, environment: str, promotion: str, console: Conso
     """Show the last run's lines as they come, until it ends or whoever watches stops it."""
     run, shown = _found(workshop, environment, promotion)[-1].id, 0
     while True:
-        now = next(item for item in _found(workshop, environment, promotion) if item.id == run)
+        now = next((item for item in _found(workshop, environment, promotion) if item.id == run), None)
+        if now is None:  # the file was begun anew twice
+            return 0
         console.show(list(_lines(now))[shown:])
         shown = len(now.lines)
         if now.ended:
@@ -93,11 +95,12 @@ def _follow(workshop: Workshop, environment: str, promotion: str, console: Conso
 
 def _lines(run: RunLog) -> Iterator[Line]:
     from prefect_sluice.render.styled import Span, Style, faint, line
+    from prefect_sluice.stages.run_log import parted
 
     looks = {"WARNING": Style.WARN, "ERROR": Style.BAD}
     for written in run.lines:
-        parts = written.split(maxsplit=3)
-        if written.startswith(" "):
+        parts = parted(written)
+        if parts is None:
             yield line(faint(written))
         else:
             at, id, level, text = parts

@@ -141,7 +141,7 @@ def _build(
         [step.node for step in plan.of(Action.CARRY) if step.note == FORWARD_ONLY],
     )
     say, complain = teller(), NOTICES.teller()
-    pace = Pace(len(made), {uid: seconds for uid, seconds in usual.items() if uid in made})
+    pace = Pace(len(made), {uid: usual[uid] for uid in made if uid in usual})
     if not chosen:
         return ()
 

@@ -161,16 +161,24 @@ def runs(text: str) -> tuple[RunLog, ...]:
     lines: dict[str, list[str]] = {}
     last = ""
     for written in text.splitlines():
-        parts = written.split(maxsplit=3)
-        if not written.startswith(" ") and len(parts) == _PARTS:
-            last = parts[1]
+        parts = parted(written)
+        last = parts[1] if parts else last
         if last:
             lines.setdefault(last, []).append(written)
     return tuple(_run(id, found) for id, found in lines.items())
 
 
+def parted(line: str) -> tuple[str, str, str, str] | None:
+    """Return the time, the run, the level and the text of a line; None for one that goes on with the text before it. Pure."""
+    parts = line.split(maxsplit=3)
+    if line.startswith(" ") or len(parts) != _PARTS:
+        return None
+    at, run, level, text = parts
+    return at, run, level, text
+
+
 def _run(id: str, lines: Sequence[str]) -> RunLog:
-    told = [line.split(maxsplit=3)[3] for line in lines if not line.startswith(" ")]
+    told = [parts[3] for parts in map(parted, lines) if parts]
     promotions = [text.removeprefix(OF_PROMOTION) for text in told if text.startswith(OF_PROMOTION)]
     ended = any(text.startswith(ENDED) for text in told)
     return RunLog(id, tuple(lines), promotions[-1] if promotions else "", ended)

@@ -89,3 +89,10 @@ def test_runs_are_told_apart_and_their_beginning_may_be_cut_off() -> None:
     text = "  rest of a line\n2026-12-01T02:00:00Z aa INFO  one\n  more\n2026-12-01T02:00:00Z bb INFO  promotion p2\n"
     first, second = runs(text)
     assert (first.id, len(first.lines), first.ended, second.promotion) == ("aa", 2, False, "p2")
+
+
+def test_a_line_that_a_full_disk_cut_off_goes_with_the_run_before_it() -> None:
+    [run] = runs(
+        "2026-12-01T02:00:00Z aa INFO  one\n2026-12-01T0\n2026-12-01T02:00:01Z aa INFO  ended: done: x\n"
+    )
+    assert (len(run.lines), run.ended) == (3, True)
