@@ -11,14 +11,18 @@ import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha1
 from pathlib import Path
 from typing import Any, cast
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.errors import BadInput
-from prefect_sluice.gates.secrets_syntax import is_no_secret, line_of
+from prefect_sluice.gates.secrets_literals import literals
+from prefect_sluice.gates.secrets_syntax import KEYWORD, is_no_secret, line_of
 from prefect_sluice.outside import parsing
 
+_FORM = 2
+"""The number of what is looked for here besides: what an older Sluice remembered as clean is looked at again."""
 FILE = ".secrets.baseline"
 """Where detect-secrets writes what is known."""
 
@@ -76,7 +80,7 @@ class Rules:
         from detect_secrets.__version__ import VERSION
 
         plain: list[Json] = [list(self.off), [dict(item) for item in self.plugins]]
-        return digest([VERSION, *plain, [dict(item) for item in self.filters]])
+        return digest([_FORM, VERSION, *plain, [dict(item) for item in self.filters]])
 
     def leaves_out(self, path: str) -> bool:
         """Say whether a baseline leaves this file out, or is it; a list of digests that a program writes is left out, too."""
@@ -200,8 +204,23 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
         }
     finally:
         place.unlink()
+    found |= _written_out(text, lines)
     meant = [item for item in found if not _is_allowed(path, lines, item.line)]
     return sorted(meant, key=lambda item: (item.line, item.type, item.digest))
+
+
+def _written_out(text: str, lines: list[str]) -> set[Found]:
+    """Return what detect-secrets passes over for what stands around it, where it looks at the words before a value at all."""
+    from detect_secrets.core import scan
+
+    if not any(type(plugin).__name__ == "KeywordDetector" for plugin in cast(Any, scan).get_plugins()):
+        return set()
+    return {
+        Found(KEYWORD, number, sha1(value.encode()).hexdigest())
+        for told, value in literals(text)
+        for number in [line_of(lines, told, value)]
+        if not is_no_secret(KEYWORD, lines[number - 1], value)
+    }
 
 
 def _is_part_of_a_word(lines: list[str], number: int, secret: str) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-GUESSES = frozenset({"Secret Keyword", "Basic Auth Credentials"})
+KEYWORD = "Secret Keyword"
+"""How detect-secrets calls what it finds by the word before it."""
+GUESSES = frozenset({KEYWORD, "Basic Auth Credentials"})
 """What is found by the word before it, or by its place: here the value has to be looked at."""
 
 _INHERIT = re.compile(r"(?:^|[\s{,])secrets\s*:\s*$")

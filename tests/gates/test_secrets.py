@@ -188,6 +188,119 @@ def test_a_real_one_beside_it_still_is(name: str) -> None:
     assert secret in text.splitlines()[line - 1]
 
 
+WRITTEN_OUT = {
+    "profiles.yml": """dev:
+  password: "{{ env_var('PGPASSWORD', '@') }}"
+---
+  pass_: {password: "{{ env_var('DB_X', '@') }}"}
+---
+  url: "postgres://{{ env_var('DB_PASSWORD', '@') }}"
+---
+  password: "{{ env_var('DB_X') | default('@') }}"
+""",
+    "models/a.sql": """{{ config(token=env_var('MY_API_KEY', '@')) }}
+---
+{% set password = var('x', "@") %}
+---
+create secret s (type s3, key_id 'x', secret '@')
+---
+attach 'host=db user=ada password=@ dbname=x' as x (type postgres)
+""",
+    "etl/a.py": """X(password="@", t=f(1))
+---
+X(a=f(g(2)), password = '@')
+---
+connect(
+    host=os.environ["HOST"],
+    password="@",
+)
+---
+connect(password=
+    "@", t=f())
+---
+connect(password=(
+    "@"
+))
+---
+c = {"user": f(1), "password": "@"}
+---
+def run(user: str = f(), password: str = "@") -> None: ...
+---
+password: str | None = "@"
+---
+password = os.environ.get("DB_X", "@")
+---
+x = os.getenv("DB_PASSWORD", default="@")
+---
+x = os.getenv("DB_PASSWORD") or "@"
+---
+password = os.environ["DB_X"] or '@'
+---
+x = Variable.get("db_password", default_var="@")
+---
+os.environ["PGPASSWORD"] = "@"; f(1)
+---
+os.environ.setdefault("PGPASSWORD", "@")
+---
+parser.add_argument("--password", type=str, default="@")
+---
+connect(client_id=f(1), secret="@")
+---
+connect("host=db password=@", f(1))
+""",
+    "compose.yml": """services:
+  db: {environment: {PASSWORD: "${DB_PASSWORD:-@}"}}
+---
+  db: {environment: {PASSWORD: "${DB_X:-@}"}}
+""",
+}
+"""Where a password is written out, as @, and a look line by line gives up."""
+LOOKED_UP = {
+    "profiles.yml": """a: {password: "{{ env_var('X', '') }}", pass: "{{ env_var('DB_PASSWORD', '') }}"}
+b: {password: "{{ env_var('DB_PASSWORD', 'changeme') }}", url: "{{ env_var('DB_PASSWORD', 'test') }}"}
+c: {password: "{{ env_var('DB_PASSWORD', env_var('OTHER_PASSWORD')) }}", schema: "{{ env_var('DB_SCHEMA', 'analytics') }}"}
+d: {secret_name: "{{ env_var('X', 'the-name-of-it') }}", password_file: "{{ env_var('PASSWORD_FILE', '/run/secrets/db') }}"}
+""",
+    "models/a.sql": """{{ star(from=ref('users'), except=['password', 'secret_answer']) }}
+select password, f(secret) as secret, {{ hash(['password', 'salted-with']) }} from {{ ref('password_resets') }}
+where kind = '{{ var("kind", "secret") }}' and password is not null
+create secret (type s3, provider credential_chain)
+""",
+    "etl/a.py": """X(password=os.environ["DB_PASSWORD"], t=f(1))
+X(password=getpass("Password of the warehouse: "), user="somebody")
+X(password=f"{first}-{second}", secret=PREFIX + name, t=f())
+X(password="", secret=None, api_key="<your-api-key>", t=f("password"))
+password = os.environ.get("DB_PASSWORD", "")
+password = prompt("password", "Which password is it?")
+if kind == "password": print("password", "length", f(1))
+logging.info("password %s", mask(password)); rename(columns={"secret": f(1)})
+parser.add_argument("--password", default=None, help="of the warehouse")
+connect(f"host={host} password={password}")
+""",
+    "compose.yml": """services:
+  db: {environment: {PASSWORD: "${DB_PASSWORD:-}", OTHER: "${DB_PASSWORD:-postgres}", THIRD: "${DB_PASSWORD:-$OTHER}"}}
+""",
+}
+"""Where it is looked up, empty, or a word that stands for one."""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(name, text) for name in WRITTEN_OUT for text in WRITTEN_OUT[name].split("---\n")]
+)
+def test_a_password_written_out_as_a_default_or_among_arguments_is_found(name: str, text: str) -> None:
+    [found] = look({name: text.replace("@", LITERAL)}, Rules(("HexHighEntropyString",)))[name]
+    place = text[: text.index("@")].count("\n") + 1
+    assert (found.line, found.digest) == (place, sha1(LITERAL.encode()).hexdigest())
+    allowed = text.replace("@", LITERAL).splitlines()
+    allowed[place - 1] += f"  {'--' if name.endswith('.sql') else '#'} pragma: allowlist secret"
+    assert not look({name: "\n".join(allowed)}, Rules())[name]
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_one_that_is_looked_up_or_empty_is_none(name: str) -> None:
+    assert not look({name: LOOKED_UP[name]}, Rules(("HexHighEntropyString",)))[name]
+
+
 def test_what_was_there_before_the_first_release_is_one_line_and_a_key_of_a_fixed_form_is_told_by_itself(
     tmp_path: Path,
 ) -> None:

@@ -1,0 +1,100 @@
+"""Passwords written out where a line-by-line look gives up: as defaults, and among the arguments of a call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+_SHORTEST = 4
+"""A shorter value keeps nobody out, and is far more often a word of the language."""
+_QUOTED = r"[rbfu]{0,2}(?P<q>[\"'])(?P<value>(?:(?!(?P=q))[^\\\n]|\\.){1,300})(?P=q)"
+_NAME = r"[\"'][\w.\- ]+[\"']"
+_ASK = r"[\w.]*\b(?:env_var|var|getenv|get_env|get|env|environ|setdefault|pop)\(\s*"
+"""A call that asks for a value by its name, and may have a default."""
+_BEFORE = (
+    r"\(?\s*",
+    # A default: of Jinja (in quotes of YAML or none), of a call, or after what came to nothing.
+    rf"(?:[\"']?\{{\{{-?\s*)?{_ASK}{_NAME}\s*,\s*(?:\w+\s*=\s*)?",
+    rf"(?:[\"']?\{{\{{-?\s*)?{_ASK}{_NAME}\s*\)\s*(?:or\s+|\|\s*default\(\s*)",
+    rf"[\w.]+\[\s*{_NAME}\s*\]\s*or\s+",
+)
+"""What may stand between a name with its sign and the value."""
+_OF_A_SERVER = re.compile(r"\b(?:host|hostaddr|dbname|user|port)\s*=")
+
+
+def literals(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (line from 1, value) of what is written out as a password: as an argument, in a dictionary, or as a default. Pure.
+
+    detect-secrets passes over each line that has a call or an index in it, over whatever stands in {{ }} or ${ }, and over
+    what begins on a line of its own. A value with a blank or a template in it is none: it is a sentence, or made up later.
+    """
+    for pattern in _patterns():
+        for found in pattern.finditer(text):
+            value = found["value"]
+            if len(value) < _SHORTEST or _is_made(value):
+                continue
+            yield text.count("\n", 0, found.start("value")) + 1, value
+    yield from _of_connections(text)
+
+
+def _of_connections(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the passwords within connection strings: host=… password=…"""
+    for found in re.finditer(
+        r"\b(?:password|pwd)\s*=\s*(?P<value>[^\s\"'`{}$%;&,()<>]+)", text, re.IGNORECASE
+    ):
+        begin = max(
+            text.rfind(quote, text.rfind("\n", 0, found.start()) + 1, found.start()) for quote in "\"'"
+        )
+        end = min((at for quote in "\"'" if (at := text.find(quote, found.end())) > 0), default=-1)
+        if (
+            begin >= 0
+            and end > 0
+            and _OF_A_SERVER.search(text, begin, end)
+            and len(found["value"]) >= _SHORTEST
+        ):
+            yield text.count("\n", 0, found.start("value")) + 1, found["value"]
+
+
+def _is_made(value: str) -> bool:
+    """Say whether a value is a sentence, or is put together or looked up when it is used."""
+    from detect_secrets.filters import heuristic
+
+    return (
+        any(char.isspace() for char in value)
+        or ("{" in value and "}" in value)
+        or "%s" in value
+        or "%(" in value
+        or heuristic.is_prefixed_with_dollar_sign(value)
+        or heuristic.is_templated_secret(value)
+        or heuristic.is_not_alphanumeric_string(value)
+        or heuristic.is_sequential_string(value)
+        or heuristic.is_potential_uuid(value)
+    )
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    from detect_secrets.plugins.keyword import DENYLIST
+
+    # An underscore ends a word of a name, so that `password_hash` is about a password and `passwords_seen` is none.
+    word = (
+        rf"(?:{'|'.join(DENYLIST)})(?!\w*_?(?:id|hash|name|file|path|arn|ref|column|field|cmd|url|type)\b)\w*"
+    )
+    named = r"[\"']?\]?(?:\s*:\s*[\w.]+(?:\s*\|\s*None)?(?=\s*=))?\s*(?::=?|=>?)(?!=)\s*"
+    shell = r"\$\{\w+:?[-=](?P<value>[^\s{}\"'$]+)\}"
+    return tuple(
+        re.compile(pattern, re.IGNORECASE)
+        for pattern in (
+            # A string before a colon is a key, and no value.
+            *(rf"{word}{named}{before}{_QUOTED}(?!\s*:(?!=))" for before in _BEFORE),
+            rf"{_ASK}[\"'][\w.\-]*{word}[\"']\s*,\s*(?:\w+\s*=\s*)?{_QUOTED}\s*[,)]",
+            rf"[\"'][\w.\-]*{word}[\"']\s*\)\s*(?:or\s+|\|\s*default\(\s*){_QUOTED}",
+            rf"\[\s*[\"'][\w.\-]*{word}[\"']\s*\]\s*or\s+{_QUOTED}",
+            rf"[\"']-*[\w.\-]*{word}[\"']\s*,[^()\n]{{0,200}}?\bdefault(?:_var)?\s*=\s*{_QUOTED}",
+            rf"{word}{named}[\"']?{shell}",
+            rf"\$\{{\w*{word}:?[-=](?P<value>[^\s{{}}\"'$]+)\}}",
+            # DuckDB's own: create secret (type s3, secret '…').
+            rf"\bcreate\b[^;\n]{{0,60}}\bsecret\b[^;]{{0,400}}?\b{word}\s+{_QUOTED}",
+        )
+    )
