@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,9 @@ def logs(
 
     workshop = Workshop.at(folder)
     every = _found(workshop, environment, promotion)
-    found = every[-(many or (len(every) if promotion else 1)) :]
+    where, found = every[-1][0], [run for _, run in every[-(many or (len(every) if promotion else 1)) :]]
     if follow and not console.json and not found[-1].ended:
-        return _follow(workshop, environment, promotion, console)
+        return _follow(workshop, where, found[-1].id, console.show, threading.Event().wait)
     console.page([line for run in found for line in _lines(run)])
     console.answer([
         {"run": run.id, "promotion": run.promotion or None, "ended": run.ended, "lines": list(run.lines)} for run in found
@@ -57,12 +58,14 @@ def logs(
     return 0
 
 
-def _found(workshop: Workshop, environment: str, promotion: str) -> list[RunLog]:
-    """Return the runs that are asked for, oldest first; at least one. Raises BadInput."""
+def _found(workshop: Workshop, environment: str, promotion: str) -> list[tuple[str, RunLog]]:
+    """Return the runs that are asked for, each with its environment, oldest first; at least one. Raises BadInput."""
     from prefect_sluice.errors import BadInput
 
     names = [workshop.place(environment).name] if environment or not promotion else list(workshop.places)
-    found = [run for name in names for run in _read(workshop, name) if run.promotion.startswith(promotion)]
+    found = [
+        (name, run) for name in names for run in _read(workshop, name) if run.promotion.startswith(promotion)
+    ]
     if found:
         return found
     what = f"promotion {promotion!r}" if promotion else f"a run of {names[0]}"
@@ -79,29 +82,41 @@ def _read(workshop: Workshop, environment: str) -> tuple[RunLog, ...]:
     return runs("".join(file.read_text(encoding="utf-8", errors="replace") for file in files))
 
 
-def _follow(workshop: Workshop, environment: str, promotion: str, console: Console) -> int:
-    """Show the last run's lines as they come, until it ends or whoever watches stops it."""
-    run, shown = _found(workshop, environment, promotion)[-1].id, 0
-    while True:
-        now = next((item for item in _found(workshop, environment, promotion) if item.id == run), None)
-        if now is None:  # the file was begun anew twice
-            return 0
-        console.show(list(_lines(now))[shown:])
-        shown = len(now.lines)
-        if now.ended:
-            return 0
-        time.sleep(_EVERY)
+def _follow(
+    workshop: Workshop,
+    environment: str,
+    run: str,
+    show: Callable[[list[Line]], None],
+    wait: Callable[[float], object],
+) -> int:
+    """Show a run's lines as they come, until it ends or whoever watches stops it. Each line is read once."""
+    from prefect_sluice.stages.run_log import Tail, ends, files_of, parted
+
+    before, now = files_of(workshop, environment)
+    last, lines = "", before.read_text("utf-8", errors="replace").splitlines() if before.exists() else []
+    with closing(Tail(now)) as tail:
+        while True:
+            told: list[str] = []
+            for line in [*lines, *tail.more()]:
+                last = parts[1] if (parts := parted(line)) else last
+                told += [line] if last == run else []
+            show([_line(line) for line in told])
+            if any(ends(line) for line in told):
+                return 0
+            lines = []
+            wait(_EVERY)
 
 
 def _lines(run: RunLog) -> Iterator[Line]:
+    return (_line(written) for written in run.lines)
+
+
+def _line(written: str) -> Line:
     from prefect_sluice.render.styled import Span, Style, faint, line
     from prefect_sluice.stages.run_log import parted
 
     looks = {"WARNING": Style.WARN, "ERROR": Style.BAD}
-    for written in run.lines:
-        parts = parted(written)
-        if parts is None:
-            yield line(faint(written))
-        else:
-            at, id, level, text = parts
-            yield line(faint(f"{at} {id} "), Span(f"{level:<7} ", looks.get(level, Style.FAINT)), text)
+    if (parts := parted(written)) is None:
+        return line(faint(written))
+    at, id, level, text = parts
+    return line(faint(f"{at} {id} "), Span(f"{level:<7} ", looks.get(level, Style.FAINT)), text)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import BinaryIO
 
 from prefect_sluice import surroundings
 from prefect_sluice.channels import JUDGED, NODES, NOTICES, Fate, Judged, Level, NodeDone, Notice
@@ -177,8 +179,57 @@ def parted(line: str) -> tuple[str, str, str, str] | None:
     return at, run, level, text
 
 
+class Tail:
+    """Reads on in a file that grows: each time the whole lines that came since. One that was begun anew, or cut short, is
+    read on from its beginning; what was written to the file before it got another name is not lost."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._rest = b""
+
+    def more(self) -> list[str]:
+        """Return the lines that came since the last call, without their ends; none where there is no file yet."""
+        found = self._read()
+        if not self._is_current():
+            self._open()
+            found += self._read()
+        *lines, self._rest = (self._rest + found).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+    def _read(self) -> bytes:
+        if self._file is None:
+            return b""
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+            self._file.seek(0)
+        return self._file.read()
+
+    def _is_current(self) -> bool:
+        try:
+            there = self._path.stat()
+        except OSError:
+            return True
+        return self._file is not None and os.path.samestat(there, os.fstat(self._file.fileno()))
+
+    def _open(self) -> None:
+        self.close()
+        with suppress(OSError):
+            self._file = self._path.open("rb")
+
+    def close(self) -> None:
+        """Close the file. Repeatable."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+def ends(line: str) -> bool:
+    """Say whether it is the line with which a run ends. Pure."""
+    return (parts := parted(line)) is not None and parts[3].startswith(ENDED)
+
+
 def _run(id: str, lines: Sequence[str]) -> RunLog:
     told = [parts[3] for parts in map(parted, lines) if parts]
     promotions = [text.removeprefix(OF_PROMOTION) for text in told if text.startswith(OF_PROMOTION)]
-    ended = any(text.startswith(ENDED) for text in told)
+    ended = any(map(ends, lines))
     return RunLog(id, tuple(lines), promotions[-1] if promotions else "", ended)

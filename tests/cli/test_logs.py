@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.cli.logs import _follow  # pyright: ignore[reportPrivateUsage]
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
-from prefect_sluice.stages.run_log import files_of, logged, runs
+from prefect_sluice.render.styled import plain
+from prefect_sluice.stages.run_log import Tail, files_of, logged, runs
 from prefect_sluice.stages.work import Request, tell
 from prefect_sluice.workshop import Workshop
 
@@ -96,3 +98,48 @@ def test_a_line_that_a_full_disk_cut_off_goes_with_the_run_before_it() -> None:
         "2026-12-01T02:00:00Z aa INFO  one\n2026-12-01T0\n2026-12-01T02:00:01Z aa INFO  ended: done: x\n"
     )
     assert (len(run.lines), run.ended) == (3, True)
+
+
+def test_a_log_that_grows_is_read_on_and_one_begun_anew_or_cut_short_from_its_beginning(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "prod.log"
+    tail = Tail(path)
+    assert tail.more() == []
+    path.write_text("one\ntw", encoding="utf-8")
+    assert tail.more() == ["one"]
+    with path.open("a", encoding="utf-8") as file:
+        file.write("o\nthree\n")
+    assert tail.more() == ["two", "three"]
+    with path.open("a", encoding="utf-8") as file:
+        file.write("four\n")
+    path.rename(tmp_path / "prod.log.1")
+    assert tail.more() == ["four"]
+    path.write_text("five, a long one\n", encoding="utf-8")
+    assert (tail.more(), tail.more()) == (["five, a long one"], [])
+    path.write_text("six\n", encoding="utf-8")
+    assert tail.more() == ["six"]
+    tail.close()
+
+
+def test_following_shows_each_line_of_the_run_once_also_over_a_file_that_is_begun_anew(
+    workshop: Workshop,
+) -> None:
+    before, now = files_of(workshop, "prod")
+    now.parent.mkdir(parents=True)
+    head = "2026-12-01T02:00:00Z"
+    now.write_text(f"{head} aa INFO  ended: done: x\n{head} bb INFO  one\n", encoding="utf-8")
+    then = [
+        lambda: now.rename(before),
+        lambda: now.write_text(f"{head} bb ERROR two\n  more of it\n", encoding="utf-8"),
+        lambda: now.write_text(now.read_text() + f"{head} bb INFO  ended: done: y\n{head} cc INFO  three\n"),
+    ]
+    shown: list[str] = []
+    code = _follow(workshop, "prod", "bb", lambda lines: shown.append(plain(lines)), lambda _: then.pop(0)())
+    assert (code, then) == (0, [])
+    assert [line.split("bb ")[-1].split()[-1] for line in "".join(shown).splitlines()] == [
+        "one",
+        "two",
+        "it",
+        "y",
+    ]
