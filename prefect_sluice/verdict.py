@@ -33,7 +33,8 @@ class Evidence:
     """Rows that show a finding, at most EVIDENCE_ROWS, as text (None is SQL NULL); `total` counts them all.
 
     `title` says what the rows are where a finding has several tables; `bars` names columns of shares (0 to 1) that a page
-    may draw as bars.
+    may draw as bars. `numbers` names columns of a relation that are numbers by their type: of values before and after in these
+    it is told what they changed by.
     """
 
     columns: tuple[str, ...]
@@ -41,6 +42,7 @@ class Evidence:
     total: int
     title: str = ""
     bars: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,17 @@ def test_twelve_digits_are_shown(value: str, told: str) -> None:
     ],
 )
 def test_what_a_number_changed_by(before: str | None, after: str, told: tuple[str | None, str, str]) -> None:
-    assert changed(before, after) == told
+    assert changed(before, after, number=True) == told
 
 
 def test_rows_with_values_before_and_after_have_the_change_beside_them() -> None:
-    found = with_change(Evidence(("id", "column", "before", "after"), (("1", "x", "2", "3"),), 9))
+    found = with_change(
+        Evidence(("id", "column", "before", "after"), (("1", "x", "2", "3"),), 9, numbers=("x",))
+    )
     assert (found.columns[-1], found.rows, found.total) == ("change", (("1", "x", "2", "3", "+1, +50 %"),), 9)
+    zips = Evidence(("id", "column", "before", "after"), (("1", "zip", "10115", "0.30000000000000004"),), 1)
+    assert with_change(zips).rows == (("1", "zip", "10115", "0.30000000000000004", ""),), (
+        "digits in a text are no number"
+    )
     others = Evidence(("id", "x"), (("1", "0.30000000000000004"), ("2", None)), 2)
     assert with_change(others).rows == (("1", "0.3"), ("2", None))

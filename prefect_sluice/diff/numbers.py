@@ -65,7 +65,8 @@ def _texts(side: Numbers | None) -> tuple[str, ...] | None:
         return None
     # Two digits are more than a sketch knows.
     distinct = f"≈ {int(float(f'{side.distinct:.2g}'))}" if side.about else str(side.distinct)
-    return (str(side.nulls), distinct, shown(side.least or ""), shown(side.most or ""), readable(side.mean))
+    ends = [end if side.mean is None else shown(end) for end in (side.least or "", side.most or "")]
+    return (str(side.nulls), distinct, *ends, readable(side.mean))
 
 
 def readable(value: float | None) -> str:

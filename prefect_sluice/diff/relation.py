@@ -106,6 +106,14 @@ class RelationDiff:
         return self.same_rows and self.same_columns
 
     @property
+    def numeric(self) -> tuple[str, ...]:
+        """Return the columns that are numbers on both sides, by type: only these have a mean. Digits in a text are none."""
+        return tuple(
+            each.name for each in self.numbers
+            if each.before and each.after and each.before.mean is not None and each.after.mean is not None
+        )  # fmt: skip
+
+    @property
     def changed_share(self) -> float:
         """Return changed rows as a share of the rows before (0 to 1); without a key, the most they can be."""
         changed = self.rows_changed

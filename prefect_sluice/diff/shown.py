@@ -31,8 +31,11 @@ def shown(value: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def changed(before: str | None, after: str | None) -> tuple[str | None, str | None, str]:
-    """Return both values as `shown` (whole, where they would then look the same), and `+31, +4.2 %` where both are numbers."""
+def changed(before: str | None, after: str | None, *, number: bool) -> tuple[str | None, str | None, str]:
+    """Return both values as `shown` (whole, where they would then look the same), and `+31, +4.2 %`. What is no `number` by
+    the type of its column, such as a zip code, stays as it is."""
+    if not number:
+        return before, after, ""
     if before is None or after is None or before == after:
         return before and shown(before), after and shown(after), ""
     one, two = shown(before), shown(after)
@@ -59,5 +62,8 @@ def with_change(found: Evidence) -> Evidence:
     if found.columns[-3:] != _VALUES:
         rows = tuple(tuple(cell and shown(cell) for cell in row) for row in found.rows)
         return replace(found, rows=rows)
-    told = ((*(cell and shown(cell) for cell in row[:-2]), *changed(row[-2], row[-1])) for row in found.rows)
+    told = (
+        (*(cell and shown(cell) for cell in row[:-2]), *changed(*row[-2:], number=row[-3] in found.numbers))
+        for row in found.rows
+    )
     return replace(found, columns=(*found.columns, CHANGE), rows=tuple(told))

@@ -16,7 +16,8 @@ def evidence(diff: RelationDiff) -> Evidence | None:
         return diff.removed or diff.added
     rows = [(*row.key, cell.column, cell.before, cell.after) for row in diff.changed for cell in row.cells]
     total = sum(column.rows or 0 for column in diff.columns_changed)
-    return Evidence((*diff.key, "column", "before", "after"), tuple(rows[:EVIDENCE_ROWS]), total)
+    named = (*diff.key, "column", "before", "after")
+    return Evidence(named, tuple(rows[:EVIDENCE_ROWS]), total, numbers=diff.numeric)
 
 
 def tables(diff: RelationDiff) -> tuple[Evidence, ...]:

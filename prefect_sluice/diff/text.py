@@ -71,8 +71,9 @@ def _cells(diff: RelationDiff) -> list[Sequence[str]]:
     cells: list[Sequence[str]] = []
     for row in diff.changed:
         for cell in row.cells:
-            before, after, by = changed(cell.before, cell.after)
-            cells.append((*row.key, cell.column, _shown(before), _shown(after), by))
+            number = cell.column in diff.numeric
+            before, after, by = changed(cell.before, cell.after, number=number)
+            cells.append((*row.key, cell.column, _null(before), _null(after), by))
     return _without_empty([[*diff.key, "column", "before", "after", CHANGE], *map(list, cells[:_CELLS])])
 
 
@@ -108,7 +109,11 @@ def _whole_rows(sign: str, sample: Evidence | None) -> list[str]:
 
 
 def _shown(value: str | None) -> str:
-    return "NULL" if value is None else shown(value)
+    return _null(value and shown(value))
+
+
+def _null(value: str | None) -> str:
+    return "NULL" if value is None else value
 
 
 def _cut(text: str, width: int) -> str:

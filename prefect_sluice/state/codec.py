@@ -202,10 +202,17 @@ def _finding_document(finding: Finding) -> Json:
         "observed": _number(finding.observed),
         "limit": _number(finding.limit),
         "location": finding.location,
-        "evidence": asdict(evidence) if evidence else None,
-        "more": [asdict(table) for table in finding.more],
+        "evidence": _table(evidence) if evidence else None,
+        "more": [_table(table) for table in finding.more],
         "fix": finding.fix,
     }
+
+
+def _table(evidence: Evidence) -> dict[str, Any]:
+    document = asdict(evidence)
+    if not evidence.numbers:  # so that the digest of what an older Sluice wrote stays what was approved
+        del document["numbers"]
+    return document
 
 
 def _finding(document: dict[str, Any]) -> Finding:
@@ -228,7 +235,8 @@ def _finding(document: dict[str, Any]) -> Finding:
 def _evidence(document: dict[str, Any]) -> Evidence:
     rows = tuple(tuple(row) for row in document["rows"])
     columns, bars = tuple(document["columns"]), tuple(document.get("bars", ()))
-    return Evidence(columns, rows, document["total"], title=document.get("title", ""), bars=bars)
+    numbers = tuple(document.get("numbers", ()))
+    return Evidence(columns, rows, document["total"], document.get("title", ""), bars, numbers)
 
 
 def _number(value: float | None) -> float | str | None:

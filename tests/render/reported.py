@@ -60,6 +60,7 @@ SAMPLE = Evidence(
     (("9E", "on_time", "1104", "1042"), ("9E", "share", "0.70", None), ("AA", "on_time", "2189", "2053")),
     28,
     title="rows",
+    numbers=("on_time", "share"),
 )
 COLUMNS = Evidence(
     ("column", "changed", "share", "mean before", "mean after"),

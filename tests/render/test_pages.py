@@ -132,7 +132,8 @@ REPORTS = (
                 "diff", "fct_flights", Verdict.PASSED,
                 "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column", "model.flights.fct_flights",
                 evidence=Evidence(
-                    ("id", "column", "before", "after"), (("17", "delay", "3", "4"), ("18", "delay", None, "0")), 2
+                    ("id", "column", "before", "after"), (("17", "delay", "3", "4"), ("18", "delay", None, "0")), 2,
+                    numbers=("delay",),
                 ),
             ),
             Finding(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from prefect_sluice.diff.shown import changed, with_change
+from prefect_sluice.diff.shown import with_change
 from prefect_sluice.render.findings import caption, counted, not_asked
 from prefect_sluice.render.markdown import MARKS, escaped, table
 from prefect_sluice.render.part import authors, brought, commits_of
@@ -16,7 +17,7 @@ from prefect_sluice.render.report.charts import share
 from prefect_sluice.render.report.markup import escape
 from prefect_sluice.render.report.mermaid import mermaid
 from prefect_sluice.render.report.model import Asked, Report
-from prefect_sluice.render.report.sides import side_by_side
+from prefect_sluice.render.report.sides import Cell, side_by_side
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count, moment, number, seconds, short
 from prefect_sluice.verdict import Evidence, Finding
@@ -210,7 +211,7 @@ def diff(report: Report, bounds: Bounds) -> list[str]:
 def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
     shown, _ = few(found.rows, bounds.rows)
     lines = [f"{escaped(title)}:", ""] if title else []
-    side = side_by_side(Evidence(found.columns, tuple(shown), found.total))
+    side = side_by_side(replace(found, rows=tuple(shown)))
     if side is not None:
         rows = [
             [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
@@ -218,7 +219,7 @@ def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
         ]
         lines += _wide((*side.key, *side.columns), rows, bounds)
     elif shown:
-        told = with_change(Evidence(found.columns, tuple(shown), found.total, bars=found.bars))
+        told = with_change(replace(found, rows=tuple(shown)))
         rows = [[_cell(told, n, value, bounds) for n, value in enumerate(row)] for row in told.rows]
         lines += _wide(told.columns, rows, bounds)
     unit = "changed value" if side is not None else "row"
@@ -242,10 +243,10 @@ def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str
     return f"{'█' * filled}{'░' * (_BAR - filled)} {told}"
 
 
-def _change(cell: tuple[str | None, str | None] | None, bounds: Bounds) -> str:
+def _change(cell: Cell | None, bounds: Bounds) -> str:
     if cell is None:
         return ""
-    before, after, by = changed(*cell)
+    before, after, by = cell
     return f"{_value(before, bounds)} → {_value(after, bounds)}{f' ({by})' if by else ''}"
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect_sluice.diff.shown import changed
 from prefect_sluice.verdict import Evidence
 
 BEFORE, AFTER = "before", "after"
 _MOST = 12
 """Columns that fit beside each other; where more changed, the values stay one below the other."""
 
-Cell = tuple[str | None, str | None]
+Cell = tuple[str | None, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
 class SideRow:
-    """One row that is there before and after: its key, and per column its values, or None where it is the same."""
+    """One row that is there before and after: its key, and per column both values and what it changed by, or None where it is
+    the same."""
 
     key: tuple[str | None, ...]
     cells: tuple[Cell | None, ...]
@@ -37,7 +39,9 @@ def side_by_side(found: Evidence) -> Sides | None:
     keys = len(found.columns) - 3
     by_key: dict[tuple[str | None, ...], dict[str, Cell]] = {}
     for row in found.rows:
-        by_key.setdefault(tuple(row[:keys]), {})[row[keys] or ""] = (row[keys + 1], row[keys + 2])
+        name = row[keys] or ""
+        told = changed(row[keys + 1], row[keys + 2], number=name in found.numbers)
+        by_key.setdefault(tuple(row[:keys]), {})[name] = told
     columns = tuple(dict.fromkeys(name for cells in by_key.values() for name in cells))
     if len(columns) > _MOST:
         return None

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from prefect_sluice.diff.relation import percent
-from prefect_sluice.diff.shown import changed, with_change
+from prefect_sluice.diff.shown import with_change
 from prefect_sluice.render.report.bounds import Bounds, clipped, few
 from prefect_sluice.render.report.charts import bar, share
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
-from prefect_sluice.render.report.sides import AFTER, BEFORE, side_by_side
+from prefect_sluice.render.report.sides import AFTER, BEFORE, Cell, side_by_side
 from prefect_sluice.render.words import count
 from prefect_sluice.verdict import Evidence
 
@@ -89,10 +89,10 @@ def _unit(found: Evidence) -> str:
     return "changed value" if found.columns[-3:] == ("column", BEFORE, AFTER) else "row"
 
 
-def _change(cell: tuple[str | None, str | None] | None, same: str, bounds: Bounds) -> Markup:
+def _change(cell: Cell | None, same: str, bounds: Bounds) -> Markup:
     if cell is None:
         return tag("span", same, class_="null")
-    before, after, by = changed(*cell)
+    before, after, by = cell
     return tag(
         "span",
         tag("del", _value(before, bounds)),
