@@ -29,6 +29,7 @@ from prefect_sluice.plan import (
     some,
     source_said,
 )
+from prefect_sluice.why import besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ def _reason(asked: Asked, node: Node, inputs: str, past: _Past, done: Mapping[st
     if live.name.folded != node.name.folded and node.unique_id in past.same:
         return MOVED
     if node.unique_id in past.edited:
-        return "its own code changed"
+        return besides(node.makeup, asked.before.makeup.get(node.unique_id) if asked.before else None)
     if node.unique_id in past.same and live.name == node.name and live.fingerprint != node.fingerprint:
         return OTHER_ID
     moved = [

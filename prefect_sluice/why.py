@@ -9,10 +9,13 @@ from prefect_sluice.canonical import Json
 from prefect_sluice.cut import source_texts
 from prefect_sluice.node import Makeup, Node
 from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan, Step
+from prefect_sluice.plan import Plan, Step, some
 
 ROWS = "rows"
 ALL = "all of it"
+OWN_CODE = "its own code changed"
+_CALLED = {"the whole project": "dbt's graph", "seed": "its file", "reads": "what it refers to"}
+"""How a plan's line calls an ingredient whose own name says too little there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,15 @@ def why(plan: Plan, before: Before | None, nodes: Mapping[str, Node], uid: str) 
         if before.versions.get(text, "") != plan.notes.versions.get(text, "")
     ]
     return Why(step, True, _changed(now[uid].parts, then[uid].parts), _above(now, then, uid), tuple(fresh))
+
+
+def besides(now: Makeup, then: Makeup | None) -> str:
+    """Return in a few words what of a node's own is another than it was, where that is not its text. Pure."""
+    changed = _changed(now.parts, then.parts) if then else ()
+    if not changed or "code" in changed:
+        return OWN_CODE
+    told = f"{some([_CALLED.get(name, name) for name in changed])} changed"
+    return f"{told}, which it reads" if changed == ("the whole project",) else told
 
 
 def _changed(now: Mapping[str, str], then: Mapping[str, str]) -> tuple[str, ...]:

@@ -227,6 +227,27 @@ def test_what_was_built_before_and_is_kept_is_not_built_again() -> None:
     assert plan.edited == (uid("a"),), "its own text changed against what is live"
 
 
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"code": "2"}, "its own code changed"),
+        ({"code": "2", "the whole project": "2"}, "its own code changed"),
+        ({"the whole project": "2"}, "dbt's graph changed, which it reads"),
+        ({"the whole project": "2", "macro shop.all": "2"}, "macro shop.all, dbt's graph changed"),
+        ({"var threshold": "2"}, "var threshold changed"),
+        ({"config a": "2", "config b": "2", "config c": "2"}, "config a, config b and 1 more changed"),
+        ({"seed": "2"}, "its file changed"),
+    ],
+)
+def test_the_reason_is_what_changed(parts: Mapping[str, str], reason: str) -> None:
+    then = {"code": "1", "the whole project": "1"}
+    before, now = (
+        replace(node("a", code=code), makeup=Makeup(code, found))
+        for code, found in (("1", then), ("2", {**then, **parts}))
+    )
+    assert told(after_first(before).plan(project(now)))["a"] == (Action.BUILD, reason)
+
+
 def test_a_view_is_linked_anew_when_what_it_reads_moves() -> None:
     """Its fingerprint may stay (it reads no column that changed), but its query holds the addresses of its first day."""
     a, b = node("a"), node("b", "a", kind=Kind.VIEW)
