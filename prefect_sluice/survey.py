@@ -12,6 +12,7 @@ from typing import Any, cast
 from prefect_sluice import git, plain_yaml
 from prefect_sluice.errors import BadInput
 from prefect_sluice.gates.lint_dbt import describe
+from prefect_sluice.gates.safety_seen import HOOKS, Leaving, leaving
 
 _READS = frozenset({".csv", ".sql", ".py", ".yml", ".yaml", ".parquet", ".json"})
 _PLACES = {
@@ -21,7 +22,6 @@ _PLACES = {
     "macro-paths": "macros",
 }
 _LISTS = ("packages.yml", "dependencies.yml")
-_HOOKS = ("on-run-start", "on-run-end", "pre-hook", "post-hook")
 _SQLFLUFF = {
     ".sqlfluff": "",
     "setup.cfg": "[sqlfluff",
@@ -34,8 +34,8 @@ _SQLFLUFF = {
 class Survey:
     """What was found. `rules` is the file with sqlfluff's rules, "" for none, `linter` whether sqlfluff is installed; `packages`
     are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves alone, by path in the
-    repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements; `authors` the addresses of who
-    committed, the most frequent first."""
+    repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements, `leaving` what hooks do outside the
+    warehouse; `authors` the addresses of who committed, the most frequent first."""
 
     rules: str = ""
     linter: bool = False
@@ -43,19 +43,21 @@ class Survey:
     missing: bool = False
     ignored: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
     authors: tuple[str, ...] = ()
 
 
 def survey(project: Path, top: Path) -> Survey:
     """Look at a dbt project's folder in the repository `top`. What cannot be read is left out: dbt says what is wrong with it."""
-    packages = _packages(project)
+    packages, described = _packages(project), describe(project)
     return Survey(
         rules=_rules(project, top),
         linter=find_spec("sqlfluff") is not None,
         packages=packages,
         missing=bool(packages) and not any((project / "dbt_packages").glob("*/dbt_project.yml")),
         ignored=_ignored(project, top),
-        hooks=_hooks(describe(project)),
+        hooks=_hooks(described),
+        leaving=leaving(project, top, described, _places(described)),
         authors=authors(top),
     )
 
@@ -110,8 +112,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 def _ignored(project: Path, top: Path) -> tuple[str, ...]:
     """Return the inputs of dbt that git leaves alone, as far as they are there."""
-    described = describe(project)
-    places = [str(name) for key, default in _PLACES.items() for name in described.get(key) or [default]]
+    places = _places(describe(project))
     asked = [(project / name).relative_to(top).as_posix() for name in places if (project / name).is_dir()]
     if not asked:
         return ()
@@ -122,6 +123,10 @@ def _ignored(project: Path, top: Path) -> tuple[str, ...]:
     return tuple(
         sorted(name for name in names if not names & {str(up) for up in PurePosixPath(name).parents})
     )
+
+
+def _places(described: Mapping[str, Any]) -> list[str]:
+    return [str(name) for key, default in _PLACES.items() for name in described.get(key) or [default]]
 
 
 def _is_input(top: Path, name: str) -> bool:
@@ -141,10 +146,10 @@ def _hooks(described: Mapping[str, Any]) -> tuple[str, ...]:
         if isinstance(one, dict):
             for key, value in cast("dict[object, object]", one).items():
                 name = str(key).lstrip("+").replace("_", "-")
-                if name in _HOOKS and value:
+                if name in HOOKS and value:
                     found.add(name)
                 todo.append(value)
-    return tuple(name for name in _HOOKS if name in found)
+    return tuple(name for name in HOOKS if name in found)
 
 
 def _git(folder: Path, *arguments: str) -> str:

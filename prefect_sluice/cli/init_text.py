@@ -72,13 +72,23 @@ def found_told(found: Survey) -> tuple[tuple[str, str], ...]:
             "not in git",
             f"{', '.join(found.ignored)}: named in source.include" if found.ignored else "no input of dbt",
         ),
-        (
-            "hooks",
-            f"{', '.join(found.hooks)}: what they write outside the build, gate safety says"
-            if found.hooks
-            else "none",
-        ),
+        ("hooks", _hooks_told(found)),
         ("approvers", f"{people or 'nobody yet'}; {one}"),
+    )
+
+
+def _hooks_told(found: Survey) -> str:
+    held = [item for item in found.leaving if item.refused]
+    if held:
+        more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+        return f"{held[0].path} has: {held[0].said}{more}; it runs before any gate, so gate safety refuses it (see sluice.yml)"
+    if found.leaving:
+        first = found.leaving[0]
+        return f"{first.path} has: {first.said}; its file is put aside, and does not go where it went so far"
+    return (
+        f"{', '.join(found.hooks)}: what they write outside the build, gate safety says"
+        if found.hooks
+        else "none"
     )
 
 
@@ -94,19 +104,47 @@ def next_steps(found: Survey, project: str, *, is_committed: bool) -> tuple[tupl
 
 
 def _gates(found: Survey) -> str:
+    comments, lint = _lint(found)
+    lines = [*lint, *_safety(found)]
+    if any(not line.startswith("#") for line in lines):
+        return "\n".join(["gates:", *(f"  {line}" for line in [*comments, *lines])])
+    return "\n".join([*comments, "# gates:", *(f"#   {line.removeprefix('# ')}" for line in lines)])
+
+
+def _lint(found: Survey) -> tuple[list[str], list[str]]:
+    """Return what there is to say of lint, and its setting."""
     if found.rules and not found.linter:
-        return (
-            "gates:\n"
-            f"  # {found.rules} has rules, and sqlfluff is not installed: pip install 'prefect-sluice[lint]'\n"
-            "  lint: {on: warn}"
-        )
+        why = f"# {found.rules} has rules, and sqlfluff is not installed: pip install 'prefect-sluice[lint]'"
+        return [why], ["lint: {on: warn}"]
     why = (
         f"# {found.rules} has its rules."
         if found.rules
         else "# There is no .sqlfluff, so lint does not apply."
     )
     first = "On the first release, what lint and secrets find in code that is there already only warns."
-    return f"{why} {first}\n# gates:\n#   lint: {{on: warn}}"
+    return [f"{why} {first}"], ["# lint: {on: warn}"]
+
+
+def _safety(found: Survey) -> list[str]:
+    """Return, as comments, the exceptions that let hooks do what they do outside the warehouse: people say if it is meant."""
+    from prefect_sluice import surroundings
+    from prefect_sluice.gates.remedies import WEEKS, quoted
+
+    held = [item for item in found.leaving if item.refused]
+    if not held:
+        return []
+    until = surroundings.now().date() + WEEKS
+    lines = [
+        "# A hook that does, before any gate has judged anything, what no rollback takes back is refused."
+    ]
+    lines += [
+        "# Do it after the release, from what is served then. Where it is meant as it is:",
+        "# safety:",
+        "#   except:",
+    ]
+    for node, check in dict.fromkeys((item.node, item.check) for item in held):
+        lines.append(f"#   - {{node: {quoted(node)}, check: {check}, reason: …, until: {until}}}")
+    return lines
 
 
 def _source(found: Survey, prefix: str) -> str:

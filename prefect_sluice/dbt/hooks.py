@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprint import HARMLESS
+from prefect_sluice.dbt.flat import pieces
+from prefect_sluice.sql.writes import Does, writes
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -23,6 +25,23 @@ def post_hooks(manifest: Manifest, uid: str) -> tuple[str, ...]:
     """Return a node's own post-hooks, as written."""
     hooks: Any = getattr(manifest.nodes[uid].config, "post_hook", None) or ()
     return tuple(str(hook.sql) for hook in hooks)
+
+
+def copied_to(manifest: Manifest) -> frozenset[str]:
+    """Return the folders that the nodes' hooks copy files into, up to the first part of a path that is computed."""
+    texts = {
+        str(hook.sql)
+        for node in manifest.nodes.values()
+        for kind in ("pre_hook", "post_hook")
+        for hook in getattr(node.config, kind, None) or ()
+    }
+    return frozenset(
+        place.strip("'").partition("{{")[0].rpartition("/")[0]
+        for text in texts
+        if "copy" in text.lower()
+        for piece in pieces(text) or ()
+        for place in (write.place for write in writes(piece, "duckdb") or () if write.does is Does.COPIES_OUT)
+    ) - {""}
 
 
 def prepares(manifest: Manifest) -> bool:

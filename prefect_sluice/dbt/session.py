@@ -25,6 +25,7 @@ from prefect_sluice.canonical import Json, canonical
 from prefect_sluice.confidential import concealed
 from prefect_sluice.dbt.catalogue import as_in_the_warehouse
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does
+from prefect_sluice.dbt.hooks import copied_to
 from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.stoppable import stoppable
@@ -235,7 +236,7 @@ class Session:
         return self.work / "external"
 
     def _make_room(self, manifest: Manifest) -> None:
-        """Make the folders that `external` models write into: in a checkout there are only those that hold files."""
+        """Make the folders that `external` models and hooks write into: in a checkout there are only those that hold files."""
         shutil.rmtree(self.outputs, ignore_errors=True)
         root = outputs_at(self.target.settings, self.target.settings, self.outputs)
         if Path(root).is_relative_to(self.outputs):
@@ -244,6 +245,10 @@ class Session:
             location = str(node.config.get("location") or "")
             if location and not re.search(r"[:{]|^/", location):
                 (self.project / location).parent.mkdir(parents=True, exist_ok=True)
+        for place in copied_to(manifest):
+            # Only what is there where people run dbt: elsewhere the copy fails for them, too.
+            if (self.home / place).is_dir() and not re.search(r"[:]|^[/~]", place):
+                (self.project / place).mkdir(parents=True, exist_ok=True)
 
 
 def _result(item: Any) -> NodeResult:

@@ -49,7 +49,8 @@ _BROKE = "run it again; if it stays, let it only warn: gates: {{{gate}: {{on: wa
 _FIRST = "mend what it reads first, then it comes along"
 OR_ELSE = "; or, if it is right as it is, in sluice.yml: "
 """Between what mends a finding and what lets it pass."""
-_WEEKS = timedelta(weeks=2)
+WEEKS = timedelta(weeks=2)
+"""How long an exception that is proposed lasts."""
 _SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
 """What a remedy says that names the way past the gate already."""
 _GLOB = re.compile(r"([*?\[])")
@@ -74,7 +75,7 @@ def helps(bad: Collection[Finding], today: date) -> str:
     told = _with_remedy(worst).fix
     if any(word in told for word in _SAYS_SO):
         return told
-    return f"{told}{OR_ELSE}{passing(worst, today + _WEEKS)}"
+    return f"{told}{OR_ELSE}{passing(worst, today + WEEKS)}"
 
 
 def passing(finding: Finding, until: date) -> str:
@@ -82,7 +83,7 @@ def passing(finding: Finding, until: date) -> str:
     node = _node(finding)
     if not node:
         return f"gates: {{{finding.gate}: {{on: warn}}}}"
-    said = f"node: {_quoted(node)}, check: {_quoted(finding.check)}, reason: …, until: {until}"
+    said = f"node: {quoted(node)}, check: {quoted(finding.check)}, reason: …, until: {until}"
     return f"gates: {{{finding.gate}: {{except: [{{{said}}}]}}}}"
 
 
@@ -119,7 +120,7 @@ def _node(finding: Finding) -> str:
     return short_name(finding.subject) or finding.subject
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return a name as an exception has it: * ? and [ stand for themselves, in YAML's quotes where it needs some."""
     text = _GLOB.sub(r"[\1]", text)
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
 from prefect_sluice import config
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.declared import Code
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.safety_rules import Home, Judgement, judged
+from prefect_sluice.gates.safety_rules import PUT_ASIDE, Home, Judgement, judged, put_aside
 from prefect_sluice.node import Node
 from prefect_sluice.sql.writes import Write
 from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
@@ -36,6 +36,7 @@ class Deed:
     said: str
     judgement: Judgement
     package: str = ""
+    put_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,10 @@ class Safety:
         return GateReport(self.id, (*findings, self._looked(len(code) + len(models), old, bool(new))))
 
     def _told(self, deed: Deed, before: frozenset[str] | None) -> Finding:
-        judgement = deed.judgement
+        # Nothing is known of what came before: all of it is new to us, and was there before we came.
+        judgement = PUT_ASIDE if before is None and deed.put_aside else deed.judgement
         verdict = judgement.verdict
         if before is None and not judgement.leaves:
-            # All of it is new to us; it was there before we came.
             verdict = min(verdict, Verdict.WARNED)
         return Finding(
             self.id,
@@ -135,7 +136,14 @@ def _of_text(text: str, item: Code, home: Home, subject: Subject) -> Iterator[De
         if judgement is not None:
             place = _place(subject.project, item, write)
             key = _key(item.unique_id, write)
-            yield Deed(key, item.node or item.unique_id, place, write.said, judgement, item.package)
+            aside = put_aside(write, subject.project, _top(subject))
+            yield Deed(key, item.node or item.unique_id, place, write.said, judgement, item.package, aside)
+
+
+def _top(subject: Subject) -> Path:
+    """Return the checkout's root."""
+    parts = PurePosixPath(subject.change.project).parts if subject.change else ()
+    return subject.project.parents[len(parts) - 1] if parts else subject.project
 
 
 def _unreadable(item: Code, subject: Subject) -> Deed:

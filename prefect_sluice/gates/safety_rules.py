@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from prefect_sluice.node import Name, Node
 from prefect_sluice.sql.writes import ANY, REF, SCHEMA, SOURCE, THIS, Does, Write, shown
@@ -22,8 +25,18 @@ class Judgement:
     leaves: bool = False
 
 
+_ELSEWHERE = re.compile(r"$|[/~\\]|\w+:")
+"""How a place begins that is not known, absolute, or a URL."""
 _AFTER = "do it after the release, from what is served then"
 _PROFILE = "say it in the profile (settings, extensions, secrets, attach), where every run has it"
+
+PUT_ASIDE = Judgement(
+    "copies-out",
+    Verdict.WARNED,
+    "its file is put aside until the next build, and does not go where it went so far; it was there before",
+    _AFTER,
+)
+"""What a copy to a relative path comes to, where it was there before the first release."""
 
 _RULES: Mapping[Does, Judgement] = {
     Does.COPIES_OUT: Judgement(
@@ -110,6 +123,17 @@ class Home:
         """The nodes by the last part of their public names, and by the names that `ref` takes."""
         refs = {node.short.lower(): uid for uid, node in self.nodes.items()}
         return {node.name.identifier.lower(): uid for uid, node in self.nodes.items()} | refs
+
+
+def put_aside(write: Write, folder: Path, top: Path) -> bool:
+    """Say whether what a statement copies out stays within the checkout `top` that it is built in: there a build's files are
+    put aside. `folder` is where dbt runs. What a template computes at the beginning of a path, and a link, may lead anywhere."""
+    begin = write.place.strip("'").partition("{{")[0]
+    if write.does is not Does.COPIES_OUT or _ELSEWHERE.match(begin):
+        return False
+    path = Path(os.path.normpath(folder / begin / "x"))
+    above = path.relative_to(top).parts if path.is_relative_to(top) else ()
+    return bool(above) and not any(top.joinpath(*above[:n]).is_symlink() for n in range(1, len(above) + 1))
 
 
 def judged(write: Write, home: Home, own: str, *, in_query: bool = False) -> Judgement | None:

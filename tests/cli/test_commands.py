@@ -341,6 +341,40 @@ def test_init_says_what_it_found_and_writes_what_fits(run: Run, project: Path) -
     assert (project / ".gitignore").read_text() == before
 
 
+def test_init_says_what_a_hook_does_outside_and_how_to_let_it(run: Run, project: Path) -> None:
+    """A copy to a relative path is put aside, and said; for what leaves for good the exception is written, as a comment."""
+    (project / "sluice.yml").unlink()
+    orders = project / "models" / "orders.sql"
+    before = orders.read_text()
+    orders.write_text("{{ config(post_hook=[\"copy {{ this }} to 'out/{{ this.name }}.csv'\"]) }}\n" + before)
+    document = json.loads(run("init", "-C", project, "--json").out)
+    assert document["found"]["hooks"] == (
+        "models/orders.sql has: copy {{ this }} to 'out/{{ … }}.csv'; its file is put aside, and does not go where it went so far"
+    )
+    assert "safety" not in (project / "sluice.yml").read_text()
+    (project / "sluice.yml").unlink()
+    (project / "macros").mkdir()
+    (project / "macros" / "tell.sql").write_text(
+        "{% macro tell() %}select http_post('https://x'){% endmacro %}\n"
+    )
+    described = project / "dbt_project.yml"
+    described.write_text(
+        described.read_text()
+        + "on-run-end: ['{{ tell() }}', \"copy orders to 's3://b/{{ run_started_at }}'\"]\n"
+    )
+    document = json.loads(run("init", "-C", project, "--json").out)
+    assert document["found"]["hooks"] == (
+        "dbt_project.yml has: copy orders to 's3://b/{{ … }}' and 1 more; it runs before any gate, so gate safety refuses it"
+        " (see sluice.yml)"
+    )
+    told = (project / "sluice.yml").read_text()
+    assert (
+        "#   safety:\n#     except:\n#     - {node: dbt_project.yml, check: copies-out, reason: …, until: "
+        in told
+    )
+    assert "#     - {node: tell, check: calls-out, reason: …, until: " in told
+
+
 def test_init_above_several_projects_names_them_and_what_to_type(run: Run, project: Path) -> None:
     (project / "sluice.yml").unlink()
     for name in ("one", "two"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import Plan
+from prefect_sluice.release import Change
 from prefect_sluice.verdict import Finding, Verdict
 from tests.gates.keeping import Kept
 
@@ -171,8 +172,36 @@ def test_the_first_time_it_warns_unless_something_leaves(known: bool) -> None:
     code = (hook("insert into audit.log select 1"), hook("insert into {{ x }} select 1", "pre-hook"))
     given = replace(subject(*code), plan=plan(base="r1" if known else ""), memory=Kept())
     assert [finding.verdict for finding in told(given)] == [WARNED, WARNED]
-    leaving = replace(given, declared=Declared(code=(hook("copy {{ this }} to 'x.csv'"),)))
+    leaving = replace(given, declared=Declared(code=(hook("copy {{ this }} to '/x.csv'"),)))
     assert [finding.verdict for finding in told(leaving)] == [FAILED]
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"),
+    [
+        ("x.csv", WARNED),
+        ("../data/{{ this.name }}.parquet", WARNED),
+        ("../../x.csv", FAILED),
+        ("linked/x.csv", FAILED),
+        ("~/x.csv", FAILED),
+        ("s3://bucket/x.csv", FAILED),
+        ("C:/x.csv", FAILED),
+        ("{{ var('out') }}/x.csv", FAILED),
+    ],
+)
+def test_a_file_that_is_put_aside_does_not_hold_a_first_release(
+    tmp_path: Path, place: str, verdict: Verdict
+) -> None:
+    """A new one does: what is put aside is not where its author wants it."""
+    (tmp_path / "dbt").mkdir()
+    (tmp_path / "dbt" / "linked").symlink_to(tmp_path.parent)
+    change = Change("c", "t", "dbt", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
+    given = replace(
+        subject(hook(f"copy {{{{ this }}}} to '{place}'"), folder=tmp_path / "dbt"), change=change
+    )
+    assert [finding.verdict for finding in told(given)] == [FAILED]
+    first = replace(given, plan=plan(base=""), memory=Kept())
+    assert [finding.verdict for finding in told(first)] == [verdict]
 
 
 def test_what_is_meant_is_let_pass_by_model_and_check() -> None:

@@ -118,8 +118,11 @@ def test_an_external_model_is_served_as_a_table_and_leaves_no_file_behind(
     files = {
         "profiles.yml": PROFILE.format(more=more),
         "models/e.sql": f"{{{{ config(materialized='external'{config}) }}}}\nselect 1 as x",
-        "models/r.sql": TABLE + "select x + 1 as x from {{ ref('e') }}",
+        # A folder that git does not hold, since it is empty: dbt would find it.
+        "models/r.sql": "{{ config(materialized='table', post_hook=\"copy {{ this }} to 'kept/{{ this.name }}.csv'\") }}\n"
+        "select x + 1 as x from {{ ref('e') }}",
     }
+    (project.folder / "kept").mkdir()
     for _ in range(2):
         done = project.release(files)
         assert status(done) is Status.DONE
@@ -135,10 +138,12 @@ def test_an_external_model_is_served_as_a_table_and_leaves_no_file_behind(
             assert f"it is at {home} until the next build" in told[0]
         else:
             assert not told
+        assert (home.parents[1] / "kept" / "r.csv").read_text() == "x\n2\n"
         assert (project.read("main.e"), project.read("main.r")) == ([(1,)], [(2,)])
         files = {"models/e.sql": files["models/e.sql"] + " where true"}
     assert not [path for path in project.folder.glob("*") if path.suffix in {".parquet", ".csv"}]
     assert not (project.folder / "out").exists()
+    assert not [*(project.folder / "kept").iterdir()]
 
 
 def test_a_view_over_a_file_beside_the_project_is_found_when_it_is_sealed(project: Project) -> None:
