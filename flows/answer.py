@@ -12,7 +12,6 @@ from prefect_sluice.flows.conducting import Here
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
 from prefect_sluice.promotion import Decision
-from prefect_sluice.stages.work import Work, walk
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -44,11 +43,7 @@ def answer(
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
 
-    def whole(work: Work) -> Work:
-        return walk(work, source, build, test, stage, approve, deploy, monitor)
-
-    def refreshed(work: Work) -> Work:
-        return walk(work, source, build, stage, approve, deploy, monitor)
-
+    whole = (source, build, test, stage, approve, deploy, monitor)
+    refreshed = (source, build, stage, approve, deploy, monitor)
     said = Said(promotion, Decision(decision), actor, comment)
     return conduct_answer(said, whole, refreshed, Here(folder, connections, wait_seconds))

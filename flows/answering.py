@@ -9,7 +9,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from prefect_sluice.flows.conducting import Here, Walk, gone_on
+from prefect_sluice.flows.conducting import Here, Stages, gone_on
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import beating
@@ -39,10 +39,10 @@ class Said:
     comment: str
 
 
-def conduct_answer(said: Said, whole: Walk, refreshed: Walk, here: Here) -> State[Any]:
+def conduct_answer(said: Said, whole: Stages, refreshed: Stages, here: Here) -> State[Any]:
     """Record a yes or no, and see to it that it is gone on with: by the run that waits for it, or here.
 
-    `whole` and `refreshed` go through the stages of a release or promotion, and of a refresh. What the policy does not take,
+    `whole` are the stages of a release or promotion, `refreshed` those of a refresh. What the policy does not take,
     and a promotion that is not there, are data of a Failed state.
     """
 
@@ -63,7 +63,7 @@ def conduct_answer(said: Said, whole: Walk, refreshed: Walk, here: Here) -> Stat
     return ending(answered)
 
 
-def _gone_on(workshop: Workshop, found: Promotion, said: Said, walk: Walk, here: Here) -> State[Any]:
+def _gone_on(workshop: Workshop, found: Promotion, said: Said, stages: Stages, here: Here) -> State[Any]:
     if any(question.promotion == found.id for question in workshop.store.questions()):
         return Completed(
             name="Answered", message=f"{said.decision.value} by {said.by}: the run that asked goes on"
@@ -71,7 +71,7 @@ def _gone_on(workshop: Workshop, found: Promotion, said: Said, walk: Walk, here:
     request = pinned(workshop, Request(workshop.root, found.environment, found.cause, actor=said.by), found)
     run = this_run()
     with signed(workshop.store, str(run.id) if run else "", said.by), linked(workshop, resumes=False):
-        work = gone_on(request, found, walk, here.wait)
+        work = gone_on(request, found, stages, here.wait)
     if work.generation is not None:
         wake_quietly(workshop.root)
     return concluded(work)

@@ -29,6 +29,7 @@ from prefect_sluice.flows.waking import wake_quietly
 from prefect_sluice.generation import Cause
 from prefect_sluice.pipeline import begin
 from prefect_sluice.promotion import ENDED, Promotion, Question
+from prefect_sluice.stages.catching_up import followed_up
 from prefect_sluice.stages.resuming import (
     ended,
     forget,
@@ -39,15 +40,12 @@ from prefect_sluice.stages.resuming import (
     waits_on,
 )
 from prefect_sluice.stages.signing import signed
-from prefect_sluice.stages.work import Request, Status, Work, walk
-from prefect_sluice.tasks.approve import approve
-from prefect_sluice.tasks.deploy import deploy
-from prefect_sluice.tasks.monitor import monitor
+from prefect_sluice.stages.work import Request, Stage, Status, Work, from_approve_on, walk
 from prefect_sluice.tasks.status import show_status
 from prefect_sluice.workshop import Workshop
 
-Walk = Callable[[Work], Work]
-"""Goes through a way's stages, in their order."""
+Stages = tuple[Stage, ...]
+"""The stages of one way in, in their order."""
 
 _PATIENCE = timedelta(minutes=15)
 """How long a run that somebody said yes to waits for another one's lease: a run that fails now would lose the day."""
@@ -71,7 +69,7 @@ class Here:
         return timedelta(seconds=self.wait_seconds or 0)
 
 
-def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
+def conduct(request: Request, stages: Stages, here: Here) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
     A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. What the
@@ -81,7 +79,7 @@ def conduct(request: Request, walk: Walk, here: Here) -> State[Work]:
 
     def conducted() -> State[Work]:
         with prepared(request, here) as asked:
-            return concluded(at_work(asked, walk, here.wait))
+            return concluded(at_work(asked, stages, here.wait))
 
     return ending(conducted)
 
@@ -99,7 +97,7 @@ def prepared(request: Request, here: Here) -> Generator[Request]:
         yield replace(request, folder=folder, environment=environment)
 
 
-def at_work(request: Request, walk: Walk, wait: timedelta) -> Work:
+def at_work(request: Request, stages: Stages, wait: timedelta) -> Work:
     """Run the stages of a request that is `prepared`; suspend the run where it has to wait for a yes. Raises SluiceError."""
     # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
     alone = request.cause is not Cause.ROLLBACK and not request.past
@@ -109,26 +107,26 @@ def at_work(request: Request, walk: Walk, wait: timedelta) -> Work:
         signed(workshop.store, str(flow_run.id) if flow_run else "", request.actor),
         linked(workshop, resumes=run is not None),
     ):
-        work = _walked(request, walk, wait) if run is None else _answered(run, request, walk, wait)
+        work = _walked(request, stages, wait) if run is None else _answered(run, request, stages, wait)
         if work.generation is not None:
             wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
         show_status(workshop)
     return work
 
 
-def _walked(request: Request, walk: Walk, wait: timedelta) -> Work:
+def _walked(request: Request, stages: Stages, wait: timedelta) -> Work:
     with begin(request, wait=wait) as work:
-        return walk(work)
+        return followed_up(walk(work, *stages))
 
 
-def _answered(run: Run, request: Request, walk: Walk, wait: timedelta) -> Work:
+def _answered(run: Run, request: Request, stages: Stages, wait: timedelta) -> Work:
     """Run the stages, or go on where the run was suspended; suspend it, again, while nobody has decided."""
     workshop = Workshop.at(request.folder)
     question, note = _standing(workshop, run), ""
     if question is None:
-        work = _walked(request, walk, wait)
+        work = _walked(request, stages, wait)
     else:
-        work, note = _resumed(workshop, run, question, request, walk, wait)
+        work, note = _resumed(workshop, run, question, request, stages, wait)
     if work.outcome is not None and work.outcome.status is Status.WAITING:
         suspend(workshop, run, work, note)  # the lease is given back by now
     forget(workshop, run.id)
@@ -145,7 +143,7 @@ def _standing(workshop: Workshop, run: Run) -> Question | None:
 
 
 def _resumed(
-    workshop: Workshop, run: Run, question: Question, request: Request, walk: Walk, wait: timedelta
+    workshop: Workshop, run: Run, question: Question, request: Request, stages: Stages, wait: timedelta
 ) -> tuple[Work, str]:
     """Return the work after what was answered, and why the answer was not taken ("" if it was, or there was none)."""
     promotion = workshop.store.promotion(question.promotion)
@@ -157,18 +155,14 @@ def _resumed(
     note = "" if is_decided(workshop, promotion) else heard(workshop, run, question, promotion)
     if not is_decided(workshop, promotion):
         return waits_on(recorded_work(workshop, request, promotion), promotion), note
-    return gone_on(request, promotion, walk, max(wait, _PATIENCE)), ""
+    return gone_on(request, promotion, stages, max(wait, _PATIENCE)), ""
 
 
-def gone_on(request: Request, promotion: Promotion, walk: Walk, wait: timedelta) -> Work:
+def gone_on(request: Request, promotion: Promotion, stages: Stages, wait: timedelta) -> Work:
     """Return the work after a promotion was gone on with: from Approve on as it stands, or through all stages again where
     the environment or the candidate is no more what it was. The request is `pinned`."""
     with begin(request, wait=wait) as work:
         then = going_on(replace(work, request=request), promotion.id)
         if then is None:
-            return walk(work)
-        return then if then.outcome is not None else _rest(then)
-
-
-def _rest(work: Work) -> Work:
-    return walk(work, approve, deploy, monitor)
+            return walk(work, *stages)
+        return then if then.outcome is not None else walk(then, *from_approve_on(stages))

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.errors import LeaseHeld, SluiceError, Stopped
-from prefect_sluice.flows.conducting import Here, Walk, at_work, prepared
+from prefect_sluice.flows.conducting import Here, Stages, at_work, prepared
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.history import keep_newest
 from prefect_sluice.flows.own import this_run, under_way
@@ -20,30 +20,30 @@ from prefect_sluice.workshop import Workshop
 UNCHANGED = "Unchanged"
 
 
-def conduct_release(request: Request, walk: Walk, here: Here) -> State[Work]:
+def conduct_release(request: Request, stages: Stages, here: Here) -> State[Work]:
     """Run the stages of a release and return the state that the run ends in.
 
     What a person or an event asks of a Prefect deployment is fetched if the repository does not have it.
     A run that a schedule started is a poll: it ends at once as Unchanged when the ref holds nothing new, and otherwise
     releases exactly the commit that it saw. Otherwise as `conduct`.
     """
-    return ending(lambda: _released(request, walk, here))
+    return ending(lambda: _released(request, stages, here))
 
 
-def _released(request: Request, walk: Walk, here: Here) -> State[Work]:
+def _released(request: Request, stages: Stages, here: Here) -> State[Work]:
     run = this_run()
     with prepared(request, here) as asked:
         if run is None or run.deployment_id is None or request.dirty or under_way(run):
-            return concluded(at_work(asked, walk, here.wait))
+            return concluded(at_work(asked, stages, here.wait))
         workshop = Workshop.at(asked.folder)
         if not run.auto_scheduled:
-            return concluded(at_work(replace(asked, ref=found(workshop, request.ref)), walk, here.wait))
+            return concluded(at_work(replace(asked, ref=found(workshop, request.ref)), stages, here.wait))
         place = workshop.place(request.environment or None)
         seen = look(workshop, place, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
-            return concluded(at_work(replace(asked, ref=seen.commit), walk, here.wait))
+            return concluded(at_work(replace(asked, ref=seen.commit), stages, here.wait))
         except (LeaseHeld, Stopped) as later:
             return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:

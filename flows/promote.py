@@ -13,7 +13,7 @@ from prefect_sluice.flows.conducting import Here, conduct
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.stages.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -51,6 +51,6 @@ def promote(
     )
     return conduct(
         request,
-        lambda work: walk(work, source, build, test, stage, approve, deploy, monitor),
+        (source, build, test, stage, approve, deploy, monitor),
         Here(folder, connections, wait_seconds),
     )

@@ -13,7 +13,7 @@ from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.dashboards import at
-from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.stages.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -51,6 +51,4 @@ def promote_report(
     request = Request(
         Path(), environment, Cause.PROMOTION, release, actor=actor, origin=origin, report=chosen(report)
     )
-    return conduct(
-        request, lambda work: walk(work, source, build, test, stage, approve, deploy, monitor), here
-    )
+    return conduct(request, (source, build, test, stage, approve, deploy, monitor), here)

@@ -12,7 +12,7 @@ from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.refreshing import conduct_refresh
 from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request, Work, walk
+from prefect_sluice.stages.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -43,6 +43,6 @@ def refresh(
     request = Request(Path(), environment, Cause.REFRESH, actor=actor, select=select)
     return conduct_refresh(
         request,
-        lambda work: walk(work, source, build, stage, approve, deploy, monitor),
+        (source, build, stage, approve, deploy, monitor),
         Here(folder, connections, wait_seconds),
     )

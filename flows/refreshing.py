@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
 from prefect_sluice.errors import Skipped
-from prefect_sluice.flows.conducting import Here, Walk, at_work, prepared
+from prefect_sluice.flows.conducting import Here, Stages, at_work, prepared
 from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.own import this_run, under_way
 from prefect_sluice.refreshing import Occasion
@@ -21,20 +21,20 @@ SKIPPED = "Skipped"
 """The state of a refresh that was left out: neither done nor failed, so it is told apart in the history and by automations."""
 
 
-def conduct_refresh(request: Request, walk: Walk, here: Here) -> State[Work]:
+def conduct_refresh(request: Request, stages: Stages, here: Here) -> State[Work]:
     """Run the stages of a refresh and return the state that the run ends in: Skipped where the policy leaves it out.
 
     Without `here.wait_seconds` it waits as the environment's policy says. Otherwise as `conduct`.
     """
-    return ending(lambda: _refreshed(request, walk, here))
+    return ending(lambda: _refreshed(request, stages, here))
 
 
-def _refreshed(request: Request, walk: Walk, here: Here) -> State[Work]:
+def _refreshed(request: Request, stages: Stages, here: Here) -> State[Work]:
     with prepared(request, here) as asked:
         try:
             with due(_occasion()):
                 patience = timedelta(seconds=_patience(asked, here.wait_seconds))
-                return concluded(at_work(asked, walk, patience))
+                return concluded(at_work(asked, stages, patience))
         except Skipped as skipped:
             get_run_logger().warning(str(skipped))
             return Cancelled(name=SKIPPED, message=str(skipped))

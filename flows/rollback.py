@@ -12,8 +12,8 @@ from prefect_sluice.flows.ending import concluded, ending
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
-from prefect_sluice.stages.catching_up import follow_up, followed_up
-from prefect_sluice.stages.work import After, Request, Work, walk
+from prefect_sluice.stages.catching_up import follow_up
+from prefect_sluice.stages.work import After, Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -65,13 +65,13 @@ def rollback(
 
     def both() -> State[Work]:
         with prepared(request, here) as asked:  # once, for the question between the two, too
-            done = at_work(asked, lambda work: walk(work, write_again, monitor), here.wait)
+            done = at_work(asked, (write_again, monitor), here.wait)
             more = follow_up(done)
             if more is None:
                 return concluded(done)
             refreshed = at_work(
                 more,
-                lambda work: followed_up(walk(work, source, build, stage, approve, deploy, monitor)),
+                (source, build, stage, approve, deploy, monitor),
                 here.wait,
             )
             return concluded(refreshed)

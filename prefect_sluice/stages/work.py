@@ -194,3 +194,9 @@ def walk(work: Work, *stages: Stage) -> Work:
         if work.outcome is not None:
             break
     return work
+
+
+def from_approve_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages after the candidate was judged: from Approve on. Pure. Raises StopIteration where none is Approve."""
+    first = next(n for n, stage in enumerate(stages) if getattr(stage, "__name__", "") == "approve")
+    return stages[first:]
