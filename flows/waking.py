@@ -18,18 +18,17 @@ from prefect.states import Cancelled
 from prefect_sluice.errors import LeaseHeld, SluiceError
 from prefect_sluice.flows.ending import concluded
 from prefect_sluice.governing import needed
-from prefect_sluice.pipeline import holding
 from prefect_sluice.promotion import ENDED, Decision, Promotion, Question
 from prefect_sluice.promotion import State as Standing
 from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.expiring import expire, overdue
+from prefect_sluice.stages.holding import holding
 from prefect_sluice.stages.resuming import ended, forget, is_decided, no_answer, recorded_work
 from prefect_sluice.stages.ways import form_url
 from prefect_sluice.stages.work import Request
 from prefect_sluice.workshop import Workshop
 
-_MANY = 100_000
 _LOCKED = "500"
 """What a Prefect server on SQLite answers when its database is locked; nothing is lost, and the next try does it."""
 
@@ -65,7 +64,7 @@ def wake_quietly(folder: Path) -> None:
 
 
 def _carried(workshop: Workshop) -> list[str]:
-    staged = workshop.store.promotions(states=(Standing.STAGED,), limit=_MANY)
+    staged = workshop.store.promotions(states=(Standing.STAGED,))
     asked = [item for item in staged if item.environment in workshop.places]
     waiting = [item for item in asked if needed(workshop, item)]
     return [line for item in waiting for line in take_carried(workshop, item)]

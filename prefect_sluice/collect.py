@@ -17,14 +17,14 @@ from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Generation
 from prefect_sluice.leftovers import GRACE, Leftover
 from prefect_sluice.node import Name
-from prefect_sluice.pipeline import know_what_serves
 from prefect_sluice.promotion import Lease
-from prefect_sluice.rooted import MANY, Standing, forgotten, needed, promised
+from prefect_sluice.rooted import Standing, forgotten, needed, promised
 from prefect_sluice.stages.at_rest import at_rest
 from prefect_sluice.stages.controlling import current as controls
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.going_back import choose
 from prefect_sluice.stages.waiting import wait_teller
+from prefect_sluice.stages.what_serves import know_what_serves
 from prefect_sluice.stages.work import tell
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.warehouse.base import Warehouse
@@ -311,7 +311,7 @@ def _standing(workshop: Workshop) -> Standing:
     generations = [item for inventory in inventories for item in inventory.generations]
     age = max((place.policy.keep.age for place in workshop.places.values()), default=GRACE)
     return Standing(
-        workshop.store.promotions(limit=MANY),
+        workshop.store.promotions(),
         tuple(item for item in generations if item.collected_at is None),
         tuple(_current(generations)),
         surroundings.now() - max(age, GRACE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +10,8 @@ from prefect_sluice import old_names
 from prefect_sluice.canonical import Json
 from prefect_sluice.generation import Generation
 from prefect_sluice.node import Name
-from prefect_sluice.warehouse.base import References
 from prefect_sluice.warehouse.inventory import Collection, Inventory, Physical
-
-Reads = Callable[[str], References | None]
-"""A linker's `references`: what a query reads, None where the parser cannot tell."""
+from prefect_sluice.warehouse.references import Reads, read_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +116,6 @@ def dependencies(inventory: Inventory, reads: Reads) -> Mapping[Name, frozenset[
         for item in inventory.physical
         if item.is_view
     }
-
-
-def read_by(sql: str, known: Mapping[Name, Name], reads: Reads) -> frozenset[Name]:
-    """Return which of the `known` relations (by folded name) a query reads."""
-    found = reads(sql)
-    if found is not None:
-        return frozenset(known[name.folded] for name in found.relations if name.folded in known)
-    text = sql.lower()
-    return frozenset(name for key, name in known.items() if key.identifier.replace('"', '""') in text)
 
 
 def _foreign(inventory: Inventory, reads: Reads) -> Mapping[Name, str]:

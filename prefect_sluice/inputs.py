@@ -15,6 +15,7 @@ from prefect_sluice.node import Kind, Name, Node
 from prefect_sluice.plan import BY_PRODUCT, Action, Plan
 from prefect_sluice.sources import ELSEWHERE, EXACT, FILE, Way, named
 from prefect_sluice.sql.targets import Targets
+from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
 
 UNKNOWN = "unknown since generation"
@@ -22,12 +23,6 @@ UNKNOWN = "unknown since generation"
 _ADDED_TO = frozenset({Kind.SEED, Kind.INCREMENTAL, Kind.SNAPSHOT})
 _VIEWS = frozenset({Kind.VIEW, Kind.EXTERNAL})
 """Kinds of which dbt makes views (an external model's is over its file)."""
-_ROW = '"the whole row"'
-"""An alias that no column bears: `hash(t)` would be that of the column t, where there is one."""
-
-_CONTENT = f"select count(*), sum(hash(hash({_ROW}))::hugeint), sum(hash({_ROW}::varchar)::hugeint)"
-"""A relation's content, whatever its order. Twice, because DuckDB's hash of a row is linear in its last column, and
-gives empty and missing lists the same value; the text of a row tells them apart."""
 
 
 def as_planned(live: Generation, plan: Plan) -> Generation:
@@ -183,23 +178,13 @@ def _version(text: str, reader: Reader | None, catalog: str, folder: Path, unkno
     if reader is None or relation.endswith("()"):
         return unknown
     try:
-        return content(relation, reader)
+        return row_digest.content(relation, reader)
     except QueryFailed:
         return unknown
 
 
 def _in(catalog: str, name: Name) -> str:
     return quoted(catalog, name.schema, name.identifier)
-
-
-def content(relation: str, reader: Reader) -> str:
-    """Return a digest over the columns and all rows of a relation (quoted SQL), whatever their order.
-
-    Raises QueryFailed.
-    """
-    columns = [[column.name, column.type] for column in reader.columns(relation)]
-    values = reader.query(f"{_CONTENT} from {relation} as {_ROW}").rows[0]
-    return digest([columns, [str(value) for value in values]])
 
 
 def _file_version(path: str, folder: Path, unknown: str, *, stat: bool = False) -> str:

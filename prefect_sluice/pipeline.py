@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from prefect_sluice import displaced, surroundings
-from prefect_sluice.errors import Refused
-from prefect_sluice.generation import Cause, Generation
+from prefect_sluice import surroundings
+from prefect_sluice.generation import Cause
 from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
 from prefect_sluice.stages.catching_up import follow_up, followed_up
@@ -20,16 +19,17 @@ from prefect_sluice.stages.monitor import monitor
 from prefect_sluice.stages.pages import paged
 from prefect_sluice.stages.proving import proven
 from prefect_sluice.stages.refreshes import as_policy_says, noted
-from prefect_sluice.stages.rollback import last_known, rollback
+from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.run_log import logged
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
 from prefect_sluice.stages.times import timed
 from prefect_sluice.stages.waiting import wait_teller
+from prefect_sluice.stages.what_serves import know_what_serves, public_names_are_ours
 from prefect_sluice.stages.work import Request, Stage, Work, walk
 from prefect_sluice.state.lease import TTL, held, this_process
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.workshop import Workshop
 
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
 REFRESH: tuple[Stage, ...] = (source, build, stage, approve, deploy, monitor)
@@ -71,46 +71,6 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             permit(workshop, place.name, request.cause, serving, past=request.past)
             with logged(workshop, request), paged(workshop), timed(workshop.store), noted(ours, request):
                 yield Work(request, lease.lease)
-
-
-@contextmanager
-def holding(workshop: Workshop, place: Place, actor: str) -> Generator[Workshop]:
-    """Hold the environment's lease for a moment, and give what changes what is recorded of it. Raises LeaseHeld at once."""
-    with held(workshop.store, place.name, this_process(actor)) as lease:
-        yield workshop.under(lease.lease)
-
-
-def know_what_serves(workshop: Workshop, place: Place, *, going_back: bool = False) -> Generation:
-    """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens.
-
-    Unless it is `going_back` to a generation that this one does know: so an older backup of the store is put to use.
-    """
-    current = workshop.warehouse(place).generation(place.name)
-    if not current.number or workshop.store.promotion(current.promotion) is not None:
-        return current
-    last = last_known(workshop, place)
-    if going_back and last:
-        return current
-    fix = f"work where it was released, or name that state store in {workshop.file.name}: state"
-    lost = (
-        f"if it is lost, serve the last one that this one knows: sluice rollback --env {place.name} --to {last}"
-        if last
-        else f"if it is lost, start anew: sluice leave {place.name}"
-    )
-    raise Refused(
-        f"{place.name} serves generation {current.number}, of which this state store knows nothing",
-        f"{fix}; {lost}",
-    )
-
-
-def public_names_are_ours(workshop: Workshop, place: Place) -> None:
-    """Raise Refused when something else stands under a public name than what was published: a `dbt run` did it, say."""
-    found = workshop.warehouse(place).displaced(place.name)
-    if found:
-        raise Refused(
-            f"{place.name} does not serve what was published: {displaced.told(found)}",
-            f"take the names back: {displaced.TAKE_BACK}",
-        )
 
 
 def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Work:

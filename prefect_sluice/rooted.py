@@ -16,7 +16,6 @@ from prefect_sluice.stages.candidates import contents_of
 from prefect_sluice.workshop import Workshop
 
 OPEN = tuple(state for state in State if state not in ENDED)
-MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ def promised(workshop: Workshop) -> Mapping[Name, str]:
     Raises Refused when one of them cannot be read: what it needs is then unknown.
     """
     found: dict[Name, str] = {}
-    for promotion in workshop.store.promotions(states=OPEN, limit=MANY):
+    for promotion in workshop.store.promotions(states=OPEN):
         try:
             named = tuple(_named(workshop, promotion))
         except SluiceError as error:
@@ -103,7 +102,7 @@ def _bundles(workshop: Workshop, standing: Standing) -> Iterator[str]:
         if promotion in recent or promotion.generation is not None:
             yield from _documents(workshop, promotion)
     ids = {item.release for item in (*recent, *standing.generations, *standing.current)}
-    releases = workshop.store.releases(MANY)
+    releases = workshop.store.releases()
     # What a part declares in sluice.yml is read from the release that it is a part of.
     ids |= {item.composed.of for item in releases if item.composed is not None and item.id in ids}
     for release in releases:

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from prefect_sluice.render.artifacts.links import key
 from prefect_sluice.render.dashboard import sentences, story_markdown
-from prefect_sluice.stages.dashboards import told
+from prefect_sluice.stages.dashboard_story import told
 from prefect_sluice.stages.work import Work
 from prefect_sluice.tasks.artifacts import unless_away
 

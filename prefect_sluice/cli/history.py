@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
-
 
 @click.command()
 @options.environment
@@ -65,9 +63,9 @@ def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple
     generations = workshop.warehouse(place).history(place.name)
     if store is None:
         return events(generations, (), {}, {})
-    promotions = store.promotions(environment=place.name, limit=_MANY)
+    promotions = store.promotions(environment=place.name)
     ids = {item.release for item in (*generations, *promotions)}
-    releases = {item.id: item for item in store.releases(_MANY) if item.id in ids}
+    releases = {item.id: item for item in store.releases() if item.id in ids}
     approvals = {item.id: store.approvals(item.id) for item in promotions}
     return events(
         generations,

@@ -48,7 +48,7 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
 
 def _told(work: Work) -> Story | None:
     """Return what changes for a dashboard's readers, where its promotion was built by this run."""
-    from prefect_sluice.stages.dashboards import told
+    from prefect_sluice.stages.dashboard_story import told
 
     return None if work.resumed else told(work)
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.workshop import Workshop
 
-_MANY = 100_000
-
 
 @click.command()
 @click.argument("what", metavar="RELEASE|PROMOTION|GENERATION", default="")
@@ -91,9 +89,5 @@ def _named(
     release = release_of(store, what)
     if release is None:
         return None, None
-    of_it = [
-        item
-        for item in store.promotions(environment=environment or None, limit=_MANY)
-        if item.release == release.id
-    ]
+    of_it = [item for item in store.promotions(environment=environment or None) if item.release == release.id]
     return release, of_it[0] if of_it else None

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from prefect_sluice import attesting
 from prefect_sluice.doctor.complaint import Complaint, Patient
 from prefect_sluice.ledger import Entry
-from prefect_sluice.rooted import MANY
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.workshop import Place
 
@@ -61,7 +60,7 @@ def _promotions(patient: Patient, store: StateStore, entries: Sequence[Entry]) -
     about: dict[object, list[Entry]] = {}
     for entry in entries:
         about.setdefault(entry.facts.get("promotion"), []).append(entry)
-    for promotion in store.promotions(limit=MANY):
+    for promotion in store.promotions():
         why = attesting.contradiction(promotion, about.get(promotion.id, ()))
         if why and promotion.environment in patient.places:
             yield Complaint(

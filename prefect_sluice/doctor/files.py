@@ -12,7 +12,7 @@ from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.errors import SluiceError
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.release import Release
-from prefect_sluice.rooted import MANY, OPEN
+from prefect_sluice.rooted import OPEN
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.state.lease import runs_here
 from prefect_sluice.workshop import FOLDER
@@ -44,7 +44,7 @@ def _bundles(patient: Patient) -> Iterator[Complaint]:
         for item in inventory.generations
         if item.collected_at is None
     }
-    wanted = [i for i in store.promotions(limit=MANY) if i.environment in patient.places]
+    wanted = [i for i in store.promotions() if i.environment in patient.places]
     promotions = [item for item in wanted if item.id in whole or item.state in OPEN]
     seen: set[str] = set()
     for digest, what, environment, fix in _named(patient, promotions):

@@ -11,7 +11,7 @@ from prefect_sluice.doctor.complaint import Complaint, Patient, Repair
 from prefect_sluice.errors import LedgerBroken, SluiceError
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.rooted import MANY, OPEN
+from prefect_sluice.rooted import OPEN
 from prefect_sluice.stages.stage import candidate_is_whole
 from prefect_sluice.state.lease import holder_is_dead
 from prefect_sluice.workshop import Place
@@ -25,7 +25,7 @@ def examine(patient: Patient) -> Iterator[Complaint]:
         yield from _generations(patient, place)
         if patient.store is not None:
             yield from _lease(patient, place)
-            for promotion in patient.store.promotions(environment=place.name, states=OPEN, limit=MANY):
+            for promotion in patient.store.promotions(environment=place.name, states=OPEN):
                 yield from _open(patient, place, promotion)
             yield from _tools(patient, place)
     yield from _ledger(patient)
@@ -37,7 +37,7 @@ def _generations(patient: Patient, place: Place) -> Iterator[Complaint]:
     if inventory is None:
         return
     written = [item for item in inventory.generations if item.environment == place.name]
-    known = patient.store.promotions(environment=place.name, limit=MANY) if patient.store else ()
+    known = patient.store.promotions(environment=place.name) if patient.store else ()
     ids = {item.id for item in known}
     # Generation 0 is what was adopted: no promotion wrote it.
     unknown = [item for item in written if item.number and item.promotion not in ids]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from prefect_sluice import gates, surroundings
-from prefect_sluice.canonical import Json
 from prefect_sluice.channels import JUDGED, Judged
 from prefect_sluice.declared import Declared
-from prefect_sluice.gates.base import Gate, Memory, Past, Subject
+from prefect_sluice.gates.base import Gate, Past, Subject
 from prefect_sluice.loading import Loaded, checkout
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
 from prefect_sluice.stages import conditions
 from prefect_sluice.stages.expected import said
+from prefect_sluice.stages.gate_memory import remembering
 from prefect_sluice.stages.inheriting import inherited
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import GateReport
@@ -75,26 +75,6 @@ def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[Ga
 def _blocks(workshop: Workshop, gate: str) -> bool:
     policy = workshop.settings.gates.get(gate)
     return policy is None or policy.on != "warn"
-
-
-def remembering(workshop: Workshop, gate: str) -> Memory:
-    """Return what one gate remembers."""
-    return _Memory(workshop.store, gate)
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """What one gate remembers, in the state store."""
-
-    store: StateStore
-    gate: str
-
-    def recall(self, key: str) -> Json | None:
-        return self.store.cached(f"gate.{self.gate}", [key]).get(key)
-
-    def keep(self, key: str, value: Json) -> None:
-        with self.store.transaction() as transaction:
-            transaction.put_cached(f"gate.{self.gate}", key, value)
 
 
 class _History:

@@ -16,7 +16,6 @@ from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.stages.work import tell
 from prefect_sluice.workshop import Workshop
 
-_MANY = 100_000
 _KEPT = 2
 """How many superseded candidates of an environment are kept: the next attempt may take finished relations from them."""
 _AGE = timedelta(days=7)
@@ -88,9 +87,7 @@ def tidy(workshop: Workshop, ended: Promotion) -> None:
     """
     if ended.state is not State.SUPERSEDED or ended.generation is not None:
         _remove(workshop, ended.id)
-    superseded = workshop.store.promotions(
-        environment=ended.environment, states=(State.SUPERSEDED,), limit=_MANY
-    )
+    superseded = workshop.store.promotions(environment=ended.environment, states=(State.SUPERSEDED,))
     there = _there(workshop, ended)
     present = [item for item in superseded if item.id in there]
     oldest = surroundings.now() - _AGE

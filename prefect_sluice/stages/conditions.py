@@ -19,7 +19,6 @@ from prefect_sluice.release import Release
 from prefect_sluice.workshop import Place, Workshop
 
 _TOOLS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
-_MANY = 100_000
 _NOT_KEPT = "it was not recorded when it was built there"
 
 
@@ -86,7 +85,7 @@ def proven(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -
 def _served(workshop: Workshop, environment: str, release: Release) -> Promotion | None:
     """Return the last promotion by which a release served there; of one put together of a part, the release that part is of."""
     ids = {release.id, *([release.composed.of] if release.composed else [])}
-    done = workshop.store.promotions(environment=environment, limit=_MANY)
+    done = workshop.store.promotions(environment=environment)
     return next((item for item in done if item.release in ids and item.generation is not None), None)
 
 

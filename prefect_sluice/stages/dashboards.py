@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect_sluice.dashboards import called, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.order import before, ordered
 from prefect_sluice.release import Release
-from prefect_sluice.render.dashboard import Story, story
-from prefect_sluice.stages.work import Work
 from prefect_sluice.workshop import Place, Workshop
 
 
@@ -42,21 +39,6 @@ def destination(workshop: Workshop) -> str:
 def at(folder: Path, environment: str) -> str:
     """Return the environment, the last one of the project in `folder` where none is named. Raises ConfigInvalid."""
     return environment or destination(Workshop.at(folder))
-
-
-def told(work: Work) -> Story | None:
-    """Return what a promotion changes for the readers of its dashboard, as far as is known by now; None where it is none of
-    a dashboard, or the gates have not looked yet. Changes nothing."""
-    if work.release is None or work.plan is None or not work.reports:
-        return None
-    made = work.release.composed
-    name = picked(work.request.select) or (picked(made.select) if made else "")
-    if not name:
-        return None
-    workshop = Workshop.at(work.request.folder)
-    known = recorded(workshop, [work.plan.environment], work.release.id) or ()
-    found = called(known, name)
-    return story(found, known, work.plan, reports=work.reports) if found else None
 
 
 def recorded(workshop: Workshop, environments: list[str], release: str) -> tuple[Consumer, ...] | None:

@@ -8,12 +8,10 @@ from prefect_sluice.stages.deciding import is_overdue, waited
 from prefect_sluice.stages.records import advance
 from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
-
 
 def overdue(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:
     """Return the promotions of an environment that waited for longer than `waits`, without a decision. Changes nothing."""
-    staged = workshop.store.promotions(environment=place.name, states=(State.STAGED,), limit=_MANY)
+    staged = workshop.store.promotions(environment=place.name, states=(State.STAGED,))
     return tuple(item for item in staged if needed(workshop, item) and is_overdue(workshop, item))
 
 

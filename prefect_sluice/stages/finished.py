@@ -17,8 +17,6 @@ from prefect_sluice.stages.work import tell
 from prefect_sluice.warehouse.base import Bring, Warehouse
 from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -46,7 +44,7 @@ def find(
     if not wanted:
         return found
     there = kept(workshop)
-    for old in workshop.store.promotions(environment=place.name, states=(State.SUPERSEDED,), limit=_MANY):
+    for old in workshop.store.promotions(environment=place.name, states=(State.SUPERSEDED,)):
         if old.id not in there:
             continue
         file, contents = _kept(workshop, old)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
-
 
 def existing_store(workshop: Workshop) -> StateStore | None:
     """Return the state store; None, and nothing is made, when there is no file of it yet."""
@@ -39,7 +37,7 @@ def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
             "nothing was released here yet, so nothing waits for an approval",
             fix="release something: sluice release",
         )
-    waiting = store.promotions(states=(State.STAGED,), limit=_MANY)
+    waiting = store.promotions(states=(State.STAGED,))
     if text:
         named = store.promotion(text)
         if named is not None:
@@ -71,7 +69,7 @@ def releases_of(store: StateStore, text: str) -> tuple[Release, ...]:
     found = store.release(text)
     if found is not None:
         return (found,)
-    of_commit = (item for item in store.releases(_MANY) if text and item.change.commit.startswith(text))
+    of_commit = (item for item in store.releases() if text and item.change.commit.startswith(text))
     return tuple(of_commit)
 
 

@@ -29,6 +29,7 @@ from prefect_sluice.stages.candidates import folder
 from prefect_sluice.stages.pace import Pace, past
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
+from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
 from prefect_sluice.warehouse.content import Reread
 from prefect_sluice.workshop import Place, Workshop
@@ -304,7 +305,7 @@ def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer |
     relation = quoted(warehouse.catalog, name.schema, name.identifier)
     try:
         columns = [[column.name, column.type] for column in reader.columns(relation)]
-        content = digest([inputs.content(relation, reader), columns])
+        content = digest([row_digest.content(relation, reader), columns])
     except QueryFailed as error:
         told = f"{name}, which a hook or a macro makes, cannot be read: {error}"
         raise Refused(told, "mend what makes it, then release again") from error

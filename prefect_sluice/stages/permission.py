@@ -11,7 +11,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.notes import Before
 from prefect_sluice.plan import Plan
 from prefect_sluice.release import Release
-from prefect_sluice.stages.asking import remembering
+from prefect_sluice.stages.gate_memory import remembering
 from prefect_sluice.workshop import Place, Workshop
 
 if TYPE_CHECKING:

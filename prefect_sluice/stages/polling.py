@@ -15,8 +15,6 @@ from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.state.lease import holder_is_dead
 from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -60,7 +58,7 @@ def remember(workshop: Workshop, place: Place, commit: str, message: str) -> Non
 
 def base(workshop: Workshop, environment: str) -> Base:
     """Return what an environment is at, as the state store knows it."""
-    found = workshop.store.promotions(environment=environment, limit=_MANY)
+    found = workshop.store.promotions(environment=environment)
     written = [item for item in found if item.generation is not None]
     last = max(written, key=lambda item: item.generation or 0, default=None)
     return Base(last.generation or 0, last.release) if last else Base(0, "")
@@ -70,10 +68,8 @@ def tries(workshop: Workshop, environment: str) -> tuple[Try, ...]:
     """Return what became of commits in an environment, newest first; one that broke before there was a promotion at the end."""
     store = workshop.store
     # What was put together of a part is no release of a commit.
-    commits = {item.id: item.change.commit for item in store.releases(_MANY) if item.composed is None}
-    promotions = [
-        item for item in store.promotions(environment=environment, limit=_MANY) if item.release in commits
-    ]
+    commits = {item.id: item.change.commit for item in store.releases() if item.composed is None}
+    promotions = [item for item in store.promotions(environment=environment) if item.release in commits]
     found = tuple(
         Try(commits[item.release], item.state.value, Base(item.base, item.base_release), item.message, _decided(workshop, item))
         for item in promotions
@@ -94,7 +90,7 @@ def _in_the_way(workshop: Workshop, place: Place, commit: str) -> str:
     if stops is not None:
         return f"{commit[:7]} is new, and waits: {stops.told}"
     bad = blocked(there)
-    if any(item.id in bad for item in workshop.store.releases(_MANY) if item.change.commit == commit):
+    if any(item.id in bad for item in workshop.store.releases() if item.change.commit == commit):
         return f"{commit[:7]} is new, and its release is blocked"
     lease = workshop.store.lease(place.name)
     now, host = surroundings.now(), surroundings.host()

@@ -17,7 +17,6 @@ from prefect_sluice.stages.records import opened
 from prefect_sluice.stages.work import Request, Status, Work, tell
 from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
 DIRTY = "dirty"
 
 
@@ -101,7 +100,7 @@ def _named(workshop: Workshop, text: str) -> Release:
     found = store.release(text)
     if found is not None:
         return found
-    whole = [item for item in store.releases(_MANY) if item.composed is None]
+    whole = [item for item in store.releases() if item.composed is None]
     of_commit = [item for item in whole if item.change.commit.startswith(text)]
     commits = sorted({item.change.commit[: len(text) + 6] for item in of_commit})
     if len(commits) > 1:
@@ -148,7 +147,7 @@ def _permit(workshop: Workshop, place: Place, release: Release) -> None:
             "commit first (git add -A && git commit), then release that",
         )
     must, places = before(place, workshop.places), workshop.places
-    tried = [item for item in workshop.store.promotions(limit=_MANY) if item.release == release.id]
+    tried = [item for item in workshop.store.promotions() if item.release == release.id]
     stable = {item.environment for item in tried if item.state is State.STABLE}
     if must in stable or (not must and place.policy.after):
         return

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 SERVED = frozenset({State.DEPLOYED, State.STABLE})
 """States of a promotion whose generation was written: only Monitor has anything left to do."""
 
-_MANY = 100_000
-
 
 def opened(work: Work) -> tuple[Workshop, Place]:
     """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
@@ -147,7 +145,7 @@ def outdated(
     open_states = [state for state in State if state not in ENDED]
     found = [
         replace(item, state=State.SUPERSEDED, updated_at=now, message=_overtaken(item, generation))
-        for item in transaction.promotions(environment=environment, states=open_states, limit=_MANY)
+        for item in transaction.promotions(environment=environment, states=open_states)
         if item.id != generation.promotion and (item.base < number or item.state is State.DEPLOYED)
     ]
     for old in found:

@@ -22,8 +22,6 @@ from prefect_sluice.stored_plan import stored_plan
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workshop import Place, Workshop
 
-_MANY = 100_000
-
 
 def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | None = None) -> Dossier:
     """Return all that is recorded of a promotion, or of a release that was never promoted. Changes nothing.
@@ -50,9 +48,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         approvals=store.approvals(promotion.id),
         generations=_generations(workshop, place, promotion),
         others=tuple(
-            item
-            for item in store.promotions(limit=_MANY)
-            if item.release == identifier and item.id != promotion.id
+            item for item in store.promotions() if item.release == identifier and item.id != promotion.id
         ),
         entries=_entries(entries, identifier, promotion),
         blocks=blocks,

@@ -12,7 +12,6 @@ from prefect_sluice.errors import Refused
 from prefect_sluice.faults import Point, reach
 from prefect_sluice.generation import Cause, Generation
 from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.rooted import MANY
 from prefect_sluice.stages import rolled_back
 from prefect_sluice.stages.controlling import current as controls_in_force
 from prefect_sluice.stages.controlling import permit
@@ -21,10 +20,11 @@ from prefect_sluice.stages.flipping import flip
 from prefect_sluice.stages.going_back import choose
 from prefect_sluice.stages.proving import proven
 from prefect_sluice.stages.records import advance, is_open, opened
+from prefect_sluice.stages.what_serves import known_history
 from prefect_sluice.stages.work import Request, Work, tell
 from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.publishing import Published
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.workshop import Workshop
 
 
 def rollback(work: Work) -> Work:
@@ -38,7 +38,7 @@ def rollback(work: Work) -> Work:
     warehouse = workshop.warehouse(place)
     current = warehouse.generation(place.name)
     whole = warehouse.history(place.name)
-    history = _known(workshop, current, whole)
+    history = known_history(workshop, current, whole)
     _refuse_the_unknown(work.request.ref, [item for item in whole if item not in history])
     barred = blocked(controls_in_force(workshop))
     rolled = rolled_back.done_already(workshop, current, history, work.request, barred)
@@ -81,25 +81,6 @@ def rollback(work: Work) -> Work:
     if work.request.after.hold:
         tell(f"{place.name} is held: no release and no refresh until sluice unhold {place.name} --reason WHY")
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
-
-
-def last_known(workshop: Workshop, place: Place) -> int:
-    """Return the newest generation that can be served and that the state store knows; 0 if there is none."""
-    warehouse = workshop.warehouse(place)
-    history = _known(workshop, warehouse.generation(place.name), warehouse.history(place.name))
-    known = (item for item in history if not item.collected_at and workshop.store.promotion(item.promotion))
-    return next((item.number for item in known), 0)
-
-
-def _known(
-    workshop: Workshop, current: Generation, history: tuple[Generation, ...]
-) -> tuple[Generation, ...]:
-    """Return the history without what another state store released: nothing is known of it, so nobody goes back to it.
-
-    What is served stays in it, and generation 0: that was adopted, and no promotion wrote it.
-    """
-    ids = {item.id for item in workshop.store.promotions(environment=current.environment, limit=MANY)}
-    return tuple(item for item in history if item.number in {0, current.number} or item.promotion in ids)
 
 
 def _refuse_the_unknown(to: str, unknown: Sequence[Generation]) -> None:

@@ -62,8 +62,8 @@ class Reads(RecordReads, ABC):
         with codec.readable(f"release {row['id'][:7]}", self.place):
             return codec.release(row)
 
-    def releases(self, limit: int = 50) -> tuple[Release, ...]:
-        """Return the last `limit` releases, newest first."""
+    def releases(self, limit: int | None = None) -> tuple[Release, ...]:
+        """Return the last `limit` releases (None: all), newest first."""
         rows = self._rows(select(RELEASE).order_by(RELEASE.c.seq.desc()).limit(limit))
         with codec.readable("a release", self.place):
             return tuple(codec.release(row) for row in rows)
@@ -77,9 +77,9 @@ class Reads(RecordReads, ABC):
             return codec.promotion(row)
 
     def promotions(
-        self, *, environment: str | None = None, states: Collection[State] = (), limit: int = 50
+        self, *, environment: str | None = None, states: Collection[State] = (), limit: int | None = None
     ) -> tuple[Promotion, ...]:
-        """Return the last `limit` promotions, newest first; of `environment` and in `states` if given."""
+        """Return the last `limit` promotions (None: all), newest first; of `environment` and in `states` if given."""
         query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
         if environment is not None:
             query = query.where(PROMOTION.c.environment == environment)

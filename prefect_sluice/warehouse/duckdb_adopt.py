@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 
-from prefect_sluice import inputs
 from prefect_sluice.adoption import Adopted
 from prefect_sluice.canonical import digest
 from prefect_sluice.errors import QueryFailed, Refused
 from prefect_sluice.node import Name
+from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Linker, Publication, Reader, quoted
 from prefect_sluice.warehouse.duckdb_reader import DuckReader
 
@@ -63,7 +63,7 @@ def _table(reader: Reader, name: Name, store: str, losses: Sequence[object]) -> 
         ("check constraints", checks),
         ("comments", comment),
     )
-    content = inputs.content(_written(name), reader)
+    content = row_digest.content(_written(name), reader)
     return Adopted(
         name, _address(store, name, content), False, content, loses=tuple(word for word, has in words if has)
     )
@@ -138,7 +138,7 @@ def _moved(item: Adopted) -> Refused:
 def _copied(connection: Connection, reader: Reader, item: Adopted) -> None:
     connection.execute(f"create table {_written(item.address)} as select * from {_written(item.name)}")
     # The copy is read, not the original: so it is known to be whole, too.
-    if not item.is_view and inputs.content(_written(item.address), reader) != item.content:
+    if not item.is_view and row_digest.content(_written(item.address), reader) != item.content:
         raise _moved(item)
 
 

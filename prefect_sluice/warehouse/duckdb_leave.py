@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import duckdb
 
 from prefect_sluice import faults
-from prefect_sluice.collecting import read_by
 from prefect_sluice.displaced import TAKE_BACK
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
 from prefect_sluice.generation import Generation, Pointer
@@ -20,6 +19,7 @@ from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.duckdb_own import has_tables
 from prefect_sluice.warehouse.duckdb_publish import catalog_of, load, served
 from prefect_sluice.warehouse.moving import Departure
+from prefect_sluice.warehouse.references import read_by
 
 Connection = duckdb.DuckDBPyConnection
 _VIEWS = "select schema_name, view_name, sql from duckdb_views() where database_name = current_database() and not internal"

@@ -10,7 +10,8 @@ import pytest
 from prefect_sluice import pipeline
 from prefect_sluice.errors import BadInput
 from prefect_sluice.generation import Cause
-from prefect_sluice.stages.dashboards import reports, told
+from prefect_sluice.stages.dashboard_story import told
+from prefect_sluice.stages.dashboards import reports
 from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.workshop import Workshop
 from tests.repository import repository

@@ -12,7 +12,6 @@ import pytest
 from prefect_sluice import git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
-from prefect_sluice.pipeline import holding
 from prefect_sluice.promotion import Channel, Decision, Promotion, State
 from prefect_sluice.release import Composed, Release
 from prefect_sluice.stages.approve import record, take_carried
@@ -21,6 +20,7 @@ from prefect_sluice.stages.carrying import Carried, carried, written
 from prefect_sluice.stages.commits import as_part, written_as_part
 from prefect_sluice.stages.deciding import Authors, authors_of, ruling
 from prefect_sluice.stages.expiring import expire
+from prefect_sluice.stages.holding import holding
 from prefect_sluice.workshop import Workshop
 from tests.policies import judge_by
 from tests.repository import repository

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice import freshness, inputs, pipeline, surroundings
+from prefect_sluice import freshness, pipeline, surroundings
 from prefect_sluice.config import Model
 from prefect_sluice.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.generation import Cause
@@ -22,6 +22,7 @@ from prefect_sluice.promotion import Decision
 from prefect_sluice.stages import build
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.workshop import Workshop
 
@@ -113,13 +114,13 @@ def shop(released: Path, tmp_path: Path) -> Shop:
 def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every relation of which all rows are read for its version, from here on."""
     seen: list[str] = []
-    whole = inputs.content
+    whole = row_digest.content
 
     def content(relation: str, reader: Reader) -> str:
         seen.append(relation.replace('"', "").split(".", 1)[1])
         return whole(relation, reader)
 
-    monkeypatch.setattr(inputs, "content", content)
+    monkeypatch.setattr(row_digest, "content", content)
     return seen
 
 

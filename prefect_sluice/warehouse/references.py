@@ -1,0 +1,20 @@
+"""Which of the known relations a query reads, as far as a parser can tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prefect_sluice.node import Name
+from prefect_sluice.warehouse.base import References
+
+Reads = Callable[[str], References | None]
+"""A linker's `references`: what a query reads, None where the parser cannot tell."""
+
+
+def read_by(sql: str, known: Mapping[Name, Name], reads: Reads) -> frozenset[Name]:
+    """Return which of the `known` relations (by folded name) a query reads."""
+    found = reads(sql)
+    if found is not None:
+        return frozenset(known[name.folded] for name in found.relations if name.folded in known)
+    text = sql.lower()
+    return frozenset(name for key, name in known.items() if key.identifier.replace('"', '""') in text)
