@@ -128,7 +128,8 @@ class Node:
     `makeup` is what the fingerprint is made of;
     `forward_only` says that a change of an incremental model's code leaves the rows that are there, `never_in_full` that dbt
     is told so (`full_refresh: false`);
-    `contract` is `module:Class` of its pandera contract, relative to the project's root, or "".
+    `contract` is `module:Class` of its pandera contract, relative to the project's root, or "";
+    `version` is the column of a snapshot that tells apart all versions of all rows, whatever its key is.
     """
 
     unique_id: str
@@ -148,6 +149,7 @@ class Node:
     forward_only: bool = False
     never_in_full: bool = False
     unique_key: tuple[str, ...] = ()
+    version: str = "dbt_scd_id"
     contract: str = ""
     description: str = ""
     makeup: Makeup = field(default_factory=Makeup)

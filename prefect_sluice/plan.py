@@ -50,7 +50,7 @@ class Step:
 
     @property
     def loses_history(self) -> bool:
-        """Say whether rows that only the past has are not taken along: the gate `diff` says which."""
+        """Say whether rows that only the past has are not taken along: Stage says which (`losses`)."""
         return self.action is Action.BUILD and self.pointer is not None
 
 

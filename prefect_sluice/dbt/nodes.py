@@ -222,6 +222,7 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
         reads_outside=bool(outside or written.files or elsewhere or opaque or written.by_name),
         elsewhere=tuple(sorted(elsewhere)),
         unique_key=_key(node.config.to_dict().get("unique_key")),
+        version=_version(node.config.to_dict()),
         contract=str(meta.get("contract", "")),
         forward_only=meta.get("forward_only") is True,
         never_in_full=node.config.get("full_refresh") is False,
@@ -315,6 +316,12 @@ def _key(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",")) if re.fullmatch(r"[\w\s,]+", value) else ()
     return tuple(str(item) for item in cast(Iterable[Any], value)) if value else ()
+
+
+def _version(config: Mapping[str, Any]) -> str:
+    """Return the column of a snapshot that tells its versions apart."""
+    named = cast("Mapping[str, Any]", config.get("snapshot_meta_column_names") or {})
+    return str(named.get("dbt_scd_id") or "dbt_scd_id")
 
 
 def _tested_keys(manifest: Manifest) -> Mapping[str, tuple[str, ...]]:

@@ -19,7 +19,7 @@ from prefect_sluice.gates.timing import too_long, within
 from prefect_sluice.stopping import told_to_stop
 from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict, overall
 
-__all__ = ["GATES", "PERMIT", "asked", "checked", "held_back", "in_order", "judge", "refusals", "run"]
+__all__ = ["GATES", "PERMIT", "asked", "checked", "held_back", "in_order", "judge", "kept", "refusals", "run"]
 
 
 def run(
@@ -39,10 +39,10 @@ def run(
     if limit is not None and over.is_set():
         report = too_long(report, limit)
     report = excepted(report, own.exceptions, today or surroundings.now().date())
-    return replace(_kept(remedied(report)), seconds=perf_counter() - started)
+    return replace(kept(remedied(report)), seconds=perf_counter() - started)
 
 
-def _kept(report: GateReport) -> GateReport:
+def kept(report: GateReport) -> GateReport:
     """Return the report as it may be shown and kept: an engine that fails repeats what it was given, secrets too."""
     without = concealer()
 

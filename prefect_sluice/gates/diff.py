@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.diff import explained
-from prefect_sluice.diff.compare import compare
-from prefect_sluice.diff.near import RELATIVE, Tolerance
 from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.diff.tables import evidence, tables
 from prefect_sluice.errors import BadInput, QueryFailed
 from prefect_sluice.expecting import Said
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.diff_expected import judge_expectations, names
+from prefect_sluice.gates.comparing import Comparing, above, compared, names, written
+from prefect_sluice.gates.diff_expected import judge_expectations
 from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Node
-from prefect_sluice.plan import Action, some
+from prefect_sluice.node import Node
+from prefect_sluice.plan import some
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 
-class Settings(config.Gate):
+class Settings(Comparing):
     """What sluice.yml may say of it. A share is of the rows served now, 0 to 1; without one there is no limit."""
 
     max_changed_share: float | None = Field(
@@ -41,24 +38,6 @@ class Settings(config.Gate):
         description="The largest share of rows in which a release may change a column, or add or remove rows, without a word "
         "in its commits. Default: none may once a commit declares what it changes, and no limit where none does.",
     )
-    tolerance: float = Field(
-        default=RELATIVE,
-        ge=0,
-        lt=1,
-        description="How far two floats may be apart, as a share of the larger, and still be the same; 0 is exact.",
-    )
-    tolerances: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
-        default_factory=dict[str, float],
-        description="The tolerance of a relation, or of a column: by `relation` or `relation.column`; * and ? stand for any.",
-    )
-    keys: dict[str, str | tuple[str, ...]] = Field(
-        default_factory=dict[str, "str | tuple[str, ...]"],
-        description="The columns that tell rows apart, by unique id. Default: the unique_key, or a column tested as unique.",
-    )
-
-    def near(self, names: Iterable[str]) -> Callable[[str], float]:
-        """Return the tolerance of each column of the relation that goes by these names."""
-        return partial(Tolerance(self.tolerance, self.tolerances).of, tuple(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +67,7 @@ class Diff:
             return self._broken(node, "not among the candidate's relations")
         before = subject.live_relations[node.unique_id]
         try:
-            found = self._compared(subject, node, before, after)
+            found = compared(subject, node, before, after, self.settings)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
         diffs[node.unique_id] = subject.compared[node.unique_id] = found
@@ -97,7 +76,6 @@ class Diff:
         moved = () if unsaid else subject.moved.get(node.unique_id, ())
         same_code = node.unique_id in subject.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
-        finding = _with_losses(finding, node, found, subject, said)
         if (
             same_code
         ):  # a commit declares what its code changes; what the same code made of new data is no part of that
@@ -119,25 +97,12 @@ class Diff:
     ) -> Finding:
         """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
         try:
-            rule = self._compared(subject, node, baseline, after)
+            rule = compared(subject, node, baseline, after, self.settings)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared with its baseline: {error}")
         diffs[node.unique_id] = rule
         told = replace(finding, summary=f"{finding.summary}; by the new code alone: {rule.headline}")
         return self._explained(told, node, rule, subject, said, ())
-
-    def _compared(self, subject: Subject, node: Node, before: str, after: str) -> RelationDiff:
-        assert subject.candidate is not None
-        near = self.settings.near(names(node))
-        return compare(subject.candidate, before, after, self._key(node), node.short, subject.memory, near)
-
-    def _key(self, node: Node) -> tuple[str, ...]:
-        told = self.settings.keys.get(node.unique_id)
-        if told is not None:
-            return (told,) if isinstance(told, str) else tuple(told)
-        if node.kind is Kind.SNAPSHOT and node.unique_key:
-            return (*node.unique_key, "dbt_valid_from")  # a snapshot holds every version of a row
-        return node.unique_key
 
     def _broken(self, node: Node, why: str) -> Finding:
         return Finding(self.id, node.short, Verdict.ERRORED, f"{node.short} {why}", subject=node.unique_id)
@@ -228,39 +193,6 @@ class Diff:
         return said
 
 
-def _with_losses(finding: Finding, node: Node, diff: RelationDiff, subject: Subject, said: Said) -> Finding:
-    """Return the finding as FAILED where rows go that only the past has, unless a commit says that rows may go."""
-    meant = [item for item in said.expected if item.is_of(names(node))]
-    gone = diff.rows_removed
-    if diff.rows_changed is None and any(not item.is_rows for item in meant):
-        gone -= min(gone, diff.rows_added)  # without a key a changed row is one that went and one that came
-    share = diff.share(gone)
-    if not gone or not _loses_history(node, subject):
-        return finding
-    if any(item.is_rows and share <= item.up_to for item in meant):
-        return finding
-    told = f"{gone} rows go from what keeps history, and no commit says so"
-    keep = "to keep them: forward_only" if node.kind is Kind.INCREMENTAL else "to keep them: leave its kind"
-    return replace(
-        finding,
-        verdict=max(Verdict.FAILED, finding.verdict),
-        summary=f"{finding.summary}; {told}",
-        observed=share,
-        limit=0.0,
-        fix=f"{keep}; if they are to go, say so in a commit message: Expect: {_written(node.short)} rows up to {_above(share)}%",
-    )
-
-
-def _loses_history(node: Node, subject: Subject) -> bool:
-    """Say whether a relation takes the place of one that keeps history, and does not go on with its rows."""
-    steps = subject.plan.steps if subject.plan else ()
-    step = next((item for item in steps if item.node == node.unique_id), None)
-    if step is None or step.action is Action.CARRY:
-        return False
-    served = subject.served.get(node.unique_id)
-    return step.loses_history or (served is not None and served.kind.keeps_history)
-
-
 def _doubts(diff: RelationDiff) -> list[str]:
     said: list[str] = []
     if diff.breaking:
@@ -280,17 +212,5 @@ def _same_inputs(subject: Subject) -> str:
 
 def _declare(node: Node, parts: tuple[explained.Part, ...], limit: float) -> str:
     first = next(part for part in parts if not part.is_explained and part.share > limit)
-    what = (
-        f"{_written(node.short)}.{_written(first.column)}" if first.column else f"{_written(node.short)} rows"
-    )
-    return f"if it is meant, say so in the commit message: Expect: {what} up to {_above(first.share)}%"
-
-
-def _written(name: str) -> str:
-    plain = name.replace("_", "").isalnum()
-    return name if plain else '"' + name.replace('"', '""') + '"'
-
-
-def _above(share: float) -> str:
-    """Return a share in percent, rounded up to a digit behind the point."""
-    return f"{min(int(share * 1000 + 0.999999) / 10, 100):g}"
+    what = f"{written(node.short)}.{written(first.column)}" if first.column else f"{written(node.short)} rows"
+    return f"if it is meant, say so in the commit message: Expect: {what} up to {above(first.share)}%"

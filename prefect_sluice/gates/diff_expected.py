@@ -10,15 +10,11 @@ from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.expecting import Expected, Said
 from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.comparing import names
 from prefect_sluice.node import Node
 from prefect_sluice.verdict import Finding, Verdict
 
 _CHECK = "expect"
-
-
-def names(node: Node) -> tuple[str, ...]:
-    """Return what a relation is called in an expectation: its short name, its public name, its unique id."""
-    return (node.short, str(node.name), node.name.identifier, node.unique_id)
 
 
 def judge_expectations(

@@ -9,13 +9,15 @@ from prefect_sluice import gates, inputs
 from prefect_sluice.cut import built_from
 from prefect_sluice.errors import QueryFailed
 from prefect_sluice.gates.base import Built, Needs, Subject
+from prefect_sluice.gates.catalog import settings_of
+from prefect_sluice.gates.comparing import Comparing
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.loading import Loaded, load
 from prefect_sluice.node import Kind
 from prefect_sluice.plan import Action, Plan, source_said
 from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
-from prefect_sluice.stages import asking, baseline
+from prefect_sluice.stages import asking, baseline, losses
 from prefect_sluice.stages.build import before
 from prefect_sluice.stages.making import Made
 from prefect_sluice.verdict import GateReport
@@ -57,7 +59,14 @@ def judge(
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
         known = replace(known, candidate=reader)
-        return asking.ask(asked, _with_relations(known, place.target.catalog, plan, made, live), workshop)
+        known = _with_relations(known, place.target.catalog, plan, made, live)
+        return (*asking.ask(asked, known, workshop), *_losses(known, workshop))
+
+
+def _losses(known: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
+    how = settings_of("diff", workshop.settings.gates)
+    assert isinstance(how, Comparing)
+    return losses.report(replace(known, memory=asking.remembering(workshop, "diff")), how)
 
 
 def _to_compare(

@@ -28,8 +28,10 @@ from tests.warm import python_path
 
 HISTORY = ("incremental", "snapshot")
 ACTIONS = {"commit": 10, "load": 4, "rollback": 2, "nothing": 1}
-_LOSES = re.compile(r"diff/(\S+) [^;]*: .*?rows go from what keeps history, and no commit says so")
-"""What the gate `diff` says of a model whose rows would go; dbt asks nobody, so the player says yes."""
+_LOSES = re.compile(
+    r"stage/history \S+: (\S+): \d+ of \d+ rows go from what keeps history, and no commit says so"
+)
+"""What Stage says of a model whose rows would go; dbt asks nobody, so the player says yes."""
 
 
 class Wrong(AssertionError):

@@ -13,6 +13,7 @@ import pytest
 from prefect_sluice import collect, pipeline, surroundings
 from prefect_sluice.errors import Refused
 from prefect_sluice.generation import Cause
+from prefect_sluice.node import short_name
 from prefect_sluice.plan import Plan
 from prefect_sluice.stages.work import Request, Status, Work
 
@@ -212,26 +213,33 @@ def test_an_old_name_gives_way_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_loss_is_refused_until_a_commit_declares_it(shop: Shop) -> None:
-    """An incremental model by new code, and a table in the place of a snapshot: each would let rows go that only it has."""
+    """An incremental model by new code, a table in the place of a snapshot, a new hook that deletes from a history that goes
+    on: each would let rows go that only it has. That the gate `diff` is off changes nothing of it."""
     shop.load(5)
     table = f"{{{{ config(materialized='table', alias='hist') }}}}\nselect id, stamped from {EVENTS}\n"
     changed = {
         "models/journal.sql": incremental(", alias='aliased'", column="id + 0 as id"),
         "snapshots/hist.yml": "",
         "models/hist.sql": table,
+        "models/never_in_full.sql": incremental(
+            ", full_refresh=false, post_hook='delete from {{ this }} where id = 1'"
+        ),
+        "sluice.yml": FIRST["sluice.yml"].replace("lint: {on: off}", "lint: {on: off}, diff: {on: off}"),
     }
     work = shop.release(changed)
     assert work.outcome is not None
     assert work.outcome.status is Status.REFUSED
     assert work.plan is not None
     assert {str(step.name) for step in work.plan.steps if step.loses_history} == {"main.aliased", "main.hist"}
-    [report] = [report for report in work.reports if report.gate == "diff"]
-    lost = {item.check: item for item in report.findings if "rows go from what keeps history" in item.summary}
-    assert set(lost) == {"journal", "hist"}
+    [report] = [report for report in work.reports if report.gate == "stage"]
+    lost = {short_name(item.subject): item for item in report.findings}
+    assert set(lost) == {"journal", "hist", "never_in_full"}
     assert "Expect: journal rows up to 100%" in lost["journal"].fix
     assert shop.ids("hist") == [1, 2, 3, 4]
-    done(shop.release({"why.md": "rows go\n"}, "Start over\n\nExpect: journal rows\nExpect: hist rows\n"))
+    words = "Start over\n\nExpect: journal rows\nExpect: hist rows\nExpect: never_in_full rows up to 25%\n"
+    done(shop.release({"why.md": "rows go\n"}, words))
     assert shop.ids("hist") == shop.ids("aliased") == [5]
+    assert shop.ids("never_in_full") == [2, 3, 4, 5]
 
 
 def test_what_leaves_keeps_its_rows_until_somebody_lets_them_go(shop: Shop) -> None:

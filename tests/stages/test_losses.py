@@ -1,0 +1,118 @@
+"""Rows that go from what keeps history: Stage stops them, whatever the gate `diff` is set to, unless a commit says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from prefect_sluice.declared import Code, Declared
+from prefect_sluice.expecting import from_message
+from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.comparing import Comparing
+from prefect_sluice.generation import Cause, Pointer
+from prefect_sluice.history import FORWARD_ONLY
+from prefect_sluice.node import Kind, Name, Node
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Action, Plan, Step
+from prefect_sluice.stages import losses
+from prefect_sluice.verdict import Finding, Verdict
+from tests.gates.duck import DuckReader
+
+UID, T = "model.shop.t", Name("main", "t")
+BEFORE = "SELECT range AS id, 0 AS n, range AS dbt_valid_from FROM range(100)"
+GONE = f"{BEFORE} WHERE range < 98"
+HOOK = Declared(code=(Code("operation.shop.end", "on-run-end", "delete from main.t where id > 97"),))
+
+
+def judged(
+    action: Action,
+    kind: Kind = Kind.SNAPSHOT,
+    *lines: str,
+    before: str = BEFORE,
+    after: str = GONE,
+    was: str = "old",
+    note: str = "",
+    hooks: tuple[Declared, Declared] = (Declared(), Declared()),
+    key: tuple[str, ...] = ("id",),
+    dialect: str = "duckdb",
+) -> tuple[Finding, ...]:
+    """Return what is said of a relation that was built by the code `was` (of now: "new"), and is made anew or carried over."""
+    duck = DuckReader(duckdb.connect())
+    duck.connection.execute(f"CREATE TABLE before AS {before}")
+    duck.connection.execute(f"CREATE TABLE after AS {after}")
+    duck.dialect = dialect
+    past = Pointer(T, Name("store", "t__1"), UID, kind, was, "")
+    step = Step(action, UID, T, kind, "why", "new", pointer=past, note=note)
+    plan = Plan("dev", Cause.RELEASE, "r", 1, "b", (step,), (), (), Before({}, {}))
+    subject = Subject(
+        Path(),
+        {UID: Node(UID, kind, T, "models/t.sql", "sql", (), "new", unique_key=key)},
+        (UID,),
+        candidate=duck,
+        candidate_relations={UID: "after"},
+        live_relations={UID: "before"},
+        served={UID: past},
+        plan=plan,
+        declared=hooks[0],
+        declared_before=hooks[1],
+        expected=lambda: from_message("1a2b3c4", "\n".join(["Change it", "", *lines])),
+    )
+    return tuple(finding for report in losses.report(subject, Comparing()) for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "note"),
+    [
+        (Action.BUILD, Kind.INCREMENTAL, ""),
+        (Action.CARRY, Kind.INCREMENTAL, FORWARD_ONLY),
+        (Action.CARRY, Kind.SNAPSHOT, ""),
+    ],
+)
+def test_rows_that_other_code_takes_from_a_history_stop_it_until_a_commit_says_so(
+    action: Action, kind: Kind, note: str
+) -> None:
+    [finding] = judged(action, kind, note=note)
+    assert (finding.verdict, finding.subject) == (Verdict.FAILED, UID)
+    assert finding.summary == "t: 2 of 100 rows go from what keeps history, and no commit says so"
+    assert finding.fix.endswith("Expect: t rows up to 2%")
+    assert finding.evidence is not None
+    assert [row[0] for row in finding.evidence.rows] == ["98", "99"]
+    [finding] = judged(action, kind, "Expect: t rows up to 1%", note=note)
+    assert finding.verdict is Verdict.FAILED
+    [finding] = judged(action, kind, "Expect: t rows up to 2%", note=note)
+    assert finding.verdict is Verdict.WARNED
+    assert finding.summary.endswith("as commit 1a2b3c4:3 declares")
+    assert not judged(action, kind, note=note, after=f"{BEFORE} UNION ALL SELECT 100, 0, 100"), (
+        "rows may come"
+    )
+
+
+def test_what_the_same_code_takes_from_its_own_history_is_no_loss() -> None:
+    """As with dbt alone: `delete+insert`, microbatch, a hook that deletes what is old."""
+    assert not judged(Action.CARRY, was="new")
+    assert not judged(Action.CARRY, Kind.INCREMENTAL, was="renamed, by its text")
+    assert not judged(Action.CARRY, was="new", hooks=(HOOK, HOOK))
+    assert not judged(Action.CARRY, was="adopted:1"), "nobody knows which code built it"
+
+
+def test_a_hook_that_is_new_may_delete_from_any_history() -> None:
+    [finding] = judged(Action.CARRY, was="new", hooks=(HOOK, Declared()))
+    assert finding.verdict is Verdict.FAILED
+
+
+def test_a_snapshot_that_gets_another_key_loses_nothing_by_it() -> None:
+    """Its versions are told apart by dbt's own column, or each one that ends would be a row that went."""
+    versions = "SELECT range AS id, 'v' || range AS dbt_scd_id, {} AS dbt_valid_to FROM range(100)"
+    ended = versions.format("CASE WHEN range > 97 THEN 1 END")
+    again = {"before": versions.format("NULL::INTEGER"), "key": ("a || b",)}
+    assert not judged(Action.CARRY, after=ended, **again)  # pyright: ignore[reportArgumentType]
+    [finding] = judged(Action.CARRY, after=f"{ended} WHERE range <> 5", **again)  # pyright: ignore[reportArgumentType]
+    assert finding.summary.startswith("t: 1 of 100 rows go")
+
+
+def test_what_cannot_be_compared_holds() -> None:
+    [finding] = judged(Action.CARRY, dialect="oracle")
+    assert finding.verdict is Verdict.ERRORED
+    assert "whether rows go from its history cannot be told" in finding.summary
