@@ -212,6 +212,11 @@ class Config(Section):
         default=None,
         description="The folder of profiles.yml. Default: DBT_PROFILES_DIR, the project's folder, ~/.dbt.",
     )
+    working_directory: str | None = Field(
+        default=None,
+        description="The folder in which dbt is called, relative to this file: relative paths of the project's SQL, hooks and "
+        "profile start there. Default: the dbt project's folder.",
+    )
     state: str = Field(
         default=".sluice/state.db",
         description="The state store: a path relative to this file, or an SQLAlchemy URL (postgresql+psycopg://...).",

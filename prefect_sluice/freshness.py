@@ -33,7 +33,7 @@ def observe(
     policy = policy_of(workshop, loaded)
     ways = {text: policy.way(text) for text in texts}
     # As dbt opens it: a source may lie in what the profile attaches.
-    warehouse = workshop.warehouse(place, loaded.folder)
+    warehouse = workshop.warehouse(place, loaded.session.cwd)
     is_there = place.target.path.exists()
     relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:
@@ -47,7 +47,7 @@ def observe(
         known = {text: remembered[key] for text, key in keys.items() if key in remembered}
         unknown = inputs.unknown(live, release)
         found = inputs.versions(
-            nodes, reader, warehouse.catalog, loaded.folder, unknown, ways=ways, root=workshop.root, known=known
+            nodes, reader, warehouse.catalog, loaded.session.cwd, unknown, ways=ways, root=workshop.root, known=known
         )  # fmt: skip
     fresh = {key: found[text] for text, key in keys.items() if text not in known and found[text] != unknown}
     if stamp and fresh:

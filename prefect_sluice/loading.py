@@ -177,7 +177,11 @@ def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
     """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
     served = _others(workshop, place)
     declared = digest(
-        [cast("Json", dict(workshop.settings.vars)), workshop.settings.source.model_dump(mode="json")]
+        [
+            cast("Json", dict(workshop.settings.vars)),
+            workshop.settings.source.model_dump(mode="json"),
+            workshop.settings.working_directory,
+        ]
     )
     key = (str(workshop.file), place.name, release.id, declared, served)
     # What may not run is looked at anew each time: sluice.yml may say by now that it may.
@@ -206,11 +210,12 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     session = Session(
         place.target,
         folder,
-        workshop.project,
+        workshop.home,
         workshop.work(place),
         side_file(workshop, place),
         place.target.path,
         variables,
+        _working_directory(workshop, folder, release.change.project),
     )
     manifest = _parsed(workshop, session)
     everything = {**_project_variables(folder), **variables}
@@ -223,13 +228,21 @@ def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[
     if missing:
         # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
         draft = partial(read, manifest, prints, known, place.target.catalog, served)
-        withheld = refusing(workshop, place, release, folder, manifest, draft)
+        withheld = refusing(workshop, place, release, folder, session.cwd, manifest, draft)
     found = known if withheld else {**known, **_new_facts(workshop, place, session, prints, missing)}
     project = read(manifest, prints, found, place.target.catalog, served)
     project = replace(project, nodes=bound(folder, project.nodes))
-    _refuse_left_out(workshop, folder, project, manifest)
+    _refuse_left_out(workshop, session.cwd, project, manifest)
     declare(manifest, project.nodes)
     return Loaded(folder, session, manifest, project, prints, withheld)
+
+
+def _working_directory(workshop: Workshop, folder: Path, project: str) -> Path:
+    """Return the folder of a checkout in which dbt runs; `folder` is the project's there. Raises BadInput for one outside."""
+    if not workshop.home.is_relative_to(_repository(workshop, project)):
+        what = f"working_directory: {workshop.settings.working_directory!r} leads out of the repository"
+        raise BadInput(what, str(workshop.root / FILE), "name a folder inside it")
+    return Path(os.path.normpath(folder / os.path.relpath(workshop.home, workshop.project)))
 
 
 def _parsed(workshop: Workshop, session: Session) -> Manifest:
@@ -248,7 +261,8 @@ def _parsed(workshop: Workshop, session: Session) -> Manifest:
 def _refuse_left_out(workshop: Workshop, folder: Path, project: Project, manifest: Manifest) -> None:
     settings = workshop.settings
     made = {str(node.config.get("location") or "") for node in manifest.nodes.values()}
-    left_out.refuse(project.nodes, folder, workshop.project, settings.project, settings.source.include, made)
+    path = settings.working_directory or settings.project
+    left_out.refuse(project.nodes, folder, workshop.home, path, settings.source.include, made)
 
 
 def _project_variables(folder: Path) -> Mapping[str, Any]:
@@ -294,7 +308,7 @@ def _compiled(
     from prefect_sluice.dbt.nodes import asks_incremental
 
     manifest = prints.manifest
-    warehouse = workshop.warehouse(place, session.project)
+    warehouse = workshop.warehouse(place, session.cwd)
     live = warehouse.generation(place.name)
     warehouse.prepare(session.side, inputs.stubs(live, warehouse.relations(), (), Targets()))
     first = _texts(session, manifest, missing, incremental=False)

@@ -35,13 +35,14 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The project's profile. `default` is the target dbt takes when none is named; `outputs` are as written: a target
-    is rendered when it is asked for, since another may need environment variables that are not set here."""
+    is rendered when it is asked for, since another may need environment variables that are not set here. `home` is the
+    folder where a relative path starts."""
 
     name: str
     file: Path
     default: str
     outputs: Mapping[str, Mapping[str, Any]]
-    project: Path
+    home: Path
     environ: Mapping[str, str] = field(repr=False)
     variables: Mapping[str, Any]
 
@@ -69,7 +70,7 @@ class Profile:
                 "give it the path of a DuckDB file",
             )
         with parsing("is no path", str(self.file), f"mend path of target {name!r}", ConfigInvalid):
-            file = Path(os.path.normpath(self.project / Path(path).expanduser()))
+            file = Path(os.path.normpath(self.home / Path(path).expanduser()))
         return Target(self.name, name, settings, self.outputs[name], file)
 
     def files(self) -> Mapping[str, Target]:
@@ -107,8 +108,11 @@ def load(
     *,
     folder: Path | None = None,
     variables: Mapping[str, Any] | None = None,
+    home: Path | None = None,
 ) -> Profile:
     """Read the profile of the dbt project in `project`, looked for where dbt looks (dbt docs, "profiles.yml").
+
+    A relative path of a target starts at `home`, the folder where people run dbt (None: the project's).
 
     Raises ConfigInvalid when the project or the profile is missing or broken.
     """
@@ -132,7 +136,7 @@ def load(
     known = dict(variables or {})
     outputs = _outputs(profiles[name], file)
     default = _rendered(profiles[name].get("target"), environ, known, str(file))
-    return Profile(name, file, str(default or "default"), outputs, project, environ, known)
+    return Profile(name, file, str(default or "default"), outputs, home or project, environ, known)
 
 
 def _outputs(profile: Any, file: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,11 @@ _PLACES = {
     "macro-paths": "macros",
 }
 _LISTS = ("packages.yml", "dependencies.yml")
+_CALLING = (
+    "Makefile", "justfile", "Taskfile.yml", "mise.toml", "tox.ini", ".env", ".gitlab-ci.yml", "azure-pipelines.yml",
+    ".github/workflows/*.y*ml", ".circleci/config.yml", "bitbucket-pipelines.yml",
+)  # fmt: skip
+"""Where projects write down how dbt is called."""
 _SQLFLUFF = {
     ".sqlfluff": "",
     "setup.cfg": "[sqlfluff",
@@ -32,10 +38,11 @@ _SQLFLUFF = {
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found. `rules` is the file with sqlfluff's rules, "" for none, `linter` whether sqlfluff is installed; `packages`
-    are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves alone, by path in the
-    repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements, `leaving` what hooks do outside the
-    warehouse; `authors` the addresses of who committed, the most frequent first."""
+    """What was found. `rules` is the file with sqlfluff's rules, "" for none, `linter` whether sqlfluff is installed;
+    `packages` are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves
+    alone, by path in the repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements,
+    `leaving` what hooks do outside the warehouse; `calls` the file that has dbt called from the repository's top,
+    with --project-dir; `authors` the addresses of who committed, the most frequent first."""
 
     rules: str = ""
     linter: bool = False
@@ -45,6 +52,7 @@ class Survey:
     hooks: tuple[str, ...] = ()
     leaving: tuple[Leaving, ...] = ()
     authors: tuple[str, ...] = ()
+    calls: str = ""
 
 
 def survey(project: Path, top: Path) -> Survey:
@@ -59,7 +67,20 @@ def survey(project: Path, top: Path) -> Survey:
         hooks=_hooks(described),
         leaving=leaving(project, top, described, _places(described)),
         authors=authors(top),
+        calls=_calls(project, top),
     )
+
+
+def _calls(project: Path, top: Path) -> str:
+    """Return the file that has dbt build a project below `top` from there; "" where none is found."""
+    if project == top:
+        return ""
+    name = re.escape(project.relative_to(top).as_posix())
+    told = r"DBT_PROJECT_DIR[\"']?\s*[:=]|dbt\s+(?:build|run|seed|test)\b[^\n]*--project-dir[ =]"
+    says = re.compile(rf"\b(?:{told})\s*[\"']?(?:\./)?{name}/?(?![\w/-])")
+    files = sorted(path for pattern in _CALLING for path in top.glob(pattern) if path.is_file())
+    found = (path for path in files if says.search(path.read_text("utf-8", errors="replace")))
+    return next((path.relative_to(top).as_posix() for path in found), "")
 
 
 def authors(folder: Path) -> tuple[str, ...]:

@@ -96,6 +96,18 @@ class Workshop:
         with parsing("is no folder", f"{self.file}: project", "name the dbt project's folder", ConfigInvalid):
             return (self.root / self.settings.project).resolve()
 
+    @property
+    def home(self) -> Path:
+        """The folder in the working tree where people run dbt. Raises ConfigInvalid for one that is not there."""
+        if not self.settings.working_directory:
+            return self.project
+        place, fix = f"{self.file}: working_directory", "name the folder in which dbt is called"
+        with parsing("is no folder", place, fix, ConfigInvalid):
+            folder = (self.root / self.settings.working_directory).resolve()
+        if not folder.is_dir():
+            raise ConfigInvalid("is no folder", place, fix)
+        return folder
+
     @cached_property
     def environ(self) -> Mapping[str, str]:
         """The environment variables."""
@@ -105,7 +117,8 @@ class Workshop:
     def profile(self) -> Profile:
         """The project's dbt profile. Raises ConfigInvalid."""
         folder = self.root / self.settings.profiles if self.settings.profiles else None
-        return profile.load(self.project, self.environ, folder=folder, variables=self.settings.vars)
+        variables = self.settings.vars
+        return profile.load(self.project, self.environ, folder=folder, variables=variables, home=self.home)
 
     @cached_property
     def places(self) -> Mapping[str, Place]:

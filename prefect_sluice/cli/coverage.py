@@ -63,11 +63,12 @@ def _covered(workshop: Workshop, environment: str) -> Covered:
     session = Session(
         place.target,
         workshop.project,
-        workshop.project,
+        workshop.home,
         work,
         side,
         place.target.path,
         workshop.settings.vars,
+        workshop.home,
     )
     manifest = session.parse()
     gates = asked(workshop.settings.gates, (Coverage.needs,))

@@ -39,22 +39,30 @@ def init(project: Path | None, schema: bool, folder: Path, console: Console) -> 
         print(json.dumps(json_schema(), indent=2))
         return 0
     present = _present(folder.resolve())
-    file = present or _write(*_project(folder.resolve(), project))
+    file = present or _write(*_project(folder.resolve(), project), folder.resolve())
     _tell(file, present is None, console)
     return 0
 
 
-def _write(place: Path, project: Path) -> Path:
+def _write(place: Path, project: Path, folder: Path) -> Path:
     """Write sluice.yml, and the warehouse files into .gitignore. Returns where the former is."""
-    from prefect_sluice import config, git
+    import os
+
+    from prefect_sluice import config, git, surroundings
     from prefect_sluice.cli.init_text import text
     from prefect_sluice.survey import survey
 
-    default, targets = _targets(project)
+    given = surroundings.environment().get("DBT_PROJECT_DIR")
+    # dbt itself reads it, so that it is called here; the project lies below.
+    home = folder if given and folder != project and (folder / given).resolve() == project else None
+    default, targets = _targets(project, home)
     top = git.root(place)
     prefix = "" if place == top else f"{place.relative_to(top).as_posix()}/"
     file = place / config.FILE
-    content = text(project.relative_to(place).as_posix(), default, targets, survey(project, top), prefix)
+    called_in = os.path.relpath(home, place) if home else ""
+    content = text(
+        project.relative_to(place).as_posix(), default, targets, survey(project, top), prefix, called_in
+    )
     file.write_text(content, encoding="utf-8")
     _keep_out(top, [target.path for target in targets])
     return file
@@ -140,12 +148,12 @@ def _projects(top: Path) -> list[Path]:
     return sorted(file.parent for file in files if file.is_file())
 
 
-def _targets(project: Path) -> tuple[str, list[Target]]:
+def _targets(project: Path, home: Path | None) -> tuple[str, list[Target]]:
     """Return the default environment, and the DuckDB targets that can be environments, production last."""
     from prefect_sluice import config, profile, surroundings
     from prefect_sluice.errors import ConfigInvalid
 
-    read = profile.load(project, surroundings.environment())
+    read = profile.load(project, surroundings.environment(), home=home)
     different: dict[tuple[Path, str], Target] = {}
     for target in read.files().values():
         # Two environments cannot share their names: of targets with one file and schema the first counts.

@@ -16,7 +16,7 @@ _TEMPLATE = """\
 
 # The dbt project's folder, relative to this file.
 project: {project}
-
+{called}
 # Where releases serve, in order, production last: one for each DuckDB target of the profile.
 # `approvals` is how many approvals a release needs there; `self_approval: allow` lets an author of the change give it,
 # as where there is one person only.
@@ -34,9 +34,11 @@ default_environment: {default}
 """
 
 
-def text(project: str, default: str, targets: Sequence[Target], found: Survey, prefix: str) -> str:
+def text(
+    project: str, default: str, targets: Sequence[Target], found: Survey, prefix: str, called_in: str = ""
+) -> str:
     """Return the text. `project` is the dbt project's path from sluice.yml, `prefix` the one of sluice.yml's folder in the
-    repository ("" for its root)."""
+    repository ("" for its root), `called_in` the folder in which dbt is called, from there ("" for the project's)."""
     from prefect_sluice.config import PRODUCTION
 
     lines: list[str] = []
@@ -47,6 +49,7 @@ def text(project: str, default: str, targets: Sequence[Target], found: Survey, p
         lines.append(f"  {name}: {{target: {name}{approvals}}}")
     return _TEMPLATE.format(
         project=_yaml(project),
+        called=_called(found, prefix, called_in),
         environments="\n".join(lines),
         default=_yaml(default),
         gates=_gates(found),
@@ -73,8 +76,22 @@ def found_told(found: Survey) -> tuple[tuple[str, str], ...]:
             f"{', '.join(found.ignored)}: named in source.include" if found.ignored else "no input of dbt",
         ),
         ("hooks", _hooks_told(found)),
+        *(
+            [("dbt", f"{found.calls} calls it at the top: see working_directory in sluice.yml")]
+            if found.calls
+            else []
+        ),
         ("approvers", f"{people or 'nobody yet'}; {one}"),
     )
+
+
+def _called(found: Survey, prefix: str, called_in: str) -> str:
+    """Return the key that says where relative paths start: in force where it is known, else as a comment; "" where none fits."""
+    why = "# Relative paths of SQL, hooks and profile start in the folder in which dbt is called"
+    if called_in:
+        return f"{why}.\nworking_directory: {_yaml(called_in)}\n"
+    up = "/".join([".."] * prefix.count("/")) or "."
+    return f"{why}: at the top, by {found.calls}?\n# working_directory: {up}\n" if found.calls else ""
 
 
 def _hooks_told(found: Survey) -> str:

@@ -71,6 +71,12 @@ class Session:
     side: Path
     live: Path
     variables: Mapping[str, Any]
+    working_directory: Path | None = None
+
+    @property
+    def cwd(self) -> Path:
+        """The folder in the checkout where dbt runs: the project's, where no other is said."""
+        return self.working_directory or self.project
 
     def parse(self) -> Manifest:
         """Return the manifest. Raises DbtFailed when the project does not parse."""
@@ -184,7 +190,7 @@ class Session:
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
         )  # fmt: skip
         with (
-            surroundings.inside(self.project),
+            surroundings.inside(self.cwd),
             _own_modules(self.project),
             _disconnected(),
             as_in_the_warehouse(),
@@ -244,11 +250,11 @@ class Session:
         for node in manifest.nodes.values():
             location = str(node.config.get("location") or "")
             if location and not re.search(r"[:{]|^/", location):
-                (self.project / location).parent.mkdir(parents=True, exist_ok=True)
+                (self.cwd / location).parent.mkdir(parents=True, exist_ok=True)
         for place in copied_to(manifest):
             # Only what is there where people run dbt: elsewhere the copy fails for them, too.
             if (self.home / place).is_dir() and not re.search(r"[:]|^[/~]", place):
-                (self.project / place).mkdir(parents=True, exist_ok=True)
+                (self.cwd / place).mkdir(parents=True, exist_ok=True)
 
 
 def _result(item: Any) -> NodeResult:

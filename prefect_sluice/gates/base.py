@@ -114,7 +114,8 @@ def _nowhere() -> str:
 class Subject:
     """The one thing under judgment. What a stage cannot know yet is empty.
 
-    `project` is the dbt project's root folder in a clean checkout of the release; `nodes` all nodes by unique
+    `project` is the dbt project's root folder in a clean checkout of the release, `working_directory` the folder there in which
+    dbt runs (None: the project's); `nodes` all nodes by unique
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
     changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
     the release that serves; `touched` the repository's files that differ from that release (nothing serves: all
@@ -155,6 +156,7 @@ class Subject:
     edited: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
     inherited: frozenset[str] = frozenset()
+    working_directory: Path | None = None
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from glob import iglob
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 from prefect_sluice import config
@@ -12,6 +16,8 @@ from prefect_sluice.gates.dbt_contracts import mismatches, table
 from prefect_sluice.results import DROPPED, NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
+_MISSED = re.compile(r"(?:No files found that match the pattern|Cannot open file) \"([^\"/][^\"]*)\"")
+"""How DuckDB says that a file is not there."""
 _MOST = 3
 """How many names stand in one sentence."""
 
@@ -36,7 +42,9 @@ class Build:
         good = [uid for uid in made if uid in results and results[uid].ok]
         dropped = [uid for uid in made if uid in results and results[uid].status == DROPPED]
         findings = [
-            _left_out(uid, subject, results) if _is_left_out(results.get(uid)) else _failed(uid, results[uid])
+            _left_out(uid, subject, results)
+            if _is_left_out(results.get(uid))
+            else _failed(uid, results[uid], subject)
             for uid in made
             if uid not in {*good, *dropped}
         ]
@@ -44,7 +52,14 @@ class Build:
             Finding(self.id, "as asked", Verdict.WARNED, results[uid].message, uid) for uid in dropped
         ]
         findings += [
-            Finding(self.id, "hook", Verdict.FAILED, first_line(result.message), result.unique_id)
+            Finding(
+                self.id,
+                "hook",
+                Verdict.FAILED,
+                first_line(result.message),
+                result.unique_id,
+                fix=_misplaced(result.message, subject),
+            )
             for result in results.values()
             if result.kind == "operation" and not result.ok
         ]
@@ -111,11 +126,27 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(short[:_MOST]) + (f" and {len(short) - _MOST} more" if len(short) > _MOST else "")
 
 
-def _failed(uid: str, result: NodeResult) -> Finding:
+def _failed(uid: str, result: NodeResult, subject: Subject) -> Finding:
     wrong = mismatches(result.message)
     told = f"dbt's contract: {'; '.join(map(str, wrong))}" if wrong else first_line(result.message)
     evidence = table(wrong) if wrong else None
-    return Finding(Build.id, "built", Verdict.FAILED, told, uid, location=result.path, evidence=evidence)
+    fix = _misplaced(result.message, subject)
+    return Finding(
+        Build.id, "built", Verdict.FAILED, told, uid, location=result.path, evidence=evidence, fix=fix
+    )
+
+
+def _misplaced(message: str, subject: Subject) -> str:
+    """Return what helps where a file is missed that is there, seen from a folder above the project: dbt was called there."""
+    found = _MISSED.search(message)
+    if found is None or subject.change is None or subject.working_directory not in {None, subject.project}:
+        return ""
+    name = str(found[1])
+    for folder in list(subject.project.parents)[: len(PurePosixPath(subject.change.project).parts)]:
+        if any(iglob(name, root_dir=folder, recursive=True)):  # noqa: PTH207
+            up = os.path.relpath(folder, subject.project)
+            return f"{name} is there from {up} on: name the folder in which dbt is called in sluice.yml, working_directory"
+    return ""
 
 
 def first_line(message: str) -> str:

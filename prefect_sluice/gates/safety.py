@@ -136,7 +136,7 @@ def _of_text(text: str, item: Code, home: Home, subject: Subject) -> Iterator[De
         if judgement is not None:
             place = _place(subject.project, item, write)
             key = _key(item.unique_id, write)
-            aside = put_aside(write, subject.project, _top(subject))
+            aside = put_aside(write, subject.working_directory or subject.project, _top(subject))
             yield Deed(key, item.node or item.unique_id, place, write.said, judgement, item.package, aside)
 
 

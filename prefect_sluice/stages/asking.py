@@ -33,6 +33,7 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
     warehouse, touched = workshop.warehouse(place), _touched(workshop, release, plan)
     return Subject(
         project=loaded.folder,
+        working_directory=loaded.session.cwd,
         nodes=loaded.project.nodes,
         changed=plan.made,
         edited=plan.edited,

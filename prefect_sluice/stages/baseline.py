@@ -82,7 +82,7 @@ def _built(
     release = serving(workshop, place)
     whole = plan_release(workshop, place, release, Cause.REFRESH)
     loaded = load(workshop, place, release)
-    warehouse = workshop.warehouse(place, loaded.folder)
+    warehouse = workshop.warehouse(place, loaded.session.cwd)
     live = warehouse.generation(place.name)
     plan = only(whole, {*ancestors(loaded.project.nodes, wanted), *wanted}, live)
     results = making.apart(warehouse, loaded, live, plan)

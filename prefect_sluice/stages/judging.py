@@ -31,7 +31,7 @@ def judge(
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
     loaded = load(workshop, place, release)
     asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
-    warehouse = workshop.warehouse(place, loaded.folder)
+    warehouse = workshop.warehouse(place, loaded.session.cwd)
     raw = warehouse.generation(place.name)
     written = raw.known_as(plan.ids)
     known = asking.subject(workshop, place, loaded, release, plan)

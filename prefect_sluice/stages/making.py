@@ -66,7 +66,7 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
         served = (*planned, *old_names.pointers(plan.old_names, planned))
         return Made(Contents((), (), served, ""), None, (), (), {})
     loaded = load(workshop, place, release)
-    warehouse = workshop.warehouse(place, loaded.folder)
+    warehouse = workshop.warehouse(place, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(place.name))
     untold = built_on.look(workshop, place, plan, loaded.project.nodes)
     laid = _lay(warehouse, loaded, live, plan)

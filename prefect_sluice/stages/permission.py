@@ -27,6 +27,7 @@ def refusing(
     place: Place,
     release: Release,
     folder: Path,
+    working_directory: Path,
     manifest: Manifest,
     project: Callable[[], Project],
 ) -> tuple[str, ...]:
@@ -56,6 +57,7 @@ def refusing(
         plan=plan,
         change=release.change,
         declared=code,
+        working_directory=working_directory,
     )
     policy = workshop.settings.gates
     judging = [gate for gate in gates.asked(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]

@@ -100,7 +100,7 @@ def _without_rows(
 
 def _lay(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> None:
     """Make the side database anew, with what is served and is not built standing in it."""
-    warehouse = workshop.warehouse(place, loaded.folder)
+    warehouse = workshop.warehouse(place, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(place.name))
     laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)

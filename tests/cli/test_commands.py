@@ -375,6 +375,25 @@ def test_init_says_what_a_hook_does_outside_and_how_to_let_it(run: Run, project:
     assert "#     - {node: tell, check: calls-out, reason: …, until: " in told
 
 
+def test_init_says_where_dbt_is_called(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the variable that dbt reads itself, or, as a comment, by what a file says that calls it."""
+    (project / "sluice.yml").unlink()
+    below = project / "analytics"
+    below.mkdir()
+    for item in [item for item in project.iterdir() if item.name not in {".git", "analytics"}]:
+        item.rename(below / item.name)
+    (project / "Makefile").write_text("build:\n\tdbt build --project-dir ./analytics\n")
+    document = json.loads(run("init", "-C", project, "--json").out)
+    assert document["found"]["dbt"] == "Makefile calls it at the top: see working_directory in sluice.yml"
+    assert "\n# working_directory: .\n" in (project / "sluice.yml").read_text()
+    assert document["environments"][0]["warehouse"] == str(below / "dev.duckdb")
+    (project / "sluice.yml").unlink()
+    monkeypatch.setenv("DBT_PROJECT_DIR", "analytics")
+    document = json.loads(run("init", "-C", project, "--json").out)
+    assert "\nworking_directory: .\n" in (project / "sluice.yml").read_text()
+    assert document["environments"][0]["warehouse"] == str(project / "dev.duckdb")
+
+
 def test_init_above_several_projects_names_them_and_what_to_type(run: Run, project: Path) -> None:
     (project / "sluice.yml").unlink()
     for name in ("one", "two"):

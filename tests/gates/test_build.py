@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from prefect_sluice.gates.base import Built, Gate, Needs, Subject
 from prefect_sluice.gates.build import Build, first_line
+from prefect_sluice.release import Change
 from prefect_sluice.results import NodeResult
 from prefect_sluice.verdict import Finding, GateReport, Verdict
 
@@ -124,6 +126,28 @@ def test_a_hook_that_failed_fails_the_release() -> None:
     assert [finding.check for finding in report.findings] == ["hook", "built"]
     assert report.findings[0].summary == "no such table"
     assert check(result("a"), result("start-0", kind="operation"), changed=("a",)).verdict is Verdict.PASSED
+
+
+def test_a_file_that_is_missed_and_lies_where_dbt_was_called_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "dbt" / "seeds").mkdir(parents=True)
+    (tmp_path / "dbt" / "seeds" / "x.csv").touch()
+    change = Change("c", "t", "dbt", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
+    missed = 'IO Error: No files found that match the pattern "./dbt/seeds/x.csv"'
+    results = (
+        result("start", "error", missed, kind="operation"),
+        result("a", "error", missed.replace("x.", "y.")),
+    )
+    asked = Subject(
+        tmp_path / "dbt", {}, ("model.shop.a",), built=Built(results, {}, reused=0), change=change
+    )
+    fixes = {item.subject: item.fix for item in Build().check(asked).findings}
+    assert fixes == {
+        "operation.shop.start": "./dbt/seeds/x.csv is there from .. on: name the folder in which dbt is called in sluice.yml,"
+        " working_directory",
+        "model.shop.a": "",
+    }
+    moved = replace(asked, working_directory=tmp_path)
+    assert {item.fix for item in Build().check(moved).findings} == {""}
 
 
 def test_the_results_of_tests_are_not_looked_at() -> None:

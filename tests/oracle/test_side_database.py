@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prefect_sluice.errors import BadInput
 from prefect_sluice.inputs import UNKNOWN
 from prefect_sluice.stages.work import Status
 from tests.oracle.test_histories import TABLE, Project, status
@@ -150,6 +151,23 @@ def test_a_view_over_a_file_beside_the_project_is_found_when_it_is_sealed(projec
     files = {"data/x.csv": "id\n5\n", "models/v.sql": "select id from read_csv('data/x.csv')"}
     assert status(project.release(files)) is Status.DONE
     assert project.read("main.v") == [(5,)]
+    # The same where dbt is called in another folder: the profile's path, hooks, queries and what is put aside start there.
+    (project.folder / "data" / "out").mkdir()
+    files = {
+        "sluice.yml": f"{QUIET}working_directory: data\n",
+        "profiles.yml": PROFILE.format(more="keep_open: true").replace("w.duckdb", "../w.duckdb"),
+        "dbt_project.yml": (project.folder / "dbt_project.yml").read_text()
+        + "\non-run-start: [\"create or replace table main.raw_x as from read_csv('./x.csv')\"]\n",
+        "models/v.sql": "select id + 1 as id from read_csv('x.csv')",
+        "models/t.sql": "{{ config(materialized='table', post_hook=\"copy {{ this }} to 'out/t.csv'\") }}\n"
+        "select count(*) as n from 'x.csv'",
+    }
+    assert status(project.release(files)) is Status.DONE
+    assert (project.read("main.v"), project.read("main.t")) == ([(6,)], [(1,)])
+    [written] = (project.folder / ".sluice" / "work" / "dev" / "external").rglob("t.csv")
+    assert written.read_text() == "n\n1\n"
+    with pytest.raises(BadInput, match="leads out of the repository; name a folder inside it"):
+        project.release({"sluice.yml": f"{QUIET}working_directory: ..\n"})
 
 
 DROPS = "{{ config(materialized='table', post_hook=\"drop table {{ this }}\") }}\nselect 1 as x"
