@@ -91,7 +91,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Made:
     """Who made a commit, as `Name <address>` and as it is written in it: author and committer; and its message.
 
-    `commit` is its id, `at` the author's time, UTC.
+    `commit` is its id, `at` the author's time, UTC; 1970 where what is written is no time.
     """
 
     persons: tuple[str, ...]
@@ -120,7 +120,15 @@ def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[
 def _made(head: str, author: str, committer: str, message: str = "") -> Made:
     commit, _, at = head.partition(" ")
     persons = tuple(dict.fromkeys(map(_whole, (author, committer))))
-    return Made(persons, _whole(message), commit, datetime.fromisoformat(at).astimezone(UTC))
+    return Made(persons, _whole(message), commit, _time(at))
+
+
+def _time(told: str) -> datetime:
+    """Return the time that git tells. Of an old commit it may be none: the year 10000, a zone of 99 hours."""
+    try:
+        return datetime.fromisoformat(told).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _NEVER
 
 
 def is_cut(repository: Path, since: str, until: str) -> bool:

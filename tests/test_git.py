@@ -61,6 +61,17 @@ def test_a_message_in_another_encoding_is_text_all_the_same(repository: Reposito
     git.resolve(repository.folder, "HEAD", ".").message.encode()
 
 
+@pytest.mark.parametrize("date", ["1700000000 +9999", "253402300800 +0000", "-5 +0000"])
+def test_a_commit_whose_date_is_none_is_among_those_between(repository: Repository, date: str) -> None:
+    first = repository.commit("first")
+    by = f"author A <a@x> {date}\ncommitter A <a@x> {date}"
+    text = f"tree {repository('rev-parse', 'HEAD^{tree}')}\nparent {first}\n{by}\n\nodd\n"
+    (repository.folder / "odd").write_text(text)
+    odd = repository("hash-object", "-t", "commit", "-w", "--literally", "odd")
+    found = git.made(repository.folder, odd, f"^{first}")
+    assert [(item.subject, item.persons, item.at.year) for item in found] == [("odd", ("A <a@x>",), 1970)]
+
+
 def test_messages_of_the_commits_between(repository: Repository) -> None:
     first, second = repository.commit("first"), repository.commit("second\n\nmore")
     repository("checkout", "-q", "-b", "other", first)

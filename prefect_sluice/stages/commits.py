@@ -59,7 +59,7 @@ def written_as_part(
         )
     except BadInput:
         return ()
-    return tuple(Commit(item.commit, item.persons[0], item.subject, item.at) for item in found if item.at)
+    return tuple(Commit(item.commit, item.persons[0], item.subject, item.at) for item in found)
 
 
 def as_part(source: Change, found: tuple[Commit, ...]) -> Change:
