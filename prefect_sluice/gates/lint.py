@@ -27,6 +27,8 @@ _ID = "lint"
 # What sqlfluff finds before any rule is asked has a code and no name.
 _WORTH_TWO = 50_000
 """From so many bytes of SQL on a second process saves more than its start takes (docs/decisions/0021)."""
+_FAULT = "Unexpected exception: "
+"""How sqlfluff begins what it says of a rule of its own that failed."""
 _NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 
 
@@ -168,10 +170,18 @@ def _findings(node: Node, answer: Answer) -> list[Finding]:
         return [_said(node, "rendering", Verdict.WARNED, f"not linted, because {answer.unrendered}")]
     if not answer.violations:
         return [_said(node, "sqlfluff", Verdict.PASSED, "no violations")]
-    return [
-        _said(node, _rule(v), Verdict.WARNED if v.warning else Verdict.FAILED, v.description, v.line)
-        for v in answer.violations
-    ]
+    return [_judged(node, violation) for violation in answer.violations]
+
+
+def _judged(node: Node, found: Violation) -> Finding:
+    if found.description.startswith(_FAULT):
+        # What the linter cannot do is no fault of the file's.
+        words = " ".join(found.description.removeprefix(_FAULT).split())
+        why = words.partition("; Could you open an issue")[0]
+        told = f"not asked, because sqlfluff failed at this rule: {why}"
+        return _said(node, _rule(found), Verdict.WARNED, told, found.line)
+    verdict = Verdict.WARNED if found.warning else Verdict.FAILED
+    return _said(node, _rule(found), verdict, found.description, found.line)
 
 
 def _rule(violation: Violation) -> str:

@@ -82,6 +82,18 @@ def test_what_the_project_only_warns_of_warns(tmp_path: Path) -> None:
     assert only(report).verdict is Verdict.WARNED
 
 
+def test_a_rule_at_which_sqlfluff_itself_fails_warns(tmp_path: Path) -> None:
+    """A public project says so: the number is a text for it, and a newer sqlfluff than its author's falls over that."""
+    config = (
+        "[sqlfluff]\ndialect = duckdb\nrules = LT05\n[sqlfluff:rules]\nmax_line_length = 88  # as sqlfmt\n"
+    )
+    finding = only(lint(tmp_path, {"models/x.sql": CLEAN}, config=config))
+    assert (finding.check, finding.verdict) == ("LT05 layout.long_lines", Verdict.WARNED)
+    assert finding.summary == (
+        "not asked, because sqlfluff failed at this rule: '<=' not supported between instances of 'str' and 'int'"
+    )
+
+
 def test_noqa_is_the_projects_own_word(tmp_path: Path) -> None:
     assert lint(tmp_path, {"models/x.sql": "select a from  t  -- noqa: LT01\n"}).verdict is Verdict.PASSED
 
