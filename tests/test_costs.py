@@ -31,7 +31,7 @@ def test_the_usual_seconds_and_what_there_was_last() -> None:
     found = costs(made, past)
     assert found == Costs(3, 2, 2, 50.0, 1_200_000, 80 * 2**20)
     assert costs_told(found) == (
-        "expected: about 50 s (from 2 builds), 1.2 M rows, 80.0 MiB; of 1 relation the time is not known yet"
+        "expected: about 50 s (from 2 builds), 1.2 M rows, 83.9 MB; of 1 relation the time is not known yet"
     )
 
 

@@ -94,7 +94,7 @@ def _found(folder: Path, text: str) -> tuple[Workshop, Promotion]:
 def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
     """Return what exactly is approved: from, to, relations, verdicts, changes."""
     from prefect_sluice.governing import recorded
-    from prefect_sluice.render.findings import changes_lines, gates_table
+    from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
     from prefect_sluice.render.policy import policy_lines
     from prefect_sluice.render.promotion import promotion_lines, section
     from prefect_sluice.render.styled import BLANK
@@ -104,11 +104,13 @@ def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
     built = store.relations(promotion.id)
     names = ", ".join(sorted(item.node.split(".")[-1] for item in built))
     release, former = store.release(promotion.release), store.release(promotion.base_release)
+    bad = [finding for finding in notable(reports) if finding.gate != DIFF]
     return [
         *promotion_lines(promotion, release, former, width=width),
         *section("Policy", policy_lines(recorded(workshop, promotion), width=width)),
         *section(f"{len(built)} built", _words(names, width)),
         *section("Gates", gates_table(reports, width=width)),
+        *section("To look at", findings_lines(bad, width=width)),
         *section("What changes for readers", changes_lines(reports, width=width)),
         BLANK,
     ]

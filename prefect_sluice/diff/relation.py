@@ -129,12 +129,16 @@ class RelationDiff:
         return rows / self.rows_before if self.rows_before else 0.0
 
     @property
-    def breaking(self) -> tuple[str, ...]:
-        """Return what may break queries of readers: columns removed, retyped and spelled otherwise, in words."""
-        removed = [f"column {column.name} removed" for column in self.columns_removed]
+    def is_breaking(self) -> bool:
+        """Say whether queries of readers may break: columns removed, retyped or spelled otherwise."""
+        return bool(self.columns_removed or self.columns_retyped or self.columns_respelled)
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """Return in words what columns retyped and spelled otherwise were and are."""
         retyped = [f"column {each.name} is {each.after}, was {each.before}" for each in self.columns_retyped]
         respelled = [f"column {each.before} is spelled {each.after}" for each in self.columns_respelled]
-        return (*removed, *retyped, *respelled)
+        return (*retyped, *respelled)
 
     @property
     def headline(self) -> str:

@@ -30,7 +30,8 @@ def tables(diff: RelationDiff) -> tuple[Evidence, ...]:
         for title, sample in (("rows that go", diff.removed), ("rows that come", diff.added))
         if sample is not None and sample is not shown and sample.rows
     ]
-    return (rows_table(diff), *_schema(diff), *columns_table(diff), *samples)
+    rows = () if diff.same_rows else (rows_table(diff),)  # the headline says how many there are
+    return (*rows, *_schema(diff), *columns_table(diff), *samples)
 
 
 def rows_table(diff: RelationDiff) -> Evidence:
@@ -62,10 +63,10 @@ def columns_table(diff: RelationDiff) -> tuple[Evidence, ...]:
 
 def _schema(diff: RelationDiff) -> Sequence[Evidence]:
     rows = [
-        *((column.name, None, column.type) for column in diff.columns_added),
-        *((column.name, column.type, None) for column in diff.columns_removed),
+        *((column.name, "none", column.type) for column in diff.columns_added),
+        *((column.name, column.type, "none") for column in diff.columns_removed),
         *((each.name, each.before, each.after) for each in diff.columns_retyped),
-        *((each.after, f"spelled {each.before}", None) for each in diff.columns_respelled),
+        *((each.after, f"spelled {each.before}", f"spelled {each.after}") for each in diff.columns_respelled),
     ]
     if not rows:
         return ()

@@ -163,4 +163,4 @@ def nearly_full(name: str, free: int, total: int, served: int) -> Iterator[Compl
 
 
 def _mib(octets: int) -> str:
-    return f"{octets / (1 << 20):,.1f} MiB"
+    return f"{octets / 1e6:,.1f} MB"

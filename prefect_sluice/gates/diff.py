@@ -195,8 +195,8 @@ class Diff:
 
 def _doubts(diff: RelationDiff) -> list[str]:
     said: list[str] = []
-    if diff.breaking:
-        said.append(f"breaking for readers: {', '.join(diff.breaking)}")
+    if diff.is_breaking:
+        said.append(": ".join(["breaking for readers", *filter(None, [", ".join(diff.other_columns)])]))
     if diff.key_problem:
         said.append(f"{diff.key_problem}, so compared without a key")
     if not (diff.rows_before or diff.rows_after):

@@ -75,9 +75,10 @@ def counted(findings: Mapping[Verdict, int]) -> str:
 
 
 def headline(report: GateReport) -> str:
-    """Return what a gate says in words: its only finding, but for one that is told apart."""
-    only = report.findings[0] if len(report.findings) == 1 else None
-    return only.summary if only and only.check != INHERITED else ""
+    """Return what a gate says in words where it is said nowhere else: its only finding, if it passed. What did not, and what
+    changes in a relation, stands below."""
+    only = report.findings[0] if len(report.findings) == 1 and report.gate != DIFF else None
+    return only.summary if only and only.verdict is Verdict.PASSED else ""
 
 
 def verdict(value: Verdict) -> Span:
@@ -93,17 +94,19 @@ def notable(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: -finding.verdict))
 
 
-def findings_lines(findings: Sequence[Finding], *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
-    """Return each finding with its rows, at most `rows` of each."""
+def findings_lines(
+    findings: Sequence[Finding], *, rows: int = ROWS, width: int = WIDTH, next: str = ""
+) -> list[Line]:
+    """Return each finding with its rows, at most `rows` of each. `next` is said below them: what to do is not said twice."""
     lines: list[Line] = []
     for finding in findings[:_MOST_FINDINGS]:
-        lines += [*([BLANK] if lines else []), *finding_lines(finding, rows=rows, width=width)]
+        lines += [*([BLANK] if lines else []), *finding_lines(finding, rows=rows, width=width, next=next)]
     if len(findings) > _MOST_FINDINGS:
         lines.append(line(faint(f"and {len(findings) - _MOST_FINDINGS} more findings (all of them: --json)")))
     return lines
 
 
-def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
+def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH, next: str = "") -> list[Line]:
     """Return one finding: verdict, gate and check; what it says; where; what to do; the rows."""
     if finding.check == INHERITED:
         return [line(verdict(finding.verdict), " ", strong(finding.gate), f": {finding.summary}")]
@@ -116,7 +119,7 @@ def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH) -> 
     ]
     if about:
         lines += wrapped(" · ".join(dict.fromkeys(about)), width, style=Style.FAINT)
-    lines += wrapped(f"what to do: {finding.fix}", width) if finding.fix else []
+    lines += wrapped(f"what to do: {finding.fix}", width) if finding.fix not in ("", next) else []
     return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
 
 
@@ -148,20 +151,28 @@ def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     return tuple(finding for finding in told if not is_same(finding))
 
 
+def noted(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
+    """Return the relations that stay the same, and of which the diff says more: last digits of floats that differ."""
+    told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    return tuple(finding for finding in told if is_same(finding) and "; " in finding.summary)
+
+
 def is_same(finding: Finding) -> bool:
     """Say whether the diff found a relation to be the same as what is served."""
     # An added column changes no row, and is a change all the same: only the diff's own word counts.
     return finding.verdict is Verdict.PASSED and ": identical, " in finding.summary
 
 
-def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = WIDTH) -> list[Line]:
+def changes_lines(
+    reports: Sequence[GateReport], *, rows: int = 5, width: int = WIDTH, next: str = ""
+) -> list[Line]:
     """Return what changes in the rows that people read, relation by relation; rows only where a few relations change."""
     same = [finding for report in reports if report.gate == DIFF for finding in report.findings]
     found = changes(reports)
     lines: list[Line] = []
     for finding in found[:_MOST_FINDINGS]:
         lines += wrapped(finding.summary, width)
-        if finding.fix and not finding.verdict.lets_through:
+        if finding.fix not in ("", next) and not finding.verdict.lets_through:
             lines += wrapped(f"what to do: {finding.fix}", width)
         if finding.evidence is not None and len(found) <= _MOST_WITH_ROWS:
             lines += [
@@ -173,6 +184,8 @@ def changes_lines(reports: Sequence[GateReport], *, rows: int = 5, width: int = 
     if len(same) > len(found):
         told = f"{count(len(same) - len(found), 'relation')} rebuilt with the same rows as before"
         lines.append(line(faint(told), indent=2))
+    for finding in noted(reports)[:_MOST_FINDINGS]:
+        lines += wrapped(finding.summary, width, indent=4, style=Style.FAINT)
     return lines
 
 

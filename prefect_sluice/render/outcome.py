@@ -38,11 +38,16 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
             *published,
             *_ending(outcome, width),
         ]  # the findings were shown when it was staged, and approved
+    following = outcome.next.partition(OR_ELSE)[0]
     blocks = [gates_table(work.reports, warns=warns, width=width)]
     blocks.append(
-        findings_lines([finding for finding in notable(work.reports) if finding.gate != DIFF], width=width)
+        findings_lines(
+            [finding for finding in notable(work.reports) if finding.gate != DIFF],
+            width=width,
+            next=following,
+        )
     )
-    changed = changes_lines(work.reports, width=width)
+    changed = changes_lines(work.reports, width=width, next=following)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
     blocks.append([*published, *_where_to_read(work, outcome), *_ending(outcome, width)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]

@@ -46,6 +46,7 @@ def _head(head: Head, width: int) -> list[Line]:
     return lines + [
         line(cut(item.text, width - 2 - len(item.command)), " ", strong(item.command), indent=2)
         for item in head.advice
+        if item.finding is None  # what to do about it stands with the finding
     ]
 
 

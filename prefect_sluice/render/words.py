@@ -7,7 +7,7 @@ from math import isfinite
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 _AMOUNTS = (("K", 1e3), ("M", 1e6), ("G", 1e9))
-_KIB = 1024
+_KILO = 1000
 
 
 def seconds(value: float) -> str:
@@ -56,13 +56,13 @@ def count(number: int, singular: str, plural: str = "") -> str:
 
 
 def size(octets: int) -> str:
-    """Return a number of bytes: `512 B`, `3.4 MiB`."""
+    """Return a number of bytes: `512 B`, `3.4 MB`, in the units in which `sluice.yml` takes limits (1 MB is 1,000,000 B)."""
     value = float(octets)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < _KIB:
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < _KILO:
             return f"{octets} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= _KIB
-    return f"{value:.1f} TiB"
+        value /= _KILO
+    return f"{value:.1f} TB"
 
 
 def amount(number: int) -> str:

@@ -120,7 +120,7 @@ def _chosen(rule: Rule, lock: timedelta, *, readers_hold: bool) -> tuple[Way, st
         return Way.COPY, f"in place would lock readers out for {_told(lock)}, over {_told(rule.lock)}"
     if readers_hold:
         return Way.COPY, "a reader holds the file"
-    return Way.IN_PLACE, f"about {_told(lock)}, within {_told(rule.lock)}"
+    return Way.IN_PLACE, f"at most {_told(rule.lock)} are allowed"
 
 
 def _told(time: timedelta) -> str:

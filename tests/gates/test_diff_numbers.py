@@ -258,7 +258,7 @@ def test_the_tables_of_a_finding() -> None:
         ("removed", "1", "0.25"),
         ("changed", "1", "0.25"),
     )
-    assert found["schema"].rows == (("old", "INTEGER", None),)
+    assert found["schema"].rows == (("old", "INTEGER", "none"),)
     [v, *_] = found["columns"].rows
     assert v == ("v", "INTEGER", "0.25", "0", "1 → 2", "0", "0 → 1", "0 → 0.2")
     shares = [

@@ -46,7 +46,7 @@ def test_ago(passed: timedelta, text: str) -> None:
 
 
 def test_numbers() -> None:
-    assert [size(0), size(1023), size(1536), size(5 << 40)] == ["0 B", "1023 B", "1.5 KiB", "5.0 TiB"]
+    assert [size(0), size(999), size(1536), size(5 * 10**12)] == ["0 B", "999 B", "1.5 KB", "5.0 TB"]
     assert [count(1, "entry", "entries"), count(0, "row")] == ["1 entry", "0 rows"]
     assert [number(None), number(3.0), number(0.12345)] == ["", "3", "0.1235"]
 

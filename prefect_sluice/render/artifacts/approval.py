@@ -8,7 +8,7 @@ from prefect_sluice.dashboards import picked
 from prefect_sluice.history import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
 from prefect_sluice.promotion import UNAUTHENTICATED, Approval, Promotion
 from prefect_sluice.render.artifacts.links import Kind, Links, about, link, links_line
-from prefect_sluice.render.markdown import escaped
+from prefect_sluice.render.markdown import MARKS, escaped
 from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.policy import policy_told
 from prefect_sluice.render.promotion import SAID
@@ -57,16 +57,28 @@ def approval_page(report: Report, links: Links) -> str:
         return ""
     title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
     lines = [title, "", *about(found, links, Kind.APPROVAL), escaped(head.sentence), ""]
-    lines += [*_said(report), f"**{escaped(gist(report, promotion))}**", ""]
-    lines += [f"{_verdict(report)} {_who(report)}", ""]
+    lines += [*_said(report), f"**{escaped(gist(report, promotion, told=False))}**", ""]
     lasting = lasting_things(report)
     if lasting:
         lines += ["### What a rollback does not undo", ""]
         lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
     lines += _policy(report, _ALL)
-    lines += [*changes(report, SHORT[1]), "### Gates", "", *gates(report)]
+    lines += [*changes(report, SHORT[1], alone=True), *_to_look_at(report), "### Gates", "", *gates(report)]
     lines += _what_is_approved(report, promotion)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _to_look_at(report: Report) -> list[str]:
+    """Return what did not pass, but for what is told with a relation or a consumer."""
+    told = {id(one.finding) for one in report.changed} | {
+        id(i) for one in report.reached for i in one.findings
+    }
+    found = [item for item in report.findings if id(item) not in told]
+    lines = [
+        f"* {MARKS[item.verdict]} **{escaped(item.gate)}** {escaped(item.check)}: {escaped(clipped(item.summary, _LONGEST))}"
+        for item in found[:_MOST]
+    ]
+    return ["### To look at", "", *lines, *_rest(len(found), "finding"), ""] if lines else []
 
 
 def _said(report: Report) -> list[str]:
@@ -98,7 +110,7 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
         "",
         f"* environment {escaped(promotion.environment)}, from generation {promotion.base}, to release `{promotion.release}`",
         f"* plan `{promotion.plan}`",
-        f"* evidence `{promotion.evidence}`",
+        *([f"* evidence `{promotion.evidence}`"] if promotion.evidence else []),
         *([f"* policy `{promotion.policy}`"] if promotion.policy else []),
         f"* all of it: `{promotion.binding[:8]}` (`{promotion.binding}`)",
         "",
@@ -139,11 +151,12 @@ def lasting_things(report: Report) -> tuple[str, ...]:
     return tuple(found)
 
 
-def gist(report: Report, promotion: Promotion) -> str:
-    """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones."""
+def gist(report: Report, promotion: Promotion, *, told: bool = True) -> str:
+    """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones; of a
+    single one, if `told`, what changes in it."""
     changed = report.changed
-    parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if len(changed) > 1 else []
-    parts += [f"{one.name}: {_told(one)}" for one in changed if len(changed) == 1]
+    parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if changed else []
+    parts = [f"{one.name}: {_told(one)}" for one in changed] if told and len(changed) == 1 else parts
     parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
     parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
     what = "; ".join(parts) if parts else "nothing that readers see"

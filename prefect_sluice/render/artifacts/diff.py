@@ -35,6 +35,6 @@ def _diff(report: Report, links: Links, bounds: Bounds) -> str:
     where = f" for {escaped(promotion.environment)}" if promotion else ""
     lines = [f"## What changes{where}", "", *about(report.dossier, links, Kind.DIFF)]
     # The heading above says what the first section's would.
-    lines += changes(report, bounds)[2:]
+    lines += changes(report, bounds, alone=True)[2:]
     lines += [*lineage(report, bounds), *diff(report, bounds)]
     return "\n".join(lines).rstrip("\n") + "\n"

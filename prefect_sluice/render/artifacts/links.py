@@ -88,11 +88,11 @@ def links_line(links: Links, promotion: str = "", *, but: Kind | None = None) ->
 
 
 def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
-    """Return the lines that say what an artifact is about, and where the rest is."""
+    """Return the lines that say what an artifact is about, and where the rest is. The title of a report says what is brought."""
     promotion, release = found.promotion, found.release
     lines: list[str] = []
     if release is not None:
-        lines.append(_subject(release))
+        lines.append(_subject(release, titled=kind is Kind.REPORT))
     facts = [f"release `{release.short}`"] if release is not None else []
     if promotion is not None:
         facts.append(f"promotion `{promotion.id}`")
@@ -107,13 +107,14 @@ def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
     return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]
 
 
-def _subject(release: Release) -> str:
+def _subject(release: Release, *, titled: bool) -> str:
     """Return what a release brings: a commit, or a part with its own commits."""
     change, commits = release.change, commits_of(release)
+    what = "" if titled else f"**{escaped(change.subject)}**, "
     by = f"by {escaped(authors(release))}, {moment(change.at)}"
     if commits:
-        return f"**{escaped(change.subject)}**, {by}: {escaped(brought(commits))}"
-    return f"`{change.short}` **{escaped(change.subject)}**, {by}"
+        return f"{what}{by}: {escaped(brought(commits))}"
+    return f"`{change.short}` {what}{by}"
 
 
 def relinked(text: str, links: Links, promotion: str, kind: Kind) -> str:

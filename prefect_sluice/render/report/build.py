@@ -10,7 +10,7 @@ from typing import Any
 from prefect_sluice.declared import Consumer
 from prefect_sluice.node import short_name
 from prefect_sluice.plan import NEW, Action, Plan
-from prefect_sluice.render.findings import DIFF, changes, headline, is_same, notable
+from prefect_sluice.render.findings import DIFF, changes, headline, is_same, notable, noted
 from prefect_sluice.render.publishing import forecast_told, published_told
 from prefect_sluice.render.report.head import head
 from prefect_sluice.render.report.laps import laps, waited
@@ -48,6 +48,7 @@ def report(found: Dossier) -> Report:
         gates=gates,
         lineage=lineage(plan, reached, every),
         laps=laps(found),
+        noted=noted(found.reports),
         waited=waited(found),
         publish=_publish(found),
     )

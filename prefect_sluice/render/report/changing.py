@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from prefect_sluice.generation import Cause
 from prefect_sluice.render.findings import DIFF, caption
+from prefect_sluice.render.report import once
 from prefect_sluice.render.report.bounds import Bounds, clipped, few
 from prefect_sluice.render.report.charts import bar
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
@@ -18,6 +19,7 @@ from prefect_sluice.render.words import count
 from prefect_sluice.verdict import Finding
 
 _LONGEST = 200
+ABOVE = "What changes in the relations is said above."
 
 
 def changes(report: Report, bounds: Bounds) -> Markup:
@@ -31,11 +33,10 @@ def changes(report: Report, bounds: Bounds) -> Markup:
 
 
 def _relations(report: Report, bounds: Bounds) -> list[Child]:
-    shown, rest = few(report.changed, bounds.steps)
+    shown, rest = few(once.relations(report), bounds.steps)
     names, names_left = few(report.new, bounds.steps)
     rows: list[Sequence[Child]] = [
-        (joined(_link(one, place, bounds), _about(one)), one.told, _readers(one.readers))
-        for place, one in enumerate(shown, 1)
+        (_link(one, place, bounds), one.told, _readers(one.readers)) for place, one in shown
     ]
     rows += [(name, "new: nobody can read it yet", "") for name in names]
     rows += [
@@ -46,7 +47,7 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
     lines: list[Child] = [
         table(("relation", "what readers find", "read by"), rows, label="relations that change")
         if rows
-        else tag("p", no_change(report), class_="calm")
+        else tag("p", ABOVE if report.changed else no_change(report), class_="calm")
     ]
     if report.same:
         lines.append(
@@ -56,6 +57,7 @@ def _relations(report: Report, bounds: Bounds) -> list[Child]:
                 class_="more",
             )
         )
+    lines += [tag("p", item.summary, class_="more") for item in report.noted[: bounds.steps]]
     return [*lines, more(rest + names_left, "relation")]
 
 
@@ -78,7 +80,7 @@ def _link(one: Changed, place: int, bounds: Bounds) -> Child:
 
 def _about(one: Changed) -> Markup | None:
     """Return what the project says that a relation is: whoever decides may never have seen it."""
-    return tag("span", clipped(one.about, _LONGEST), class_="note") if one.about else None
+    return tag("p", clipped(one.about, _LONGEST), class_="more") if one.about else None
 
 
 def _readers(names: Sequence[str]) -> Child:
@@ -98,12 +100,12 @@ def _consumers(report: Report, bounds: Bounds) -> list[Child]:
     head = tag("h3", f"{count(len(report.reached), 'consumer')} reached")
     return [
         head,
-        tag("div", *(_consumer(one, bounds) for one in shown), class_="cards"),
+        tag("div", *(_consumer(report, one, bounds) for one in shown), class_="cards"),
         more(rest, "consumer"),
     ]
 
 
-def _consumer(one: Reached, bounds: Bounds) -> Markup:
+def _consumer(report: Report, one: Reached, bounds: Bounds) -> Markup:
     item = one.consumer
     name = item.label or item.name
     linked = tag("a", name, href=item.url, rel="noopener noreferrer") if _is_web(item.url) else joined(name)
@@ -111,7 +113,7 @@ def _consumer(one: Reached, bounds: Bounds) -> Markup:
         part for part in (item.kind, f"owned by {item.owner}" if item.owner else "owned by nobody") if part
     )
     through = tag("p", "Reads ", *_listed(one.through)) if one.through else None
-    said = tuple(_consumer_finding(finding, bounds) for finding in one.findings)
+    said = tuple(_consumer_finding(report, one, finding, bounds) for finding in one.findings)
     return tag(
         "article",
         tag("h4", linked),
@@ -123,10 +125,14 @@ def _consumer(one: Reached, bounds: Bounds) -> Markup:
     )
 
 
-def _consumer_finding(finding: Finding, bounds: Bounds) -> Markup:
+def _consumer_finding(report: Report, one: Reached, finding: Finding, bounds: Bounds) -> Markup:
+    said = once.of_consumer(one, finding)
+    if not said:
+        place = next((n for n, item in enumerate(report.findings, 1) if item is finding), 0)
+        return tag("p", verdict(finding.verdict), " ", tag("a", "see the finding", href=f"#finding-{place}"))
     tables = [each for each in (finding.evidence, *finding.more) if each is not None]
     return joined(
-        tag("p", verdict(finding.verdict), " ", finding.summary),
+        tag("p", verdict(finding.verdict), " ", said),
         *(evidence(each, each.title, bounds, label=finding.check) for each in tables),
     )
 
@@ -172,8 +178,8 @@ def _relation(one: Changed, place: int, bounds: Bounds) -> Markup:
     return tag(
         "article",
         tag("h3", tag("code", one.name), " ", verdict(item.verdict) if item.verdict else None),
-        tag("p", one.told, class_="summary"),
         measured,
+        _about(one),
         *(
             evidence(each, caption(item, each) or _sample(each.columns), bounds, label=one.name)
             for each in tables

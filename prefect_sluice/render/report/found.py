@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.render.findings import caption, counted, not_asked
+from prefect_sluice.render.report import once
 from prefect_sluice.render.report.bounds import Bounds, few
 from prefect_sluice.render.report.markup import Child, Markup, joined, tag
 from prefect_sluice.render.report.model import Asked, Report
@@ -16,18 +17,19 @@ from prefect_sluice.verdict import Finding
 
 def findings(report: Report, bounds: Bounds) -> Markup:
     """Return every finding that did not pass, the worst first; then each gate, with what passed folded away."""
-    shown, rest = few(report.findings, bounds.findings)
-    counted = f"{count(len(report.findings), 'finding')} to look at, the worst first." if shown else ""
+    listed = once.listed(report)
+    shown, rest = few(listed, bounds.findings)
+    counted = f"{count(len(listed), 'finding')} to look at, the worst first." if shown else ""
     return section(
         "findings",
         "What the gates found",
         tag("p", counted or "Nothing was found that needs a look.", class_="calm"),
-        *(_finding(report, item, bounds, n) for n, item in enumerate(shown, 1)),
+        *(_finding(report, item, bounds, n) for n, item in shown),
         more(rest, "finding"),
         tag("h3", "Gate by gate"),
         table(
             ("gate", "stage", "verdict", "checks", "time", "what it came to"),
-            [_gate(gate) for gate in report.gates if gate.verdict is not None],
+            [_gate(report, gate) for gate in report.gates if gate.verdict is not None],
             label="gates",
             right=(4,),
         )
@@ -54,7 +56,7 @@ def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Marku
         for name, value in (
             ("of", item.subject),
             ("at", item.location),
-            ("found", number(item.observed)),
+            ("found", number(item.observed) if item.limit is not None else ""),
             ("limit", number(item.limit)),
             ("about the gate", f"docs/gates/{item.gate}.md"),
         )
@@ -63,9 +65,11 @@ def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Marku
     return tag(
         "article",
         tag("h3", verdict(item.verdict), " ", tag("span", item.gate, class_="gate"), " ", item.check),
-        tag("p", item.summary.removeprefix(f"{item.check}: "), class_="summary"),
+        tag("p", said, class_="summary") if (said := once.of_finding(report, item)) else None,
         tag("dl", *facts, class_="facts") if facts else None,
-        tag("p", tag("strong", "What to do: "), item.fix, class_="fix") if item.fix else None,
+        tag("p", tag("strong", "What to do: "), fix, class_="fix")
+        if (fix := once.fix_of(report, item))
+        else None,
         *rows,
         class_=f"finding {LOOKS[item.verdict].value}",
         id=f"finding-{place}",
@@ -80,29 +84,32 @@ def _left(report: Report) -> Markup | None:
     return tag("details", tag("summary", told), tag("ul", *reasons)) if told else None
 
 
-def _gate(gate: Asked) -> Sequence[Child]:
+def _gate(report: Report, gate: Asked) -> Sequence[Child]:
     assert gate.verdict is not None
     counts = counted(gate.counts)
-    told = "a no here only warns" if gate.only_warns and not gate.verdict.lets_through else gate.told
+    told = once.of_gate(report, gate)
     return (tag("strong", gate.gate), gate.stage, verdict(gate.verdict), counts, seconds(gate.seconds), told)
 
 
 def _all_passed(report: Report, bounds: Bounds) -> Markup | None:
-    passed = sum(len(gate.passed) for gate in report.gates)
-    if not passed:
-        return None
-    parts = (_passed(gate, bounds) for gate in report.gates if gate.passed)
-    return tag("details", tag("summary", f"{count(passed, 'check')} that passed, one by one"), *parts)
+    known = [found for gate in report.gates if (found := once.passed(report, gate))[1]]
+    many = sum(len(passed) for _, passed in known)
+    parts = (_passed(title, passed, bounds) for title, passed in known)
+    return (
+        tag("details", tag("summary", f"{count(many, 'check')} that passed, one by one"), *parts)
+        if many
+        else None
+    )
 
 
-def _passed(gate: Asked, bounds: Bounds) -> Markup:
-    shown, rest = few(gate.passed, bounds.passed)
+def _passed(title: str, passed: Sequence[Finding], bounds: Bounds) -> Markup:
+    shown, rest = few(passed, bounds.passed)
     rows = [
         (item.check, item.subject, item.summary, number(item.observed), number(item.limit)) for item in shown
     ]
     header = ("check", "of", "what it says", "found", "limit")
     return joined(
-        tag("h4", f"{gate.gate}: {len(gate.passed)} passed"),
-        table(header, rows, label=f"what passed {gate.gate}", right=(3, 4)) if rows else None,
+        tag("h4", title),
+        table(header, rows, label=title, right=(3, 4)) if rows else None,
         more(rest, "finding"),
     )

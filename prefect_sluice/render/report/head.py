@@ -99,7 +99,7 @@ def _refused(
     said = f"{said}; {_now(found, promotion)}, and nothing that people read has changed by it."
     fixes = {item.fix: item for item in reversed(bad) if item.fix}
     advice = [
-        Advice(_stop(f"{item.gate} {item.check}: {fix}"))
+        Advice(_stop(f"{item.gate} {item.check}: {fix}"), finding=item)
         for fix, item in list(reversed(fixes.items()))[:_FIXES]
     ]
     advice += [

@@ -11,12 +11,13 @@ from prefect_sluice.render.markdown import MARKS, escaped, table
 from prefect_sluice.render.part import authors, brought, commits_of
 from prefect_sluice.render.plan import moved, summary, word
 from prefect_sluice.render.promotion import SAID
+from prefect_sluice.render.report import once
 from prefect_sluice.render.report.bounds import SHORT, Bounds, clipped, few, fitting
-from prefect_sluice.render.report.changing import no_change
+from prefect_sluice.render.report.changing import ABOVE, no_change
 from prefect_sluice.render.report.charts import share
 from prefect_sluice.render.report.markup import escape
 from prefect_sluice.render.report.mermaid import mermaid
-from prefect_sluice.render.report.model import Asked, Report
+from prefect_sluice.render.report.model import Asked, Reached, Report
 from prefect_sluice.render.report.sides import Cell, side_by_side
 from prefect_sluice.render.styled import Style
 from prefect_sluice.render.words import count, moment, number, seconds, short
@@ -99,21 +100,32 @@ def _asked(report: Report) -> list[str]:
     return [*lines, ""]
 
 
-def changes(report: Report, bounds: Bounds) -> list[str]:
-    """Return the lines on what readers find changed, and who they are."""
+def changes(report: Report, bounds: Bounds, *, alone: bool = False) -> list[str]:
+    """Return the lines on what readers find changed, and who they are; `alone`: on a page without points and findings."""
     lines = ["### What changes, and for whom", ""]
-    shown, rest = few(report.changed, bounds.steps)
-    rows = [(one.name, one.told, ", ".join(one.readers) or "no declared consumer") for one in shown]
+    told = report.changed if alone else [one for _, one in once.relations(report)]
+    shown, rest = few(told, bounds.steps)
+    rows = [
+        (
+            one.name,
+            one.told,
+            ", ".join(one.readers) or "no declared consumer",
+        )
+        for one in shown
+    ]
     rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
     rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
     rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
-    lines += table(("relation", "what readers find", "read by"), rows) if rows else [no_change(report), ""]
+    none = ABOVE if report.changed else no_change(report)
+    lines += table(("relation", "what readers find", "read by"), rows) if rows else [none, ""]
     lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
     lines += (
         [f"{count(report.same, 'relation')} built anew with the same rows as before.", ""]
         if report.same
         else []
     )
+    notes = [f"* {escaped(item.summary)}" for item in report.noted[: bounds.steps]]
+    lines += [*notes, ""] if notes else []
     for one in report.reached[: bounds.consumers]:
         item = one.consumer
         about = ", ".join(
@@ -122,26 +134,37 @@ def changes(report: Report, bounds: Bounds) -> list[str]:
         lines.append(
             f"* **{escaped(item.label or item.name)}** ({escaped(about)}) reads {escaped(', '.join(one.through))}"
         )
-        lines += [f"  * {MARKS[finding.verdict]} {escaped(finding.summary)}" for finding in one.findings]
+        lines += [
+            f"  * {MARKS[finding.verdict]} {_for_consumer(one, finding, alone=alone)}"
+            for finding in one.findings
+        ]
     return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer")]
+
+
+def _for_consumer(one: Reached, item: Finding, *, alone: bool) -> str:
+    return (
+        escaped(item.summary if alone else once.of_consumer(one, item))
+        or f"{item.verdict.name}: see the finding"
+    )
 
 
 def _findings(report: Report, bounds: Bounds) -> list[str]:
     lines = ["### What the gates found", ""]
-    shown, rest = few(report.findings, bounds.findings)
-    lines += [f"{count(len(report.findings), 'finding')} to look at, the worst first.", ""] if shown else []
+    listed = once.listed(report)
+    shown, rest = few(listed, bounds.findings)
+    lines += [f"{count(len(listed), 'finding')} to look at, the worst first.", ""] if shown else []
     in_diff = {id(one.finding) for one in report.changed[: bounds.changed]}
-    for place, item in enumerate(shown):
-        lines += _finding(item, bounds, place < bounds.detailed and id(item) not in in_diff)
+    for place, (_, item) in enumerate(shown):
+        lines += _finding(report, item, bounds, place < bounds.detailed and id(item) not in in_diff)
     lines += _more(rest, "finding")
     lines += gates(report)
-    return lines + [line for gate in report.gates for line in _passed(gate, bounds)]
+    return lines + [line for gate in report.gates for line in _passed(report, gate, bounds)]
 
 
 def gates(report: Report) -> list[str]:
     """Return the lines with the table of gates."""
     asked = [gate for gate in report.gates if gate.verdict is not None]
-    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(gate) for gate in asked])
+    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(report, gate) for gate in asked])
     left = [gate for gate in report.gates if gate.verdict is None]
     told = not_asked((gate.gate, gate.told) for gate in left)
     why = (
@@ -152,44 +175,42 @@ def gates(report: Report) -> list[str]:
     return [*(lines if asked else ["No gate was asked.", ""]), *why]
 
 
-def _finding(item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
-    numbers = f"found {number(item.observed)}" if item.observed is not None else ""
-    numbers += f", limit {number(item.limit)}" if numbers and item.limit is not None else ""
+def _finding(report: Report, item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
+    held = item.observed is not None and item.limit is not None
+    numbers = f"found {number(item.observed)}, limit {number(item.limit)}" if held else ""
     where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
+    said = f": {escaped(told)}" if (told := once.of_finding(report, item)) else ""
     lines = [
-        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}: {escaped(_told(item))}",
+        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}{said}",
         "",
     ]
     lines += [where, ""] if where else []
-    lines += [f"**What to do:** {escaped(item.fix)}", ""] if item.fix else []
+    fix = once.fix_of(report, item)
+    lines += [f"**What to do:** {escaped(fix)}", ""] if fix else []
     tables = [each for each in (item.evidence, *item.more) if each is not None] if detailed else []
     return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
 
 
-def _told(item: Finding) -> str:
-    return item.summary.removeprefix(f"{item.check}: ")
-
-
-def _gate(gate: Asked) -> tuple[str, ...]:
+def _gate(report: Report, gate: Asked) -> tuple[str, ...]:
     assert gate.verdict is not None
-    told = "a no here only warns" if gate.only_warns and not gate.verdict.lets_through else gate.told
     return (
         gate.gate,
         gate.stage,
         f"{MARKS[gate.verdict]} {gate.verdict.name}",
         counted(gate.counts),
         seconds(gate.seconds),
-        told,
+        once.of_gate(report, gate),
     )
 
 
-def _passed(gate: Asked, bounds: Bounds) -> list[str]:
-    shown, rest = few(gate.passed, bounds.passed)
+def _passed(report: Report, gate: Asked, bounds: Bounds) -> list[str]:
+    title, passed = once.passed(report, gate)
+    shown, rest = few(passed, bounds.passed)
     if not shown:
         return []
     rows = [(item.check, item.subject, item.summary) for item in shown]
     return folded(
-        f"{gate.gate}: {len(gate.passed)} passed",
+        title,
         [*table(("check", "of", "what it says"), rows), *_more(rest, "finding")],
     )
 
@@ -201,7 +222,7 @@ def diff(report: Report, bounds: Bounds) -> list[str]:
         return []
     lines = ["### The diff", ""]
     for one in shown:
-        lines += [f"**{escaped(one.name)}**: {escaped(one.told)}", ""]
+        lines += [f"**{escaped(one.name)}**", ""]
         lines += [escaped(clipped(one.about, _LONGEST)), ""] if one.about else []
         tables = (each for each in (*one.finding.more, one.finding.evidence) if each is not None)
         lines += [line for each in tables for line in _evidence(each, caption(one.finding, each), bounds)]

@@ -79,10 +79,11 @@ class Dossier:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the reader may do next: in words, and the command, if there is one."""
+    """What the reader may do next: in words, and the command, if there is one; `finding`, if it is how to mend that."""
 
     text: str
     command: str = ""
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing that whoever decides must know first: what it is about, what is said, and where the page says more."""
+    """One thing that whoever decides must know first: what it is about, what is said, where the page says more, and the finding
+    whose sentence it is, if it is one's."""
 
     about: str
     text: str
     anchor: str = ""
     style: Style = Style.PLAIN
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,8 @@ class Report:
     """All that is told of one promotion, in the order in which it is told.
 
     `points` are what must be known first, `findings` those that did not pass, the worst first; `same` counts relations
-    built anew with the same rows; `new` and `gone` are public names that come and go; `waited` is how long it waited for
+    built anew with the same rows, `noted` those of them of which the diff says more; `new` and `gone` are public names that
+    come and go; `waited` is how long it waited for
     a yes, `publish` how the generation got, or will get, into the warehouse.
     """
 
@@ -216,6 +220,7 @@ class Report:
     gates: tuple[Asked, ...]
     lineage: Lineage
     laps: tuple[Lap, ...]
+    noted: tuple[Finding, ...] = ()
     waited: timedelta | None = None
     publish: str = ""
 

@@ -27,10 +27,12 @@ def points(
     gone: Sequence[str],
 ) -> tuple[Point, ...]:
     """Return the points, the worst first; of each sort a few, and how many more there are."""
+    stopped = _stopped(gates, findings, changed)
+    said = {id(point.finding) for point in stopped}
     return (
-        *_stopped(gates, findings),
+        *stopped,
         *_removed(gone),
-        *_changes(changed),
+        *_changes([(n, one) for n, one in enumerate(changed, 1) if id(one.finding) not in said]),
         *_new(new),
     )
 
@@ -45,7 +47,7 @@ def policy_points(found: Dossier) -> tuple[Point, ...]:
     return (Point("policy", text, "approvals", style),)
 
 
-def _stopped(gates: Sequence[Asked], findings: Sequence[Finding]) -> list[Point]:
+def _stopped(gates: Sequence[Asked], findings: Sequence[Finding], changed: Sequence[Changed]) -> list[Point]:
     """Return what did not pass; a warning of the diff is said with the change it is about."""
     only_warn = {gate.gate for gate in gates if gate.only_warns}
     told = [
@@ -55,7 +57,13 @@ def _stopped(gates: Sequence[Asked], findings: Sequence[Finding]) -> list[Point]
     ]
     holding = {item.gate for _, item in told if _style(item, only_warn) is Style.BAD}
     lines = [
-        Point(f"{item.gate} {item.check}", _said(item), f"finding-{number}", _style(item, only_warn))
+        Point(
+            f"{item.gate} {item.check}",
+            _said(item, changed),
+            f"finding-{number}",
+            _style(item, only_warn),
+            item,
+        )
         for number, item in _each_gate_first(told, only_warn)[: max(_MOST, min(len(holding), _GATES))]
     ]
     rest = len(told) - len(lines)
@@ -74,9 +82,12 @@ def _each_gate_first(
     return sorted(told, key=lambda one: ranks[one[0]])
 
 
-def _said(item: Finding) -> str:
+def _said(item: Finding, changed: Sequence[Changed]) -> str:
     """Return what it says, with the name of what it is about where neither it nor its check names it."""
     name = short_name(item.subject) if ", " not in item.subject else ""
+    one = next((one for one in changed if one.finding is item), None)
+    if one is not None:
+        return f"{clipped(one.told, _LONGEST)}; {_readers(one.readers)}"
     known = not name or name in item.summary or name in item.check
     return clipped(item.summary if known else f"{name}: {item.summary}", _LONGEST)
 
@@ -85,11 +96,17 @@ def _style(item: Finding, only_warn: set[str]) -> Style:
     return Style.WARN if item.verdict.lets_through or item.gate in only_warn else Style.BAD
 
 
-def _changes(changed: Sequence[Changed]) -> list[Point]:
+def _changes(changed: Sequence[tuple[int, Changed]]) -> list[Point]:
     """Return the changes, those that somebody reads first."""
     lines = [
-        Point(one.name, f"{one.told}; {_readers(one.readers)}", f"diff-{number}", _change_style(one))
-        for number, one in sorted(enumerate(changed, 1), key=lambda item: not item[1].readers)[:_MOST]
+        Point(
+            one.name,
+            f"{one.told}; {_readers(one.readers)}",
+            f"diff-{number}",
+            _change_style(one),
+            one.finding,
+        )
+        for number, one in sorted(changed, key=lambda item: not item[1].readers)[:_MOST]
     ]
     rest = len(changed) - len(lines)
     return (
@@ -116,8 +133,11 @@ def _new(new: Sequence[str]) -> list[Point]:
 
 
 def _removed(gone: Sequence[str]) -> list[Point]:
-    told = f"{_names(gone)}: who reads {'it' if len(gone) == 1 else 'them'} finds nothing"
-    return [Point(count(len(gone), "relation") + " removed", told, "changes", Style.WARN)] if gone else []
+    return (
+        [Point(count(len(gone), "relation") + " removed", _names(gone), "changes", Style.WARN)]
+        if gone
+        else []
+    )
 
 
 def _names(names: Sequence[str]) -> str:

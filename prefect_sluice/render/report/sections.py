@@ -25,7 +25,7 @@ def lineage(report: Report, bounds: Bounds) -> Markup | None:
         return None
     names = {dot.id: dot.label for dot in known.dots}
     rows = [
-        (dot.label, PARTS[dot.part], dot.told, ", ".join(names[a] for a, b in known.edges if b == dot.id))
+        (dot.label, PARTS[dot.part], ", ".join(names[a] for a, b in known.edges if b == dot.id))
         for dot in known.dots
     ]
     left = f"{count(known.left_out, 'node')} of this big change are drawn together." if known.left_out else ""
@@ -51,7 +51,7 @@ def lineage(report: Report, bounds: Bounds) -> Markup | None:
         tag(
             "details",
             tag("summary", "The same as a list"),
-            table(("node", "part", "why", "reads"), rows, label="lineage"),
+            table(("node", "part", "reads"), rows, label="lineage"),
         ),
     )
 
