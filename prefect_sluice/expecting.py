@@ -12,7 +12,8 @@ from prefect_sluice.expectation import Expectation
 ROWS = "rows"
 """The column's name that stands for rows that come or go."""
 GRAMMAR = (
-    "write it as `Expect: relation.column up to 3%`, `Expect: relation.*` or `Expect: relation rows up to 3%`"
+    "write it as `Expect: relation.column up to 3%`, `Expect: relation.*`, `Expect: relation rows up to 3%`"
+    " or `Expect: relation edited (why)`"
 )
 
 _BEGINS = re.compile(r"expect\s*:", re.IGNORECASE)
@@ -21,6 +22,9 @@ _LINE = re.compile(
     rf"expect\s*:\s*{_NAME}(?:\.{_NAME}|\s+(rows))(?:\s+up\s+to\s+(\d+(?:\.\d+)?)\s*%)?(?:\s+\((.+)\))?\s*",
     re.IGNORECASE,
 )
+_WHOLE = r'("(?:[^"]|"")+"|[^\s"()%]+)'
+"""A name that may have its schema before it: no column follows."""
+_EDITED = re.compile(rf"expect\s*:\s*{_WHOLE}\s+edited\s+\((.+)\)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,27 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """An edit of published rows, past Sluice, that was meant: of one relation, which is no pattern. `where` says where it is
+    declared, `by` who wrote that."""
+
+    relation: str
+    where: str
+    reason: str
+    by: str = ""
+
+    def is_of(self, names: Iterable[str]) -> bool:
+        """Say whether it speaks of the relation that goes by one of these names."""
+        return self.relation.casefold() in {name.casefold() for name in names}
+
+    @property
+    def words(self) -> str:
+        """Who declared it, where, and why."""
+        who = f" of {self.by}" if self.by else ""
+        return f"{self.where}{who} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A declaration that nobody can read: where it stands, and what is wrong with it."""
 
@@ -68,21 +93,30 @@ class Said:
 
     expected: tuple[Expected, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    edited: tuple[Edited, ...] = ()
 
     def __add__(self, other: Said) -> Said:
         """Return both."""
-        return Said(self.expected + other.expected, self.unreadable + other.unreadable)
+        return Said(
+            self.expected + other.expected, self.unreadable + other.unreadable, self.edited + other.edited
+        )
 
 
-def from_message(commit: str, message: str) -> Said:
-    """Return what the `Expect:` lines of a commit message declare; a line that begins so and is none is unreadable."""
+def from_message(commit: str, message: str, by: str = "") -> Said:
+    """Return what the `Expect:` lines of a commit message declare; a line that begins so and is none is unreadable. `by` is
+    the commit's author."""
     found: list[Expected] = []
+    edited: list[Edited] = []
     wrong: list[Unreadable] = []
     for number, text in enumerate(message.splitlines(), 1):
         line = text.strip()
         if not _BEGINS.match(line):
             continue
         where = f"commit {commit[:7]}:{number}"
+        edit = _EDITED.fullmatch(line)
+        if edit is not None:
+            edited.append(Edited(_plain(edit[1]), where, edit[2], by))
+            continue
         match = _LINE.fullmatch(line)
         share = float(match[4]) / 100 if match and match[4] else 1.0
         if match is None:
@@ -96,7 +130,7 @@ def from_message(commit: str, message: str) -> Said:
             found.append(
                 Expected(_plain(match[1]), column, share, where, match[5] or "", rows_only=bool(match[3]))
             )
-    return Said(tuple(found), tuple(wrong))
+    return Said(tuple(found), tuple(wrong), tuple(edited))
 
 
 def from_config(

@@ -38,9 +38,22 @@ def test_a_line_of_a_message(line: str) -> None:
     assert found.where == "commit 1a2b3c4:3"
 
 
+def test_an_edit_that_was_meant_names_one_relation_and_why() -> None:
+    said = from_message(
+        COMMIT, 'Erase\n\nExpect: "fct orders" edited (erasure, ticket 512)\n', "Ada <a@x.eu>"
+    )
+    [found] = said.edited
+    assert (said.expected, said.unreadable) == ((), ()), "it is no word on what the code changes"
+    assert found.is_of(["model.shop.fct orders", "FCT ORDERS"])
+    assert found.words == "commit 1a2b3c4:3 of Ada <a@x.eu> (erasure, ticket 512)"
+    [pattern] = from_message(COMMIT, "Expect: fct_* edited (all)").edited
+    assert not pattern.is_of(["fct_orders"])
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        "Expect: routes edited",
         "Expect: routes",
         "Expect: routes.price up to 3",
         "Expect: routes.price up to 0%",

@@ -53,6 +53,8 @@ def plan(
 
 def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()) -> int:
     """Show the plan of a request, or why it is so for the `named` nodes, and do nothing."""
+    from dataclasses import asdict
+
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.render import document
     from prefect_sluice.render.dashboard import story_lines
@@ -81,6 +83,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
             )
         )
         policy = policy_lines(found.policy, width=console.width)
+        console.show([line(f"rows of {item.relation} were edited: {item.words}") for item in found.edited])
         console.show([line(strong("Policy")), *policy] if policy else [])
         console.show(story_lines(found.story, width=console.width) if found.story else [])
     told = {
@@ -90,6 +93,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         "policy": policy_document(found.policy),
         "change": document.change(release.change),
         "consumers": [item.document() for item in found.reached],
+        "edited": [asdict(item) for item in found.edited],
         **({"report": found.story.document()} if found.story else {}),
     }
     reasons = {"why": [reason.document() for reason in found.reasons]} if named else {}

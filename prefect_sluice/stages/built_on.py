@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.errors import Refused
+from prefect_sluice.expecting import Edited
 from prefect_sluice.generation import Pointer
 from prefect_sluice.node import Name, Node
 from prefect_sluice.plan import Action, Plan
+from prefect_sluice.stages import edits_meant
 from prefect_sluice.stages.rereading import mended
 from prefect_sluice.stages.work import tell
 from prefect_sluice.verdict import Finding, GateReport, Verdict
@@ -46,16 +49,45 @@ def built_on(plan: Plan, nodes: Mapping[str, Node]) -> Mapping[Name, Pointer]:
     return {pointer.address: pointer for pointer in found}
 
 
-def look(workshop: Workshop, place: Place, plan: Plan, nodes: Mapping[str, Node]) -> tuple[Reread, ...]:
-    """Return the relations under the plan of which it cannot be told whether they hold what was published, as they are now.
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A relation that is built on as it is, though it does not hold what was published, or nobody can tell. `meant` is the
+    word of a commit for its edit."""
 
-    Costs nothing where the file is as Sluice left it, else a scan of each of them. Raises Refused for one that was edited, and
-    WarehouseBusy. Repeatable.
+    pointer: Pointer
+    found: Reread
+    meant: Edited | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found: `doubtful` relations, and what commits declare of edits that are none, in words, with where."""
+
+    doubtful: tuple[Doubtful, ...] = ()
+    empty: tuple[tuple[Edited, str], ...] = ()
+
+    @property
+    def renewed(self) -> tuple[Content, ...]:
+        """The digests that are written down in place of those that do not count any more."""
+        return tuple(item.found.now for item in self.doubtful if item.found.now is not None)
+
+
+def look(
+    workshop: Workshop, place: Place, plan: Plan, nodes: Mapping[str, Node], meant: Sequence[Edited] = ()
+) -> Looked:
+    """Return the relations under the plan of which it cannot be told whether they hold what was published, and those of which
+    a commit declares that they were edited (`meant`), in every generation that can be served.
+
+    Costs nothing where the file is as Sluice left it, else a scan of each of them. Raises Refused for one that was edited
+    without such a word, and WarehouseBusy. Repeatable.
     """
-    wanted = built_on(plan, nodes)
-    if not wanted or not plan.base or not workshop.settings.warehouse.reread_parents:
-        return ()
     warehouse = workshop.warehouse(place)
+    declared = edits_meant.declared(plan, warehouse.kept(place.name) if meant else (), meant)
+    on = bool(plan.base) and workshop.settings.warehouse.reread_parents
+    reads = built_on(plan, nodes) if on else dict[Name, Pointer]()
+    wanted = {**reads, **{address: item.pointer for address, item in declared.items()}}
+    if not wanted:
+        return Looked(empty=edits_meant.empty(plan, meant, {}, ()))
     with warehouse.reader():  # keeps writers out while the stamp is taken and the rows are read
         stamp = warehouse.stamp()
         known = _known(workshop, place, stamp)
@@ -63,44 +95,73 @@ def look(workshop: Workshop, place: Place, plan: Plan, nodes: Mapping[str, Node]
         if doubtful:
             tell(f"reading again {len(doubtful)} relations that are built on")
         found = warehouse.reread(doubtful)
-    _refuse_edited(found, wanted)
+    _refuse_edited(found, wanted, declared, edits_meant.unknown(plan, meant))
     fresh = {item.address for item in found if item.holds}
     if fresh:
         _remember(workshop, place, stamp, known | fresh)
-    return tuple(item for item in found if not item.holds)
+    # Of what a commit speaks of beside what is read: what is gone from an older generation is nothing to build on.
+    others = tuple(
+        Doubtful(
+            wanted[item.address], item, declared[item.address].word if item.address in declared else None
+        )
+        for item in found
+        if not item.holds and (item.now is not None or item.address in reads)
+    )
+    told = [item.found.address for item in others]
+    return Looked(others, edits_meant.empty(plan, meant, declared, told))
 
 
 def look_again(
-    workshop: Workshop, place: Place, plan: Plan, nodes: Mapping[str, Node], before: tuple[Reread, ...]
+    workshop: Workshop,
+    place: Place,
+    plan: Plan,
+    nodes: Mapping[str, Node],
+    meant: Sequence[Edited],
+    before: Looked,
 ) -> None:
     """Raise Refused where what was built on is not what it was `before` the build: the build may have read either."""
-    now = look(workshop, place, plan, nodes)
-    moved = [item for item in now if item not in before]
+    now = look(workshop, place, plan, nodes, meant)
+    moved = [item for item in now.doubtful if item not in before.doubtful]
     if moved:
         raise Refused(
-            f"{moved[0].address} changed while it was built from", "run the command again: it plans anew"
+            f"{moved[0].found.address} changed while it was built from",
+            "run the command again: it plans anew",
         )
-
-
-def renewed(untold: Iterable[Reread]) -> tuple[Content, ...]:
-    """Return the digests that are written down in place of those that say nothing any more. Pure."""
-    return tuple(item.now for item in untold if item.now is not None)
 
 
 def report(made: Made) -> tuple[GateReport, ...]:
-    """Return what is built on although nobody can tell whether it was edited, as a warning; none where all could be told."""
-    names = {pointer.address: str(pointer.name) for pointer in made.contents.pointers}
-    findings = tuple(
-        Finding(
-            STAGE,
-            "content",
-            Verdict.WARNED,
-            f"{names.get(item.address, 'a history')}: {item.words}: whether it was edited cannot be told. It is built on as it"
-            " is, and from this publish on its digest of now counts",
-        )
-        for item in made.untold
+    """Return what is built on although it was edited, as a commit declares, or nobody can tell, as warnings; none where all
+    holds what was published."""
+    findings = (
+        *(_finding(item) for item in made.looked.doubtful),
+        *(_said_for_nothing(word, why) for word, why in made.looked.empty),
     )
     return (GateReport(STAGE, findings),) if findings else ()
+
+
+def _said_for_nothing(word: Edited, why: str) -> Finding:
+    told = f"{word.where} declares an edit of {word.relation}: {why}"
+    return Finding(STAGE, "content", Verdict.WARNED, told, location=word.where)
+
+
+def _finding(item: Doubtful) -> Finding:
+    found, name = item.found, item.pointer.name
+    if item.meant is None:
+        told = (
+            f"{name}: {found.words}: whether it was edited cannot be told. It is built on as it is, and from this publish on its"
+            " digest of now counts"
+        )
+        return Finding(STAGE, "content", Verdict.WARNED, told, item.pointer.node)
+    return Finding(
+        STAGE,
+        "content",
+        Verdict.WARNED,
+        f"{name}: {found.words}; {item.meant.words} declares the edit: from this publish on its digest of now counts",
+        item.pointer.node,
+        observed=found.now.rows if found.now else None,
+        limit=found.was.rows if found.was else None,
+        location=item.meant.where,
+    )
 
 
 def carry_over(workshop: Workshop, place: Place, before: str, after: str, publication: Publication) -> None:
@@ -112,15 +173,21 @@ def carry_over(workshop: Workshop, place: Place, before: str, after: str, public
         _remember(workshop, place, after, known)
 
 
-def _refuse_edited(found: Iterable[Reread], pointers: Mapping[Name, Pointer]) -> None:
-    edited = [item for item in found if item.is_edited]
+def _refuse_edited(
+    found: Iterable[Reread],
+    pointers: Mapping[Name, Pointer],
+    declared: Mapping[Name, edits_meant.Declared],
+    unknown: str,
+) -> None:
+    edited = [item for item in found if item.is_edited and item.address not in declared]
     if edited:
         pointer = pointers[edited[0].address]
         more = f" (and {len(edited) - 1} more)" if len(edited) > 1 else ""
-        fix = mended(pointer, edited[0])
-        if pointer.kind.keeps_history:  # rows that somebody had to take out, say, cannot be put back
-            fix += "; if the edit was meant, build on it as it is: `warehouse: {reread_parents: false}`"
-        raise Refused(f"{pointer.name}, on which this is built: {edited[0].words}{more}", fix)
+        no_word = f"; {unknown}" if unknown else ""
+        raise Refused(
+            f"{pointer.name}, on which this is built: {edited[0].words}{more}{no_word}",
+            mended(pointer, edited[0]),
+        )
 
 
 def _entry(place: Place) -> str:

@@ -1,11 +1,11 @@
-"""What the commits of a release declare that they change in the data, read from git and from the release's own sluice.yml."""
+"""What the commits of a release declare of the data, read from git and from the release's own sluice.yml."""
 
 from __future__ import annotations
 
 from prefect_sluice import config, git
 from prefect_sluice.errors import BadInput, ConfigInvalid
 from prefect_sluice.expectation import Expectation
-from prefect_sluice.expecting import Said, Unreadable, from_config, from_message
+from prefect_sluice.expecting import Edited, Said, Unreadable, from_config, from_message
 from prefect_sluice.generation import Cause
 from prefect_sluice.governing import settings_text
 from prefect_sluice.plan import Plan
@@ -23,9 +23,21 @@ def said(workshop: Workshop, release: Release, plan: Plan) -> Said:
         return Said()
     base = workshop.store.release(plan.base_release) if plan.base_release else None
     found = _written(workshop, release, base)
-    for commit, message in _messages(workshop, release, base):
-        found += from_message(commit, message)
+    # Going back to an older commit brings none that is new, and it speaks for itself.
+    for commit in _new(workshop, release, base) or (_own(release),):
+        found += from_message(*commit)
     return found
+
+
+def edited(workshop: Workshop, release: Release, plan: Plan) -> tuple[Edited, ...]:
+    """Return the edits of published rows that the commits of this release declare.
+
+    None for a refresh, and none of a commit that what serves has: its word is spent. Repeatable.
+    """
+    if plan.cause is Cause.REFRESH:
+        return ()
+    base = workshop.store.release(plan.base_release) if plan.base_release else None
+    return tuple(item for commit in _new(workshop, release, base) for item in from_message(*commit).edited)
 
 
 def _written(workshop: Workshop, release: Release, base: Release | None) -> Said:
@@ -45,14 +57,18 @@ def _expectations(workshop: Workshop, release: Release) -> tuple[Expectation, ..
     return () if text is None else config.expectations(text, workshop.file.name)
 
 
-def _messages(workshop: Workshop, release: Release, base: Release | None) -> tuple[tuple[str, str], ...]:
-    own = ((release.change.commit, release.change.message),)
+def _new(workshop: Workshop, release: Release, base: Release | None) -> tuple[tuple[str, str, str], ...]:
+    """Return id, message and author of the commits that what serves has not; of the release's own where they cannot be told."""
     if base is None or not release.change.message:
-        return own
+        return (_own(release),)
     try:
         found = between(workshop, release, base)
         made = git.made(git.root(workshop.root), found.until, f"^{found.since}", paths=found.paths)
     except BadInput:
-        return own  # promoted where the repository is not, or rewritten meanwhile
-    # Going back to an older commit brings none that is new, and it speaks for itself.
-    return tuple((item.commit, item.message) for item in made) or own
+        # Promoted where the repository is not, or rewritten meanwhile.
+        return (_own(release),) if base.change.commit != release.change.commit else ()
+    return tuple((item.commit, item.message, item.persons[0]) for item in made)
+
+
+def _own(release: Release) -> tuple[str, str, str]:
+    return (release.change.commit, release.change.message, release.change.author)

@@ -19,6 +19,7 @@ from prefect_sluice.release import Release
 from prefect_sluice.results import NodeResult
 from prefect_sluice.stages import asking, baseline, losses
 from prefect_sluice.stages.build import before
+from prefect_sluice.stages.gate_memory import remembering
 from prefect_sluice.stages.making import Made
 from prefect_sluice.verdict import GateReport
 from prefect_sluice.warehouse.base import LIVE, Reader, quoted
@@ -66,7 +67,7 @@ def judge(
 def _losses(known: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
     how = settings_of("diff", workshop.settings.gates)
     assert isinstance(how, Comparing)
-    return losses.report(replace(known, memory=asking.remembering(workshop, "diff")), how)
+    return losses.report(replace(known, memory=remembering(workshop, "diff")), how)
 
 
 def _to_compare(

@@ -26,12 +26,12 @@ from prefect_sluice.release import Release
 from prefect_sluice.results import DROPPED, NodeResult, dropped
 from prefect_sluice.stages import built_on, finished, shown, testing
 from prefect_sluice.stages.candidates import folder
+from prefect_sluice.stages.expected import edited
 from prefect_sluice.stages.pace import Pace, past
 from prefect_sluice.stages.records import still_ours
 from prefect_sluice.stages.work import tell, teller
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
-from prefect_sluice.warehouse.content import Reread
 from prefect_sluice.workshop import Place, Workshop
 
 _OURS = ("sluice",)
@@ -42,7 +42,7 @@ class Made:
     """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
     was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built, `tests` are the data
     tests that it is still to be asked; `rows` counts those of new tables, by unique id, where somebody wants to know.
-    `untold` was built on, and nobody can tell whether it holds what was published."""
+    `looked` is what was found of that on which it is built."""
 
     contents: Contents
     file: Path | None
@@ -52,7 +52,7 @@ class Made:
     taken: int = 0
     tests: tuple[DataTest, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict[str, int])
-    untold: tuple[Reread, ...] = ()
+    looked: built_on.Looked = field(default_factory=built_on.Looked)
 
 
 def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
@@ -62,13 +62,15 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
         step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT)
     )
     planned = (*pointers(plan, store, promotion.id[:6]), *kept)
+    edits = edited(workshop, release, plan)
     if not plan.made and not plan.relinked and not plan.tests:
         served = (*planned, *old_names.pointers(plan.old_names, planned))
-        return Made(Contents((), (), served, ""), None, (), (), {})
+        looked = built_on.look(workshop, place, plan, {}, edits)
+        return Made(Contents((), (), served, "", looked.renewed), None, (), (), {}, looked=looked)
     loaded = load(workshop, place, release)
     warehouse = workshop.warehouse(place, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(place.name))
-    untold = built_on.look(workshop, place, plan, loaded.project.nodes)
+    looked = built_on.look(workshop, place, plan, loaded.project.nodes, edits)
     laid = _lay(warehouse, loaded, live, plan)
     taken = _take(workshop, place, warehouse, loaded, plan)
     reach(Point.STAGE_PREPARED)
@@ -78,11 +80,11 @@ def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promoti
     asked, answered = testing.ready(loaded, plan, tests, built)
     results = (*built, *answered)
     _still_the_same(workshop, place, loaded, live, plan)
-    built_on.look_again(workshop, place, plan, loaded.project.nodes, untold)
+    built_on.look_again(workshop, place, plan, loaded.project.nodes, edits, looked)
     made = _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
-    contents = replace(made.contents, held=(*made.contents.held, *built_on.renewed(untold)))
+    contents = replace(made.contents, held=(*made.contents.held, *looked.renewed))
     notes = {**made.notes, **_files_written(set_aside(workshop, release, loaded))}
-    return replace(made, contents=contents, notes=notes, taken=len(taken), tests=asked, untold=untold)
+    return replace(made, contents=contents, notes=notes, taken=len(taken), tests=asked, looked=looked)
 
 
 def apart(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[NodeResult, ...]:

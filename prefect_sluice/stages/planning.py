@@ -13,6 +13,7 @@ from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.displaced import Displaced
 from prefect_sluice.errors import BadInput
+from prefect_sluice.expecting import Edited
 from prefect_sluice.generation import Cause
 from prefect_sluice.governing import governance, governed, refuse_uncommitted
 from prefect_sluice.impact import Known, Reached, reached
@@ -24,6 +25,7 @@ from prefect_sluice.release import Release
 from prefect_sluice.render.dashboard import Story, story
 from prefect_sluice.rules import Governance
 from prefect_sluice.stages.build import before, pack, plan_release
+from prefect_sluice.stages.expected import edited
 from prefect_sluice.stages.found import displaced
 from prefect_sluice.stages.pace import past
 from prefect_sluice.stages.promoting import chosen
@@ -40,8 +42,8 @@ from prefect_sluice.workshop import Place, Workshop
 class Planned:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
-    judges it, which public names do not show what was published (it would be refused), and what the build is expected to
-    cost."""
+    judges it, which public names do not show what was published (it would be refused), what the build is expected to
+    cost, and which edits of published rows its commits declare."""
 
     plan: Plan
     release: Release
@@ -52,6 +54,7 @@ class Planned:
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
     costs: Costs | None = None
+    edited: tuple[Edited, ...] = ()
 
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
@@ -82,6 +85,7 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
         found,
         displaced(workshop, place),
         _costs(workshop, made),
+        edited(workshop, release, made),
     )
 
 

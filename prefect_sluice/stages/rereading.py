@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from prefect_sluice import surroundings
+from prefect_sluice.gates.comparing import written
 from prefect_sluice.generation import Pointer
-from prefect_sluice.node import Name
+from prefect_sluice.node import Name, short_name
 from prefect_sluice.verdict import Finding, Verdict
 from prefect_sluice.warehouse.base import quoted
 from prefect_sluice.warehouse.content import Reread
@@ -87,9 +88,14 @@ def _untold(gate: str, untold: Sequence[Reread]) -> Finding:
 
 
 def mended(pointer: Pointer, edited: Reread) -> str:
-    """Return how a relation that was edited comes to hold again what it should. Pure."""
+    """Return what to do with a relation that was edited: declare that it was meant, or have it hold again what it should.
+    Pure."""
+    name = written(short_name(pointer.node) or pointer.name.identifier)
+    meant = f"if the edit was meant, release a commit that says so: Expect: {name} edited (why); if not, "
     if pointer.kind.keeps_history:
-        return "put its rows back from a backup of the warehouse: built anew it would lose its history"
+        return (
+            f"{meant}put its rows back from a backup of the warehouse: built anew it would lose its history"
+        )
     what = "view" if edited.was is not None and edited.was.is_query else "table"
     address = quoted(pointer.address.schema, pointer.address.identifier)
-    return f"have the next release build it again: drop {what} {address}, then sluice release"
+    return f"{meant}have the next release build it again: drop {what} {address}, then sluice release"

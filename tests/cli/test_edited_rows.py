@@ -119,6 +119,42 @@ def test_nothing_is_built_on_edited_rows_and_nothing_is_read_again_where_only_sl
     assert (answer.code, read) == (0, [0, 0]), "totals is as our own publish left it"
 
 
+def test_an_edit_that_was_meant_is_declared_by_a_commit_and_counts_for_one_release(
+    run: Run, released: Path, commit: Callable[..., None]
+) -> None:
+    """Rows that go by law: from what serves and from what can be served again. Nothing has to be built for it, and a relation
+    that there is not is no word for another."""
+    live = edit(released, "orders", "delete from {} where id = 7")
+    older = edit(released, "orders", "delete from {} where id = 7", live=False)
+    orders = "select range as id, range * 10 + (range < 3)::int as amount from range(30)\n"
+    totals = "select 3 * count(*) as orders from {{ ref('orders') }}\n"
+    commit(released, "Thrice\n\nExpect: order edited (ticket 512)", orders=orders, totals=totals)
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert answer.code == 1
+    assert "29 rows, published with 30; commit" in answer.err
+    assert "there is no such relation; did you mean 'orders'?" in answer.err
+    assert "release a commit that says so: Expect: orders edited (why)" in answer.err
+    commit(released, "Erased\n\nExpect: main.orders edited (ticket 512)", totals=totals.replace("3", "4"))
+    assert run("refresh", "-C", released, "--as", "Ada").code == 0, "nothing is new"
+    planned = json.loads(run("plan", "-C", released, "--json").out)["edited"]
+    assert [item["relation"] for item in planned] == ["main.orders", "order"]
+    answer = run("release", "-C", released, "--as", "Ada")
+    told = " ".join(answer.out.split())
+    assert answer.code == 0, answer
+    assert (
+        f"main.orders: sluice_store.{live} was edited since it was published: 29 rows, published with 30; commit"
+        in told
+    )
+    assert f"sluice_store.{older} was edited" in told
+    assert "(ticket 512) declares the edit" in told
+    assert deep(run, released) == []
+    edit(released, "orders", "delete from {} where id = 8")
+    commit(released, "Again", totals=totals.replace("3", "5"))
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert answer.code == 1
+    assert "28 rows, published with 29;" in answer.err
+
+
 def test_the_hourly_look_reads_by_turns(run: Run, released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workshop = Workshop.at(released)
     place = workshop.place("dev")
