@@ -9,17 +9,20 @@ from functools import cache
 _SHORTEST = 4
 """A shorter value keeps nobody out, and is far more often a word of the language."""
 _QUOTED = r"[rbfu]{0,2}(?P<q>[\"'])(?P<value>(?:(?!(?P=q))[^\\\n]|\\.){1,300})(?P=q)"
-_NAME = r"[\"'][\w.\- ]+[\"']"
-_ASK = r"[\w.]*\b(?:env_var|var|getenv|get_env|get|env|environ|setdefault|pop)\(\s*"
+_NAME = r"[\"'][\w.\- ]{1,80}[\"']"
+_ASK = r"\b(?:env_var|var|getenv|get_env|get|env|environ|setdefault|pop)\(\s*"
 """A call that asks for a value by its name, and may have a default."""
 _BEFORE = (
     r"\(?\s*",
     # A default: of Jinja (in quotes of YAML or none), of a call, or after what came to nothing.
-    rf"(?:[\"']?\{{\{{-?\s*)?{_ASK}{_NAME}\s*,\s*(?:\w+\s*=\s*)?",
-    rf"(?:[\"']?\{{\{{-?\s*)?{_ASK}{_NAME}\s*\)\s*(?:or\s+|\|\s*default\(\s*)",
-    rf"[\w.]+\[\s*{_NAME}\s*\]\s*or\s+",
+    rf"(?:[\"']?\{{\{{-?\s*)?(?:[\w.]{{0,80}}\.)?{_ASK}{_NAME}\s*,\s*(?:\w+\s*=\s*)?",
+    rf"(?:[\"']?\{{\{{-?\s*)?(?:[\w.]{{0,80}}\.)?{_ASK}{_NAME}\s*\)\s*(?:or\s+|\|\s*default\(\s*)",
+    rf"[\w.]{{1,80}}\[\s*{_NAME}\s*\]\s*or\s+",
 )
 """What may stand between a name with its sign and the value."""
+_CONNECTION = re.compile(r"\b(?:password|pwd)\s*=\s*(?P<value>[^\s\"'`{}$%;&,()<>]+)", re.IGNORECASE)
+_LONGEST = 2000
+"""A longer line is data: of that, this much is looked at."""
 _OF_A_SERVER = re.compile(r"\b(?:host|hostaddr|dbname|user|port)\s*=")
 
 
@@ -29,6 +32,10 @@ def literals(text: str) -> Iterator[tuple[int, str]]:
     detect-secrets passes over each line that has a call or an index in it, over whatever stands in {{ }} or ${ }, and over
     what begins on a line of its own. A value with a blank or a template in it is none: it is a sentence, or made up later.
     """
+    from detect_secrets.plugins.keyword import DENYLIST
+
+    if not re.search("|".join(DENYLIST), text, re.IGNORECASE):
+        return
     for pattern in _patterns():
         for found in pattern.finditer(text):
             value = found["value"]
@@ -40,20 +47,13 @@ def literals(text: str) -> Iterator[tuple[int, str]]:
 
 def _of_connections(text: str) -> Iterator[tuple[int, str]]:
     """Yield the passwords within connection strings: host=… password=…"""
-    for found in re.finditer(
-        r"\b(?:password|pwd)\s*=\s*(?P<value>[^\s\"'`{}$%;&,()<>]+)", text, re.IGNORECASE
-    ):
-        begin = max(
-            text.rfind(quote, text.rfind("\n", 0, found.start()) + 1, found.start()) for quote in "\"'"
-        )
-        end = min((at for quote in "\"'" if (at := text.find(quote, found.end())) > 0), default=-1)
-        if (
-            begin >= 0
-            and end > 0
-            and _OF_A_SERVER.search(text, begin, end)
-            and len(found["value"]) >= _SHORTEST
-        ):
-            yield text.count("\n", 0, found.start("value")) + 1, found["value"]
+    for number, line in enumerate(text.split("\n") if _CONNECTION.search(text) else (), 1):
+        for found in _CONNECTION.finditer(line[:_LONGEST]):
+            begin = max(line.rfind(quote, 0, found.start()) for quote in "\"'")
+            end = min((at for quote in "\"'" if (at := line.find(quote, found.end())) > 0), default=-1)
+            is_one = begin >= 0 and end > 0 and _OF_A_SERVER.search(line, begin, end)
+            if is_one and len(found["value"]) >= _SHORTEST:
+                yield number, found["value"]
 
 
 def _is_made(value: str) -> bool:
@@ -78,9 +78,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     from detect_secrets.plugins.keyword import DENYLIST
 
     # An underscore ends a word of a name, so that `password_hash` is about a password and `passwords_seen` is none.
-    word = (
-        rf"(?:{'|'.join(DENYLIST)})(?!\w*_?(?:id|hash|name|file|path|arn|ref|column|field|cmd|url|type)\b)\w*"
-    )
+    word = rf"(?:{'|'.join(DENYLIST)})(?!\w{{0,40}}_?(?:id|hash|name|file|path|arn|ref|column|field|cmd|url|type)\b)\w{{0,40}}"
     named = r"[\"']?\]?(?:\s*:\s*[\w.]+(?:\s*\|\s*None)?(?=\s*=))?\s*(?::=?|=>?)(?!=)\s*"
     shell = r"\$\{\w+:?[-=](?P<value>[^\s{}\"'$]+)\}"
     return tuple(
@@ -88,13 +86,13 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         for pattern in (
             # A string before a colon is a key, and no value.
             *(rf"{word}{named}{before}{_QUOTED}(?!\s*:(?!=))" for before in _BEFORE),
-            rf"{_ASK}[\"'][\w.\-]*{word}[\"']\s*,\s*(?:\w+\s*=\s*)?{_QUOTED}\s*[,)]",
-            rf"[\"'][\w.\-]*{word}[\"']\s*\)\s*(?:or\s+|\|\s*default\(\s*){_QUOTED}",
-            rf"\[\s*[\"'][\w.\-]*{word}[\"']\s*\]\s*or\s+{_QUOTED}",
-            rf"[\"']-*[\w.\-]*{word}[\"']\s*,[^()\n]{{0,200}}?\bdefault(?:_var)?\s*=\s*{_QUOTED}",
+            rf"{_ASK}[\"'][\w.\-]{{0,60}}{word}[\"']\s*,\s*(?:\w+\s*=\s*)?{_QUOTED}\s*[,)]",
+            rf"[\"'][\w.\-]{{0,60}}{word}[\"']\s*\)\s*(?:or\s+|\|\s*default\(\s*){_QUOTED}",
+            rf"\[\s*[\"'][\w.\-]{{0,60}}{word}[\"']\s*\]\s*or\s+{_QUOTED}",
+            rf"[\"']-{{0,2}}[\w.\-]{{0,60}}{word}[\"']\s*,[^()\n]{{0,200}}?\bdefault(?:_var)?\s*=\s*{_QUOTED}",
             rf"{word}{named}[\"']?{shell}",
-            rf"\$\{{\w*{word}:?[-=](?P<value>[^\s{{}}\"'$]+)\}}",
+            rf"\$\{{\w{{0,60}}{word}:?[-=](?P<value>[^\s{{}}\"'$]+)\}}",
             # DuckDB's own: create secret (type s3, secret '…').
-            rf"\bcreate\b[^;\n]{{0,60}}\bsecret\b[^;]{{0,400}}?\b{word}\s+{_QUOTED}",
+            rf"\bcreate\b[^;\n]{{0,60}}\bsecret\b[^;]{{0,200}}?\b{word}\s+{_QUOTED}",
         )
     )

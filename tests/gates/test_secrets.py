@@ -19,6 +19,7 @@ import pytest
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.secrets import Secrets, Settings
 from prefect_sluice.gates.secrets_engine import FILE, Rules, look
+from prefect_sluice.gates.secrets_literals import literals
 from prefect_sluice.release import Change
 from prefect_sluice.verdict import INHERITED, GateReport, Verdict
 from tests.gates.keeping import Kept
@@ -294,6 +295,28 @@ def test_a_password_written_out_as_a_default_or_among_arguments_is_found(name: s
     allowed = text.replace("@", LITERAL).splitlines()
     allowed[place - 1] += f"  {'--' if name.endswith('.sql') else '#'} pragma: allowlist secret"
     assert not look({name: "\n".join(allowed)}, Rules())[name]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "password",
+        "'",
+        '"password": "',
+        "password=",
+        "create secret ",
+        "${password",
+        "get('",
+        "{{ env_var(",
+        "_",
+        "x.y[",
+    ],
+)
+def test_a_long_line_takes_no_longer_than_its_length(piece: str) -> None:
+    """One of 100,000 letters without a blank took minutes once."""
+    list(literals(f"password = {piece * (50_000 // len(piece))}"))
 
 
 @pytest.mark.parametrize("name", LOOKED_UP)
