@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from prefect_sluice.canonical import Json, digest
 from prefect_sluice.errors import Refused
@@ -19,9 +19,6 @@ from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.content import Content, Reread
 from prefect_sluice.workshop import Place, Workshop
-
-if TYPE_CHECKING:
-    from prefect_sluice.stages.making import Made
 
 STAGE = "stage"
 _KIND = "held.1"
@@ -129,12 +126,12 @@ def look_again(
         )
 
 
-def report(made: Made) -> tuple[GateReport, ...]:
+def report(looked: Looked) -> tuple[GateReport, ...]:
     """Return what is built on although it was edited, as a commit declares, or nobody can tell, as warnings; none where all
     holds what was published."""
     findings = (
-        *(_finding(item) for item in made.looked.doubtful),
-        *(_said_for_nothing(word, why) for word, why in made.looked.empty),
+        *(_finding(item) for item in looked.doubtful),
+        *(_said_for_nothing(word, why) for word, why in looked.empty),
     )
     return (GateReport(STAGE, findings),) if findings else ()
 

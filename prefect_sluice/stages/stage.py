@@ -53,7 +53,7 @@ def stage(work: Work) -> Work:
     reach(Point.STAGE_BUILT)
     NODES.tell(shown.nodes_done(made.results, made.rows, surroundings.now()))
     with JUDGED.heard_by(lambda judged: _tell_tests(judged, made.tests)):
-        reports = (*judge(workshop, place, release, plan, made), *built_on.report(made))
+        reports = (*judge(workshop, place, release, plan, made), *built_on.report(made.looked))
         if gates.judge(reports, workshop.settings.gates).lets_through:
             reports = (*reports, *servable.report(workshop.warehouse(place), place.name, made))
     reach(Point.STAGE_JUDGED)
