@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 import tempfile
 import threading
@@ -34,7 +36,8 @@ _NEVER = (
     "prefect_sluice.cli",
     "prefect_sluice.state.migrations",
 )
-
+_PDEATHSIG = 1
+"""Linux's PR_SET_PDEATHSIG."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,7 +60,20 @@ def warm(write: Callable[[Path], object]) -> None:
         if not found.name.startswith(_NEVER):
             importlib.import_module(found.name)
     _parse(write)
+    # DuckDB, numpy and Arrow start threads of their own as they are imported; no child uses what these work for.
     assert threading.active_count() == 1, "what forks has no threads"
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process once `parent`, which started it, is gone, whatever it is at, asleep too.
+
+    Who kills pytest with -9 cannot have it tidy up, and a child of a process with threads of its own libraries may hang where no
+    handler of a signal is run. Where the kernel has no such thing (it is Linux's) nothing is done.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it went before the kernel knew
+            os._exit(1)
 
 
 def _parse(write: Callable[[Path], object]) -> None:

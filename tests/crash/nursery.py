@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 import scenario
 
 from prefect_sluice.generation import Cause
-from tests.warm import warm
+from tests.warm import end_with, warm
 
 
 class Stopping(BaseException):
@@ -28,8 +29,9 @@ def stop(_number: int, _frame: FrameType | None) -> None:
     raise Stopping
 
 
-def child(answer: int, folder: str, cause: str, fault: str) -> None:
+def child(parent: int, answer: int, folder: str, cause: str, fault: str) -> None:
     """Do the scenario's part, and write the name of the error that ends it; never returns."""
+    end_with(parent)
     signal.signal(signal.SIGTERM, stop)
     try:
         if cause == "collect":
@@ -42,18 +44,21 @@ def child(answer: int, folder: str, cause: str, fault: str) -> None:
             scenario.go(Path(folder), Cause(cause), fault)
     except BaseException as error:
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 70
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        os.write(answer, type(error).__name__.encode())
+        with suppress(OSError):  # whom it would tell may be gone
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os.write(answer, type(error).__name__.encode())
         os._exit(code)
     os._exit(0)
 
 
+end_with(os.getppid())
 warm(scenario.write)
+itself = os.getpid()
 for line in sys.stdin:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        child(write, *line.rstrip("\n").split("\t"))
+        child(itself, write, *line.rstrip("\n").split("\t"))
     os.close(write)
     _, status = os.waitpid(pid, os.WUNTRACED)
     if os.WIFSTOPPED(status):  # asleep, until the test wakes it

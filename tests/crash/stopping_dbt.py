@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from prefect_sluice import pipeline
 from prefect_sluice.stages.work import Request
 from tests.repository import repository
+from tests.warm import end_with
 
 FILES = {
     ".gitignore": "shop.duckdb*\n",
@@ -51,6 +53,7 @@ def watch() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+end_with(os.getppid())
 folder = repository(Path(sys.argv[1]), FILES)
 signal.signal(signal.SIGTERM, stop)
 watcher = threading.Thread(target=watch, daemon=True)
@@ -59,5 +62,6 @@ try:
     pipeline.run(Request(folder, "prod", actor="Ada"))
 except BaseException as error:
     watcher.join()
-    print(type(error).__name__, *(thread.name for thread in threading.enumerate()), flush=True)
+    with suppress(OSError):  # whom it would tell may be gone
+        print(type(error).__name__, *(thread.name for thread in threading.enumerate()), flush=True)
 os._exit(0)

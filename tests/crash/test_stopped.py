@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -83,3 +84,32 @@ def test_a_long_query_of_dbt_stops_at_once(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), python_path()])},
     )
     assert done.stdout.split() == ["Stop", "MainThread"], done.stdout + done.stderr
+
+
+FORKS = """
+import os, signal
+from tests.warm import end_with
+itself = os.getpid()
+pid = os.fork()
+if pid == 0:
+    end_with(itself)
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.waitpid(pid, os.WUNTRACED)
+print(pid, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that kills a process with its parent")
+def test_a_scenario_ends_with_who_started_it() -> None:
+    """Also one that hears no signal, since it sleeps or hangs in a library: who kills pytest with -9 leaves nothing that runs."""
+    environ = {**os.environ, "PYTHONPATH": python_path()}
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS], stdout=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        assert process.stdout is not None
+        child = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+        ended, _, _ = select.select([child], [], [], 60)
+        os.close(child)
+    assert ended

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from prefect_sluice.errors import SluiceError
 from prefect_sluice.faults import VARIABLE
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import After, Request
-from tests.warm import warm
+from tests.warm import end_with, warm
 
 PROJECT = {
     "dbt_project.yml": "name: warm\nprofile: warm\nversion: '1.0'\n",
@@ -76,26 +77,28 @@ def plain(asked: dict[str, Any]) -> dict[str, Any]:
 FINE = ("success", "pass", "warn", "no-op")
 
 
-def child(line: str, answer: int) -> None:
+def child(line: str, answer: int, parent: int) -> None:
     """Do what a line asks, and write the answer; never returns."""
+    end_with(parent)
     try:
         asked = json.loads(line)
         told = sluice(asked) if asked["who"] == "sluice" else plain(asked)
     except BaseException as error:
         told = {"status": "crashed", "message": f"{type(error).__name__}: {error}"}
-    os.write(answer, json.dumps(told).encode())
+    with suppress(OSError):  # whom it would tell may be gone
+        os.write(answer, json.dumps(told).encode())
     os._exit(0)
 
 
 def serve() -> None:
     """Answer each line with one line: what the child said, or that it was killed."""
-    told = os.fdopen(os.dup(1), "w")
+    told, itself = os.fdopen(os.dup(1), "w"), os.getpid()
     os.dup2(2, 1)  # whatever a library prints is not an answer
     for line in sys.stdin:
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            child(line, write)
+            child(line, write, itself)
         os.close(write)
         with os.fdopen(read) as stream:
             said = stream.read()
@@ -105,6 +108,7 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
+    end_with(os.getppid())
     warm(write)
     if sys.argv[1:]:
         import_module("planted").plant(sys.argv[1])
