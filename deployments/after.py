@@ -6,6 +6,7 @@ from prefect_sluice.deployments import automations
 from prefect_sluice.flows import blocks
 from prefect_sluice.flows.linking import note_forms
 from prefect_sluice.flows.missed import catch_up
+from prefect_sluice.stages.pages import index_renewed
 from prefect_sluice.workshop import Workshop
 
 
@@ -19,5 +20,6 @@ def after_apply(workshop: Workshop, notify: str = "") -> tuple[str, ...]:
     named = notify or workshop.settings.notify
     automations.apply(notify=named, folder=folder, branch=release.branch if release else "main")
     note_forms(workshop, folder)
+    index_renewed(workshop)  # its links are known from here on, and nobody waits for a run to see them
     told = f"{named} hears of failed and late runs" if named else ""
     return tuple(line for line in (told, *catch_up(workshop, folder)) if line)

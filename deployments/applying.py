@@ -51,16 +51,17 @@ def schema_of(row: Row) -> Mapping[str, Any]:
 
 
 def apply(
-    workshop: Workshop, choices: Choices, *, pool: str, rows: Iterable[Row] = ROWS
+    workshop: Workshop, choices: Choices, *, pool: str, rows: Iterable[Row] = ROWS, command: str = ""
 ) -> tuple[Applied, ...]:
     """Make the Prefect deployments, or bring them up to date, and the work pool if there is none. Safe to repeat.
 
-    A schedule that somebody switched off in the UI stays off.
+    `command` is what starts a run on the machine of its worker ("": what the worker takes for it). A schedule that somebody
+    switched off in the UI stays off.
     """
     ensure_pool(pool)
     limits.apply(pool, choices.environments)
     with get_client(sync_client=True) as client:
-        return tuple(_applied(client, workshop, row, choices, pool) for row in rows)
+        return tuple(_applied(client, workshop, row, choices, pool, command) for row in rows)
 
 
 def renew(applied: Iterable[Applied], choices: Choices) -> None:
@@ -93,7 +94,9 @@ def worker_is_online(pool: str, name: str, *, since: datetime) -> bool:
     )
 
 
-def _applied(client: SyncPrefectClient, workshop: Workshop, row: Row, choices: Choices, pool: str) -> Applied:
+def _applied(
+    client: SyncPrefectClient, workshop: Workshop, row: Row, choices: Choices, pool: str, command: str
+) -> Applied:
     when = timing(row, workshop.settings.schedules, choices)
     before = _known(client, row)
     identifier = client.create_deployment(
@@ -108,6 +111,7 @@ def _applied(client: SyncPrefectClient, workshop: Workshop, row: Row, choices: C
         parameters={**row.parameters, "folder": str(workshop.root)},
         parameter_openapi_schema=form(schema_of(row), row, choices),
         enforce_parameter_schema=True,
+        job_variables={"command": command} if command else {},
         work_queue_name=limits.queue_of(row.flow, usual(row, choices) or choices.last),
         schedules=_schedules(when, before),
     )

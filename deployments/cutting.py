@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from prefect_sluice.flows.stopped import SAID
+from prefect_sluice.flows.stopped import BY_KILL
 from prefect_sluice.stages.cut_off import cut_off
 from prefect_sluice.workshop import Workshop
 
@@ -37,7 +37,7 @@ def close_cut_runs(pool: str, workshop: Workshop | None = None) -> tuple[str, ..
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
         )
         for run in found:
-            said = cut_off(workshop, str(run.id), "The worker was killed") if workshop is not None else SAID
+            said = cut_off(workshop, str(run.id), BY_KILL)
             client.set_flow_run_state(run.id, _after(run.state_type, said), force=True)
     return tuple(run.name for run in found if run.state_type is not StateType.PENDING)
 

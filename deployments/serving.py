@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import sys
 import urllib.error
@@ -33,6 +34,12 @@ def ui_of(api: str) -> str:
 def server_command(port: int) -> Sequence[str]:
     """Return what runs the server."""
     return (sys.executable, "-P", "-m", "prefect_sluice.deployments.server", str(port))
+
+
+def run_command() -> str:
+    """Return what starts a flow run on this machine, by the interpreter that this is. Without it Prefect's worker starts a
+    process before the run's, which looks for code to fetch and packages to install: seconds for each run, and there are none."""
+    return shlex.join((sys.executable, "-m", "prefect.engine"))
 
 
 def is_this_machine(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -107,7 +108,9 @@ class Up:
         self._tell("making the Prefect deployments")
         self._remember()
         self._choices = offered(self._workshop, self._wish.actor)
-        self._applied = applying.apply(self._workshop, self._choices, pool=self._wish.pool)
+        self._applied = applying.apply(
+            self._workshop, self._choices, pool=self._wish.pool, command=self._command
+        )
         notes = (*notes, *after_apply(self._workshop, self._wish.notify))
         if self._wish.worker and not self._until(self._worker_is_online, _WORKER):
             return None
@@ -153,7 +156,12 @@ class Up:
         self._pages = _pages(self._workshop.folder / REPORTS, self._wish.port + 1)
         self._started = datetime.now(UTC)
         environ = {**self._environ, REPORTS_URL: self._pages.url}
+        os.environ[REPORTS_URL] = self._pages.url  # for the pages that this process writes
         self.family.start(_WORKER, serving.worker_command(self._wish.pool, self._name), environ)
+
+    @property
+    def _command(self) -> str:
+        return serving.run_command() if self._wish.server and self._wish.worker else ""
 
     @property
     def _name(self) -> str:
@@ -199,7 +207,7 @@ class Up:
             fresh = Workshop(self._workshop.file, config.load(self._workshop.file))
             choices = offered(fresh, self._wish.actor)
             if fresh.settings != self._workshop.settings:
-                self._applied = applying.apply(fresh, choices, pool=self._wish.pool)
+                self._applied = applying.apply(fresh, choices, pool=self._wish.pool, command=self._command)
                 after_apply(fresh, self._wish.notify)
                 self._tell("sluice.yml changed: the Prefect deployments follow it")
             elif choices != self._choices:

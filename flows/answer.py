@@ -7,6 +7,7 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from prefect_sluice.choices import was_asked
 from prefect_sluice.flows.answering import Said, conduct_answer
 from prefect_sluice.flows.conducting import Here
 from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
@@ -35,7 +36,8 @@ def answer(
 
     Args:
         decision: approve publishes exactly what was judged; reject ends it, and nothing changes.
-        promotion: The beginning of its id, or of its release's; empty is the only one that waits.
+        promotion: The beginning of its id, or of its release's; empty is the only one that waits. A link fills in what it
+            showed, and a yes counts for exactly that.
         comment: Why; kept in the ledger.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who says it; recorded as typed, and shown as unauthenticated.
@@ -45,5 +47,5 @@ def answer(
 
     whole = (source, build, test, stage, approve, deploy, monitor)
     refreshed = (source, build, stage, approve, deploy, monitor)
-    said = Said(promotion, Decision(decision), actor, comment)
+    said = Said(*was_asked(promotion), Decision(decision), actor, comment)
     return conduct_answer(said, whole, refreshed, Here(folder, connections, wait_seconds))

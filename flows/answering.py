@@ -9,6 +9,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from prefect_sluice.errors import Refused
 from prefect_sluice.flows.conducting import Here, Stages, gone_on
 from prefect_sluice.flows.connecting import connected
 from prefect_sluice.flows.ending import concluded, ending
@@ -31,9 +32,11 @@ from prefect_sluice.workshop import Workshop
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What somebody says to which promotion ("": the only one that waits)."""
+    """What somebody says to which promotion ("": the only one that waits). `shown`: how the digest of what a yes is to began
+    on the page that led here ("": nobody knows)."""
 
     promotion: str
+    shown: str
     decision: Decision
     by: str
     comment: str
@@ -49,7 +52,8 @@ def conduct_answer(said: Said, whole: Stages, refreshed: Stages, here: Here) -> 
     def answered() -> State[Any]:
         with connected(here.connections), beating(), logged_waits():
             workshop = Workshop.at(project(here.folder, fresh=False))
-            found = waiting_promotion(workshop.store, said.promotion.strip())
+            found = waiting_promotion(workshop.store, said.promotion)
+            _refuse_what_was_not_shown(found, said)
             record(workshop, found, said.decision, by=said.by, comment=said.comment, channel=Channel.FORM)
             for line in wake(workshop.root):
                 get_run_logger().info(line)
@@ -61,6 +65,15 @@ def conduct_answer(said: Said, whole: Stages, refreshed: Stages, here: Here) -> 
                 show_status(workshop)
 
     return ending(answered)
+
+
+def _refuse_what_was_not_shown(found: Promotion, said: Said) -> None:
+    """Refuse a yes to what has moved since the page was made that led to the form: that page showed something else."""
+    if said.decision is Decision.APPROVE and not found.binding.startswith(said.shown):
+        raise Refused(
+            f"promotion {found.id} has moved since the page that led here was made",
+            f"look at what it is now, then say it again: sluice approve {found.id}",
+        )
 
 
 def _gone_on(workshop: Workshop, found: Promotion, said: Said, stages: Stages, here: Here) -> State[Any]:

@@ -16,6 +16,7 @@ from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.places import project
 from prefect_sluice.tasks.collect import collect as sweep
+from prefect_sluice.tasks.speaking import said
 
 
 @flow(name="collect", flow_run_name=named("collect"), task_runner=OWN_HEARTBEAT, persist_result=False)
@@ -44,6 +45,6 @@ def collect(
         with connected(connections), beating():
             request = Request(project(folder), environment, dry_run, actor, tuple(drop_history or ()))
             done = sweep(request, timedelta(seconds=wait_seconds))
-        return Completed(name="Unchanged" if done.is_empty else "Collected", message=done.message)
+        return Completed(name="Unchanged" if done.is_empty else "Collected", message=said(done.message))
 
     return ending(swept)

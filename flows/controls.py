@@ -14,6 +14,7 @@ from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.flows.naming import named
 from prefect_sluice.flows.places import project
 from prefect_sluice.stages.commanding import Act, command
+from prefect_sluice.tasks.speaking import said
 from prefect_sluice.tasks.status import show_status
 from prefect_sluice.workshop import Workshop
 
@@ -59,6 +60,6 @@ def controls(
             for line in lines:
                 get_run_logger().info(line)
             show_status(workshop)
-            return Completed(name="Lifted" if asked.lifts else "InForce", message="; ".join(lines))
+            return Completed(name="Lifted" if asked.lifts else "InForce", message=said("; ".join(lines)))
 
     return ending(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -16,6 +17,8 @@ from prefect_sluice.flows.given import refuse_odd_parameters
 from prefect_sluice.flows.stopped import say_stopped
 from prefect_sluice.outside import path_fault
 from prefect_sluice.stages.work import Outcome, Status, Work
+from prefect_sluice.stopping import lost_its_worker
+from prefect_sluice.tasks.speaking import said, speaking
 
 
 def ending(action: Callable[[], State[Any]]) -> State[Any]:
@@ -23,8 +26,13 @@ def ending(action: Callable[[], State[Any]]) -> State[Any]:
 
     What the run was given is looked at first.
     The error is the state's data, so that the command line, and who calls a flow, gets it as it is. What is not foreseen is
-    raised: its traceback belongs in the log.
+    raised: its traceback belongs in the log. Commands that it names are told as forms, where there are any.
     """
+    with speaking():
+        return _ending(action)
+
+
+def _ending(action: Callable[[], State[Any]]) -> State[Any]:
     try:
         refuse_odd_parameters()
         ended = action()
@@ -38,6 +46,11 @@ def ending(action: Callable[[], State[Any]]) -> State[Any]:
     except TerminationSignal:
         say_stopped()
         raise
+    except SystemExit as error:
+        if not lost_its_worker(error):
+            raise
+        say_stopped()
+        raise TerminationSignal(signal=signal.SIGTERM) from error  # what Prefect leaves the state of
     if not ended.is_completed():
         told_already()
     return ended
@@ -45,7 +58,7 @@ def ending(action: Callable[[], State[Any]]) -> State[Any]:
 
 def _failed(error: SluiceError) -> State[Any]:
     get_run_logger().error(str(error))
-    return Failed(name=name_of(error), message=str(error), data=error)
+    return Failed(name=name_of(error), message=said(str(error)), data=error)
 
 
 def name_of(error: SluiceError) -> str:
@@ -66,7 +79,7 @@ def name_of(error: SluiceError) -> str:
 def concluded(work: Work) -> State[Work]:
     """Return the state that a flow run ends in; the work is its data, but for a no, which has only its message."""
     outcome = work.outcome or Outcome(Status.DONE, "")
-    message = f"{outcome.message}; {outcome.next}" if outcome.next else outcome.message
+    message = said(f"{outcome.message}; {outcome.next}" if outcome.next else outcome.message)
     match outcome.status:
         case Status.DONE:
             return Completed(name="Released", message=outcome.message, data=work)

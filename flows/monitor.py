@@ -26,6 +26,7 @@ from prefect_sluice.flows.reaping import begin_again, reap
 from prefect_sluice.flows.waking import wake
 from prefect_sluice.stages.caring import Health, care_for, is_news
 from prefect_sluice.stages.signing import signed
+from prefect_sluice.tasks.speaking import said, speaking
 from prefect_sluice.tasks.status import show_status
 from prefect_sluice.workshop import Workshop
 
@@ -52,13 +53,18 @@ def monitor(
     """
     surroundings.be_quiet()
     told_already()
+    with speaking():
+        return _ended_well(environment, folder, actor, connections)
+
+
+def _ended_well(environment: str, folder: str, actor: str, connections: str) -> State[Any]:
     try:
         refuse_odd_parameters()
         with connected(connections), beating():
             return _looked(project(folder, fresh=False), environment, folder, actor)
     except SluiceError as error:
         get_run_logger().error(str(error))
-        return Failed(name=UNHEALTHY, message=str(error))
+        return Failed(name=UNHEALTHY, message=said(str(error)))
 
 
 def _looked(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
@@ -103,9 +109,9 @@ def _ended(workshop: Workshop, scope: str, found: tuple[Health, ...], rest: tupl
     if problems:
         name = UNHEALTHY if news else STILL_UNHEALTHY
         keep_newest(STILL_UNHEALTHY, HEALTHY) if not news else None
-        return Failed(name=name, message="; ".join(problems))
+        return Failed(name=name, message=said("; ".join(problems)))
     done = [health.done for health in everything if health.done]
     if done:
-        return Completed(name=ATTENDED, message="; ".join(done))
+        return Completed(name=ATTENDED, message=said("; ".join(done)))
     keep_newest(HEALTHY, STILL_UNHEALTHY)
-    return Completed(name=HEALTHY, message="; ".join(health.line for health in found))
+    return Completed(name=HEALTHY, message=said("; ".join(health.line for health in found)))

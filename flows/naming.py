@@ -11,7 +11,7 @@ from prefect import get_run_logger
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
-from prefect_sluice.choices import report_called
+from prefect_sluice.choices import report_called, was_asked
 from prefect_sluice.generation import Cause
 from prefect_sluice.outside import one_line
 from prefect_sluice.stages.source import DIRTY
@@ -33,7 +33,7 @@ def named(way: str) -> Callable[..., str]:
         report = report_called(str(parameters.get("report") or ""))
         where = str(parameters.get("environment") or "")
         what = report or ref or str(parameters.get("origin") or "")
-        what = what or str(parameters.get("promotion") or "")
+        what = what or was_asked(str(parameters.get("promotion") or ""))[0]
         return begun(_led(way, parameters), before, _shortened(what) if way != "rollback" else "", where)
 
     return name

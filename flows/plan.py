@@ -17,6 +17,7 @@ from prefect_sluice.flows.naming import named
 from prefect_sluice.generation import Cause
 from prefect_sluice.stages.work import Request
 from prefect_sluice.tasks.plan import plan as look
+from prefect_sluice.tasks.speaking import said
 
 _CAUSES = {"release": Cause.RELEASE, "promote": Cause.PROMOTION, "refresh": Cause.REFRESH}
 
@@ -51,6 +52,6 @@ def plan(
 
     def looked() -> State[Any]:
         with prepared(asked, Here(folder, connections)) as request:
-            return Completed(name="Planned", message=look(request))
+            return Completed(name="Planned", message=said(look(request)))
 
     return ending(looked)

@@ -15,6 +15,7 @@ from prefect_sluice.flows.history import keep_newest
 from prefect_sluice.flows.own import this_run, under_way
 from prefect_sluice.stages.polling import found, look, remember
 from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.tasks.speaking import said
 from prefect_sluice.workshop import Workshop
 
 UNCHANGED = "Unchanged"
@@ -55,4 +56,4 @@ def _released(request: Request, stages: Stages, here: Here) -> State[Work]:
 def _nothing(why: str) -> State[Work]:
     get_run_logger().info(why)
     keep_newest(UNCHANGED)
-    return Completed(name=UNCHANGED, message=why)
+    return Completed(name=UNCHANGED, message=said(why))

@@ -27,6 +27,8 @@ from prefect_sluice.stages.cut_off import cut_off
 from prefect_sluice.stages.signing import dead, forget
 from prefect_sluice.workshop import Workshop
 
+BY_END = "The run's process was killed"
+"""Its worker may have been, or only it: who looks later cannot tell."""
 _PROCESS, _ELSEWHERE = timedelta(minutes=3), timedelta(minutes=30)
 
 
@@ -81,7 +83,7 @@ def _ended(client: SyncPrefectClient, workshop: Workshop, sign: Sign) -> str:
         run = client.read_flow_run(UUID(sign.run))
     except ObjectNotFound:
         return ""
-    state = _end(run.state_type, sign, cut_off(workshop, sign.run, "The worker was killed"))
+    state = _end(run.state_type, sign, cut_off(workshop, sign.run, BY_END))
     if state is None:
         return ""
     client.set_flow_run_state(run.id, state, force=True)
@@ -89,9 +91,9 @@ def _ended(client: SyncPrefectClient, workshop: Workshop, sign: Sign) -> str:
 
 
 def _end(kind: StateType | None, sign: Sign, said: str) -> State | None:
-    why = f"its process is gone: {told(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
+    who = f"{told(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
     if kind is StateType.RUNNING or kind is StateType.CRASHED:  # by its worker, with a number for a message
-        return Crashed(message=f"{said} ({why})")
+        return Crashed(message=f"{said} ({who})")
     if kind is StateType.CANCELLING:
-        return Cancelled(message=why)
+        return Cancelled(message=f"its process is gone: {who}")
     return None

@@ -15,6 +15,7 @@ from prefect_sluice.flows.own import this_run, under_way
 from prefect_sluice.refreshing import Occasion
 from prefect_sluice.stages.refreshes import due
 from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.tasks.speaking import said
 from prefect_sluice.workshop import Workshop
 
 SKIPPED = "Skipped"
@@ -37,7 +38,7 @@ def _refreshed(request: Request, stages: Stages, here: Here) -> State[Work]:
                 return concluded(at_work(asked, stages, patience))
         except Skipped as skipped:
             get_run_logger().warning(str(skipped))
-            return Cancelled(name=SKIPPED, message=str(skipped))
+            return Cancelled(name=SKIPPED, message=said(str(skipped)), data=skipped)
 
 
 def _patience(request: Request, wait_seconds: int | None) -> int:

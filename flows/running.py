@@ -12,8 +12,7 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
 
-from prefect_sluice.errors import BadInput, Skipped, SluiceError
-from prefect_sluice.flows.refreshing import SKIPPED
+from prefect_sluice.errors import BadInput, SluiceError
 from prefect_sluice.stages.work import Request, Work, keeping
 from prefect_sluice.workshop import Workshop
 
@@ -39,8 +38,6 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
             )  # fmt: skip
         finally:
             _send_what_is_queued()
-    if state.name == SKIPPED:
-        raise Skipped(str(state.message).removeprefix("skipped: "))
     result = state.result(raise_on_failure=False)
     if isinstance(result, SluiceError):
         raise result  # first: a rollback is done when the refresh after it is stopped

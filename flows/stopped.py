@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 import httpx
@@ -12,12 +13,26 @@ from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogWorker
 from prefect.states import Crashed
 
+from prefect_sluice.errors import SluiceError
 from prefect_sluice.flows.own import this_run
+from prefect_sluice.stages.cut_off import cut_off
+from prefect_sluice.tasks.speaking import spoken_of
 
 BY_STOP = "The worker was stopped"
-SAID = f"{BY_STOP} while this ran. Nothing is half done. Run it again: it goes on."
+BY_KILL = "The worker was killed"
+_PARENT = os.getppid()
+"""Who started this process, its worker or on its behalf: gone, another one is in its place."""
 _PATIENCE = 3
 """Seconds that sending queued logs may take: who stops a worker does not wait for long."""
+
+
+def _told(run: str) -> str:
+    """Return what the run was at, and what serves; where the state store cannot say it now, only what is true anyhow."""
+    how = BY_STOP if os.getppid() == _PARENT else BY_KILL
+    try:
+        return cut_off(spoken_of(), run, how)
+    except SluiceError:
+        return cut_off(None, run, how)
 
 
 def say_stopped() -> None:
@@ -31,7 +46,9 @@ def say_stopped() -> None:
     with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
         if client.read_flow_run(run.id).state_type is not StateType.RUNNING:
             return
-        get_run_logger().error(SAID)
-        run.state = client.set_flow_run_state(run.id, Crashed(message=SAID), force=True).state
+        told = _told(str(run.id))
+        run.state = client.set_flow_run_state(run.id, Crashed(message=told), force=True).state
+        with suppress(SystemExit):  # the console's, where the worker is gone that reads it
+            get_run_logger().error(told)
     # The process dies of the signal, and what is queued would be lost with it.
     APILogWorker.drain_all(timeout=_PATIENCE, at_exit=False)

@@ -25,7 +25,7 @@ from prefect_sluice.stages.deciding import ruling
 from prefect_sluice.stages.expiring import expire, overdue
 from prefect_sluice.stages.holding import holding
 from prefect_sluice.stages.resuming import ended, forget, is_decided, no_answer, recorded_work
-from prefect_sluice.stages.ways import form_url
+from prefect_sluice.stages.ways import way_of
 from prefect_sluice.stages.work import Request
 from prefect_sluice.workshop import Workshop
 
@@ -113,9 +113,9 @@ def _left_waiting(
     """Have a run that somebody cancelled say that its promotion waits on, and where it is ended or approved all the same."""
     if promotion is None or promotion.state is not Standing.STAGED:
         return []
-    end = form_url(workshop, "answer", promotion=promotion.id, decision=Decision.REJECT.value)
-    where = end or "the form answer"
-    told = f"the run is over, and promotion {promotion.id} still waits for a yes; end it, or say yes to it: {where}"
+    way = way_of(workshop, promotion)
+    where = f"end it: {way.no} or say yes all the same: {way.yes}" if way.yes else "end it: the form answer"
+    told = f"the run is over, and promotion {promotion.id} still waits for a yes; {where}"
     if state is not None and state.is_cancelled():
         client.set_flow_run_state(UUID(question.run), Cancelled(message=told), force=True)
     return [told]

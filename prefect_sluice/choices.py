@@ -19,6 +19,8 @@ FORMER = "what another release served before"
 _GENERATION = re.compile(r"(?:(?P<environment>\S+) )?(?P<number>\d+) - .*", re.DOTALL)
 _REPORT = re.compile(r".+ \[(?P<name>\w+)\]", re.DOTALL)
 _LABEL = re.compile(r"(?P<label>.+?) \((?P<kind>\w+)\)(?:, | \[|$)")
+_ASKED = re.compile(r"(?P<promotion>\S+) as (?P<shown>[0-9a-f]{8,}): .*", re.DOTALL)
+_SHOWN = 8
 _LONGEST = 60
 _MANY = 30
 
@@ -96,6 +98,18 @@ def chosen_generation(text: str, environment: str) -> str:
             fix=f"choose a line that begins with {environment}",
         )
     return found["number"]
+
+
+def asked_for(promotion: str, binding: str, title: str) -> str:
+    """Return a promotion as the form of an answer names it, with the digits of what was shown of it:
+    `c389c9ddc5 as 1a2b3c4d: Add discounts → prod`. Pure."""
+    return f"{promotion} as {binding[:_SHOWN]}: {_short(title)}"
+
+
+def was_asked(text: str) -> tuple[str, str]:
+    """Return the promotion that a line of `asked_for` names, and the digits of what was shown ("" in any other text). Pure."""
+    found = _ASKED.fullmatch(text.strip())
+    return (found["promotion"], found["shown"]) if found else (text.strip(), "")
 
 
 def _short(text: str) -> str:

@@ -21,6 +21,18 @@ def told_to_stop(error: BaseException | None) -> BaseException | None:
     return found
 
 
+def lost_its_worker(error: BaseException | None) -> bool:
+    """Say whether a SystemExit is that of a log line which found nobody to read it: the worker that started this process is
+    gone, and Prefect's console ends the process."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, BrokenPipeError):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
 @contextmanager
 def stops_aloud() -> Generator[None]:
     """Raise what told this process to stop in place of the error that it came in."""

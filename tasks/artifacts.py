@@ -27,6 +27,7 @@ from prefect_sluice.stages.reporting import dossier
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.tasks.links import links_of, made_by_run
 from prefect_sluice.tasks.shell import Explain
+from prefect_sluice.tasks.speaking import shown as spoken
 from prefect_sluice.workshop import Workshop
 
 _DESCRIPTIONS = {
@@ -157,6 +158,7 @@ def _put(work: Work, kind: Kind, markdown: str, old: _Shown | None) -> _Shown:
     """Make the artifact, or write it anew where this run has it: one run is one version in a key's history."""
     environment = work.promotion.environment if work.promotion else work.request.environment
     description = _DESCRIPTIONS[kind].format(environment)
+    markdown = spoken(markdown)
     if old is None:
         name = key(kind, environment)
         made = cast(Any, create_markdown_artifact)(key=name, markdown=markdown, description=description)

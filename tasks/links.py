@@ -49,6 +49,11 @@ def form_page(deployment: UUID) -> str:
     return f"{ui_url()}/deployments/deployment/{deployment}/run" if ui_url() else ""
 
 
+def key_url(key: str) -> str:
+    """Return the address of the history of an artifact's key in the UI; "" without a server."""
+    return f"{ui_url()}/artifacts/key/{key}" if ui_url() else ""
+
+
 def artifact_url(identifier: UUID) -> str:
     """Return the address of one artifact in the UI; "" without a server."""
     return f"{ui_url()}/artifacts/artifact/{identifier}" if ui_url() else ""

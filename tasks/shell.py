@@ -16,6 +16,7 @@ from prefect_sluice.errors import SluiceError
 from prefect_sluice.render.stages import came_of_it
 from prefect_sluice.stages.work import Stage, Status, Work
 from prefect_sluice.stopping import stops_aloud
+from prefect_sluice.tasks.speaking import said
 from prefect_sluice.tasks.told import log_outcome, telling
 
 P = ParamSpec("P")
@@ -69,8 +70,8 @@ def _state(name: str, before: Work, after: Work) -> State[Any]:
     """Return the state of a stage's task run: what came of it, and of a no that it was this stage that said it."""
     outcome = after.outcome
     if outcome is not None and outcome.status is Status.REFUSED:
-        return Failed(name="Refused", message=outcome.message, data=_SaidNo(after))
-    message = came_of_it(name, before, after) or None
+        return Failed(name="Refused", message=said(outcome.message), data=_SaidNo(after))
+    message = said(came_of_it(name, before, after)) or None
     if outcome is not None and outcome.status in _NOT_DONE:
         return Cancelled(name=_NOT_DONE[outcome.status], message=message, data=_SaidNo(after))
     return Completed(message=message, data=after)
@@ -86,7 +87,7 @@ def tried(run: Callable[P, R | State[R]], name: str) -> Callable[P, R]:
         try:
             return run(*args, **kwargs)
         except SluiceError as error:
-            return Failed(message=str(error), data=error)
+            return Failed(message=said(str(error)), data=error)
 
     functools.update_wrapper(attempt, run)
     # Prefect's overloads do not know a plain function with this mix of arguments.

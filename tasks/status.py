@@ -14,9 +14,8 @@ from prefect_sluice.canonical import digest
 from prefect_sluice.render.standing import standing_markdown
 from prefect_sluice.stages.pages import index_address, write_index
 from prefect_sluice.stages.standing import standing
+from prefect_sluice.tasks.speaking import STATUS
 from prefect_sluice.workshop import Workshop
-
-KEY = "status"
 
 
 def show_status(workshop: Workshop) -> None:
@@ -29,14 +28,14 @@ def show_status(workshop: Workshop) -> None:
         text = f"{standing_markdown(stands, index_address())}\n{mark}\n"
         if _shown(mark) != text:
             about = "What each environment serves, what waits for whom, what is held"
-            cast(Any, create_markdown_artifact)(key=KEY, markdown=text, description=about)
+            cast(Any, create_markdown_artifact)(key=STATUS, markdown=text, description=about)
     except Exception as error:  # the server's, the network's, the page's
         get_run_logger().warning(f"the status could not be shown ({type(error).__name__}: {error})")
 
 
 def _shown(mark: str) -> str:
     """Return the newest text that bears the mark of this project: a server may have several."""
-    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[KEY]))
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[STATUS]))
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC, limit=20)
     return next((str(item.data) for item in found if mark in str(item.data)), "")

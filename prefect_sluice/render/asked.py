@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect_sluice.approving import Policy
+from prefect_sluice.generation import Cause
 from prefect_sluice.render.part import titled
 from prefect_sluice.render.report.model import Report
 
@@ -15,9 +16,10 @@ def asked_line(report: Report, policy: Policy, gist: str, page: str = "") -> str
     if promotion is None:
         return ""
     what = titled(release, "").removesuffix(" → ") if release else f"release {promotion.release[:7]}"
-    parts = [f"{who(policy)}: may {what!r} go to {promotion.environment}?", f"{gist}."]
-    places = [*(["⋮ → Resume here"] if way.resumes else []), *([way.answer] if way.answer else [])]
-    parts += [f"Answer: {' or '.join(places)}."] if places else []
+    what = f"the new data of {what!r}" if promotion.cause is Cause.REFRESH else repr(what)
+    parts = [f"{who(policy)}: may {what} go to {promotion.environment}?", f"{gist}."]
+    parts += ["Answer: ⋮ → Resume here."] if way.resumes else []
+    parts += [f"Yes: {way.yes} No: {way.no}"] if way.yes else []
     parts += [f"All of it: {page}"] if page else []
     return " ".join(parts)
 

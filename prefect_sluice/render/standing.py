@@ -85,7 +85,8 @@ def _waiting(item: Waits) -> str:
     told = f"{link(item.title, item.page)}, since {moment(item.since)}"
     if not item.asked:
         return f"{told}: answered, and not published yet{_run(item)}"
-    form = f" — {link('answer', item.way.answer)}" if item.way.answer else ""
+    way = item.way
+    form = f" — {link('say yes', way.yes)} or {link('say no', way.no)}" if way.yes else ""
     return f"{told}, waits for a yes of {escaped(item.asked)}{form}{_run(item)}"
 
 
@@ -123,9 +124,10 @@ def _section(stand: Stand) -> Markup:
 
 def _waits_row(item: Waits) -> Markup:
     told = f", waits for a yes of {item.asked}, since {moment(item.since)} " if item.asked else ", answered "
-    answer = _a("answer", item.way.answer) if item.asked and item.way.answer else None
+    way = item.way
+    answer = (_a("say yes", way.yes), " or ", _a("say no", way.no)) if item.asked and way.yes else ()
     run = _a("its run", item.way.run) if item.way.run else None
-    return tag("li", tag("strong", _a(item.title, item.page)), told, answer, " ", run)
+    return tag("li", tag("strong", _a(item.title, item.page)), told, *answer, " ", run)
 
 
 def _a(text: str, url: str) -> Markup:

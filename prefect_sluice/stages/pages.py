@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect_sluice import surroundings
 from prefect_sluice.bundles import write_whole
 from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.stages.ways import form_url
+from prefect_sluice.render.in_browser import Web
+from prefect_sluice.stages.ways import form_url, forms_of
 from prefect_sluice.stages.work import Work, keeping, tell
 from prefect_sluice.workshop import Workshop
 
@@ -39,6 +41,12 @@ def index_address() -> str:
     """Return the address of the page that says what serves, waits and is held; "" when nobody serves it."""
     url = surroundings.reports_url()
     return f"{url}/" if url else ""
+
+
+def web(workshop: Workshop, status: str = "") -> Web:
+    """Return where people do on the web what commands do, as far as somebody noted it. `status` is a page that says what
+    serves, where that of the reports is not served."""
+    return Web(forms_of(workshop), index_address() or status, partial(address_of, workshop))
 
 
 def write_index(workshop: Workshop, stands: Sequence[Stand]) -> None:
@@ -104,10 +112,11 @@ def paged(workshop: Workshop) -> Generator[None]:
         promotion = kept[-1].promotion if kept else None
         if promotion is not None:
             renewed(workshop, promotion)
-            _index_renewed(workshop)
+            index_renewed(workshop)
 
 
-def _index_renewed(workshop: Workshop) -> None:
+def index_renewed(workshop: Workshop) -> None:
+    """Write the page of what serves as of now; what cannot be written is told. Raises nothing."""
     from prefect_sluice.stages.standing import standing
 
     try:

@@ -48,6 +48,7 @@ def _stand(workshop: Workshop, name: str, now: ledger.Present | None, found: tup
     waiting = store.promotions(environment=name, states=_OPEN)
     links = (
         ("release", form_url(workshop, "release", environment=name)),
+        ("refresh", form_url(workshop, "nightly-refresh", environment=name)),
         ("plan", form_url(workshop, "plan", environment=name)),
         ("roll back", form_url(workshop, "rollback", environment=name)),
         ("hold", form_url(workshop, "controls", act=Act.HOLD.value, environment=name)),

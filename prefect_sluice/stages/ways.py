@@ -6,13 +6,15 @@ are noted in the state store's cache: gone, a page has no link, and the next run
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import quote
 
 from prefect_sluice.canonical import Json
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.choices import asked_for
+from prefect_sluice.generation import Cause
+from prefect_sluice.promotion import Decision, Promotion, State
+from prefect_sluice.render.in_browser import Web
+from prefect_sluice.render.part import titled
 from prefect_sluice.render.report.model import Way
 from prefect_sluice.workshop import Workshop
 
@@ -46,19 +48,30 @@ def promotion_of_run(workshop: Workshop, run: str) -> Promotion | None:
     return workshop.store.promotion(str(known)) if known else None
 
 
-def form_url(workshop: Workshop, form: str, **filled: str) -> str:
+def forms_of(workshop: Workshop) -> Mapping[str, tuple[str, Mapping[str, Json]]]:
+    """Return the forms that were noted, by name, each with its page and what it is opened with."""
+    known = cast(dict[str, Any], workshop.store.cached(_FORMS, [_ALL]).get(_ALL) or {})
+    return {name: (str(form["url"]), dict(form["parameters"])) for name, form in known.items()}
+
+
+def form_url(workshop: Workshop, form: str, **filled: Json) -> str:
     """Return the page of a form, with these fields filled in beside what it is opened with; "" where nobody noted it."""
-    known = cast(dict[str, Any], workshop.store.cached(_FORMS, [_ALL]).get(_ALL) or {}).get(form)
-    if not known:
-        return ""
-    # What Prefect's own links to a form look like.
-    parameters = json.dumps({**known["parameters"], **filled}, ensure_ascii=False, separators=(",", ":"))
-    return f"{known['url']}?parameters={quote(parameters, safe='')}"
+    return Web(forms_of(workshop)).form(form, filled)
 
 
 def way_of(workshop: Workshop, promotion: Promotion) -> Way:
     """Return the way from a promotion's pages to its run, and, while it waits for a yes or no, to the form that says it."""
     run = cast(dict[str, Any], workshop.store.cached(_RUNS, [promotion.id]).get(promotion.id) or {})
     waits = promotion.state is State.STAGED
-    answer = form_url(workshop, "answer", promotion=promotion.id) if waits else ""
-    return Way(run.get("url", ""), run.get("name", ""), answer, waits and bool(run.get("resumes")))
+    yes, no = (_answer(workshop, promotion, said) if waits else "" for said in Decision)
+    return Way(run.get("url", ""), run.get("name", ""), yes, no, waits and bool(run.get("resumes")))
+
+
+def _answer(workshop: Workshop, promotion: Promotion, said: Decision) -> str:
+    """Return the form that says yes or no to exactly what the promotion is now. Who presses Submit reads in it what that is,
+    and types a name; a yes to what has moved since is not taken."""
+    release = workshop.store.release(promotion.release)
+    title = titled(release, "").removesuffix(" → ") if release else promotion.release[:7]
+    title = f"new data of {title}" if promotion.cause is Cause.REFRESH else title
+    what = asked_for(promotion.id, promotion.binding, f"{title} → {promotion.environment}")
+    return form_url(workshop, "answer", promotion=what, decision=said.value)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+import httpx
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from tests.browser import pictures
 from tests.browser.test_report import SCREENSHOTS
-from tests.prefect_api import client
 
 PATIENCE = 90
 """Seconds that a run may take from one state to the next, on a busy machine."""
@@ -31,12 +32,29 @@ _PRESS_MS = 10_000
 """Milliseconds from a press on a form's button to its request: the form asks the server first whether its values are valid."""
 
 
+CLICKS: list[str] = []
+"""A place for each click of the mouse in the pages."""
+_TABLE = Path(__file__).parents[2] / "docs" / "prefect" / "status.md"
+
+
+@contextmanager
+def costs(act: str, *, column: int) -> Generator[None]:
+    """Have the block cost as many clicks as the docs say that an act does. `column` of their table is where it begins."""
+    rows = [
+        line.split("|")[1:-1] for line in _TABLE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"
+    ]
+    [told] = [row[column].strip() for row in rows if row[0].strip() == act]
+    before = len(CLICKS)
+    yield
+    assert len(CLICKS) - before == int(told[0]), f"{act}: the docs say {told!r}"
+
+
 def until(what: str, found: Callable[[], Any]) -> Any:
     """Return what `found` finds, as soon as it is something."""
     end = time.monotonic() + PATIENCE
     while not (answer := found()):
         assert time.monotonic() < end, f"{what}: not within {PATIENCE} s"
-        time.sleep(0.2)
+        time.sleep(0.4)
     return answer
 
 
@@ -49,15 +67,23 @@ def opened(browser: Browser) -> Page:
 
     context = browser.new_context(viewport={"width": 1300, "height": 1100}, color_scheme="light")
     context.route("**/*", answer)
+    cast(Any, context).expose_function("sluiceClicked", lambda: CLICKS.append(""))
+    context.add_init_script("addEventListener('pointerdown', () => window.sluiceClicked(), true)")
     context.set_default_timeout(_PATIENCE_MS)
     expect.set_options(timeout=_PATIENCE_MS)
     return context.new_page()
 
 
-def fill(place: Locator, label: str, value: str) -> None:
-    """Fill in the field of that label: choose the line that holds `value` where it is a list, else type."""
+def fill(place: Locator, label: str, value: str, *, by_keys: bool = False) -> None:
+    """Fill in the field of that label: choose the line that holds `value` where it is a list (without the mouse `by_keys`),
+    else type."""
     field = place.get_by_label(label).first
-    if field.get_attribute("aria-haspopup") == "listbox":
+    if by_keys:
+        field.press("Enter")
+        field.page.keyboard.type(value)
+        field.page.keyboard.press("Enter")
+        expect(field).to_have_text(value)
+    elif field.get_attribute("aria-haspopup") == "listbox":
         field.click()
         field.page.get_by_role("option").filter(has_text=value).first.click()
     else:
@@ -67,10 +93,12 @@ def fill(place: Locator, label: str, value: str) -> None:
 @dataclass(frozen=True)
 class Prefect:
     """One server's pages, in one browser's page, and its API, to see when there is something new to look at. `start` is the
-    page with the forms."""
+    page with the forms, `status` the one that says what serves."""
 
     start: str
     page: Page
+    status: str
+    api: httpx.Client
 
     @property
     def url(self) -> str:
@@ -79,9 +107,8 @@ class Prefect:
 
     def ask(self, path: str, body: object = None) -> Any:
         """Ask the API, as a page does."""
-        with client(f"{self.url}/api") as api:
-            answer = api.get(path) if body is None else api.post(path, json=body)
-            return answer.raise_for_status().json()
+        answer = self.api.get(path) if body is None else self.api.post(path, json=body)
+        return answer.raise_for_status().json()
 
     def shot(self, name: str, *, dark: bool = False, whole: bool = False) -> None:
         """Keep a picture of the page, to be looked at; on demand also one in dark colours, and of more than is seen at once."""
@@ -103,8 +130,23 @@ class Prefect:
             with suppress(TooLate):
                 self.page.get_by_role("menuitem", name="Custom Run").click(timeout=_MENU_MS)
                 break
-        # It takes a moment until the form has the defaults: one that is sent before is refused.
+        self._has_its_defaults()
+
+    def _has_its_defaults(self) -> None:
+        """Wait for what is filled in, which takes a moment: a form that is sent before is refused."""
         expect(self.page.get_by_label("Select Environment")).to_have_text(re.compile("dev|prod"))
+
+    def home(self) -> None:
+        """Come to the page that says what serves, as its bookmark does."""
+        self.page.goto(self.status)
+        expect(self.page.get_by_role("heading", name="prod")).to_be_visible()
+
+    def follow(self, link: str, *, into: str = "prod") -> None:
+        """Press a link of that page, in the part of an environment, and come to a form that is filled in."""
+        part = self.page.locator("section").filter(has=self.page.get_by_role("heading", name=into))
+        part.get_by_role("link", name=link, exact=True).first.click()
+        if not link.startswith("say "):
+            self._has_its_defaults()
 
     def fill(self, **fields: str) -> None:
         """Fill in fields of the form, by label; a blank of a label is an underscore here."""
@@ -122,10 +164,18 @@ class Prefect:
         """Look away: the page of a run that goes on is drawn again and again, by the processor that the run needs."""
         self.page.goto("about:blank")
 
-    def refused(self, *reasons: str) -> None:
-        """Send the form, and see why it is not taken. No run comes of it."""
+    def say_yes(self) -> None:
+        """Press the first link of that kind in the log of a run that waits, which opens a page of its own."""
+        with self.page.context.expect_page() as opened:
+            self.page.get_by_role("log").locator("a[href*='approve']").first.click()
+        self.page.goto(opened.value.url)
+        opened.value.close()
+        expect(self.page.get_by_label("Select Decision")).to_have_text(re.compile("approve"))
+
+    def refused(self, *reasons: str, press: str) -> None:
+        """Send the form by a key, and see why it is not taken. No run comes of it."""
         before = self.newest()
-        self.page.get_by_role("button", name="Submit").click()
+        self.page.get_by_role("button", name="Submit").press(press)
         for reason in reasons:
             expect(self.page.locator("form").get_by_text(reason)).to_be_visible()
         expect(self.page.get_by_text("Validation failed")).to_be_visible()

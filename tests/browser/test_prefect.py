@@ -1,4 +1,4 @@
-"""A day in Prefect's UI, told by what the eye sees: released, asked again, rejected, approved, promoted, rolled back, skipped.
+"""A day in Prefect's UI, told by what the eye sees: rejected, released, asked again, approved, promoted, rolled back, skipped.
 
 Each chapter begins where the one before ended, since each run costs ten seconds. Its pictures are in build/screenshots.
 """
@@ -22,10 +22,11 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from prefect_sluice.cli import main
-from tests.browser.prefect_pages import Prefect, opened, until
+from tests.browser.prefect_pages import Prefect, costs, fill, opened, until
 from tests.browser.shop import CUSTOMERS, SALES, SETTINGS, Shop
 from tests.browser.test_report import FLAGS, NAMES
 from tests.policies import put_in_force
+from tests.prefect_api import client
 
 pytestmark = [
     pytest.mark.browser,
@@ -84,7 +85,8 @@ def _served(shop: Shop, table: str) -> list[tuple[Any, ...]]:
 
 
 class Story:
-    """The shop, and what happens to it in the browser. `commits` are the first, an engineer's, and one more on dev."""
+    """The shop, and what happens to it in the browser. `change` is an engineer's commit, staged on the command line and not
+    answered; one more is on dev."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -94,11 +96,15 @@ class Story:
         self._released("prod")
         put_in_force(shop.folder, SETTINGS)
         self.change = shop.commit("Count the amounts twice", sales=SALES.format(2))
+        self._released("prod")
         shop.commit("Thrice, and who paid", sales=SALES.format(3), customers=CUSTOMERS.format("sum(amount)"))
         self._released("dev")
 
     def _released(self, environment: str) -> None:
-        assert main(["release", "--env", environment, "-C", str(self.shop.folder), "--via", "local"]) == 0
+        assert main(["release", "--env", environment, "-C", str(self.shop.folder), "--via", "local"]) in {
+            0,
+            3,
+        }  # 3: it waits
 
     @property
     def sales(self) -> list[int]:
@@ -116,41 +122,61 @@ def test_a_day_in_the_prefect_ui(tmp_path: Path, capsys: pytest.CaptureFixture[s
     story = Story(Shop(tmp_path / "shop"))
     with _up(story.shop.folder, tmp_path / "home") as told, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        prefect = Prefect(told["ui"], opened(browser))
+        api = client(told["api"])
+        prefect = Prefect(told["ui"], opened(browser), told["reports"], api)
         try:
-            a_stranger_says_yes_and_an_approver_no(prefect, story)
-            an_engineer_releases_and_another_approves(prefect, story)
+            an_approver_says_no(prefect, story)
+            an_engineer_releases_a_stranger_says_yes_and_an_approver(prefect, story)
             an_analyst_promotes_one_dashboard(prefect, story)
             on_call_goes_back(prefect, story)
             the_night_is_skipped(prefect)
-            on_call_lifts_what_the_rollback_placed(prefect, told["reports"])
+            on_call_lifts_what_the_rollback_placed(prefect)
             who_was_not_there_reads_it_in_the_list(prefect)
         except BaseException:
             prefect.shot("failed")
             raise
         finally:
             browser.close()
+            api.close()
 
 
-def _asked(prefect: Prefect, story: Story, picture: str = "") -> str:
-    """Have Ada ask for the release of her change in the form; return the run that waits for a yes."""
-    prefect.form("release")
-    prefect.fill(Environment="prod", Commit=story.change, Your_name="Ada")
-    if picture:
-        prefect.shot(picture, dark=True)
-    run = prefect.submit()
+def an_approver_says_no(prefect: Prefect, story: Story) -> None:
+    """From the page that says what waits: which promotion, and the decision, are filled in. It ends grey, with who and why."""
+    prefect.home()
+    with costs("say yes or no", column=1):
+        prefect.follow("say no")
+        expect(prefect.page.get_by_label("Promotion").first).to_have_value(
+            re.compile(r"\w+ as [0-9a-f]{8}: Count the amounts twice → prod")
+        )
+        expect(prefect.page.get_by_label("Select Decision")).to_have_text(re.compile("reject"))
+        prefect.shot("answer-form")
+        prefect.fill(Your_name="Grace", Comment="not on a Friday")
+        run = prefect.submit()
     prefect.away()
-    assert prefect.settled(run)["name"] == "Suspended"
-    prefect.see(run, f"release {story.change[:7]} → prod", "Suspended")
-    return run
+    assert prefect.settled(run)["name"] == "Rejected"
+    prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}?tab=Details")
+    expect(prefect.page.get_by_text("Rejected", exact=True).first).to_be_visible()
+    expect(prefect.page.get_by_text("rejected by Grace (unauthenticated): not on a Friday")).to_be_visible()
+    prefect.shot("release-rejected")
+    assert story.sales == [10, 25, 40]
 
 
-def a_stranger_says_yes_and_an_approver_no(prefect: Prefect, story: Story) -> None:
-    """Who is unknown leaves the run waiting, and the form says why. A no ends it: grey, with who and why."""
+def an_engineer_releases_a_stranger_says_yes_and_an_approver(prefect: Prefect, story: Story) -> None:
+    """The same change, asked for again. Who is unknown leaves the run waiting, and the form says why; after the yes of another
+    person than its author production has it."""
     prefect.page.goto(prefect.start)
     expect(prefect.page.get_by_role("link", name="nightly-refresh", exact=True).first).to_be_visible()
     prefect.shot("deployments")
-    run, name = _asked(prefect, story, "release-form"), f"release {story.change[:7]} → prod"
+    with costs("release a commit", column=3):
+        prefect.form("release")
+        prefect.fill(Commit=story.change, Your_name="Ada")
+        fill(prefect.page.locator("form"), "Environment", "prod", by_keys=True)
+        prefect.shot("release-form", dark=True)
+        run = prefect.submit()
+    prefect.away()
+    assert prefect.settled(run)["name"] == "Suspended"
+    name = f"release {story.change[:7]} → prod"
+    prefect.see(run, name, "Suspended")
     prefect.shot("release-waits", dark=True)
 
     prefect.artifact("diff-prod")
@@ -169,40 +195,31 @@ def a_stranger_says_yes_and_an_approver_no(prefect: Prefect, story: Story) -> No
     told = prefect.question()
     expect(told.get_by_text("Mallory is not one of the approvers of prod")).to_be_visible()
     prefect.shot("release-asks-again", dark=True)
-    assert prefect.answer(run, "reject", "Grace", "not on a Friday")["name"] == "Rejected"
-
-    prefect.see(run, name, "Rejected")
-    prefect.tab("Details")
-    expect(prefect.page.get_by_text("rejected by Grace (unauthenticated): not on a Friday")).to_be_visible()
-    prefect.shot("release-rejected")
-    assert story.sales == [10, 25, 40]
-
-
-def an_engineer_releases_and_another_approves(prefect: Prefect, story: Story) -> None:
-    """The same change, asked for again, approved by another person than its author: production has it."""
-    run = _asked(prefect, story)
-    prefect.question()
     assert prefect.answer(run, "approve", "Grace", "as agreed")["name"] == "Released"
-    prefect.see(run, f"release {story.change[:7]} → prod", "Released")
+
+    prefect.see(run, name, "Released")
     prefect.shot("release-done", dark=True)
     prefect.tab("Task Runs")
     expect(prefect.page.get_by_text("Monitor", exact=True).first).to_be_visible()
     prefect.shot("release-tasks", whole=True)
     prefect.artifact("generation-prod")
     expect(prefect.page.get_by_text("prod serves generation 2").first).to_be_visible()
+    expect(prefect.page.get_by_role("link", name="form rollback")).to_be_visible()
     prefect.shot("release-generation")
     assert (story.sales, story.customers) == ([20, 50, 80], [("Ann", 2), ("Ben", 1)])
 
 
 def an_analyst_promotes_one_dashboard(prefect: Prefect, story: Story) -> None:
-    """Picked from the list, by the name that analysts know; what other dashboards read stays as it is."""
-    prefect.form("promote-report")
-    prefect.page.get_by_label("Select Report").click()
-    prefect.shot("promote-reports")
-    prefect.page.get_by_role("option").filter(has_text="Sales (dashboard), Sales team").click()
-    prefect.fill(Your_name="Anna")
-    prefect.shot("promote-form")
-    run = prefect.submit()
+    """Picked by the name that analysts know, and said yes to from the run's log; what other dashboards read stays as it is."""
+    prefect.home()
+    with costs("promote a dashboard", column=1):
+        prefect.follow("Sales dashboard")
+        expect(prefect.page.get_by_label("Select Report")).to_have_text(
+            re.compile(r"Sales \(dashboard\), Sales team")
+        )
+        prefect.fill(Your_name="Anna")
+        prefect.shot("promote-form")
+        run = prefect.submit()
     prefect.away()
     state = prefect.settled(run)
     assert state["name"] == "Suspended", state
@@ -211,7 +228,14 @@ def an_analyst_promotes_one_dashboard(prefect: Prefect, story: Story) -> None:
     expect(told.get_by_text("Only Sales dashboard. Written by Ada: ")).to_be_visible()
     expect(told.get_by_text("Thrice, and who paid")).to_be_visible()
     prefect.shot("promote-question", dark=True)
-    assert prefect.answer(run, "approve", "Grace")["name"] == "Released"
+    prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}")
+    with costs("say yes or no", column=2):
+        prefect.say_yes()
+        prefect.fill(Your_name="Grace")
+        answer = prefect.submit()
+    prefect.away()
+    assert prefect.settled(answer)["name"] == "Answered"
+    assert prefect.settled(run, after=state["id"])["name"] == "Released"
     prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}")
     expect(prefect.page.get_by_text("promote Sales dashboard → prod", exact=True).first).to_be_visible()
     prefect.artifact("dashboard-prod")
@@ -222,12 +246,16 @@ def an_analyst_promotes_one_dashboard(prefect: Prefect, story: Story) -> None:
 def on_call_goes_back(prefect: Prefect, story: Story) -> None:
     """First without a reason, which the form refuses; then to the generation from the list. Who alone reaches the server need
     not say who it is."""
-    prefect.form("rollback")
-    prefect.refused("Why is missing")
-    prefect.shot("rollback-refused")
-    prefect.fill(Back_to="prod 1 - ", Why="sales are counted thrice", Your_name="Olga")
-    prefect.shot("rollback-form")
-    run = prefect.submit()
+    prefect.home()
+    with costs("roll back to another generation", column=1):
+        prefect.follow("roll back")
+        prefect.fill(Back_to="prod 1 - ", Why="sales are counted thrice", Your_name="Olga")
+        prefect.shot("rollback-form")
+        prefect.fill(Why="")
+        prefect.refused("Why is missing", press="Enter")
+        prefect.shot("rollback-refused")
+        prefect.fill(Why="sales are counted thrice")
+        run = prefect.submit()
     prefect.see(run, "rollback to generation 1 → prod", "Released")
     prefect.logged(run, "sales are counted thrice")
     expect(prefect.page.get_by_text("prod is held: no release and no refresh until")).to_be_visible()
@@ -236,27 +264,33 @@ def on_call_goes_back(prefect: Prefect, story: Story) -> None:
 
 
 def the_night_is_skipped(prefect: Prefect) -> None:
-    """The hold that the rollback left stops the refresh, which says whose it is and why."""
-    prefect.form("nightly-refresh")
-    run = prefect.submit()
+    """The hold that the rollback left stops the refresh, which says whose it is and why, and has the form that lifts it."""
+    prefect.home()
+    prefect.shot("status", dark=True)
+    with costs("refresh now", column=1):
+        prefect.follow("refresh")
+        run = prefect.submit()
     prefect.away()
     assert prefect.settled(run)["name"] == "Skipped"
-    prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}")
-    prefect.tab("Details")
+    prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{run}?tab=Details")
     expect(prefect.page.get_by_text("sales are counted thrice").first).to_be_visible()
+    expect(prefect.page.get_by_text("form controls, http").first).to_be_visible()
     prefect.shot("night-skipped")
 
 
-def on_call_lifts_what_the_rollback_placed(prefect: Prefect, status: str) -> None:
-    """From the page that says what serves: one click leads to the form, filled in but for why and who."""
-    prefect.page.goto(status)
-    expect(prefect.page.get_by_role("heading", name="prod")).to_be_visible()
-    prefect.shot("status", dark=True)
-    prefect.page.get_by_role("link", name="lift it").click()
-    expect(prefect.page.get_by_label("What to do").first).to_have_text(re.compile("lift the hold"))
-    prefect.fill(Why="mended", Your_name="Olga")
-    prefect.shot("controls-form")
-    run = prefect.submit()
+def on_call_lifts_what_the_rollback_placed(prefect: Prefect) -> None:
+    """One click leads to the form, filled in but for why and who; and to the other forms of each day."""
+    for act, field, filled in (("hold", "What to do", "hold"), ("plan", "What would be done", "release")):
+        prefect.home()
+        prefect.follow(act)
+        expect(prefect.page.get_by_label(field).first).to_have_text(re.compile(filled))
+    prefect.home()
+    with costs("lift a hold", column=1):
+        prefect.follow("lift it")
+        expect(prefect.page.get_by_label("What to do").first).to_have_text(re.compile("lift the hold"))
+        prefect.fill(Why="mended", Your_name="Olga")
+        prefect.shot("controls-form")
+        run = prefect.submit()
     prefect.away()
     assert prefect.settled(run)["name"] == "Lifted"
 

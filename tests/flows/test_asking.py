@@ -22,6 +22,7 @@ from prefect.states import Cancelled, Crashed, Scheduled
 
 from prefect_sluice import pipeline
 from prefect_sluice.canonical import digest
+from prefect_sluice.choices import asked_for
 from prefect_sluice.cli import main
 from prefect_sluice.flows.answer import answer
 from prefect_sluice.flows.controls import controls
@@ -306,10 +307,20 @@ def test_an_answer_about_another_plan_is_none(waiting: Deployed, project: Path) 
 
 
 def test_a_form_of_its_own_answers_and_the_run_goes_on(waiting: Deployed, project: Path) -> None:
-    """What the policy does not take is refused there, too."""
+    """What the policy does not take is refused there, too; and a yes to what has moved since the page that led there."""
     refused: Any = answer("approve", folder=str(project), actor="Ada", return_state=True)
     assert (refused.name, "Ada is an author of the change" in refused.message) == ("Refused", True)
-    said: Any = answer("approve", folder=str(project), actor="Grace", return_state=True)
+    asked = promotion(project)
+    remember_forms(Workshop.at(project), {"answer": ("http://127.0.0.1/form", {})})
+    old = asked_for(asked.id, "0" * 64, "first → prod")
+    moved: Any = answer("approve", old, folder=str(project), actor="Grace", return_state=True)
+    assert (moved.name, "has moved since the page that led here" in moved.message) == ("Refused", True)
+    assert ("form answer, http://127.0.0.1/form?" in moved.message, "sluice" in moved.message) == (
+        True,
+        False,
+    )
+    now = asked_for(asked.id, asked.binding, "first → prod")
+    said: Any = answer("approve", now, folder=str(project), actor="Grace", return_state=True)
     assert (said.name, said.message) == ("Answered", "approve by Grace: the run that asked goes on")
     assert waiting.name == "Resuming"
     waiting.start()
@@ -326,9 +337,11 @@ def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_th
     [line] = wake(project)
     assert waiting.state.message == line
     assert f"promotion {asked.id} still waits for a yes" in line
-    filled = parse_qs(urlsplit(line.rpartition(" ")[2]).query)["parameters"]
+    filled = [parse_qs(urlsplit(word).query)["parameters"][0] for word in line.split() if "http" in word]
+    what = f"{asked.id} as {asked.binding[:8]}: first → prod"
     assert [json.loads(text) for text in filled] == [
-        {"folder": str(project), "promotion": asked.id, "decision": "reject"}
+        {"folder": str(project), "promotion": what, "decision": decision}
+        for decision in ("reject", "approve")
     ]
     assert wake(project) == ()
     shown = path_of(Workshop.at(project), INDEX)

@@ -23,6 +23,7 @@ from prefect.states import Cancelling, Scheduled
 
 from prefect_sluice import holder
 from prefect_sluice.faults import SLEEP, VARIABLE, Point
+from prefect_sluice.flows.reaping import reap
 from prefect_sluice.promotion import State
 from prefect_sluice.workshop import Workshop
 from tests.repository import repository
@@ -164,6 +165,9 @@ def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Pat
     team.retry(run)
     os.kill(process(folder), signal.SIGKILL)
     team.ends(run, "Crashed")
+    told = "The run's process was killed while publishing. Nothing is half done; prod serves nothing yet. Run it again:"
+    assert told in "".join(reap(Workshop.at(folder)))
+    assert told in str(cast(Any, team.ends(run, "Crashed").state).message)
 
     team.retry(run)
     os.kill(process(folder), signal.SIGCONT)

@@ -26,6 +26,7 @@ from prefect_sluice.generation import Cause
 from prefect_sluice.stages import controlling
 from prefect_sluice.stages.refreshes import last
 from prefect_sluice.stages.signing import signs
+from prefect_sluice.stages.ways import remember_forms
 from prefect_sluice.stages.work import Request
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.workshop import Workshop
@@ -84,9 +85,12 @@ def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
 
     workshop = Workshop.at(project)
     controlling.place(workshop, Kind.HOLD, "prod", by="Grace", reason="close of books")
+    remember_forms(workshop, {"controls": ("http://127.0.0.1/form", {})})
     state = nightly.execute(nightly.asked())
     assert (state.type, state.name) == (StateType.CANCELLED, "Skipped")
     assert "prod is held by Grace" in str(state.message)
+    assert "form controls, http://127.0.0.1/form?" in str(state.message), "who reads it is in a browser"
+    assert "sluice" not in str(state.message)
     entry = workshop.store.entries(environment="prod")[-1]
     assert (entry.event, "held by Grace" in str(entry.facts["why"])) == ("refresh.skipped", True)
     found = last(workshop.store, "prod")
@@ -221,7 +225,7 @@ def test_a_run_whose_process_is_gone_is_ended_and_a_suspended_one_is_not(
         ended, left = prefect.read_flow_run(running.id).state, prefect.read_flow_run(waiting.id).state
     assert ended is not None
     assert left is not None
-    told = "The worker was killed. Nothing is half done. Run it again: it goes on. (its process is gone: Ada on host"
+    told = "The run's process was killed. Nothing is half done. Run it again: it goes on. (Ada on host"
     assert (ended.type, str(ended.message).startswith(told)) == (StateType.CRASHED, True)
     assert left.name == "Suspended"
     assert signs(store) == ()

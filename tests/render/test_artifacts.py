@@ -185,25 +185,23 @@ def test_the_form_names_what_a_yes_is_to() -> None:
 
 
 def test_where_a_run_waits_nobody_is_asked_for_a_terminal() -> None:
-    run, form = (
-        "https://prefect.example.com/v2/runs/flow-run/1",
-        "https://prefect.example.com/form?parameters=1",
-    )
-    known = report(replace(WAITING, way=Way(run, "release a1b2c3d → prod", form, resumes=True)))
+    run = "https://prefect.example.com/v2/runs/flow-run/1"
+    yes, no = (f"https://prefect.example.com/form?parameters={number}" for number in (1, 2))
+    known = report(replace(WAITING, way=Way(run, "release a1b2c3d → prod", yes, no, resumes=True)))
     for page in (approval_page(known, LINKS), request_text(known, LINKS), html.page(known)):
         assert "sluice approve" not in page
         assert "sluice report" not in page
     assert (
-        f"**[Answer in the form]({form})**, or ⋮ → Resume in [release a1b2c3d → prod]({run})"
+        f"**[Say yes]({yes})** or **[say no]({no})** in a form, or ⋮ → Resume in [release a1b2c3d → prod]({run})"
         in approval_page(known, LINKS)
     )
     told = html.page(known)
-    assert (f'href="{form}"' in told, told.count(f'href="{run}"')) == (True, 2)
+    assert (f'href="{yes}"' in told and f'href="{no}"' in told, told.count(f'href="{run}"')) == (True, 2)
     policy = Policy("prod", ("Grace", "Ada <ada@example.com>"), ("Ada <ada@example.com>",))
     line = asked_line(known, policy, "What changes", "https://reports.example.com/1.html")
     assert line == (
         "Grace: may 'Count a flight once' go to prod? What changes. "
-        f"Answer: ⋮ → Resume here or {form}. All of it: https://reports.example.com/1.html"
+        f"Answer: ⋮ → Resume here. Yes: {yes} No: {no} All of it: https://reports.example.com/1.html"
     )
     assert who(Policy("prod", (), ("Ada <ada@example.com>",))) == "Anybody but Ada"
 

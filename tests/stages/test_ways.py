@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from prefect_sluice import git
+from prefect_sluice.choices import was_asked
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Promotion, State
 from prefect_sluice.render.report.model import Way
@@ -71,7 +72,12 @@ def test_only_what_waits_leads_to_an_answer(workshop: Workshop) -> None:
     remember_forms(workshop, {"answer": (FORM, {})})
     remember_run(workshop, "p1", "r1", RUN, "release a1b2c3d → prod", resumes=True)
     waits = way_of(workshop, put(workshop, State.STAGED))
-    assert (waits.run, waits.resumes, waits.is_there, FORM in waits.answer) == (RUN, True, True, True)
+    filled = [json.loads(parse_qs(urlsplit(url).query)["parameters"][0]) for url in (waits.yes, waits.no)]
+    waiting = put(workshop, State.STAGED)
+    assert [was_asked(str(each["promotion"])) for each in filled] == [("p1", waiting.binding[:8])] * 2
+    assert [each["decision"] for each in filled] == ["approve", "reject"]
+    assert filled[0]["promotion"].endswith(": first → prod")
+    assert (waits.run, waits.resumes, waits.is_there, FORM in waits.yes) == (RUN, True, True, True)
     assert way_of(workshop, put(workshop, State.STABLE)) == Way(RUN, "release a1b2c3d → prod")
 
 
@@ -97,6 +103,6 @@ def test_what_stands_is_told_without_a_warehouse(workshop: Workshop) -> None:
     remember_forms(workshop, {"answer": (FORM, {}), "release": (FORM, {})})
     text = standing_markdown(standing(workshop))
     assert "* nothing is served yet" in text
-    assert "first, since 2026-03-04 12:00 UTC, waits for a yes of Grace — [answer](" in text
+    assert "first, since 2026-03-04 12:00 UTC, waits for a yes of Grace — [say yes](" in text
     assert text == standing_markdown(standing(workshop)), "no clock is in it"
     assert not (workshop.root / "shop.duckdb").exists()

@@ -125,7 +125,7 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
 def _answering(report: Report) -> list[str]:
     """Return where a yes or no is said: by clicks, so that nobody is asked for a terminal."""
     way = report.dossier.way
-    places = [f"**{link('Answer in the form', way.answer)}**"] if way.answer else []
+    places = [f"**{link('Say yes', way.yes)}** or **{link('say no', way.no)}** in a form"] if way.yes else []
     places += [f"⋮ → Resume in {link(way.name or 'the run', way.run)}"] if way.resumes else []
     return [f"{', or '.join(places)}. It then goes on by itself.", ""]
 

@@ -156,10 +156,11 @@ def _answering(report: Report) -> list[Markup]:
     way = report.dossier.way
     if not waits_for_an_answer(report) or not way.is_there:
         return []
-    form = tag("a", "Answer in the form", href=way.answer) if way.answer else None
+    yes, no = tag("a", "Say yes", href=way.yes), tag("a", "Say no", href=way.no)
+    form = tag("li", yes, " or ", no, " in a form: your name, Submit. What waits goes on by itself.")
     run = tag("a", way.name or "the run that waits", href=way.run) if way.resumes else None
     return [
-        *([tag("li", form, ": yes or no, your name, Submit. What waits goes on by itself.")] if form else []),
+        *([form] if way.yes else []),
         *([tag("li", "Or in its run: ⋮ → Resume in ", run)] if run else []),
     ]
 

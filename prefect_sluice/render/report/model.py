@@ -25,18 +25,20 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where people go on in a browser: the page of the promotion's run, by address and name, and the form that says yes or
-    no to it; "" where there is none, or nobody knows. `resumes`: the run waits, and its own form says it, too."""
+    """Where people go on in a browser: the page of the promotion's run, by address and name, and the form that says `yes` or
+    `no` to it, filled in but for who says it; "" where there is none, or nobody knows. `resumes`: the run waits, and its own
+    form says it, too."""
 
     run: str = ""
     name: str = ""
-    answer: str = ""
+    yes: str = ""
+    no: str = ""
     resumes: bool = False
 
     @property
     def is_there(self) -> bool:
         """Say whether a yes or no can be said in a browser, so that nobody needs a terminal."""
-        return bool(self.resumes or self.answer)
+        return bool(self.resumes or self.yes)
 
 
 @dataclass(frozen=True, slots=True)
