@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect_sluice import config
+from prefect_sluice import config, surroundings
 from prefect_sluice.deployments import serving
 from prefect_sluice.deployments.family import ChildDied, Family
 from prefect_sluice.deployments.pages import Pages
@@ -156,7 +155,7 @@ class Up:
         self._pages = _pages(self._workshop.folder / REPORTS, self._wish.port + 1)
         self._started = datetime.now(UTC)
         environ = {**self._environ, REPORTS_URL: self._pages.url}
-        os.environ[REPORTS_URL] = self._pages.url  # for the pages that this process writes
+        surroundings.reports_are_at(self._pages.url)
         self.family.start(_WORKER, serving.worker_command(self._wish.pool, self._name), environ)
 
     @property

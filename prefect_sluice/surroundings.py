@@ -78,6 +78,11 @@ def reports_url() -> str:
     return os.environ.get("SLUICE_REPORTS_URL", "").rstrip("/")
 
 
+def reports_are_at(url: str) -> None:
+    """Have this process, which serves the reports itself, link to them there."""
+    os.environ["SLUICE_REPORTS_URL"] = url
+
+
 def host() -> str:
     """Return this machine's name."""
     return socket.gethostname()

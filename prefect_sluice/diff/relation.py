@@ -167,7 +167,7 @@ class RelationDiff:
 
     def _rows(self) -> str:
         if self.rows_changed is None and not self.same_rows:
-            return f"{self.rows_before} rows compared without a key"
+            return f"{_rows(self.rows_before)} compared without a key"
         if self.same_rows:
             return f"same {_rows(self.rows_before)}"
         share = f" ({percent(self.changed_share)})" if self.rows_changed else ""

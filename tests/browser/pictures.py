@@ -17,6 +17,7 @@ PICTURES: Mapping[str, tuple[int, int, int, int]] = {
     "deployments": (0, 0, 1300, 680),
     "promote-form": (255, 0, 1045, 830),
     "promote-dashboard": (255, 0, 620, 420),
+    "answer-form": (255, 0, 1045, 830),
     "release-question": (380, 120, 540, 860),
     "release-diff": (255, 0, 1045, 900),
     "rollback-form": (255, 0, 1045, 606),

@@ -28,6 +28,9 @@ _PATIENCE_MS = 30_000
 _MENU_MS = 3_000
 """Milliseconds until an entry of an open menu can be pressed."""
 
+_WHEEL = 10
+"""How often the mouse's wheel is turned until the end of a log is in sight."""
+
 _PRESS_MS = 10_000
 """Milliseconds from a press on a form's button to its request: the form asks the server first whether its values are valid."""
 
@@ -165,9 +168,18 @@ class Prefect:
         self.page.goto("about:blank")
 
     def say_yes(self) -> None:
-        """Press the first link of that kind in the log of a run that waits, which opens a page of its own."""
+        """Press the link of that kind at the end of the log of a run that waits, which opens a page of its own."""
+        log = self.page.get_by_role("log")
+        link = log.locator("a[href*='approve']").first
+        for _ in range(_WHEEL):  # of a long log only what is in sight is there
+            if link.is_visible():
+                break
+            log.hover()
+            self.page.mouse.wheel(0, 5000)
+            with suppress(AssertionError):
+                expect(link).to_be_visible(timeout=_MENU_MS)
         with self.page.context.expect_page() as opened:
-            self.page.get_by_role("log").locator("a[href*='approve']").first.click()
+            link.click()
         self.page.goto(opened.value.url)
         opened.value.close()
         expect(self.page.get_by_label("Select Decision")).to_have_text(re.compile("approve"))
