@@ -15,15 +15,19 @@ FOLDER = SCREENSHOTS / "docs"
 
 PICTURES: Mapping[str, tuple[int, int, int, int]] = {
     "deployments": (0, 0, 1300, 680),
-    "promote-form": (255, 0, 1045, 830),
+    "promote-form": (255, 0, 1045, 0),
     "promote-dashboard": (255, 0, 620, 420),
-    "answer-form": (255, 0, 1045, 830),
+    "answer-form": (255, 0, 1045, 0),
     "release-question": (380, 120, 540, 860),
     "release-diff": (255, 0, 1045, 900),
-    "rollback-form": (255, 0, 1045, 606),
+    "rollback-form": (255, 0, 1045, 0),
     "status": (0, 0, 1300, 500),
 }
-"""The part of the page by the picture's name: from the left, from the top, width and height, in pixels."""
+"""The part of the page by the picture's name: from the left, from the top, width and height, in pixels. Height 0 is down to
+the end of the page's form: a form has another height with each field and each line below one."""
+_BELOW = 14
+
+_END_OF_FORM = "() => document.querySelector('form').getBoundingClientRect().bottom + window.scrollY"
 
 _MARKS = """
 ([from, to, other, another]) => {
@@ -40,6 +44,7 @@ def take(page: Page, name: str) -> None:
         left, top, width, height = PICTURES[name]
         FOLDER.mkdir(parents=True, exist_ok=True)
         page.evaluate(_MARKS, "✅✔❌✘")
+        height = height or page.evaluate(_END_OF_FORM) + _BELOW
         page.screenshot(
             path=FOLDER / f"{name}.png",
             clip={"x": left, "y": top, "width": width, "height": height},
