@@ -247,7 +247,7 @@ def on_call_goes_back(prefect: Prefect, story: Story) -> None:
     """First without a reason, which the form refuses; then to the generation from the list. Who alone reaches the server need
     not say who it is."""
     prefect.home()
-    with costs("roll back to another generation", column=1, more=1):  # a refused form may want one more
+    with costs("roll back to another generation", column=1):
         prefect.follow("roll back")
         prefect.fill(Back_to="prod 1 - ", Why="sales are counted thrice", Your_name="Olga")
         prefect.shot("rollback-form")
