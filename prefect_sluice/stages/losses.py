@@ -25,6 +25,7 @@ def report(subject: Subject, how: Comparing) -> tuple[GateReport, ...]:
     `how` says how rows are told apart. What the gate `diff` compared already is not compared again.
     """
     found = [_judged(subject, node, how) for node in _in_danger(subject)]
+    found += [_dropped(subject, node) for node in _not_there(subject)]
     findings = tuple(finding for finding in found if finding is not None)
     return (gates.kept(GateReport(STAGE, findings)),) if findings else ()
 
@@ -60,6 +61,37 @@ def _other_hooks(now: Declared, before: Declared | None) -> bool:
     """Say whether anything runs beside the nodes' own queries that did not before: a hook may write to any of them."""
     known = {item.text for item in before.code} if before else set[str]()
     return any(item.runs == "beside" and item.text not in known for item in now.code)
+
+
+def _not_there(subject: Subject) -> list[Node]:
+    """Return the nodes that would begin with nothing, since somebody dropped the history that serves."""
+    return [
+        subject.nodes[uid]
+        for uid in subject.changed
+        if uid in subject.candidate_relations and uid not in subject.live_relations
+        if uid in subject.served and subject.served[uid].kind.keeps_history
+    ]
+
+
+def _dropped(subject: Subject, node: Node) -> Finding | None:
+    meant = [item for item in subject.expected().expected if item.is_of(names(node))]
+    word = next((item for item in meant if item.is_rows and item.up_to >= 1), None)
+    told = f"{node.short}: {subject.served[node.unique_id].address}, which keeps its history, was dropped: all of its rows go"
+    fix = (
+        "put it back from a backup of the warehouse, or serve a generation that has it: sluice rollback; "
+        f"if they are to go, say so in a commit message: Expect: {written(node.short)} rows"
+    )
+    return Finding(
+        STAGE,
+        CHECK,
+        Verdict.WARNED if word else Verdict.FAILED,
+        f"{told}, as {word.where} declares" if word else f"{told}, and no commit says so",
+        node.unique_id,
+        observed=1.0,
+        limit=word.up_to if word else 0.0,
+        location=word.where if word else node.path,
+        fix="" if word else fix,
+    )
 
 
 def _judged(subject: Subject, node: Node, how: Comparing) -> Finding | None:

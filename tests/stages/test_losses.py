@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -37,6 +38,7 @@ def judged(
     hooks: tuple[Declared, Declared] = (Declared(), Declared()),
     key: tuple[str, ...] = ("id",),
     dialect: str = "duckdb",
+    live: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
     """Return what is said of a relation that was built by the code `was` (of now: "new"), and is made anew or carried over."""
     duck = DuckReader(duckdb.connect())
@@ -52,7 +54,7 @@ def judged(
         (UID,),
         candidate=duck,
         candidate_relations={UID: "after"},
-        live_relations={UID: "before"},
+        live_relations={UID: "before"} if live is None else live,
         served={UID: past},
         plan=plan,
         declared=hooks[0],
@@ -110,6 +112,17 @@ def test_a_snapshot_that_gets_another_key_loses_nothing_by_it() -> None:
     assert not judged(Action.CARRY, after=ended, **again)  # pyright: ignore[reportArgumentType]
     [finding] = judged(Action.CARRY, after=f"{ended} WHERE range <> 5", **again)  # pyright: ignore[reportArgumentType]
     assert finding.summary.startswith("t: 1 of 100 rows go")
+
+
+def test_a_history_that_somebody_dropped_does_not_begin_anew_without_a_word() -> None:
+    [finding] = judged(Action.BUILD, live={})
+    assert finding.verdict is Verdict.FAILED
+    assert (
+        finding.summary
+        == "t: store.t__1, which keeps its history, was dropped: all of its rows go, and no commit says so"
+    )
+    [finding] = judged(Action.BUILD, Kind.SNAPSHOT, "Expect: t rows", live={})
+    assert finding.verdict is Verdict.WARNED
 
 
 def test_what_cannot_be_compared_holds() -> None:
