@@ -24,7 +24,9 @@ def _look(request: Request) -> str:
     """Show the plan of a request, and return what it comes to. Nothing is changed."""
     found = planned(request)
     links = Links(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
-    page = plan_page(report(Dossier(found.release, plan=found.plan)), links)
+    publish = None if found.plan.changes_nothing else found.expected
+    known = Dossier(found.release, plan=found.plan, expected=publish, costs=found.costs)
+    page = plan_page(report(known), links)
     about = f"What would be built for {found.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(
         key=key(Kind.PLAN, found.plan.environment), markdown=page, description=about

@@ -23,6 +23,11 @@ def past(store: StateStore, plan: Plan) -> costs.Past:
     return {key: tuple(value for value, _, _ in values) for key, values in found.items()}
 
 
+def expected(store: StateStore, plan: Plan) -> costs.Costs:
+    """Return what a plan's build is expected to cost, by builds that were served: for the terminal and for Prefect alike."""
+    return costs.costs(plan, past(store, plan))
+
+
 class Pace:
     """Counts the relations of one build as they are done. Called by one thread at a time, as dbt's events are."""
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice import surroundings
-from prefect_sluice.costs import Costs, costs
+from prefect_sluice.costs import Costs
 from prefect_sluice.dashboards import called, meant, picked
 from prefect_sluice.declared import Consumer
 from prefect_sluice.displaced import Displaced
@@ -24,10 +24,10 @@ from prefect_sluice.promotion import Lease
 from prefect_sluice.release import Release
 from prefect_sluice.render.dashboard import Story, story
 from prefect_sluice.rules import Governance
+from prefect_sluice.stages import pace
 from prefect_sluice.stages.build import before, pack, plan_release
 from prefect_sluice.stages.expected import edited
 from prefect_sluice.stages.found import displaced
-from prefect_sluice.stages.pace import past
 from prefect_sluice.stages.promoting import chosen
 from prefect_sluice.stages.publishing import forecast
 from prefect_sluice.stages.records import OutOfOrder
@@ -84,14 +84,9 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
         _story(request, release, declared, known),
         found,
         displaced(workshop, place),
-        _costs(workshop, made),
+        pace.expected(workshop.store, made),
         edited(workshop, release, made),
     )
-
-
-def _costs(workshop: Workshop, plan: Plan) -> Costs:
-    """Return what the build is expected to cost, by what the gate `budget` measured of builds that were served."""
-    return costs(plan, past(workshop.store, plan))
 
 
 def _story(request: Request, release: Release, declared: tuple[Consumer, ...], known: Known) -> Story | None:

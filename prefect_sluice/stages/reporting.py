@@ -16,7 +16,7 @@ from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import ENDED, Promotion, State
 from prefect_sluice.release import Release
 from prefect_sluice.render.report.model import Dossier
-from prefect_sluice.stages import publishing
+from prefect_sluice.stages import pace, publishing
 from prefect_sluice.stages.ways import way_of
 from prefect_sluice.stored_plan import stored_plan
 from prefect_sluice.warehouse.publishing import Forecast
@@ -62,6 +62,7 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         described={uid: item.description for uid, item in declared.described.items()},
         runs=store.timings(promotion.id),
         expected=_expected(workshop, place, promotion, plan),
+        costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
         displaced=_displaced(workshop, place, promotion, present["generation"] if present else 0),
         way=way_of(workshop, promotion),
         at=surroundings.now(),

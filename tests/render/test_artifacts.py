@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.approving import Policy
+from prefect_sluice.costs import Costs
 from prefect_sluice.generation import Cause, Generation, Pointer
 from prefect_sluice.history import IN_FULL
 from prefect_sluice.node import Kind as NodeKind
@@ -28,6 +29,7 @@ from prefect_sluice.render.artifacts.generation import generation_page, moved
 from prefect_sluice.render.artifacts.links import Kind, Links, key, link, relinked
 from prefect_sluice.render.artifacts.plan import plan_page
 from prefect_sluice.render.asked import asked_line, who
+from prefect_sluice.render.plan import costs_told
 from prefect_sluice.render.report import html
 from prefect_sluice.render.report.build import report
 from prefect_sluice.render.report.markdown import markdown
@@ -144,6 +146,11 @@ def test_a_plan_of_a_thousand_relations_says_why_and_folds_the_rest() -> None:
     assert "| 1000 | build | its own code changed |" in text
     assert text.count("<details>") == 1
     assert "and 560 more relations" in text
+
+
+def test_a_plan_says_what_its_build_is_expected_to_cost_as_the_terminal_does() -> None:
+    known = Costs(2, 2, 5, 40.0, 1_200_000, 80_000_000)
+    assert f"\n{costs_told(known)}\n" in plan_page(report(replace(WAITING, costs=known)), LINKS)
 
 
 def test_an_approver_reads_first_what_changes_and_for_whom() -> None:

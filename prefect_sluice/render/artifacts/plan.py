@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from prefect_sluice.plan import Plan, Step
 from prefect_sluice.render.artifacts.links import Kind, Links, about
 from prefect_sluice.render.markdown import escaped, table
-from prefect_sluice.render.plan import moved, summary, word
+from prefect_sluice.render.plan import costs_told, moved, summary, word
 from prefect_sluice.render.publishing import adopted_lines
 from prefect_sluice.render.report.bounds import SHORT
 from prefect_sluice.render.report.markdown import folded, lineage
@@ -31,6 +31,8 @@ def plan_page(report: Report, links: Links) -> str:
         return ""
     title = f"## Plan: {plan.cause.value} {short(plan.release)} → {escaped(plan.environment)}"
     lines = [title, "", *about(report.dossier, links, Kind.PLAN), f"**{summary(plan)}**", ""]
+    expected = costs_told(report.dossier.costs) if report.dossier.costs else ""
+    lines += [escaped(expected), ""] if expected else []
     if report.publish:
         lines += [escaped(report.publish), ""]
     lines += _steps(plan)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from prefect_sluice.controls import Control
+from prefect_sluice.costs import Costs
 from prefect_sluice.declared import Consumer
 from prefect_sluice.displaced import Displaced
 from prefect_sluice.generation import Generation
@@ -51,7 +52,8 @@ class Dossier:
     environment serves now as the ledger has it (0: none), `asked` how many approvals it needs, `warns` the gates whose
     no only warns, `consumers` who reads the project's relations, `described` what nodes are said to be, by unique id,
     `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
-    be told), `policy` which policy judges it and what it changes of it. `displaced` are the public names that do not show
+    be told), `costs` what its build is expected to take and to bring (None: it is built), `policy` which
+    policy judges it and what it changes of it. `displaced` are the public names that do not show
     what it serves, `way` is where its run and form are in a browser. `at` is when all this was read, UTC.
     """
 
@@ -73,6 +75,7 @@ class Dossier:
     described: Mapping[str, str] = field(default_factory=dict[str, str])
     runs: tuple[Run, ...] = ()
     expected: Forecast | None = None
+    costs: Costs | None = None
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
     way: Way = Way()

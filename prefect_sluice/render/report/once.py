@@ -66,4 +66,5 @@ def _told(report: Report) -> set[int]:
 
 
 def _in_points(report: Report) -> set[int]:
-    return {id(point.finding) for point in report.points if point.finding is not None}
+    # One that was too long for there is told in full below.
+    return {id(point.finding) for point in report.points if point.finding and "…" not in point.text}
