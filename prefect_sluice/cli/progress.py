@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prefect_sluice.cli.console import Console, is_live
-from prefect_sluice.render.stages import stage_line
+from prefect_sluice.render.stages import stage_lines
 from prefect_sluice.render.styled import Line, cut, line
 from prefect_sluice.stages.waiting import Waiting, watching_waits
 from prefect_sluice.stages.work import Stage, Work, listening, watching
@@ -43,7 +43,9 @@ class Progress:
             self.hear("")
             started = perf_counter()
             done = stage(work)
-            self._write(stage_line(name, perf_counter() - started, work, done))
+            took = perf_counter() - started
+            for one in stage_lines(name, took, work, done, width=self._console.width):
+                self._write(one)
             return done
 
         return shown

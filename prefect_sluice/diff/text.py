@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from prefect_sluice.diff.numbers import MEASURES
 from prefect_sluice.diff.relation import RelationDiff, percent
@@ -14,27 +15,39 @@ _CELLS = 6
 _WHOLE_ROWS = 2
 _WIDEST = 24
 _WIDEST_PAIR = 40
-_LONGEST = 110
+_NAMES = 20
+"""So many columns are named in a list."""
 
 
-def render_text(diff: RelationDiff) -> str:
-    """Return at most 25 lines, without colour or a last line end: what changed, where, and a sample of it."""
+def render_text(diff: RelationDiff, width: int = 110) -> str:
+    """Return the difference without colour or a last line end: what changed, where, and a sample of it. What is said in words
+    goes on in further lines; only values are cut, and columns that do not fit are named."""
+    return "\n".join(part for line in _lines(diff, width) for part in _fitted(line, width))
+
+
+def _lines(diff: RelationDiff, width: int) -> list[str]:
     lines = [f"{diff.name}: {diff.headline}"]
     if diff.key_problem:
         lines.append(f"  {diff.key_problem}; compared without it")
     if diff.identical:
-        return "\n".join(lines)
+        return lines
     by = f"by {', '.join(diff.key)}" if diff.key else "as whole rows, without a key"
     lines.append(f"  rows {diff.rows_before} -> {diff.rows_after}, compared {by}")
     lines.extend(_schema(diff))
     columns = _columns(diff)
     lines.extend(
-        _table(columns[: _COLUMNS + 1], more=len(columns) - 1 - _COLUMNS, of="columns", widest=_WIDEST_PAIR)
+        _table(
+            columns[: _COLUMNS + 1],
+            width,
+            more=len(columns) - 1 - _COLUMNS,
+            of="columns",
+            widest=_WIDEST_PAIR,
+        )
     )
-    lines.extend(_table(_cells(diff), more=_count_cells(diff) - _CELLS, of="values"))
-    lines.extend(_whole_rows("-", diff.removed))
-    lines.extend(_whole_rows("+", diff.added))
-    return "\n".join(lines)
+    lines.extend(_table(_cells(diff), width, more=_count_cells(diff) - _CELLS, of="values"))
+    lines.extend(_whole_rows("-", diff.removed, width))
+    lines.extend(_whole_rows("+", diff.added, width))
+    return lines
 
 
 def _schema(diff: RelationDiff) -> list[str]:
@@ -44,7 +57,12 @@ def _schema(diff: RelationDiff) -> list[str]:
         "retyped": [f"{each.name} {each.before} -> {each.after}" for each in diff.columns_retyped],
         "spelled otherwise": [f"{each.before} -> {each.after}" for each in diff.columns_respelled],
     }
-    return [_cut(f"  columns {what}: {', '.join(which)}", _LONGEST) for what, which in lines.items() if which]
+    return [f"  columns {what}: {_some(which)}" for what, which in lines.items() if which]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _NAMES} more"] if len(names) > _NAMES else []
+    return ", ".join([*names[:_NAMES], *more])
 
 
 def _columns(diff: RelationDiff) -> list[Sequence[str]]:
@@ -81,21 +99,33 @@ def _count_cells(diff: RelationDiff) -> int:
     return sum(each.rows or 0 for each in diff.columns_changed) if diff.changed else 0
 
 
-def _table(rows: Sequence[Sequence[str]], *, more: int, of: str, widest: int = _WIDEST) -> list[str]:
+def _table(
+    rows: Sequence[Sequence[str]], width: int, *, more: int, of: str, widest: int = _WIDEST
+) -> list[str]:
     if not rows:
         return []
     cut = [[_cut(cell, widest) for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in cut) for n in range(len(cut[0]))]
+    shown = max((n for n in range(1, len(widths) + 1) if sum(widths[:n]) + 2 * n <= width), default=1)
     lines = [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cut
+        "  " + "  ".join(cell.ljust(wide) for cell, wide in zip(row[:shown], widths, strict=False)).rstrip()
+        for row in cut
     ]
-    ends = [line.rstrip() for line in lines]
-    return [line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…" for line in ends] + (
-        [f"  and {more} more {of}"] if more > 0 else []
-    )
+    left = list(cut[0][shown:])
+    return [
+        *lines,
+        *([f"  not shown for want of room: {', '.join(left)}"] if left else []),
+        *([f"  and {more} more {of}"] if more > 0 else []),
+    ]
 
 
-def _whole_rows(sign: str, sample: Evidence | None) -> list[str]:
+def _fitted(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    return wrap(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _whole_rows(sign: str, sample: Evidence | None, width: int) -> list[str]:
     if sample is None:
         return []
     lines = [
@@ -104,7 +134,7 @@ def _whole_rows(sign: str, sample: Evidence | None) -> list[str]:
         for row in sample.rows[:_WHOLE_ROWS]
     ]
     more = sample.total - len(lines)
-    said = [_cut(line, _LONGEST) for line in lines]
+    said = [_cut(line, width) for line in lines]
     return said + ([f"  {sign} and {more} more rows"] if more > 0 and lines else [])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect_sluice.canonical import Json
 from prefect_sluice.collect import Collected, Swept
 from prefect_sluice.leftovers import Leftover
-from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.styled import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import count, size
 
@@ -21,7 +21,7 @@ def lines(done: Collected, root: Path, *, width: int = WIDTH) -> list[Line]:
     found: list[Line] = []
     for swept in done.warehouses:
         found += _warehouse(done, swept, root, width)
-    found += [line(faint(cut(note, width))) for note in done.notes]
+    found += [part for note in done.notes for part in wrapped(note, width, indent=0, style=Style.FAINT)]
     if done.is_empty:
         return [*found, line(Span("nothing to collect", Style.GOOD))]
     for kind, items in _kinds(done.files):
@@ -51,38 +51,30 @@ def _warehouse(done: Collected, swept: Swept, root: Path, width: int) -> list[Li
         gone = [
             f"{name} {_numbers([n for _, n in items])}" for name, items in _by_environment(plan.generations)
         ]
-        told = "  cannot be served again after it: " if done.dry_run else "  cannot be served again: "
-        found.append(line(cut(told + "; ".join(gone), width)))
+        told = "cannot be served again after it: " if done.dry_run else "cannot be served again: "
+        found += wrapped(told + "; ".join(gone), width)
     if plan.drops:
-        found.append(line(f"  {_room(done, swept)}"))
-    found += [
-        line(Span(cut(f"  {name} is not Sluice's: left alone (see sluice doctor)", width), Style.WARN))
-        for name in plan.strangers[:_MOST]
-    ]
+        found += wrapped(_room(done, swept), width)
+    for name in plan.strangers[:_MOST]:
+        found += wrapped(f"{name} is not Sluice's: left alone (see sluice doctor)", width, style=Style.WARN)
     return [*found, *_old_names(done, swept, width), *_histories(done, swept, width)]
 
 
 def _old_names(done: Collected, swept: Swept, width: int) -> list[Line]:
     verb = "would go" if done.dry_run else "is gone"
-    return [
-        line(cut(f"  the old name {name} ({where}) {verb}: its day has come", width))
-        for where, name in swept.plan.over
-    ]
+    told = (f"the old name {name} ({where}) {verb}: its day has come" for where, name in swept.plan.over)
+    return [part for text in told for part in wrapped(text, width)]
 
 
 def _histories(done: Collected, swept: Swept, width: int) -> list[Line]:
     """Return a line for each name whose history goes, and for each whose history stays though nothing serves it."""
     verb = "would go" if done.dry_run else "is gone"
-    found = [
-        line(Span(cut(f"  the history of {name} ({where}) {verb}", width), Style.BAD))
-        for where, name in swept.plan.ended
-    ]
-    found += [
-        line(
-            faint(cut(f"  the history of {name} ({where}) stays; to let it go: --drop-history {name}", width))
-        )
-        for where, name in swept.plan.resting[:_MOST]
-    ]
+    found: list[Line] = []
+    for where, name in swept.plan.ended:
+        found += wrapped(f"the history of {name} ({where}) {verb}", width, style=Style.BAD)
+    for where, name in swept.plan.resting[:_MOST]:
+        told = f"the history of {name} ({where}) stays; to let it go: --drop-history {name}"
+        found += wrapped(told, width, style=Style.FAINT)
     return found
 
 

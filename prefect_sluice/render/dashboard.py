@@ -12,7 +12,7 @@ from prefect_sluice.node import short_name
 from prefect_sluice.plan import BY_PRODUCT, NEW, UNCHANGED, Action, Plan, Step, some
 from prefect_sluice.render.findings import DIFF, changes
 from prefect_sluice.render.markdown import escaped
-from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Style, wrapped
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import count
 from prefect_sluice.verdict import Evidence, Finding, GateReport
@@ -220,7 +220,11 @@ def _others(told: Story) -> str:
 def story_lines(told: Story, *, width: int = WIDTH) -> list[Line]:
     """Return the story for a terminal."""
     first, *rest = sentences(told)
-    return [BLANK, line(strong(first)), *(line(faint("  "), cut(one, width - 2)) for one in rest)]
+    return [
+        BLANK,
+        *wrapped(first, width, indent=0, style=Style.STRONG),
+        *(part for one in rest for part in wrapped(one, width)),
+    ]
 
 
 def story_markdown(told: Story) -> str:

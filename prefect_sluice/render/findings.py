@@ -19,6 +19,8 @@ _OFF = "switched off"
 _MOST_WITH_ROWS = 3
 _MOST_FINDINGS = 20
 _WIDEST_CELL = 28
+CHANGES = ("relation", "column", "change")
+"""The columns of what the gate `impact` tells: the last one is in words."""
 _STYLES = {
     Verdict.PASSED: Style.GOOD,
     Verdict.WARNED: Style.WARN,
@@ -135,7 +137,8 @@ def evidence_lines(evidence: Evidence, *, rows: int = ROWS, width: int = WIDTH) 
     shown: list[Sequence[Cell]] = [tuple(_value(value) for value in row) for row in evidence.rows[:rows]]
     # A single column is text (a test's output, an error): it has the whole line.
     widest = _WIDEST_CELL if len(evidence.columns) > 1 else width - 4
-    lines = table(shown, header=evidence.columns, indent=4, widest=widest, width=width)
+    last_is_words = evidence.columns == CHANGES
+    lines = table(shown, header=evidence.columns, indent=4, widest=widest, width=width, stretch=last_is_words)
     if len(shown) < evidence.total:
         lines.append(line(faint(f"{len(shown)} of {count(evidence.total, 'row')}"), indent=4))
     return lines

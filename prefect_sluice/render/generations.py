@@ -10,7 +10,7 @@ from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.diff.text import render_text
 from prefect_sluice.generation import Generation, Pointer
 from prefect_sluice.node import Name
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, faint, labelled, line, strong
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import count, moment, short
 
@@ -79,9 +79,9 @@ def _difference(item: Difference, width: int) -> list[Line]:
     if item.after is None:
         return [line(Span("removed  ", Style.BAD), str(item.name))]
     if item.rows is not None:
-        return [line(cut(text, width)) for text in render_text(item.rows).splitlines()]
+        return [line(text) for text in render_text(item.rows, width).splitlines()]
     if item.problem:
-        return [line(Span("unknown  ", Style.WARN), cut(f"{item.name}: {item.problem}", width - 9))]
+        return labelled(Span("unknown  ", Style.WARN), f"{item.name}: {item.problem}", width)
     return [line(faint("same     " if item.is_same else "changed  "), str(item.name))]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prefect_sluice.render.publishing import forecast_told, published_told
-from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.publishing import forecast_lines, published_told
+from prefect_sluice.render.styled import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import count
 from prefect_sluice.stages.leave import Leaving, Left
@@ -24,14 +24,16 @@ def leaving_lines(environment: str, leaving: Leaving, *, width: int = WIDTH) -> 
     lines += table(rows, indent=2, width=width)
     if len(names) > _MOST:
         lines.append(line(faint(f"and {len(names) - _MOST} more (all of them: --json)"), indent=2))
-    return [*lines, line(faint(cut(forecast_told(leaving.expected), width)))]
+    return [*lines, *forecast_lines(leaving.expected, width)]
 
 
 def left_lines(environment: str, left: Left, *, width: int = WIDTH) -> list[Line]:
     """Return what was done, and what is left to do by hand."""
     if not left.generation.number:
         return [line(Span("done: ", Style.GOOD), "there is nothing to leave; next: ", strong("dbt build"))]
-    lines = [line(faint(cut(published_told(left.published), width)))] if left.published else []
+    lines = (
+        wrapped(published_told(left.published), width, indent=0, style=Style.FAINT) if left.published else []
+    )
     if left.remains:
         told = ", ".join(str(name) for name in left.remains)
         lines.append(line(Span("stays: ", Style.WARN), f"{told}, which Sluice did not put into its store"))

@@ -9,9 +9,9 @@ from datetime import datetime
 from prefect_sluice.gates.remedies import OR_ELSE
 from prefect_sluice.generation import Generation
 from prefect_sluice.release import Release
-from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable, wrapped
+from prefect_sluice.render.findings import DIFF, changes_lines, findings_lines, gates_table, notable
 from prefect_sluice.render.publishing import published_told
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import age, moment, seconds, short
 from prefect_sluice.stages.work import Outcome, Status, Work
@@ -31,7 +31,8 @@ _STYLES = {
 def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
     """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
-    published = [line(faint(cut(published_told(work.published), width)))] if work.published else []
+    told = published_told(work.published) if work.published else ""
+    published = wrapped(told, width, indent=0, style=Style.FAINT) if told else []
     if work.resumed and outcome.status is Status.DONE:
         return [
             BLANK,

@@ -8,8 +8,8 @@ from prefect_sluice.costs import Costs
 from prefect_sluice.impact import Reached
 from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.release import Change, Release
-from prefect_sluice.render.publishing import adopted_lines, forecast_line
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong, wrapped
+from prefect_sluice.render.publishing import adopted_lines, forecast_lines
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, labelled, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import amount, count, seconds, short, size
 from prefect_sluice.warehouse.publishing import Forecast
@@ -38,7 +38,7 @@ def plan_lines(
     publish is expected to go, and the consumers that it reaches."""
     lines = [headline(plan)]
     if release is not None:
-        lines.append(change_line(release.change, width))
+        lines += change_lines(release.change, width)
     steps = steps_lines(plan, width=width)
     lines += [BLANK, *steps] if steps else []
     adopted = adopted_lines(plan.adopted, width=width)
@@ -46,7 +46,7 @@ def plan_lines(
     lines += [BLANK, line(strong(summary(plan)))]
     told = costs_told(costs) if costs else ""
     lines += wrapped(told, width, indent=0, style=Style.FAINT) if told else []
-    lines += [forecast_line(expected)] if expected and not plan.changes_nothing else []
+    lines += forecast_lines(expected, width) if expected and not plan.changes_nothing else []
     lines += reached_lines(reached, width)
     if release is not None:
         lines += files_lines(release.change, width)
@@ -65,11 +65,13 @@ def headline(plan: Plan) -> Line:
     )
 
 
-def change_line(change: Change, width: int = WIDTH) -> Line:
+def change_lines(change: Change, width: int = WIDTH) -> list[Line]:
     """Return the commit with its subject and its author's name."""
     author = change.author.partition(" <")[0]
-    told = f"{change.short} {change.subject}"
-    return line(cut(told, max(width - len(author) - 2, 20)), faint(f"  {author}"))
+    lines = labelled(f"{change.short} ", change.subject, width)
+    if sum(span.width for span in lines[-1]) + len(author) + 2 <= width:
+        return [*lines[:-1], (*lines[-1], faint(f"  {author}"))]
+    return [*lines, line(faint(author), indent=len(change.short) + 1)]
 
 
 def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
@@ -90,13 +92,12 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
 
 def _old_names(plan: Plan, width: int) -> list[Line]:
     """Return a line for each old name that is served beside the relations, and for each that ends."""
-    found = [line(faint(cut(item.words, width - 2)), indent=2) for item in plan.old_names]
-    gone = [
-        line(cut(f"{item.name}: old name of {item.new}, ends with this", width - 2), indent=2)
-        for item in plan.ended
-    ]
-    more = len(found) - _MOST_STEPS
-    return [*gone, *found[:_MOST_STEPS], *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
+    shown = plan.old_names[:_MOST_STEPS]
+    found = [part for item in shown for part in wrapped(item.words, width, style=Style.FAINT)]
+    ends = (f"{item.name}: old name of {item.new}, ends with this" for item in plan.ended)
+    gone = [part for text in ends for part in wrapped(text, width)]
+    more = len(plan.old_names) - len(shown)
+    return [*gone, *found, *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
 
 
 def _note(step: Step, width: int) -> list[Line]:

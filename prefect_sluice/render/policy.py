@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.canonical import Json
-from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
+from prefect_sluice.render.styled import Line, Style, wrapped
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import count
 from prefect_sluice.rules import Governance
@@ -44,9 +44,11 @@ def policy_lines(found: Governance | None, *, width: int = WIDTH) -> list[Line]:
         return []
     style = {True: Style.BAD, False: Style.WARN}
     weaker = {item.text: item.weaker for item in found.changes}
-    lines = [line(cut(told, width - 2), indent=2) if weaker else line(faint(told), indent=2)]
+    lines = wrapped(told, width, style=Style.PLAIN if weaker else Style.FAINT)
     rows = changes_told(found)
-    return lines + [line(Span(cut(row, width - 4), style[weaker.get(row, False)]), indent=4) for row in rows]
+    for row in rows:
+        lines += wrapped(row, width, indent=4, style=style[weaker.get(row, False)])
+    return lines
 
 
 def policy_document(found: Governance | None) -> Json:

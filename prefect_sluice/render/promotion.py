@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect_sluice.generation import Cause
 from prefect_sluice.promotion import Approval, Decision, Promotion
 from prefect_sluice.release import Release
-from prefect_sluice.render.styled import BLANK, Line, cut, faint, line, strong, wrapped
+from prefect_sluice.render.styled import BLANK, Line, faint, labelled, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import moment, short
 
@@ -26,8 +26,8 @@ def promotion_lines(
     asked = f" of {promotion.environment}, by {promotion.actor}, {moment(promotion.created_at)}"
     return [
         line("promotion ", strong(promotion.id), asked),
-        line(faint("  from  "), cut(base, width - 8)),
-        line(faint("  to    "), cut(_named(promotion.release, release), width - 8)),
+        *labelled(faint("  from  "), base, width),
+        *labelled(faint("  to    "), _named(promotion.release, release), width),
         line(faint("  bound "), bound(promotion)),
     ]
 

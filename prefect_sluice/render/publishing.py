@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from prefect_sluice.adoption import Adopted
-from prefect_sluice.render.styled import Line, cut, faint, line, strong
+from prefect_sluice.render.styled import Line, Style, faint, line, wrapped
 from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import count, seconds
 from prefect_sluice.warehouse.publishing import Forecast, Published, Way
@@ -19,12 +19,12 @@ def adopted_lines(adopted: Sequence[Adopted], *, width: int = WIDTH) -> list[Lin
     if not adopted:
         return []
     head = f"{count(len(adopted), 'relation')} adopted as generation 0: a rollback serves them again"
-    lines = [line(strong(cut(head, width)))]
+    lines = wrapped(head, width, indent=0, style=Style.STRONG)
     for item in adopted[:_MOST]:
-        lines.append(line(cut(f"{item.name}  {_becomes(item)}", width - 2), indent=2))
+        lines += wrapped(f"{item.name}  {_becomes(item)}", width)
         if item.loses:
             note = f"note: not moved along, and gone: {', '.join(item.loses)}"
-            lines.append(line(faint(cut(note, width - 6)), indent=6))
+            lines += wrapped(note, width, indent=6, style=Style.FAINT)
     more = len(adopted) - _MOST
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
 
@@ -35,9 +35,9 @@ def _becomes(item: Adopted) -> str:
     return "view, relinked" if item.sql else "view, kept as a table of its rows"
 
 
-def forecast_line(expected: Forecast) -> Line:
+def forecast_lines(expected: Forecast, width: int = WIDTH) -> list[Line]:
     """Return which way a publish will go, and for how long it will lock readers out."""
-    return line(faint(forecast_told(expected)))
+    return wrapped(forecast_told(expected), width, indent=0, style=Style.FAINT)
 
 
 def forecast_told(expected: Forecast) -> str:

@@ -13,7 +13,7 @@ from prefect_sluice.render.plan import files_lines, steps_lines, summary
 from prefect_sluice.render.policy import policy_lines
 from prefect_sluice.render.promotion import approvals_lines, bound, section
 from prefect_sluice.render.report.model import Head, Report
-from prefect_sluice.render.styled import BLANK, Line, Span, Style, cut, faint, line, strong, wrapped
+from prefect_sluice.render.styled import BLANK, Line, Span, Style, faint, labelled, line, strong, wrapped
 from prefect_sluice.render.table import WIDTH, table
 from prefect_sluice.render.words import moment, seconds, short
 
@@ -23,7 +23,7 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     found = report.dossier
     lines = _release(found.release, width) if found.release else []
     for item in found.blocks:
-        lines.append(line(Span(cut(f"  blocked  {item.origin}", width), Style.BAD)))
+        lines += labelled(Span("  blocked  ", Style.BAD), item.origin, width, style=Style.BAD)
         lines.append(line(faint("           lift it: "), item.lift))
     lines += _promotion(found.promotion, found.generations, width) if found.promotion else []
     lines += _head(report.head, width)
@@ -43,11 +43,11 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
 
 def _head(head: Head, width: int) -> list[Line]:
     lines = [BLANK, line(Span(head.word, head.style)), *wrapped(head.sentence, width)]
-    return lines + [
-        line(cut(item.text, width - 2 - len(item.command)), " ", strong(item.command), indent=2)
-        for item in head.advice
-        if item.finding is None  # what to do about it stands with the finding
-    ]
+    for item in head.advice:
+        if item.finding is None:  # what to do about one stands with it
+            lines += wrapped(item.text, width)
+            lines += [line(strong(item.command), indent=4)] if item.command else []
+    return lines
 
 
 def _consumers(report: Report, width: int) -> list[Line]:
@@ -60,7 +60,11 @@ def _consumers(report: Report, width: int) -> list[Line]:
         )
         for one in report.reached
     ]
-    return table(rows, header=("consumer", "kind", "owner", "reads"), indent=2, width=width) if rows else []
+    return (
+        table(rows, header=("consumer", "kind", "owner", "reads"), indent=2, width=width, stretch=True)
+        if rows
+        else []
+    )
 
 
 def _laps(report: Report, width: int) -> list[Line]:
@@ -73,18 +77,19 @@ def _laps(report: Report, width: int) -> list[Line]:
         )
         for lap in report.laps
     ]
-    return table(rows, right=(1,), indent=2, width=width) if rows else []
+    return table(rows, right=(1,), indent=2, width=width, stretch=True) if rows else []
 
 
 def _release(release: Release, width: int) -> list[Line]:
     change = release.change
     return [
         line("release ", strong(short(release.id)), faint(f"  {release.id}")),
-        line(faint("  commit   "), cut(f"{change.commit}  {change.subject}", width - 11)),
-        line(faint("  author   "), cut(f"{change.author}, {moment(change.at)}", width - 11)),
-        line(
+        *labelled(faint("  commit   "), f"{change.commit}  {change.subject}", width),
+        *labelled(faint("  author   "), f"{change.author}, {moment(change.at)}", width),
+        *labelled(
             faint("  tools    "),
-            cut(", ".join(f"{name} {version}" for name, version in release.tools.items()), width - 11),
+            ", ".join(f"{name} {version}" for name, version in release.tools.items()),
+            width,
         ),
         *_composed(release.composed, width),
         *(line(*one, indent=2) for one in files_lines(change, width - 2)),
@@ -96,11 +101,10 @@ def _composed(composed: Composed | None, width: int) -> list[Line]:
     if composed is None:
         return []
     told = f"{composed.select} of release {short(composed.of)}, all else of release {short(composed.onto)}"
-    return [line(faint("  composed "), cut(f"{told}; for {composed.environment}", width - 11))]
+    return labelled(faint("  composed "), f"{told}; for {composed.environment}", width)
 
 
 def _promotion(promotion: Promotion, generations: Sequence[Generation], width: int) -> list[Line]:
-    said = f", {promotion.message}" if promotion.message else ""
     base = (
         f"generation {promotion.base} (release {short(promotion.base_release)})"
         if promotion.base
@@ -108,18 +112,12 @@ def _promotion(promotion: Promotion, generations: Sequence[Generation], width: i
     )
     lines = [
         BLANK,
-        line(
-            "promotion ",
-            strong(promotion.id),
-            f" of {promotion.environment}: ",
-            cut(f"{promotion.state.value}{said}", max(width - 40, 30)),
-        ),
-        line(
+        line("promotion ", strong(promotion.id), f" of {promotion.environment}: {promotion.state.value}"),
+        *(wrapped(promotion.message, width, indent=11) if promotion.message else []),
+        *labelled(
             faint("  asked    "),
-            cut(
-                f"{promotion.cause.value} by {promotion.actor}, {moment(promotion.created_at)}, on {base}",
-                width - 11,
-            ),
+            f"{promotion.cause.value} by {promotion.actor}, {moment(promotion.created_at)}, on {base}",
+            width,
         ),
     ]
     for item in generations:

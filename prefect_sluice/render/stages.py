@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.plan import Action
-from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line
+from prefect_sluice.render.styled import Line, Span, Style, faint, line, wrapped
+from prefect_sluice.render.table import WIDTH
 from prefect_sluice.render.words import count, seconds, short
 from prefect_sluice.stages.work import Status, Work
 from prefect_sluice.verdict import GateReport, Verdict
 
+_TOLD_AT = 24
+"""The column at which what came of a stage begins."""
 _MARKS = {
     Status.DONE: Span("✓", Style.GOOD),
     Status.PARTIAL: Span("!", Style.WARN),
@@ -20,21 +23,16 @@ _MARKS = {
     Status.SUPERSEDED: Span("✗", Style.WARN),
     Status.EXPIRED: Span("✗", Style.WARN),
 }
-_LONGEST = 70
 
 
-def stage_line(name: str, took: float, before: Work, after: Work) -> Line:
+def stage_lines(name: str, took: float, before: Work, after: Work, *, width: int = WIDTH) -> list[Line]:
     """Return `✓ Build      1.2 s  2 to build, 16 reused`: `before` and `after` are the work as the stage got
-    and left it."""
+    and left it. A long text, such as a commit's subject, goes on below."""
     mark = _MARKS[after.outcome.status if after.outcome else Status.DONE]
     told = came_of_it(name, before, after)
-    told = cut(told, _LONGEST) if name == "source" else told  # a commit's subject may be of any length
-    return line(
-        mark,
-        f" {name.capitalize():<9}",
-        faint(f"{seconds(took):>11}"),
-        f"  {told}",
-    )
+    head = (mark, f" {name.capitalize():<9}", faint(f"{seconds(took):>11}"), "  ")
+    first, *more = wrapped(told, width, indent=_TOLD_AT)
+    return [line(*head, *first[1:]), *more]
 
 
 def came_of_it(name: str, before: Work, after: Work) -> str:

@@ -84,10 +84,10 @@ def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     lines += _old_names(standing.generation, width)
     lines += [part for control in standing.controls for part in _control(control, standing, width)]
     lines += _refresh(standing.refresh, now, width) if standing.refresh else []
-    lines += [_open(attempt, width) for attempt in standing.open]
+    lines += [part for attempt in standing.open for part in _open(attempt, width)]
     if standing.lease is not None:
         told = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
-        lines.append(_field("at work", Span(cut(told, width - _LABEL), Style.WARN)))
+        lines += _wrapped("at work", told, Style.WARN, width)
     return lines
 
 
@@ -97,7 +97,7 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
         known = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
         return [
             line(strong(standing.name), f"  {known}"),
-            _field("problem", Span(cut(standing.problem, width - _LABEL), Style.BAD)),
+            *_wrapped("problem", standing.problem, Style.BAD, width),
         ]
     if not current.number:
         return [
@@ -113,7 +113,7 @@ def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
     change = standing.release.change if standing.release else None
     told = short(current.release) + (f"  {change.short} {change.subject}" if change else "")
     told = told or "none: what was adopted"
-    lines.append(_field("release", Span(cut(told, width - _LABEL))))
+    lines += _wrapped("release", told, Style.PLAIN, width)
     lines.append(
         _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
     )
@@ -179,17 +179,18 @@ def _warehouse(standing: Standing, width: int) -> Line:
     return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(told)) + told))
 
 
-def _open(attempt: Attempt, width: int) -> Line:
+def _open(attempt: Attempt, width: int) -> list[Line]:
     promotion, step = attempt.promotion, attempt.next
     heard = attempt.decision
     asked = f"{promotion.state.value}, by {promotion.actor}"
     what = f"{promotion.cause.value} {short(promotion.release)}"
-    # What was said comes first: the end of the line may be cut off, and that the name is a typed one must not be.
     told = f"{SAID[heard.decision]} by {heard.who}, {what}" if heard else f"{what}, {asked}"
     told = f"{promotion.id}: {told}"
     label = "waits" if promotion.state is State.STAGED else "open"
-    room = max(width - _LABEL - 2 - len(step), 20)
-    return _field(label, Span(cut(told, room), Style.WARN), "  ", strong(step))
+    lines = _wrapped(label, told, Style.WARN, width)
+    if sum(span.width for span in lines[-1]) + 2 + len(step) <= width:
+        return [*lines[:-1], (*lines[-1], Span("  "), strong(step))]
+    return [*lines, _field("", strong(step))]
 
 
 def _field(name: str, *parts: Span | str) -> Line:

@@ -91,6 +91,13 @@ def wrapped(text: str, width: int, *, indent: int = 2, style: Style = Style.PLAI
     return [line(Span(part, style), indent=indent) for part in parts or [""]]
 
 
+def labelled(label: Span | str, text: str, width: int, *, style: Style = Style.PLAIN) -> list[Line]:
+    """Return a label with a text behind it that goes on, where it must, below its own beginning."""
+    indent = label.width if isinstance(label, Span) else wide(label)
+    first, *more = wrapped(text, width, indent=indent, style=style)
+    return [line(label, *first[1:] if indent else first), *more]
+
+
 def plain(lines: Iterable[Line]) -> str:
     """Return the text without any style, no line with blanks at its end, each with its line end."""
     return "".join("".join(span.text for span in one).rstrip() + "\n" for one in lines)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
-from prefect_sluice.render.styled import Line, Span, Style, cut, faint, line, wide
+from prefect_sluice.render.styled import Line, Span, Style, cut, line, wide, wrapped
 from prefect_sluice.render.words import count
 
 Cell: TypeAlias = str | Span
@@ -55,14 +55,8 @@ def table(
         lines += [line(*_aligned(row[:shown], widths, right), indent=indent), *more]
     left_out = [span.text for span in spans[0][shown:]] if header else []
     if left_out:
-        lines.append(
-            line(
-                faint(
-                    cut(f"and {count(len(left_out), 'more column')}: {', '.join(left_out)}", width - indent)
-                ),
-                indent=indent,
-            )
-        )
+        told = f"and {count(len(left_out), 'more column')}: {', '.join(left_out)}"
+        lines += wrapped(told, width, indent=indent, style=Style.FAINT)
     return lines
 
 

@@ -34,7 +34,7 @@ from prefect_sluice.render.report.build import report
 from prefect_sluice.render.report.markdown import markdown
 from prefect_sluice.render.report.model import Dossier
 from prefect_sluice.render.show import dossier_lines
-from prefect_sluice.render.stages import stage_line
+from prefect_sluice.render.stages import stage_lines
 from prefect_sluice.render.status import Attempt, Standing, blocks_lines, status_lines
 from prefect_sluice.render.styled import Line, plain
 from prefect_sluice.stages.work import Request, Status, Work
@@ -195,15 +195,15 @@ def _stages() -> list[Line]:
     waits = fine.ends(Status.WAITING, "waits")
     approved = replace(fine, promotion=replace(PROMOTION, message="approved by Bo"))
     return [
-        stage_line("source", 0.04, start, sourced),
-        stage_line("build", 12.3, sourced, built),
-        stage_line("test", 0.0, built, built),
-        stage_line("stage", 4000, built, failed),
-        stage_line("stage", 200, built, fine),
-        stage_line("approve", 0.02, fine, waits),
-        stage_line("approve", 0.02, fine, approved),
-        stage_line("approve", 0.02, fine, fine),
-        stage_line("deploy", 1.25, fine, replace(fine, generation=G2)),
+        *stage_lines("source", 0.04, start, sourced),
+        *stage_lines("build", 12.3, sourced, built),
+        *stage_lines("test", 0.0, built, built),
+        *stage_lines("stage", 4000, built, failed),
+        *stage_lines("stage", 200, built, fine),
+        *stage_lines("approve", 0.02, fine, waits),
+        *stage_lines("approve", 0.02, fine, approved),
+        *stage_lines("approve", 0.02, fine, fine),
+        *stage_lines("deploy", 1.25, fine, replace(fine, generation=G2)),
     ]
 
 

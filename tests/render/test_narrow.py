@@ -1,0 +1,50 @@
+"""On 80 columns no word is cut off: what is said goes on in further lines; only values end in …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.adoption import Adopted
+from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.diff.text import render_text
+from prefect_sluice.node import Name
+from prefect_sluice.render.plan import plan_lines
+from prefect_sluice.render.promotion import promotion_lines
+from prefect_sluice.render.publishing import adopted_lines
+from prefect_sluice.render.report.build import report
+from prefect_sluice.render.show import dossier_lines
+from prefect_sluice.render.stages import stage_lines
+from prefect_sluice.render.status import Standing, status_lines
+from prefect_sluice.render.styled import plain
+from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.warehouse.base import Column
+from tests.render.reported import CHANGE, FULL, NOW, PLAN, PROMOTION, RELEASE
+from tests.render.test_pages import G2, LEASE
+
+WORDS = tuple(f"word{n}" for n in range(30))
+SUBJECT = replace(CHANGE, subject=" ".join(WORDS))
+RELEASED = replace(RELEASE, change=SUBJECT)
+START = Work(Request(Path(), "prod"), LEASE)
+ADOPTED = Adopted(Name("marts", "orders"), Name("store", "orders"), False, "", loses=WORDS)
+COLUMNS = tuple(Column(word, "INTEGER") for word in WORDS[:20])
+TEXTS: dict[str, Callable[[], str]] = {
+    "stage": lambda: plain(stage_lines("source", 0.1, START, replace(START, change=SUBJECT), width=80)),
+    "plan": lambda: plain(plan_lines(PLAN, RELEASED, width=80)),
+    "adopted": lambda: plain(adopted_lines([ADOPTED], width=80)),
+    "promotion": lambda: plain(promotion_lines(PROMOTION, RELEASED, RELEASED, width=80)),
+    "show": lambda: plain(dossier_lines(report(replace(FULL, release=RELEASED)), width=80)),
+    "status": lambda: plain(status_lines([Standing("prod", G2, RELEASED, "prod.duckdb", 1)], NOW, width=80)),
+    "diff": lambda: render_text(RelationDiff("t", 1, 1, columns_added=COLUMNS), 80),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_no_word_is_cut_off(name: str) -> None:
+    text = TEXTS[name]()
+    assert "…" not in text
+    assert [line for line in text.splitlines() if len(line) > 80 and RELEASED.id not in line] == []
+    assert set(WORDS[:20]) <= set(text.replace(",", " ").split())
