@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -12,8 +13,9 @@ from typing import Any, cast
 
 from prefect_sluice import git, plain_yaml
 from prefect_sluice.errors import BadInput
-from prefect_sluice.gates.lint_dbt import describe
+from prefect_sluice.gates.lint_dbt import describe, folders
 from prefect_sluice.gates.safety_seen import HOOKS, Leaving, leaving
+from prefect_sluice.outside import is_text
 
 _READS = frozenset({".csv", ".sql", ".py", ".yml", ".yaml", ".parquet", ".json"})
 _PLACES = {
@@ -65,7 +67,7 @@ def survey(project: Path, top: Path) -> Survey:
         missing=bool(packages) and not any((project / "dbt_packages").glob("*/dbt_project.yml")),
         ignored=_ignored(project, top),
         hooks=_hooks(described),
-        leaving=leaving(project, top, described, _places(described)),
+        leaving=leaving(project, top, described, _places(project, project)),
         authors=authors(top),
         calls=_calls(project, top),
     )
@@ -85,7 +87,8 @@ def _calls(project: Path, top: Path) -> str:
 
 def authors(folder: Path) -> tuple[str, ...]:
     """Return the addresses of who committed the last 1,000 commits here, in small letters, the most frequent first."""
-    listed = _git(folder, "log", "--max-count=1000", "--format=%aE").casefold().split()
+    told = _git(folder, "log", "--max-count=1000", "--format=%aE").casefold().split()
+    listed = [address for address in told if is_text(address)]
     return tuple(sorted(set(listed), key=lambda address: (-listed.count(address), address)))
 
 
@@ -133,21 +136,23 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 def _ignored(project: Path, top: Path) -> tuple[str, ...]:
     """Return the inputs of dbt that git leaves alone, as far as they are there."""
-    places = _places(describe(project))
-    asked = [(project / name).relative_to(top).as_posix() for name in places if (project / name).is_dir()]
+    asked = _places(project, top)
     if not asked:
         return ()
     told = _git(
         top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", *asked
     )
-    names = {name.rstrip("/") for name in told.split("\0") if _is_input(top, name)}
+    names = {name.rstrip("/") for name in told.split("\0") if is_text(name) and _is_input(top, name)}
     return tuple(
         sorted(name for name in names if not names & {str(up) for up in PurePosixPath(name).parents})
     )
 
 
-def _places(described: Mapping[str, Any]) -> list[str]:
-    return [str(name) for key, default in _PLACES.items() for name in described.get(key) or [default]]
+def _places(project: Path, within: Path) -> list[str]:
+    """Return the project's folders of code and seeds that exist, by their paths from `within`; those elsewhere are left out."""
+    found = [place for key, default in _PLACES.items() for place in folders(project, key, default)]
+    there = [Path(os.path.normpath(place)) for place in found]
+    return [place.relative_to(within).as_posix() for place in there if place.is_relative_to(within)]
 
 
 def _is_input(top: Path, name: str) -> bool:
@@ -175,7 +180,5 @@ def _hooks(described: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _git(folder: Path, *arguments: str) -> str:
     asked = ["git", *arguments]
-    done = subprocess.run(
-        asked, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
-    return done.stdout
+    done = subprocess.run(asked, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    return os.fsdecode(done.stdout)

@@ -76,10 +76,10 @@ def _keep_out(top: Path, files: Sequence[Path]) -> None:
     if not names:
         return
     place = top / ".gitignore"
-    before = place.read_text("utf-8") if place.is_file() else ""
-    end = "" if not before or before.endswith("\n") else "\n"
+    before = place.read_bytes() if place.is_file() else b""
+    end = "" if not before or before.endswith(b"\n") else "\n"
     lines = "".join(f"/{name}\n/{name}.wal\n" for name in names)
-    place.write_text(f"{before}{end}# Warehouse files, written by sluice init\n{lines}", encoding="utf-8")
+    place.write_bytes(before + f"{end}# Warehouse files, written by sluice init\n{lines}".encode())
 
 
 def _present(folder: Path) -> Path | None:
@@ -129,7 +129,10 @@ def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
 def _projects(top: Path) -> list[Path]:
     """Return the folders of every dbt_project.yml that git would hold; those of installed packages are
     none."""
+    import os
     import subprocess
+
+    from prefect_sluice.outside import is_text
 
     asked = [
         "git",
@@ -141,10 +144,9 @@ def _projects(top: Path) -> list[Path]:
         "--",
         ":(glob)**/dbt_project.yml",
     ]
-    listed = subprocess.run(
-        asked, cwd=top, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    ).stdout
-    files = {top / name for name in listed.split("\0") if name and not _SKIPPED & set(Path(name).parts)}
+    done = subprocess.run(asked, cwd=top, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    names = [name for name in os.fsdecode(done.stdout).split("\0") if name and is_text(name)]
+    files = {top / name for name in names if not _SKIPPED & set(Path(name).parts)}
     return sorted(file.parent for file in files if file.is_file())
 
 
