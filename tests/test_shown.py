@@ -21,6 +21,7 @@ from prefect_sluice.verdict import Evidence
         ("2013-01-01", "2013-01-01"),
         ("1.2.3", "1.2.3"),
         ("nan", "nan"),
+        ("1.2345678901234e9999999", "1.2345678901234e9999999"),
     ],
 )
 def test_twelve_digits_are_shown(value: str, told: str) -> None:
@@ -38,6 +39,9 @@ def test_twelve_digits_are_shown(value: str, told: str) -> None:
         (None, "3", (None, "3", "")),
         ("x", "3", ("x", "3", "")),
         ("inf", "3", ("inf", "3", "")),
+        ("7e123456789", "7e1234567891", ("7e123456789", "7e1234567891", "")),
+        ("1e-9999999", "2", ("1e-9999999", "2", "")),
+        ("5e-300", "1e300", ("5e-300", "1e300", "+1e+300")),
     ],
 )
 def test_what_a_number_changed_by(before: str | None, after: str, told: tuple[str | None, str, str]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from decimal import Context, Decimal
+from math import inf, isfinite
 
 from prefect_sluice.verdict import Evidence
 
 CHANGE = "change"
 """The column of `with_change`."""
 _DIGITS = 12
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?(?:[eE][+-]?\d{1,3})?")
+"""No longer than an engine writes one: `7e1234567` is the beginning of a digest."""
 _VALUES = ("column", "before", "after")
 _EXACT = Context(prec=60)
 
@@ -44,7 +46,8 @@ def changed(before: str | None, after: str | None, *, number: bool) -> tuple[str
         return one, two, ""
     old, new = Decimal(before), Decimal(after)
     by = _EXACT.subtract(new, old)
-    share = f", {_percent(float(by / abs(old)))}" if old else ""
+    times = float(by / abs(old)) if old else inf
+    share = f", {_percent(times)}" if isfinite(times) else ""
     return (
         one,
         two,
