@@ -107,10 +107,12 @@ def near(kinds: Sequence[str], type: str, relative: float) -> Near | None:
 
 def close_texts(one: str, two: str, relative: float) -> bool:
     """Say whether two texts are floats that differ in their last digits only. Of a text nobody knows the type: one of them has as
-    many digits as a DOUBLE has, and a DECIMAL seldom."""
+    many digits as a DOUBLE has, and a DECIMAL seldom; two whole numbers, such as ids, are never close."""
     try:
         b, a = float(one), float(two)
     except ValueError:
+        return False
+    if not any(set(each) & set(".eE") for each in (one, two)):
         return False
     digits = max(len(re.sub(r"[eE].*|[^0-9]", "", each).lstrip("0")) for each in (one, two))
     return digits >= _DIGITS and isfinite(a) and isfinite(b) and isclose(b, a, rel_tol=relative)

@@ -219,6 +219,11 @@ def test_the_last_digits_of_a_float_are_as_expected(actual: str, verdict: Verdic
     assert ("as expected, but for the last digits of s" in finding.summary) == (verdict is Verdict.PASSED)
 
 
+def test_whole_numbers_of_many_digits_are_ids_and_no_floats() -> None:
+    rows = "@@ ,id\n→  ,9007199254740993→9007199254740992\n   ,1"
+    assert only(check_units(unit_test("fail", rows), expected=1)).verdict is Verdict.FAILED
+
+
 def test_a_unit_test_that_fails_shows_what_dbt_said() -> None:
     finding = only(
         check_units(unit_test("fail", "actual differs from expected:\n\n| id |\n| 1 → 2 |"), expected=1)
