@@ -285,7 +285,7 @@ class DuckDB:
     def collect(self, collection: Collection) -> None:
         """See Keeper."""
         with self._open(self.path) as connection:
-            duckdb_keeping.collect(connection, collection, self.store, str(self.path))
+            duckdb_keeping.collect(connection, collection, self.store, str(self.path), self.linker)
 
     def reread(self, addresses: Sequence[Name], *, within: timedelta | None = None) -> tuple[Reread, ...]:
         """See Keeper."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused
 from prefect_sluice.generation import OLD_NAME
 from prefect_sluice.node import Name
 from prefect_sluice.warehouse import duckdb_content, duckdb_publish
-from prefect_sluice.warehouse.base import quoted
+from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb_adopt import query_of
+from prefect_sluice.warehouse.duckdb_displaced import displaced
 from prefect_sluice.warehouse.duckdb_literal import bound
 from prefect_sluice.warehouse.duckdb_own import has_tables
 from prefect_sluice.warehouse.inventory import Collection, FileUse, Inventory, Physical, Public, Span
@@ -125,7 +126,9 @@ def _runs(connection: Connection) -> frozenset[str]:
     )
 
 
-def collect(connection: Connection, collection: Collection, store: str, place: str) -> None:
+def collect(
+    connection: Connection, collection: Collection, store: str, place: str, linker: Linker
+) -> None:
     """Do the whole collection in one transaction, then checkpoint. See Keeper."""
     connection.execute("begin transaction")
     try:
@@ -134,7 +137,7 @@ def collect(connection: Connection, collection: Collection, store: str, place: s
             connection.execute("rollback")
             return
         _permit(connection, collection, store)
-        _end(connection, collection.over)
+        _end(connection, collection.over, linker)
         _drop(connection, collection.drops)
         duckdb_content.forget(connection, collection.drops)
         faults.reach(faults.Point.COLLECT_DROPPED)
@@ -163,12 +166,18 @@ def _permit(connection: Connection, collection: Collection, store: str) -> None:
         raise Refused(f"{wrong[0]} is served, so it is not collected", "look what is wrong: sluice doctor")
 
 
-def _end(connection: Connection, over: Iterable[tuple[str, Name]]) -> None:
-    """Take the views of old names away, and their pointers out of every generation: what is served again is without them."""
-    there = {name.folded for name in _views(connection)}
+def _end(connection: Connection, over: Sequence[tuple[str, Name]], linker: Linker) -> None:
+    """Take the views of old names away, and their pointers out of every generation: what is served again is without them. What
+    somebody put in a view's place is not ours to drop."""
     catalog = duckdb_publish.catalog_of(connection)
+    theirs = {
+        (environment, item.name.folded)
+        for environment in sorted({environment for environment, _ in over})
+        for item in displaced(connection, environment, linker)
+    }
+    there = {name.folded for name in _views(connection)}
     for environment, name in over:
-        if name.folded in there:
+        if name.folded in there and (environment, name.folded) not in theirs:
             connection.execute(f"drop view {quoted(catalog, name.schema, name.identifier)}")
         sql = "delete from sluice.pointer where environment = ? and schema = ? and identifier = ? and starts_with(node, ?)"
         connection.execute(bound(sql, [environment, name.schema, name.identifier, OLD_NAME]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_sluice.displaced import Displaced, Instead
 from prefect_sluice.errors import EnvironmentMoved, QueryFailed, Refused, WarehouseDamaged
-from prefect_sluice.node import Name
+from prefect_sluice.generation import Pointer
+from prefect_sluice.node import Kind, Name
 from prefect_sluice.warehouse.duckdb_adopt import query_of
 from prefect_sluice.warehouse.inventory import Collection, Inventory, Public
 from tests.warehouse.scenes import NOW, Scene, run_sql, written
@@ -99,6 +102,21 @@ def test_a_warehouse_that_moved_is_planned_anew(scene: Scene) -> None:
     with pytest.raises(EnvironmentMoved):
         scene.warehouse.collect(wanted)
     assert len(stored(scene)) == 3
+
+
+def test_an_old_name_that_is_over_goes_and_what_somebody_put_there_stays(scene: Scene) -> None:
+    address = scene.publish({A: "select 1 as n"}).pointers[0].address
+    asked = scene.publication({})
+    old = [Pointer(name, address, "renamed.2026-01-01.main.a", Kind.VIEW, "", "") for name in (B, V)]
+    after = replace(asked.generation, pointers=(*asked.generation.pointers, *old))
+    scene.warehouse.publish(replace(asked, generation=after))
+    assert scene.values(A, B, V) == [1, 1, 1]
+    run_sql(scene.file, "create or replace view main.v as select 666 as n")
+    over = (("prod", B), ("prod", V))
+    scene.warehouse.collect(replace(collection(scene, numbers=()), over=over))
+    assert {item.name for item in scene.warehouse.inventory().public} == {A, V}
+    assert scene.values(A, V) == [1, 666]
+    assert [item.name for item in scene.warehouse.generation("prod").pointers] == [A]
 
 
 def test_the_room_is_used_again(scene: Scene) -> None:
