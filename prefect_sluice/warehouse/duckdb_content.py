@@ -90,9 +90,13 @@ def of_views(connection: Connection, addresses: Collection[Name]) -> tuple[Conte
     """Return what views hold: their queries. A view whose text the parser cannot take apart is left out."""
     if not addresses:
         return ()
-    texts = {Name(row[0], row[1]): str(row[2]) for row in connection.execute(_VIEWS).fetchall()}
-    queries = {name: _query(connection, texts[name]) for name in addresses if name in texts}
+    texts = _texts(connection)
+    queries = {name: _query(connection, texts[name.folded]) for name in addresses if name.folded in texts}
     return tuple(Content(name, QUERY, 0, digest(query)) for name, query in queries.items() if query)
+
+
+def _texts(connection: Connection) -> Mapping[Name, str]:
+    return {Name(row[0], row[1]).folded: str(row[2]) for row in connection.execute(_VIEWS).fetchall()}
 
 
 def _query(connection: Connection, text: str) -> str:
@@ -138,17 +142,24 @@ def kept(connection: Connection) -> Mapping[Name, Content]:
 def reread(connection: Connection, addresses: Iterable[Name], within: timedelta | None) -> tuple[Reread, ...]:
     """Read relations again, in this order, until the time is over; the first one is read whatever it takes."""
     was, found = kept(connection), list[Reread]()
-    there = _tables(connection)
+    there = {name.folded for name in _tables(connection)}  # somebody may have made one anew in other letters
     begun = monotonic()
     for address in addresses:
         if found and within is not None and monotonic() - begun > within.total_seconds():
             break
-        if address in there:
+        if address.folded in there:
             now = of_tables(connection, [(quoted(address.schema, address.identifier), address)])
         else:
-            now = of_views(connection, [address])
+            now = of_views(connection, [address]) or _unlike(connection, address, was.get(address))
         found.append(Reread(address, was.get(address), now[0] if now else None))
     return tuple(found)
+
+
+def _unlike(connection: Connection, address: Name, was: Content | None) -> tuple[Content, ...]:
+    """Return what stands for a view that cannot be taken apart: another than what was a table, or was one that this engine
+    could take apart. Of any other nobody can tell."""
+    could_not = was is None or (was.is_query and was.algorithm != QUERY)
+    return () if could_not or address.folded not in _texts(connection) else (Content(address, QUERY, 0, ""),)
 
 
 def _is_there(connection: Connection) -> bool:

@@ -126,9 +126,7 @@ def _runs(connection: Connection) -> frozenset[str]:
     )
 
 
-def collect(
-    connection: Connection, collection: Collection, store: str, place: str, linker: Linker
-) -> None:
+def collect(connection: Connection, collection: Collection, store: str, place: str, linker: Linker) -> None:
     """Do the whole collection in one transaction, then checkpoint. See Keeper."""
     connection.execute("begin transaction")
     try:

@@ -147,6 +147,30 @@ def test_what_is_kept_is_compared_by_turns_and_another_engines_digest_is_not() -
 
 
 @pytest.mark.parametrize(
+    "edit",
+    [
+        "create or replace view v(x) as select 3",
+        "drop table t; create view t(x) as select 1",
+        "drop table t; create view T as select 1 as x",
+        "drop table t; create table T as select 3 as x",
+        "drop view v; create view V as select 3 as x",
+    ],
+)
+def test_what_is_made_anew_in_other_words_or_letters_is_an_edit(edit: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table t as select 1 as x; create view v as select 2 as x")
+        table, view = Name("main", "t"), Name("main", "v")
+        held = (
+            *duckdb_content.of_tables(connection, [("t", table)]),
+            *duckdb_content.of_views(connection, [view]),
+        )
+        duckdb_content.write(connection, held)
+        assert all(item.holds for item in duckdb_content.reread(connection, [table, view], None))
+        connection.execute(edit)
+        assert sum(item.is_edited for item in duckdb_content.reread(connection, [table, view], None)) == 1
+
+
+@pytest.mark.parametrize(
     ("was", "now", "holds", "edited"),
     [
         (("1.4", 3, "d"), ("1.5", 3, "d"), True, False),  # no two ways come to the same number by chance
