@@ -59,7 +59,8 @@ def _expectations(workshop: Workshop, release: Release) -> tuple[Expectation, ..
 
 def _new(workshop: Workshop, release: Release, base: Release | None) -> tuple[tuple[str, str, str], ...]:
     """Return id, message and author of the commits that what serves has not; of the release's own where they cannot be told."""
-    if base is None or not release.change.message:
+    # Of a part it is not its own message that says what it does, but those of all its commits.
+    if base is None or not (release.change.message or release.composed):
         return (_own(release),)
     try:
         found = between(workshop, release, base)

@@ -12,6 +12,8 @@ import pytest
 from prefect_sluice import git
 from prefect_sluice.errors import BadInput, Refused
 from prefect_sluice.generation import Cause
+from prefect_sluice.notes import Before
+from prefect_sluice.plan import Plan
 from prefect_sluice.promotion import Channel, Decision, Promotion, State
 from prefect_sluice.release import Composed, Release
 from prefect_sluice.stages.approve import record, take_carried
@@ -19,6 +21,7 @@ from prefect_sluice.stages.build import pack
 from prefect_sluice.stages.carrying import Carried, carried, written
 from prefect_sluice.stages.commits import as_part, written_as_part
 from prefect_sluice.stages.deciding import Authors, authors_of, ruling
+from prefect_sluice.stages.expected import said
 from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.holding import holding
 from prefect_sluice.workshop import Workshop
@@ -82,7 +85,8 @@ def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
     for name in ("sales", "customers"):
         (folder / f"{name}.sql").write_text("select 1", encoding="utf-8")
         subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
-        whole = committed(folder, f"{name.title()} <{name}@example.com>", name)
+        message = f"{name}\n\nExpect: {name} rows"
+        whole = committed(folder, f"{name.title()} <{name}@example.com>", message)
     commits = written_as_part(Workshop.at(folder), whole, base, ("sales.sql",))
     assert [(item.author, item.subject) for item in commits] == [("Sales <sales@example.com>", "sales")]
     part = Release(
@@ -106,6 +110,14 @@ def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
     assert persons(part, base) == {"Sales <sales@example.com>", ada}
     assert {"Customers <customers@example.com>", ada} <= persons(rest, part)
     assert {"Sales <sales@example.com>", "Customers <customers@example.com>"} <= persons(whole, part)
+
+    def declared(release: Release, onto: Release) -> list[str]:
+        plan = Plan("prod", Cause.PROMOTION, release.id, 1, onto.id, (), (), (), Before({}, {}))
+        return sorted(item.relation for item in said(Workshop.at(folder), release, plan).expected)
+
+    assert declared(part, base) == ["sales"]
+    assert declared(rest, part) == ["customers"]
+    assert declared(whole, part) == ["customers", "sales"]
 
 
 def test_of_a_first_release_it_is_who_wrote_its_commit(folder: Path) -> None:
