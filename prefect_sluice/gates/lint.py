@@ -66,7 +66,9 @@ class Lint:
         if not subject.inherited:
             return report
         old = frozenset(node.path for node in files.values() if _path(subject, node) in subject.inherited)
-        return replace(report, findings=folded(map(_untried, report.findings), old, "finding"))
+        all_old = subject.inherited.issuperset(subject.touched)
+        findings = map(_untried, report.findings) if all_old else report.findings
+        return replace(report, findings=folded(findings, old, "finding"))
 
     def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
         project = subject.project.resolve()
@@ -141,7 +143,7 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
 
 
 def _untried(finding: Finding) -> Finding:
-    """Return what kept all from being linted as a warning: that was so before the first release, too."""
+    """Return what kept all from being linted as a warning: where nothing is new, that was so before the first release, too."""
     if finding.location or finding.verdict.lets_through:
         return finding
     return replace(finding, verdict=Verdict.WARNED, summary=f"not linted, because {finding.summary}")

@@ -363,6 +363,29 @@ def test_settings_that_cannot_be_used_are_an_error_not_a_pass(tmp_path: Path, co
     assert told in finding.summary
 
 
+@pytest.mark.parametrize(
+    ("new", "config", "verdicts"),
+    [
+        ((), CONFIG, {"inherited": Verdict.WARNED}),
+        (("models/y.sql",), CONFIG, {"inherited": Verdict.WARNED, "LT01 layout.spacing": Verdict.FAILED}),
+        ((), "dialect = duckdb\n", {"sqlfluff": Verdict.WARNED}),
+        (("models/y.sql",), "dialect = duckdb\n", {"sqlfluff": Verdict.ERRORED}),
+        ((".sqlfluff",), "dialect = duckdb\n", {"sqlfluff": Verdict.ERRORED}),
+    ],
+)
+def test_what_was_there_before_a_first_release_warns_and_what_is_new_is_held_to_the_rules(
+    tmp_path: Path, new: tuple[str, ...], config: str, verdicts: dict[str, Verdict]
+) -> None:
+    files = {"models/x.sql": SPACED, "models/y.sql": SPACED}
+    write(tmp_path, {".sqlfluff": config, **files})
+    known = {one.unique_id: one for one in map(node, files)}
+    touched = (".sqlfluff", *files)
+    given = Subject(
+        tmp_path, known, (), rewritten=tuple(known), touched=touched, inherited=frozenset(touched) - {*new}
+    )
+    assert {item.check: item.verdict for item in Lint().check(given).findings} == verdicts
+
+
 def test_the_warehouses_dialect_is_taken_where_the_project_names_none(tmp_path: Path) -> None:
     report = lint(tmp_path, {"models/x.sql": "from t select a\n"}, config="[sqlfluff]\nrules = LT01\n")
     assert only(report).verdict is Verdict.PASSED
