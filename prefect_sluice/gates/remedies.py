@@ -13,6 +13,7 @@ from prefect_sluice.verdict import Finding, GateReport, Verdict
 _MEND = {
     "lint": "mend {at}; what sqlfluff can mend by itself: sluice lint --fix",
     "build": "mend {at}: dbt could not run it",
+    "stage": "mend {at}: what dbt cannot run cannot be served",
     "data_tests": "mend what makes these rows, or the test {at}",
     "unit_tests": "mend the model, or the unit test {at}",
     "project_tests": "mend it, and try it here: pytest {subject}",
@@ -53,8 +54,10 @@ WEEKS = timedelta(weeks=2)
 """How long an exception that is proposed lasts."""
 _SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
 """What a remedy says that names the way past the gate already."""
+_NEVER_PASSES = frozenset({("build", "built"), ("stage", "servable")})
+"""What no setting lets pass: what was not built has no relation that could be served."""
 _GLOB = re.compile(r"([*?\[])")
-_PLAIN = re.compile(r"[A-Za-z_][\w./ -]*")
+_PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_](?:[\w./ -]*[\w./-])?", re.IGNORECASE)
 
 
 def remedied(report: GateReport) -> GateReport:
@@ -73,7 +76,7 @@ def helps(bad: Collection[Finding], today: date) -> str:
     if worst is None:
         return ""
     told = _with_remedy(worst).fix
-    if any(word in told for word in _SAYS_SO):
+    if (worst.gate, worst.check) in _NEVER_PASSES or any(word in told for word in _SAYS_SO):
         return told
     return f"{told}{OR_ELSE}{passing(worst, today + WEEKS)}"
 

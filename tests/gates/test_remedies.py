@@ -64,6 +64,9 @@ def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
         Finding("lint", "LT01 layout.spacing", Verdict.FAILED, "no", "model.shop.a", location="models/a.sql:1"),
         Finding("data_tests", "both: ['x', 1]", Verdict.FAILED, "no", "model.shop.a, model.shop.b", location="t/x.sql"),
         Finding("project_tests", "tests/test_a.py::test_b[1-{x}]", Verdict.FAILED, "no", "tests/test_a.py"),
+        Finding("data_tests", "true", Verdict.FAILED, "no", "model.shop.null"),
+        Finding("data_tests", "a ", Verdict.FAILED, "no", "model.shop.größe.v2"),
+        Finding("contracts", "it's: \"x\" # y, z", Verdict.FAILED, "no", "model.shop.a:b"),
     ],
 )  # fmt: skip
 def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
@@ -71,6 +74,13 @@ def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
     own = config.Gate.model_validate(told["gates"][finding.gate])
     [item] = excepted(GateReport(finding.gate, (finding,)), own.exceptions, TODAY).findings
     assert item.verdict is Verdict.WARNED
+
+
+@pytest.mark.parametrize(("gate", "check"), [("build", "built"), ("stage", "servable")])
+def test_what_was_not_built_is_let_pass_by_nothing(gate: str, check: str) -> None:
+    finding = Finding(gate, check, Verdict.FAILED, "no", "model.shop.orders", location="models/orders.sql")
+    assert helps([finding], TODAY).startswith("mend models/orders.sql: ")
+    assert "gates" not in helps([finding], TODAY)
 
 
 def test_what_is_about_no_node_is_let_pass_with_its_gate() -> None:
