@@ -224,9 +224,14 @@ class Governance:
         return changes(self.served, self.proposed) if self.served is not None else ()
 
     @property
+    def judged_by_served(self) -> bool:
+        """Say whether the policy in force judges it, so that what a sluice.yml says otherwise counts only once it is served."""
+        return self.served is not None and self.counting is self.served
+
+    @property
     def waits(self) -> bool:
         """Say whether what it changes of the policy counts only after it."""
-        return bool(self.changes) and self.counting is self.served
+        return bool(self.changes) and self.judged_by_served
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON: what a promotion's `policy` is the digest of."""

@@ -50,6 +50,7 @@ _BROKE = "run it again; if it stays, let it only warn: gates: {{{gate}: {{on: wa
 _FIRST = "mend what it reads first, then it comes along"
 OR_ELSE = "; or, if it is right as it is, in sluice.yml: "
 """Between what mends a finding and what lets it pass."""
+_BY_ITSELF = ", released first, by itself: the policy that serves is what judges"
 WEEKS = timedelta(weeks=2)
 """How long an exception that is proposed lasts."""
 _SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
@@ -67,18 +68,18 @@ def remedied(report: GateReport) -> GateReport:
     return replace(report, findings=tuple(_with_remedy(item) for item in report.findings))
 
 
-def helps(bad: Collection[Finding], today: date) -> str:
+def helps(bad: Collection[Finding], today: date, *, later: bool = False) -> str:
     """Return what helps against a refusal: the remedy of its worst finding, and how to let that one pass where it is right.
 
-    `today` is of UTC. "" where there is no finding. Pure.
+    `today` is of UTC; `later`: what sluice.yml says of gates counts once it is released. "" where there is no finding. Pure.
     """
     worst = max(bad, key=lambda item: item.verdict, default=None)
     if worst is None:
         return ""
     told = _with_remedy(worst).fix
     if (worst.gate, worst.check) in _NEVER_PASSES or any(word in told for word in _SAYS_SO):
-        return told
-    return f"{told}{OR_ELSE}{passing(worst, today + WEEKS)}"
+        return told + (_BY_ITSELF if later and "gates: {" in told else "")
+    return f"{told}{OR_ELSE}{passing(worst, today + WEEKS)}{_BY_ITSELF if later else ''}"
 
 
 def passing(finding: Finding, until: date) -> str:

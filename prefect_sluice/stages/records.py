@@ -189,10 +189,12 @@ def refuse(
     bad = [finding for report in asked for finding in report.findings if not finding.verdict.lets_through]
     message = f"{by_gate(bad)} stopped it in {stage}"
     message += f"; no part of it can be published: {no_part}" if no_part else ""
-    message += _judged_by_older(workshop, promotion, {finding.gate for finding in bad})
+    older = _judged_by_older(workshop, promotion, {finding.gate for finding in bad})
+    message += older
     ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
-    following = helps(bad, surroundings.now().date()) or f"sluice show {promotion.id}"
+    later = not older and recorded_policy(workshop, promotion).judged_by_served
+    following = helps(bad, surroundings.now().date(), later=later) or f"sluice show {promotion.id}"
     if work.release is not None and promotion.cause is Cause.RELEASE:
         following = "; ".join(filter(None, (uncommitted(workshop, work.release), following)))
     return told.ends(Status.REFUSED, message, following)

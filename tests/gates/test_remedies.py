@@ -54,6 +54,10 @@ def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
         "mend what makes these rows, or the test models/m.yml; or, if it is right as it is, in sluice.yml:"
         " gates: {data_tests: {except: [{node: orders, check: unique_id, reason: …, until: 2026-12-15}]}}"
     )
+    assert (
+        helps(bad, TODAY, later=True)
+        == f"{helps(bad, TODAY)}, released first, by itself: the policy that serves is what judges"
+    )
     assert helps([], TODAY) == ""
 
 
