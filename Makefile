@@ -56,7 +56,7 @@ soak: $(READY) ## generated histories against plain dbt; make soak ARGS="--secon
 	@PYTHONPATH=. $(RUN) tests.oracle.soak $(ARGS)
 
 demo: $(READY) ## a whole release, a refusal and a rollback on temporary data
-	@$(VENV)/bin/python -P -m prefect_sluice.demo $(ARGS)
+	@$(VENV)/bin/python -P -m prefect_sluice.cli.demo $(ARGS)
 
 bench: $(READY) ## measure, and keep the numbers in benchmarks/results; CURVE="--sizes 100,1000,5000"
 	@if [ -f benchmarks/run.py ]; then $(VENV)/bin/python -P benchmarks/run.py $(ARGS) && \

@@ -19,9 +19,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from prefect_sluice.gates.anomalies import Settings
-from prefect_sluice.gates.anomalies_measure import BINS, Part, Profile
-from prefect_sluice.gates.anomalies_questions import Answer, Dated, answers, questions
+from prefect_sluice.gates.anomalies.gate import Settings
+from prefect_sluice.gates.anomalies.measure import BINS, Part, Profile
+from prefect_sluice.gates.anomalies.questions import Answer, Dated, answers, questions
 
 RESULTS = Path(__file__).resolve().parent / "results"
 START = datetime(2026, 1, 5, 4, tzinfo=UTC)

@@ -26,14 +26,14 @@ from typing import Any
 import duckdb
 import yaml
 
-from prefect_sluice import profile
+from prefect_sluice.dbt import profile
 from prefect_sluice.dbt.data_tests import data_test, whole_rows
 from prefect_sluice.dbt.session import Session
+from prefect_sluice.domain.node import Kind, Name, Node
 from prefect_sluice.gates.base import Built, Subject
-from prefect_sluice.gates.data_tests import DataTests, verdict_of
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.sql.tested import counted
-from prefect_sluice.warehouse.duckdb_reader import DuckReader
+from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
+from prefect_sluice.sql.countable_tests import counted
+from prefect_sluice.warehouse.duckdb.reader import DuckReader
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

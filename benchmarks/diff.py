@@ -17,9 +17,9 @@ from time import perf_counter, process_time
 
 import duckdb
 
-from prefect_sluice.canonical import Json
 from prefect_sluice.diff.compare import compare
-from prefect_sluice.warehouse.duckdb_reader import DuckReader
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.warehouse.duckdb.reader import DuckReader
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BEFORE = """select range as id, 'carrier ' || range % 1000 as a, (range * 1.5)::double as b, range % 7 as c,

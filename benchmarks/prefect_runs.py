@@ -33,11 +33,11 @@ from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
-from prefect_sluice import profile
-from prefect_sluice.channels import NodeDone
+from prefect_sluice.dbt import profile
 from prefect_sluice.dbt.session import Session
-from prefect_sluice.stages.shown import nodes_done
-from prefect_sluice.tasks.nodes import show_nodes
+from prefect_sluice.orchestration.shown.node_runs import show_nodes
+from prefect_sluice.runtime.events import NodeDone
+from prefect_sluice.stages.candidate.outcomes import nodes_done
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -49,8 +49,8 @@ import json, time
 from pathlib import Path
 import prefect_sluice.flows.refresh
 from prefect_sluice.flows import run
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request, watching
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.work import Request, watching
 inside = [0.0]
 def around(stage):
     def timed(work):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from prefect_sluice.deployments import automations
-from prefect_sluice.flows import blocks
-from prefect_sluice.flows.linking import note_forms
-from prefect_sluice.flows.missed import catch_up
-from prefect_sluice.stages.pages import index_renewed
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.orchestration import blocks
+from prefect_sluice.orchestration.missed_refreshes import catch_up
+from prefect_sluice.orchestration.run_links import note_forms
+from prefect_sluice.reporting.write_pages import index_renewed
+from prefect_sluice.workspace.workspace import Workshop
 
 
 def after_apply(workshop: Workshop, notify: str = "") -> tuple[str, ...]:

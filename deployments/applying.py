@@ -24,11 +24,11 @@ from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
 from prefect_sluice import __version__
-from prefect_sluice.choices import Choices
 from prefect_sluice.deployments import limits
 from prefect_sluice.deployments.catalog import ROWS, Row, Timing, timing
 from prefect_sluice.deployments.forms import form, usual
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.planning.choices import Choices
+from prefect_sluice.workspace.workspace import Workshop
 
 SLUG = "sluice"
 """The one schedule that is ours; others that people add in the UI are theirs."""

@@ -1,7 +1,7 @@
 """What a Prefect server does by itself for our Prefect deployments: tell of failed runs, late ones and questions; hear of a push.
 
 Prefect's own automation for runs that give no sign of life is not among them: it ends every run that is suspended for an
-approval. `prefect_sluice.flows.reaping` does that, by our own signs.
+approval. `prefect_sluice.orchestration.dead_runs` does that, by our own signs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
-from prefect_sluice.errors import BadInput
-from prefect_sluice.flows.own import ENTRYPOINTS, deployments
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.orchestration.this_run import ENTRYPOINTS, deployments
 
 BAD = (
     "Failed", "Crashed", "TimedOut", "Refused", "Stopped", "Busy", "BadInput", "Partial", "Unhealthy"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from prefect_sluice.choices import Choices
-from prefect_sluice.config_schedules import Clock, Every, Poll, Schedules
+from prefect_sluice.config.schedules import Clock, Every, Poll, Schedules
+from prefect_sluice.planning.choices import Choices
 
 POOL = "sluice"
 """The work pool, unless another is named."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from prefect_sluice.choices import FORMER, Choices
 from prefect_sluice.deployments.catalog import Row
-from prefect_sluice.stages.commanding import ALL
+from prefect_sluice.planning.choices import FORMER, Choices
+from prefect_sluice.promotions.control_commands import ALL
 
 TITLES: Mapping[str, str] = {
     "act": "What to do",

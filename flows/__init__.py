@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from prefect_sluice.generation import Cause
+from prefect_sluice.domain.generation import Cause
 
 if TYPE_CHECKING:
-    from prefect_sluice.stages.work import Request, Work
+    from prefect_sluice.promotions.work import Request, Work
 
 
 def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
@@ -16,7 +16,7 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
 
     Raises what the stages raise, and ServerAway when no server answers.
     """
-    from prefect_sluice.flows.running import run_flow
+    from prefect_sluice.orchestration.run_from_cli import run_flow
 
     match request.cause:
         case Cause.RELEASE:

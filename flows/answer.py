@@ -7,12 +7,12 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.choices import was_asked
-from prefect_sluice.flows.answering import Said, conduct_answer
-from prefect_sluice.flows.conducting import Here
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.flows.naming import named
-from prefect_sluice.promotion import Decision
+from prefect_sluice.domain.promotion import Decision
+from prefect_sluice.orchestration.answering import Said, conduct_answer
+from prefect_sluice.orchestration.conduct import Here
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.planning.choices import was_asked
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy

@@ -9,14 +9,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from prefect_sluice.collect import Request
-from prefect_sluice.flows.connecting import connected
-from prefect_sluice.flows.ending import ending
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
-from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.places import project
+from prefect_sluice.maintenance.collect import Request
+from prefect_sluice.orchestration.connections import connected
+from prefect_sluice.orchestration.final_states import ending
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
+from prefect_sluice.orchestration.project_folder import project
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.shown.messages import said
 from prefect_sluice.tasks.collect import collect as sweep
-from prefect_sluice.tasks.speaking import said
 
 
 @flow(name="collect", flow_run_name=named("collect"), task_runner=OWN_HEARTBEAT, persist_result=False)

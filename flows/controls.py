@@ -8,15 +8,15 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from prefect_sluice.flows.connecting import connected
-from prefect_sluice.flows.ending import ending
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.places import project
-from prefect_sluice.stages.commanding import Act, command
-from prefect_sluice.tasks.speaking import said
-from prefect_sluice.tasks.status import show_status
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.orchestration.connections import connected
+from prefect_sluice.orchestration.final_states import ending
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.orchestration.project_folder import project
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.shown.status_artifact import show_status
+from prefect_sluice.promotions.control_commands import Act, command
+from prefect_sluice.workspace.workspace import Workshop
 
 
 @flow(name="controls", flow_run_name=named("controls"), task_runner=OWN_HEARTBEAT, persist_result=False)

@@ -10,25 +10,25 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from prefect_sluice import surroundings
-from prefect_sluice.errors import SluiceError
-from prefect_sluice.flows.connecting import connected
-from prefect_sluice.flows.foreseen import told_already
-from prefect_sluice.flows.given import refuse_odd_parameters
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
-from prefect_sluice.flows.history import keep_newest
-from prefect_sluice.flows.linking import note_forms
-from prefect_sluice.flows.missed import catch_up
-from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.own import this_run
-from prefect_sluice.flows.places import project
-from prefect_sluice.flows.reaping import begin_again, reap
-from prefect_sluice.flows.waking import wake
-from prefect_sluice.stages.caring import Health, care_for, is_news
-from prefect_sluice.stages.signing import signed
-from prefect_sluice.tasks.speaking import said, speaking
-from prefect_sluice.tasks.status import show_status
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.monitoring.care import Health, care_for, is_news
+from prefect_sluice.monitoring.run_signs import signed
+from prefect_sluice.orchestration.connections import connected
+from prefect_sluice.orchestration.dead_runs import begin_again, reap
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
+from prefect_sluice.orchestration.missed_refreshes import catch_up
+from prefect_sluice.orchestration.project_folder import project
+from prefect_sluice.orchestration.prune_runs import keep_newest
+from prefect_sluice.orchestration.quiet_tracebacks import told_already
+from prefect_sluice.orchestration.run_links import note_forms
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_parameters import refuse_odd_parameters
+from prefect_sluice.orchestration.shown.messages import said, speaking
+from prefect_sluice.orchestration.shown.status_artifact import show_status
+from prefect_sluice.orchestration.this_run import this_run
+from prefect_sluice.orchestration.wake_runs import wake
+from prefect_sluice.runtime import process
+from prefect_sluice.workspace.workspace import Workshop
 
 Care = Callable[[Path], tuple[str, ...]]
 """Looks after something in a project's folder, once a minute, and returns a line for each thing it did. Safe to repeat."""
@@ -51,7 +51,7 @@ def monitor(
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    surroundings.be_quiet()
+    process.be_quiet()
     told_already()
     with speaking():
         return _ended_well(environment, folder, actor, connections)

@@ -9,15 +9,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from prefect_sluice.choices import chosen
-from prefect_sluice.flows.conducting import Here, prepared
-from prefect_sluice.flows.ending import ending
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.flows.naming import named
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.orchestration.conduct import Here, prepared
+from prefect_sluice.orchestration.final_states import ending
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.planning.choices import chosen
+from prefect_sluice.promotions.work import Request
 from prefect_sluice.tasks.plan import plan as look
-from prefect_sluice.tasks.speaking import said
 
 _CAUSES = {"release": Cause.RELEASE, "promote": Cause.PROMOTION, "refresh": Cause.REFRESH}
 

@@ -9,12 +9,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from prefect_sluice.flows.conducting import Here
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.flows.naming import named
-from prefect_sluice.flows.polled import conduct_release
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.orchestration.conduct import Here
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.orchestration.polled_release import conduct_release
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy

@@ -7,13 +7,13 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.flows.conducting import Here, at_work, prepared
-from prefect_sluice.flows.ending import concluded, ending
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.flows.naming import named
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.catching_up import follow_up
-from prefect_sluice.stages.work import After, Request, Work
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.orchestration.conduct import Here, at_work, prepared
+from prefect_sluice.orchestration.final_states import concluded, ending
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.promotions.work import After, Request, Work
+from prefect_sluice.stages.after_rollback import follow_up
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy

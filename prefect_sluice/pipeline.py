@@ -7,29 +7,29 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from prefect_sluice import surroundings
-from prefect_sluice.generation import Cause
+from prefect_sluice.approvals.expire import expire
+from prefect_sluice.audit.ledger_check import proven
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.controls import permit
+from prefect_sluice.promotions.refresh_history import as_policy_says, noted
+from prefect_sluice.promotions.run_log import logged
+from prefect_sluice.promotions.timing import timed
+from prefect_sluice.promotions.wait_for_lease import wait_teller
+from prefect_sluice.promotions.what_serves import know_what_serves, public_names_are_ours
+from prefect_sluice.promotions.work import Request, Stage, Work, walk
+from prefect_sluice.reporting.write_pages import paged
+from prefect_sluice.runtime import process
+from prefect_sluice.stages.after_rollback import follow_up, followed_up
 from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
-from prefect_sluice.stages.catching_up import follow_up, followed_up
-from prefect_sluice.stages.controlling import permit
 from prefect_sluice.stages.deploy import deploy, settle
-from prefect_sluice.stages.expiring import expire
 from prefect_sluice.stages.monitor import monitor
-from prefect_sluice.stages.pages import paged
-from prefect_sluice.stages.proving import proven
-from prefect_sluice.stages.refreshes import as_policy_says, noted
 from prefect_sluice.stages.rollback import rollback
-from prefect_sluice.stages.run_log import logged
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
-from prefect_sluice.stages.times import timed
-from prefect_sluice.stages.waiting import wait_teller
-from prefect_sluice.stages.what_serves import know_what_serves, public_names_are_ours
-from prefect_sluice.stages.work import Request, Stage, Work, walk
 from prefect_sluice.state.lease import TTL, held, this_process
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
 REFRESH: tuple[Stage, ...] = (source, build, stage, approve, deploy, monitor)
@@ -50,7 +50,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
     Raises LeaseHeld when another promotion is at work and `wait` is over, Stopped when a hold, freeze or block forbids it;
     Skipped instead, and recorded, where the environment's policy has a refresh left out then.
     """
-    surroundings.be_quiet()
+    process.be_quiet()
     workshop = Workshop.at(request.folder)
     place = workshop.place(request.environment or None)
     request = replace(request, environment=place.name)

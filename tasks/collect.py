@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from prefect import get_run_logger
 
-from prefect_sluice import collect as core
-from prefect_sluice.confidential import concealing
-from prefect_sluice.tasks.shell import tried
-from prefect_sluice.tasks.told import telling
+from prefect_sluice.maintenance import collect as core
+from prefect_sluice.orchestration.shown.run_log import telling
+from prefect_sluice.orchestration.stage_task import tried
+from prefect_sluice.runtime.redaction import concealing
 
 
 def _collect(request: core.Request, wait: timedelta) -> core.Collected:

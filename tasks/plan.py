@@ -8,16 +8,16 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from prefect_sluice.render.artifacts.links import Kind, Links, key
-from prefect_sluice.render.artifacts.plan import plan_page
-from prefect_sluice.render.dashboard import sentences
-from prefect_sluice.render.plan import summary
-from prefect_sluice.render.report.build import report
-from prefect_sluice.render.report.model import Dossier
-from prefect_sluice.stages.planning import planned
-from prefect_sluice.stages.work import Request
-from prefect_sluice.tasks.links import run_url
-from prefect_sluice.tasks.shell import tried
+from prefect_sluice.orchestration.shown.links import run_url
+from prefect_sluice.orchestration.stage_task import tried
+from prefect_sluice.promotions.work import Request
+from prefect_sluice.reporting.plan_preview import planned
+from prefect_sluice.reporting.prefect.links import Kind, Links, key
+from prefect_sluice.reporting.prefect.plan import plan_page
+from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.terminal.dashboard import sentences
+from prefect_sluice.reporting.terminal.plan import summary
 
 
 def _look(request: Request) -> str:

@@ -12,7 +12,7 @@ import pytest
 from dbt_common.tests import enable_test_caching
 from hypothesis import HealthCheck, settings
 
-from prefect_sluice.surroundings import QUIET
+from prefect_sluice.runtime.process import QUIET
 
 _FOREIGN = ("DBT_", "GIT_", "PREFECT_", "SLUICE_")
 """Variables of the user's own. A git hook that runs the tests, for one, sets GIT_DIR to their repository."""

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from prefect_sluice import config
-from prefect_sluice.canonical import Json
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.rules import Governance, written
+from prefect_sluice.config.policy import Governance, written
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.state.store import Transaction
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 
 def judge_by(folder: Path, settings: str, environment: str = "prod") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.survey import survey
+from prefect_sluice.cli.project_survey import survey
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ _HEAVY = (
 _NEVER = (
     "prefect_sluice.flows",
     "prefect_sluice.tasks",
+    "prefect_sluice.orchestration",
+    "prefect_sluice.local_server",
     "prefect_sluice.cli",
     "prefect_sluice.state.migrations",
 )
@@ -77,7 +79,7 @@ def end_with(parent: int) -> None:
 
 
 def _parse(write: Callable[[Path], object]) -> None:
-    from prefect_sluice.dbt.jinja import uses
+    from prefect_sluice.dbt.fingerprints.template_reads import uses
 
     runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
     before = Path.cwd()

@@ -90,7 +90,7 @@ class LazyGroup(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(
-            import_module(f"{__name__}.{module}"), _ATTRIBUTES.get(cmd_name, cmd_name)
+            import_module(f"{__name__}.commands.{module}"), _ATTRIBUTES.get(cmd_name, cmd_name)
         )
         command.epilog = import_module(f"{__name__}.examples").text(cmd_name)
         return command
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             cli.main(args=arguments, prog_name="sluice", complete_var="_SLUICE_COMPLETE")
         return _called(arguments)
     except (Exception, KeyboardInterrupt) as error:
-        from prefect_sluice.cli.failing import failed
+        from prefect_sluice.cli.failures import failed
 
         return failed(error, as_json="--json" in arguments)
 
@@ -179,7 +179,7 @@ def _refuse_odd(arguments: list[str]) -> None:
     for where, text in given.items():
         if not (text.isascii() and text.isprintable() and len(text) <= _PLAIN):
             # Imported for these alone: the help imports nothing.
-            from prefect_sluice.outside import refuse_odd
+            from prefect_sluice.domain.untrusted_text import refuse_odd
 
             refuse_odd(text, where)
 

@@ -12,9 +12,9 @@ from typing import TextIO
 
 import click
 
-from prefect_sluice.canonical import Json
-from prefect_sluice.render.styled import Line, Span, Style, plain
-from prefect_sluice.render.table import WIDTH
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.reporting.styled_text import Line, Span, Style, plain
+from prefect_sluice.reporting.table import WIDTH
 
 _LOOKS = {Style.STRONG: "1", Style.FAINT: "2", Style.GOOD: "32", Style.WARN: "33", Style.BAD: "1;31"}
 """The escape codes of a terminal; a style that is not here looks like any other text."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice import plain_yaml
-from prefect_sluice.errors import SluiceError
-from prefect_sluice.outside import parsing
+from prefect_sluice.config import yaml_file
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.domain.untrusted_text import parsing
 
 if TYPE_CHECKING:
-    from prefect_sluice.release import Release
-    from prefect_sluice.workshop import Workshop
+    from prefect_sluice.domain.release import Release
+    from prefect_sluice.workspace.workspace import Workshop
 
 _SECTIONS = ("models", "seeds", "snapshots")
 
@@ -42,7 +42,7 @@ def _yaml_files(workshop: Workshop, release: Release) -> Iterator[dict[str, Any]
             try:
                 with parsing("is no text", path, ""):
                     text = workshop.bundles.get(file.partition(":")[2]).decode()
-                content = plain_yaml.parsed(text, path)
+                content = yaml_file.parsed(text, path)
             except SluiceError:
                 continue
             if isinstance(content, dict):

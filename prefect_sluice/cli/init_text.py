@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prefect_sluice.profile import Target
-    from prefect_sluice.survey import Survey
+    from prefect_sluice.cli.project_survey import Survey
+    from prefect_sluice.dbt.profile import Target
 
 _MOST = 3
 _TEMPLATE = """\
@@ -144,13 +144,13 @@ def _lint(found: Survey) -> tuple[list[str], list[str]]:
 
 def _safety(found: Survey) -> list[str]:
     """Return, as comments, the exceptions that let hooks do what they do outside the warehouse: people say if it is meant."""
-    from prefect_sluice import surroundings
     from prefect_sluice.gates.remedies import WEEKS, quoted
+    from prefect_sluice.runtime import process
 
     held = [item for item in found.leaving if item.refused]
     if not held:
         return []
-    until = surroundings.now().date() + WEEKS
+    until = process.now().date() + WEEKS
     lines = [
         "# A hook that does, before any gate has judged anything, what no rollback takes back is refused."
     ]

@@ -17,7 +17,7 @@ Decorator = Callable[[_Command], _Command]
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     """Return a duration as sluice.yml writes it: 90s, 10m, 72h, 7d."""
-    from prefect_sluice.config_base import parse_duration
+    from prefect_sluice.config.base import parse_duration
 
     try:
         return parse_duration(value)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from prefect_sluice.cli.console import Console, is_live
-from prefect_sluice.render.stages import stage_lines
-from prefect_sluice.render.styled import Line, cut, line
-from prefect_sluice.stages.waiting import Waiting, watching_waits
-from prefect_sluice.stages.work import Stage, Work, listening, watching
+from prefect_sluice.promotions.wait_for_lease import Waiting, watching_waits
+from prefect_sluice.promotions.work import Stage, Work, listening, watching
+from prefect_sluice.reporting.styled_text import Line, cut, line
+from prefect_sluice.reporting.terminal.stages import stage_lines
 
 if TYPE_CHECKING:
     from rich.status import Status

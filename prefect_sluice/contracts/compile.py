@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Any, cast
 
 from prefect_sluice.contracts.wording import complaint, first_line, label
-from prefect_sluice.verdict import Verdict
+from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.warehouse.base import Column
 
 RELATION = "sluice relation under contract"

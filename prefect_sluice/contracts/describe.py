@@ -15,8 +15,8 @@ from decimal import Decimal
 from types import CellType, CodeType, FunctionType
 from typing import Any, cast
 
-from prefect_sluice.canonical import Json
 from prefect_sluice.contracts.compile import builtin_of, unique_sets
+from prefect_sluice.domain.digests import Json
 
 
 def describe(schema: Any) -> Json:

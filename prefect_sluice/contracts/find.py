@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prefect_sluice.node import Name, Node, short_name
+from prefect_sluice.domain.node import Name, Node, short_name
 
 FOLDER = "contracts"
 _BASES = {"DataFrameModel", "SchemaModel"}

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, cast
 
-from prefect_sluice import surroundings
 from prefect_sluice.contracts.compile import NotConvertible
-from prefect_sluice.contracts.of_pandas import converted, is_of_pandas
+from prefect_sluice.contracts.pandas_schemas import converted, is_of_pandas
 from prefect_sluice.contracts.wording import first_line
-from prefect_sluice.errors import BadInput
-from prefect_sluice.visible import is_of_the_pipeline
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.allowed_variables import is_of_the_pipeline
 
 _ONE_AT_A_TIME = threading.RLock()
 _NEVER_FROM_A_PROJECT = frozenset(sys.stdlib_module_names) | {"ibis", "pandera", "prefect_sluice"}
@@ -109,7 +109,7 @@ def project_modules(root: Path, own: Sequence[str] = ()) -> Generator[None]:
         path, aside = list(sys.path), _take_away(finder)
         sys.meta_path.insert(0, finder)
         try:
-            with surroundings.withheld(is_of_the_pipeline):
+            with process.withheld(is_of_the_pipeline):
                 yield
         finally:
             sys.meta_path.remove(finder)

@@ -9,8 +9,8 @@ from typing import Any
 
 from prefect_sluice.contracts.compile import RELATION, Compiled, Measure, Settled, Shape
 from prefect_sluice.contracts.wording import first_line
-from prefect_sluice.errors import QueryFailed
-from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence, Verdict
+from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Verdict
 from prefect_sluice.warehouse.base import Reader
 
 _FLAG = "sluice flag "

@@ -7,8 +7,8 @@ from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice.data_test import DataTest, counts_rows
 from prefect_sluice.dbt.hooks import prepares
+from prefect_sluice.domain.data_test import DataTest, counts_rows
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefect_sluice.dbt.fingerprint import HARMLESS
-from prefect_sluice.dbt.flat import pieces
-from prefect_sluice.sql.writes import Does, writes
+from prefect_sluice.dbt.fingerprints.ingredients import HARMLESS
+from prefect_sluice.dbt.fingerprints.template_text import pieces
+from prefect_sluice.sql.side_effects import Does, writes
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

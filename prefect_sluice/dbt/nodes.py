@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice.canonical import digest
-from prefect_sluice.dbt.facts import Facts
-from prefect_sluice.dbt.fingerprint import Fingerprints
-from prefect_sluice.dbt.order import acyclic, ordered
-from prefect_sluice.dbt.printing import Printer
-from prefect_sluice.dbt.targets import targets
-from prefect_sluice.dbt.written import Written, mentioned
-from prefect_sluice.errors import DbtFailed
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.sql.targets import Targets
+from prefect_sluice.dbt.build_order import acyclic, ordered
+from prefect_sluice.dbt.fingerprints.compiled_facts import Facts
+from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
+from prefect_sluice.dbt.fingerprints.mentioned_relations import Written, mentioned
+from prefect_sluice.dbt.fingerprints.nodes import Printer
+from prefect_sluice.dbt.write_targets import targets
+from prefect_sluice.domain.digests import digest
+from prefect_sluice.domain.errors import DbtFailed
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse.base import References
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect_sluice.dbt.settings import installed
-from prefect_sluice.errors import DbtFailed
+from prefect_sluice.dbt.fingerprints.settings import installed
+from prefect_sluice.domain.errors import DbtFailed
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -20,23 +20,23 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from prefect_sluice import surroundings
-from prefect_sluice.canonical import Json, canonical
-from prefect_sluice.confidential import concealed
-from prefect_sluice.dbt.catalogue import as_in_the_warehouse
+from prefect_sluice.dbt.cancellation import stoppable
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.hooks import copied_to
+from prefect_sluice.dbt.profile import Target
+from prefect_sluice.dbt.profile_paths import at_home, outputs_at
 from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
-from prefect_sluice.dbt.stoppable import stoppable
-from prefect_sluice.dbt.unreadable import file_of
-from prefect_sluice.dbt.warned import Reasons, warning_listener, without_colour
-from prefect_sluice.errors import BadInput, DbtFailed
-from prefect_sluice.profile import Target
-from prefect_sluice.profile_paths import at_home, outputs_at
-from prefect_sluice.results import NodeResult
-from prefect_sluice.stopping import told_to_stop
-from prefect_sluice.visible import is_of_the_pipeline
+from prefect_sluice.dbt.side_catalogue import as_in_the_warehouse
+from prefect_sluice.dbt.unreadable_files import file_of
+from prefect_sluice.dbt.warnings import Reasons, warning_listener, without_colour
+from prefect_sluice.domain.digests import Json, canonical
+from prefect_sluice.domain.errors import BadInput, DbtFailed
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.allowed_variables import is_of_the_pipeline
+from prefect_sluice.runtime.cancellation import told_to_stop
+from prefect_sluice.runtime.redaction import concealed
 from prefect_sluice.warehouse.base import LIVE
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Session:
     ) -> Any:
         from dbt.cli.main import dbtRunner
 
-        surroundings.be_quiet()
+        process.be_quiet()
         if manifest is not None:
             _forget_compiled(manifest)
         profiles, reasons = self._write_profile(), Reasons()
@@ -190,13 +190,13 @@ class Session:
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),
         )  # fmt: skip
         with (
-            surroundings.inside(self.cwd),
+            process.inside(self.cwd),
             _own_modules(self.project),
             _disconnected(),
             as_in_the_warehouse(),
             contextlib.redirect_stdout(io.StringIO()),
             stoppable(),
-            surroundings.withheld(is_of_the_pipeline),
+            process.withheld(is_of_the_pipeline),
             marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[*_listeners(on_node), reasons.hear])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from prefect_sluice.sources import Declared
+from prefect_sluice.planning.source_policy import Declared
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from prefect_sluice.diff.dialect import Dialect, dialect
-from prefect_sluice.diff.kept import Memory, address, remembered
+from prefect_sluice.diff.float_tolerance import RELATIVE, Near
 from prefect_sluice.diff.measure import measure
-from prefect_sluice.diff.near import RELATIVE, Near
 from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
+from prefect_sluice.diff.remembered import Memory, address, remembered
 from prefect_sluice.diff.sql import Comparison, Pair, Side, compared, held, how, quoted
-from prefect_sluice.verdict import Evidence
+from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
 
 ALL_VALUES = 20_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.domain.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)

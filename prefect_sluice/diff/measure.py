@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.diff.column_stats import ColumnNumbers, Numbers
 from prefect_sluice.diff.dialect import Dialect
-from prefect_sluice.diff.numbers import ColumnNumbers, Numbers
 from prefect_sluice.diff.sql import compared, how, quoted
 from prefect_sluice.warehouse.base import Column, Reader
 

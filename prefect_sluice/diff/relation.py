@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect_sluice.canonical import Json
-from prefect_sluice.diff.numbers import ColumnNumbers
-from prefect_sluice.verdict import Evidence
+from prefect_sluice.diff.column_stats import ColumnNumbers
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
 
 _NAMES = 4

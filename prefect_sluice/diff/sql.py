@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_sluice.diff.dialect import Dialect
-from prefect_sluice.diff.near import NUMBERS, Near, near
+from prefect_sluice.diff.float_tolerance import NUMBERS, Near, near
+from prefect_sluice.planning.type_changes import widens
 from prefect_sluice.warehouse.base import Column
-from prefect_sluice.widening import widens
 
 SAMPLE_ROWS = 20
 """How many rows of each kind (changed, added, removed) are shown."""

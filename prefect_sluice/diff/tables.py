@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice.diff.numbers import MEASURES
+from prefect_sluice.diff.column_stats import MEASURES
 from prefect_sluice.diff.relation import RelationDiff
-from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence
 
 
 def evidence(diff: RelationDiff) -> Evidence | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from prefect_sluice.diff.numbers import MEASURES
+from prefect_sluice.diff.column_stats import MEASURES
 from prefect_sluice.diff.relation import RelationDiff, percent
-from prefect_sluice.diff.shown import CHANGE, changed, shown
-from prefect_sluice.verdict import Evidence
+from prefect_sluice.diff.values import CHANGE, changed, shown
+from prefect_sluice.domain.verdict import Evidence
 
 _COLUMNS = 6
 _CELLS = 6

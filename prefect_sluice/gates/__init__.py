@@ -8,18 +8,37 @@ from datetime import date
 from time import perf_counter
 from typing import cast
 
-from prefect_sluice import surroundings
-from prefect_sluice.confidential import concealer
 from prefect_sluice.config import Gate as Settings
-from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, overall
+from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, asked, checked
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.remedies import remedied
-from prefect_sluice.gates.timing import too_long, within
-from prefect_sluice.stopping import told_to_stop
-from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict, overall
+from prefect_sluice.gates.time_limit import too_long, within
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.cancellation import told_to_stop
+from prefect_sluice.runtime.redaction import concealer
 
-__all__ = ["GATES", "PERMIT", "asked", "checked", "held_back", "in_order", "judge", "kept", "refusals", "run"]
+__all__ = [
+    "GATES",
+    "PERMIT",
+    "Finding",
+    "Gate",
+    "GateReport",
+    "Needs",
+    "Settings",
+    "Subject",
+    "Verdict",
+    "asked",
+    "checked",
+    "held_back",
+    "in_order",
+    "judge",
+    "kept",
+    "refusals",
+    "run",
+]
+"""A gate of your own needs `Finding` to `Verdict`; the rest is how Sluice asks gates."""
 
 
 def run(
@@ -38,7 +57,7 @@ def run(
         report = _answer(gate, subject)
     if limit is not None and over.is_set():
         report = too_long(report, limit)
-    report = excepted(report, own.exceptions, today or surroundings.now().date())
+    report = excepted(report, own.exceptions, today or process.now().date())
     return replace(kept(remedied(report)), seconds=perf_counter() - started)
 
 

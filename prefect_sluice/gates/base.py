@@ -9,20 +9,20 @@ from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from prefect_sluice.canonical import Json
-from prefect_sluice.conditions import Proven
 from prefect_sluice.config import Gate as Settings
-from prefect_sluice.data_test import DataTest
-from prefect_sluice.declared import Declared
 from prefect_sluice.diff.relation import RelationDiff
-from prefect_sluice.expecting import Said
-from prefect_sluice.generation import Cause, Pointer
-from prefect_sluice.node import Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan
-from prefect_sluice.release import Change
-from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import GateReport
+from prefect_sluice.domain.build_conditions import Proven
+from prefect_sluice.domain.data_test import DataTest
+from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.generation import Cause, Pointer
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.release import Change
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.planning.expectations import Said
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan_notes import Before
 from prefect_sluice.warehouse.base import Reader
 
 

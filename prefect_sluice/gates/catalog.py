@@ -14,28 +14,28 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from prefect_sluice import config
-from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates.base import Gate, Needs
 
 GROUP = "prefect_sluice.gates"
 """The entry-point group by which a package adds gates: `id = "module:Class"`."""
 
 _OURS = {
-    "lint": "lint:Lint",
-    "safety": "safety:Safety",
-    "secrets": "secrets:Secrets",
-    "coverage": "coverage:Coverage",
-    "parity": "parity:Parity",
-    "project_tests": "project_tests:ProjectTests",
-    "unit_tests": "unit_tests:UnitTests",
-    "promises": "promises:Promises",
-    "build": "build:Build",
-    "data_tests": "data_tests:DataTests",
-    "contracts": "contracts:Contracts",
-    "diff": "diff:Diff",
-    "impact": "impact:Impact",
-    "budget": "budget:Budget",
-    "anomalies": "anomalies:Anomalies",
+    "lint": "lint.gate:Lint",
+    "safety": "safety.gate:Safety",
+    "secrets": "secrets.gate:Secrets",
+    "coverage": "coverage.gate:Coverage",
+    "parity": "parity.gate:Parity",
+    "project_tests": "project_tests.gate:ProjectTests",
+    "unit_tests": "unit_tests.gate:UnitTests",
+    "promises": "promises.gate:Promises",
+    "build": "build.gate:Build",
+    "data_tests": "data_tests.gate:DataTests",
+    "contracts": "contracts.gate:Contracts",
+    "diff": "diff.gate:Diff",
+    "impact": "impact.gate:Impact",
+    "budget": "budget.gate:Budget",
+    "anomalies": "anomalies.gate:Anomalies",
 }
 
 GATES = tuple(_OURS)

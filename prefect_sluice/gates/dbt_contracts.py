@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from prefect_sluice.declared import Described
-from prefect_sluice.verdict import EVIDENCE_ROWS, Evidence
+from prefect_sluice.domain.declarations import Described
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence
 
 _HEADER = re.compile(
     r"\|\s*column_name\s*\|\s*definition_type\s*\|\s*contract_type\s*\|\s*mismatch_reason\s*\|"

@@ -8,8 +8,8 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from prefect_sluice.config import Exemption
-from prefect_sluice.node import short_name
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.node import short_name
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 
 
 def excepted(report: GateReport, exceptions: Sequence[Exemption], today: date) -> GateReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from prefect_sluice.verdict import EVIDENCE_ROWS, INHERITED, Evidence, Finding, Verdict
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, INHERITED, Evidence, Finding, Verdict
 
 _NAMED = 3
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from prefect_sluice.node import short_name
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.node import short_name
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 
 _MEND = {
     "lint": "mend {at}; what sqlfluff can mend by itself: sluice lint --fix",

@@ -5,9 +5,9 @@ By tokens, never written anew from a syntax tree: a parser that takes two things
 
 from __future__ import annotations
 
-from prefect_sluice.sql.functions import PURE
-from prefect_sluice.sql.lexemes import Kind, Lexeme, lexemes
-from prefect_sluice.sql.words import COLUMN_NAMES, RESERVED, TYPE_OR_FUNCTION, TYPES
+from prefect_sluice.sql.duckdb_functions import PURE
+from prefect_sluice.sql.duckdb_keywords import COLUMN_NAMES, RESERVED, TYPE_OR_FUNCTION, TYPES
+from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
 
 _FOLDING = frozenset({"duckdb", "postgres"})
 """Dialects whose reserved words are those of `words`, or more; in others every word keeps its case."""

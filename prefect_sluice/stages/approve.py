@@ -6,19 +6,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice import surroundings
-from prefect_sluice.attesting import APPROVAL_GIVEN, is_attested
-from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.faults import Point, reach
-from prefect_sluice.governing import needed, rules_of
-from prefect_sluice.ledger import Entry
-from prefect_sluice.promotion import Approval, Channel, Decision, Promotion, State
-from prefect_sluice.stages.again import planned_again
-from prefect_sluice.stages.carrying import carried
-from prefect_sluice.stages.deciding import given, is_overdue, objection, ruling, waited
-from prefect_sluice.stages.records import SERVED, advance, opened, promotion_of
-from prefect_sluice.stages.work import Status, Work, tell
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.approvals.carried import carried
+from prefect_sluice.approvals.decide import given, is_overdue, objection, ruling, waited
+from prefect_sluice.approvals.why_again import planned_again
+from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.promotion import Approval, Channel, Decision, Promotion, State
+from prefect_sluice.promotions.records import SERVED, advance, opened, promotion_of
+from prefect_sluice.promotions.work import Status, Work, tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.workspace.policy_in_force import needed, rules_of
+from prefect_sluice.workspace.workspace import Workshop
 
 _PAST = frozenset({State.APPROVED, State.DEPLOYING})
 _OPEN = frozenset({State.STAGED, *_PAST})
@@ -93,7 +93,7 @@ def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: App
         )
         ended = advance(workshop, promotion, State.REJECTED, actor=approval.by, facts=facts, message=message)
         return replace(work, promotion=ended).ends(Status.REJECTED, message)
-    now = surroundings.now()
+    now = process.now()
     approved = advance(
         workshop,
         promotion,
@@ -130,7 +130,7 @@ def record(
     against = objection(workshop, promotion, decision, by)
     if against is not None:
         raise Refused(against.why, against.fix)
-    now = surroundings.now()
+    now = process.now()
     expires = now + rules_of(workshop, promotion).own.approval_expires
     name = id or uuid.uuid4().hex[:10]
     approval = Approval(name, promotion.id, promotion.binding, decision, by, comment, now, expires)

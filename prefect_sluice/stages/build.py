@@ -8,33 +8,39 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice import __version__, git, governing, history, inputs, old_names, surroundings, volatile
-from prefect_sluice.adoption import Adopted
-from prefect_sluice.canonical import Json
+from prefect_sluice import __version__
 from prefect_sluice.config import Model
-from prefect_sluice.errors import Refused
-from prefect_sluice.faults import Point, reach
-from prefect_sluice.freshness import observe, refuse_unknown_names
+from prefect_sluice.config.policy import Governance
+from prefect_sluice.domain import old_names
+from prefect_sluice.domain.adoption import Adopted
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.node import Name, Node
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.gates import checked
-from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.loading import load, packages_of
-from prefect_sluice.node import Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan
-from prefect_sluice.planner import Asked
-from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.release import Change, Release
-from prefect_sluice.rules import Governance
-from prefect_sluice.stages import adopting, publishing
-from prefect_sluice.stages.at_rest import at_rest
-from prefect_sluice.stages.attempt import attempt
-from prefect_sluice.stages.controlling import permit
-from prefect_sluice.stages.partial import held_back
-from prefect_sluice.stages.records import OutOfOrder, advance, is_open, opened
-from prefect_sluice.stages.selecting import moved, selected
+from prefect_sluice.planning import history_by_name, source_versions, volatile_inputs
+from prefect_sluice.planning.make_plan import Asked
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.promotions import publish_forecast
+from prefect_sluice.promotions.controls import permit
+from prefect_sluice.promotions.load_project import load, packages_of
+from prefect_sluice.promotions.observe_sources import observe, refuse_unknown_names
+from prefect_sluice.promotions.records import OutOfOrder, advance, is_open, opened
+from prefect_sluice.promotions.work import Status, Work, tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.source import git
+from prefect_sluice.stages import adopt as adopting
+from prefect_sluice.stages.candidate.without_failed import held_back
+from prefect_sluice.stages.resume_plan import attempt
+from prefect_sluice.stages.select_nodes import moved, selected
 from prefect_sluice.stages.source import DIRTY
-from prefect_sluice.stages.work import Status, Work, tell
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.stages.unserved_history import at_rest
+from prefect_sluice.workspace import policy_in_force
+from prefect_sluice.workspace.workspace import Place, Workshop
 
 _TOOLS = ("dbt-core", "dbt-duckdb", "duckdb")
 
@@ -50,9 +56,9 @@ def build(work: Work) -> Work:
     release = work.release or pack(workshop, work.change, work.request.actor)
     reach(Point.BUILD_PACKED)
     permit(workshop, place.name, work.request.cause, release.id, past=work.request.past)
-    found = governing.governance(workshop, place.name, release, work.request.cause)
-    governing.refuse_uncommitted(workshop, found, release)
-    workshop = governing.governed(workshop, release, found.counting)
+    found = policy_in_force.governance(workshop, place.name, release, work.request.cause)
+    policy_in_force.refuse_uncommitted(workshop, found, release)
+    workshop = policy_in_force.governed(workshop, release, found.counting)
     place = workshop.place(place.name)
     _tell_policy(workshop, found)
     adopt = work.request.adopt or adopting.is_open(workshop, place, release)
@@ -64,7 +70,7 @@ def build(work: Work) -> Work:
     told = replace(work, release=release, plan=plan)
     adopting.refuse_foreign_names(workshop, place, plan)
     _refuse_readers_of_old_names(plan, load(workshop, place, release).project.nodes)
-    publishing.refuse_what_does_not_fit(workshop, place, plan)
+    publish_forecast.refuse_what_does_not_fit(workshop, place, plan)
     if (
         plan.base
         and plan.base_release == release.id
@@ -143,7 +149,7 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
                 "author": change.author,
                 "subject": change.subject,
             }
-            transaction.append("release.packed", actor=actor, facts=facts, at=surroundings.now())
+            transaction.append("release.packed", actor=actor, facts=facts, at=process.now())
     return release
 
 
@@ -185,10 +191,10 @@ def _question(
     nodes = forward(loaded.project.nodes, workshop.settings.models)
     ids = {node.name.folded: uid for uid, node in nodes.items()}
     written = warehouse.generation(place.name)
-    served = inputs.still_there(written.known_as(ids), kept)
+    served = source_versions.still_there(written.known_as(ids), kept)
     live, adopted = adopting.look(warehouse, served, nodes, adopt=adopt)
     notes = before(workshop, written, ids)
-    asks = history.wanted(nodes.values(), written, kept)
+    asks = history_by_name.wanted(nodes.values(), written, kept)
     resting = at_rest(workshop, place) if asks else dict[Name, Pointer]()
     tell("looking at the sources")
     asked = Asked(
@@ -201,7 +207,7 @@ def _question(
             cause, nodes, observe(workshop, place, loaded, live, release.id), live, release, notes
         ),
         live=live,
-        kept=inputs.by_content(kept),
+        kept=source_versions.by_content(kept),
         before=notes,
         old_names=old_names.of(written),
         old_names_for=workshop.settings.warehouse.old_names,
@@ -221,10 +227,10 @@ def _versions(
     release: Release,
     notes: Before | None,
 ) -> Mapping[str, str]:
-    unknown = inputs.unknown(live, release.id)
-    fleeting = volatile.versions(nodes, surroundings.now(), unknown)
+    unknown = source_versions.unknown(live, release.id)
+    fleeting = volatile_inputs.versions(nodes, process.now(), unknown)
     passing = frozenset(fleeting) | {text for text, version in seen.items() if version == unknown}
-    return volatile.settled(cause, nodes, {**seen, **fleeting}, passing, live, notes)
+    return volatile_inputs.settled(cause, nodes, {**seen, **fleeting}, passing, live, notes)
 
 
 def forward(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[str, Node]:
@@ -266,7 +272,7 @@ def _promotion(workshop: Workshop, plan: Plan, found: Governance, actor: str) ->
             )
     if again is not None:
         return again
-    now = surroundings.now()
+    now = process.now()
     fresh = Promotion(
         uuid.uuid4().hex[:10],
         plan.environment,

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice import adoption, old_names, surroundings
-from prefect_sluice.adoption import Taker
-from prefect_sluice.attesting import contradiction
-from prefect_sluice.errors import EnvironmentMoved, Refused
-from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.governing import needed
-from prefect_sluice.promotion import ENDED, Promotion, State
-from prefect_sluice.stages import adopting
+from prefect_sluice.audit.attestation import contradiction
+from prefect_sluice.audit.ledger_check import Proof, proven
+from prefect_sluice.domain import adoption, old_names
+from prefect_sluice.domain.adoption import Taker
+from prefect_sluice.domain.errors import EnvironmentMoved, Refused
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.promotions.candidate_files import candidate_is_whole, contents_of, tidy
+from prefect_sluice.promotions.controls import permit
+from prefect_sluice.promotions.records import advance, fenced, opened, outdated, promotion_of
+from prefect_sluice.promotions.work import Work, tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.stages import adopt
+from prefect_sluice.stages.after_rollback import place_hold
 from prefect_sluice.stages.approve import is_approved
-from prefect_sluice.stages.candidates import candidate_is_whole, contents_of, tidy
-from prefect_sluice.stages.catching_up import place_hold
-from prefect_sluice.stages.controlling import permit
-from prefect_sluice.stages.flipping import flip
-from prefect_sluice.stages.proving import Proof, proven
-from prefect_sluice.stages.records import advance, fenced, opened, outdated, promotion_of
-from prefect_sluice.stages.work import Work, tell
+from prefect_sluice.strategies.all_at_once import flip
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.publishing import Published
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.workspace.policy_in_force import needed
+from prefect_sluice.workspace.workspace import Place, Workshop
 
 
 def deploy(work: Work) -> Work:
@@ -103,14 +104,14 @@ def _publication(
         work.lease.token,
         promotion.cause,
         number,
-        surroundings.now().replace(microsecond=0),
-        old_names.dated(contents.pointers, surroundings.now().date()),
+        process.now().replace(microsecond=0),
+        old_names.dated(contents.pointers, process.now().date()),
     )
     file = workshop.folder / candidate.path if candidate and candidate.path else None
     publication = Publication(
         generation, promotion.base, file, contents.tables, contents.views, held=contents.held
     )
-    adopted = adopting.planned(workshop, promotion) if not promotion.base else ()
+    adopted = adopt.planned(workshop, promotion) if not promotion.base else ()
     if not adopted:
         return publication
     takers = {item.name.folded: Taker(item.node, item.kind) for item in contents.pointers}
@@ -127,7 +128,7 @@ def record_written(
     """Record that a promotion's generation is what the warehouse serves, and how it got there. Again is no change."""
     if promotion.state in {State.DEPLOYED, State.STABLE}:
         return promotion
-    now = surroundings.now()
+    now = process.now()
     done = replace(promotion, state=State.DEPLOYED, updated_at=now, generation=generation.number)
     facts = {
         "generation": generation.number,

@@ -6,20 +6,20 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from prefect_sluice.displaced import TAKE_BACK, Displaced
-from prefect_sluice.errors import BadInput, QueryFailed
-from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.order import behind
-from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.stages.partial import held_back
-from prefect_sluice.stages.partial import told as partly
-from prefect_sluice.stages.records import OutOfOrder, advance, keep_reports, opened, promotion_of
-from prefect_sluice.stages.rereading import reread
-from prefect_sluice.stages.work import Status, Work, tell
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
+from prefect_sluice.domain.errors import BadInput, QueryFailed
+from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.promotions.environment_order import behind
+from prefect_sluice.promotions.records import OutOfOrder, advance, keep_reports, opened, promotion_of
+from prefect_sluice.promotions.reread import reread
+from prefect_sluice.promotions.work import Status, Work, tell
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.stages.candidate.without_failed import held_back
+from prefect_sluice.stages.candidate.without_failed import told as partly
 from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.workspace.workspace import Place, Workshop
 
 STAGE = "monitor"
 NAMES = "names"

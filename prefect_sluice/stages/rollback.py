@@ -6,25 +6,26 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect_sluice import old_names, surroundings
-from prefect_sluice.controls import Aftercare, blocked
-from prefect_sluice.errors import Refused
-from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.promotion import Promotion, State
-from prefect_sluice.stages import rolled_back
-from prefect_sluice.stages.controlling import current as controls_in_force
-from prefect_sluice.stages.controlling import permit
+from prefect_sluice.audit.ledger_check import proven
+from prefect_sluice.domain import old_names
+from prefect_sluice.domain.controls import Aftercare, blocked
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.promotions.controls import current as controls_in_force
+from prefect_sluice.promotions.controls import permit
+from prefect_sluice.promotions.records import advance, is_open, opened
+from prefect_sluice.promotions.what_serves import known_history
+from prefect_sluice.promotions.work import Request, Work, tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.stages import repeated_rollback
 from prefect_sluice.stages.deploy import record_written
-from prefect_sluice.stages.flipping import flip
-from prefect_sluice.stages.going_back import choose
-from prefect_sluice.stages.proving import proven
-from prefect_sluice.stages.records import advance, is_open, opened
-from prefect_sluice.stages.what_serves import known_history
-from prefect_sluice.stages.work import Request, Work, tell
+from prefect_sluice.stages.rollback_target import choose
+from prefect_sluice.strategies.all_at_once import flip
 from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.publishing import Published
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 
 def rollback(work: Work) -> Work:
@@ -41,10 +42,10 @@ def rollback(work: Work) -> Work:
     history = known_history(workshop, current, whole)
     _refuse_the_unknown(work.request.ref, [item for item in whole if item not in history])
     barred = blocked(controls_in_force(workshop))
-    rolled = rolled_back.done_already(workshop, current, history, work.request, barred)
+    rolled = repeated_rollback.done_already(workshop, current, history, work.request, barred)
     if rolled is not None:
-        further = rolled_back.one_step_further(current, history, barred)
-        return rolled_back.again(work, workshop, current, rolled, further)
+        further = repeated_rollback.one_step_further(current, history, barred)
+        return repeated_rollback.again(work, workshop, current, rolled, further)
     _refuse_another_start(current, work.request.back_from)
     unknown = len([item for item in whole if item not in history and item.number < current.number])
     chosen = choose(current, history, work.request.ref, barred, unknown=unknown)
@@ -64,8 +65,8 @@ def rollback(work: Work) -> Work:
         token=work.lease.token,
         cause=Cause.ROLLBACK,
         origin=target.origin,
-        at=surroundings.now().replace(microsecond=0),
-        pointers=old_names.dated(target.pointers, surroundings.now().date()),
+        at=process.now().replace(microsecond=0),
+        pointers=old_names.dated(target.pointers, process.now().date()),
     )
     tell(f"publishing generation {number}: {target.number} again")
     how: list[Published] = []
@@ -139,7 +140,7 @@ def _intent(workshop: Workshop, current: Generation, target: Generation, request
                 message=f"rolled back to generation {target.number}",
             )
     source = workshop.store.promotion(target.promotion)
-    now = surroundings.now()
+    now = process.now()
     promotion = Promotion(
         uuid.uuid4().hex[:10],
         current.environment,

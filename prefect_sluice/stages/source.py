@@ -7,17 +7,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect_sluice import gates, git
-from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.governing import settings_path
-from prefect_sluice.order import before
-from prefect_sluice.profile import read_yaml
-from prefect_sluice.release import Change, Release
-from prefect_sluice.stages.promoting import take
-from prefect_sluice.stages.records import opened
-from prefect_sluice.stages.work import Work, tell
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice import gates
+from prefect_sluice.dbt.profile import read_yaml
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.promotions.environment_order import before
+from prefect_sluice.promotions.records import opened
+from prefect_sluice.promotions.take_release import take
+from prefect_sluice.promotions.work import Work, tell
+from prefect_sluice.source import git
+from prefect_sluice.workspace.policy_in_force import settings_path
+from prefect_sluice.workspace.workspace import Place, Workshop
 
 DIRTY = "dirty"
 _EPOCH = datetime.fromtimestamp(0, UTC)

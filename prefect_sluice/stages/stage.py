@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prefect_sluice import gates, surroundings
-from prefect_sluice.canonical import Json, digest
-from prefect_sluice.channels import JUDGED, NODES, Judged
-from prefect_sluice.data_test import DataTest
-from prefect_sluice.faults import Point, reach
-from prefect_sluice.generation import Cause
-from prefect_sluice.loading import load
-from prefect_sluice.plan import Plan
-from prefect_sluice.planner import make_plan
-from prefect_sluice.promotion import Candidate, Promotion, State
-from prefect_sluice.stages import built_on, conditions, making, partial, servable, shown
-from prefect_sluice.stages.build import question
-from prefect_sluice.stages.candidates import candidate_is_whole, share
-from prefect_sluice.stages.judging import judge
-from prefect_sluice.stages.records import (
+from prefect_sluice import gates
+from prefect_sluice.domain.data_test import DataTest
+from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Candidate, Promotion, State
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.planning.make_plan import make_plan
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions import verify_reused
+from prefect_sluice.promotions.candidate_files import candidate_is_whole, share
+from prefect_sluice.promotions.load_project import load
+from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
     advance,
@@ -29,9 +26,14 @@ from prefect_sluice.stages.records import (
     recorded,
     refuse,
 )
-from prefect_sluice.stages.work import Work, tell
-from prefect_sluice.verdict import GateReport
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.promotions.work import Work, tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.events import JUDGED, NODES, Judged
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.stages.build import question
+from prefect_sluice.stages.candidate import conditions, make, outcomes, servable, without_failed
+from prefect_sluice.stages.candidate.judge import judge
+from prefect_sluice.workspace.workspace import Workshop
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import Transaction
@@ -49,11 +51,11 @@ def stage(work: Work) -> Work:
         return work
     if promotion.evidence and candidate_is_whole(workshop, promotion):
         return replace(work, reports=(*work.reports, *recorded(workshop, promotion, STAGE)), resumed=True)
-    made = making.make(workshop, place, release, plan, promotion)
+    made = make.make(workshop, place, release, plan, promotion)
     reach(Point.STAGE_BUILT)
-    NODES.tell(shown.nodes_done(made.results, made.rows, surroundings.now()))
+    NODES.tell(outcomes.nodes_done(made.results, made.rows, process.now()))
     with JUDGED.heard_by(lambda judged: _tell_tests(judged, made.tests)):
-        reports = (*judge(workshop, place, release, plan, made), *built_on.report(made.looked))
+        reports = (*judge(workshop, place, release, plan, made), *verify_reused.report(made.looked))
         if gates.judge(reports, workshop.settings.gates).lets_through:
             reports = (*reports, *servable.report(workshop.warehouse(place), place.name, made))
     reach(Point.STAGE_JUDGED)
@@ -75,7 +77,7 @@ def stage(work: Work) -> Work:
 
 def _tell_tests(judged: Judged, tests: tuple[DataTest, ...]) -> None:
     if judged.report.gate == "data_tests":
-        NODES.tell(shown.answered_tests(judged, tests))
+        NODES.tell(outcomes.answered_tests(judged, tests))
 
 
 def _without_what_failed(
@@ -94,18 +96,18 @@ def _without_what_failed(
     )
     if make_plan(asked).digest != plan.digest:
         return "what it was planned from changed meanwhile"
-    less = partial.reduced(asked, plan, reports, workshop.settings.gates)
+    less = without_failed.reduced(asked, plan, reports, workshop.settings.gates)
     if isinstance(less, str):
         return less
     keep_reports(workshop, promotion, f"{STAGE} of all" if not plan.instead else f"{STAGE} of less", reports)
-    moved = partial.record(workshop, promotion, less, work.request.actor)
+    moved = without_failed.record(workshop, promotion, less, work.request.actor)
     reach(Point.STAGE_REDUCED)
     tell(f"again without what failed: {moved.message}")
     return replace(work, plan=less, promotion=moved)
 
 
 def _record(
-    workshop: Workshop, work: Work, promotion: Promotion, made: making.Made, reports: tuple[GateReport, ...]
+    workshop: Workshop, work: Work, promotion: Promotion, made: make.Made, reports: tuple[GateReport, ...]
 ) -> Promotion:
     contents = workshop.bundles.put_document(made.contents.document())
     evidence = workshop.bundles.put_document(evidence_document(contents, (*work.reports, *reports)))
@@ -113,7 +115,7 @@ def _record(
         promotion.id,
         str(made.file.relative_to(workshop.folder)) if made.file else "",
         made.contents.file,
-        surroundings.now(),
+        process.now(),
     )
 
     def also(transaction: Transaction) -> None:

@@ -7,16 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prefect_sluice import gates, inputs
-from prefect_sluice.faults import Point, reach
+from prefect_sluice import gates
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, ancestors
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Needs, UnitResults
-from prefect_sluice.generation import Cause
-from prefect_sluice.loading import Loaded, load, selector
-from prefect_sluice.node import Kind, ancestors
-from prefect_sluice.plan import Plan
-from prefect_sluice.results import NodeResult
-from prefect_sluice.stages import asking
-from prefect_sluice.stages.records import (
+from prefect_sluice.planning import source_versions
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions.load_project import Loaded, load, selector
+from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
     keep_reports,
@@ -25,9 +25,10 @@ from prefect_sluice.stages.records import (
     recorded,
     refuse,
 )
-from prefect_sluice.stages.work import Work, tell
-from prefect_sluice.verdict import GateReport
-from prefect_sluice.workshop import Place, Workshop
+from prefect_sluice.promotions.work import Work, tell
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.stages.candidate import ask_gates
+from prefect_sluice.workspace.workspace import Place, Workshop
 
 if TYPE_CHECKING:
     from prefect_sluice.dbt.nodes import Test
@@ -55,7 +56,7 @@ def test(work: Work) -> Work:
 def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[GateReport, ...]:
     assert work.release is not None
     loaded = load(workshop, place, work.release)
-    known = asking.subject(workshop, place, loaded, work.release, plan)
+    known = ask_gates.subject(workshop, place, loaded, work.release, plan)
     known = replace(
         known,
         unit_tests=partial(_unit_tests, workshop, place, loaded, plan),
@@ -63,7 +64,7 @@ def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[G
     )
     # A refresh has the code that passed these gates already.
     needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
-    reports = asking.ask(gates.asked(workshop.settings.gates, needs), known, workshop)
+    reports = ask_gates.ask(gates.asked(workshop.settings.gates, needs), known, workshop)
     keep_reports(workshop, promotion_of(work), STAGE, reports)
     return reports
 
@@ -102,7 +103,7 @@ def _lay(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> None:
     """Make the side database anew, with what is served and is not built standing in it."""
     warehouse = workshop.warehouse(place, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(place.name))
-    laid = inputs.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
+    laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
 
 

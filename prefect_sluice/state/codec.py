@@ -10,17 +10,17 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, cast
 
-from prefect_sluice.canonical import Json, canonical
-from prefect_sluice.controls import Aftercare, Control
-from prefect_sluice.controls import Kind as ControlKind
-from prefect_sluice.errors import BadInput, LedgerBroken
-from prefect_sluice.generation import Cause
-from prefect_sluice.ledger import Entry
-from prefect_sluice.node import Kind, Name
-from prefect_sluice.promotion import Approval, Candidate, Decision, Lease, Promotion, Question, State
-from prefect_sluice.relation import Relation, RelationState
-from prefect_sluice.release import Change, Commit, Composed, Release
-from prefect_sluice.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.controls import Aftercare, Control
+from prefect_sluice.domain.controls import Kind as ControlKind
+from prefect_sluice.domain.digests import Json, canonical
+from prefect_sluice.domain.errors import BadInput, LedgerBroken
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.promotion import Approval, Candidate, Decision, Lease, Promotion, Question, State
+from prefect_sluice.domain.relation import Relation, RelationState
+from prefect_sluice.domain.release import Change, Commit, Composed, Release
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 
 Columns = Mapping[Any, Any]
 """A row by column name; Any, because that is what a database gives."""

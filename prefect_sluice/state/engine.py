@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, ProgrammingError
 
-from prefect_sluice.confidential import concealed, masked
-from prefect_sluice.errors import BadInput, SluiceError
-from prefect_sluice.private import made_private, make_private
+from prefect_sluice.domain.errors import BadInput, SluiceError
+from prefect_sluice.runtime.file_modes import made_private, make_private
+from prefect_sluice.runtime.redaction import concealed, masked
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock before it is StoreBusy."""

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from prefect_sluice.errors import LeaseHeld, LeaseLost
-from prefect_sluice.promotion import Lease
+from prefect_sluice.domain.errors import LeaseHeld, LeaseLost
+from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.state import codec
 from prefect_sluice.state.tables import LEASE
 

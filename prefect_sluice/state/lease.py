@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect_sluice import surroundings
-from prefect_sluice.errors import LeaseHeld, LeaseLost, SluiceError
-from prefect_sluice.holder import Holder, read
-from prefect_sluice.promotion import Lease
+from prefect_sluice.domain.errors import LeaseHeld, LeaseLost, SluiceError
+from prefect_sluice.domain.lease_holder import Holder, read
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.runtime import process
 
 if TYPE_CHECKING:  # the store brings SQLAlchemy with it
     from prefect_sluice.state.store import StateStore
@@ -177,7 +177,7 @@ def _take(store: StateStore, environment: str, holder: str, ttl: timedelta) -> L
 
 
 def _now() -> datetime:
-    return surroundings.now()
+    return process.now()
 
 
 def process_stat(pid: int) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.state.engine import READ
 from prefect_sluice.state.tables import VERSION_TABLE
 

@@ -12,13 +12,13 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, RowMapping, Select, Table, delete, insert, select
 
-from prefect_sluice.canonical import canonical
-from prefect_sluice.conditions import Conditions
-from prefect_sluice.declared import Declared
-from prefect_sluice.polling import Base, Try
-from prefect_sluice.promotion import Run, State, Took
-from prefect_sluice.refreshing import Attempt
-from prefect_sluice.signs import Sign
+from prefect_sluice.domain.build_conditions import Conditions
+from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.digests import canonical
+from prefect_sluice.domain.poll_rules import Base, Try
+from prefect_sluice.domain.promotion import Run, State, Took
+from prefect_sluice.domain.refresh_rules import Attempt
+from prefect_sluice.domain.run_signs import Sign
 from prefect_sluice.state import codec
 from prefect_sluice.state.tables import ALERT, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
 

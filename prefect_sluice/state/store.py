@@ -13,13 +13,13 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from prefect_sluice import surroundings
-from prefect_sluice.canonical import Json
-from prefect_sluice.errors import SluiceError
-from prefect_sluice.promotion import Lease
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.runtime import process
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import fencing, migrate
-from prefect_sluice.state.reads import Reads
+from prefect_sluice.state.reader import Reads
 from prefect_sluice.state.transaction import Transaction
 
 __all__ = ["StateStore", "Transaction"]
@@ -93,7 +93,7 @@ class StateStore(Reads):
         """
         with self._writing() as connection:
             if self._lease is not None:
-                fencing.check(connection, self._lease, now=surroundings.now())
+                fencing.check(connection, self._lease, now=process.now())
             yield Transaction(connection, self.place)
 
     @contextmanager
@@ -117,7 +117,7 @@ class StateStore(Reads):
         """Return what is cached, by key, and note of what was not used for a day that it is used now: `collect` drops the
         rest. A store that is busy is not waited for a second time."""
         found = self._cached(kind, keys)
-        now = surroundings.now()
+        now = process.now()
         stale = [key for key, (_, used) in found.items() if now - used > _USED_LATELY]
         if stale and not getattr(self._thread, "writes", False):
             with suppress(SluiceError), self.transaction() as transaction:

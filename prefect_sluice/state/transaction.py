@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from prefect_sluice import surroundings
-from prefect_sluice.canonical import Json, canonical
-from prefect_sluice.controls import Aftercare, Control
-from prefect_sluice.errors import Refused
-from prefect_sluice.ledger import Entry, chain
-from prefect_sluice.promotion import Approval, Candidate, Lease, Promotion, Question
-from prefect_sluice.relation import Relation
-from prefect_sluice.release import Release
+from prefect_sluice.domain.controls import Aftercare, Control
+from prefect_sluice.domain.digests import Json, canonical
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.ledger import Entry, chain
+from prefect_sluice.domain.promotion import Approval, Candidate, Lease, Promotion, Question
+from prefect_sluice.domain.relation import Relation
+from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.runtime import process
 from prefect_sluice.state import codec, fencing
-from prefect_sluice.state.reads import Reads
+from prefect_sluice.state.reader import Reads
 from prefect_sluice.state.records import RecordWrites
 from prefect_sluice.state.tables import (
     AFTERCARE,
@@ -38,7 +39,6 @@ from prefect_sluice.state.tables import (
     RELEASE,
     REPORT,
 )
-from prefect_sluice.verdict import GateReport
 
 _KEYS_AT_ONCE = 500
 _LEDGER_LOCK = 5_783_212  # any number, the same in all processes
@@ -176,7 +176,7 @@ class Transaction(Reads, RecordWrites):
 
     def put_all_cached(self, kind: str, values: Mapping[str, Json]) -> None:
         """Keep many values at once, by key. Safe to repeat."""
-        now = surroundings.now()
+        now = process.now()
         rows = [
             {"kind": kind, "key": key, "value": canonical(value).decode(), "used_at": now}
             for key, value in values.items()
@@ -188,7 +188,7 @@ class Transaction(Reads, RecordWrites):
         rest = iter(keys)
         while some := list(islice(rest, _KEYS_AT_ONCE)):
             own = (CACHE.c.kind == kind) & CACHE.c.key.in_(some)
-            self._connection.execute(update(CACHE).where(own).values(used_at=surroundings.now()))
+            self._connection.execute(update(CACHE).where(own).values(used_at=process.now()))
 
     def prune_cache(self, before: datetime, at_most: int) -> int:
         """Drop what was last used before a time (UTC), and of the rest all but the `at_most` used last. Return how many.

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from prefect_sluice.adoption import Adopted
-from prefect_sluice.generation import Generation, Pointer
-from prefect_sluice.node import Name
+from prefect_sluice.domain.adoption import Adopted
+from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.coming_and_going import Movable
 from prefect_sluice.warehouse.content import Content
 from prefect_sluice.warehouse.inventory import Keeper
-from prefect_sluice.warehouse.moving import Movable
 from prefect_sluice.warehouse.publishing import Told
 
 LIVE = "sluice_live"

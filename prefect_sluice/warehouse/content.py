@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect_sluice.node import Name
+from prefect_sluice.domain.node import Name
 
 QUERY = "query"
 """How the algorithm of a view's digest begins."""

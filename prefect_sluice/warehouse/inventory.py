@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from prefect_sluice.displaced import Displaced
-from prefect_sluice.generation import Generation, Pointer
-from prefect_sluice.node import Name
+from prefect_sluice.domain.displaced_names import Displaced
+from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.content import Reread
 
 

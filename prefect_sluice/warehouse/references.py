@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from prefect_sluice.node import Name
+from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import References
 
 Reads = Callable[[str], References | None]

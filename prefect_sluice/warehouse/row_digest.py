@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_sluice.canonical import digest
+from prefect_sluice.domain.digests import digest
 from prefect_sluice.warehouse.base import Reader
 
 _ROW = '"the whole row"'

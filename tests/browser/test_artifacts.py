@@ -15,15 +15,15 @@ from playwright.sync_api import Page, Route, sync_playwright
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
-from prefect_sluice.render.artifacts.diff import diff_page, report_page
-from prefect_sluice.render.artifacts.generation import generation_page
-from prefect_sluice.render.artifacts.links import Kind, Links, key
-from prefect_sluice.render.artifacts.plan import plan_page
-from prefect_sluice.render.report.build import report
-from prefect_sluice.tasks.links import artifact_url
+from prefect_sluice.orchestration.shown.links import artifact_url
+from prefect_sluice.reporting.prefect.diff import diff_page, report_page
+from prefect_sluice.reporting.prefect.generation import generation_page
+from prefect_sluice.reporting.prefect.links import Kind, Links, key
+from prefect_sluice.reporting.prefect.plan import plan_page
+from prefect_sluice.reporting.report.build import report
 from tests.browser.test_report import FLAGS, NAMES, SCREENSHOTS
-from tests.render.reported import WAITING, huge
-from tests.render.test_artifacts import AFTER, BEFORE, SERVING
+from tests.reporting.reported import WAITING, huge
+from tests.reporting.test_artifacts import AFTER, BEFORE, SERVING
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.xdist_group("prefect")]
 

@@ -15,10 +15,10 @@ from typing import Any, cast
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from prefect_sluice.render.report.build import report
-from prefect_sluice.render.report.html import page as made_page
-from prefect_sluice.render.report.model import Dossier
-from tests.render.reported import ATTACKS, FULL, WAITING, attacked, huge
+from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.html import page as made_page
+from prefect_sluice.reporting.report.model import Dossier
+from tests.reporting.reported import ATTACKS, FULL, WAITING, attacked, huge
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"

@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.errors import LeaseLost
-from prefect_sluice.promotion import Lease
+from prefect_sluice.domain.errors import LeaseLost
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.runtime.process import now
 from prefect_sluice.state.lease import held
-from prefect_sluice.surroundings import now
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -15,14 +15,14 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import Stopped
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Decision, State
+from prefect_sluice.domain.errors import Stopped
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision, State
+from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages import deploy
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -90,10 +90,10 @@ def test_a_freeze_of_everything_ends_by_itself(
     assert nothing.code == 1
     assert "nothing stops dev by itself" in nothing.err
     assert "sluice unfreeze --all --reason WHY" in nothing.err
-    from prefect_sluice import surroundings
+    from prefect_sluice.runtime import process
 
     later = datetime.now(UTC) + timedelta(hours=3)
-    monkeypatch.setattr(surroundings, "now", lambda: later)
+    monkeypatch.setattr(process, "now", lambda: later)
     assert run("refresh", "-C", released).code == 0
     assert environment(run, released)["controls"] == []
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.doctor.files import nearly_full
+from prefect_sluice.maintenance.doctor.files import nearly_full
 from tests.cli.conftest import git
 
 Run = Callable[..., Any]
@@ -315,7 +315,7 @@ def test_a_journal_that_a_dead_writer_left_is_a_note(run: Run, released: Path) -
 
 
 def test_other_tools_are_a_note(run: Run, released: Path) -> None:
-    import prefect_sluice.doctor.recorded as recorded
+    import prefect_sluice.maintenance.doctor.recorded as recorded
 
     before = recorded._installed  # pyright: ignore[reportPrivateUsage]  # another version cannot be installed here
     recorded._installed = lambda name: "9.9"  # pyright: ignore[reportPrivateUsage]

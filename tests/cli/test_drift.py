@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from prefect_sluice.stages.caring import care_for
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.monitoring.care import care_for
+from prefect_sluice.workspace.workspace import Workshop
 from tests.cli.conftest import Run, git
 from tests.cli.test_doctor import repaired, sql
 

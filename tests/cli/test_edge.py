@@ -16,8 +16,8 @@ import pytest
 
 from prefect_sluice.cli import COMMANDS, GROUPS, cli, main
 from prefect_sluice.cli.examples import EXAMPLES
-from prefect_sluice.cli.failing import failed
-from prefect_sluice.errors import DbtFailed, Refused
+from prefect_sluice.cli.failures import failed
+from prefect_sluice.domain.errors import DbtFailed, Refused
 
 SLUICE = [sys.executable, "-m", "prefect_sluice.cli"]
 
@@ -161,7 +161,7 @@ def test_an_interrupt_that_dbt_caught_is_one(capfd: pytest.CaptureFixture[str]) 
     ],
 )
 def test_who_runs_the_stages(via: str, server: str, answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect_sluice.cli.running import wants_prefect
+    from prefect_sluice.cli.run_stages import wants_prefect
 
     monkeypatch.setenv("PREFECT_API_URL", server)
     assert wants_prefect(via) is answer
@@ -197,7 +197,7 @@ def test_how_errors_are_told(
 ) -> None:
     if isinstance(error, BrokenPipeError):
         monkeypatch.setattr(
-            "prefect_sluice.cli.failing._close_stdout", lambda: None
+            "prefect_sluice.cli.failures._close_stdout", lambda: None
         )  # it is pytest's own here
     assert failed(error) == code
     assert capfd.readouterr().err == line
@@ -241,7 +241,7 @@ def test_colours_only_where_they_are_wanted(
     variables: dict[str, str], wanted: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prefect_sluice.cli.console import Console
-    from prefect_sluice.render.styled import line, strong
+    from prefect_sluice.reporting.styled_text import line, strong
 
     for name in ("NO_COLOR", "CI", "TERM"):
         monkeypatch.delenv(name, raising=False)
@@ -253,11 +253,11 @@ def test_colours_only_where_they_are_wanted(
 
 
 def test_who_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect_sluice import surroundings
-    from prefect_sluice.cli.who import actor
+    from prefect_sluice.cli.actor import actor
+    from prefect_sluice.runtime import process
 
     monkeypatch.delenv("SLUICE_ACTOR", raising=False)
-    assert actor("", tmp_path) == surroundings.user()
+    assert actor("", tmp_path) == process.user()
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     subprocess.run(["git", "config", "user.name", "Ada L"], cwd=tmp_path, check=True)
     assert actor("", tmp_path) == "Ada L"

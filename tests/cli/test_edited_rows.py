@@ -11,12 +11,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice import surroundings
-from prefect_sluice.node import Name
-from prefect_sluice.stages import caring, rereading
+from prefect_sluice.domain.node import Name
+from prefect_sluice.monitoring import care
+from prefect_sluice.promotions import reread as rereading
+from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.content import Reread
-from prefect_sluice.warehouse.duckdb import DuckDB
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
+from prefect_sluice.workspace.workspace import Workshop
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -159,11 +160,11 @@ def test_the_hourly_look_reads_by_turns(run: Run, released: Path, monkeypatch: p
     workshop = Workshop.at(released)
     place = workshop.place("dev")
     edit(released, "totals", "update {} set orders = 0")
-    start = surroundings.now()
+    start = process.now()
     problems: list[str] = []
     for hour in range(1, 4):
-        monkeypatch.setattr(surroundings, "now", lambda at=hour: start + at * timedelta(hours=2))
-        problems.append(caring.care_for(workshop, place, "Ada").problem)
+        monkeypatch.setattr(process, "now", lambda at=hour: start + at * timedelta(hours=2))
+        problems.append(care.care_for(workshop, place, "Ada").problem)
         assert not rereading.is_due(workshop, place)
     assert any("main.totals" in problem and "was edited" in problem for problem in problems)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from prefect_sluice.cli.logs import _follow  # pyright: ignore[reportPrivateUsage]
-from prefect_sluice.errors import BadInput
-from prefect_sluice.generation import Cause
-from prefect_sluice.render.styled import plain
-from prefect_sluice.stages.run_log import Tail, files_of, logged, runs
-from prefect_sluice.stages.work import Request, tell
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.cli.commands.logs import _follow  # pyright: ignore[reportPrivateUsage]
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.run_log import Tail, files_of, logged, runs
+from prefect_sluice.promotions.work import Request, tell
+from prefect_sluice.reporting.styled_text import plain
+from prefect_sluice.workspace.workspace import Workshop
 
 Run = Callable[..., Any]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice import loading, surroundings
+from prefect_sluice.promotions import load_project
+from prefect_sluice.runtime import process
 from tests.cli.conftest import Run, git
 from tests.repository import repository
 
@@ -38,15 +39,15 @@ class Life:
 
     def __init__(self, folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._run, self._ahead = folder, run, timedelta()
-        self._real = surroundings.now
-        monkeypatch.setattr(surroundings, "now", self.now)
+        self._real = process.now
+        monkeypatch.setattr(process, "now", self.now)
 
     def now(self) -> datetime:
         return self._real() + self._ahead
 
     def sleep(self, days: int) -> None:
         self._ahead += timedelta(days=days)
-        loading._LOADED.clear()  # pyright: ignore[reportPrivateUsage]  # each command is a process of its own
+        load_project._LOADED.clear()  # pyright: ignore[reportPrivateUsage]  # each command is a process of its own
 
     def command(self, *words: str) -> str:
         answer = self._run(*words, "-C", self.folder, "--as", "Ada")

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.release import Release
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.release import Release
+from prefect_sluice.workspace.workspace import Workshop
 from tests.cli.conftest import Run, git
 from tests.repository import repository
 

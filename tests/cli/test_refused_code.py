@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from prefect_sluice.stages import baseline
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.stages.candidate import baseline
+from prefect_sluice.workspace.workspace import Workshop
 from tests.cli.conftest import git
 
 Run = Callable[..., Any]

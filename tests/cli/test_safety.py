@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.coverage import BASELINE
+from prefect_sluice.domain.coverage import BASELINE
 
 Run = Callable[..., Any]
 Commit = Callable[..., None]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.promotion import State
-from prefect_sluice.stages import servable
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.promotion import State
+from prefect_sluice.stages.candidate import servable
+from prefect_sluice.workspace.workspace import Workshop
 from tests.cli.conftest import Run
 
 SETTINGS = (

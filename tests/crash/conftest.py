@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.generation import Cause
+from prefect_sluice.domain.generation import Cause
 from tests.crash.watching import Before, Nursery, nursing, scene
 
 

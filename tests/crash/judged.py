@@ -9,10 +9,11 @@ from typing import Any
 
 import duckdb
 
-from prefect_sluice import collect, ledger
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.promotion import ENDED, State
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import ENDED, State
+from prefect_sluice.maintenance import collect
+from prefect_sluice.workspace.workspace import Workshop
 
 Content = tuple[int, int]
 """The factor of the code, and the number of days of orders: all that the rows of a generation follow from."""

@@ -16,7 +16,7 @@ from types import FrameType
 
 import scenario
 
-from prefect_sluice.generation import Cause
+from prefect_sluice.domain.generation import Cause
 from tests.warm import end_with, warm
 
 

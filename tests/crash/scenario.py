@@ -10,16 +10,16 @@ from pathlib import Path
 
 import duckdb
 
-from prefect_sluice import collect as upkeep
 from prefect_sluice import pipeline
-from prefect_sluice.faults import SLEEP, VARIABLE
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Decision
-from prefect_sluice.stages import leave as stage
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision
+from prefect_sluice.maintenance import collect as upkeep
+from prefect_sluice.maintenance import leave as stage
+from prefect_sluice.promotions.work import Request, Status
+from prefect_sluice.runtime.faults import SLEEP, VARIABLE
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.work import Request, Status
 from prefect_sluice.state.lease import TTL
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 from tests.policies import put_in_force
 
 FILES = {

@@ -22,12 +22,12 @@ from time import monotonic
 
 import duckdb
 
-from prefect_sluice.controls import Kind
-from prefect_sluice.errors import Refused
-from prefect_sluice.faults import SLEEP, Point
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages import controlling
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.controls import Kind
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions import controls
+from prefect_sluice.runtime.faults import SLEEP, Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.crash.judged import Content, Judge, content
 from tests.crash.watching import Ended, Nursery, is_locked, lease_runs_out, nursing, scene
 from tests.policies import put_in_force
@@ -192,14 +192,14 @@ class Simulation:
 
     def _hold(self) -> None:
         self.say("  prod is held")
-        controlling.place(Workshop.at(self.folder), Kind.HOLD, "prod", by="Linus", reason="simulated")
+        controls.place(Workshop.at(self.folder), Kind.HOLD, "prod", by="Linus", reason="simulated")
 
     def _lift(self) -> None:
         with suppress(Refused):
-            controlling.lift(Workshop.at(self.folder), "prod", by="Linus", reason="simulated")
+            controls.lift(Workshop.at(self.folder), "prod", by="Linus", reason="simulated")
 
     def _is_held(self) -> bool:
-        return bool(controlling.current(Workshop.at(self.folder)))
+        return bool(controls.current(Workshop.at(self.folder)))
 
     # ---- what actors do -------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from prefect_sluice import pipeline
-from prefect_sluice.stages.work import Request
+from prefect_sluice.promotions.work import Request
 from tests.repository import repository
 from tests.warm import end_with
 

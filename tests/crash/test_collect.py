@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice import ledger
-from prefect_sluice.faults import Point
-from prefect_sluice.stages.controlling import lift
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain import ledger
+from prefect_sluice.promotions.controls import lift
+from prefect_sluice.runtime.faults import Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.crash.watching import Nursery, scene
 from tests.policies import put_in_force
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from prefect_sluice import ledger
-from prefect_sluice.faults import ERROR, Point
-from prefect_sluice.generation import Cause
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.runtime.faults import ERROR, Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.crash import test_collect, test_moving
 from tests.crash.test_collect import full, undisturbed  # noqa: F401  # pyright: ignore[reportUnusedImport]  # fixtures
 from tests.crash.test_every_point import CASES

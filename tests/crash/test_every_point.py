@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.faults import Point
-from prefect_sluice.generation import Cause
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.runtime.faults import Point
 from tests.crash.watching import Before, Nursery, asleep, end, lease_runs_out, ledger_of, scene, serves
 
 ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.faults import Point
-from prefect_sluice.generation import Cause
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.runtime.faults import Point
 from tests.crash.test_every_point import MOVING
 from tests.crash.watching import Nursery, end, scene
 

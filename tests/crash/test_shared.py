@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.generation import Cause
+from prefect_sluice.domain.generation import Cause
 from tests.crash.test_every_point import SHARING
 from tests.crash.watching import Before, Nursery, end, serves
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.faults import Point
-from prefect_sluice.generation import Cause
-from prefect_sluice.stopping import stops_aloud, told_to_stop
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.runtime.cancellation import stops_aloud, told_to_stop
+from prefect_sluice.runtime.faults import Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.crash.watching import Before, Nursery, end, serves
 from tests.warm import python_path
 

@@ -19,11 +19,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice import ledger
-from prefect_sluice.faults import SLEEP, Point
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import ENDED, State
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import ENDED, State
+from prefect_sluice.runtime.faults import SLEEP, Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.warm import python_path
 
 HERE = Path(__file__).parent

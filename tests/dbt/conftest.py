@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from prefect_sluice import profile
-from prefect_sluice.dbt.facts import Facts, facts
-from prefect_sluice.dbt.fingerprint import Fingerprints
+from prefect_sluice.dbt import profile
+from prefect_sluice.dbt.fingerprints.compiled_facts import Facts, facts
+from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
+from prefect_sluice.dbt.fingerprints.settings import Settings, packages
 from prefect_sluice.dbt.nodes import Project, asks_incremental, code_key, read, sql_nodes
 from prefect_sluice.dbt.session import Session
-from prefect_sluice.dbt.settings import Settings, packages
-from prefect_sluice.warehouse.duckdb_sql import DuckLinker
+from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 
 FILES: Mapping[str, str] = {
     "dbt_project.yml": """

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from prefect_sluice.dbt.nodes import Project
-from prefect_sluice.errors import DbtFailed
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.sql.targets import Targets
+from prefect_sluice.domain.errors import DbtFailed
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.sql.write_targets import Targets
 from tests.dbt.conftest import Shop
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.errors import DbtFailed
-from prefect_sluice.results import NodeResult
+from prefect_sluice.domain.errors import DbtFailed
+from prefect_sluice.domain.results import NodeResult
 from tests.dbt.conftest import Shop
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed, Paused, Pending, Scheduled
 from pydantic import SecretStr
 
 from prefect_sluice.deployments import automations, limits
-from prefect_sluice.errors import BadInput
+from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
 from tests.flows.scheduled import Deployed, client, until

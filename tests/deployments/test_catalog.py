@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from prefect_sluice import __version__
-from prefect_sluice.choices import Choices
-from prefect_sluice.config_schedules import Clock, Every, Poll, Schedules
+from prefect_sluice.config.schedules import Clock, Every, Poll, Schedules
 from prefect_sluice.deployments.applying import apply, schema_of
 from prefect_sluice.deployments.catalog import ROWS, Row, Timing, timing
-from prefect_sluice.deployments.written import FILE, text
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.deployments.prefect_yaml import FILE, text
+from prefect_sluice.planning.choices import Choices
+from prefect_sluice.workspace.workspace import Workshop
 from tests.repository import repository
 
 CHOICES = Choices(("dev", "staging", "prod"), "dev")
@@ -72,7 +72,9 @@ def test_what_is_for_all_environments_names_none() -> None:
 
 
 def test_prefect_yaml_is_what_the_catalog_says() -> None:
-    assert FILE.read_text(encoding="utf-8") == text(), "write it: prefect_sluice.deployments.written.write()"
+    assert FILE.read_text(encoding="utf-8") == text(), (
+        "write it: prefect_sluice.deployments.prefect_yaml.write()"
+    )
 
 
 @pytest.mark.slow

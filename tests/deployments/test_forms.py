@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from prefect.utilities.schema_tools import ValidationError, validate
 
-from prefect_sluice.choices import FORMER, Choices
 from prefect_sluice.deployments.applying import schema_of
 from prefect_sluice.deployments.catalog import ROWS, Row
+from prefect_sluice.deployments.form_refusals import Wording, in_words
 from prefect_sluice.deployments.forms import form
-from prefect_sluice.deployments.wording import Wording, in_words
-from prefect_sluice.stages.commanding import ALL
+from prefect_sluice.planning.choices import FORMER, Choices
+from prefect_sluice.promotions.control_commands import ALL
 
 LINE = "prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC"
 CHOICES = Choices(("dev", "prod"), "dev", (LINE,), ("Delays (dashboard), Ops [delays]",))

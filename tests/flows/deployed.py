@@ -16,8 +16,8 @@ from prefect.flow_runs import resume_flow_run
 from prefect.states import Pending
 
 from prefect_sluice.flows.release import release
-from prefect_sluice.stages.resuming import ask
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.stages.resume import ask
+from prefect_sluice.workspace.workspace import Workshop
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from prefect_sluice.cli import main
-from prefect_sluice.flows.blocks import SluiceStateStore, SluiceWarehouse, register
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
 from prefect_sluice.flows.rollback import rollback
+from prefect_sluice.orchestration.blocks import SluiceStateStore, SluiceWarehouse, register
 from tests.postgres import binaries
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("prefect")]

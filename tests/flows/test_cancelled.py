@@ -21,11 +21,11 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling, Scheduled
 
-from prefect_sluice import holder
-from prefect_sluice.faults import SLEEP, VARIABLE, Point
-from prefect_sluice.flows.reaping import reap
-from prefect_sluice.promotion import State
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain import lease_holder
+from prefect_sluice.domain.promotion import State
+from prefect_sluice.orchestration.dead_runs import reap
+from prefect_sluice.runtime.faults import SLEEP, VARIABLE, Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
@@ -118,7 +118,7 @@ def process(folder: Path) -> int:
 
     def sleeps() -> bool:
         lease = Workshop.at(folder).store.lease("prod")
-        who = holder.read(lease.holder) if lease else None
+        who = lease_holder.read(lease.holder) if lease else None
         stat = Path(f"/proc/{who.pid}/stat") if who else None
         if who is None or stat is None or not stat.exists():
             return False

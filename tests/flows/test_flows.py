@@ -11,15 +11,15 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import BadInput, Refused, Stopped
+from prefect_sluice.domain.errors import BadInput, Refused, Stopped
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision
 from prefect_sluice.flows import run
 from prefect_sluice.flows.collect import collect
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Decision
+from prefect_sluice.promotions.controls import lift
+from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.controlling import lift
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
 

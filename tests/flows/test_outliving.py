@@ -13,8 +13,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MOD
 
 from prefect_sluice import pipeline
 from prefect_sluice.flows.release import release
-from prefect_sluice.stages.work import Request
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.promotions.work import Request
+from prefect_sluice.workspace.workspace import Workshop
 from tests.flows.deployed import Deployed
 from tests.flows.processes import Site, until
 from tests.repository import repository

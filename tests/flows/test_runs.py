@@ -32,12 +32,12 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.generation import Cause
 from prefect_sluice.flows import run
-from prefect_sluice.flows.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.flows.release import release
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request, Status
+from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
+from prefect_sluice.promotions.work import Request, Status
 from tests.flows.test_flows import FILES, commit, commits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]

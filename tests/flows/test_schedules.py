@@ -14,22 +14,23 @@ from prefect.client.schemas.objects import StateType
 from prefect.schedules import Cron, Interval
 from prefect.states import Paused, Pending, Running, Scheduled
 
-from prefect_sluice import pipeline, surroundings
-from prefect_sluice.controls import Kind
-from prefect_sluice.flows import missed
+from prefect_sluice import pipeline
+from prefect_sluice.domain.controls import Kind
+from prefect_sluice.domain.generation import Cause
 from prefect_sluice.flows import monitor as monitoring
 from prefect_sluice.flows.monitor import monitor
-from prefect_sluice.flows.reaping import begin_again, patience
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages import controlling
-from prefect_sluice.stages.refreshes import last
-from prefect_sluice.stages.signing import signs
-from prefect_sluice.stages.ways import remember_forms
-from prefect_sluice.stages.work import Request
+from prefect_sluice.monitoring.run_signs import signs
+from prefect_sluice.orchestration import missed_refreshes
+from prefect_sluice.orchestration.dead_runs import begin_again, patience
+from prefect_sluice.promotions import controls
+from prefect_sluice.promotions.refresh_history import last
+from prefect_sluice.promotions.work import Request
+from prefect_sluice.reporting.web_addresses import remember_forms
+from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 from tests.flows.scheduled import Deployed, client
 from tests.repository import repository
 
@@ -84,7 +85,7 @@ def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
     assert nightly.execute(waited).name == "Unchanged", "what is resumed is not left out"
 
     workshop = Workshop.at(project)
-    controlling.place(workshop, Kind.HOLD, "prod", by="Grace", reason="close of books")
+    controls.place(workshop, Kind.HOLD, "prod", by="Grace", reason="close of books")
     remember_forms(workshop, {"controls": ("http://127.0.0.1/form", {})})
     state = nightly.execute(nightly.asked())
     assert (state.type, state.name) == (StateType.CANCELLED, "Skipped")
@@ -96,7 +97,7 @@ def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
     found = last(workshop.store, "prod")
     assert found is not None
     assert found.status == "skipped"
-    controlling.lift(workshop, "prod", by="Grace", reason="closed")
+    controls.lift(workshop, "prod", by="Grace", reason="closed")
 
     with held(workshop.store, "prod", this_process("Bo")):
         state = nightly.execute(nightly.asked(wait_seconds=0))
@@ -155,7 +156,7 @@ def test_the_monitor_looks_settles_and_starts_one_run_for_the_nights_without_a_s
     def two_days_ago(found: object) -> datetime:
         return now - 2 * DAY
 
-    monkeypatch.setattr(missed, "known_since", two_days_ago)
+    monkeypatch.setattr(missed_refreshes, "known_since", two_days_ago)
     caught = each.execute(each.asked())
     assert caught.name == "Attended", caught.message
     assert "was missed; started" in str(caught.message)
@@ -197,8 +198,8 @@ def test_what_else_is_cared_for_has_its_turn_whatever_breaks(
 DIES = """
 import os, sys
 from pathlib import Path
-from prefect_sluice.stages.signing import signed
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.monitoring.run_signs import signed
+from prefect_sluice.workspace.workspace import Workshop
 store = Workshop.at(Path(sys.argv[1])).store
 kept = [signed(store, run, "Ada") for run in sys.argv[2:]]
 for block in kept:
@@ -243,7 +244,7 @@ def test_a_run_that_a_worker_took_and_never_began_is_put_back(
             return prefect.read_flow_run(taken.id).state
 
         assert begin_again(str(project)) == ()
-        monkeypatch.setattr(surroundings, "now", lambda: datetime.now(UTC) + timedelta(minutes=5))
+        monkeypatch.setattr(process, "now", lambda: datetime.now(UTC) + timedelta(minutes=5))
         assert begin_again("/elsewhere") == ()
         assert state().type is StateType.PENDING
         (line,) = begin_again(str(project))
@@ -260,7 +261,7 @@ def test_a_run_at_work_gives_signs_and_takes_them_back(prefect_server: str, proj
     seen: list[int] = []
     store = Workshop.at(project).store
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(surroundings, "be_quiet", lambda: seen.append(len(signs(store))))
+        patch.setattr(process, "be_quiet", lambda: seen.append(len(signs(store))))
         refresh(environment="prod", folder=str(project), return_state=True)
     assert seen[-1] == 1
     assert signs(store) == ()

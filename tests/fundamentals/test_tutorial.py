@@ -13,13 +13,13 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import Stopped
-from prefect_sluice.generation import Cause
-from prefect_sluice.plan import Action
-from prefect_sluice.stages.controlling import lift
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.verdict import Verdict
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.errors import Stopped
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.verdict import Verdict
+from prefect_sluice.planning.plan import Action
+from prefect_sluice.promotions.controls import lift
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.workspace.workspace import Workshop
 
 # One tells on where the other ended, so they stay in one process.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("tutorial")]

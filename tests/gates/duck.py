@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from prefect_sluice.errors import QueryFailed
+from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.warehouse.base import Column, Rows
 
 

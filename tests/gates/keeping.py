@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from prefect_sluice.canonical import Json
+from prefect_sluice.domain.digests import Json
 from prefect_sluice.gates.base import Past
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.gates.anomalies import Anomalies, Settings
-from prefect_sluice.gates.anomalies_measure import Profile, profile, time_column
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.anomalies.gate import Anomalies, Settings
+from prefect_sluice.gates.anomalies.measure import Profile, profile, time_column
 from prefect_sluice.gates.base import Gate, Needs, Past, Subject
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Column
 from tests.gates.duck import DuckReader
 

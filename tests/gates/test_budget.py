@@ -11,13 +11,13 @@ import duckdb
 import pytest
 
 from prefect_sluice.config import Gate as Own
-from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.domain.errors import ConfigInvalid
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import GateReport, Measure, Verdict
 from prefect_sluice.gates.base import Built, Gate, Needs, Subject
-from prefect_sluice.gates.budget import Budget, Settings, parse_bytes
+from prefect_sluice.gates.budget.gate import Budget, Settings, parse_bytes
 from prefect_sluice.gates.catalog import checked
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import GateReport, Measure, Verdict
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Told
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from prefect_sluice.domain.release import Change
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Built, Gate, Needs, Subject
-from prefect_sluice.gates.build import Build, first_line
-from prefect_sluice.release import Change
-from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.build.gate import Build, first_line
 
 
 def result(

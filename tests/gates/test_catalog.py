@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.config import Gate as Own
-from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates import catalog
 from prefect_sluice.gates.base import Needs
-from prefect_sluice.gates.project_tests import ProjectTests
+from prefect_sluice.gates.project_tests.gate import ProjectTests
 
 THEIRS = """
 from typing import ClassVar
 from prefect_sluice import config
 from prefect_sluice.gates.base import Needs
-from prefect_sluice.verdict import GateReport
+from prefect_sluice.domain.verdict import GateReport
 
 
 class Settings(config.Gate):

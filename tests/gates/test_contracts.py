@@ -16,13 +16,13 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from prefect_sluice.contracts.load import load_schema, project_modules
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.contracts import Contracts
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Action, Plan, Step
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.contracts.gate import Contracts
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.plan_notes import Before
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
 
@@ -622,5 +622,5 @@ def test_pandera_says_the_same(
     def given(root: Path, reference: str) -> Any:
         return schema
 
-    monkeypatch.setattr("prefect_sluice.gates.contracts.load_schema", given)
+    monkeypatch.setattr("prefect_sluice.gates.contracts.gate.load_schema", given)
     assert _ours(judge(tmp_path, duck)) == _pandera(schema, duck)

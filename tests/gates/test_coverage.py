@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.config import Gate as Own
-from prefect_sluice.coverage import (
+from prefect_sluice.domain.coverage import (
     ASPECTS,
     BASELINE,
     Baseline,
@@ -20,15 +20,15 @@ from prefect_sluice.coverage import (
     share,
     table,
 )
-from prefect_sluice.declared import Declared, DeclaredTest, Described
-from prefect_sluice.errors import BadInput, ConfigInvalid
+from prefect_sluice.domain.declarations import Declared, DeclaredTest, Described
+from prefect_sluice.domain.errors import BadInput, ConfigInvalid
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.catalog import checked
-from prefect_sluice.gates.coverage import Coverage, Settings
-from prefect_sluice.generation import Cause
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.coverage.gate import Coverage, Settings
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan_notes import Before
 
 PASSED, WARNED, FAILED, ERRORED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED, Verdict.ERRORED
 GOOD = Described("an order", {"id": "its number"}, enforced=True, path="models/orders.sql")

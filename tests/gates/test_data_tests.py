@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.data_test import DataTest
+from prefect_sluice.domain.data_test import DataTest
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Built, Subject
-from prefect_sluice.gates.data_tests import DataTests, Settings
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.data_tests.gate import DataTests, Settings
 from tests.gates.duck import DuckReader
 
 MODEL = "model.shop.orders"

@@ -16,16 +16,16 @@ import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
-from prefect_sluice import profile
-from prefect_sluice.data_test import DataTest
+from prefect_sluice.dbt import profile
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test, only_dbt
 from prefect_sluice.dbt.session import Session
+from prefect_sluice.domain.data_test import DataTest
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, Verdict
 from prefect_sluice.gates.base import Built, Subject
-from prefect_sluice.gates.data_tests import DataTests, verdict_of
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.results import NodeResult
-from prefect_sluice.sql.tested import counted
-from prefect_sluice.verdict import EVIDENCE_ROWS, Finding, Verdict
+from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
+from prefect_sluice.sql.countable_tests import counted
 from tests.gates.duck import DuckReader
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data-tests-oracle")]

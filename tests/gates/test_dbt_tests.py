@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Built, Gate, Needs, Subject, UnitResults
-from prefect_sluice.gates.data_tests import DataTests
-from prefect_sluice.gates.unit_tests import UnitTests
-from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import EVIDENCE_ROWS, Finding, GateReport, Verdict
+from prefect_sluice.gates.data_tests.gate import DataTests
+from prefect_sluice.gates.unit_tests.gate import UnitTests
 from tests.gates.duck import DuckReader
 
 MODEL = "model.shop.orders"

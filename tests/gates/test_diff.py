@@ -18,12 +18,12 @@ from prefect_sluice.config import Gate as Own
 from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
 from prefect_sluice.diff.text import render_text
-from prefect_sluice.errors import ConfigInvalid
+from prefect_sluice.domain.errors import ConfigInvalid
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Evidence, Finding, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.catalog import checked
-from prefect_sluice.gates.diff import Diff, Settings
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import Evidence, Finding, Verdict
+from prefect_sluice.gates.diff.gate import Diff, Settings
 from prefect_sluice.warehouse.base import Column
 from tests.gates.duck import DuckReader
 

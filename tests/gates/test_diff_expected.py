@@ -7,12 +7,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.expecting import Said, from_message
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.base import Subject
-from prefect_sluice.gates.diff import Diff, Settings
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import Finding, Verdict
+from prefect_sluice.gates.diff.gate import Diff, Settings
+from prefect_sluice.planning.expectations import Said, from_message
 from tests.gates.duck import DuckReader
 
 PASSED, WARNED, FAILED, INCONCLUSIVE = (

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_sluice.config import Exemption
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.exceptions import excepted
-from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 TODAY = date(2026, 12, 24)
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.declared import Consumer, Declared
+from prefect_sluice.domain.declarations import Consumer, Declared
+from prefect_sluice.domain.generation import Cause, Pointer
+from prefect_sluice.domain.node import Kind, Makeup, Name, Node
+from prefect_sluice.domain.verdict import Evidence, GateReport, Verdict
 from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.impact import Impact, Settings
-from prefect_sluice.generation import Cause, Pointer
-from prefect_sluice.node import Kind, Makeup, Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import UNCHANGED, Action, Plan, Step
-from prefect_sluice.verdict import Evidence, GateReport, Verdict
+from prefect_sluice.gates.impact.gate import Impact, Settings
+from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan_notes import Before
 from tests.gates.duck import DuckReader
 
 UID = "model.shop.totals"

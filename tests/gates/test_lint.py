@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.canonical import Json
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Memory, Needs, Subject
-from prefect_sluice.gates.lint import Lint, Settings
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.lint.gate import Lint, Settings
 from tests.gates.keeping import Kept
 
 CONFIG = "[sqlfluff]\ndialect = duckdb\nrules = LT01, CP01\n"
@@ -547,7 +547,7 @@ def test_a_pool_that_cannot_be_started_is_done_without(
     script.write_text(
         "from pathlib import Path\n"
         "from prefect_sluice.gates.base import Subject\n"
-        "from prefect_sluice.gates.lint import Lint, Settings\n"
+        "from prefect_sluice.gates.lint.gate import Lint, Settings\n"
         "from tests.gates.test_lint import CONFIG, SPACED, node, write\n"
         f"project = Path({str(tmp_path / 'project')!r})\n"
         "write(project, {'.sqlfluff': CONFIG, 'models/a.sql': SPACED, 'models/b.sql': SPACED + ' '})\n"

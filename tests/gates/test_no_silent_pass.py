@@ -16,20 +16,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_sluice import gates
-from prefect_sluice.canonical import Json
-from prefect_sluice.conditions import Conditions, Proven
-from prefect_sluice.data_test import DataTest
-from prefect_sluice.declared import Code, Consumer, Declared, DeclaredTest, Described
-from prefect_sluice.errors import QueryFailed
+from prefect_sluice.domain.build_conditions import Conditions, Proven
+from prefect_sluice.domain.data_test import DataTest
+from prefect_sluice.domain.declarations import Code, Consumer, Declared, DeclaredTest, Described
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.domain.generation import Cause, Pointer
+from prefect_sluice.domain.node import Kind, Makeup, Name, Node
+from prefect_sluice.domain.release import Change
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import GateReport, Verdict
 from prefect_sluice.gates.base import Built, Gate, Past, Subject, UnitResults
 from prefect_sluice.gates.catalog import GATES, known
-from prefect_sluice.generation import Cause, Pointer
-from prefect_sluice.node import Kind, Makeup, Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Action, Plan, Step
-from prefect_sluice.release import Change
-from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import GateReport, Verdict
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.plan_notes import Before
 from prefect_sluice.warehouse.base import Column, Rows
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
@@ -325,7 +325,7 @@ def test_a_garbled_memory_makes_no_yes_of_a_no(healthy: Subject, name: str, answ
 
 def test_time_that_is_over_is_no_yes(healthy: Subject) -> None:
     """Whatever a gate found by then: the report says that it did not get to its end."""
-    from prefect_sluice.gates.timing import too_long
+    from prefect_sluice.gates.time_limit import too_long
 
     for name in GATES:
         report = gates.run(asked(name), of(name, healthy), {})

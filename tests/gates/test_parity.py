@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.conditions import Conditions, Difference, Proven, differences, told
+from prefect_sluice.domain.build_conditions import Conditions, Difference, Proven, differences, told
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Subject
-from prefect_sluice.gates.parity import Parity, Settings
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import GateReport, Verdict
-from prefect_sluice.warehouse.duckdb_engine import engine
+from prefect_sluice.gates.parity.gate import Parity, Settings
+from prefect_sluice.warehouse.duckdb.session import engine
 
 PASSED, WARNED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED, Verdict.INCONCLUSIVE
 ORDERS = "model.shop.orders"

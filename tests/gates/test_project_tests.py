@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.project_tests import ProjectTests, Settings
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.project_tests.gate import ProjectTests, Settings
 from tests.gates.keeping import Kept
 
 # Plugins that happen to be installed here would only cost each suite a second.

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from prefect_sluice.contracts.dependencies import Texts
 from prefect_sluice.contracts.find import bind, bound, find, snake
-from prefect_sluice.contracts.texts import Texts
-from prefect_sluice.contracts.weaker import narrower
-from prefect_sluice.declared import Consumer, Declared, Described
+from prefect_sluice.contracts.weakened import narrower
+from prefect_sluice.domain.declarations import Consumer, Declared, Described
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.dbt_contracts import Mismatch, mismatches
-from prefect_sluice.gates.promises import Promises
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan
-from prefect_sluice.results import NodeResult
-from prefect_sluice.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.promises.gate import Promises
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan_notes import Before
 from tests.gates.keeping import Kept
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice import config, plain_yaml
+from prefect_sluice import config
+from prefect_sluice.config import yaml_file
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates import GATES
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.remedies import helps, passing, remedied
-from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 TODAY = date(2026, 12, 1)
 PACKAGE = Path(__file__).resolve().parents[2] / "prefect_sluice"
@@ -74,7 +75,7 @@ def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
     ],
 )  # fmt: skip
 def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
-    told = plain_yaml.read(passing(finding, date(2026, 12, 15)), "")
+    told = yaml_file.read(passing(finding, date(2026, 12, 15)), "")
     own = config.Gate.model_validate(told["gates"][finding.gate])
     [item] = excepted(GateReport(finding.gate, (finding,)), own.exceptions, TODAY).findings
     assert item.verdict is Verdict.WARNED
@@ -89,7 +90,7 @@ def test_what_was_not_built_is_let_pass_by_nothing(gate: str, check: str) -> Non
 
 def test_what_is_about_no_node_is_let_pass_with_its_gate() -> None:
     finding = Finding("contracts", "contracts", Verdict.ERRORED, "pandera is missing")
-    assert plain_yaml.read(passing(finding, TODAY), "") == {"gates": {"contracts": {"on": "warn"}}}
+    assert yaml_file.read(passing(finding, TODAY), "") == {"gates": {"contracts": {"on": "warn"}}}
 
 
 def test_every_refusal_in_the_code_says_what_helps() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from prefect_sluice import config, gates
 from prefect_sluice.config import Gate as Settings
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 YES = (Finding("lint", "x", Verdict.PASSED, "fine"),)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.declared import Code, Declared
+from prefect_sluice.domain.declarations import Code, Declared
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.release import Change
+from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.safety import Safety, Settings
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Plan
-from prefect_sluice.release import Change
-from prefect_sluice.verdict import Finding, Verdict
+from prefect_sluice.gates.safety.gate import Safety, Settings
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan_notes import Before
 from tests.gates.keeping import Kept
 
 PASSED, WARNED, INCONCLUSIVE, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.INCONCLUSIVE, Verdict.FAILED

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from prefect_sluice.domain.release import Change
+from prefect_sluice.domain.verdict import INHERITED, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Subject
-from prefect_sluice.gates.secrets import Secrets, Settings
-from prefect_sluice.gates.secrets_engine import FILE, Rules, look
-from prefect_sluice.gates.secrets_literals import literals
-from prefect_sluice.release import Change
-from prefect_sluice.verdict import INHERITED, GateReport, Verdict
+from prefect_sluice.gates.secrets.detector import FILE, Rules, look
+from prefect_sluice.gates.secrets.gate import Secrets, Settings
+from prefect_sluice.gates.secrets.literals import literals
 from tests.gates.keeping import Kept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -366,7 +366,7 @@ def test_the_machines_encoding_does_not_matter(tmp_path: Path) -> None:
     """It would skip, in silence, a file that it cannot decode."""
     (tmp_path / "a.py").write_text(f"# größer\nkey = '{CANARY}'\n", encoding="utf-8")
     code = (
-        "from pathlib import Path\nfrom prefect_sluice.gates.secrets_engine import Rules, look\n"
+        "from pathlib import Path\nfrom prefect_sluice.gates.secrets.detector import Rules, look\n"
         f"text = Path({str(tmp_path / 'a.py')!r}).read_text(encoding='utf-8')\n"
         "assert len(look({'a.py': text}, Rules())['a.py']) >= 1\n"
     )
@@ -477,7 +477,7 @@ def test_only_what_is_clean_is_remembered(tmp_path: Path, monkeypatch: pytest.Mo
         seen.extend(texts)
         return look(texts, asked)
 
-    monkeypatch.setattr("prefect_sluice.gates.secrets.look", spy)
+    monkeypatch.setattr("prefect_sluice.gates.secrets.gate.look", spy)
     ask(asked)
     ask(asked, plugins_off=[])
     assert seen == ["a.sql", "b.sql", "a.sql"] or seen == ["a.sql", "a.sql", "b.sql"]

@@ -13,12 +13,12 @@ import pytest
 
 from prefect_sluice import config, gates
 from prefect_sluice.config import Gate as Settings
-from prefect_sluice.errors import QueryFailed
+from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.catalog import known
-from prefect_sluice.verdict import Finding, GateReport, Verdict
 from prefect_sluice.warehouse.base import Reader
-from prefect_sluice.warehouse.duckdb_reader import DuckReader
+from prefect_sluice.warehouse.duckdb.reader import DuckReader
 
 ENDLESS = "select count(*) from range(10000000000) a, range(1000) b"
 

@@ -18,11 +18,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import create_engine, text
 
-from prefect_sluice import ledger
-from prefect_sluice.faults import VARIABLE, Point
-from prefect_sluice.promotion import Decision, State
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.promotion import Decision, State
+from prefect_sluice.runtime.faults import VARIABLE, Point
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 from tests.machines.servers import serving, started, wait_until
 from tests.repository import repository
 

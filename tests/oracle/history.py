@@ -18,9 +18,9 @@ from typing import Any, cast
 
 import duckdb
 
-from prefect_sluice.faults import Point
-from prefect_sluice.node import Name
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.node import Name
+from prefect_sluice.runtime.faults import Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.oracle.blueprint import RAW, Blueprint
 from tests.oracle.moves import any_move, start
 from tests.oracle.served import Content, broken, differences, number, old_names, relations

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from prefect_sluice.node import Name
-from prefect_sluice.verdict import GateReport
+from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.verdict import GateReport
 
 
 def _no_parents(self: object, columns: object) -> list[str]:
@@ -36,11 +36,11 @@ def _no_failed_test(self: object, subject: object) -> GateReport:
 
 
 FAULTS = {
-    "parents": ("prefect_sluice.dbt.impact", "Print.of", _no_parents),
-    "columns": ("prefect_sluice.dbt.printing", "columns_read", _no_columns),
-    "sources": ("prefect_sluice.inputs", "content", _no_new_rows),
-    "views": ("prefect_sluice.plan", "_moved", _no_new_address),
-    "tests": ("prefect_sluice.gates.data_tests", "DataTests.check", _no_failed_test),
+    "parents": ("prefect_sluice.dbt.fingerprints.columns", "Print.of", _no_parents),
+    "columns": ("prefect_sluice.dbt.fingerprints.nodes", "columns_read", _no_columns),
+    "sources": ("prefect_sluice.planning.source_versions", "content", _no_new_rows),
+    "views": ("prefect_sluice.planning.plan", "_moved", _no_new_address),
+    "tests": ("prefect_sluice.gates.data_tests.gate", "DataTests.check", _no_failed_test),
 }
 
 

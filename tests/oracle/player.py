@@ -16,10 +16,10 @@ from typing import Any
 from dbt.cli.main import dbtRunner
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import SluiceError
-from prefect_sluice.faults import VARIABLE
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import After, Request
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.work import After, Request
+from prefect_sluice.runtime.faults import VARIABLE
 from tests.warm import end_with, warm
 
 PROJECT = {

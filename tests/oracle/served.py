@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from prefect_sluice import ledger
-from prefect_sluice.promotion import ENDED, State
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.promotion import ENDED, State
+from prefect_sluice.workspace.workspace import Workshop
 
 OF_THE_RUN = frozenset({"dbt_scd_id", "dbt_valid_from", "dbt_updated_at", "dbt_valid_to"})
 """Columns of a snapshot that hold the time of the run; of the last, whether there is one is compared."""

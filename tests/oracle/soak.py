@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from time import monotonic
 
-from prefect_sluice.surroundings import QUIET
+from prefect_sluice.runtime.process import QUIET
 from tests.oracle.history import History, Player
 from tests.oracle.planted import FAULTS
 

@@ -12,10 +12,10 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.cli import main
-from prefect_sluice.errors import Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.workspace.workspace import Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

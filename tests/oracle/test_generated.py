@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.node import Name
+from prefect_sluice.domain.node import Name
 from tests.oracle.blueprint import Blueprint, Column, Model
 from tests.oracle.history import History, Player, Wrong
 from tests.oracle.moves import MOVES, any_move, start

@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.errors import BadInput
-from prefect_sluice.inputs import UNKNOWN
-from prefect_sluice.stages.work import Status
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.planning.source_versions import UNKNOWN
+from prefect_sluice.promotions.work import Status
 from tests.oracle.test_histories import TABLE, Project, status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

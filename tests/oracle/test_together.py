@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from prefect_sluice.cli import main
-from prefect_sluice.doctor.visit import examine
-from prefect_sluice.faults import VARIABLE, Point
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.maintenance.doctor.examine import examine
+from prefect_sluice.runtime.faults import VARIABLE, Point
+from prefect_sluice.workspace.workspace import Workshop
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.adoption import Adopted
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.diff.text import render_text
-from prefect_sluice.node import Name
-from prefect_sluice.render.plan import plan_lines
-from prefect_sluice.render.promotion import promotion_lines
-from prefect_sluice.render.publishing import adopted_lines
-from prefect_sluice.render.report.build import report
-from prefect_sluice.render.show import dossier_lines
-from prefect_sluice.render.stages import stage_lines
-from prefect_sluice.render.status import Standing, status_lines
-from prefect_sluice.render.styled import plain
-from prefect_sluice.stages.work import Request, Work
+from prefect_sluice.domain.adoption import Adopted
+from prefect_sluice.domain.node import Name
+from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.styled_text import plain
+from prefect_sluice.reporting.terminal.plan import plan_lines
+from prefect_sluice.reporting.terminal.promotion import promotion_lines
+from prefect_sluice.reporting.terminal.publishing import adopted_lines
+from prefect_sluice.reporting.terminal.show import dossier_lines
+from prefect_sluice.reporting.terminal.stages import stage_lines
+from prefect_sluice.reporting.terminal.status import Standing, status_lines
 from prefect_sluice.warehouse.base import Column
-from tests.render.reported import CHANGE, FULL, NOW, PLAN, PROMOTION, RELEASE
-from tests.render.test_pages import G2, LEASE
+from tests.reporting.reported import CHANGE, FULL, NOW, PLAN, PROMOTION, RELEASE
+from tests.reporting.test_rendered_pages import G2, LEASE
 
 WORDS = tuple(f"word{n}" for n in range(30))
 SUBJECT = replace(CHANGE, subject=" ".join(WORDS))

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.sql import words
+from prefect_sluice.sql import duckdb_keywords
 from prefect_sluice.sql.canonical import canonical
-from prefect_sluice.sql.lexemes import Kind, Lexeme, lexemes
+from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
 
 CORPUS = (
     "select id, amount / 100 as Amount from t where id > 1 and not amount is null order by id",
@@ -117,7 +117,7 @@ def reformatted(draw: st.DrawFn) -> tuple[str, str]:
         parts.append(draw(GAPS) if free and number else "")
         label = before in ("as", ".")
         recased = draw(st.sampled_from([str.upper, str.lower, str.capitalize]))
-        parts.append(recased(one.text) if one.lower in words.RESERVED and not label else one.text)
+        parts.append(recased(one.text) if one.lower in duckdb_keywords.RESERVED and not label else one.text)
         before = one.lower
     return sql, "".join(parts) + draw(st.sampled_from(["", ";", " ;\n", "-- end"]))
 
@@ -228,10 +228,10 @@ def test_lexemes_start_where_duckdbs_own_do(sql: str) -> None:
 @pytest.mark.parametrize("category", ["reserved", "type_function", "column_name", "unreserved"])
 def test_words_are_duckdbs(category: str) -> None:
     ours = {
-        "reserved": words.RESERVED,
-        "type_function": words.TYPE_OR_FUNCTION,
-        "column_name": words.COLUMN_NAMES,
-        "unreserved": words.UNRESERVED,
+        "reserved": duckdb_keywords.RESERVED,
+        "type_function": duckdb_keywords.TYPE_OR_FUNCTION,
+        "column_name": duckdb_keywords.COLUMN_NAMES,
+        "unreserved": duckdb_keywords.UNRESERVED,
     }[category]
     with duckdb.connect() as connection:
         rows = connection.execute(
@@ -243,7 +243,7 @@ def test_words_are_duckdbs(category: str) -> None:
 def test_types_are_duckdbs() -> None:
     with duckdb.connect() as connection:
         rows = connection.execute("select lower(type_name) from duckdb_types() where internal").fetchall()
-    assert {name for (name,) in rows} >= words.TYPES
+    assert {name for (name,) in rows} >= duckdb_keywords.TYPES
 
 
 def test_no_two_words_of_which_one_is_reserved_share_a_spelling() -> None:

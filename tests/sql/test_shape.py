@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.node import Name
-from prefect_sluice.sql.shape import Part, Shape, doubt, from_json, shape, to_json
+from prefect_sluice.domain.node import Name
+from prefect_sluice.sql.columns.shape import Part, Shape, doubt, from_json, shape, to_json
 
 DBT = """
 with source as (select * from {{ raw }}),

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_sluice.node import Name
-from prefect_sluice.sql.shape import ALL, Part, Shape, shape
+from prefect_sluice.domain.node import Name
+from prefect_sluice.sql.columns.shape import ALL, Part, Shape, shape
 from tests.sql.mutants import TABLES, mutated, query
 
 SEEDS = st.integers(0, 2**32)

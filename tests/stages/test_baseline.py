@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.node import Kind, Name
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Action, Plan, Step
-from prefect_sluice.stages.baseline import only
+from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.stages.candidate.baseline import only
 
 
 def step(name: str, action: Action) -> Step:

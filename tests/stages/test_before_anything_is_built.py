@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.promotion import ENDED
-from prefect_sluice.stages.work import Request, Status
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.promotion import ENDED
+from prefect_sluice.promotions.work import Request, Status
+from prefect_sluice.workspace.workspace import Workshop
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -8,12 +8,12 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import BadInput
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.dashboard_story import told
-from prefect_sluice.stages.dashboards import reports
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.dashboards import reports
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.reporting.dashboard_story import told
+from prefect_sluice.workspace.workspace import Workshop
 from tests.repository import repository
 from tests.stages.test_promote import write
 

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import Refused
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.verdict import Finding, Verdict
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.promotions.work import Request, Status, Work
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("data-tests")]

@@ -10,12 +10,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice import collect, pipeline, surroundings
-from prefect_sluice.errors import Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import short_name
-from prefect_sluice.plan import Plan
-from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice import pipeline
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import short_name
+from prefect_sluice.maintenance import collect
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.runtime import process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("history")]
 
@@ -203,8 +205,8 @@ def test_an_old_name_gives_way_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPa
     assert shop.ids("called_so") == shop.ids("called_otherwise") == [1, 2, 3, 4], (
         "renamed back, with its rows"
     )
-    day = surroundings.now() + timedelta(days=30)
-    monkeypatch.setattr(surroundings, "now", lambda: day)
+    day = process.now() + timedelta(days=30)
+    monkeypatch.setattr(process, "now", lambda: day)
     [swept] = collect.collect(collect.Request(shop.folder)).warehouses
     assert [str(name) for _, name in swept.plan.over] == ["main.called_otherwise", "main.moves"]
     with pytest.raises(duckdb.CatalogException):

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.generation import Cause
-from prefect_sluice.stages.work import After, Request, Status, Work
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.work import After, Request, Status, Work
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

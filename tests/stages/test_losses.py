@@ -8,17 +8,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.declared import Code, Declared
-from prefect_sluice.expecting import from_message
+from prefect_sluice.domain.declarations import Code, Declared
+from prefect_sluice.domain.generation import Cause, Pointer
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.base import Subject
-from prefect_sluice.gates.comparing import Comparing
-from prefect_sluice.generation import Cause, Pointer
-from prefect_sluice.history import FORWARD_ONLY
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.notes import Before
-from prefect_sluice.plan import Action, Plan, Step
-from prefect_sluice.stages import losses
-from prefect_sluice.verdict import Finding, Verdict
+from prefect_sluice.gates.diff.comparison import Comparing
+from prefect_sluice.planning.expectations import from_message
+from prefect_sluice.planning.history_by_name import FORWARD_ONLY
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.stages.candidate import losses
 from tests.gates.duck import DuckReader
 
 UID, T = "model.shop.t", Name("main", "t")

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.stages.work import Request, Status, Work
+from prefect_sluice.promotions.work import Request, Status, Work
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

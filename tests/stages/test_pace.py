@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.stages.pace import Pace, left, remaining
+from prefect_sluice.stages.candidate.pace import Pace, left, remaining
 
 
 def test_the_rest_is_told_at_the_pace_of_what_is_done() -> None:

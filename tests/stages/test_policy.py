@@ -10,17 +10,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice import governing, pipeline
-from prefect_sluice.errors import BadInput, ConfigInvalid, Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Decision, Promotion, State
-from prefect_sluice.render.policy import policy_document, policy_told
-from prefect_sluice.render.report.build import report
+from prefect_sluice import pipeline
+from prefect_sluice.domain.errors import BadInput, ConfigInvalid, Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision, Promotion, State
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.reporting.gather_report import dossier
+from prefect_sluice.reporting.plan_preview import planned
+from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.terminal.policy import policy_document, policy_told
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.planning import planned
-from prefect_sluice.stages.reporting import dossier
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace import policy_in_force
+from prefect_sluice.workspace.workspace import Workshop
 from tests.policies import forget_policies
 from tests.repository import repository
 
@@ -82,7 +83,7 @@ def release(folder: Path) -> Work:
 
 def asked_by_what_serves(folder: Path) -> int | None:
     """Return how many approvals the policy in force asks for."""
-    found = governing.in_force(Workshop.at(folder), "prod")
+    found = policy_in_force.in_force(Workshop.at(folder), "prod")
     assert found is not None
     return found.own.approvals
 
@@ -173,7 +174,7 @@ def test_a_change_of_nothing_else_is_a_release(shop: Path) -> None:
     commit(shop, {"sluice.yml": SETTINGS})
     work = run(shop)
     assert status(work) is Status.WAITING
-    found = governing.recorded(Workshop.at(shop), waiting(shop, work))
+    found = policy_in_force.recorded(Workshop.at(shop), waiting(shop, work))
     assert "it counts at once" in policy_told(found)
     assert [item.text for item in found.changes] == ["approvals: 0 → 1", "self_approval: allow → deny"]
 
@@ -199,7 +200,7 @@ def test_the_owners_file_goes_before_and_its_change_is_approved(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "policy.yml"
-    monkeypatch.setenv(governing.POLICY, str(file))
+    monkeypatch.setenv(policy_in_force.POLICY, str(file))
     file.write_text(f"environments: {{prod: {{approvals: 0}}}}\n{GATES}", encoding="utf-8")
     work = run(shop)
     assert status(work) is Status.WAITING, "a file that somebody names is no policy yet"

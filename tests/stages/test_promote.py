@@ -11,12 +11,12 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Decision, Promotion, State
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision, Promotion, State
+from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.work import Request, Status, Work
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("promote")]
 

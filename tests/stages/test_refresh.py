@@ -13,18 +13,20 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice import freshness, pipeline, surroundings
+from prefect_sluice import pipeline
 from prefect_sluice.config import Model
-from prefect_sluice.errors import BadInput, ConfigInvalid, Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Node
-from prefect_sluice.promotion import Decision
+from prefect_sluice.domain.errors import BadInput, ConfigInvalid, Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.promotion import Decision
+from prefect_sluice.promotions import observe_sources
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.runtime import process
 from prefect_sluice.stages import build
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.work import Request, Status, Work
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("refreshes")]
 
@@ -171,7 +173,7 @@ def test_what_nobody_wrote_is_not_read_again(shop: Shop, scans: list[str]) -> No
 
 def _old_enough(shop: Shop) -> None:
     """Make the file old: what was written in this very moment is never taken for unchanged."""
-    at = surroundings.now().timestamp() - 3600
+    at = process.now().timestamp() - 3600
     os.utime(shop.folder / "w.duckdb", (at, at))
 
 
@@ -325,7 +327,7 @@ def test_the_stamp_is_not_told_beside_a_journal(shop: Shop) -> None:
     journal.unlink()
     (shop.folder / "w.duckdb").touch()
     assert warehouse.stamp() == "", "written this very moment"
-    freshness.carry_over(workshop, workshop.place("dev"), "", "x")
+    observe_sources.carry_over(workshop, workshop.place("dev"), "", "x")
     workshop.store.close()
 
 
@@ -335,7 +337,7 @@ def test_the_stamp_is_not_told_beside_a_journal(shop: Shop) -> None:
 def test_the_day_that_passes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refresh takes the new day, a release of something else does not, and midnight during a build stops nothing."""
     day = [datetime(2026, 3, 1, 23, 59, tzinfo=UTC)]
-    monkeypatch.setattr(surroundings, "now", lambda: day[0])
+    monkeypatch.setattr(process, "now", lambda: day[0])
     forward = build.forward
 
     def asks_the_day(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[str, Node]:

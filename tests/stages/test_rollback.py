@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.stages.going_back import choose, is_done
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.stages.rollback_target import choose, is_done
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice import collect, pipeline, surroundings
-from prefect_sluice.generation import Cause
-from prefect_sluice.leftovers import SHARED
-from prefect_sluice.promotion import Decision, Promotion, State
+from prefect_sluice import pipeline
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision, Promotion, State
+from prefect_sluice.maintenance import collect
+from prefect_sluice.maintenance.leftovers import SHARED
+from prefect_sluice.promotions.work import Request, Status, Work, listening
+from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import record
-from prefect_sluice.stages.work import Request, Status, Work, listening
-from prefect_sluice.workshop import Workshop
+from prefect_sluice.workspace.workspace import Workshop
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -80,7 +82,7 @@ class Team:
             )
             # Made by itself on each, and the same: author, time and content are.
             command = ["git", "commit", "-qam", f"{amount}", "--date", _WHEN]
-            environ = {**surroundings.environment(), "GIT_COMMITTER_DATE": _WHEN}
+            environ = {**process.environment(), "GIT_COMMITTER_DATE": _WHEN}
             subprocess.run(command, cwd=machine.folder, check=True, env=environ)
 
 
@@ -164,8 +166,8 @@ def test_collect_removes_what_is_left_in_the_shared_store(
     shutil.copytree(team.base / "kept", left, dirs_exist_ok=True)  # a process that died before it had tidied
     shutil.copytree(team.base / "kept" / promotion.id, left / "anothers")
     assert collect.collect(collect.Request(team.b.folder)).files == ()
-    later = surroundings.now() + timedelta(days=2)
-    monkeypatch.setattr(surroundings, "now", lambda: later)
+    later = process.now() + timedelta(days=2)
+    monkeypatch.setattr(process, "now", lambda: later)
     seen = collect.collect(collect.Request(team.b.folder, dry_run=True))
     assert [(item.path.name, item.kind) for item in seen.files] == [(promotion.id, SHARED)]
     collect.collect(collect.Request(team.b.folder))

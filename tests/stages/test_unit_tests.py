@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.stages.work import Request, Status
-from prefect_sluice.verdict import GateReport
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.promotions.work import Request, Status
 from tests.repository import repository
 
 YML = """

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from prefect_sluice.controls import EVERYWHERE, Aftercare, Control, Kind
-from prefect_sluice.errors import LeaseHeld
+from prefect_sluice.domain.controls import EVERYWHERE, Aftercare, Control, Kind
+from prefect_sluice.domain.errors import LeaseHeld
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.state.store import StateStore
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from prefect_sluice.errors import LedgerBroken
-from prefect_sluice.ledger import GENERATION_WRITTEN, fold, verify
+from prefect_sluice.domain.errors import LedgerBroken
+from prefect_sluice.domain.ledger import GENERATION_WRITTEN, fold, verify
 from prefect_sluice.state import engine as database
 from prefect_sluice.state.store import StateStore
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.errors import LeaseHeld, LeaseLost
-from prefect_sluice.promotion import Lease
+from prefect_sluice.domain.errors import LeaseHeld, LeaseLost
+from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.state.lease import held, holder_is_dead, this_process
 from prefect_sluice.state.store import StateStore
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from prefect_sluice.generation import Cause
-from prefect_sluice.promotion import Promotion, State
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.verdict import GateReport, Measure
 from prefect_sluice.state.store import StateStore
-from prefect_sluice.verdict import GateReport, Measure
 from tests.state.queries import queries
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from prefect_sluice.errors import BadInput
+from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
 from prefect_sluice.state.engine import StoreBusy

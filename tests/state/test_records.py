@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from prefect_sluice import surroundings
-from prefect_sluice.canonical import canonical
-from prefect_sluice.conditions import Conditions
-from prefect_sluice.declared import Consumer, Declared, Described
-from prefect_sluice.polling import Base, Try
-from prefect_sluice.promotion import Run, Took
-from prefect_sluice.refreshing import Attempt
-from prefect_sluice.signs import Sign
+from prefect_sluice.domain.build_conditions import Conditions
+from prefect_sluice.domain.declarations import Consumer, Declared, Described
+from prefect_sluice.domain.digests import canonical
+from prefect_sluice.domain.poll_rules import Base, Try
+from prefect_sluice.domain.promotion import Run, Took
+from prefect_sluice.domain.refresh_rules import Attempt
+from prefect_sluice.domain.run_signs import Sign
+from prefect_sluice.runtime import process
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
 from prefect_sluice.state.records import Alert
@@ -146,7 +146,7 @@ def test_records_are_replaced_and_runs_are_added(store: StateStore) -> None:
 
 def test_the_cache_is_pruned_by_use_and_by_number(store: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [NOW]
-    monkeypatch.setattr(surroundings, "now", lambda: clock[0])
+    monkeypatch.setattr(process, "now", lambda: clock[0])
     with store.transaction() as tx:
         tx.put_all_cached("facts", {"used": 1, "unused": 2})
     clock[0] += timedelta(days=40)
@@ -178,6 +178,6 @@ def test_a_reader_inside_a_fence_does_not_write(store: StateStore, monkeypatch: 
     with store.transaction() as tx:
         tx.put_cached("facts", "key", json.loads("1"))
         lease = tx.take_lease("prod", "ada@host pid 1", now=NOW, ttl=timedelta(minutes=1))
-    monkeypatch.setattr(surroundings, "now", lambda: datetime.now(UTC) + timedelta(days=3))
+    monkeypatch.setattr(process, "now", lambda: datetime.now(UTC) + timedelta(days=3))
     with store.fenced(lease, now=NOW):
         assert store.cached("facts", ["key"]) == {"key": 1}

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prefect_sluice.errors import BadInput, Refused
-from prefect_sluice.generation import Cause
-from prefect_sluice.node import Kind, Name
-from prefect_sluice.promotion import Approval, Candidate, Decision, Promotion, State
-from prefect_sluice.relation import Relation, RelationState
-from prefect_sluice.release import Change, Release
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.promotion import Approval, Candidate, Decision, Promotion, State
+from prefect_sluice.domain.relation import Relation, RelationState
+from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
 from prefect_sluice.state.store import StateStore
-from prefect_sluice.verdict import Evidence, Finding, GateReport, Measure, Verdict
 from tests.state.queries import queries
 
 NOW = datetime(2026, 3, 1, 12, 30, 5, 123456, tzinfo=UTC)

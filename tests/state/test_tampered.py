@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Table
 
-from prefect_sluice import ledger
-from prefect_sluice.errors import BadInput, SluiceError
-from prefect_sluice.outside import one_line
-from prefect_sluice.state import copying
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.errors import BadInput, SluiceError
+from prefect_sluice.domain.untrusted_text import one_line
+from prefect_sluice.state import backup as copying
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.state.tables import LEDGER, METADATA
-from tests.state.test_copying import fill
+from tests.state.test_backup import fill
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 SEEDED = settings(derandomize=True, deadline=None, database=None, max_examples=25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 
-from prefect_sluice.errors import LeaseHeld
+from prefect_sluice.domain.errors import LeaseHeld
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.state.store import StateStore
 

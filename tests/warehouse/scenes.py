@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 
-from prefect_sluice.generation import Cause, Generation, Pointer
-from prefect_sluice.node import Kind, Name
+from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.node import Kind, Name
 from prefect_sluice.warehouse.base import Bring, Linked, Publication, Rows, Warehouse, quoted
-from prefect_sluice.warehouse.duckdb import DuckDB
-from prefect_sluice.warehouse.duckdb_room import CONFIG
+from prefect_sluice.warehouse.duckdb.opening import CONFIG
+from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 
 STORE = "sluice_store"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_content
+from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.content import Content, Reread
+from prefect_sluice.warehouse.duckdb import content_digests
 
 ADDRESS = Name("main", "t")
 
@@ -54,7 +54,7 @@ EDITS = [
 
 
 def content(connection: duckdb.DuckDBPyConnection, relation: str = '"main"."t"') -> Content:
-    (found,) = duckdb_content.of_tables(connection, [(relation, ADDRESS)])
+    (found,) = content_digests.of_tables(connection, [(relation, ADDRESS)])
     return found
 
 
@@ -128,22 +128,22 @@ def test_what_is_kept_is_compared_by_turns_and_another_engines_digest_is_not() -
         tables = [(f'"{name.identifier}"', name) for name in names[:4] if name.identifier != "b"]
         older = Content(names[1], "hash-1 duckdb 0.9.0", 1, "d")
         held = (
-            *duckdb_content.of_tables(connection, tables),
-            *duckdb_content.of_views(connection, names[4:]),
+            *content_digests.of_tables(connection, tables),
+            *content_digests.of_views(connection, names[4:]),
             older,
         )
-        duckdb_content.write(connection, held)
-        duckdb_content.write(connection, held)
+        content_digests.write(connection, held)
+        content_digests.write(connection, held)
         connection.execute("update a set x = 2; drop table gone; create or replace view v as select 3 as x")
-        found = {item.address.identifier: item for item in duckdb_content.reread(connection, names, None)}
+        found = {item.address.identifier: item for item in content_digests.reread(connection, names, None)}
         assert {name: (item.is_told, item.is_edited) for name, item in found.items()} == {
             "a": (True, True), "b": (False, False), "c": (True, False), "gone": (False, False), "v": (True, True),
         }  # fmt: skip
         assert "0.9.0" in found["b"].words
-        some = duckdb_content.reread(connection, names, timedelta(0))
+        some = content_digests.reread(connection, names, timedelta(0))
         assert [item.address for item in some] == names[:1]
-        duckdb_content.forget(connection, names[:1])
-        assert duckdb_content.reread(connection, names[:1], None)[0].was is None
+        content_digests.forget(connection, names[:1])
+        assert content_digests.reread(connection, names[:1], None)[0].was is None
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_what_is_made_anew_in_other_words_or_letters_is_an_edit(edit: str) -> No
         connection.execute("create table t as select 1 as x; create view v as select 2 as x")
         table, view = Name("main", "t"), Name("main", "v")
         held = (
-            *duckdb_content.of_tables(connection, [("t", table)]),
-            *duckdb_content.of_views(connection, [view]),
+            *content_digests.of_tables(connection, [("t", table)]),
+            *content_digests.of_views(connection, [view]),
         )
-        duckdb_content.write(connection, held)
-        assert all(item.holds for item in duckdb_content.reread(connection, [table, view], None))
+        content_digests.write(connection, held)
+        assert all(item.holds for item in content_digests.reread(connection, [table, view], None))
         connection.execute(edit)
-        assert sum(item.is_edited for item in duckdb_content.reread(connection, [table, view], None)) == 1
+        assert sum(item.is_edited for item in content_digests.reread(connection, [table, view], None)) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,13 +225,13 @@ def test_a_view_has_one_digest_in_the_session_that_made_it_and_in_those_that_rea
     with duckdb.connect(str(file)) as connection:
         connection.execute("create schema s; create table s.t (a int)")
         connection.execute(f'create view s."a view AS it is" as select {expression} from s.t')
-        made = duckdb_content.of_views(connection, [name])
+        made = content_digests.of_views(connection, [name])
     with duckdb.connect(str(file), read_only=True) as connection:
-        read = duckdb_content.of_views(connection, [name])
+        read = content_digests.of_views(connection, [name])
     assert made == read
     assert len(made) == 1
     with duckdb.connect(str(file)) as connection:
         connection.execute(
             f'create or replace view s."a view AS it is" as select {expression} from s.t where a > 7'
         )
-        assert duckdb_content.of_views(connection, [name]) != made
+        assert content_digests.of_views(connection, [name]) != made

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.canonical import digest_file
-from prefect_sluice.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.node import Kind, Name
+from prefect_sluice.domain.digests import digest_file
+from prefect_sluice.domain.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.node import Kind, Name
 from prefect_sluice.warehouse.base import LIVE, Bring, Column, Linked, Links, Publication, Stub, quoted
 from tests.warehouse.scenes import STORE, Scene, pointer, run_sql, written
 

@@ -19,13 +19,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.errors import WarehouseBusy, WarehouseDamaged
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.node import Kind, Name
-from prefect_sluice.profile import Target
+from prefect_sluice.dbt.profile import Target
+from prefect_sluice.domain.errors import WarehouseBusy, WarehouseDamaged
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.node import Kind, Name
 from prefect_sluice.warehouse.base import Linked, Publication
-from prefect_sluice.warehouse.duckdb import DuckDB
-from prefect_sluice.warehouse.duckdb_room import CONFIG
+from prefect_sluice.warehouse.duckdb.opening import CONFIG
+from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from tests.warehouse.scenes import NOW, Scene, pointer, run_sql
 from tests.warehouse.worker import NAMES
 

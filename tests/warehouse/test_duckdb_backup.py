@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.errors import BadInput, Refused, WarehouseBusy
-from prefect_sluice.faults import VARIABLE, Point
-from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_copy
-from prefect_sluice.warehouse.duckdb import DuckDB
+from prefect_sluice.domain.errors import BadInput, Refused, WarehouseBusy
+from prefect_sluice.domain.node import Name
+from prefect_sluice.runtime.faults import VARIABLE, Point
+from prefect_sluice.warehouse.duckdb import copy_and_replace
+from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from tests.warehouse.scenes import Scene
 from tests.warehouse.test_duckdb_copy import ROOT, asked, heard, worker
 from tests.warehouse.worker import NAMES
@@ -150,14 +150,14 @@ def test_a_backup_never_replaces_anything(
     shop: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "kept.duckdb"
-    copied = duckdb_copy.sync
+    copied = copy_and_replace.sync
 
     def taken(place: Path) -> None:
         if place != tmp_path:
             file.write_text("somebody else's")
         copied(place)
 
-    monkeypatch.setattr(duckdb_copy, "sync", taken)
+    monkeypatch.setattr(copy_and_replace, "sync", taken)
     for _ in range(2):  # while it is made, and before
         with pytest.raises(BadInput, match="is there already"):
             shop.warehouse.back_up("prod", file)

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from prefect_sluice.errors import Refused, WarehouseBusy
-from prefect_sluice.node import Name
-from prefect_sluice.warehouse import duckdb_copy
-from prefect_sluice.warehouse.duckdb import DuckDB
-from prefect_sluice.warehouse.duckdb_room import CONFIG
+from prefect_sluice.domain.errors import Refused, WarehouseBusy
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.duckdb import copy_and_replace
+from prefect_sluice.warehouse.duckdb.opening import CONFIG
+from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from prefect_sluice.warehouse.publishing import Published, Rule, Way, Weight, forecast
 from tests.warehouse.scenes import Scene, run_sql
 from tests.warehouse.worker import NAMES
@@ -222,7 +222,7 @@ def meanwhile(scene: Scene, act: Callable[[], object]) -> None:
         run_sql(copy, "create table mine as select 1 as x")
         act()
 
-    duckdb_copy.replaced(scene.file, write)
+    copy_and_replace.replaced(scene.file, write)
 
 
 WRITES = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table theirs as select 1')"
@@ -251,7 +251,7 @@ def test_writers_are_kept_out_from_the_copy_to_the_replacement(shop: Scene, othe
 def test_a_second_publish_by_copy_is_told_to_wait(shop: Scene) -> None:
     def again() -> None:
         with pytest.raises(WarehouseBusy, match="another publish"):
-            duckdb_copy.replaced(shop.file, lambda _: None)
+            copy_and_replace.replaced(shop.file, lambda _: None)
 
     meanwhile(shop, again)
     assert left_behind(shop) == []
@@ -333,7 +333,7 @@ def test_a_disk_without_room_is_a_refusal(shop: Scene, monkeypatch: pytest.Monke
         return Usage(10, 9, 1)
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
-    monkeypatch.setattr(duckdb_copy, "_FICLONE", 0)  # as on a file system that cannot share bytes
+    monkeypatch.setattr(copy_and_replace, "_FICLONE", 0)  # as on a file system that cannot share bytes
     with pytest.raises(Refused, match=r"a copy of the warehouse needs .* and 0 MB are free; make room"):
         shop.warehouse.publish(publication)
     assert left_behind(shop) == []

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_sluice.generation import Cause, Generation
-from prefect_sluice.node import Name
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import Publication
 from tests.warehouse.scenes import ADAPTERS, Scene
 

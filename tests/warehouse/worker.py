@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from prefect_sluice.errors import WarehouseBusy
-from prefect_sluice.node import Name
-from prefect_sluice.warehouse.duckdb import DuckDB
+from prefect_sluice.domain.errors import WarehouseBusy
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from tests.warehouse.scenes import Scene
 
 NAMES = (Name("main", "a"), Name("main", "b"), Name("mart", "c"))

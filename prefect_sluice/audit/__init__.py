@@ -1,0 +1,1 @@
+"""The ledger against the state store: whether what is recorded is what happened."""

@@ -1,0 +1,130 @@
+"""`sluice backup` and `sluice restore`: a state store or a warehouse into a file, and a state store back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.actor import actor as who
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.domain.digests import Json
+    from prefect_sluice.state.backup import Copied
+    from prefect_sluice.workspace.workspace import Workshop
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option(
+    "--warehouse", "of_warehouse", is_flag=True, help="Copy the warehouse of an environment instead."
+)
+@options.environment
+@options.common
+def backup(file: Path, of_warehouse: bool, environment: str, folder: Path, console: Console) -> int:
+    """Write the state store, or a warehouse, into a file, while others work.
+
+    FILE must not be there yet. It holds one moment, whole. A state store can be looked into: SLUICE_STATE=FILE sluice history.
+    """
+    from prefect_sluice.domain.errors import BadInput
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    if of_warehouse:
+        return _warehouse(workshop, environment, file, console)
+    if environment:
+        raise BadInput(
+            "the state store is that of all environments",
+            fix="leave out --env, or add --warehouse for the warehouse of one",
+        )
+    return _state(workshop, file, console)
+
+
+def _state(workshop: Workshop, file: Path, console: Console) -> int:
+    from prefect_sluice.domain.errors import BadInput
+    from prefect_sluice.promotions.lookups import existing_store
+    from prefect_sluice.reporting.styled_text import Span, Style, line
+    from prefect_sluice.state import backup as copying
+
+    if existing_store(workshop) is None:
+        raise BadInput("there is no state store yet", workshop.state, "release something: sluice release")
+    done = copying.back_up(workshop.state, file)
+    if done.broken:
+        told = f"the ledger is broken at entry {done.number}: {done.broken}; the file has it as it is"
+        console.show([_line(done, f"backed up to {file}"), line(Span(told, Style.BAD))])
+    else:
+        console.show([_line(done, f"backed up to {file}")])
+    console.answer(_document(done, file))
+    return 1 if done.broken else 0
+
+
+def _warehouse(workshop: Workshop, environment: str, file: Path, console: Console) -> int:
+    from prefect_sluice.reporting.styled_text import line
+    from prefect_sluice.reporting.wording import count
+
+    place = workshop.place(environment or None)
+    done = workshop.warehouse(place).back_up(place.name, file)
+    current = done.generation
+    serves = f"generation {current.number}, {count(len(current.relations), 'relation')}"
+    told = serves if current.number else "nothing is served yet"
+    console.show([line(f"backed up to {file}: {place.name}, {told}")])
+    console.answer({
+        "file": str(file),
+        "environment": place.name,
+        "warehouse": str(place.target.path),
+        "generation": current.number,
+        "release": current.release,
+        "relations": len(current.relations),
+        "bytes": done.size,
+        "journal": done.journal,
+    })  # fmt: skip
+    return 0
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@options.actor
+@options.common
+def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
+    """Write a backup into an empty state store.
+
+    The state store is the one of sluice.yml, or of SLUICE_STATE: a SQLite file or a PostgreSQL database, whichever
+    the backup was made of.
+    """
+    from prefect_sluice.reporting.styled_text import faint, line
+    from prefect_sluice.runtime import process
+    from prefect_sluice.state import backup as copying
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    _ = workshop.folder
+    done = copying.restore(file, workshop.state, actor=who(actor, folder), at=process.now())
+    console.show([
+        _line(done, f"restored from {file}"),
+        line(faint("see what does not agree with it: sluice doctor")),
+    ])  # fmt: skip
+    console.answer(_document(done, file))
+    return 0
+
+
+def _line(done: Copied, what: str):
+    from prefect_sluice.reporting.styled_text import line
+    from prefect_sluice.reporting.wording import count
+
+    promotions = count(done.rows["sluice_promotion"], "promotion")
+    return line(
+        f"{what}: {promotions}, {count(done.number, 'ledger entry', 'ledger entries')}, head {done.head[:12]}"
+    )
+
+
+def _document(done: Copied, file: Path) -> Json:
+    return {
+        "file": str(file),
+        "rows": dict(done.rows),
+        "ledger": {"entries": done.rows["sluice_ledger"], "head": done.head, "broken": done.broken},
+    }

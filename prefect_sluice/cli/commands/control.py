@@ -1,0 +1,286 @@
+"""`sluice hold`, `freeze`, `block`, and the commands that lift them. They need neither Prefect, dbt nor the warehouse."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.actor import actor as who
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.domain.controls import Control, Kind
+    from prefect_sluice.promotions.controls import Placed
+    from prefect_sluice.workspace.workspace import Workshop
+
+_REASON = click.option(
+    "--reason", required=True, metavar="TEXT", help="Why; kept in the ledger, and told to whoever is stopped."
+)
+_ALL = click.option("--all", "everywhere", is_flag=True, help="Every environment.")
+
+
+def _until(_ctx: click.Context, _param: click.Parameter, value: str) -> datetime | None:
+    """Return the end of a freeze."""
+    from prefect_sluice.config.base import parse_end
+    from prefect_sluice.runtime import process
+
+    try:
+        return parse_end(value, process.now()) if value else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command()
+@click.argument("environment", metavar="ENV")
+@_REASON
+@options.actor
+@options.common
+def hold(environment: str, reason: str, actor: str, folder: Path, console: Console) -> int:
+    """Pin an environment where it is.
+
+    No release, refresh or promotion changes it until the hold is lifted. A rollback does.
+    """
+    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.promotions.controls import place
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    target = workshop.place(environment).name
+    placed = place(workshop, Kind.HOLD, target, by=who(actor, folder), reason=reason)
+    return _tell_placed(placed, console)
+
+
+@click.command()
+@click.argument("environment", metavar="[ENV]", default="")
+@_ALL
+@_REASON
+@click.option(
+    "--until",
+    callback=_until,
+    default="",
+    metavar="TIME",
+    help="When it ends by itself: 12h, 2d, 2026-12-24, 2026-12-24T18:00+01:00. Default: when it is lifted.",
+)
+@options.actor
+@options.common
+def freeze(
+    environment: str,
+    everywhere: bool,
+    reason: str,
+    until: datetime | None,
+    actor: str,
+    folder: Path,
+    console: Console,
+) -> int:
+    """Stop everything, in one environment or in all.
+
+    No release, refresh or promotion changes anything there until the freeze ends or is lifted. A rollback does.
+    """
+    from prefect_sluice.domain.controls import EVERYWHERE, Kind
+    from prefect_sluice.promotions.controls import place
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    _one_of(environment, everywhere)
+    target = EVERYWHERE if everywhere else workshop.place(environment).name
+    placed = place(workshop, Kind.FREEZE, target, by=who(actor, folder), reason=reason, until=until)
+    return _tell_placed(placed, console)
+
+
+@click.command()
+@click.argument("release", metavar="RELEASE")
+@_REASON
+@options.actor
+@options.common
+def block(release: str, reason: str, actor: str, folder: Path, console: Console) -> int:
+    """Say that a release is bad.
+
+    It is not released, promoted, refreshed or rolled back to anywhere until the block is lifted. RELEASE is the
+    beginning of its id, or of its commit.
+    """
+    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.promotions.controls import place
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    target = _release(workshop, release)
+    placed = place(workshop, Kind.BLOCK, target, by=who(actor, folder), reason=reason)
+    return _tell_placed(placed, console, _served_by(workshop, target))
+
+
+@click.command()
+@click.argument("environment", metavar="ENV")
+@_REASON
+@options.actor
+@options.common
+def unhold(environment: str, reason: str, actor: str, folder: Path, console: Console) -> int:
+    """Lift the holds of an environment.
+
+    Those of a rollback, too. A freeze or a block stays.
+    """
+    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    return _lift(
+        workshop, _environment(workshop, environment), who(actor, folder), reason, console, Kind.HOLD
+    )
+
+
+@click.command()
+@click.argument("environment", metavar="[ENV]", default="")
+@_ALL
+@_REASON
+@options.actor
+@options.common
+def unfreeze(
+    environment: str, everywhere: bool, reason: str, actor: str, folder: Path, console: Console
+) -> int:
+    """Lift a freeze, of one environment or of all.
+
+    With --all, the freeze of every environment; those of single environments stay. A hold or a block stays.
+    """
+    from prefect_sluice.domain.controls import EVERYWHERE, Kind
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    _one_of(environment, everywhere)
+    target = EVERYWHERE if everywhere else _environment(workshop, environment)
+    return _lift(workshop, target, who(actor, folder), reason, console, Kind.FREEZE)
+
+
+@click.command()
+@click.argument("release", metavar="RELEASE")
+@_REASON
+@options.actor
+@options.common
+def unblock(release: str, reason: str, actor: str, folder: Path, console: Console) -> int:
+    """Say that a release is good again.
+
+    RELEASE is the beginning of its id, or of its commit.
+    """
+    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    return _lift(workshop, _release(workshop, release), who(actor, folder), reason, console, Kind.BLOCK)
+
+
+@click.command("release-hold")
+@click.argument("target", metavar="[ENV|RELEASE]", default="")
+@_ALL
+@_REASON
+@options.actor
+@options.common
+def release_hold(
+    target: str, everywhere: bool, reason: str, actor: str, folder: Path, console: Console
+) -> int:
+    """Lift a hold, freeze or block, whichever it is.
+
+    Of an environment every hold and freeze, of a release its block; what was lifted is told. With --all, the
+    freeze of every environment; those of single environments stay.
+    """
+    from prefect_sluice.domain.controls import EVERYWHERE
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    _one_of(target, everywhere)
+    exactly = EVERYWHERE if everywhere else _target(workshop, target)
+    return _lift(workshop, exactly, who(actor, folder), reason, console)
+
+
+def _lift(
+    workshop: Workshop, target: str, by: str, reason: str, console: Console, kind: Kind | None = None
+) -> int:
+    from prefect_sluice.promotions.controls import lift
+
+    lifted = lift(workshop, target, by=by, reason=reason, kind=kind)
+    return _tell_lifted(workshop, lifted, target, console)
+
+
+def _environment(workshop: Workshop, name: str) -> str:
+    """Return the name of an environment, also of one that is no longer in sluice.yml but is still stopped."""
+    held = {item.target for item in workshop.store.controls()}
+    return name if name in held else workshop.place(name).name
+
+
+def _one_of(target: str, everywhere: bool) -> None:
+    from prefect_sluice.domain.errors import BadInput
+
+    if everywhere == bool(target):
+        given = f"both {target!r} and --all were given" if target else "it is not said where"
+        raise BadInput(given, fix="name one environment, or say --all")
+
+
+def _target(workshop: Workshop, text: str) -> str:
+    """Return the environment of that name, else the whole id of the release that is meant."""
+    held = {item.target for item in workshop.store.controls()}
+    return text if text in workshop.places or text in held else _release(workshop, text)
+
+
+def _release(workshop: Workshop, text: str) -> str:
+    """Return the whole id of the release whose id, or whose commit, begins so. Raises BadInput for none or several."""
+    from prefect_sluice.domain.errors import BadInput
+    from prefect_sluice.promotions.lookups import releases_of
+
+    found = list(releases_of(workshop.store, text))
+    if not found:
+        known = ", ".join(workshop.places)
+        raise BadInput(
+            f"there is no environment and no release {text!r} (environments: {known})",
+            fix="see which releases there are: sluice history",
+        )
+    if len(found) > 1:
+        names = ", ".join(item.id[:12] for item in found)
+        raise BadInput(f"{text!r} is more than one release: {names}", fix="name one of them")
+    return found[0].id
+
+
+def _served_by(workshop: Workshop, release: str) -> tuple[str, ...]:
+    """Return the environments that serve a release now, as far as their warehouses can be asked."""
+    from contextlib import suppress
+
+    from prefect_sluice.domain.errors import SluiceError
+
+    served: list[str] = []
+    for place in workshop.places.values():
+        with suppress(SluiceError):
+            if workshop.warehouse(place).generation(place.name).release == release:
+                served.append(place.name)
+    return tuple(served)
+
+
+def _tell_placed(placed: Placed, console: Console, served: tuple[str, ...] = ()) -> int:
+    from prefect_sluice.reporting import json_documents
+    from prefect_sluice.reporting.terminal.controls import placed_lines
+
+    console.show(placed_lines(placed.control, fresh=placed.fresh, served=served))
+    console.answer({
+        "control": json_documents.control(placed.control),
+        "fresh": placed.fresh,
+        "served_by": list(served),
+        "next": placed.control.lift,
+        "exit_code": 0,
+    })  # fmt: skip
+    return 0
+
+
+def _tell_lifted(workshop: Workshop, lifted: tuple[Control, ...], target: str, console: Console) -> int:
+    from prefect_sluice.domain.controls import Kind, on
+    from prefect_sluice.promotions.controls import current
+    from prefect_sluice.reporting import json_documents
+    from prefect_sluice.reporting.terminal.controls import lifted_lines
+
+    is_block = any(item.kind is Kind.BLOCK for item in lifted)
+    left = () if is_block else on(current(workshop), target)
+    console.show(lifted_lines(lifted, left))
+    console.answer({
+        "lifted": [json_documents.control(item) for item in lifted],
+        "in_force": [json_documents.control(item) for item in left],
+        "exit_code": 0,
+    })  # fmt: skip
+    return 0

@@ -1,0 +1,76 @@
+"""`sluice coverage`: what each model of the working tree has, and the baseline of what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.domain.coverage import Covered
+    from prefect_sluice.workspace.workspace import Workshop
+
+
+@click.command()
+@options.environment
+@click.option(
+    "--write-baseline",
+    is_flag=True,
+    help="Write down what is missing, to be let pass. What stands there already only becomes less.",
+)
+@options.common
+def coverage(environment: str, write_baseline: bool, folder: Path, console: Console) -> int:
+    """Show what each model has: a key test, a contract, descriptions, a unit test.
+
+    Nothing is built, and no warehouse is opened.
+    """
+    from prefect_sluice.domain.coverage import BASELINE, lacking, read_baseline
+    from prefect_sluice.reporting.terminal import coverage as page
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    baseline = read_baseline(workshop.project)
+    now = _covered(workshop, environment)
+    file = workshop.project / BASELINE
+    if write_baseline:
+        baseline = lacking(now, baseline)
+        file.write_text(baseline.text(), encoding="utf-8")
+    written = file if write_baseline else None
+    console.page(page.lines(now, baseline, written, width=console.width))
+    console.answer(page.document(now, baseline, written))
+    return 0
+
+
+def _covered(workshop: Workshop, environment: str) -> Covered:
+    from typing import cast
+
+    from prefect_sluice.dbt.declarations import declared
+    from prefect_sluice.dbt.session import Session
+    from prefect_sluice.domain.coverage import covered
+    from prefect_sluice.gates.catalog import asked
+    from prefect_sluice.gates.coverage.gate import Coverage
+    from prefect_sluice.runtime import process
+
+    process.be_quiet()
+    place = workshop.place(environment)
+    # A folder of its own: in the shared one a release may be at work, and it is of another checkout.
+    work = workshop.folder / "work" / f"{place.name}.tree"
+    side = work / "side" / place.target.path.name
+    session = Session(
+        place.target,
+        workshop.project,
+        workshop.home,
+        work,
+        side,
+        place.target.path,
+        workshop.settings.vars,
+        workshop.home,
+    )
+    manifest = session.parse()
+    gates = asked(workshop.settings.gates, (Coverage.needs,))
+    gate = cast(Coverage, next(one for one in gates if one.id == Coverage.id))
+    return covered(declared(manifest), str(manifest.metadata.project_name), gate.settings.key_tests)

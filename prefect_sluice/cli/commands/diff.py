@@ -1,0 +1,158 @@
+"""`sluice diff`: what readers of one generation see that readers of another do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prefect_sluice.domain.generation import Generation, Pointer
+    from prefect_sluice.gates.diff.gate import Settings
+    from prefect_sluice.reporting.terminal.generations import Difference
+    from prefect_sluice.warehouse.base import Reader
+    from prefect_sluice.workspace.workspace import Place, Workshop
+
+
+@click.command()
+@click.argument("a", default="")
+@click.argument("b", default="")
+@options.environment
+@click.option(
+    "--relation", default="", metavar="NAME", help="Only this relation: a model's name, or schema.name."
+)
+@click.option(
+    "--key",
+    default="",
+    metavar="COLUMNS",
+    help="What tells rows apart, with commas. Default: what dbt's unique tests name.",
+)
+@options.common
+def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path, console: Console) -> int:
+    """Compare the rows of two generations.
+
+    A and B are numbers of generations, or the beginning of a release's id; by default the one before the
+    current one, and the current one.
+    """
+    from prefect_sluice.promotions.lookups import displaced
+    from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
+    from prefect_sluice.reporting.terminal.generations import differences_lines, document
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    place = workshop.place(environment)
+    before, after = _two(workshop, place, a, b)
+    keys = tuple(part.strip() for part in key.split(",") if part.strip())
+    found = _compared(workshop, place, before, after, relation, keys)
+    taken = displaced(workshop, place)
+    lines = differences_lines(before, after, found, width=console.width)
+    console.page([*displaced_lines(taken, width=console.width), *lines])
+    console.answer({**document(before, after, found), "displaced": [item.document() for item in taken]})
+    return 0
+
+
+def _two(workshop: Workshop, place: Place, a: str, b: str) -> tuple[Generation, Generation]:
+    """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an
+    unknown one."""
+    from prefect_sluice.domain.errors import Refused
+    from prefect_sluice.promotions.lookups import generation_named
+
+    warehouse = workshop.warehouse(place)
+    history = warehouse.history(place.name)
+    if not history:
+        raise Refused(
+            f"environment {place.name!r} serves nothing yet",
+            f"release something first: sluice release --env {place.name}",
+        )
+    last = generation_named(history, b) if b else history[0]
+    if a:
+        first = generation_named(history, a)
+    else:
+        older = [item for item in history if item.number < last.number]
+        if not older:
+            raise Refused(
+                f"generation {last.number} is the first, there is nothing before it to compare with",
+                "see what there was: sluice history",
+            )
+        first = older[0]
+    return warehouse.generation(place.name, first.number), warehouse.generation(place.name, last.number)
+
+
+def _compared(
+    workshop: Workshop,
+    place: Place,
+    before: Generation,
+    after: Generation,
+    relation: str,
+    key: tuple[str, ...],
+) -> tuple[Difference, ...]:
+    from prefect_sluice.cli.declared_keys import declared_keys
+    from prefect_sluice.reporting.terminal.generations import differences
+
+    found = differences(before, after, relation)
+    if relation and not found:
+        raise _unknown(relation, before, after)
+    store_release = workshop.store.release(after.release)
+    keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workshop, store_release)
+    near = _tolerance(workshop)
+    with workshop.warehouse(place).reader() as reader:
+        return tuple(_with_rows(reader, item, key, keys, near) for item in found)
+
+
+def _tolerance(workshop: Workshop) -> Settings:
+    """Return what the gate `diff` takes for the same number: this command must not say otherwise."""
+    from prefect_sluice.gates.catalog import settings_of
+    from prefect_sluice.gates.diff.gate import Settings
+
+    own = settings_of("diff", workshop.settings.gates)
+    assert isinstance(own, Settings)
+    return own
+
+
+def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
+    from difflib import get_close_matches
+
+    from prefect_sluice.domain.errors import BadInput
+
+    names = sorted({name.identifier for name in (*before.by_name(), *after.by_name())})
+    near = get_close_matches(relation, names, n=3, cutoff=0) or ["none"]
+    what = f"neither generation {before.number} nor {after.number} has a relation {relation!r}"
+    return BadInput(what, fix=f"name one of them, such as {', '.join(near)}: --relation NAME")
+
+
+def _with_rows(
+    reader: Reader,
+    item: Difference,
+    key: tuple[str, ...],
+    keys: Mapping[str, tuple[str, ...]],
+    near: Settings,
+) -> Difference:
+    """Return the difference with the rows of a relation that has another address now."""
+    from dataclasses import replace
+
+    from prefect_sluice.diff.compare import compare
+    from prefect_sluice.domain.errors import BadInput, QueryFailed
+    from prefect_sluice.domain.node import short_name
+
+    if item.before is None or item.after is None or item.before.address == item.after.address:
+        return item
+    uid, name = item.after.node, str(item.name)
+    chosen = key or keys.get(uid.split(".")[-1], ())
+    tolerance = near.near((short_name(uid), name, item.name.identifier, uid))
+    try:
+        rows = compare(reader, _sql(item.before), _sql(item.after), chosen, name, tolerance=tolerance)
+        return replace(item, rows=rows)
+    except (QueryFailed, BadInput) as error:
+        return replace(item, problem=str(error))
+
+
+def _sql(pointer: Pointer) -> str:
+    from prefect_sluice.warehouse.base import quoted
+
+    return quoted(pointer.address.schema, pointer.address.identifier)

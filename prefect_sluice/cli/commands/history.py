@@ -1,0 +1,114 @@
+"""`sluice history`: what was served, when and by whom; and whether the ledger is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.domain.controls import Control
+    from prefect_sluice.domain.digests import Json
+    from prefect_sluice.reporting.terminal.history import Event
+    from prefect_sluice.state.store import StateStore
+    from prefect_sluice.workspace.workspace import Place, Workshop
+
+
+@click.command()
+@options.environment
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many lines to show."
+)
+@options.common
+def history(environment: str, limit: int, folder: Path, console: Console) -> int:
+    """List the generations of an environment, newest first.
+
+    Attempts that were refused, rejected or superseded stand between them. The last line says whether the
+    ledger is whole.
+    """
+    from prefect_sluice.promotions.lookups import displaced, existing_store
+    from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
+    from prefect_sluice.reporting.terminal.history import history_lines, ledger_line
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    place = workshop.place(environment)
+    store = existing_store(workshop)
+    found = _events(workshop, place, store)
+    entries, problem = _ledger(store)
+    taken = displaced(workshop, place)
+    console.page([
+        *displaced_lines(taken, width=console.width),
+        *history_lines(found, limit=limit, width=console.width),
+        ledger_line(entries, problem),
+    ])  # fmt: skip
+    console.answer({
+        "environment": place.name,
+        "displaced": [item.document() for item in taken],
+        "events": [_document(event) for event in found[:limit]],
+        "ledger": {"entries": entries, "unbroken": not problem, "problem": problem},
+    })  # fmt: skip
+    return 1 if problem else 0
+
+
+def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple[Event, ...]:
+    from prefect_sluice.reporting.terminal.history import events
+
+    if store is None and not place.target.path.exists():
+        return ()
+    generations = workshop.warehouse(place).history(place.name)
+    if store is None:
+        return events(generations, (), {}, {})
+    promotions = store.promotions(environment=place.name)
+    ids = {item.release for item in (*generations, *promotions)}
+    releases = {item.id: item for item in store.releases() if item.id in ids}
+    approvals = {item.id: store.approvals(item.id) for item in promotions}
+    return events(
+        generations,
+        promotions,
+        releases,
+        {key: given[-1].by for key, given in approvals.items() if given},
+        _controls(store, place, ids),
+    )
+
+
+def _controls(store: StateStore, place: Place, releases: set[str]) -> tuple[Control, ...]:
+    """Return every hold and freeze there ever was here, and the blocks of releases that came to this environment."""
+    from prefect_sluice.domain.controls import Kind, on
+
+    everything = store.controls(lifted=True)
+    blocks = (item for item in everything if item.kind is Kind.BLOCK and item.target in releases)
+    return (*on(everything, place.name), *blocks)
+
+
+def _ledger(store: StateStore | None) -> tuple[int, str]:
+    """Return how many entries there are, and what is wrong with them."""
+    from prefect_sluice.domain import ledger
+    from prefect_sluice.domain.errors import LedgerBroken
+
+    if store is None:
+        return 0, ""
+    try:
+        entries = store.entries()
+        ledger.verify(entries)
+    except LedgerBroken as error:
+        return error.number, str(error)
+    return len(entries), ""
+
+
+def _document(event: Event) -> Json:
+    from prefect_sluice.reporting import json_documents
+
+    return {
+        "at": event.at.isoformat(),
+        "generation": json_documents.generation(event.generation) if event.generation else None,
+        "promotion": json_documents.promotion(event.promotion) if event.promotion else None,
+        "release": json_documents.release(event.release) if event.release else None,
+        "approver": event.approver,
+        "approver_authenticated": event.authenticated if event.approver else None,
+        "control": json_documents.control(event.control) if event.control else None,
+    }

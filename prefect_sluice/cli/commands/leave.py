@@ -1,0 +1,94 @@
+"""`sluice leave`: how to go. Plain tables and views, as dbt would have left them, and nothing of Sluice's in the warehouse."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.actor import actor as who
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.domain.digests import Json
+    from prefect_sluice.maintenance.leave import Leaving, Left
+
+
+@click.command()
+@click.argument("environment", metavar="[ENV]", default="")
+@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@options.wait
+@options.actor
+@options.common
+def leave(
+    environment: str,
+    yes: bool,
+    dry_run: bool,
+    wait: timedelta,
+    actor: str,
+    folder: Path,
+    console: Console,
+) -> int:
+    """Write plain tables back under the public names, and forget an environment.
+
+    Afterwards the warehouse needs nothing of Sluice, and `dbt build` works as it did before. What went before
+    in the store is dropped, so no rollback leads behind it.
+    """
+    from prefect_sluice.cli.progress import progress
+    from prefect_sluice.maintenance import leave as stage
+    from prefect_sluice.reporting.terminal.leaving import leaving_lines, left_lines
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    place = workshop.place(environment or None)
+    leaving = stage.look(workshop, place)
+    console.show(leaving_lines(place.name, leaving, width=console.width))
+    if dry_run:
+        console.answer(_planned(place.name, leaving))
+        return 0
+    if leaving.generation.number and not yes:
+        _ask(place.name, console)
+    with progress(console):
+        left = stage.leave(workshop, place, actor=who(actor, folder), wait=wait)
+    console.show(left_lines(place.name, left, width=console.width))
+    console.answer(_done(place.name, left))
+    return 0
+
+
+def _ask(environment: str, console: Console) -> None:
+    from prefect_sluice.domain.errors import BadInput
+
+    if console.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("nobody is here to ask", fix=f"say that you mean it: sluice leave {environment} --yes")
+    click.confirm(f"Leave {environment}? No rollback leads back", abort=True)
+
+
+def _planned(environment: str, leaving: Leaving) -> Json:
+    return {
+        "environment": environment,
+        "generation": leaving.generation.number,
+        "relations": [
+            {"name": str(item.name), "becomes": "view" if item.sql else "table"}
+            for item in leaving.departures
+        ],
+        "publish": leaving.expected.facts(),
+        "dry_run": True,
+    }
+
+
+def _done(environment: str, left: Left) -> Json:
+    return {
+        "environment": environment,
+        "generation": left.generation.number,
+        "relations": [
+            {"name": str(item.name), "becomes": "view" if item.sql else "table"} for item in left.departures
+        ],
+        "remains": [str(name) for name in left.remains],
+        "publish": left.published.facts() if left.published else None,
+        "dry_run": False,
+    }

@@ -1,0 +1,101 @@
+"""`sluice plan`: what a release would do, and nothing done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.actor import actor as who
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.promotions.work import Request
+
+
+@click.command()
+@click.argument("ref", default="HEAD")
+@options.environment
+@click.option(
+    "--dirty", is_flag=True, help="Plan for the working tree as it is; only where no approval is needed."
+)
+@click.option("--adopt", is_flag=True, help="Plan to take over what stands under the project's names.")
+@click.option(
+    "--why",
+    "named",
+    multiple=True,
+    metavar="NODE",
+    help="Say why this node is built or reused; may be repeated.",
+)
+@options.common
+def plan(
+    ref: str,
+    environment: str,
+    dirty: bool,
+    adopt: bool,
+    named: tuple[str, ...],
+    folder: Path,
+    console: Console,
+) -> int:
+    """Show what a release would build, reuse and remove, and why.
+
+    REF is a commit, branch or tag; HEAD by default. Nothing is built, and a release that is at work is not
+    disturbed.
+    """
+    from prefect_sluice.domain.generation import Cause
+    from prefect_sluice.promotions.work import Request
+
+    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who("", folder), adopt)
+    return show_planned(request, console, named)
+
+
+def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()) -> int:
+    """Show the plan of a request, or why it is so for the `named` nodes, and do nothing."""
+    from dataclasses import asdict
+
+    from prefect_sluice.cli.progress import progress
+    from prefect_sluice.reporting import json_documents
+    from prefect_sluice.reporting.plan_preview import planned
+    from prefect_sluice.reporting.styled_text import line, strong
+    from prefect_sluice.reporting.terminal.dashboard import story_lines
+    from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
+    from prefect_sluice.reporting.terminal.explain import why_lines
+    from prefect_sluice.reporting.terminal.plan import headline, plan_lines
+    from prefect_sluice.reporting.terminal.policy import policy_document, policy_lines
+
+    with progress(console):
+        found = planned(request, named)
+    made, release = found.plan, found.release
+    console.show(displaced_lines(found.displaced, width=console.width))
+    if named:
+        console.show([headline(made), *(row for reason in found.reasons for row in why_lines(reason))])
+    else:
+        console.show(
+            plan_lines(
+                made,
+                release,
+                width=console.width,
+                expected=found.expected,
+                reached=found.reached,
+                costs=found.costs,
+            )
+        )
+        policy = policy_lines(found.policy, width=console.width)
+        console.show([line(f"rows of {item.relation} were edited: {item.words}") for item in found.edited])
+        console.show([line(strong("Policy")), *policy] if policy else [])
+        console.show(story_lines(found.story, width=console.width) if found.story else [])
+    told = {
+        "publish": found.expected.facts(),
+        "displaced": [item.document() for item in found.displaced],
+        "expected": found.costs.document() if found.costs else None,
+        "policy": policy_document(found.policy),
+        "change": json_documents.change(release.change),
+        "consumers": [item.document() for item in found.reached],
+        "edited": [asdict(item) for item in found.edited],
+        **({"report": found.story.document()} if found.story else {}),
+    }
+    reasons = {"why": [reason.document() for reason in found.reasons]} if named else {}
+    console.answer({**json_documents.plan(made), **told, **reasons})
+    return 0

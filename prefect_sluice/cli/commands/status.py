@@ -1,0 +1,204 @@
+"""`sluice status`: reads, and writes nothing. Loads no database driver for what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefect_sluice.domain.controls import Control
+    from prefect_sluice.domain.digests import Json
+    from prefect_sluice.domain.generation import Generation
+    from prefect_sluice.domain.promotion import Lease
+    from prefect_sluice.domain.refresh_rules import Attempt as LastRefresh
+    from prefect_sluice.maintenance.usage import WarehouseUse
+    from prefect_sluice.reporting.terminal.status import Attempt, Standing
+    from prefect_sluice.state.store import StateStore
+    from prefect_sluice.workspace.workspace import Place, Workshop
+
+
+@click.command()
+@options.environment
+@click.option("--disk", is_flag=True, help="Also show what each generation takes on disk.")
+@options.common
+def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
+    """Show what each environment serves, and what waits."""
+    from prefect_sluice.domain.controls import Kind, in_force
+    from prefect_sluice.promotions.lookups import existing_store
+    from prefect_sluice.reporting import json_documents
+    from prefect_sluice.reporting.terminal.status import blocks_lines, status_lines
+    from prefect_sluice.runtime import process
+    from prefect_sluice.workspace.workspace import Workshop
+
+    workshop = Workshop.at(folder)
+    places = [workshop.place(environment)] if environment else list(workshop.places.values())
+    store = existing_store(workshop)
+    found = in_force(store.controls(), process.now()) if store else ()
+    standings = [_standing(workshop, place, store, found) for place in places]
+    elsewhere = _elsewhere(found, standings)
+    console.show([
+        *status_lines(standings, process.now(), width=console.width),
+        *blocks_lines(elsewhere, width=console.width),
+    ])  # fmt: skip
+    answer: dict[str, Json] = {
+        "environments": [_document(standing) for standing in standings],
+        "blocks": [json_documents.control(item) for item in found if item.kind is Kind.BLOCK],
+    }
+    if disk:
+        from prefect_sluice.reporting.terminal import disk as shown
+
+        warehouses, folders = _usage(workshop, places)
+        console.show(shown.lines(warehouses, folders, width=console.width))
+        answer["disk"] = shown.document(warehouses, folders)
+    console.answer(answer)
+    return 0
+
+
+def _usage(
+    workshop: Workshop, places: Sequence[Place]
+) -> tuple[Mapping[str, WarehouseUse], Mapping[str, int]]:
+    """Return what generations take by warehouse file, and bytes by folder. Raises WarehouseBusy."""
+    from prefect_sluice.maintenance.collect_plan import dependencies
+    from prefect_sluice.maintenance.leftovers import size_of
+    from prefect_sluice.maintenance.usage import usage
+    from prefect_sluice.workspace.workspace import FOLDER
+
+    found: dict[str, WarehouseUse] = {}
+    for path, place in {place.target.path: place for place in places}.items():
+        warehouse = workshop.warehouse(place)
+        inventory = warehouse.inventory(measured=True)
+        use = usage(inventory, dependencies(inventory, warehouse.linker.references))
+        found[_shown(path, workshop.root)] = use
+    bundles = workshop.bundles.folder
+    ours = {name: workshop.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
+    folders = {"bundles": bundles, **ours} if bundles else ours
+    return found, {name: size_of(path) for name, path in folders.items()}
+
+
+def _elsewhere(found: tuple[Control, ...], standings: list[Standing]) -> tuple[Control, ...]:
+    """Return the blocks of releases that serve in none of these environments: those that do are told there."""
+    from prefect_sluice.domain.controls import Kind
+
+    told = {item.id for standing in standings for item in standing.controls}
+    return tuple(item for item in found if item.kind is Kind.BLOCK and item.id not in told)
+
+
+def _standing(
+    workshop: Workshop, place: Place, store: StateStore | None, found: tuple[Control, ...]
+) -> Standing:
+    from prefect_sluice.domain.controls import on
+    from prefect_sluice.reporting.terminal.status import Standing
+
+    generation, problem = _generation(workshop, place)
+    release = store.release(generation.release) if store and generation else None
+    file = place.target.path
+    return Standing(
+        name=place.name,
+        generation=generation,
+        release=release,
+        warehouse=_shown(file, workshop.root),
+        size=file.stat().st_size if file.is_file() else 0,
+        open=_open(store, place) if store else (),
+        lease=_lease(store, place) if store else None,
+        problem=problem,
+        recorded=_recorded(store, place) if store and generation is None else 0,
+        controls=on(found, place.name, generation.release if generation else ""),
+        refresh=_refresh(store, place) if store else None,
+        displaced=workshop.warehouse(place).displaced(place.name) if generation and generation.number else (),
+    )
+
+
+def _generation(workshop: Workshop, place: Place) -> tuple[Generation | None, str]:
+    from datetime import UTC, datetime
+
+    from prefect_sluice.domain.errors import WarehouseBusy
+    from prefect_sluice.domain.generation import Cause, Generation
+
+    if not place.target.path.exists():
+        return Generation(place.name, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ()), ""
+    try:
+        return workshop.warehouse(place).generation(place.name), ""
+    except WarehouseBusy as error:
+        return None, f"the warehouse is held by {error.holder or 'another process'}"
+
+
+def _recorded(store: StateStore, place: Place) -> int:
+    from prefect_sluice.domain import ledger
+
+    present = ledger.fold(store.entries(environment=place.name)).get(place.name)
+    return present["generation"] if present else 0
+
+
+def _open(store: StateStore, place: Place) -> tuple[Attempt, ...]:
+    from prefect_sluice.approvals.policy import rule
+    from prefect_sluice.domain.promotion import ENDED, State
+    from prefect_sluice.reporting.terminal.status import Attempt
+    from prefect_sluice.runtime import process
+
+    now = process.now()
+    attempts: list[Attempt] = []
+    for item in store.promotions(
+        environment=place.name, states=[state for state in State if state not in ENDED]
+    ):
+        release = store.release(item.release)
+        decision = rule(item, store.approvals(item.id), now).by if item.state is State.STAGED else None
+        attempts.append(Attempt(item, release.change.commit if release else "", decision))
+    return tuple(attempts)
+
+
+def _refresh(store: StateStore, place: Place) -> LastRefresh | None:
+    from prefect_sluice.promotions.refresh_history import last
+
+    return last(store, place.name)
+
+
+def _lease(store: StateStore, place: Place) -> Lease | None:
+    from prefect_sluice.runtime import process
+    from prefect_sluice.state.lease import holder_is_dead
+
+    lease = store.lease(place.name)
+    if lease is None or lease.expires_at <= process.now() or holder_is_dead(lease.holder, process.host()):
+        return None
+    return lease
+
+
+def _shown(file: Path, root: Path) -> str:
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def _document(standing: Standing) -> Json:
+    from prefect_sluice.domain import old_names
+    from prefect_sluice.reporting import json_documents
+
+    lease = standing.lease
+    return {
+        "environment": standing.name,
+        "generation": json_documents.generation(standing.generation)
+        if standing.generation and standing.generation.number
+        else None,
+        "release": json_documents.release(standing.release) if standing.release else None,
+        "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
+        "displaced": [item.document() for item in standing.displaced],
+        "old_names": [item.document() for item in old_names.of(standing.generation)]
+        if standing.generation
+        else [],
+        "recorded_generation": standing.recorded,
+        "open": [{**json_documents.promotion(item.promotion), "next": item.next} for item in standing.open],
+        "controls": [json_documents.control(item) for item in standing.controls],
+        "refresh": _refresh_document(standing),
+        "lease": {"holder": lease.holder, "since": lease.acquired_at.isoformat()} if lease else None,
+    }
+
+
+def _refresh_document(standing: Standing) -> Json:
+    last = standing.refresh
+    if last is None:
+        return None
+    ended = last.ended.isoformat() if last.ended else None
+    return {"at": last.at.isoformat(), "ended": ended, "status": last.status, "message": last.message}

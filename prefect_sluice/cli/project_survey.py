@@ -1,0 +1,185 @@
+"""What a dbt project is like, as its files and git tell, without dbt: what `sluice init` says and writes settings for."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from prefect_sluice.config import yaml_file
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.untrusted_text import is_text
+from prefect_sluice.gates.lint.project_files import describe, folders
+from prefect_sluice.gates.safety.hooks_outside import HOOKS, Leaving, leaving
+from prefect_sluice.source import git
+
+_READS = frozenset({".csv", ".sql", ".py", ".yml", ".yaml", ".parquet", ".json"})
+_PLACES = {
+    "model-paths": "models",
+    "seed-paths": "seeds",
+    "snapshot-paths": "snapshots",
+    "macro-paths": "macros",
+}
+_LISTS = ("packages.yml", "dependencies.yml")
+_CALLING = (
+    "Makefile", "justfile", "Taskfile.yml", "mise.toml", "tox.ini", ".env", ".gitlab-ci.yml", "azure-pipelines.yml",
+    ".github/workflows/*.y*ml", ".circleci/config.yml", "bitbucket-pipelines.yml",
+)  # fmt: skip
+"""Where projects write down how dbt is called."""
+_SQLFLUFF = {
+    ".sqlfluff": "",
+    "setup.cfg": "[sqlfluff",
+    "tox.ini": "[sqlfluff",
+    "pyproject.toml": "[tool.sqlfluff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found. `rules` is the file with sqlfluff's rules, "" for none, `linter` whether sqlfluff is installed;
+    `packages` are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves
+    alone, by path in the repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements,
+    `leaving` what hooks do outside the warehouse; `calls` the file that has dbt called from the repository's top,
+    with --project-dir; `authors` the addresses of who committed, the most frequent first."""
+
+    rules: str = ""
+    linter: bool = False
+    packages: tuple[str, ...] = ()
+    missing: bool = False
+    ignored: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
+    authors: tuple[str, ...] = ()
+    calls: str = ""
+
+
+def survey(project: Path, top: Path) -> Survey:
+    """Look at a dbt project's folder in the repository `top`. What cannot be read is left out: dbt says what is wrong with it."""
+    packages, described = _packages(project), describe(project)
+    return Survey(
+        rules=_rules(project, top),
+        linter=find_spec("sqlfluff") is not None,
+        packages=packages,
+        missing=bool(packages) and not any((project / "dbt_packages").glob("*/dbt_project.yml")),
+        ignored=_ignored(project, top),
+        hooks=_hooks(described),
+        leaving=leaving(project, top, described, _places(project, project)),
+        authors=authors(top),
+        calls=_calls(project, top),
+    )
+
+
+def _calls(project: Path, top: Path) -> str:
+    """Return the file that has dbt build a project below `top` from there; "" where none is found."""
+    if project == top:
+        return ""
+    name = re.escape(project.relative_to(top).as_posix())
+    told = r"DBT_PROJECT_DIR[\"']?\s*[:=]|dbt\s+(?:build|run|seed|test)\b[^\n]*--project-dir[ =]"
+    says = re.compile(rf"\b(?:{told})\s*[\"']?(?:\./)?{name}/?(?![\w/-])")
+    files = sorted(path for pattern in _CALLING for path in top.glob(pattern) if path.is_file())
+    found = (path for path in files if says.search(path.read_text("utf-8", errors="replace")))
+    return next((path.relative_to(top).as_posix() for path in found), "")
+
+
+def authors(folder: Path) -> tuple[str, ...]:
+    """Return the addresses of who committed the last 1,000 commits here, in small letters, the most frequent first."""
+    told = _git(folder, "log", "--max-count=1000", "--format=%aE").casefold().split()
+    listed = [address for address in told if is_text(address)]
+    return tuple(sorted(set(listed), key=lambda address: (-listed.count(address), address)))
+
+
+def unignored(file: Path, top: Path) -> str:
+    """Return the path in the repository of a file that git would take along; "" where it is told not to, or is not in it."""
+    if not file.is_relative_to(top):
+        return ""
+    path = file.relative_to(top).as_posix()
+    return "" if git.ignores(top, path) or _git(top, "ls-files", "--", path) else path
+
+
+def _rules(project: Path, top: Path) -> str:
+    for folder in (project, *project.parents):
+        for name, section in _SQLFLUFF.items():
+            file = folder / name
+            if file.is_file() and section in file.read_text("utf-8", errors="replace"):
+                return file.relative_to(top).as_posix()
+        if folder == top:
+            break
+    return ""
+
+
+def _packages(project: Path) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in _LISTS:
+        listed = _read(project / name).get("packages")
+        for item in cast("list[object]", listed) if isinstance(listed, list) else []:
+            if isinstance(item, dict):
+                found += [
+                    str(value) for key, value in cast("dict[str, object]", item).items() if key in _SOURCES
+                ]
+    return tuple(found)
+
+
+_SOURCES = frozenset({"package", "git", "local", "tarball"})
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        told: object = yaml_file.parsed(file.read_text("utf-8"), str(file)) if file.is_file() else None
+    except (BadInput, OSError, ValueError):
+        return {}
+    return cast("Mapping[str, Any]", told) if isinstance(told, dict) else {}
+
+
+def _ignored(project: Path, top: Path) -> tuple[str, ...]:
+    """Return the inputs of dbt that git leaves alone, as far as they are there."""
+    asked = _places(project, top)
+    if not asked:
+        return ()
+    told = _git(
+        top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", *asked
+    )
+    names = {name.rstrip("/") for name in told.split("\0") if is_text(name) and _is_input(top, name)}
+    return tuple(
+        sorted(name for name in names if not names & {str(up) for up in PurePosixPath(name).parents})
+    )
+
+
+def _places(project: Path, within: Path) -> list[str]:
+    """Return the project's folders of code and seeds that exist, by their paths from `within`; those elsewhere are left out."""
+    found = [place for key, default in _PLACES.items() for place in folders(project, key, default)]
+    there = [Path(os.path.normpath(place)) for place in found]
+    return [place.relative_to(within).as_posix() for place in there if place.is_relative_to(within)]
+
+
+def _is_input(top: Path, name: str) -> bool:
+    if not name or "__pycache__" in name:
+        return False
+    place = top / name
+    files = place.rglob("*") if place.is_dir() else (place,)
+    return any(PurePosixPath(file).suffix in _READS for file in files)
+
+
+def _hooks(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the kinds of hooks that dbt_project.yml has, at whatever depth."""
+    found: set[str] = set()
+    todo: list[object] = [described]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            for key, value in cast("dict[object, object]", one).items():
+                name = str(key).lstrip("+").replace("_", "-")
+                if name in HOOKS and value:
+                    found.add(name)
+                todo.append(value)
+    return tuple(name for name in HOOKS if name in found)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    asked = ["git", *arguments]
+    done = subprocess.run(asked, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    return os.fsdecode(done.stdout)

@@ -1,0 +1,75 @@
+"""What release, refresh and approve share: running the stages, here or as a Prefect flow, and the end."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from prefect_sluice.cli.console import Console
+from prefect_sluice.cli.progress import progress
+from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.reporting import json_documents
+from prefect_sluice.reporting.terminal.outcome import outcome_lines
+
+if TYPE_CHECKING:
+    from prefect_sluice.reporting.terminal.dashboard import Story
+
+EXIT_CODES = {
+    Status.DONE: 0,
+    Status.UNCHANGED: 0,
+    Status.PARTIAL: 1,
+    Status.WAITING: 3,
+    Status.REFUSED: 1,
+    Status.REJECTED: 1,
+    Status.SUPERSEDED: 1,
+    Status.EXPIRED: 1,
+}
+
+
+def run_and_show(request: Request, console: Console, *, wait: timedelta, via: str) -> int:
+    """Run all stages of a request, show how it ended, and return the exit code."""
+    from prefect_sluice.reporting.terminal.dashboard import story_lines
+    from prefect_sluice.workspace.policy_in_force import rules_of
+    from prefect_sluice.workspace.workspace import Workshop
+
+    # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
+    workshop = Workshop.at(request.folder)
+    work = _through_prefect(request, console, wait) if wants_prefect(via) else _here(request, console, wait)
+    code = EXIT_CODES[work.outcome.status] if work.outcome else 0
+    gates = rules_of(workshop, work.promotion).gates if work.promotion else workshop.settings.gates
+    warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
+    told, said = _told(work), console.told(code)
+    said.show(story_lines(told, width=console.width) if told else [])
+    said.show(outcome_lines(work, warns=warns, width=console.width))
+    console.answer({**json_documents.work(work, code), **({"report": told.document()} if told else {})})
+    return code
+
+
+def _told(work: Work) -> Story | None:
+    """Return what changes for a dashboard's readers, where its promotion was built by this run."""
+    from prefect_sluice.reporting.dashboard_story import told
+
+    return None if work.resumed else told(work)
+
+
+def wants_prefect(via: str) -> bool:
+    """Say whether Prefect is to run the stages: if asked for, or a server is set and nothing else was said."""
+    return via == "prefect" or (via == "auto" and bool(os.environ.get("PREFECT_API_URL")))
+
+
+def _here(request: Request, console: Console, wait: timedelta) -> Work:
+    from prefect_sluice import pipeline
+
+    with progress(console):
+        return pipeline.run(request, wait=wait)
+
+
+def _through_prefect(request: Request, console: Console, wait: timedelta) -> Work:
+    with progress(console) as shown:
+        shown.hear("starting Prefect")
+        # The stages, and how they end, are shown here; the server keeps every line of the log.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+        from prefect_sluice.flows import run
+
+        return run(request, wait=wait)

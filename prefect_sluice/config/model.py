@@ -1,0 +1,352 @@
+"""sluice.yml: every key has a default, an unknown key is an error that names the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from prefect_sluice.config import yaml_file
+from prefect_sluice.config.approvals import Approvals, Approving
+from prefect_sluice.config.base import Duration, Section
+from prefect_sluice.config.expected_change import Expectation
+from prefect_sluice.config.refreshes import Refreshing
+from prefect_sluice.config.schedules import Clock, Every, Poll, Schedules
+from prefect_sluice.domain.errors import ConfigInvalid
+
+FILE = "sluice.yml"
+PRODUCTION = ("prod", "production")
+"""Environments of these names ask for one approval unless the configuration says otherwise."""
+
+
+class Keep(Section):
+    """Which generations `sluice collect` leaves whole: those among the last, and those younger than the age."""
+
+    generations: int = Field(default=10, ge=1, description="How many of the last generations stay whole.")
+    age: Duration = Field(
+        default=timedelta(days=7), description="Generations younger than this stay whole, however many."
+    )
+
+
+class Environment(Approving):
+    """Where a release serves. Environments are ordered as they are written, production last."""
+
+    target: str | None = Field(
+        default=None,
+        description="The dbt target whose names and warehouse it uses. "
+        "Default: the one of the same name, else the profile's default.",
+    )
+    approvals: int | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How many approvals a release needs. Default: 1 for prod and production, 0 elsewhere.",
+    )
+    refresh_approvals: int = Field(default=0, ge=0, le=1, description="How many approvals a refresh needs.")
+    after: str | None = Field(
+        default=None,
+        description="The environment in which a release must have been stable before it is promoted here; "
+        "`any` for no such rule. Default: the one written before it, prod and production counting as last.",
+    )
+    direct: Literal["allow", "deny"] = Field(
+        default="allow",
+        description="Whether `sluice release` may release here directly, or only `sluice promote`.",
+    )
+    keep: Keep = Field(
+        default_factory=Keep,
+        description="What `sluice collect` leaves whole; the generation that serves and the one that a rollback "
+        "goes to always are.",
+    )
+    partial: Literal["deny", "allow"] = Field(
+        default="deny",
+        description="What a refresh does when some relations fail: publish nothing, or what does not hang together with them.",
+    )
+    refresh: Refreshing = Field(
+        default_factory=Refreshing,
+        description="What a refresh does that finds a hold, a freeze, a block, or another one at work.",
+    )
+
+
+class Exemption(Section):
+    """What one gate is to let pass for a while."""
+
+    node: str = Field(
+        min_length=1, description="The model, seed, snapshot or file it is for; * and ? stand for any."
+    )
+    check: str = Field(default="*", description="The check it is for; * and ? stand for any.")
+    reason: str = Field(min_length=1, description="Why; it stands in every report.")
+    until: date = Field(
+        description="The last day (UTC) it holds, as 2026-12-24; after it, the gate blocks again."
+    )
+
+
+class Gate(Section):
+    """One gate's settings; the gate's own page says what else it takes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    keeps_time: ClassVar[bool] = False
+    """Whether the gate itself ends what takes longer than its time-out: what runs in another process."""
+
+    on: Literal["block", "warn", "off"] = Field(
+        default="block",
+        description="What a no does: block the release, only warn, or the gate does not run at all.",
+    )
+    exceptions: tuple[Exemption, ...] = Field(
+        default=(), alias="except", description="What is let pass for a while, with a reason and a last day."
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="How long the gate may take; one that takes longer could not tell, and holds.",
+    )
+
+
+def _inside(value: str) -> str:
+    # `..` may lead to another folder of the repository: where sluice.yml lies in it is known when it is checked out.
+    if value.startswith("/"):
+        raise ValueError(f"{value!r} leads out of the repository: name a path inside it")
+    return value
+
+
+class Source(Section):
+    """What Source takes from the repository."""
+
+    include: tuple[Annotated[str, AfterValidator(_inside)], ...] = Field(
+        default=(),
+        description="Paths that git does not track and the project reads (data folders); they are linked into the checkout.",
+    )
+
+
+class Warehouse(Section):
+    """How the served warehouse is treated."""
+
+    store: str = Field(
+        default="sluice_store",
+        pattern=r"^[a-z_][a-z0-9_]*$",
+        description="The schema that holds the physical relations.",
+    )
+    patience: Duration = Field(
+        default=timedelta(seconds=5),
+        description="How long to try again while another process holds the warehouse file.",
+    )
+    publish: Literal["auto", "in_place", "copy"] = Field(
+        default="auto",
+        description="How a publish gets into the file: `in_place` locks readers out while it lasts, `copy` changes a copy "
+        "and puts it in its place, `auto` copies where a reader holds the file or would wait longer than `lock`.",
+    )
+    lock: Duration = Field(
+        default=timedelta(seconds=2),
+        description="How long a publish may lock readers out before `auto` takes a copy.",
+    )
+    old_names: Duration = Field(
+        default=timedelta(days=30),
+        description="How long the old name of a renamed relation stays as a view over it, in days from the publish on; "
+        "`0d`: not at all.",
+    )
+    reread: Duration = Field(
+        default=timedelta(seconds=2),
+        description="For how long Monitor reads again what is served, after each publish and once an hour, by turns, to see "
+        "that it holds what was published. One relation is read whatever it takes; `0s`: none.",
+    )
+    reread_parents: bool = Field(
+        default=True,
+        description="Whether what a release builds on without building it anew is read again first, where somebody else wrote "
+        "to the file since, to see that it holds what was published.",
+    )
+
+
+class SourceVersion(Section):
+    """How the version of a source is found: by all its rows, or by something cheaper that cannot see everything."""
+
+    version: Literal["content", "loaded_at", "rows", "file", "declared"] = Field(
+        default="content",
+        description="content: a digest over all rows. loaded_at: rows, and the newest of dbt's loaded_at_field. rows: rows, "
+        "and the largest of `column`. file: size and time of the files. declared: what `query`, `table` or `file` says.",
+    )
+    column: str = Field(default="", description="For rows: the column whose largest value counts.")
+    query: str = Field(default="", description="For declared: a query whose rows are the version.")
+    table: str = Field(default="", description="For declared: a relation whose rows are the version.")
+    file: str = Field(
+        default="",
+        description="For declared: a file whose bytes are the version. For file: a pattern of the files that a relation "
+        "reads. Relative to sluice.yml.",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> SourceVersion:
+        given = {key for key in ("column", "query", "table", "file") if getattr(self, key)}
+        may = _NEEDED[self.version]
+        if given - may:
+            raise ValueError(f"version: {self.version} takes no {min(given - may)!r}")
+        if may and self.version != "file" and len(given) != 1:
+            raise ValueError(f"version: {self.version} needs one of: {', '.join(sorted(may))}")
+        return self
+
+
+_NEEDED: dict[str, frozenset[str]] = {
+    "content": frozenset(),
+    "loaded_at": frozenset(),
+    "rows": frozenset({"column"}),
+    "file": frozenset({"file"}),
+    "declared": frozenset({"query", "table", "file"}),
+}
+
+
+class Model(Section):
+    """What Sluice does with one model."""
+
+    forward_only: bool = Field(
+        default=False,
+        description="Its code changed: an incremental model keeps its rows, and the new code adds to them.",
+    )
+
+
+class Config(Section):
+    """The whole file."""
+
+    project: str = Field(default=".", description="The dbt project's folder, relative to this file.")
+    profiles: str | None = Field(
+        default=None,
+        description="The folder of profiles.yml. Default: DBT_PROFILES_DIR, the project's folder, ~/.dbt.",
+    )
+    working_directory: str | None = Field(
+        default=None,
+        description="The folder in which dbt is called, relative to this file: relative paths of the project's SQL, hooks and "
+        "profile start there. Default: the dbt project's folder.",
+    )
+    state: str = Field(
+        default=".sluice/state.db",
+        description="The state store: a path relative to this file, or an SQLAlchemy URL (postgresql+psycopg://...).",
+    )
+    bundles: str = Field(
+        default=".sluice/bundles",
+        description="The bundle store: a folder relative to this file, or an fsspec URL.",
+    )
+    default_environment: str | None = Field(
+        default=None,
+        description="Where `sluice release` goes without --env. Default: the environment of the profile's default target.",
+    )
+    environments: dict[str, Environment] = Field(
+        default_factory=dict[str, Environment],
+        description="The environments, in order, production last. Default: one for each DuckDB target of the profile.",
+    )
+    gates: dict[str, Gate] = Field(default_factory=dict[str, Gate], description="Settings by gate id.")
+    expect: tuple[Expectation, ...] = Field(
+        default=(),
+        description="Changes in the data that the commit means to make. Read from the commit, not from the working tree; what "
+        "stood there in the release that serves is spent.",
+    )
+    vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
+    source: Source = Field(default_factory=Source, description="What Source takes from the repository.")
+    sources: dict[str, SourceVersion] = Field(
+        default_factory=dict[str, SourceVersion],
+        description="How the versions of sources are found, by schema.relation or the path of a file; * and ? stand for any.",
+    )
+    models: dict[str, Model] = Field(
+        default_factory=dict[str, Model], description="What is done with single models, by name."
+    )
+    warehouse: Warehouse = Field(
+        default_factory=Warehouse, description="How the served warehouse is treated."
+    )
+    approvals: Approvals = Field(
+        default_factory=Approvals, description="Which files or git refs may carry an approval."
+    )
+    schedules: Schedules = Field(
+        default_factory=Schedules, description="When a Prefect server starts what by itself."
+    )
+    notify: str = Field(
+        default="",
+        pattern=r"^([a-z0-9-]+/[^/\s]+)?$",
+        description="The Prefect notification block that hears of failed and late runs, as type/name: slack-webhook/oncall.",
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of sluice.yml, for editors."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sluice.yml", **schema}
+
+
+def find(start: Path) -> Path:
+    """Return the nearest sluice.yml in `start` or above it, within its repository. Raises ConfigInvalid when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+        if (folder / ".git").exists():
+            break  # what lies above belongs to somebody else
+    raise ConfigInvalid(f"no {FILE} here or in any folder above", str(start), "make one: sluice init")
+
+
+def load(path: Path) -> Config:
+    """Read a sluice.yml. Raises ConfigInvalid with file, key and problem in one line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigInvalid(
+            f"cannot be read ({error.__class__.__name__})", str(path), "is it a text file?"
+        ) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Config:
+    """Return what the text of a sluice.yml says. Raises ConfigInvalid; `where` names the file."""
+    return _validated(yaml_file.read(text, where), where)
+
+
+def expectations(text: str, where: str) -> tuple[Expectation, ...]:
+    """Return what the text of a sluice.yml expects, whatever else it says. Raises ConfigInvalid; `where` names the file."""
+    raw = yaml_file.read(text, where)
+    return _validated({"expect": raw["expect"]}, where).expect if raw.get("expect") else ()
+
+
+def _validated(raw: dict[str, Any], path: str) -> Config:
+    try:
+        return Config.model_validate(_filled(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigInvalid(_problem(first), f"{path}: {_key(first)}", "see docs/configuration.md") from error
+
+
+def _filled(raw: dict[str, Any]) -> dict[str, Any]:
+    """Read a key with nothing behind it (`environments:` with `dev:` alone in it) as one that is left at its default."""
+    known = {key: value for key, value in raw.items() if value is not None}
+    for key in ("environments", "gates", "sources", "models"):
+        if isinstance(known.get(key), dict):
+            known[key] = {name: {} if value is None else value for name, value in known[key].items()}
+    return known
+
+
+def _key(problem: Any) -> str:
+    return ".".join(str(part) for part in problem["loc"])
+
+
+def _problem(problem: Any) -> str:
+    if problem["type"] != "extra_forbidden":
+        return str(problem["msg"]).removeprefix("Value error, ")
+    near = difflib.get_close_matches(
+        str(problem["loc"][-1]), _known_keys(problem["loc"][:-1]), n=1, cutoff=0.0
+    )
+    return f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
+
+
+def _known_keys(where: tuple[Any, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "approvals": Approvals,
+        "environments": Environment,
+        "expect": Expectation,
+        "gates": Gate,
+        "models": Model,
+        "source": Source,
+        "schedules": Schedules,
+        "sources": SourceVersion,
+        "warehouse": Warehouse,
+    }
+    model = sections.get(str(where[0]), Config) if where else Config
+    if where and model is Environment:
+        model = {"keep": Keep, "refresh": Refreshing}.get(str(where[-1]), model)
+    if model is Schedules and len(where) > 1:
+        model = {"release": Poll, "refresh": Clock, "collect": Clock}.get(str(where[1]), Every)
+    return list(model.model_fields)

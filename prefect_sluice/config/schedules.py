@@ -1,0 +1,85 @@
+"""The section `schedules` of sluice.yml: when a Prefect server starts what by itself."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from prefect_sluice.config.base import Duration, Section
+
+_FIELD = re.compile(r"[0-9A-Za-z*/,\-#?]+")
+
+
+def _cron(value: str) -> str:
+    fields = value.split()
+    if len(fields) != 5 or not all(_FIELD.fullmatch(field) for field in fields):
+        raise ValueError(
+            f"{value!r} is no cron line: write minute, hour, day, month, weekday, as in '0 4 * * 1-5'"
+        )
+    return " ".join(fields)
+
+
+def _zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is no time zone: write it as Europe/Berlin or UTC") from error
+    return value
+
+
+def _off(value: object) -> object:
+    # YAML reads a bare `off` as no.
+    return None if value in (False, "off") else value
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class Clock(Section):
+    """By a clock on the wall of a time zone: what is scheduled for four stays at four when summer time begins."""
+
+    cron: Cron = Field(description="Minute, hour, day, month, weekday: `0 4 * * *` is each day at four.")
+    timezone: Zone = Field(default="UTC", description="The time zone of `cron`, as Europe/Berlin.")
+    environment: str = Field(
+        default="", description="Which environment; empty is all that it makes sense for."
+    )
+
+
+class Every(Section):
+    """Again and again, a fixed time apart."""
+
+    every: Duration = Field(description="How long from one to the next: 60s, 5m, 1h.")
+    environment: str = Field(default="", description="Which environment; empty is all of them.")
+
+
+class Poll(Section):
+    """Look at git again and again, and release what is new on a branch."""
+
+    every: Duration = Field(description="How long from one look to the next: 60s, 5m.")
+    branch: str = Field(default="main", min_length=1, description="The branch that is released.")
+    environment: str = Field(default="", description="Where to; empty is the default environment.")
+
+
+class Schedules(Section):
+    """What runs by itself once `sluice up` has told a Prefect server; `off` for what is not to."""
+
+    release: Annotated[Poll | None, BeforeValidator(_off)] = Field(
+        default=None, description="Release what is new on a branch. Default: off."
+    )
+    refresh: Annotated[Clock | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: Clock(cron="0 4 * * *"),
+        description="Build what new data changed. Default: each night at four, UTC, the last environment.",
+    )
+    monitor: Annotated[Every | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: Every(every=timedelta(minutes=1)),
+        description="Look at what is served, at approvals that came another way, and at what was missed. Default: each minute.",
+    )
+    collect: Annotated[Clock | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: Clock(cron="0 5 * * 0"),
+        description="Drop what nothing needs any more. Default: on Sundays at five, UTC.",
+    )

@@ -1,0 +1,113 @@
+"""What a parsed project is built under: the variables and packages that it uses, its sources, what its target says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints, own_hooks
+from prefect_sluice.dbt.fingerprints.settings import is_of_rows
+from prefect_sluice.domain.build_conditions import told
+from prefect_sluice.domain.node import Name
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+NOT_SET = "not set"
+_ENGINE = ("settings", "config_options")
+"""Both are settings of DuckDB's, for the session and for the connection."""
+
+
+def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the values of the dbt variables, and of the environment variables, that models, hooks and operations read.
+
+    What by its name may be a secret is told by its digest.
+    """
+    variables: set[str | None] = set()
+    environ: set[str | None] = set()
+    for node in prints.manifest.nodes.values():
+        if node.resource_type.value in {"model", "snapshot", "operation"}:
+            hooks = prints.macros.reach(own_hooks(node))
+            for asks in (prints.reach(node).asks, hooks.asks):
+                variables |= asks.variables
+                environ |= asks.environ
+    settings = prints.settings
+    named = set(settings.variables) if None in variables else set[str]()
+    known = {name: settings.said(name) for name in named | {one for one in variables if one is not None}}
+    given = {one: settings.environ.get(one, NOT_SET) for one in environ if one is not None}
+    return (
+        {name: _shown(name, values) for name, values in known.items()},
+        {name: told(name, value) for name, value in given.items()},
+    )
+
+
+def _shown(name: str, values: list[Any]) -> str:
+    if not values:
+        return NOT_SET
+    return told(name, values[0] if len(values) == 1 else values)
+
+
+def packages(folder: Path) -> Mapping[str, str]:
+    """Return the version of each installed dbt package, by its folder's name."""
+    from prefect_sluice.dbt.profile import read_yaml
+
+    found: dict[str, str] = {}
+    for file in sorted(folder.glob("dbt_packages/*/dbt_project.yml")):
+        found[file.parent.name] = str(
+            read_yaml(file, "dbt project", "run: dbt deps").get("version") or "no version"
+        )
+    return found
+
+
+def sources(manifest: Manifest, catalog: str) -> Mapping[Name, str]:
+    """Return what dbt calls each source of the served database (`raw.flights`), by its name there in lower case."""
+    return {
+        Name(str(item.schema), str(item.identifier)).folded: f"{item.source_name}.{item.name}"
+        for item in manifest.sources.values()
+        if str(item.database).lower() == catalog.lower()
+    }
+
+
+def target(settings: Mapping[str, Any]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return what a target says that may change rows, and the extensions that it asks for.
+
+    DuckDB's own settings are told by their names in lower case; of what it attaches, name and kind, not where it is.
+    """
+    found: dict[str, str] = {}
+    extensions: dict[str, str] = {}
+    for key, value in settings.items():
+        if key == "extensions":
+            extensions = dict(_extension(item) for item in cast(list[Any], value or ()))
+        elif key == "attach":
+            found.update(_attached(item) for item in cast(list[Any], value or ()))
+        elif is_of_rows(key):
+            found.update(_flat("" if key in _ENGINE else key, value))
+    return found, extensions
+
+
+def _extension(item: Any) -> tuple[str, str]:
+    if isinstance(item, dict):
+        named = cast(dict[str, Any], item)
+        return str(named.get("name", "")), f"asked for, of {named.get('repo', 'core')}"
+    return str(item), "asked for"
+
+
+def _attached(item: Any) -> tuple[str, str]:
+    named = cast(dict[str, Any], item) if isinstance(item, dict) else {"path": str(item)}
+    alias = str(named.get("alias") or Path(str(named.get("path", ""))).stem)
+    read_only = ", read only" if named.get("read_only") else ""
+    return f"attach.{alias}", f"{named.get('type') or 'duckdb'}{read_only}"
+
+
+def _flat(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in cast(dict[str, Any], value).items():
+            name = f"{place}.{key}" if place else str(key).lower()
+            if is_of_rows(str(key), inside=True):
+                yield from _flat(name, item)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in cast(list[Any], value)):
+        for number, item in enumerate(cast(list[Any], value)):
+            yield from _flat(f"{place}.{number}", item)
+    else:
+        yield place, told(place, cast(object, value))

@@ -1,0 +1,1 @@
+"""What each relation is made from, as digests: its code, its settings, what its templates and macros read."""

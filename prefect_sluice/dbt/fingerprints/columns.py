@@ -1,0 +1,88 @@
+"""Column fingerprints: a node that reads two columns of another is the same as long as those two, and the rows, are.
+
+A column's fingerprint covers its own expression, the columns that it is made of, what decides the rows, and everything of
+the node that is not its SQL. Where a node's shape is not proven, it has none, and whoever reads it reads all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.node import Name
+
+if TYPE_CHECKING:
+    from prefect_sluice.sql.columns.shape import Shape
+
+Read = tuple[Name, str]
+_ALL = "*"
+
+
+@dataclass(slots=True)
+class Print:
+    """The fingerprint of one relation, and, where its shape is known, of its rows and of each column that is asked for.
+
+    `below` are the prints of the project's relations by name (lower case); any other name is a relation outside,
+    whose content its version tells. `besides` is the digest of everything of the node that is not its query.
+    """
+
+    whole: str
+    shape: Shape | None = None
+    besides: str = ""
+    below: Mapping[Name, Print] = field(default_factory=dict[Name, "Print"])
+    columns: dict[str, str] = field(default_factory=dict[str, str])
+    rows: str = ""
+
+    def __post_init__(self) -> None:
+        """Compute the rows' fingerprint, and those of the columns that have a name."""
+        if self.shape is not None:
+            relations = [[str(name.folded), self._rows_of(name)] for name in self.shape.relations]
+            self.rows = digest([self.besides, self.shape.rows, relations, self._reads(self.shape.reads)])
+            for name, _ in self.shape.columns:
+                self.column(name)
+
+    def column(self, name: str) -> str:
+        """Return the fingerprint of one column, "" for one that is not there: that is a fact, too."""
+        known = name.lower()
+        if self.shape is None or known == _ALL:
+            return self.whole
+        if known not in self.columns:
+            part = self.shape.part(known)
+            # The names as written: a reader's column may take its case from there.
+            written = [one for one, _ in self.shape.columns if one.lower() == known]
+            self.columns[known] = (
+                digest([self.rows, written, part.text, self._reads(part.reads)]) if part is not None else ""
+            )
+        return self.columns[known]
+
+    def of(self, columns: Iterable[str] | None) -> Json:
+        """Return what a reader of these columns depends on; None is all of them."""
+        if columns is None or self.shape is None:
+            return self.whole
+        return [self.rows, {name: self.column(name) for name in sorted(columns)}]
+
+    def _rows_of(self, name: Name) -> str:
+        found = self.below.get(name.folded)
+        if found is None:
+            return "outside"
+        return found.whole if found.shape is None else found.rows
+
+    def _reads(self, reads: Iterable[Read]) -> Json:
+        return [[str(name.folded), column.lower(), self._read(name, column)] for name, column in reads]
+
+    def _read(self, name: Name, column: str) -> str:
+        found = self.below.get(name.folded)
+        return "outside" if found is None else found.column(column)
+
+
+def columns_read(shape: Shape) -> Mapping[Name, frozenset[str] | None]:
+    """Return for each relation that a query reads the columns it reads of it, in lower case; None is all of them. Pure."""
+    found: dict[Name, set[str]] = {name.folded: set() for name in shape.relations}
+    for name, column in (*shape.reads, *(read for _, part in shape.columns for read in part.reads)):
+        found.setdefault(name.folded, set()).add(column.lower())
+    whole = {name.folded for name in shape.whole} | {
+        name for name, columns in found.items() if _ALL in columns
+    }
+    return {name: None if name in whole else frozenset(columns) for name, columns in found.items()}

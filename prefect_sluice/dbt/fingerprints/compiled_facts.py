@@ -1,0 +1,98 @@
+"""What the compiled text of a node tells: what it reads, its digest, what it asks of the clock, and its shape. Cached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.base import Linker, References, together
+
+if TYPE_CHECKING:
+    from prefect_sluice.sql.columns.shape import Shape
+
+_AT_HOME = '"the home database"'
+"""What stands in a digest for the served database's own name: its file may be copied and renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """About one node's compiled text. `references` is None where the parser cannot tell; `code` is the digest of the
+    canonical text, or texts: an incremental model has two; `volatile` as in Node; `shapes` are those of the texts, none
+    of them where one is in `doubt`, a few words for what nothing could be proven of."""
+
+    references: References | None = None
+    code: str = ""
+    volatile: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    doubt: str = "it could not be compiled ahead"
+
+
+def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> Facts:
+    """Return what these texts of one node tell: one, or for an incremental model how it begins and how it goes on. Pure."""
+    from prefect_sluice.sql.canonical import canonical
+    from prefect_sluice.sql.clock_and_chance import volatile
+    from prefect_sluice.sql.columns.shape import doubt, shape
+
+    read = [linker.references(text) for text in texts]
+    shapes = [shape(text, dialect, catalog) for text in texts]
+    return Facts(
+        references=_together(read),
+        code=digest([canonical(_at_home(text, catalog), dialect) for text in texts]),
+        volatile=tuple(sorted({asked for text in texts for asked in volatile(text, dialect)})),
+        shapes=tuple(known for known in shapes if known) if all(shapes) else (),
+        doubt=next(
+            (doubt(text, dialect, catalog) for text, known in zip(texts, shapes, strict=True) if not known),
+            "",
+        ),
+    )
+
+
+def _at_home(text: str, catalog: str) -> str:
+    """Return the text with the database's own name, as dbt writes it before a schema, replaced by a mark."""
+    return re.sub(rf'"{re.escape(catalog)}"(?=\."(?:[^"]|"")+"\.")', _AT_HOME, text, flags=re.IGNORECASE)
+
+
+def _together(read: Iterable[References | None]) -> References | None:
+    found = list(read)
+    known = [item for item in found if item is not None]
+    return together(known) if len(known) == len(found) else None
+
+
+def to_json(found: Facts) -> Json:
+    """Return facts as JSON, for the cache."""
+    from prefect_sluice.sql.columns import shape
+
+    read = found.references
+    return {
+        "reads": None
+        if read is None
+        else [
+            [str(name) for name in read.relations],
+            [*read.files],
+            [*read.elsewhere],
+            read.by_name,
+            read.everything,
+        ],
+        "code": found.code,
+        "volatile": [*found.volatile],
+        "shapes": [shape.to_json(one) for one in found.shapes],
+        "doubt": found.doubt,
+    }
+
+
+def from_json(value: Any) -> Facts:
+    """Read what `to_json` wrote."""
+    from prefect_sluice.sql.columns import shape
+
+    reads = value["reads"]
+    references = None
+    if reads is not None:
+        relations, files, elsewhere, by_name, everything = reads
+        names = tuple(Name.parse(text) for text in relations)
+        references = References(names, tuple(files), tuple(elsewhere), by_name, everything)
+    shapes = tuple(shape.from_json(one) for one in value["shapes"])
+    return Facts(references, value["code"], tuple(value["volatile"]), shapes, value["doubt"])

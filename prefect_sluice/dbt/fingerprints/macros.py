@@ -1,0 +1,119 @@
+"""Which macros a template may come to call, its own packages' and dbt's, found by the names in it: more rather than fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from prefect_sluice.dbt.fingerprints.template_reads import Uses, uses
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+_DBT_PACKAGES = frozenset({"dbt", "dbt_duckdb"})
+IS_INCREMENTAL = "macro.dbt.is_incremental"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a template comes to, through all macros it may call. `own` are unique ids of macros that are not dbt's;
+    `asks` what it and they ask for; `looks` says that code which is not dbt's reads configuration or documentation;
+    `incremental` that it asks dbt's `is_incremental`, which is not looked into."""
+
+    own: frozenset[str]
+    asks: Uses
+    looks: bool
+    incremental: bool
+
+    @property
+    def is_steady(self) -> bool:
+        """Say whether its text depends on code and settings alone, but for what `is_incremental` answers."""
+        return not self.asks.unsteady and not self.asks.computed
+
+
+class Macros:
+    """The macros of one manifest, by the names they may be called by."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Index the macros of `manifest`."""
+        self._all: dict[str, Any] = dict(manifest.macros)
+        self._by_name: dict[str, list[str]] = {}
+        for uid, macro in self._all.items():
+            name = str(macro.name)
+            # `adapter.dispatch` calls default__x, duckdb__x or what a package calls <prefix>__x.
+            for known in {name, name.partition("__")[2] or name}:
+                self._by_name.setdefault(known, []).append(uid)
+        self._materializations: dict[str, list[str]] = {}
+        for uid, macro in self._all.items():
+            if macro.name.startswith("materialization_"):
+                kind = str(macro.name).removeprefix("materialization_").rpartition("_")[0]
+                self._materializations.setdefault(kind, []).append(uid)
+        self._packages = {str(macro.package_name) for macro in self._all.values()}
+        self._own = frozenset(
+            uid for uid, macro in self._all.items() if macro.package_name not in _DBT_PACKAGES
+        )
+        self._calls = lru_cache(maxsize=None)(self._read)
+        self._reached = lru_cache(maxsize=None)(self._close)
+
+    def reach(self, templates: Iterable[str], named: Iterable[str] = ()) -> Reach:
+        """Return what these templates come to; `named` are unique ids of macros known to be called."""
+        asked = Uses()
+        called = {uid for uid in named if uid in self._all}
+        for template in templates:
+            found = uses(template)
+            called |= self._candidates(found)
+            asked |= self._judged(found)
+        below = self._reached(frozenset(called))
+        asks = asked | below.asks
+        looks = asked.looks_at_the_node or below.looks
+        if not asks.computed:
+            return Reach(below.own, asks, looks, below.incremental)
+        asks = replace(asks, variables=asks.variables | {None}, environ=asks.environ | {None})
+        return Reach(self._own, asks, True, below.incremental)
+
+    def materialization(self, kind: str, strategy: str) -> tuple[str, ...]:
+        """Return the unique ids of the macros that may build a node so materialized; dbt puts their names together."""
+        own = (f"get_incremental_{strategy}_sql", f"snapshot_{strategy}_strategy")
+        named = [uid for name in own for uid in self._by_name.get(name, ())]
+        return (*self._materializations.get(kind, ()), *named)
+
+    def _candidates(self, found: Uses) -> set[str]:
+        called: set[str] = set()
+        for name in found.names | found.parts:
+            for uid in self._by_name.get(name, ()):
+                # A value that bears the name of a macro is a value; of dbt's own macros, whose texts are known, anywhere.
+                if name in found.free if uid in self._own else name not in found.bound:
+                    called.add(uid)
+        return called
+
+    def _judged(self, found: Uses) -> Uses:
+        strange = {name for name in found.unknown if name not in self._by_name and name not in self._packages}
+        return replace(found, unsteady=found.unsteady | strange) if strange else found
+
+    def _read(self, uid: str) -> tuple[Uses, frozenset[str]]:
+        macro = self._all[uid]
+        found = uses(str(macro.macro_sql))
+        known = {name for name in macro.depends_on.macros if name in self._all}
+        if uid not in self._own:
+            # dbt's own put names together in two places only: see `materialization`.
+            found = replace(found, computed=False)
+        return self._judged(found), frozenset(self._candidates(found) | known)
+
+    def _close(self, called: frozenset[str]) -> Reach:
+        seen: set[str] = set()
+        todo = list(called)
+        asks, looks = Uses(), False
+        while todo:
+            uid = todo.pop()
+            if uid in seen:
+                continue
+            seen.add(uid)
+            if uid == IS_INCREMENTAL:
+                continue
+            asked, calls = self._calls(uid)
+            looks = looks or (uid in self._own and asked.looks_at_the_node)
+            asks |= asked
+            todo.extend(calls - seen)
+        return Reach(frozenset(seen & self._own), asks, looks, IS_INCREMENTAL in seen)

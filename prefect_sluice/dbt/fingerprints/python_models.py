@@ -1,0 +1,171 @@
+"""What a Python model is made of: its code without comments and docstrings, the project's modules it imports, and packages."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from prefect_sluice.domain.digests import digest, digest_file
+
+_HANDED_ON = {"df": "pandas", "pl": "polars", "arrow": "pyarrow", "to_arrow_table": "pyarrow"}
+"""Methods of what `dbt.ref` gives, and the package whose objects they make."""
+
+_CLOCK = frozenset(
+    {"now", "today", "utcnow", "time", "time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}
+)
+_CHANCE = frozenset(
+    {"random", "secrets", "uuid", "uuid1", "uuid4", "default_rng", "RandomState", "randn", "randint"}
+)
+_CHANCE_METHODS = frozenset({"sample", "shuffle", "permutation", "urandom"})
+
+
+@dataclass(slots=True)
+class PythonCode:
+    """Reads the Python models of the project in `folder`, and remembers its modules."""
+
+    folder: Path
+    _files: dict[str, list[Path]] = field(default_factory=dict[str, "list[Path]"])
+
+    def parts(self, code: str) -> Mapping[str, str]:
+        """Return the digests of what a model is made of, by ingredient."""
+        found = {"code": meaning(code), "python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+        sources = [code]
+        for path in self._modules(code):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            sources.append(text)
+            found[f"module {path.relative_to(self.folder).as_posix()}"] = meaning(text) or digest_file(path)
+        for package in sorted({name for text in sources for name in _packages(text)}):
+            found[f"package {package}"] = importlib.metadata.version(package)
+        return found
+
+    def volatile(self, code: str) -> tuple[str, ...]:
+        """Return what a model and its modules may ask of the clock and of chance: more rather than less."""
+        texts = [code, *(path.read_text(encoding="utf-8", errors="replace") for path in self._modules(code))]
+        return tuple(sorted({asked for text in texts for asked in _asked(text)}))
+
+    def modules(self, code: str) -> tuple[str, ...]:
+        """Return the paths, relative to the project, of its modules that a Python model imports, directly or not."""
+        return tuple(path.relative_to(self.folder).as_posix() for path in self._modules(code))
+
+    def _modules(self, code: str) -> Iterator[Path]:
+        """Yield the project's modules that the code imports, and those that they import."""
+        seen: set[Path] = set()
+        todo = _imported(code)
+        while todo:
+            for path in self._python_files().get(todo.pop(), ()):
+                if path not in seen:
+                    seen.add(path)
+                    todo |= _imported(path.read_text(encoding="utf-8", errors="replace"))
+                    yield path
+
+    def _python_files(self) -> Mapping[str, list[Path]]:
+        """Return the project's Python files by the names under which they may be imported, wherever `sys.path` starts."""
+        if not self._files:
+            seen: set[str] = set()
+            for folder, folders, names in os.walk(self.folder, followlinks=True):
+                folders[:] = [name for name in sorted(folders) if self._is_new(Path(folder, name), seen)]
+                inside = Path(folder).relative_to(self.folder).parts
+                for name in names:
+                    if name.endswith(".py"):
+                        for part in (*inside, name.removesuffix(".py")):
+                            self._files.setdefault(part, []).append(Path(folder, name))
+        return self._files
+
+    def _is_new(self, folder: Path, seen: set[str]) -> bool:
+        """Say whether a folder is none that is walked by another path: what `source.include` links in is outside."""
+        if not folder.is_symlink():
+            return True
+        target = os.path.realpath(folder)
+        top = os.path.realpath(self.folder)
+        if target in seen or Path(target).is_relative_to(top) or Path(top).is_relative_to(target):
+            return False
+        seen.add(target)
+        return True
+
+
+def meaning(code: str) -> str:
+    """Return a digest of Python code, its comments, docstrings and layout left out; of the text where it may read itself."""
+    tree = _parsed(code)
+    if tree is None or "__doc__" in code or "inspect" in code:
+        return digest(code)
+    for item in ast.walk(tree):
+        if isinstance(
+            item, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        ) and _documented(item):
+            del item.body[0]
+    return digest(ast.dump(tree))
+
+
+def _documented(item: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    first = item.body[0] if item.body else None
+    return (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    )
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _imported(code: str) -> set[str]:
+    """Return every part of the dotted names that the code imports: any of them may be a module of the project."""
+    tree = _parsed(code)
+    names: set[str] = set()
+    for item in ast.walk(tree) if tree else ():
+        if isinstance(item, ast.Import):
+            names.update(part for alias in item.names for part in alias.name.split("."))
+        elif isinstance(item, ast.ImportFrom):
+            names.update((item.module or "").split("."))
+            names.update(alias.name for alias in item.names)
+    return names - {""}
+
+
+def _packages(code: str) -> Iterator[str]:
+    """Yield the distributions that the code imports or is handed objects of."""
+    tree = _parsed(code)
+    tops: set[str] = set()
+    for item in ast.walk(tree) if tree else ():
+        if isinstance(item, ast.Import):
+            tops.update(alias.name.partition(".")[0] for alias in item.names)
+        elif isinstance(item, ast.ImportFrom) and item.module and not item.level:
+            tops.add(item.module.partition(".")[0])
+        elif isinstance(item, ast.Attribute) and item.attr in _HANDED_ON:
+            tops.add(_HANDED_ON[item.attr])
+    for top in sorted(tops - sys.stdlib_module_names):
+        yield from _distributions().get(top, ())
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+def _asked(code: str) -> set[str]:
+    tree = _parsed(code)
+    if tree is None:
+        return {"clock:now", "random"}
+    words: set[str] = set()
+    for item in ast.walk(tree):
+        if isinstance(item, ast.Attribute):
+            words.add(item.attr)
+        elif isinstance(item, ast.Name):
+            words.add(item.id)
+        elif isinstance(item, (ast.Import, ast.ImportFrom)):
+            words |= _imported(ast.unparse(item))
+        elif isinstance(item, ast.Constant) and isinstance(item.value, str):
+            # SQL in a text: `session.sql("select now()")`.
+            words |= {word.lower() for word in item.value.replace("(", " ").split()}
+    clock = {"clock:now"} if words & (_CLOCK | {"current_date", "current_timestamp"}) else set[str]()
+    chance = {"random"} if words & (_CHANCE | _CHANCE_METHODS) else set[str]()
+    return clock | chance

@@ -1,0 +1,195 @@
+"""The dbt profile, read without dbt: which targets there are, and which warehouse file each one means."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+from prefect_sluice.config import yaml_file
+from prefect_sluice.domain.errors import ConfigInvalid
+from prefect_sluice.domain.untrusted_text import parsing, plain
+from prefect_sluice.warehouse.duckdb.database_name import catalog_name
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One output of the profile. `settings` is the mapping as dbt would read it, `raw` the same with its Jinja
+    unrendered (so that no secret is written anywhere), `path` the warehouse file."""
+
+    profile: str
+    name: str
+    settings: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    path: Path
+
+    @property
+    def catalog(self) -> str:
+        """The name that DuckDB gives the database."""
+        return catalog_name(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The project's profile. `default` is the target dbt takes when none is named; `outputs` are as written: a target
+    is rendered when it is asked for, since another may need environment variables that are not set here. `home` is the
+    folder where a relative path starts."""
+
+    name: str
+    file: Path
+    default: str
+    outputs: Mapping[str, Mapping[str, Any]]
+    home: Path
+    environ: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, Any]
+
+    def target(self, name: str) -> Target:
+        """Return one output. Raises ConfigInvalid if it is not there, cannot be rendered or is not a DuckDB file."""
+        if name not in self.outputs:
+            known = ", ".join(sorted(self.outputs)) or "none"
+            raise ConfigInvalid(
+                f"profile {self.name!r} has no target {name!r} (it has: {known})",
+                str(self.file),
+                "name one of them in sluice.yml: environments.<name>.target",
+            )
+        settings = _rendered(self.outputs[name], self.environ, self.variables, str(self.file))
+        if settings.get("type") != "duckdb":
+            raise ConfigInvalid(
+                f"target {name!r} is of type {settings.get('type')!r}; this version serves DuckDB",
+                str(self.file),
+                "add a target of type duckdb",
+            )
+        path = str(settings.get("path", ":memory:"))
+        if path.startswith(":memory:") or path.partition(":")[0] in {"md", "motherduck", "ducklake"}:
+            raise ConfigInvalid(
+                f"target {name!r} has path {path!r}, which is no file",
+                str(self.file),
+                "give it the path of a DuckDB file",
+            )
+        with parsing("is no path", str(self.file), f"mend path of target {name!r}", ConfigInvalid):
+            file = Path(os.path.normpath(self.home / Path(path).expanduser()))
+        return Target(self.name, name, settings, self.outputs[name], file)
+
+    def files(self) -> Mapping[str, Target]:
+        """Return the targets that are DuckDB files, by name, in the profile's order."""
+        found: dict[str, Target] = {}
+        for name in self.outputs:
+            try:
+                found[name] = self.target(name)
+            except ConfigInvalid:
+                continue
+        return found
+
+
+def read_yaml(path: Path, what: str, fix: str) -> dict[str, Any]:
+    """Return a YAML mapping. Raises ConfigInvalid when the file is missing, broken or something else."""
+    try:
+        with parsing("is no text", str(path), "write it as UTF-8", ConfigInvalid):
+            text = path.read_bytes().decode("utf-8")
+    except ConfigInvalid as invalid:
+        if isinstance(invalid.__cause__, OSError):
+            raise ConfigInvalid(f"no {what} there", str(path), fix) from invalid
+        raise
+    raw = yaml_file.parsed(text, str(path))
+    why = plain(raw, also=(date,))  # dbt, unlike sluice.yml, reads a date as one
+    if why:
+        raise ConfigInvalid(why, str(path), "write it as plain text, numbers, lists and keys")
+    if not isinstance(raw, dict):
+        raise ConfigInvalid(f"is not a {what}", str(path), fix)
+    return cast(dict[str, Any], raw)
+
+
+def load(
+    project: Path,
+    environ: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    variables: Mapping[str, Any] | None = None,
+    home: Path | None = None,
+) -> Profile:
+    """Read the profile of the dbt project in `project`, looked for where dbt looks (dbt docs, "profiles.yml").
+
+    A relative path of a target starts at `home`, the folder where people run dbt (None: the project's).
+
+    Raises ConfigInvalid when the project or the profile is missing or broken.
+    """
+    described = read_yaml(
+        project / "dbt_project.yml", "dbt project", "name its folder in sluice.yml: project: path/to/it"
+    )
+    name = str(_rendered(described.get("profile"), environ, dict(variables or {}), str(project)) or "")
+    if not name:
+        raise ConfigInvalid("names no profile", str(project / "dbt_project.yml"), "add to it: profile: NAME")
+    file = _find(project, environ, folder)
+    profiles = read_yaml(
+        file, "profiles.yml", f"dbt needs a profile {name!r} there: see docs/configuration.md"
+    )
+    if name not in profiles:
+        known = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
+        raise ConfigInvalid(
+            f"has no profile {name!r} (it has: {known})",
+            str(file),
+            "add it, or mend `profile:` in dbt_project.yml",
+        )
+    known = dict(variables or {})
+    outputs = _outputs(profiles[name], file)
+    default = _rendered(profiles[name].get("target"), environ, known, str(file))
+    return Profile(name, file, str(default or "default"), outputs, home or project, environ, known)
+
+
+def _outputs(profile: Any, file: Path) -> Mapping[str, Mapping[str, Any]]:
+    outputs: Any = cast(dict[str, Any], profile).get("outputs") if isinstance(profile, dict) else None
+    if isinstance(outputs, dict) and all(
+        isinstance(item, dict) for item in cast(dict[str, Any], outputs).values()
+    ):
+        return cast(dict[str, dict[str, Any]], outputs)
+    raise ConfigInvalid(
+        "a profile holds `target` and `outputs`, each output with its keys", str(file), "mend it there"
+    )
+
+
+def _find(project: Path, environ: Mapping[str, str], folder: Path | None) -> Path:
+    if folder is not None:
+        return folder / "profiles.yml"
+    if environ.get("DBT_PROFILES_DIR"):
+        return Path(environ["DBT_PROFILES_DIR"]) / "profiles.yml"
+    beside = project / "profiles.yml"
+    return beside if beside.is_file() else Path.home() / ".dbt" / "profiles.yml"
+
+
+def _rendered(value: Any, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
+    if isinstance(value, dict):
+        pairs = cast(dict[str, Any], value)
+        return {key: _rendered(item, environ, variables, place) for key, item in pairs.items()}
+    if isinstance(value, list):
+        return [_rendered(item, environ, variables, place) for item in cast(list[Any], value)]
+    if isinstance(value, str) and ("{{" in value or "{%" in value):
+        return _jinja(value, environ, variables, place)
+    return value
+
+
+def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    def env_var(name: str, default: str | None = None) -> str:
+        found = environ.get(name, default)
+        if found is None:
+            raise ConfigInvalid(
+                f"environment variable {name!r} is not set", place, f"set it: export {name}=..."
+            )
+        return found
+
+    def var(name: str, default: Any = None) -> Any:
+        return variables.get(name, default)
+
+    # All we read are texts (type, path, schema); dbt makes numbers of what it needs itself.
+    engine = Environment(undefined=StrictUndefined)
+    engine.filters.update({"as_bool": _as_is, "as_number": _as_is, "as_native": _as_is, "as_text": str})
+    with parsing("cannot be rendered", place, "mend the Jinja there", ConfigInvalid):
+        return engine.from_string(text).render(env_var=env_var, var=var)
+
+
+def _as_is(value: Any) -> Any:
+    return value

@@ -1,0 +1,206 @@
+"""Which floating-point values are the same but for their last digits: the one definition, as SQL. Pure.
+
+Two finite values are close where they differ by no more than `relative` times the larger of both, or by no more than `floor`.
+A sum that parallel threads add up in another order is; two different whole numbers, such as ids in a data frame, never are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from math import isclose, isfinite
+
+from prefect_sluice.planning.type_changes import fields_of
+
+NUMBERS = "numbers, as text"
+"""The type of numbers that come as their texts, since their types differ."""
+
+RELATIVE = 1e-9
+"""The tolerance where nobody sets one."""
+_SINGLE = 2.0**-22
+"""Two units in the last place of a FLOAT of 32 bits: a smaller tolerance would be none."""
+_LAST = 2.0**-49
+"""Of the largest value of a column: what is smaller is lost in a sum in which that one stands."""
+_WHOLE = 9_000_000_000_000
+"""Below it, a sum of fractions does not come to two whole numbers by its last digits, and a DOUBLE holds each whole number."""
+_WIDTH = 1000
+"""How many tolerances wide the intervals are in which rows without a key look for each other."""
+_DIGITS = 16
+"""So many digits has a DOUBLE whose last ones are not what somebody wrote."""
+_DOUBLE = "DOUBLE PRECISION"
+_LIST = re.compile(r"(.*)\[\d*\]", re.DOTALL)
+_STRUCT = re.compile(r"struct\s*\((.*)\)", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far two floats may be apart: `relative`, unless `own` has a pattern of the relation, or of `relation.column`; 0 is
+    exact. The last pattern that fits counts, one of a column before one of a relation."""
+
+    relative: float = RELATIVE
+    own: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def of(self, names: Iterable[str], column: str) -> float:
+        """Return the tolerance of a column in the relation that goes by one of these names."""
+        known = [name.casefold() for name in names]
+        whole = [value for pattern, value in self.own.items() if _fits(pattern, known)]
+        named = [f"{name}.{column.casefold()}" for name in known]
+        exactly = [value for pattern, value in self.own.items() if _fits(pattern, named)]
+        return [self.relative, *whole, *exactly][-1]
+
+
+def _fits(pattern: str, names: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern.casefold()) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """How the values of one column are held against each other. `type` is theirs, in the engine's spelling, or NUMBERS;
+    `floor` is the absolute tolerance, of which the values' size decides."""
+
+    type: str
+    relative: float
+    floor: float = 0.0
+
+    def over(self, largest: float | None) -> Near:
+        """Return it for a column whose largest finite value is this: never more than what `relative` is of 1."""
+        return replace(self, floor=min(self.relative, _LAST * (largest or 0.0)))
+
+    @property
+    def is_number(self) -> bool:
+        """Say whether values are numbers, not lists or structs of them."""
+        return self.type == NUMBERS or _is_float(self.type)
+
+    def close(self, one: str, two: str) -> str:
+        """Return the condition that two values, given as SQL expressions, are close; never NULL."""
+        if self.type != NUMBERS:
+            return _close(self.type, one, two, self, 0)
+        parts = " OR ".join(f"{each} LIKE '%{sign}%'" for each in (one, two) for sign in ".e")
+        inside = _close_numbers(f"CAST({one} AS {_DOUBLE})", f"CAST({two} AS {_DOUBLE})", self)
+        return f"({one} IS NOT DISTINCT FROM {two} OR coalesce(({parts}) AND {inside}, false))"
+
+    def coarse(self, value: str, shift: float) -> str:
+        """Return a text that close values have in common, but where they stand on both sides of an interval's end; those ends
+        stand elsewhere for another `shift` (0 to 1)."""
+        if self.type == NUMBERS:
+            return _coarse_number(f"CAST({value} AS {_DOUBLE})", self, shift)
+        return _coarse(self.type, value, self, shift, 0)
+
+    def largest(self, value: str) -> str:
+        """Return the largest finite value of a column, as an aggregate."""
+        size = f"abs(CAST({value} AS {_DOUBLE}))"
+        return f"max({size}) FILTER (WHERE {_finite(size)})"
+
+
+def near(kinds: Sequence[str], type: str, relative: float) -> Near | None:
+    """Return how values of a column whose types were and are `kinds` are held against each other, None where exactly. They come
+    as values of `type`, in which floats may be within lists and structs, or as NUMBERS."""
+    if not relative:
+        return None
+    wide = max((_relative(each, relative) for each in kinds if _is_float(each)), default=relative)
+    if type == NUMBERS:
+        return Near(type, wide) if any(_is_float(each) for each in kinds) else None
+    return Near(type, wide) if _holds_floats(type) else None
+
+
+def close_texts(one: str, two: str, relative: float) -> bool:
+    """Say whether two texts are floats that differ in their last digits only. Of a text nobody knows the type: one of them has as
+    many digits as a DOUBLE has, and a DECIMAL seldom; two whole numbers, such as ids, are never close."""
+    try:
+        b, a = float(one), float(two)
+    except ValueError:
+        return False
+    if not any(set(each) & set(".eE") for each in (one, two)):
+        return False
+    digits = max(len(re.sub(r"[eE].*|[^0-9]", "", each).lstrip("0")) for each in (one, two))
+    return digits >= _DIGITS and isfinite(a) and isfinite(b) and isclose(b, a, rel_tol=relative)
+
+
+def _relative(kind: str, relative: float) -> float:
+    return max(relative, _SINGLE) if _is_single(kind) else relative
+
+
+def _is_single(kind: str) -> bool:
+    return kind.lower() in {"float", "real", "float4"}
+
+
+def _is_float(kind: str) -> bool:
+    return _is_single(kind) or kind.lower() in {"double", "double precision", "float8"}
+
+
+def _holds_floats(kind: str) -> bool:
+    if inside := _LIST.fullmatch(kind):
+        return _holds_floats(inside[1])
+    if inside := _STRUCT.fullmatch(kind):
+        return any(_holds_floats(part) for _, part in fields_of(inside[1]))
+    return _is_float(kind)
+
+
+def _close(kind: str, one: str, two: str, how: Near, depth: int) -> str:
+    if _is_float(kind):
+        own = replace(how, relative=_relative(kind, how.relative), type=kind)
+        return _close_numbers(one, two, own)
+    if inside := _LIST.fullmatch(kind):
+        pair = f"x{depth}"
+        lists = ", ".join(f"CAST({each} AS {inside[1]}[])" for each in (one, two))
+        each = _close(inside[1], f"{pair}[1]", f"{pair}[2]", how, depth + 1)
+        apart = f"len(list_filter(list_zip({lists}), lambda {pair}: NOT {each})) = 0"
+        return _both(one, two, f"len({one}) = len({two}) AND {apart}")
+    if inside := _STRUCT.fullmatch(kind):
+        parts = [
+            _close(part, _field(one, name), _field(two, name), how, depth)
+            for name, part in fields_of(inside[1])
+        ]
+        return _both(one, two, " AND ".join(parts))
+    return f"(CAST({one} AS VARCHAR) IS NOT DISTINCT FROM CAST({two} AS VARCHAR))"
+
+
+def _close_numbers(one: str, two: str, how: Near) -> str:
+    """Halves are subtracted: whole values could be beyond what a DOUBLE holds. NaN and the infinities are like themselves."""
+    b, a = (f"CAST({each} AS {_DOUBLE})" for each in (one, two))
+    limit = f"greatest({how.relative / 2!r} * greatest(abs({b}), abs({a})), {how.floor / 2!r})"
+    whole = f"{b} = trunc({b}) AND {a} = trunc({a}) AND abs({b}) < {_WHOLE}"
+    exact = "" if _is_single(how.type) else f" AND NOT ({whole})"
+    near = f"{_finite(f'abs({b})')} AND {_finite(f'abs({a})')} AND abs({b} / 2 - {a} / 2) <= {limit}{exact}"
+    return f"({one} IS NOT DISTINCT FROM {two} OR coalesce({near}, false))"
+
+
+def _finite(size: str) -> str:
+    return f"{size} < CAST('Infinity' AS {_DOUBLE})"
+
+
+def _both(one: str, two: str, inside: str) -> str:
+    nothing = f"{one} IS NULL AND {two} IS NULL"
+    return f"(CASE WHEN {one} IS NULL OR {two} IS NULL THEN {nothing} ELSE {inside} END)"
+
+
+def _field(value: str, name: str) -> str:
+    plain = name.replace('""', '"').replace("'", "''")
+    return f"struct_extract({value}, '{plain}')"
+
+
+def _coarse(kind: str, value: str, how: Near, shift: float, depth: int) -> str:
+    if _is_float(kind):
+        return _coarse_number(value, replace(how, relative=_relative(kind, how.relative)), shift)
+    if inside := _LIST.fullmatch(kind):
+        each = _coarse(inside[1], f"x{depth}", how, shift, depth + 1)
+        listed = f"list_transform(CAST({value} AS {inside[1]}[]), lambda x{depth}: {each})"
+        return f"CAST({listed} AS VARCHAR)"
+    if inside := _STRUCT.fullmatch(kind):
+        parts = [_coarse(part, _field(value, name), how, shift, depth) for name, part in fields_of(inside[1])]
+        return f"CASE WHEN {value} IS NOT NULL THEN CAST([{', '.join(parts)}] AS VARCHAR) END"
+    return f"CAST({value} AS VARCHAR)"
+
+
+def _coarse_number(value: str, how: Near, shift: float) -> str:
+    """Return the number of the interval in which the logarithm stands; all that is about zero has the one of zero."""
+    x = f"CAST({value} AS {_DOUBLE})"
+    zero = how.floor * (1 + shift)
+    place = f"floor(ln(abs({x})) / {how.relative * _WIDTH!r} + {shift!r})"
+    return (
+        f"CASE WHEN {_finite(f'abs({x})')} THEN CASE WHEN abs({x}) <= {zero!r} THEN '0' ELSE"
+        f" concat(CAST(sign({x}) AS VARCHAR), ' ', CAST({place} AS VARCHAR)) END"
+        f" ELSE CAST({value} AS VARCHAR) END"
+    )

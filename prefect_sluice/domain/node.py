@@ -1,0 +1,204 @@
+"""What a release is made of: the nodes of a dbt project, as much of them as a release needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.errors import BadInput
+
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"\.(.+)')
+"""How a name is written whose schema holds a dot."""
+
+
+class Kind(StrEnum):
+    """How a node's relation comes about, which decides how it is built, reused and carried over."""
+
+    VIEW = "view"
+    TABLE = "table"
+    INCREMENTAL = "incremental"
+    SNAPSHOT = "snapshot"
+    SEED = "seed"
+    EXTERNAL = "external"
+    """Any other materialization (dbt-duckdb's external, a project's own): built as dbt does, kept as a table."""
+
+    @property
+    def keeps_history(self) -> bool:
+        """Say whether what was there before is part of what comes after."""
+        return self in {Kind.INCREMENTAL, Kind.SNAPSHOT}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A public name in an environment: schema and relation, as dbt would create it."""
+
+    schema: str
+    identifier: str
+
+    def __str__(self) -> str:
+        schema = self.schema
+        if "." in schema or schema.startswith('"'):
+            schema = '"' + schema.replace('"', '""') + '"'
+        return f"{schema}.{self.identifier}"
+
+    @property
+    def folded(self) -> Name:
+        """The name as engines compare it: case does not count."""
+        return Name(self.schema.lower(), self.identifier.lower())
+
+    @classmethod
+    def parse(cls, text: str) -> Name:
+        """Read what `str` wrote. Raises BadInput for anything that is not `schema.relation`."""
+        quoted = _QUOTED.match(text)
+        if quoted:
+            return cls(quoted[1].replace('""', '"'), quoted[2])
+        schema, dot, identifier = text.partition(".")
+        if not (schema and dot and identifier):
+            raise BadInput(f"{text!r} is not a relation", fix="write it as schema.relation")
+        return cls(schema, identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Makeup:
+    """What a fingerprint is made of, in short digests: enough to say what changed, not to decide by.
+
+    `whole` is the fingerprint; `parts` are digests by ingredient ("code", "macro money", "var threshold").
+    `rows` and `columns` (by name, lower case) are those of the rows and of each column, empty where readers depend on
+    all of it.
+    `reads` holds the columns read of each parent, by unique id; None is all of it. `doubt` says in a few words why there
+    are no `columns`; `complete` that these are all there are. `text` is the digest of all of it as it is written, whatever
+    name it has: by it a renamed node is known.
+    """
+
+    whole: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    rows: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    reads: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, "tuple[str, ...] | None"])
+    doubt: str = ""
+    complete: bool = False
+    text: str = ""
+
+    def document(self) -> Json:
+        """Return it as JSON; what is empty is left out."""
+        reads = {uid: None if columns is None else list(columns) for uid, columns in self.reads.items()}
+        content: dict[str, Json] = {
+            "whole": self.whole,
+            "parts": dict(self.parts),
+            "rows": self.rows,
+            "columns": dict(self.columns),
+            "reads": reads,
+            "doubt": self.doubt,
+            "complete": self.complete,
+            "text": self.text,
+        }
+        return {key: value for key, value in content.items() if value}
+
+    @classmethod
+    def read(cls, document: Json) -> Makeup:
+        """Read what `document` wrote."""
+        raw = cast(Mapping[str, Any], document)
+        reads = cast(Mapping[str, list[str] | None], raw.get("reads", {}))
+        return cls(
+            str(raw.get("whole", "")),
+            dict(raw.get("parts", {})),
+            str(raw.get("rows", "")),
+            dict(raw.get("columns", {})),
+            {uid: None if columns is None else tuple(columns) for uid, columns in reads.items()},
+            str(raw.get("doubt", "")),
+            bool(raw.get("complete", False)),
+            str(raw.get("text", "")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A model, seed or snapshot that has a relation of its own. Ephemeral and disabled ones are none.
+
+    `own` is the digest of the node itself, `fingerprint` that of the node and all it is built from.
+    `parents` are unique ids of nodes and of sources, declared or found in the compiled SQL;
+    `sources` are the public names of relations outside the project that it reads (dbt sources and
+    hard-coded ones), `files` the files its SQL opens, `elsewhere` relations of other databases, as written;
+    `reads_outside` says that there is any of these, or that its code cannot be looked into;
+    `volatile` is what its code asks that no source's version tells: "clock:day", "clock:now", "random";
+    `makeup` is what the fingerprint is made of;
+    `forward_only` says that a change of an incremental model's code leaves the rows that are there, `never_in_full` that dbt
+    is told so (`full_refresh: false`);
+    `contract` is `module:Class` of its pandera contract, relative to the project's root, or "";
+    `version` is the column of a snapshot that tells apart all versions of all rows, whatever its key is.
+    """
+
+    unique_id: str
+    kind: Kind
+    name: Name
+    path: str
+    language: str
+    fqn: tuple[str, ...]
+    fingerprint: str
+    own: str = ""
+    parents: tuple[str, ...] = ()
+    sources: tuple[Name, ...] = ()
+    files: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    reads_outside: bool = False
+    volatile: tuple[str, ...] = ()
+    forward_only: bool = False
+    never_in_full: bool = False
+    unique_key: tuple[str, ...] = ()
+    version: str = "dbt_scd_id"
+    contract: str = ""
+    description: str = ""
+    makeup: Makeup = field(default_factory=Makeup)
+
+    @property
+    def stays_a_view(self) -> bool:
+        """Say whether it may be served as a view: a query over physical addresses, as they were when it was made."""
+        return self.kind is Kind.VIEW and not self.reads_outside
+
+    @property
+    def short(self) -> str:
+        """The name that people use: the last part of the unique id (`model.flights.fct_x` is `fct_x`)."""
+        return short_name(self.unique_id)
+
+
+def short_name(unique_id: str) -> str:
+    """Return the name that people use of a node: `fct_x` of `model.flights.fct_x`."""
+    return ".".join(unique_id.split(".")[2:])
+
+
+def ancestors(
+    nodes: Mapping[str, Node], of: Iterable[str], within: Collection[str] | None = None
+) -> frozenset[str]:
+    """Return the unique ids of all nodes that any of `of` reads, directly or through others; `within`: through these only.
+
+    One of `of` is among them where another of them reads it.
+    """
+    found: set[str] = set()
+    todo = list(of)
+    while todo:
+        uid = todo.pop()
+        for parent in nodes[uid].parents if uid in nodes else ():
+            if parent in nodes and parent not in found and (within is None or parent in within):
+                found.add(parent)
+                todo.append(parent)
+    return frozenset(found)
+
+
+def descendants(nodes: Mapping[str, Node], of: Iterable[str]) -> frozenset[str]:
+    """Return the unique ids of all nodes that read any of `of`, directly or not; `of` itself is left out."""
+    children: dict[str, list[str]] = {}
+    for node in nodes.values():
+        for parent in node.parents:
+            children.setdefault(parent, []).append(node.unique_id)
+    found: set[str] = set()
+    todo = list(of)
+    while todo:
+        for child in children.get(todo.pop(), ()):
+            if child not in found:
+                found.add(child)
+                todo.append(child)
+    return frozenset(found)

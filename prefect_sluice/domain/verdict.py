@@ -1,0 +1,103 @@
+"""What a check found, and what that means for the release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+EVIDENCE_ROWS = 100
+"""How many failing rows are kept; `Evidence.total` says how many there were."""
+
+INHERITED = "inherited"
+"""The check of the one finding that stands for all that was there before the first release; it is told in one line."""
+
+
+class Verdict(IntEnum):
+    """Ordered: the worst of several is `max`. No data, a time-out and an exception are never PASSED."""
+
+    PASSED = 0
+    WARNED = 1
+    INCONCLUSIVE = 2
+    ERRORED = 3
+    FAILED = 4
+
+    @property
+    def lets_through(self) -> bool:
+        """Say whether a release may go on; INCONCLUSIVE and ERRORED hold it, as FAILED does."""
+        return self <= Verdict.WARNED
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Rows that show a finding, at most EVIDENCE_ROWS, as text (None is SQL NULL); `total` counts them all.
+
+    `title` says what the rows are where a finding has several tables; `bars` names columns of shares (0 to 1) that a page
+    may draw as bars. `numbers` names columns of a relation that are numbers by their type: of values before and after in these
+    it is told what they changed by.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    total: int
+    title: str = ""
+    bars: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer of one check: a verdict with the numbers and rows behind it.
+
+    `subject` is the dbt unique id or file it speaks of, `observed` against `limit` the numbers that
+    decided (None where there are none), `location` a `file:line` for findings in text. `more` are further tables (what
+    a column's numbers were before and after), `fix` what to do about it, in a line.
+    """
+
+    gate: str
+    check: str
+    verdict: Verdict
+    summary: str
+    subject: str = ""
+    observed: float | None = None
+    limit: float | None = None
+    location: str = ""
+    evidence: Evidence | None = None
+    more: tuple[Evidence, ...] = ()
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number that a gate read off the candidate, kept to compare later ones with: of which unique id, and of what.
+
+    `metric` is the gate's own word (`rows`, `seconds`, `null_share:email`).
+    """
+
+    subject: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """All findings of one gate. `not_applicable` says why there was nothing that it could look at.
+
+    `measures` become history once what was judged is served; they are no part of the verdict.
+    """
+
+    gate: str
+    findings: tuple[Finding, ...] = ()
+    not_applicable: str = ""
+    measures: tuple[Measure, ...] = field(default=(), compare=False)
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the worst finding; a gate that applies and found nothing at all is INCONCLUSIVE."""
+        return overall(finding.verdict for finding in self.findings)
+
+
+def overall(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst verdict; none at all is INCONCLUSIVE."""
+    return max(verdicts, default=Verdict.INCONCLUSIVE)

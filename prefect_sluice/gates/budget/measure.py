@@ -1,0 +1,79 @@
+"""What the relations of a candidate cost: rows, bytes, and the seconds that dbt took to build them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.gates.base import Subject
+from prefect_sluice.planning.plan import Action
+from prefect_sluice.warehouse.base import Reader
+
+_AT_ONCE = 200
+
+
+def rows(reader: Reader, relations: Mapping[str, str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Count the rows of relations (quoted SQL, by unique id), many in one query; also return what cannot be read, and why."""
+    counted: dict[str, int] = {}
+    broken: dict[str, str] = {}
+    for some in _portions(relations):
+        try:
+            counted |= _count(reader, some)
+        except QueryFailed:
+            for item in some:
+                try:
+                    counted |= _count(reader, [item])
+                except QueryFailed as error:
+                    broken[item[0]] = str(error).splitlines()[0]
+    unheard = relations.keys() - counted.keys() - broken.keys()
+    return counted, broken | dict.fromkeys(unheard, "the warehouse did not say")
+
+
+def _portions(relations: Mapping[str, str]) -> Iterable[Sequence[tuple[str, str]]]:
+    items = list(relations.items())
+    return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
+
+
+def _count(reader: Reader, relations: Sequence[tuple[str, str]]) -> dict[str, int]:
+    parts = [f"select {n} as n, count(*) as rows from {sql}" for n, (_, sql) in enumerate(relations)]
+    answer = reader.query(" union all ".join(parts))
+    return {relations[int(str(n))][0]: int(str(count)) for n, count in answer.rows}
+
+
+def sizes(reader: Reader, relations: Mapping[str, str]) -> dict[str, int]:
+    """Return bytes on disk by unique id, of tables; a view has none, and an engine that does not tell gives nothing."""
+    if reader.dialect != "duckdb":
+        return {}
+    block = int(str(reader.query("select block_size from pragma_database_size()").rows[0][0]))
+    found: dict[str, int] = {}
+    for uid, sql in relations.items():
+        try:
+            found[uid] = block * _blocks(reader, sql)
+        except QueryFailed:
+            continue  # a view has no storage, and DuckDB 1.5 cannot be asked about a name with a quote in it
+    return found
+
+
+def _blocks(reader: Reader, relation: str) -> int:
+    literal = relation.replace("'", "''")
+    sql = f"""
+        select count(distinct id) from (
+            select unnest(list_append(additional_block_ids, block_id)) as id
+            from pragma_storage_info('{literal}') where persistent
+        ) where id >= 0
+    """
+    return int(str(reader.query(sql).rows[0][0]))
+
+
+def seconds(subject: Subject, uids: Iterable[str]) -> dict[tuple[str, str], float]:
+    """Return dbt's seconds by (unique id, metric): a table that is built anew and one that grows are not alike.
+
+    What an earlier attempt had built has no seconds of its own.
+    """
+    carried = {step.node for step in subject.plan.of(Action.CARRY)} if subject.plan else set[str]()
+    wanted = set(uids)
+    return {
+        (item.unique_id, "seconds carried" if item.unique_id in carried else "seconds"): item.seconds
+        for item in subject.built.results
+        if item.unique_id in wanted and item.ok and item.seconds > 0
+    }

@@ -1,0 +1,212 @@
+"""The gate `coverage`: key tests, contracts, descriptions and unit tests may become more, not fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from prefect_sluice import config
+from prefect_sluice.dbt.profile import read_yaml
+from prefect_sluice.domain.coverage import (
+    ASPECTS,
+    BASELINE,
+    KEY_TESTS,
+    WORDS,
+    Aspect,
+    Baseline,
+    Covered,
+    covered,
+    read_baseline,
+    share,
+)
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.node import short_name
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.unknown_declarations import undeclared
+
+_ID = "coverage"
+
+
+class Settings(config.Gate):
+    """What sluice.yml may say of it."""
+
+    require: tuple[Aspect, ...] = Field(
+        default=(), description="What each model must have that is new or was edited."
+    )
+    minimum: dict[Aspect, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict[Aspect, float],
+        description="The share of all models, 0 to 1, that must have it, by what they have.",
+    )
+    share: Literal["warn", "block"] = Field(
+        default="warn", description="What it does that new models make a share fall: only warn, or block."
+    )
+    key_tests: tuple[str, ...] = Field(
+        default=KEY_TESTS,
+        description="How generic tests of keys are called, without their package; * and ? stand for any.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Compares what models have with what they had in the release that serves, and with the policy's bar."""
+
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = _ID
+    needs: ClassVar[Needs] = Needs.SOURCES
+    Settings: ClassVar[type[config.Gate]] = Settings
+
+    def check(self, subject: Subject) -> GateReport:
+        """Return a finding per share, and one per model that lost something or has not what it must. Repeatable."""
+        package = str(read_yaml(subject.project / "dbt_project.yml", "dbt project", "").get("name", ""))
+        now = covered(subject.declared, package, self.settings.key_tests)
+        if not now:
+            return GateReport(_ID, not_applicable="the project has no models")
+        try:
+            baseline = read_baseline(subject.project)
+            findings = list(self._against_baseline(subject, now, baseline))
+        except BadInput as error:
+            return GateReport(_ID, (_said("baseline", Verdict.ERRORED, str(error), location=BASELINE),))
+        bar = bool(self.settings.require or self.settings.minimum or baseline is not None)
+        if subject.declared_before is None:
+            unknown = tuple(undeclared(_ID, subject))
+            findings += unknown
+            if not unknown and not bar:
+                return GateReport(_ID, not_applicable="nothing serves yet to compare with, and no bar is set")
+            before: Covered = {}
+        else:
+            before = covered(subject.declared_before, package, self.settings.key_tests)
+        asked = _Asked(subject, now, before, baseline or Baseline({}))
+        findings += [*self._lost(asked), *self._required(asked), *self._shares(asked)]
+        return GateReport(_ID, tuple(findings))
+
+    def _lost(self, asked: _Asked) -> Iterator[Finding]:
+        for uid, has in asked.now.items():
+            for aspect in ASPECTS:
+                if aspect in asked.before.get(uid, frozenset()) and aspect not in has:
+                    yield _said(
+                        aspect,
+                        Verdict.FAILED,
+                        f"{short_name(uid)} had {WORDS[aspect]}, and has none any more",
+                        uid,
+                        location=asked.path(uid),
+                        fix="put it back, or say for how long it may be so: gates.coverage.except",
+                    )
+
+    def _required(self, asked: _Asked) -> Iterator[Finding]:
+        """Yield what new and edited models must have and have not; what they lost is told already."""
+        for uid in asked.subject.edited:
+            has = asked.now.get(uid)
+            for aspect in self.settings.require if has is not None else ():
+                if aspect in (has or ()) or aspect in asked.before.get(uid, frozenset()):
+                    continue
+                if asked.baseline.allows(uid, aspect):
+                    continue
+                yield _said(
+                    aspect,
+                    Verdict.FAILED,
+                    f"{short_name(uid)} was {'edited' if uid in asked.before else 'added'} and has not {WORDS[aspect]}",
+                    uid,
+                    location=asked.path(uid),
+                    fix=f"give it {WORDS[aspect]}",
+                )
+
+    def _shares(self, asked: _Asked) -> Iterator[Finding]:
+        for aspect in ASPECTS:
+            yield self._share(asked, aspect)
+
+    def _share(self, asked: _Asked, aspect: Aspect) -> Finding:
+        now = share(asked.now, aspect) or 0.0
+        was = asked.share_before(aspect)
+        lowest = self.settings.minimum.get(aspect)
+        without = [uid for uid, has in asked.now.items() if aspect not in has]
+        told = f"{len(asked.now) - len(without)} of {len(asked.now)} models have {WORDS[aspect]} ({now:.0%})"
+        fresh = [uid for uid in without if uid not in asked.before]
+        verdict, limit, fix = Verdict.PASSED, lowest, ""
+        if was is not None and now < was and fresh:
+            names = ", ".join(short_name(uid) for uid in fresh[:3])
+            told += f", {was:.0%} before: not the new {names}{' …' if len(fresh) > 3 else ''}"
+            verdict = Verdict.FAILED if self.settings.share == "block" else Verdict.WARNED
+            limit, fix = was, f"give new models {WORDS[aspect]}"
+        if lowest is not None and now < lowest:
+            told += f", and {lowest:.0%} must"
+            verdict, limit, fix = Verdict.FAILED, lowest, f"give more models {WORDS[aspect]}"
+        return _said(aspect, verdict, told, observed=now, limit=limit, evidence=_models(without), fix=fix)
+
+    def _against_baseline(
+        self, subject: Subject, now: Covered, baseline: Baseline | None
+    ) -> Iterator[Finding]:
+        """Yield what the baseline file lets pass that it did not before, and what it need not list any more."""
+        if baseline is None:
+            return
+        earlier = subject.earlier()
+        older = read_baseline(earlier) if earlier is not None else None
+        added = baseline.beyond(older) if older is not None else ()
+        if added:
+            yield _entries(
+                f"{BASELINE} may only shrink, and lists {_count(added)} more", Verdict.FAILED, added
+            )
+        outlived = baseline.outlived(now)
+        if outlived:
+            summary = f"{BASELINE} lists {_count(outlived)} that nothing needs any more"
+            yield _entries(summary, Verdict.WARNED, outlived, "shrink it: sluice coverage --write-baseline")
+        if not added and not outlived:
+            entries = list(baseline.entries())
+            yield _entries(f"{BASELINE} lets {_count(entries)} pass", Verdict.PASSED, entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one answer is made of."""
+
+    subject: Subject
+    now: Covered
+    before: Covered
+    baseline: Baseline
+
+    def path(self, uid: str) -> str:
+        """The file in which a model is written."""
+        return self.subject.declared.described[uid].path
+
+    def share_before(self, aspect: Aspect) -> float | None:
+        """The share of before among the models that are still there: to delete one that had it is no fall."""
+        kept = self.before.keys() & self.now.keys()
+        return share(self.before, aspect, kept or None)
+
+
+def _said(
+    aspect: str,
+    verdict: Verdict,
+    summary: str,
+    subject: str = "",
+    *,
+    observed: float | None = None,
+    limit: float | None = None,
+    location: str = "",
+    evidence: Evidence | None = None,
+    fix: str = "",
+) -> Finding:
+    return Finding(
+        _ID, aspect, verdict, summary, subject, observed, limit, location=location, evidence=evidence, fix=fix
+    )
+
+
+def _models(uids: Sequence[str]) -> Evidence | None:
+    rows = tuple((short_name(uid),) for uid in sorted(uids)[:EVIDENCE_ROWS])
+    return Evidence(("model without it",), rows, len(uids)) if uids else None
+
+
+def _entries(summary: str, verdict: Verdict, entries: Sequence[tuple[str, Aspect]], fix: str = "") -> Finding:
+    rows = tuple((short_name(uid), aspect) for uid, aspect in entries[:EVIDENCE_ROWS])
+    evidence = Evidence(("model", "missing"), rows, len(entries)) if entries else None
+    fix = fix or ("give them what they lack instead" if verdict is Verdict.FAILED else "")
+    return _said(
+        "baseline", verdict, summary, location=BASELINE, observed=len(entries), evidence=evidence, fix=fix
+    )
+
+
+def _count(entries: Sequence[tuple[str, Aspect]]) -> str:
+    return f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"

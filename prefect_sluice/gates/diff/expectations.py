@@ -1,0 +1,89 @@
+"""What the gate `diff` says of expectations themselves: those that cannot be read, name nothing, or did not come true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from prefect_sluice.diff.expected_part import parts
+from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.diff.comparison import names
+from prefect_sluice.planning.expectations import Expected, Said
+
+_CHECK = "expect"
+
+
+def judge_expectations(
+    gate: str, subject: Subject, said: Said, diffs: Mapping[str, RelationDiff]
+) -> tuple[Finding, ...]:
+    """Return a finding for each expectation that cannot be read (INCONCLUSIVE: what it was to explain, nobody knows) or that
+    is of nothing or of what did not happen (WARNED). `diffs` are the differences by unique id."""
+    unread = [
+        Finding(
+            gate,
+            _CHECK,
+            Verdict.INCONCLUSIVE,
+            f"{item.where}: {item.problem}",
+            location=item.where,
+            fix="mend it: git commit --amend, or the file; then release again",
+        )
+        for item in said.unreadable
+    ]
+    empty = [(item, _why_not(item, subject, diffs)) for item in said.expected]
+    return (
+        *unread,
+        *(
+            Finding(
+                gate,
+                _CHECK,
+                Verdict.WARNED,
+                f"expected {item}: {why}",
+                ", ".join(node.unique_id for node in _meant(item, subject)),
+                location=item.where,
+                fix="is the change complete? else take the expectation out",
+            )
+            for item, why in empty
+            if why
+        ),
+    )
+
+
+def _meant(item: Expected, subject: Subject) -> list[Node]:
+    return [node for node in subject.nodes.values() if item.is_of(names(node))]
+
+
+def _why_not(item: Expected, subject: Subject, diffs: Mapping[str, RelationDiff]) -> str:
+    meant = _meant(item, subject)
+    if not meant:
+        near = get_close_matches(item.relation, [node.short for node in subject.nodes.values()], n=1)
+        return "there is no such relation" + (f"; did you mean {near[0]!r}?" if near else "")
+    compared = [node.unique_id for node in meant if node.unique_id in diffs]
+    if not compared:
+        changed = [node for node in meant if node.unique_id in subject.changed]
+        return "it is new, or could not be compared" if changed else "the release does not change it"
+    if any(_happened(item, diffs[uid]) for uid in compared):
+        return ""
+    columns = {column for uid in compared for column in _columns(uid, subject)}
+    if columns and not item.is_rows and not any(item.is_column(column) for column in columns):
+        near = get_close_matches(item.column, sorted(columns), n=1)
+        return "there is no such column" + (f"; did you mean {near[0]!r}?" if near else "")
+    return "nothing of it changed"
+
+
+def _happened(item: Expected, diff: RelationDiff) -> bool:
+    return any(part.by is item for part in parts(diff, [item]))
+
+
+def _columns(uid: str, subject: Subject) -> set[str]:
+    assert subject.candidate is not None
+    found: set[str] = set()
+    for relations in (subject.candidate_relations, subject.live_relations):
+        try:
+            found |= {column.name for column in subject.candidate.columns(relations[uid])}
+        except QueryFailed:
+            return set()
+    return found

@@ -1,0 +1,216 @@
+"""The gate that compares what a release would serve with what is served now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from prefect_sluice import config
+from prefect_sluice.diff import expected_part
+from prefect_sluice.diff.relation import RelationDiff, percent
+from prefect_sluice.diff.tables import evidence, tables
+from prefect_sluice.domain.errors import BadInput, QueryFailed
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.diff.comparison import Comparing, above, compared, names, written
+from prefect_sluice.gates.diff.expectations import judge_expectations
+from prefect_sluice.planning.expectations import Said
+from prefect_sluice.planning.plan import some
+
+
+class Settings(Comparing):
+    """What sluice.yml may say of it. A share is of the rows served now, 0 to 1; without one there is no limit."""
+
+    max_changed_share: float | None = Field(
+        default=None, ge=0, le=1, description="The largest share of rows that a release may change."
+    )
+    max_removed_share: float | None = Field(
+        default=None, ge=0, le=1, description="The largest share of rows that a release may remove."
+    )
+    max_unexplained_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="The largest share of rows in which a release may change a column, or add or remove rows, without a word "
+        "in its commits. Default: none may once a commit declares what it changes, and no limit where none does.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Says what changes in the rows of each changed relation, and whether the commit said so."""
+
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "diff"
+    needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
+    Settings: ClassVar[type[config.Gate]] = Settings
+
+    def check(self, subject: Subject) -> GateReport:
+        """Return one finding per changed relation that is served now, and one per expectation that did not come true or
+        cannot be read. Repeatable."""
+        known = [subject.nodes[each] for each in subject.changed if each in subject.nodes]
+        served = [node for node in known if node.unique_id in subject.live_relations]
+        if not served:
+            return GateReport(self.id, not_applicable="nothing is served yet to compare with")
+        said = subject.expected()
+        diffs: dict[str, RelationDiff] = {}
+        findings = [self._compare(node, subject, said, diffs) for node in served]
+        return GateReport(self.id, (*findings, *judge_expectations(self.id, subject, said, diffs)))
+
+    def _compare(self, node: Node, subject: Subject, said: Said, diffs: dict[str, RelationDiff]) -> Finding:
+        after = subject.candidate_relations.get(node.unique_id)
+        if subject.candidate is None or after is None:
+            return self._broken(node, "not among the candidate's relations")
+        before = subject.live_relations[node.unique_id]
+        try:
+            found = compared(subject, node, before, after, self.settings)
+        except (QueryFailed, BadInput) as error:
+            return self._broken(node, f"cannot be compared: {error}")
+        diffs[node.unique_id] = subject.compared[node.unique_id] = found
+        # That a refresh brings new data, everybody knows.
+        unsaid = found.same_rows or subject.cause is Cause.REFRESH
+        moved = () if unsaid else subject.moved.get(node.unique_id, ())
+        same_code = node.unique_id in subject.same_code
+        finding = self._judge(node, found, moved, same_code=same_code)
+        if (
+            same_code
+        ):  # a commit declares what its code changes; what the same code made of new data is no part of that
+            return finding
+        baseline = subject.baseline_relations.get(node.unique_id) if moved else None
+        if baseline is None:
+            return self._explained(finding, node, found, subject, said, moved)
+        return self._by_rule(finding, node, baseline, after, subject, said, diffs)
+
+    def _by_rule(
+        self,
+        finding: Finding,
+        node: Node,
+        baseline: str,
+        after: str,
+        subject: Subject,
+        said: Said,
+        diffs: dict[str, RelationDiff],
+    ) -> Finding:
+        """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
+        try:
+            rule = compared(subject, node, baseline, after, self.settings)
+        except (QueryFailed, BadInput) as error:
+            return self._broken(node, f"cannot be compared with its baseline: {error}")
+        diffs[node.unique_id] = rule
+        told = replace(finding, summary=f"{finding.summary}; by the new code alone: {rule.headline}")
+        return self._explained(told, node, rule, subject, said, ())
+
+    def _broken(self, node: Node, why: str) -> Finding:
+        return Finding(self.id, node.short, Verdict.ERRORED, f"{node.short} {why}", subject=node.unique_id)
+
+    def _judge(self, node: Node, diff: RelationDiff, moved: tuple[str, ...], *, same_code: bool) -> Finding:
+        verdict, reasons = self._verdict(diff)
+        over = (
+            self.settings.max_removed_share is not None
+            and diff.removed_share > self.settings.max_removed_share
+        )
+        # where both limits are broken, the changed rows speak
+        removed = over and not self._changed_too_much(diff)
+        if moved:
+            holds = "new data, by the same code" if same_code else "it holds new data as well"
+            reasons = [*reasons, f"{some(moved)} moved since what serves was built: {holds}"]
+        return Finding(
+            self.id,
+            node.short,
+            verdict,
+            "; ".join([f"{node.short}: {diff.headline}", *reasons]),
+            subject=node.unique_id,
+            observed=diff.removed_share if removed else diff.changed_share,
+            limit=self.settings.max_removed_share if removed else self.settings.max_changed_share,
+            location=node.path,
+            evidence=evidence(diff),
+            more=tables(diff),
+        )
+
+    def _explained(
+        self,
+        finding: Finding,
+        node: Node,
+        diff: RelationDiff,
+        subject: Subject,
+        said: Said,
+        moved: tuple[str, ...],
+    ) -> Finding:
+        """Return the finding with what the commit said beside what changed; what it did not say may be too much."""
+        limit = self._limit(said)
+        if subject.cause is Cause.REFRESH or limit is None:
+            return finding
+        parts = expected_part.parts(diff, [each for each in said.expected if each.is_of(names(node))])
+        finding = replace(finding, more=(*finding.more, expected_part.table(parts))) if parts else finding
+        over = expected_part.unexplained(parts)
+        if over <= limit:
+            return finding
+        words = "; ".join(part.words for part in parts if not part.is_explained and part.share > limit)
+        # With other data under it, nobody knows how much of it is the new rule's doing.
+        verdict = Verdict.INCONCLUSIVE if moved else Verdict.FAILED
+        if verdict < finding.verdict:
+            return replace(finding, summary=f"{finding.summary}; not declared: {words}")
+        return replace(
+            finding,
+            verdict=verdict,
+            summary=f"{finding.summary}; not declared: {words}",
+            observed=over,
+            limit=limit,
+            fix=_same_inputs(subject) if moved else _declare(node, parts, limit),
+        )
+
+    def _limit(self, said: Said) -> float | None:
+        if self.settings.max_unexplained_share is not None:
+            return self.settings.max_unexplained_share
+        return 0.0 if said.expected else None
+
+    def _verdict(self, diff: RelationDiff) -> tuple[Verdict, list[str]]:
+        failed, warned = self._too_much(diff), _doubts(diff)
+        verdict = Verdict.FAILED if failed else Verdict.WARNED if warned else Verdict.PASSED
+        return verdict, failed + warned
+
+    def _changed_too_much(self, diff: RelationDiff) -> bool:
+        return (
+            self.settings.max_changed_share is not None
+            and diff.changed_share > self.settings.max_changed_share
+        )
+
+    def _too_much(self, diff: RelationDiff) -> list[str]:
+        said: list[str] = []
+        if diff.rows_before and not diff.rows_after:
+            said.append(f"all {diff.rows_before} rows gone")
+        if self._changed_too_much(diff):
+            said.append(f"more than {percent(self.settings.max_changed_share or 0)} of the rows changed")
+        if (
+            self.settings.max_removed_share is not None
+            and diff.removed_share > self.settings.max_removed_share
+        ):
+            said.append(f"more than {percent(self.settings.max_removed_share)} of the rows removed")
+        return said
+
+
+def _doubts(diff: RelationDiff) -> list[str]:
+    said: list[str] = []
+    if diff.is_breaking:
+        said.append(": ".join(["breaking for readers", *filter(None, [", ".join(diff.other_columns)])]))
+    if diff.key_problem:
+        said.append(f"{diff.key_problem}, so compared without a key")
+    if not (diff.rows_before or diff.rows_after):
+        said.append("no rows on either side to compare")
+    return said
+
+
+def _same_inputs(subject: Subject) -> str:
+    where = f" --env {subject.environment}" if subject.environment else ""
+    why = f"{subject.no_baseline}; " if subject.no_baseline else ""
+    return f"{why}serve the new data with the old code first (sluice refresh{where}), then release again"
+
+
+def _declare(node: Node, parts: tuple[expected_part.Part, ...], limit: float) -> str:
+    first = next(part for part in parts if not part.is_explained and part.share > limit)
+    what = f"{written(node.short)}.{written(first.column)}" if first.column else f"{written(node.short)} rows"
+    return f"if it is meant, say so in the commit message: Expect: {what} up to {above(first.share)}%"

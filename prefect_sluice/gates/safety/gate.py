@@ -1,0 +1,252 @@
+"""The gate that looks at what runs beside the models' queries: hooks, operations, macros and Python that write elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, cast
+
+from prefect_sluice import config
+from prefect_sluice.domain.declarations import Code
+from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.safety.rules import PUT_ASIDE, Home, Judgement, judged, put_aside
+from prefect_sluice.sql.side_effects import Write
+
+_FORM = "writes.1"
+"""With the number of its form: what an older Sluice remembered is not read."""
+_UNREADABLE = "cannot be taken apart, so that nobody can say what it does"
+
+
+class Settings(config.Gate):
+    """What sluice.yml may say of it: the keys of every gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that code does beside a query. `key` is the same as long as the same code does the same."""
+
+    key: str
+    subject: str
+    place: str
+    said: str
+    judgement: Judgement
+    package: str = ""
+    put_aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """Fails for what a change adds that writes outside the candidate. What was there before is listed."""
+
+    settings: Settings = field(default_factory=Settings)
+    id: ClassVar[str] = "safety"
+    needs: ClassVar[Needs] = Needs.SOURCES
+    Settings: ClassVar[type[config.Gate]] = Settings
+
+    def check(self, subject: Subject) -> GateReport:
+        """Return one finding for each statement that is new and not harmless. Repeatable."""
+        code = [item for item in subject.declared.code if item.runs]
+        models = [node for node in subject.nodes.values() if node.language == "python"]
+        if not code and not models:
+            none = "the project has no hooks, operations or Python models, and no macro that one calls"
+            return GateReport(self.id, not_applicable=none)
+        found = {deed.key: deed for deed in (*_in_code(code, subject), *_in_python(models, subject))}
+        before = _before(subject)
+        _remember(subject, found)
+        new = [deed for deed in found.values() if deed.key not in (before or ())]
+        findings = [*self._of_packages(new), *(self._told(deed, before) for deed in new if not deed.package)]
+        old = [deed for deed in found.values() if deed.key in (before or ())]
+        return GateReport(self.id, (*findings, self._looked(len(code) + len(models), old, bool(new))))
+
+    def _told(self, deed: Deed, before: frozenset[str] | None) -> Finding:
+        # Nothing is known of what came before: all of it is new to us, and was there before we came.
+        judgement = PUT_ASIDE if before is None and deed.put_aside else deed.judgement
+        verdict = judgement.verdict
+        if before is None and not judgement.leaves:
+            verdict = min(verdict, Verdict.WARNED)
+        return Finding(
+            self.id,
+            judgement.check,
+            verdict,
+            f"{deed.said}: {judgement.why}",
+            subject=deed.subject,
+            location=deed.place,
+            fix=judgement.fix,
+        )
+
+    def _of_packages(self, new: Iterable[Deed]) -> Iterator[Finding]:
+        """Yield one finding for each package: its code is somebody else's, and may be long."""
+        by_package: dict[str, list[Deed]] = {}
+        for deed in new:
+            if deed.package:
+                by_package.setdefault(deed.package, []).append(deed)
+        for package, deeds in sorted(by_package.items()):
+            leaving = any(deed.judgement.leaves for deed in deeds)
+            yield Finding(
+                self.id,
+                "package",
+                Verdict.WARNED,
+                f"package {package} does {len(deeds)} things beside the models' queries"
+                + (", some of them outside the warehouse" if leaving else ""),
+                subject=", ".join(sorted({deed.subject for deed in deeds})[:3]),
+                evidence=_evidence(deeds),
+                fix="look at what it does; switch off with its variables what you do not need",
+            )
+
+    def _looked(self, count: int, old: list[Deed], is_new: bool) -> Finding:
+        what = f"{count} hook{'s' if count > 1 else ''}, operations, macros and Python models looked at"
+        what = what if count > 1 else "one hook, operation, macro or Python model looked at"
+        told = "" if is_new else ", and nothing new in them leads outside the candidate"
+        known = f"; {len(old)} known from before" if old else ""
+        return Finding(
+            self.id,
+            "looked-at",
+            Verdict.PASSED,
+            what + told + known,
+            evidence=_evidence(old) if old else None,
+        )
+
+
+def _in_code(code: Iterable[Code], subject: Subject) -> Iterator[Deed]:
+    from prefect_sluice.dbt.fingerprints.template_text import pieces
+
+    home = Home(subject.nodes, subject.catalog)
+    for item in code:
+        texts = pieces(item.text)
+        if texts is None:
+            yield _unreadable(item, subject)
+            continue
+        for text in texts:
+            yield from _of_text(text, item, home, subject)
+
+
+def _of_text(text: str, item: Code, home: Home, subject: Subject) -> Iterator[Deed]:
+    from prefect_sluice.sql.side_effects import writes
+
+    found = writes(text, subject.dialect)
+    if found is None and item.runs == "beside":
+        yield _unreadable(item, subject)
+    for write in found or ():
+        judgement = judged(write, home, item.node, in_query=item.runs == "query")
+        if judgement is not None:
+            place = _place(subject.project, item, write)
+            key = _key(item.unique_id, write)
+            aside = put_aside(write, subject.working_directory or subject.project, _top(subject))
+            yield Deed(key, item.node or item.unique_id, place, write.said, judgement, item.package, aside)
+
+
+def _top(subject: Subject) -> Path:
+    """Return the checkout's root."""
+    parts = PurePosixPath(subject.change.project).parts if subject.change else ()
+    return subject.project.parents[len(parts) - 1] if parts else subject.project
+
+
+def _unreadable(item: Code, subject: Subject) -> Deed:
+    kind = "macro" if item.kind == "macro" else item.kind
+    fix = "write the statement so that DuckDB's and sqlglot's tokens agree, or except it"
+    judgement = Judgement("not-known", Verdict.INCONCLUSIVE, _UNREADABLE, fix)
+    said = f"{kind} {item.unique_id.split('.')[-1] if kind == 'macro' else ''}".strip()
+    place = _place(subject.project, item, None)
+    key = digest([item.unique_id, item.text])
+    return Deed(key, item.node or item.unique_id, place, said, judgement, item.package)
+
+
+def _in_python(models: Iterable[Node], subject: Subject) -> Iterator[Deed]:
+    from prefect_sluice.dbt.fingerprints.python_models import PythonCode
+
+    python = PythonCode(subject.project)
+    home = Home(subject.nodes, subject.catalog)
+    for node in models:
+        path = subject.project / node.path
+        if not path.is_file():
+            continue
+        code = path.read_text(encoding="utf-8", errors="replace")
+        for name in dict.fromkeys((node.path, *python.modules(code))):
+            yield from _of_file(name, node, home, subject)
+
+
+def _of_file(name: str, node: Node, home: Home, subject: Subject) -> Iterator[Deed]:
+    from prefect_sluice.gates.safety.python_writes import deeds
+    from prefect_sluice.sql.side_effects import writes
+
+    text = (subject.project / name).read_text(encoding="utf-8", errors="replace")
+    for deed in deeds(text) or ():
+        place = f"{name}:{deed.line}"
+        if deed.text:
+            judgement = Judgement(
+                "python", Verdict.WARNED, "it runs whenever the model is built, released or not", _PYTHON
+            )
+            yield Deed(digest([name, deed.text]), node.unique_id, place, deed.text, judgement)
+        for write in writes(deed.sql, subject.dialect) or ():
+            judgement = judged(write, home, node.unique_id, in_query=True)
+            if judgement is not None:
+                yield Deed(_key(name, write), node.unique_id, place, write.said, judgement)
+
+
+_PYTHON = "return the rows, and write files or call servers after the release"
+
+
+def _key(where: str, write: Write) -> str:
+    return digest([where, write.does.value, write.verb, list(write.target), write.place])
+
+
+def _before(subject: Subject) -> frozenset[str] | None:
+    """Return the keys of what the code that serves does; None: nothing serves, or it was never looked at."""
+    if subject.memory is None or subject.plan is None or not subject.plan.base_release:
+        return None
+    known = subject.memory.recall(_kept_as(subject, subject.plan.base_release))
+    return None if known is None else frozenset(cast(list[str], known))
+
+
+def _remember(subject: Subject, found: Mapping[str, Deed]) -> None:
+    if subject.memory is None or subject.plan is None:
+        return
+    key = _kept_as(subject, subject.plan.release)
+    keys: list[Json] = [*sorted(found)]
+    if subject.memory.recall(key) != keys:
+        subject.memory.keep(key, keys)
+
+
+def _kept_as(subject: Subject, release: str) -> str:
+    # By environment: which code there is may hang on the target.
+    return f"{_FORM} {subject.environment} {release}"
+
+
+def _place(project: Path, item: Code, write: Write | None) -> str:
+    """Return `file:line` of a statement: where its first words stand, or its code; the file alone where neither is found."""
+    if item.package:
+        return f"dbt_packages/{item.package}/{item.path}"
+    own = item.path.removeprefix("./")
+    for name in dict.fromkeys((own, "dbt_project.yml")):
+        path = project / name
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        begin = max(text.find(item.text.strip()), 0) if item.kind == "macro" else 0
+        for pattern in _patterns(item, write):
+            found = re.compile(pattern, re.IGNORECASE).search(text, begin)
+            if found:
+                return f"{name}:{text.count(chr(10), 0, found.start()) + 1}"
+    return own
+
+
+def _patterns(item: Code, write: Write | None) -> list[str]:
+    patterns = [re.escape(item.text.strip())] if item.text.strip() else []
+    if write is None:
+        return patterns
+    words = [re.escape(word) for word in write.said.split()[:2] if word.isalpha()]
+    beginning = r"\s+".join(words)
+    names = [re.escape(part) for part in write.target if not part.startswith("__sluice")]
+    return (
+        [rf"\b{beginning}\b[^;]{{0,60}}?{names[-1]}", *patterns]
+        if names
+        else [rf"\b{beginning}\b", *patterns]
+    )
+
+
+def _evidence(deeds: list[Deed]) -> Evidence:
+    rows = [(deed.place, deed.said, deed.judgement.why) for deed in deeds]
+    return Evidence(("where", "statement", "why it matters"), tuple(rows[:EVIDENCE_ROWS]), len(rows))

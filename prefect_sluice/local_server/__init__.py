@@ -1,0 +1,1 @@
+"""`sluice up`: Prefect server, worker and report pages of one machine."""

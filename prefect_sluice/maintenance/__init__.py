@@ -1,0 +1,1 @@
+"""What is dropped, mended and given back: collect, doctor, leave."""

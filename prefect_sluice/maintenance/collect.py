@@ -1,0 +1,334 @@
+"""The way in of `sluice collect`: under the leases, what nothing needs is dropped from the warehouses and the disk."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from prefect_sluice.domain.controls import blocked
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.maintenance import leftovers
+from prefect_sluice.maintenance.collect_plan import Asked, CollectPlan, Retention, plan_collection
+from prefect_sluice.maintenance.leftovers import GRACE, Leftover
+from prefect_sluice.maintenance.needed import Standing, forgotten, needed, promised
+from prefect_sluice.promotions.controls import current as controls
+from prefect_sluice.promotions.wait_for_lease import wait_teller
+from prefect_sluice.promotions.what_serves import know_what_serves
+from prefect_sluice.promotions.work import tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.stages.deploy import settle
+from prefect_sluice.stages.rollback_target import choose
+from prefect_sluice.stages.unserved_history import at_rest
+from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.warehouse.base import Warehouse
+from prefect_sluice.warehouse.inventory import FileUse, Inventory
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+STARTED, DONE, SWEPT = "collect.started", "collect.done", "collect.files"
+
+_UNUSED = timedelta(days=90)
+"""How long the state store keeps what can be derived again and nobody asked for."""
+_CACHED = 100_000
+"""How much of it the state store keeps at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked. `environment` "" is all of them, and the project's files with them. `drop_history` are public names
+    that nothing serves, and whose history may go, too."""
+
+    folder: Path
+    environment: str = ""
+    dry_run: bool = False
+    actor: str = "unknown"
+    drop_history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One warehouse: its file, the environments of sluice.yml that serve from it, the plan, the file before and after."""
+
+    path: Path
+    environments: tuple[str, ...]
+    plan: CollectPlan
+    before: FileUse
+    after: FileUse
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What went, or with `dry_run` would go: from each warehouse, and which files. `notes` say what was left alone."""
+
+    dry_run: bool
+    warehouses: tuple[Swept, ...]
+    files: tuple[Leftover, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there was nothing to collect."""
+        return not self.files and not any(item.plan.does_something for item in self.warehouses)
+
+    @property
+    def message(self) -> str:
+        """One line that says it."""
+        if self.is_empty:
+            return "nothing to collect"
+        relations = sum(len(item.plan.drops) for item in self.warehouses)
+        verb = "would be dropped" if self.dry_run else "dropped"
+        names = sum(len(item.plan.over) for item in self.warehouses)
+        old = f", {names} old names" if names else ""
+        return f"{relations} relations{old} and {len(self.files)} files {verb}"
+
+
+def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
+    """Collect, or say what would be. Safe to run again after any crash: it goes on with what is left.
+
+    Takes the lease of every environment whose relations or files it may touch. Raises LeaseHeld when one is
+    at work and `wait` is over, Refused when what is needed cannot be known, WarehouseBusy.
+    """
+    process.be_quiet()
+    workshop = Workshop.at(request.folder)
+    places = _places(workshop, request.environment)
+    chosen = {workshop.place(request.environment).name} if request.environment else set(places)
+    if request.dry_run:
+        for place in places.values():
+            know_what_serves(workshop, place)
+        return _collected(workshop, request, places, chosen, ())
+    with _leases(workshop, sorted(places), request.actor, wait) as leases:
+        for lease in leases:
+            place = places[lease.environment]
+            settle(workshop.under(lease), place)
+            know_what_serves(workshop, place)
+        _settle(workshop, places, request.actor)
+        return _collected(workshop, request, places, chosen, leases)
+
+
+def _places(workshop: Workshop, environment: str) -> Mapping[str, Place]:
+    """Return the environments to hold: all, or those that share their warehouse with the one asked for."""
+    if not environment:
+        return workshop.places
+    file = workshop.place(environment).target.path
+    return {name: place for name, place in workshop.places.items() if place.target.path == file}
+
+
+@contextmanager
+def _leases(
+    workshop: Workshop, names: Sequence[str], actor: str, wait: timedelta
+) -> Generator[tuple[Lease, ...]]:
+    # In one order: two collectors never wait for each other.
+    with ExitStack() as stack:
+        holder = this_process(actor)
+        taken = [
+            stack.enter_context(
+                held(workshop.store, name, holder, wait=wait, on_wait=wait_teller(name, wait))
+            )
+            for name in names
+        ]
+        yield tuple(item.lease for item in taken)
+
+
+def _collected(
+    workshop: Workshop,
+    request: Request,
+    places: Mapping[str, Place],
+    chosen: set[str],
+    leases: Sequence[Lease],
+) -> Collected:
+    files = sorted({place.target.path for place in places.values()})
+    swept = tuple(_warehouse(workshop, request, path, places, chosen, leases) for path in files)
+    standing = _standing(workshop)
+    found, notes = _files(workshop, request, chosen, standing)
+    notes = (*_left(request, swept), *notes)
+    gone = found if request.dry_run else _removed(workshop, request, found)
+    if not request.dry_run:
+        with workshop.store.transaction() as transaction:
+            transaction.prune_cache(process.now() - _UNUSED, _CACHED)
+            transaction.drop_records(*forgotten(standing, chosen))
+    return Collected(request.dry_run, swept, gone, notes)
+
+
+def _left(request: Request, swept: Sequence[Swept]) -> tuple[str, ...]:
+    """Return what was asked to go and stays: a generation that is kept still has it, or nothing of that name rests."""
+    ended = {name.folded for item in swept for _, name in item.plan.ended}
+    asked = (Name.parse(text) for text in request.drop_history)
+    why = "it is served, there is none, or a generation that is kept has it: collect again when that one goes"
+    return tuple(f"no history of {name} was dropped: {why}" for name in asked if name.folded not in ended)
+
+
+def _warehouse(
+    workshop: Workshop,
+    request: Request,
+    path: Path,
+    places: Mapping[str, Place],
+    chosen: set[str],
+    leases: Sequence[Lease],
+) -> Swept:
+    here = {name: place for name, place in places.items() if place.target.path == path}
+    warehouse = workshop.warehouse(next(iter(here.values())))
+    tell(f"looking at {path.name}")
+    inventory = warehouse.inventory(measured=True)
+    ends = frozenset(Name.parse(text).folded for text in request.drop_history)
+    plan = plan_warehouse(
+        workshop, warehouse, inventory, [here[name] for name in here if name in chosen], ends
+    )
+    after = inventory.file
+    if plan.does_something and not request.dry_run:
+        _drop(workshop, request, warehouse, path.name, plan, leases)
+        after = warehouse.inventory().file
+    return Swept(path, tuple(here), plan, inventory.file, after)
+
+
+def plan_warehouse(
+    workshop: Workshop,
+    warehouse: Warehouse,
+    inventory: Inventory,
+    places: Sequence[Place],
+    ends: Collection[Name] = (),
+) -> CollectPlan:
+    """Return what would go from a warehouse by the retention of these environments. Changes nothing. Raises Refused.
+
+    The only history of a public name stays, whatever the retention says, unless the name (folded) is one of `ends`.
+    """
+    barred = blocked(controls(workshop))
+    rests = {place.name: at_rest(workshop, place, inventory) for place in places}
+    pairs = [(where, name, item) for where, found in rests.items() for name, item in found.items()]
+    staying = [(where, item) for where, name, item in pairs if name not in ends]
+    asked = Asked(
+        inventory=inventory,
+        keep={place.name: retention(place, inventory, barred) for place in places},
+        now=process.now(),
+        promised={
+            **{item.address: f"the history of {item.name} of {where}" for where, item in staying},
+            **promised(workshop),
+        },
+        ours=frozenset(item.address for item in workshop.store.relations()),
+    )
+    plan = plan_collection(asked, warehouse.linker.references)
+    gone = {item.address for item in plan.drops}
+    return replace(
+        plan,
+        resting=tuple(sorted((where, item.name) for where, item in staying)),
+        ended=tuple(sorted((where, item.name) for where, _, item in pairs if item.address in gone)),
+    )
+
+
+def retention(place: Place, inventory: Inventory, barred: Collection[str]) -> Retention:
+    """Return how much of an environment stays, with the generations that a rollback goes to: as things stand with
+    the releases that are blocked (`barred`), and as they will when the blocks are lifted."""
+    keep = place.policy.keep
+    targets = {_target(place, inventory, barred), _target(place, inventory, ())}
+    return Retention(keep.generations, keep.age, frozenset(targets))
+
+
+def _target(place: Place, inventory: Inventory, barred: Collection[str]) -> int:
+    history = tuple(item for item in inventory.generations if item.environment == place.name)
+    try:
+        return choose(history[0], history, "", barred).number if history else 0
+    except Refused:
+        return 0  # nothing to go back to
+
+
+def _drop(
+    workshop: Workshop,
+    request: Request,
+    warehouse: Warehouse,
+    file: str,
+    plan: CollectPlan,
+    leases: Sequence[Lease],
+) -> None:
+    run = uuid.uuid4().hex[:10]
+    facts = {
+        "run": run,
+        "warehouse": file,
+        "relations": len(plan.drops),
+        "rows": plan.rows,
+        "bytes": plan.size,
+        "generations": [f"{name} {number}" for name, number in plan.generations],
+        **({"history": [f"{where} {name}" for where, name in plan.ended]} if plan.ended else {}),
+        **({"old_names": [f"{where} {name}" for where, name in plan.over]} if plan.over else {}),
+    }
+    _tell_ledger(workshop, STARTED, request.actor, facts)
+    reach(Point.COLLECT_INTENT)
+    tell(f"dropping {len(plan.drops)} relations")
+    with workshop.store.fenced(*leases, now=process.now()):
+        warehouse.collect(plan.collection(run, process.now()))
+    reach(Point.COLLECT_COMMITTED)
+    _tell_ledger(workshop, DONE, request.actor, facts)
+
+
+def _settle(workshop: Workshop, places: Mapping[str, Place], actor: str) -> None:
+    """Write the outcome of collections whose process died after the warehouse had committed. Repeatable."""
+    entries = [entry for entry in workshop.store.entries() if entry.event in {STARTED, DONE}]
+    ended = {str(entry.facts["run"]) for entry in entries if entry.event == DONE}
+    pending = [entry for entry in entries if entry.event == STARTED and str(entry.facts["run"]) not in ended]
+    if not pending:
+        return
+    first = {place.target.path: place for place in places.values()}
+    runs = {run for place in first.values() for run in workshop.warehouse(place).inventory().runs}
+    for entry in pending:
+        if entry.facts["run"] in runs:
+            _tell_ledger(workshop, DONE, actor, {**entry.facts, "settled": True})
+
+
+def _tell_ledger(workshop: Workshop, event: str, actor: str, facts: Mapping[str, object]) -> None:
+    with workshop.store.transaction() as transaction:
+        transaction.append(event, actor=actor, facts=facts, at=process.now())  # pyright: ignore[reportArgumentType]  # plain JSON
+
+
+def _files(
+    workshop: Workshop, request: Request, chosen: set[str], standing: Standing
+) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
+    now = process.now()
+    must = needed(workshop, standing, chosen, now)
+    known = {item.id: item.environment for item in standing.promotions if item.environment in chosen}
+    found = [
+        *leftovers.of_environments(workshop.folder, known, must),
+        *leftovers.on_shelf(workshop.shelf, known, must),
+    ]
+    if request.environment:
+        return tuple(found), ()
+    found += leftovers.of_project(workshop.folder, must, workshop.bundles.folder, now)
+    notes = () if must.bundles is not None else (f"the bundle store is left alone: {OUTSIDE}",)
+    return tuple(found), notes
+
+
+OUTSIDE = "it lies outside the repository, and may hold what others need"
+
+
+def _standing(workshop: Workshop) -> Standing:
+    inventories = [
+        workshop.warehouse(place).inventory()
+        for place in {place.target.path: place for place in workshop.places.values()}.values()
+    ]
+    generations = [item for inventory in inventories for item in inventory.generations]
+    age = max((place.policy.keep.age for place in workshop.places.values()), default=GRACE)
+    return Standing(
+        workshop.store.promotions(),
+        tuple(item for item in generations if item.collected_at is None),
+        tuple(_current(generations)),
+        process.now() - max(age, GRACE),
+    )
+
+
+def _current(generations: Sequence[Generation]) -> Generator[Generation]:
+    for name in {item.environment for item in generations}:
+        yield max((i for i in generations if i.environment == name), key=lambda item: item.number)
+
+
+def _removed(workshop: Workshop, request: Request, found: Sequence[Leftover]) -> tuple[Leftover, ...]:
+    if not found:
+        return ()
+    tell(f"removing {len(found)} files")
+    gone = leftovers.remove(found, process.now(), workshop.shelf)
+    facts = {"files": len(gone), "bytes": sum(item.size for item in gone), "environment": request.environment}
+    _tell_ledger(workshop, SWEPT, request.actor, facts)
+    return gone

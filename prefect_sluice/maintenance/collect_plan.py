@@ -1,0 +1,213 @@
+"""What may go from a warehouse: kept generations, open promotions and views root relations, the rest is dropped. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from prefect_sluice.domain import old_names
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.inventory import Collection, Inventory, Physical
+from prefect_sluice.warehouse.references import Reads, read_by
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of an environment stays: the last `generations`, all younger than `age`, the current one, and
+    `target`, the one that a rollback goes to (0: there is none)."""
+
+    generations: int
+    age: timedelta
+    targets: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a collection is planned from.
+
+    `keep` says how much stays, by environment; one that is not in it stays whole (another project's, perhaps).
+    `promised` are addresses that open promotions name, and why; `ours` those that the state store knows as built
+    by Sluice, beside those that a pointer ever led to.
+    """
+
+    inventory: Inventory
+    keep: Mapping[str, Retention]
+    now: datetime
+    promised: Mapping[Name, str] = field(default_factory=dict[Name, str])
+    ours: frozenset[Name] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectPlan:
+    """What goes: `drops` in the order of their names, `generations` (environment, number) that lose a relation.
+
+    `kept` says of every relation that stays what needs it; `strangers` are those of them that Sluice never made.
+    `bases` are the current generations the plan is for; `resting` the public names, with their environment, that nothing
+    serves and whose history stays, `ended` those whose history goes because somebody said so; `over` are old names whose day
+    has come.
+    """
+
+    drops: tuple[Physical, ...]
+    generations: tuple[tuple[str, int], ...]
+    kept: Mapping[Name, str]
+    strangers: tuple[Name, ...]
+    bases: Mapping[str, int]
+    resting: tuple[tuple[str, Name], ...] = ()
+    ended: tuple[tuple[str, Name], ...] = ()
+    over: tuple[tuple[str, Name], ...] = ()
+
+    @property
+    def does_something(self) -> bool:
+        """Say whether anything goes."""
+        return bool(self.drops or self.generations or self.over)
+
+    @property
+    def rows(self) -> int:
+        """The rows that go."""
+        return sum(item.rows for item in self.drops)
+
+    @property
+    def size(self) -> int:
+        """The bytes that go, as far as they were measured."""
+        return sum(item.size or 0 for item in self.drops)
+
+    def collection(self, run: str, at: datetime) -> Collection:
+        """Return the plan as the warehouse takes it."""
+        return Collection(
+            run, at, tuple(item.address for item in self.drops), self.generations, dict(self.bases), self.over
+        )
+
+    def document(self) -> Json:
+        """Return it as JSON."""
+        return {
+            "relations": [
+                {"address": str(item.address), "view": item.is_view, "rows": item.rows, "bytes": item.size}
+                for item in self.drops
+            ],
+            "generations": [{"environment": name, "number": number} for name, number in self.generations],
+            "rows": self.rows,
+            "bytes": self.size,
+            "kept": len(self.kept),
+            "strangers": [str(name) for name in self.strangers],
+            "history_kept": [{"environment": where, "name": str(name)} for where, name in self.resting],
+            "history_dropped": [{"environment": where, "name": str(name)} for where, name in self.ended],
+            "old_names_dropped": [{"environment": where, "name": str(name)} for where, name in self.over],
+        }
+
+
+def whole(history: Iterable[Generation], keep: Retention, now: datetime) -> frozenset[int]:
+    """Return the numbers of the generations of one environment that stay whole."""
+    numbers = sorted((item.number for item in history), reverse=True)
+    young = {item.number for item in history if item.at > now - keep.age}
+    return frozenset({*numbers[: max(keep.generations, 1)], *young, *keep.targets} & set(numbers))
+
+
+def dependencies(inventory: Inventory, reads: Reads) -> Mapping[Name, frozenset[Name]]:
+    """Return the physical relations that each physical view reads itself.
+
+    Where the parser cannot tell, every relation whose name stands in the text counts.
+    """
+    known = {item.address.folded: item.address for item in inventory.physical}
+    return {
+        item.address: read_by(item.sql, known, reads) - {item.address}
+        for item in inventory.physical
+        if item.is_view
+    }
+
+
+def _foreign(inventory: Inventory, reads: Reads) -> Mapping[Name, str]:
+    """Return relations that a view outside the store reads, which no pointer made: it would break."""
+    ours = {item.pointer.name.folded for item in inventory.spans if item.until is None}
+    known = {item.address.folded: item.address for item in inventory.physical}
+    schemas = {name.schema for name in known}
+    found: dict[Name, str] = {}
+    for view in inventory.public:
+        if not view.is_view or view.name.folded in ours or not any(s in view.sql.lower() for s in schemas):
+            continue
+        found |= dict.fromkeys(read_by(view.sql, known, reads), f"view {view.name} reads it")
+    return found
+
+
+def roots(asked: Asked, reads: Reads) -> Mapping[Name, str]:
+    """Return every address that must stay, and why; of several reasons the newest generation's."""
+    kept = {name: _whole(asked, name) for name in asked.inventory.environments}
+    strangers = dict.fromkeys(_strangers(asked), "Sluice did not make it")
+    found: dict[Name, str] = {**strangers, **_foreign(asked.inventory, reads), **asked.promised}
+    for span in asked.inventory.spans:
+        having = [number for number in kept.get(span.environment, ()) if span.holds(number)]
+        if having:
+            found[span.pointer.address] = f"generation {max(having)} of {span.environment}"
+        elif span.environment not in asked.keep:
+            # Also where its generation was collected: it may be built upon as long as it is there.
+            found[span.pointer.address] = f"{span.environment}, which is not looked at here"
+    reachable = dict(found)
+    reading = dependencies(asked.inventory, reads)
+    todo = list(found)
+    while todo:
+        reader = todo.pop()
+        for name in reading.get(reader, frozenset()) - reachable.keys():
+            reachable[name] = f"{reader} reads it"
+            todo.append(name)
+    return reachable
+
+
+def _whole(asked: Asked, environment: str) -> frozenset[int]:
+    history = [item for item in asked.inventory.generations if item.environment == environment]
+    keep = asked.keep.get(environment)
+    if keep is None:
+        return frozenset(item.number for item in history)
+    return whole(history, keep, asked.now)
+
+
+def plan_collection(asked: Asked, reads: Reads) -> CollectPlan:
+    """Return what goes. The same question gives the same plan; planning again after it was done gives an empty one."""
+    kept = roots(asked, reads)
+    free = (item for item in asked.inventory.physical if item.address not in kept)
+    drops = tuple(sorted(free, key=lambda item: item.address))
+    present = {item.address for item in asked.inventory.physical}
+    return CollectPlan(
+        drops,
+        _losing(asked, {item.address for item in drops}, present),
+        {name: why for name, why in kept.items() if name in present},
+        _strangers(asked),
+        {name: asked.inventory.current(name) for name in asked.inventory.environments},
+        over=_over(asked),
+    )
+
+
+def _over(asked: Asked) -> tuple[tuple[str, Name], ...]:
+    """Return the old names that are served though their day has come."""
+    spans = (item for item in asked.inventory.spans if item.until is None and item.environment in asked.keep)
+    today = asked.now.astimezone(UTC).date()
+    found = (
+        (item.environment, item.pointer.name)
+        for item in spans
+        if item.pointer.is_old_name and old_names.of_pointer(item.pointer).is_over(today)
+    )
+    return tuple(sorted(found))
+
+
+def _strangers(asked: Asked) -> tuple[Name, ...]:
+    made = asked.ours | {span.pointer.address for span in asked.inventory.spans}
+    return tuple(sorted(item.address for item in asked.inventory.physical if item.address not in made))
+
+
+def _losing(asked: Asked, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
+    """Return the generations that lose a relation now, and older ones that lost it behind our back."""
+    marked = {(i.environment, i.number) for i in asked.inventory.generations if i.collected_at is not None}
+    spans = [
+        span
+        for span in asked.inventory.spans
+        if span.pointer.address in gone
+        or (span.pointer.address not in present and span.until is not None and span.environment in asked.keep)
+    ]
+    found = {
+        (item.environment, item.number)
+        for item in asked.inventory.generations
+        for span in spans
+        if span.environment == item.environment and span.holds(item.number)
+    }
+    return tuple(sorted(found - marked))

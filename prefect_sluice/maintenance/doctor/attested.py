@@ -1,0 +1,74 @@
+"""Rows of the state store against the ledger, and the ledger against the place that each generation names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prefect_sluice.audit import attestation
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient
+from prefect_sluice.state.store import StateStore
+from prefect_sluice.workspace.workspace import Place
+
+
+def examine(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> Iterator[Complaint]:
+    """Yield what `entries`, the whole ledger and verified, does not say. Reads every promotion and approval."""
+    for place in patient.places.values():
+        yield from _heads(patient, store, place, entries)
+    yield from _approvals(patient, store, entries)
+    yield from _promotions(patient, store, entries)
+
+
+def _heads(
+    patient: Patient, store: StateStore, place: Place, entries: Sequence[Entry]
+) -> Iterator[Complaint]:
+    """Yield the oldest generation whose place in the ledger is not there. What another state store released is told elsewhere."""
+    inventory = patient.inventory(place)
+    digests = {entry.number: entry.digest for entry in entries}
+    for item in reversed(inventory.generations if inventory else ()):
+        head = item.head
+        if item.environment != place.name or head is None or digests.get(head.number) == head.digest:
+            continue
+        if store.promotion(item.promotion) is not None:
+            yield Complaint(
+                "ledger",
+                place.name,
+                f"generation {item.number} was published after ledger entry {head.number} ({head.digest[:12]}),"
+                " which is not there",
+                "the ledger was set back, or is another one: nothing is published over it",
+                "restore the state store from a newer backup, or put the right one back",
+            )
+            return
+
+
+def _approvals(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> Iterator[Complaint]:
+    given = [entry for entry in entries if entry.event == attestation.APPROVAL_GIVEN]
+    for approval in store.approvals():
+        promotion = store.promotion(approval.promotion)
+        environment = promotion.environment if promotion else ""
+        if (environment in patient.places or not environment) and not attestation.is_attested(
+            approval, given
+        ):
+            yield Complaint(
+                "approval",
+                environment,
+                f"the ledger has no entry of approval {approval.id} ({approval.decision.value} by {approval.by})",
+                f"it was written past Sluice, and does not count for promotion {approval.promotion}",
+                "see who can write to the state store; who means it says it again: sluice approve",
+            )
+
+
+def _promotions(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> Iterator[Complaint]:
+    about: dict[object, list[Entry]] = {}
+    for entry in entries:
+        about.setdefault(entry.facts.get("promotion"), []).append(entry)
+    for promotion in store.promotions():
+        why = attestation.contradiction(promotion, about.get(promotion.id, ()))
+        if why and promotion.environment in patient.places:
+            yield Complaint(
+                "promotion",
+                promotion.environment,
+                f"promotion {promotion.id} is not what the ledger says: {why}",
+                "it was written past Sluice, and is not deployed so",
+                "see who can write to the state store; restore it from a backup",
+            )

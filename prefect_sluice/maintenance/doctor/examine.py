@@ -1,0 +1,187 @@
+"""A visit: look at everything, change nothing; with `repair`, under the leases, do what cannot lose anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prefect_sluice.domain.errors import BadInput, SluiceError
+from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.maintenance import leftovers
+from prefect_sluice.maintenance.doctor import content, files, recorded, served
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.leftovers import Leftover
+from prefect_sluice.runtime import process
+from prefect_sluice.stages.deploy import settle
+from prefect_sluice.state.lease import held, holder_is_dead, this_process
+from prefect_sluice.state.store import StateStore
+from prefect_sluice.warehouse.inventory import Inventory
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+REPAIRED = "doctor.repaired"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was repaired, what is wrong (still), and how many environments were looked at."""
+
+    repaired: tuple[Complaint, ...]
+    complaints: tuple[Complaint, ...]
+    environments: tuple[str, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Say whether nothing is wrong; notes do not count."""
+        return all(item.note for item in self.complaints)
+
+
+def examine(workshop: Workshop, environment: str = "", *, deep: bool = False) -> Report:
+    """Look at one environment or all. Changes nothing, takes no lease. Raises ConfigInvalid, BadInput.
+
+    `deep`: every row that a kept generation leads to is read again, and compared with what was published.
+    """
+    chosen = _chosen(workshop, environment)
+    return Report((), tuple(_complaints(workshop, chosen, deep=deep)), tuple(chosen))
+
+
+def repair(workshop: Workshop, environment: str = "", *, actor: str, deep: bool = False) -> Report:
+    """Do what is safe, then look again. Repeatable. Raises LeaseHeld when somebody is at work."""
+    chosen = _chosen(workshop, environment)
+    store = existing(workshop)
+    if store is None:
+        return examine(workshop, environment, deep=deep)
+    first = tuple(_complaints(workshop, chosen))
+    done = _leases(store, first)
+    with ExitStack() as stack:
+        leases = {
+            name: stack.enter_context(held(store, name, this_process(actor))).lease for name in sorted(chosen)
+        }
+        # Looked at again under the leases: what was wrong may have been somebody's work going on.
+        found = tuple(item for item in _complaints(workshop, chosen) if item.repair)
+        done += _views(workshop, leases, found) + _settled(workshop, chosen, leases, first) + _removed(found)
+        for item in done:
+            _tell(store, item, actor)
+    return Report(done, examine(workshop, environment, deep=deep).complaints, tuple(chosen))
+
+
+def existing(workshop: Workshop) -> StateStore | None:
+    """Return the state store; None, and nothing is made, when there is no file of it. Raises BadInput."""
+    return workshop.store if workshop.has_store else None
+
+
+def _chosen(workshop: Workshop, environment: str) -> Mapping[str, Place]:
+    if environment:
+        place = workshop.place(environment)
+        return {place.name: place}
+    return workshop.places
+
+
+def _complaints(
+    workshop: Workshop, places: Mapping[str, Place], *, deep: bool = False
+) -> Iterator[Complaint]:
+    found: list[Complaint] = []
+    store = _store(workshop, found)
+    inventories = {
+        path: inventory
+        for path in sorted({place.target.path for place in places.values()})
+        if (inventory := _inventory(workshop, places, path, found)) is not None
+    }
+    patient = Patient(workshop, places, store, inventories, process.now(), deep)
+    yield from found
+    yield from served.examine(patient)
+    if deep:
+        yield from content.examine(patient)
+    if store is not None or not found:
+        yield from recorded.examine(patient)
+    yield from files.examine(patient)
+
+
+def _store(workshop: Workshop, found: list[Complaint]) -> StateStore | None:
+    try:
+        return existing(workshop)
+    except BadInput as error:
+        found.append(Complaint("state", "", error.what, "nothing can be released or approved", error.fix))
+        return None
+
+
+def _inventory(
+    workshop: Workshop, places: Mapping[str, Place], path: Path, found: list[Complaint]
+) -> Inventory | None:
+    here = [name for name, place in places.items() if place.target.path == path]
+    try:
+        return workshop.warehouse(places[here[0]]).inventory()
+    except SluiceError as error:
+        why = error.what if isinstance(error, BadInput) else str(error).partition(";")[0]
+        fix = "close it there, then: sluice doctor" if error.retry else "restore it from a backup"
+        found.append(
+            Complaint("warehouse", ", ".join(here), f"{path.name}: {why}", "nothing in it was looked at", fix)
+        )
+        return None
+
+
+def _leases(store: StateStore, found: Sequence[Complaint]) -> tuple[Complaint, ...]:
+    """Drop the leases of the dead, before ours are taken."""
+    done: list[Complaint] = []
+    for item in found:
+        lease = store.lease(item.environment) if item.repair is Repair.LEASE else None
+        dead = lease is not None and holder_is_dead(lease.holder, process.host())
+        if lease is not None and (dead or lease.expires_at <= process.now()):
+            with store.transaction() as transaction:
+                transaction.drop_lease(lease)
+            done.append(item)
+    return tuple(done)
+
+
+def _views(
+    workshop: Workshop, leases: Mapping[str, Lease], found: Sequence[Complaint]
+) -> tuple[Complaint, ...]:
+    done: list[Complaint] = []
+    for name, lease in leases.items():
+        wanted: dict[Name, Name] = {
+            item.view[0]: item.view[1] for item in found if item.environment == name and item.view is not None
+        }
+        if not wanted:
+            continue
+        with workshop.store.fenced(lease, now=process.now()):
+            made = workshop.warehouse(workshop.place(name)).mend(name, wanted)
+        done += [
+            _with_place(item, made[item.view[0]])
+            for item in found
+            if item.environment == name and item.view is not None and item.view[0] in made
+        ]
+    return tuple(done)
+
+
+def _with_place(item: Complaint, aside: Name | None) -> Complaint:
+    """Return what was repaired, with the name that a table has now which stood in the way."""
+    return replace(item, thing=f"{item.thing}; it is {aside} now") if aside is not None else item
+
+
+def _settled(
+    workshop: Workshop,
+    places: Mapping[str, Place],
+    leases: Mapping[str, Lease],
+    found: Sequence[Complaint],
+) -> tuple[Complaint, ...]:
+    # From the first look: under our own lease the promotion looks as if somebody were at work on it.
+    pending = tuple(item for item in found if item.repair is Repair.SETTLE)
+    for name in {item.environment for item in pending}:
+        settle(workshop.under(leases[name]), places[name])
+    return pending
+
+
+def _removed(found: Sequence[Complaint]) -> tuple[Complaint, ...]:
+    doomed = [item for item in found if item.repair is Repair.FILE and item.path is not None]
+    for item in doomed:
+        if item.path is not None:
+            leftovers.remove([Leftover(item.path, item.check, 0)], process.now())
+    return tuple(doomed)
+
+
+def _tell(store: StateStore, item: Complaint, actor: str) -> None:
+    facts = {"check": item.check, "found": item.thing, "done": item.repair.value if item.repair else ""}
+    with store.transaction() as transaction:
+        transaction.append(REPAIRED, environment=item.environment, actor=actor, facts=facts, at=process.now())

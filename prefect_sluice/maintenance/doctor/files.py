@@ -1,0 +1,166 @@
+"""Files, against what names them: bundle files, candidates of nobody, what a dead process left, room on the disk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.domain.release import Release
+from prefect_sluice.maintenance import leftovers
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.needed import OPEN
+from prefect_sluice.stages.source import DIRTY
+from prefect_sluice.state.lease import runs_here
+from prefect_sluice.workspace.workspace import FOLDER
+
+_FRESH = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)")
+_BACKUP = "restore the bundle store from a backup"
+_FREE = 0.05
+"""Of a disk, that should be free."""
+
+
+def examine(patient: Patient) -> Iterator[Complaint]:
+    """Yield files that are missing, damaged, or nobody's; and disks that are nearly full."""
+    if patient.store is not None:
+        yield from _bundles(patient)
+        yield from _candidates(patient)
+    yield from _unfinished(patient)
+    yield from _journals(patient)
+    yield from _disks(patient)
+
+
+def _bundles(patient: Patient) -> Iterator[Complaint]:
+    """Yield bundle files that a generation that is whole, or an open promotion, needs and cannot have. Reads them all."""
+    store = patient.store
+    if store is None:
+        return
+    whole = {
+        item.promotion
+        for inventory in patient.inventories.values()
+        for item in inventory.generations
+        if item.collected_at is None
+    }
+    wanted = [i for i in store.promotions() if i.environment in patient.places]
+    promotions = [item for item in wanted if item.id in whole or item.state in OPEN]
+    seen: set[str] = set()
+    for digest, what, environment, fix in _named(patient, promotions):
+        if digest and digest not in seen:
+            seen.add(digest)
+            try:
+                patient.workshop.bundles.get(digest)
+            except SluiceError as error:
+                yield Complaint(
+                    "bundle",
+                    environment,
+                    str(error).partition(";")[0],
+                    f"it is {what}",
+                    fix,
+                )
+
+
+def _named(patient: Patient, promotions: list[Promotion]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield digest, what it is, the environment that needs it, and what to do if it is not there."""
+    releases: dict[str, Promotion] = {item.release: item for item in promotions}
+    for promotion in promotions:
+        place, whose = promotion.environment, f"of promotion {promotion.id}"
+        yield promotion.plan, f"the plan {whose}", place, _BACKUP
+        yield promotion.evidence, f"the evidence {whose}", place, _BACKUP
+        yield promotion.policy, f"the policy {whose}", place, _BACKUP
+        yield _contents(patient, promotion), f"what would be published {whose}", place, _BACKUP
+    for release_id, promotion in releases.items():
+        release = patient.store.release(release_id) if patient.store else None
+        if release is None:
+            continue
+        for path, entry in release.all_files.items():
+            what = f"{path} of release {release_id[:7]}"
+            yield entry.partition(":")[2], what, promotion.environment, _again(release)
+
+
+def _again(release: Release) -> str:
+    if release.change.commit == DIRTY:
+        return _BACKUP
+    return f"delete it if it is there, then pack the commit again: sluice plan {release.change.short}"
+
+
+def _contents(patient: Patient, promotion: Promotion) -> str:
+    try:
+        found = patient.workshop.bundles.get_document(promotion.evidence) if promotion.evidence else None
+    except SluiceError:
+        return ""  # the evidence itself is complained of
+    return str(found.get("contents", "")) if isinstance(found, Mapping) else ""
+
+
+def _candidates(patient: Patient) -> Iterator[Complaint]:
+    folder = patient.workshop.root / FOLDER / "candidates"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        promotion = patient.store.promotion(path.name) if patient.store else None
+        if promotion is None:
+            yield _orphan(patient, path, "", "a candidate of no promotion that is known here", safe=False)
+        # The next attempt may take finished relations from one that was superseded: that is the collector's.
+        elif promotion.state in ENDED - {State.SUPERSEDED} and promotion.environment in patient.places:
+            yield _orphan(patient, path, promotion.environment, "the candidate of a promotion that has ended")
+
+
+def _orphan(patient: Patient, path: Path, environment: str, what: str, *, safe: bool = True) -> Complaint:
+    shown = path.relative_to(patient.workshop.root) if path.is_relative_to(patient.workshop.root) else path
+    return Complaint(
+        "file",
+        environment,
+        f"{shown} is {what}",
+        f"it takes {_mib(leftovers.size_of(path))}, and nobody reads it",
+        "sluice doctor --repair" if safe else f"if no other state store names it: rm -r {shown}",
+        repair=Repair.FILE if safe else None,
+        path=path,
+    )
+
+
+def _unfinished(patient: Patient) -> Iterator[Complaint]:
+    """Yield files beside a warehouse that a process was making, and died."""
+    for path in sorted({place.target.path for place in patient.places.values()}):
+        for other in sorted(path.parent.glob(f".{path.name}.*")) if path.parent.is_dir() else ():
+            found = _FRESH.fullmatch(other.name)
+            if found and found["name"] == path.name and not runs_here(int(found["pid"])):
+                yield _orphan(patient, other, "", "what a process that died was making")
+
+
+def _journals(patient: Patient) -> Iterator[Complaint]:
+    """Yield what a writer that died left in the journal of a warehouse: one that is at work holds the file, and nobody looks."""
+    for place in patient.places.values():
+        journal = place.target.path.with_name(f"{place.target.path.name}.wal")
+        if patient.inventory(place) is not None and journal.is_file() and journal.stat().st_size:
+            yield Complaint(
+                "file",
+                place.name,
+                f"{journal} lies beside the warehouse: a writer that died left in it what is not in the file yet",
+                "nothing is lost, but a plain copy of the file alone does not have it",
+                "copy both, or: sluice backup --warehouse; the next release or refresh writes it into the file",
+                note=True,
+            )
+
+
+def _disks(patient: Patient) -> Iterator[Complaint]:
+    for path in sorted({place.target.path for place in patient.places.values()}):
+        folder = next(item for item in path.parents if item.is_dir())
+        usage = shutil.disk_usage(folder)
+        served = path.stat().st_size if path.is_file() else 0
+        yield from nearly_full(path.name, usage.free, usage.total, served)
+
+
+def nearly_full(name: str, free: int, total: int, served: int) -> Iterator[Complaint]:
+    """Yield a complaint if a disk of `total` bytes has too few free for another copy of a file of `served` bytes. Pure."""
+    if free < max(total * _FREE, served) and free < total:
+        yield Complaint(
+            "disk",
+            "",
+            f"the disk of {name} has {_mib(free)} free of {_mib(total)}",
+            "a release that builds much may not fit",
+            "see what goes: sluice collect --dry-run",
+        )
+
+
+def _mib(octets: int) -> str:
+    return f"{octets / 1e6:,.1f} MB"

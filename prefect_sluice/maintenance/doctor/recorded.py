@@ -1,0 +1,255 @@
+"""What the state store says, against the warehouse: generations, promotions, candidates, leases, the ledger, tools."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Collection, Iterator
+
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.errors import LedgerBroken, SluiceError
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.maintenance.doctor import attested
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.needed import OPEN
+from prefect_sluice.runtime import process
+from prefect_sluice.stages.stage import candidate_is_whole
+from prefect_sluice.state.lease import holder_is_dead
+from prefect_sluice.workspace.workspace import Place
+
+_SERVED = (State.DEPLOYED, State.STABLE)
+
+
+def examine(patient: Patient) -> Iterator[Complaint]:
+    """Yield where the state store and the warehouse do not agree. Without a state store, only that."""
+    for place in patient.places.values():
+        yield from _generations(patient, place)
+        if patient.store is not None:
+            yield from _lease(patient, place)
+            for promotion in patient.store.promotions(environment=place.name, states=OPEN):
+                yield from _open(patient, place, promotion)
+            yield from _tools(patient, place)
+    yield from _ledger(patient)
+    yield from _forgotten(patient)
+
+
+def _generations(patient: Patient, place: Place) -> Iterator[Complaint]:
+    inventory = patient.inventory(place)
+    if inventory is None:
+        return
+    written = [item for item in inventory.generations if item.environment == place.name]
+    known = patient.store.promotions(environment=place.name) if patient.store else ()
+    ids = {item.id for item in known}
+    # Generation 0 is what was adopted: no promotion wrote it.
+    unknown = [item for item in written if item.number and item.promotion not in ids]
+    if unknown:
+        yield _unknown(patient, place, unknown, is_current=unknown[0] is written[0])
+    there = {(item.number, item.promotion) for item in written}
+    settled = _settled(patient, place, there)
+    lost = [
+        item
+        for item in known
+        if item.state in _SERVED and item.id not in settled and (item.generation or 0, item.id) not in there
+    ]
+    if lost:
+        yield _lost(place, lost[0], inventory.current(place.name))
+
+
+def _settled(patient: Patient, place: Place, there: Collection[tuple[int, str]]) -> frozenset[str]:
+    """Return the promotions whose generations may be gone: the environment was left since, or released to again."""
+    try:
+        entries = patient.store.entries(environment=place.name) if patient.store else ()
+    except LedgerBroken:  # told by `_ledger`
+        return frozenset()
+    passed: set[str] = set()
+    so_far: list[str] = []
+    for entry in entries:
+        if entry.event == ledger.GENERATION_WRITTEN:
+            so_far.append(str(entry.facts["promotion"]))
+            if (entry.facts["generation"], so_far[-1]) in there:
+                passed.update(so_far)
+        elif entry.event == ledger.LEFT:
+            passed.update(so_far)
+    return frozenset(passed)
+
+
+def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_current: bool) -> Complaint:
+    named = ", ".join(str(item.number) for item in reversed(unknown))
+    means = (
+        "the state store was lost, or this warehouse is another project's; releases and rollbacks are refused"
+        if is_current
+        else "another state store released here, too: who approved it, and what was tested, is not known"
+    )
+    return Complaint(
+        "generation",
+        place.name,
+        f"generation {named} is in the warehouse, and not in the state store",
+        means,
+        f"restore the state store from a backup, or name the right one in {patient.workshop.file.name}: state"
+        + (
+            f"; if it is lost, go back to what this one knows: sluice rollback --env {place.name} --from {unknown[0].number}"
+            if is_current
+            else ""
+        ),
+    )
+
+
+def _lost(place: Place, promotion: Promotion, current: int) -> Complaint:
+    return Complaint(
+        "generation",
+        place.name,
+        f"generation {promotion.generation} was published by promotion {promotion.id}, and is not in the warehouse",
+        f"the warehouse serves generation {current}: it was restored from an older copy, or is another file",
+        f"put the right file back, or release again: sluice release --env {place.name}"
+        + ("" if current else f"; if it was `sluice leave` that died: sluice leave {place.name}"),
+    )
+
+
+def _lease(patient: Patient, place: Place) -> Iterator[Complaint]:
+    lease = patient.store.lease(place.name) if patient.store else None
+    if lease is None:
+        return
+    dead = holder_is_dead(lease.holder, process.host())
+    if dead or lease.expires_at <= patient.now:
+        yield Complaint(
+            "lease",
+            place.name,
+            f"the lease is held by {lease.holder}, " + ("which is dead" if dead else "and ran out"),
+            "nobody is at work; the next command takes it over",
+            "sluice doctor --repair",
+            repair=Repair.LEASE,
+        )
+
+
+def _is_at_work(patient: Patient, place: Place) -> bool:
+    lease = patient.store.lease(place.name) if patient.store else None
+    return (
+        lease is not None
+        and lease.expires_at > patient.now
+        and not holder_is_dead(lease.holder, process.host())
+    )
+
+
+def _open(patient: Patient, place: Place, promotion: Promotion) -> Iterator[Complaint]:
+    """Yield what is wrong with a promotion that is not at its end, and that nobody works on."""
+    if _is_at_work(patient, place):
+        return
+    again = _command(patient, place, promotion)
+    inventory = patient.inventory(place)
+    written = {item.promotion for item in inventory.generations} if inventory else set[str]()
+    if promotion.state is State.DEPLOYING and promotion.id in written:
+        yield Complaint(
+            "promotion",
+            place.name,
+            f"promotion {promotion.id} was published, and its process died before it said so",
+            "the ledger does not have its generation yet",
+            "sluice doctor --repair",
+            repair=Repair.SETTLE,
+        )
+    elif promotion.state is not State.STAGED:
+        yield Complaint(
+            "promotion",
+            place.name,
+            f"promotion {promotion.id} is {promotion.state.value}, and nobody works on it",
+            "its process died",
+            f"go on with it: {again}",
+        )
+    if promotion.state in {State.STAGED, State.APPROVED} and not _whole(patient, promotion):
+        yield Complaint(
+            "candidate",
+            place.name,
+            f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
+            "it cannot be deployed, whoever approves it",
+            f"build it again: {again}",
+        )
+
+
+def _command(patient: Patient, place: Place, promotion: Promotion) -> str:
+    """Return the command that goes on with a promotion; that of a rollback names both its ends, so that it is safe to repeat."""
+    plain = f"sluice {promotion.cause.value} --env {place.name}"
+    if promotion.cause is not Cause.ROLLBACK or patient.store is None:
+        return plain
+    entries = patient.store.entries(environment=place.name)
+    begun = next((item for item in entries if item.facts.get("promotion") == promotion.id), None)
+    to = f" --to {begun.facts['origin']}" if begun is not None and "origin" in begun.facts else ""
+    return f"{plain} --from {promotion.base}{to}"
+
+
+def _whole(patient: Patient, promotion: Promotion) -> bool:
+    try:
+        return candidate_is_whole(patient.workshop, promotion)
+    except SluiceError:
+        return False
+
+
+def _ledger(patient: Patient) -> Iterator[Complaint]:
+    if patient.store is None:
+        return
+    try:
+        entries = patient.store.entries()
+        ledger.verify(entries)
+    except LedgerBroken as error:
+        means = "what it says of that time, and before, proves nothing"
+        yield Complaint(
+            "ledger", "", f"ledger entry {error.number} is not what was written: {error.why}", means,
+            "restore the state store from a backup",
+        )  # fmt: skip
+        return
+    yield from attested.examine(patient, patient.store, entries)
+    present = ledger.fold(entries)
+    for place in patient.places.values():
+        inventory = patient.inventory(place)
+        told = present[place.name]["generation"] if place.name in present else 0
+        current = inventory.current(place.name) if inventory else told
+        deploying = patient.store.promotions(environment=place.name, states=(State.DEPLOYING,))
+        if told != current and not deploying:
+            yield Complaint(
+                "ledger",
+                place.name,
+                f"the ledger says generation {told}, the warehouse generation {current}",
+                "one of them was restored from another day, or altered",
+                "restore the one that is older",
+            )
+
+
+def _tools(patient: Patient, place: Place) -> Iterator[Complaint]:
+    inventory = patient.inventory(place)
+    serving = (
+        next((i for i in inventory.generations if i.environment == place.name), None) if inventory else None
+    )
+    release = patient.store.release(serving.release) if patient.store and serving else None
+    for name, version in release.tools.items() if release else ():
+        installed = _installed(name)
+        if installed != version:
+            yield Complaint(
+                "tools",
+                place.name,
+                f"what serves was built with {name} {version}; here is {installed or 'none'}",
+                "the next release may build more than its change",
+                f"see what: sluice plan --env {place.name}",
+                note=True,
+            )
+
+
+def _installed(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _forgotten(patient: Patient) -> Iterator[Complaint]:
+    """Yield environments that this project released to, and that sluice.yml does not name any more."""
+    for path, inventory in patient.inventories.items():
+        for name in inventory.environments:
+            newest = next(item for item in inventory.generations if item.environment == name)
+            ours = patient.store is not None and patient.store.promotion(newest.promotion) is not None
+            if ours and name not in patient.workshop.places:
+                yield Complaint(
+                    "environment",
+                    name,
+                    f"{path.name} serves environment {name!r}, which {patient.workshop.file.name} does not name",
+                    "it is not released to, and nothing of it is collected",
+                    "name it again, or leave it as it is",
+                    note=True,
+                )

@@ -1,0 +1,139 @@
+"""What is served, against the pointers: relations that are gone, public views that were altered, things that nobody made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, Instead
+from prefect_sluice.domain.node import Name
+from prefect_sluice.maintenance.collect_plan import read_by
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.warehouse.base import Linker, Warehouse, quoted
+from prefect_sluice.warehouse.inventory import Inventory, Span
+from prefect_sluice.workspace.workspace import Place
+
+
+def examine(patient: Patient) -> Iterator[Complaint]:
+    """Yield what is wrong in the warehouses."""
+    for place in patient.places.values():
+        inventory = patient.inventory(place)
+        if inventory is not None and inventory.current(place.name):
+            yield from _gone(place, inventory)
+            yield from _views(place, patient.workshop.warehouse(place))
+    for path, inventory in patient.inventories.items():
+        linker = patient.workshop.warehouse(
+            next(place for place in patient.places.values() if place.target.path == path)
+        ).linker
+        yield from _strangers(patient, inventory)
+        yield from _readers(inventory, linker)
+
+
+def _gone(place: Place, inventory: Inventory) -> Iterator[Complaint]:
+    """Yield physical relations that a pointer leads to, and that are not there."""
+    there = {item.address for item in inventory.physical}
+    whole = [
+        item.number
+        for item in inventory.generations
+        if item.environment == place.name and item.collected_at is None
+    ]
+    told: set[Name] = set()
+    for span in reversed(inventory.spans):
+        address = span.pointer.address
+        needing = [number for number in whole if span.holds(number)]
+        if span.environment != place.name or address in there or address in told or not needing:
+            continue
+        told.add(address)
+        if span.until is None:
+            yield _live_gone(place, span, inventory.current(place.name))
+        else:
+            yield _kept_gone(place, address, needing)
+
+
+def _live_gone(place: Place, span: Span, current: int) -> Complaint:
+    return Complaint(
+        "relation",
+        place.name,
+        f"{span.pointer.address} is gone",
+        f"who reads {span.pointer.name} gets an error",
+        f"build it again: sluice release --env {place.name}; or go back: sluice rollback --env {place.name}"
+        f" --from {current}",
+    )
+
+
+def _kept_gone(place: Place, address: Name, numbers: list[int]) -> Complaint:
+    named = ", ".join(str(number) for number in sorted(numbers))
+    return Complaint(
+        "relation",
+        place.name,
+        f"{address} is gone",
+        f"generation {named} cannot be served again",
+        f"restore the warehouse from a backup, or write it off: sluice collect --env {place.name}",
+    )
+
+
+def _views(place: Place, warehouse: Warehouse) -> Iterator[Complaint]:
+    """Yield public names that do not lead where their pointer says."""
+    for item in warehouse.displaced(place.name):
+        yield _replaced(place, item) if item.instead is Instead.TABLE else _lost_view(place, item)
+
+
+def _lost_view(place: Place, item: Displaced) -> Complaint:
+    is_missing = item.instead is Instead.NOTHING
+    return Complaint(
+        "view",
+        place.name,
+        f"the public view {item.name} is missing"
+        if is_missing
+        else f"the public view {item.name} was altered",
+        "its readers get an error" if is_missing else f"its readers do not see {item.address}",
+        TAKE_BACK,
+        repair=Repair.VIEW,
+        view=(item.name, item.address),
+    )
+
+
+def _replaced(place: Place, item: Displaced) -> Complaint:
+    return Complaint(
+        "view",
+        place.name,
+        f"a table stands at {item.name}, where a public view was",
+        "its readers see what no gate saw; releases, refreshes and rollbacks are refused",
+        f"{TAKE_BACK}: the table is renamed, never dropped",
+        repair=Repair.VIEW,
+        view=(item.name, item.address),
+    )
+
+
+def _strangers(patient: Patient, inventory: Inventory) -> Iterator[Complaint]:
+    """Yield what stands in the store and was never built by Sluice."""
+    made = {span.pointer.address for span in inventory.spans}
+    if patient.store is not None:
+        made |= {item.address for item in patient.store.relations()}
+    for item in inventory.physical:
+        if item.address not in made:
+            what = "view" if item.is_view else "table"
+            yield Complaint(
+                "stranger",
+                "",
+                f"{item.address} was not made by Sluice",
+                "it is never collected, and keeps what it reads",
+                f"move what is in it, then: drop {what} {quoted(item.address.schema, item.address.identifier)}",
+            )
+
+
+def _readers(inventory: Inventory, linker: Linker) -> Iterator[Complaint]:
+    """Yield views outside the store that read it past the public names."""
+    ours = {span.pointer.name.folded for span in inventory.spans if span.until is None}
+    known: Mapping[Name, Name] = {item.address.folded: item.address for item in inventory.physical}
+    stores = {name.schema for name in known}
+    for view in inventory.public:
+        if not view.is_view or view.name.folded in ours or not any(s in view.sql.lower() for s in stores):
+            continue
+        for address in sorted(read_by(view.sql, known, linker.references)):
+            yield Complaint(
+                "reader",
+                "",
+                f"the view {view.name} reads {address} itself",
+                "it never sees another generation, and the relation is never collected",
+                "let it read the public name instead",
+            )

@@ -1,0 +1,83 @@
+"""How much room releases take: what only one generation keeps, what several share, and what nothing keeps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationUse:
+    """One generation that can still be served. `own` are bytes in tables that no other one reaches, `shared` bytes in those
+    that others reach, too; `relations` and `rows` count both. A view takes nothing: what it reads counts."""
+
+    environment: str
+    number: int
+    release: str
+    relations: int
+    rows: int
+    own: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseUse:
+    """A warehouse file: its generations (newest first per environment), `size` and `free` bytes of the file, how many
+    physical relations there are, and the bytes of tables that no generation reaches."""
+
+    generations: tuple[GenerationUse, ...]
+    size: int
+    free: int
+    relations: int
+    unreached: int
+
+
+def usage(inventory: Inventory, reading: Mapping[Name, frozenset[Name]]) -> WarehouseUse:
+    """Return who keeps what. `reading` is what each physical view reads itself; the inventory has to be measured."""
+    sizes = {item.address: item.size or 0 for item in inventory.physical}
+    rows = {item.address: item.rows for item in inventory.physical}
+    reached = {
+        (item.environment, item.number): _reached(inventory, item.environment, item.number, reading)
+        for item in inventory.generations
+        if item.collected_at is None
+    }
+    times: dict[Name, int] = {}
+    for names in reached.values():
+        for name in names:
+            times[name] = times.get(name, 0) + 1
+    found = tuple(
+        GenerationUse(
+            item.environment,
+            item.number,
+            item.release,
+            len(names),
+            sum(rows.get(name, 0) for name in names),
+            sum(sizes.get(name, 0) for name in names if times[name] == 1),
+            sum(sizes.get(name, 0) for name in names if times[name] > 1),
+        )
+        for item in inventory.generations
+        if (names := reached.get((item.environment, item.number))) is not None
+    )
+    unreached = sum(size for name, size in sizes.items() if name not in times)
+    return WarehouseUse(found, inventory.file.size, inventory.file.free, len(inventory.physical), unreached)
+
+
+def _reached(
+    inventory: Inventory, environment: str, number: int, reading: Mapping[Name, frozenset[Name]]
+) -> frozenset[Name]:
+    there = {item.address for item in inventory.physical}
+    todo = [
+        span.pointer.address
+        for span in inventory.spans
+        if span.environment == environment and span.holds(number)
+    ]
+    found: set[Name] = set()
+    while todo:
+        name = todo.pop()
+        if name in there and name not in found:
+            found.add(name)
+            todo += reading.get(name, ())
+    return frozenset(found)

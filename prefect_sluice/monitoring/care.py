@@ -1,0 +1,117 @@
+"""The care of an environment that nobody is at work on: settles what a dead process left, and looks at what is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from prefect_sluice.domain.displaced_names import TAKE_BACK
+from prefect_sluice.domain.errors import LeaseHeld, SluiceError, WarehouseBusy
+from prefect_sluice.domain.promotion import State
+from prefect_sluice.domain.verdict import Verdict
+from prefect_sluice.promotions import reread
+from prefect_sluice.runtime import process
+from prefect_sluice.stages.deploy import settle
+from prefect_sluice.stages.monitor import NAMES, STAGE, look_again
+from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.records import Alert
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+AGAIN = timedelta(hours=1)
+"""How long a problem that was told and is still there is not told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """An environment as it was found: one line for the log, what is wrong ("" if nothing), and what was done ("" if nothing)."""
+
+    environment: str
+    line: str
+    problem: str = ""
+    done: str = ""
+
+
+def care_for(workshop: Workshop, place: Place, actor: str) -> Health:
+    """Settle what a dead process left, if the lease is free, then look at what is served. Waits for nobody. Repeatable."""
+    try:
+        done = _settled(workshop, place, actor)
+        line, problem = _served(workshop, place)
+    except WarehouseBusy as busy:
+        return Health(
+            place.name,
+            f"{place.name}: not looked at, {busy.path} is held by {busy.holder or 'another process'}",
+        )
+    except SluiceError as error:
+        return Health(place.name, f"{place.name}: {error}", str(error))
+    return Health(place.name, f"{line}; {done}" if done else line, problem, done)
+
+
+def _settled(workshop: Workshop, place: Place, actor: str) -> str:
+    """Write the outcome of what a dead process had begun to publish. The lease is asked for only if there is such a thing."""
+    begun = _deploying(workshop, place)
+    if not begun:
+        return ""
+    try:
+        with held(workshop.store, place.name, this_process(actor)) as lease:
+            settle(workshop.under(lease.lease), place)
+    except LeaseHeld:
+        return ""  # it is at work, and not dead
+    ended = sorted(begun - _deploying(workshop, place))
+    return f"settled what a dead process left: promotion {', '.join(ended)}" if ended else ""
+
+
+def _deploying(workshop: Workshop, place: Place) -> set[str]:
+    return {item.id for item in workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))}
+
+
+def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
+    """Return the line about what is served, and what is wrong with it."""
+    recorded = [
+        item.generation
+        for item in workshop.store.promotions(environment=place.name, states=(State.STABLE, State.DEPLOYED))
+        if item.generation is not None
+    ]
+    if not place.target.path.exists():
+        if not recorded:
+            return f"{place.name}: nothing is served yet", ""
+        gone = f"{place.name} served generation {max(recorded)}, and its warehouse file is gone"
+        return f"{place.name}: the warehouse file is gone", gone
+    warehouse = workshop.warehouse(place)
+    served = warehouse.generation(place.name)
+    if not served.number:
+        return f"{place.name}: nothing is served yet", ""
+    findings = look_again(warehouse, served).findings
+    if reread.is_due(workshop, place):
+        findings = (*findings, *reread.reread(workshop, place, STAGE, served.pointers))
+    bad = [item for item in findings if item.verdict is not Verdict.PASSED]
+    head = f"{place.name}: generation {served.number}, {len(served.relations)} relations"
+    if not bad:
+        return f"{head}, in place", ""
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    taken = [item for item in bad if item.check == NAMES]
+    if taken:
+        lost = f"{place.name} does not serve what was published: {bad[0].summary}{more}; take the names back: {TAKE_BACK}"
+        return f"{head}, {len(taken)} of the names do not show what was published", lost
+    if bad[0].check == "content":
+        return (
+            f"{head}, {len(bad)} edited",
+            f"{place.name} serves what was not published: {bad[0].summary}{more}",
+        )
+    return f"{head}, {len(bad)} do not answer", f"{place.name} does not answer: {bad[0].summary}{more}"
+
+
+def is_news(workshop: Workshop, scope: str, problems: tuple[str, ...]) -> bool:
+    """Say whether these problems are to be told: not those of the look before, unless that was told an hour ago. Records it.
+
+    `scope` is what was looked at. Repeatable, but the second time it is no news.
+    """
+    now = process.now()
+    before = workshop.store.alert(scope)
+    same = before is not None and before.problems == problems
+    if before is not None and same and now - before.at < AGAIN:
+        return False
+    if not problems and (same or before is None):
+        return False
+    with workshop.store.transaction() as transaction:
+        transaction.put_alert(scope, Alert(problems, now))
+    return bool(problems)

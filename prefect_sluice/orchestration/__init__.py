@@ -1,0 +1,1 @@
+"""What Prefect adds to a run: names, forms, waiting, waking, states, blocks."""

@@ -1,0 +1,90 @@
+"""What an answer that is given apart from its run comes to: the run that waits goes on, or this one does its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Channel, Decision, Promotion
+from prefect_sluice.monitoring.run_signs import signed
+from prefect_sluice.orchestration.conduct import Here, Stages, gone_on
+from prefect_sluice.orchestration.connections import connected
+from prefect_sluice.orchestration.final_states import concluded, ending
+from prefect_sluice.orchestration.heartbeat import beating
+from prefect_sluice.orchestration.project_folder import project
+from prefect_sluice.orchestration.run_links import linked
+from prefect_sluice.orchestration.shown.status_artifact import show_status
+from prefect_sluice.orchestration.this_run import this_run
+from prefect_sluice.orchestration.wait_log import logged_waits
+from prefect_sluice.orchestration.wake_runs import wake, wake_quietly
+from prefect_sluice.promotions.lookups import waiting_promotion
+from prefect_sluice.promotions.work import Request
+from prefect_sluice.stages.approve import record
+from prefect_sluice.stages.resume import pinned
+from prefect_sluice.workspace.workspace import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says to which promotion ("": the only one that waits). `shown`: how the digest of what a yes is to began
+    on the page that led here ("": nobody knows)."""
+
+    promotion: str
+    shown: str
+    decision: Decision
+    by: str
+    comment: str
+
+
+def conduct_answer(said: Said, whole: Stages, refreshed: Stages, here: Here) -> State[Any]:
+    """Record a yes or no, and see to it that it is gone on with: by the run that waits for it, or here.
+
+    `whole` are the stages of a release or promotion, `refreshed` those of a refresh. What the policy does not take,
+    and a promotion that is not there, are data of a Failed state.
+    """
+
+    def answered() -> State[Any]:
+        with connected(here.connections), beating(), logged_waits():
+            workshop = Workshop.at(project(here.folder, fresh=False))
+            found = waiting_promotion(workshop.store, said.promotion)
+            _refuse_what_was_not_shown(found, said)
+            record(workshop, found, said.decision, by=said.by, comment=said.comment, channel=Channel.FORM)
+            for line in wake(workshop.root):
+                get_run_logger().info(line)
+            try:
+                return _gone_on(
+                    workshop, found, said, refreshed if found.cause is Cause.REFRESH else whole, here
+                )
+            finally:
+                show_status(workshop)
+
+    return ending(answered)
+
+
+def _refuse_what_was_not_shown(found: Promotion, said: Said) -> None:
+    """Refuse a yes to what has moved since the page was made that led to the form: that page showed something else."""
+    if said.decision is Decision.APPROVE and not found.binding.startswith(said.shown):
+        raise Refused(
+            f"promotion {found.id} has moved since the page that led here was made",
+            f"look at what it is now, then say it again: sluice approve {found.id}",
+        )
+
+
+def _gone_on(workshop: Workshop, found: Promotion, said: Said, stages: Stages, here: Here) -> State[Any]:
+    if any(question.promotion == found.id for question in workshop.store.questions()):
+        return Completed(
+            name="Answered", message=f"{said.decision.value} by {said.by}: the run that asked goes on"
+        )
+    request = pinned(workshop, Request(workshop.root, found.environment, found.cause, actor=said.by), found)
+    run = this_run()
+    with signed(workshop.store, str(run.id) if run else "", said.by), linked(workshop, resumes=False):
+        work = gone_on(request, found, stages, here.wait)
+    if work.generation is not None:
+        wake_quietly(workshop.root)
+    return concluded(work)

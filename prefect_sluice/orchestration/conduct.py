@@ -1,0 +1,160 @@
+"""What every way in has around its stages: who is waited for, the environment's lease, and the state the run ends in.
+
+The seam for all that Prefect adds to a run: its name, its connections, the question to a person. A flow itself shows the
+order of its stages, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+
+import prefect_sluice.state.store as _loaded_with_the_flow  # noqa: F401  # pyright: ignore[reportUnusedImport]  # no run waits for it
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import ENDED, Promotion, Question
+from prefect_sluice.monitoring.run_signs import signed
+from prefect_sluice.orchestration.approval_form import Run, heard, suspend, suspendable
+from prefect_sluice.orchestration.connections import connected
+from prefect_sluice.orchestration.final_states import concluded, ending
+from prefect_sluice.orchestration.heartbeat import beating
+from prefect_sluice.orchestration.project_folder import project
+from prefect_sluice.orchestration.run_links import linked
+from prefect_sluice.orchestration.run_names import naming
+from prefect_sluice.orchestration.shown.status_artifact import show_status
+from prefect_sluice.orchestration.this_run import this_run
+from prefect_sluice.orchestration.wait_log import logged_waits
+from prefect_sluice.orchestration.wake_runs import wake_quietly
+from prefect_sluice.pipeline import begin
+from prefect_sluice.promotions.work import Request, Stage, Status, Work, from_approve_on, walk
+from prefect_sluice.stages.after_rollback import followed_up
+from prefect_sluice.stages.resume import ended, forget, going_on, is_decided, pinned, recorded_work, waits_on
+from prefect_sluice.workspace.workspace import Workshop
+
+Stages = tuple[Stage, ...]
+"""The stages of one way in, in their order."""
+
+_PATIENCE = timedelta(minutes=15)
+"""How long a run that somebody said yes to waits for another one's lease: a run that fails now would lose the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What a run was given to work with: a folder or git URL with sluice.yml, the name of its connections, and patience.
+
+    `where` finds the environment in the project's folder, for a way in whose default is not that of the project.
+    """
+
+    folder: str = "."
+    connections: str = ""
+    wait_seconds: int | None = 0
+    where: Callable[[Path, str], str] | None = None
+
+    @property
+    def wait(self) -> timedelta:
+        """How long to wait when another one is at work."""
+        return timedelta(seconds=self.wait_seconds or 0)
+
+
+def conduct(request: Request, stages: Stages, here: Here) -> State[Work]:
+    """Run the stages of a request under the environment's lease and return the state that the run ends in.
+
+    A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. What the
+    stages raise of ours, LeaseHeld after the waiting, Stopped when a hold, freeze or block forbids it, and BadInput for
+    connections or a repository that there are not are the data of a Failed state.
+    """
+
+    def conducted() -> State[Work]:
+        with prepared(request, here) as asked:
+            return concluded(at_work(asked, stages, here.wait))
+
+    return ending(conducted)
+
+
+@contextmanager
+def prepared(request: Request, here: Here) -> Generator[Request]:
+    """Have around the block all that a run of ours has, and give the request with the folder to work in.
+
+    Raises BadInput for connections or a repository that there are not.
+    """
+    with connected(here.connections), beating(), naming(request), logged_waits():
+        # What goes back must work while the git server does not.
+        folder = project(here.folder, fresh=request.cause is not Cause.ROLLBACK)
+        environment = here.where(folder, request.environment) if here.where else request.environment
+        yield replace(request, folder=folder, environment=environment)
+
+
+def at_work(request: Request, stages: Stages, wait: timedelta) -> Work:
+    """Run the stages of a request that is `prepared`; suspend the run where it has to wait for a yes. Raises SluiceError."""
+    # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
+    alone = request.cause is not Cause.ROLLBACK and not request.past
+    run, flow_run = suspendable() if alone else None, this_run()
+    workshop = Workshop.at(request.folder)
+    with (
+        signed(workshop.store, str(flow_run.id) if flow_run else "", request.actor),
+        linked(workshop, resumes=run is not None),
+    ):
+        work = _walked(request, stages, wait) if run is None else _answered(run, request, stages, wait)
+        if work.generation is not None:
+            wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
+        show_status(workshop)
+    return work
+
+
+def _walked(request: Request, stages: Stages, wait: timedelta) -> Work:
+    with begin(request, wait=wait) as work:
+        return followed_up(walk(work, *stages))
+
+
+def _answered(run: Run, request: Request, stages: Stages, wait: timedelta) -> Work:
+    """Run the stages, or go on where the run was suspended; suspend it, again, while nobody has decided."""
+    workshop = Workshop.at(request.folder)
+    question, note = _standing(workshop, run), ""
+    if question is None:
+        work = _walked(request, stages, wait)
+    else:
+        work, note = _resumed(workshop, run, question, request, stages, wait)
+    if work.outcome is not None and work.outcome.status is Status.WAITING:
+        suspend(workshop, run, work, note)  # the lease is given back by now
+    forget(workshop, run.id)
+    return work
+
+
+def _standing(workshop: Workshop, run: Run) -> Question | None:
+    """Return what this run asked before; None if it is new, or starts anew after its promotion came to an end."""
+    question = workshop.store.question(run.id)
+    promotion = workshop.store.promotion(question.promotion) if question is not None else None
+    if question is None or promotion is None:
+        return None
+    return None if promotion.state in ENDED and question.attempt != run.attempt else question
+
+
+def _resumed(
+    workshop: Workshop, run: Run, question: Question, request: Request, stages: Stages, wait: timedelta
+) -> tuple[Work, str]:
+    """Return the work after what was answered, and why the answer was not taken ("" if it was, or there was none)."""
+    promotion = workshop.store.promotion(question.promotion)
+    assert promotion is not None
+    get_run_logger().info(f"going on with promotion {promotion.id}, which waited for an approval")
+    request = pinned(workshop, request, promotion)
+    if promotion.state in ENDED:
+        return ended(recorded_work(workshop, request, promotion), promotion), ""
+    note = "" if is_decided(workshop, promotion) else heard(workshop, run, question, promotion)
+    if not is_decided(workshop, promotion):
+        return waits_on(recorded_work(workshop, request, promotion), promotion), note
+    return gone_on(request, promotion, stages, max(wait, _PATIENCE)), ""
+
+
+def gone_on(request: Request, promotion: Promotion, stages: Stages, wait: timedelta) -> Work:
+    """Return the work after a promotion was gone on with: from Approve on as it stands, or through all stages again where
+    the environment or the candidate is no more what it was. The request is `pinned`."""
+    with begin(request, wait=wait) as work:
+        then = going_on(replace(work, request=request), promotion.id)
+        if then is None:
+            return walk(work, *stages)
+        return then if then.outcome is not None else walk(then, *from_approve_on(stages))

@@ -1,0 +1,68 @@
+"""What a run connects to, lent to its process as environment variables: blocks of the Prefect server, by one name."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import BlockDocument
+from prefect.exceptions import ObjectNotFound
+
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.orchestration.blocks import BLOCKS
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.redaction import concealing
+
+
+@contextmanager
+def connected(name: str) -> Generator[None]:
+    """Lend this process the connections of that name while the block runs ("": what its environment has already).
+
+    What the block raises comes out without secrets. Raises BadInput when there is no such connection, Refused when
+    another run is at work in this process with others.
+    """
+    variables, secrets = _found(name) if name else ({}, frozenset[str]())
+    with process.lent(name, variables, secrets), concealing():
+        yield
+
+
+def _found(name: str) -> tuple[dict[str, str], frozenset[str]]:
+    variables: dict[str, str] = {}
+    secrets: set[str] = set()
+    found = False
+    with get_client(sync_client=True) as client:
+        for kind in BLOCKS:
+            document = _document(client, kind.get_block_type_slug(), name)
+            if document is not None:
+                found = True
+                block = kind.model_validate(document.data)
+                variables.update(block.environment())
+                secrets.update(block.confidential().values())
+        if not found:
+            raise _unknown(client, name)
+    return variables, frozenset(secrets)
+
+
+def _document(client: SyncPrefectClient, slug: str, name: str) -> BlockDocument | None:
+    try:
+        return client.read_block_document_by_name(name, slug, include_secrets=True)
+    except ObjectNotFound:
+        return None
+
+
+def _unknown(client: SyncPrefectClient, name: str) -> BadInput:
+    kinds = [kind.get_block_type_slug() for kind in BLOCKS]
+    there: set[str] = set()
+    for slug in kinds:
+        try:
+            found = client.read_block_documents_by_type(slug)
+        except ObjectNotFound:  # nobody registered the kind
+            continue
+        there.update(item.name for item in found if item.name)
+    named = f" (there are: {', '.join(sorted(there))})" if there else ""
+    return BadInput(
+        f"there are no connections {name!r}{named}",
+        "connections",
+        f"make a block of that name on the Prefect server: {', '.join(kinds)}",
+    )

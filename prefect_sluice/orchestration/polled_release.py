@@ -1,0 +1,59 @@
+"""A release that a schedule starts again and again: first a cheap look at git, and the stages only if there is something new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from prefect_sluice.domain.errors import LeaseHeld, SluiceError, Stopped
+from prefect_sluice.orchestration.conduct import Here, Stages, at_work, prepared
+from prefect_sluice.orchestration.final_states import concluded, ending
+from prefect_sluice.orchestration.git_poll import found, look, remember
+from prefect_sluice.orchestration.prune_runs import keep_newest
+from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.this_run import this_run, under_way
+from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.workspace.workspace import Workshop
+
+UNCHANGED = "Unchanged"
+
+
+def conduct_release(request: Request, stages: Stages, here: Here) -> State[Work]:
+    """Run the stages of a release and return the state that the run ends in.
+
+    What a person or an event asks of a Prefect deployment is fetched if the repository does not have it.
+    A run that a schedule started is a poll: it ends at once as Unchanged when the ref holds nothing new, and otherwise
+    releases exactly the commit that it saw. Otherwise as `conduct`.
+    """
+    return ending(lambda: _released(request, stages, here))
+
+
+def _released(request: Request, stages: Stages, here: Here) -> State[Work]:
+    run = this_run()
+    with prepared(request, here) as asked:
+        if run is None or run.deployment_id is None or request.dirty or under_way(run):
+            return concluded(at_work(asked, stages, here.wait))
+        workshop = Workshop.at(asked.folder)
+        if not run.auto_scheduled:
+            return concluded(at_work(replace(asked, ref=found(workshop, request.ref)), stages, here.wait))
+        place = workshop.place(request.environment or None)
+        seen = look(workshop, place, request.ref)
+        if seen.why:
+            return _nothing(seen.why)
+        try:
+            return concluded(at_work(replace(asked, ref=seen.commit), stages, here.wait))
+        except (LeaseHeld, Stopped) as later:
+            return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
+        except SluiceError as error:
+            if not error.retry:
+                remember(workshop, place, seen.commit, str(error))
+            raise
+
+
+def _nothing(why: str) -> State[Work]:
+    get_run_logger().info(why)
+    keep_newest(UNCHANGED)
+    return Completed(name=UNCHANGED, message=said(why))

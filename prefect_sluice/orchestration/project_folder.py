@@ -1,0 +1,33 @@
+"""Where a run's project is: a folder of this machine, or a repository that is fetched."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from prefect import get_run_logger
+
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.orchestration import remote_project
+from prefect_sluice.orchestration.shown.messages import speaks_of
+from prefect_sluice.workspace.workspace import Workshop
+
+
+def project(folder: str, *, fresh: bool = True) -> Path:
+    """Return the folder to work from: `folder` itself, or a checkout of the git URL that it is, as it is there now.
+
+    With `fresh` False the head of the last fetch will do where git cannot reach the remote. Raises BadInput for a URL
+    that cannot be used, or whose sluice.yml names what no other machine sees. What the run says from here on names the
+    project's forms.
+    """
+    found = _found(folder, fresh)
+    with suppress(SluiceError):  # whoever goes on with it says what is wrong
+        speaks_of(Workshop.at(found))
+    return found
+
+
+def _found(folder: str, fresh: bool) -> Path:
+    if not remote_project.is_url(folder):
+        return Path(folder)
+    get_run_logger().info(f"fetching {remote_project.masked(folder)}")
+    return remote_project.shared(folder, remote_project.current(folder, fresh=fresh))

@@ -1,0 +1,52 @@
+"""Where in Prefect's UI a promotion is at work: noted as soon as there is one, so that its pages, made anywhere, lead back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.orchestration.shown.links import form_page, run_url
+from prefect_sluice.orchestration.this_run import deployments, this_run
+from prefect_sluice.promotions.work import Work, following
+from prefect_sluice.reporting.web_addresses import remember_forms, remember_run
+from prefect_sluice.workspace.workspace import Workshop
+
+
+@contextmanager
+def linked(workshop: Workshop, *, resumes: bool) -> Generator[None]:
+    """Have the promotion that the block's stages work on lead to this flow run. `resumes`: it can be suspended, and gone on
+    with. What cannot be noted is logged, and stops nothing."""
+    noted: set[tuple[str, str]] = set()
+
+    def follow(work: Work) -> None:
+        run = this_run()
+        if run is None or work.promotion is None or (work.promotion.id, run.name) in noted:
+            return
+        noted.add((work.promotion.id, run.name))
+        try:
+            address = run_url(str(run.id))
+            remember_run(workshop, work.promotion.id, str(run.id), address, run.name, resumes=resumes)
+        except SluiceError as error:
+            get_run_logger().warning(
+                f"pages of promotion {work.promotion.id} do not lead to this run: {error}"
+            )
+
+    with following(follow):
+        yield
+
+
+def note_forms(workshop: Workshop, folder: str) -> tuple[str, ...]:
+    """Note where the forms of a project are, for links to them; returns no line: it is no news. Repeatable.
+
+    `folder` is the parameter by which Prefect deployments name the project.
+    """
+    with get_client(sync_client=True) as client:
+        found = {
+            item.name: (form_page(item.id), dict(item.parameters)) for item in deployments(client, folder)
+        }
+    remember_forms(workshop, {name: known for name, known in found.items() if known[0]})
+    return ()

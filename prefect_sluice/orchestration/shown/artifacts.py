@@ -1,0 +1,170 @@
+"""What a run shows in the Prefect UI of the promotion it is at: plan, report, diff, approval, generation, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.domain.generation import Generation
+from prefect_sluice.orchestration.shown.links import links_of, made_by_run
+from prefect_sluice.orchestration.shown.messages import shown as spoken
+from prefect_sluice.orchestration.stage_task import Explain
+from prefect_sluice.promotions.work import Status, Work
+from prefect_sluice.reporting.gather_report import dossier
+from prefect_sluice.reporting.prefect.approval import approval_page
+from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_page
+from prefect_sluice.reporting.prefect.generation import generation_page
+from prefect_sluice.reporting.prefect.links import Kind, Links, key, relinked
+from prefect_sluice.reporting.prefect.plan import plan_page
+from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.model import Dossier, Report
+from prefect_sluice.reporting.terminal.publishing import published_told
+from prefect_sluice.reporting.write_pages import address_of, renewed
+from prefect_sluice.workspace.workspace import Workshop
+
+_DESCRIPTIONS = {
+    Kind.PLAN: "What would be built for {}, what is reused, and why",
+    Kind.REPORT: "What the gates found for {}, and all else that is known",
+    Kind.DIFF: "What readers of {} find changed, and who they are",
+    Kind.APPROVAL: "What a yes for {} is to, and what was said",
+    Kind.GENERATION: "What {} serves, since when, and the way back",
+}
+
+_Page = Callable[[Report, Links], str]
+_Shown = tuple[UUID, str]
+"""An artifact that is there: its id and its text."""
+
+
+def unless_away(explain: Explain) -> Explain:
+    """Have what cannot be shown logged, and stop nothing: the stage is done, and on record, whoever sees it."""
+
+    def show(work: Work) -> None:
+        try:
+            explain(work)
+        except Exception as error:  # the server's, the network's, the page's
+            get_run_logger().warning(
+                "an artifact of this run could not be made (%s: %s); the same is told by: sluice report",
+                type(error).__name__,
+                error,
+            )
+
+    show.__name__ = explain.__name__
+    show.__doc__ = explain.__doc__
+    return show
+
+
+@unless_away
+def show_plan(work: Work) -> None:
+    """Show what is built, reused, carried over and removed, and why."""
+    if work.plan is not None:
+        _show(work, {Kind.PLAN: plan_page})
+
+
+@unless_away
+def show_report(work: Work) -> None:
+    """Show the report as of now and the diff, and have the report's page written."""
+    if work.promotion is None or not work.reports:
+        return
+    workshop = Workshop.at(work.request.folder)
+    renewed(workshop, work.promotion)
+    _show(work, {Kind.DIFF: _diff, Kind.REPORT: report_page})
+    page = address_of(workshop, work.promotion.id)
+    if page:
+        get_run_logger().info("the full report: %s", page)
+
+
+@unless_away
+def show_refusal(work: Work) -> None:
+    """Show the report when the findings end the work; otherwise Stage shows it with its own."""
+    if work.outcome is not None:
+        show_report(work)
+
+
+@unless_away
+def show_approval(work: Work) -> None:
+    """Show what is asked for while it waits, and afterwards who said what; nothing where nobody had to."""
+    if work.promotion is None:
+        return
+    waits = work.outcome is not None and work.outcome.status is Status.WAITING
+    if waits or Workshop.at(work.request.folder).store.approvals(work.promotion.id):
+        _show(work, {Kind.APPROVAL: approval_page})
+
+
+@unless_away
+def show_generation(work: Work) -> None:
+    """Show what was published, how, and the way back."""
+    written = work.generation
+    if written is None or work.promotion is None:
+        return
+    renewed(Workshop.at(work.request.folder), work.promotion)
+    before = _before(work)
+    how = published_told(work.published) if work.published else ""
+    _show(
+        work,
+        {Kind.GENERATION: lambda known, links: generation_page(known, links, written, before, how)},
+    )
+
+
+def _diff(known: Report, links: Links) -> str:
+    return diff_page(known, links) if has_diff(known) else ""
+
+
+def _before(work: Work) -> Generation | None:
+    """Return what served before; None where it is not known, or another process holds the warehouse."""
+    if work.promotion is None:
+        return None
+    workshop = Workshop.at(work.request.folder)
+    place = workshop.place(work.promotion.environment)
+    with suppress(SluiceError):
+        return workshop.warehouse(place).generation(place.name, work.promotion.base)
+    return None
+
+
+def _show(work: Work, pages: Mapping[Kind, _Page]) -> None:
+    """Show these pages, each with links to what this run shows already. A page that is empty is left out."""
+    workshop = Workshop.at(work.request.folder)
+    known = report(_known(workshop, work))
+    shown = {kind: (item.id, str(item.data)) for kind, item in made_by_run(work).items()}
+    for kind, page in pages.items():
+        text = page(known, _links(workshop, work, shown))
+        if text:
+            shown[kind] = _put(work, kind, text, shown.get(kind))
+    # What was shown before leads to what is shown now.
+    links, promotion = _links(workshop, work, shown), work.promotion.id if work.promotion else ""
+    for kind, old in shown.items():
+        _put(work, kind, relinked(old[1], links, promotion, kind), old)
+
+
+def _links(workshop: Workshop, work: Work, shown: Mapping[Kind, _Shown]) -> Links:
+    return links_of(workshop, work, {kind: identifier for kind, (identifier, _) in shown.items()})
+
+
+def _known(workshop: Workshop, work: Work) -> Dossier:
+    if work.promotion is None:  # there is nothing to do, and the plan says so
+        return Dossier(work.release, plan=work.plan)
+    # As recorded by now: a stage that ended the work may have moved it on.
+    return dossier(workshop, workshop.store.promotion(work.promotion.id) or work.promotion)
+
+
+def _put(work: Work, kind: Kind, markdown: str, old: _Shown | None) -> _Shown:
+    """Make the artifact, or write it anew where this run has it: one run is one version in a key's history."""
+    environment = work.promotion.environment if work.promotion else work.request.environment
+    description = _DESCRIPTIONS[kind].format(environment)
+    markdown = spoken(markdown)
+    if old is None:
+        name = key(kind, environment)
+        made = cast(Any, create_markdown_artifact)(key=name, markdown=markdown, description=description)
+        return cast(UUID, made), markdown
+    identifier, before = old
+    if before != markdown:
+        with get_client(sync_client=True) as client:
+            client.update_artifact(identifier, ArtifactUpdate(data=markdown, description=description))
+    return identifier, markdown

@@ -1,0 +1,70 @@
+"""What is said in Prefect, in a run's state or its log: with the forms in place of commands, for who reads it is in a browser."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.orchestration.shown.links import key_url
+from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words
+from prefect_sluice.reporting.write_pages import web
+from prefect_sluice.workspace.workspace import Workshop
+
+STATUS = "status"
+"""The key of the standing artifact that says what serves, waits and is held."""
+
+_WORKSHOP: ContextVar[Workshop | None] = ContextVar("sluice_workshop", default=None)
+_WEB: ContextVar[Web] = ContextVar("sluice_web", default=Web())  # noqa: B039
+_LOGS = ("prefect.flow_runs", "prefect.task_runs")
+
+
+class _InWords(logging.Filter):
+    """Has each line of a run's log name the form. Lets everything through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _WEB.get().forms:
+            record.msg, record.args = said(record.getMessage()), ()
+        return True
+
+
+_FILTER = _InWords()
+
+
+@contextmanager
+def speaking() -> Generator[None]:
+    """Have the block, and what is said of its end, name forms from when `speaks_of` is told the project."""
+    tokens = _WEB.set(Web()), _WORKSHOP.set(None)
+    for name in _LOGS:
+        logging.getLogger(name).addFilter(_FILTER)  # the same one again is no second one
+    try:
+        yield
+    finally:
+        _WEB.reset(tokens[0])
+        _WORKSHOP.reset(tokens[1])
+
+
+def speaks_of(workshop: Workshop) -> None:
+    """Take note of where the project's forms are. What cannot be read has its run end in its own words. Repeatable."""
+    _WORKSHOP.set(workshop)
+    try:
+        _WEB.set(web(workshop, key_url(STATUS)))
+    except SluiceError:
+        return  # whoever uses the state store next says so
+
+
+def spoken_of() -> Workshop | None:
+    """Return the project that the run here is of, as far as it is known by now."""
+    return _WORKSHOP.get()
+
+
+def said(text: str) -> str:
+    """Return a line with the project's forms in place of commands."""
+    return in_words(text, _WEB.get())
+
+
+def shown(markdown: str) -> str:
+    """Return an artifact's text with links to the project's forms in place of commands."""
+    return in_markdown(markdown, _WEB.get())

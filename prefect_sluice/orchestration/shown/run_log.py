@@ -1,0 +1,91 @@
+"""What a stage tells while it runs, in the log of the run and among its task runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from prefect import get_run_logger
+
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.orchestration.shown.node_runs import show_nodes
+from prefect_sluice.promotions.work import Outcome, Status, listening
+from prefect_sluice.runtime.events import JUDGED, NODES, NOTICES, Judged, Level, Notice
+from prefect_sluice.runtime.redaction import concealed
+
+MOST = 50
+"""How many warnings, and how many findings of one gate, are logged one by one."""
+_LEVELS = {Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
+_ENDED_WELL = frozenset({Status.DONE, Status.UNCHANGED, Status.WAITING})
+
+
+@contextmanager
+def telling() -> Generator[None]:
+    """Log what the stages of this thread tell while the block runs, each thing once and at its level, and show their nodes."""
+    log = _Log(get_run_logger())
+    with ExitStack() as stack:
+        stack.enter_context(listening(log.progress))
+        stack.enter_context(NOTICES.heard_by(log.notice))
+        stack.enter_context(JUDGED.heard_by(log.judged))
+        stack.enter_context(NODES.heard_by(show_nodes))
+        yield
+    log.sum_up()
+
+
+def log_outcome(outcome: Outcome) -> None:
+    """Log how the work ended: a gate's no as an error, a person's as a warning."""
+    level = logging.INFO if outcome.status in _ENDED_WELL else logging.ERROR
+    if outcome.status is Status.REJECTED:
+        level = logging.WARNING
+    get_run_logger().log(level, concealed(outcome.message))
+
+
+class _Log:
+    """One stage's log. dbt repeats its warnings with each command, and a gate what dbt said of a node: each is logged once."""
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+        self._said: set[str] = set()
+        self._failed: set[str] = set()
+        self._left_out = 0
+
+    def progress(self, line: str) -> None:
+        self._logger.info(concealed(line))
+
+    def notice(self, notice: Notice) -> None:
+        if notice.about:
+            self._failed.add(notice.about)
+        if notice.text in self._said:
+            return
+        self._said.add(notice.text)
+        if notice.level is Level.WARNING and len(self._said) > MOST:
+            self._left_out += 1
+            return
+        self._logger.log(_LEVELS[notice.level], concealed(notice.text))
+
+    def judged(self, judged: Judged) -> None:
+        bad = [item for item in judged.report.findings if self._is_news(item)]
+        for item in sorted(bad, key=lambda item: -item.verdict)[:MOST]:
+            level = logging.ERROR if judged.blocks and not item.verdict.lets_through else logging.WARNING
+            self._logger.log(level, concealed(finding_line(item)))
+        if len(bad) > MOST:
+            self._logger.warning(f"gate {judged.report.gate}: and {len(bad) - MOST} more findings")
+
+    def sum_up(self) -> None:
+        if self._left_out:
+            self._logger.warning(f"and {self._left_out} more warnings")
+
+    def _is_news(self, item: Finding) -> bool:
+        # Of a node that failed, dbt's own message is in the log already.
+        return item.verdict is not Verdict.PASSED and not (
+            item.gate == "build" and item.subject in self._failed
+        )
+
+
+def finding_line(item: Finding) -> str:
+    """Return a finding as one line: which gate and check, of what, and what to do. Without the rows behind it. Pure."""
+    where = " ".join(part for part in (item.subject, f"({item.location})" if item.location else "") if part)
+    told = f"gate {item.gate}: {item.check}: {item.summary}"
+    return "; ".join(part for part in (f"{told}, {where}" if where else told, item.fix) if part)

@@ -1,0 +1,151 @@
+"""Starting suspended runs again whose promotion was decided another way, and ending those whose promotion has ended."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State
+from prefect.exceptions import NotPausedError, ObjectNotFound
+from prefect.flow_runs import resume_flow_run
+from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
+from prefect.states import Cancelled
+
+from prefect_sluice.approvals.decide import ruling
+from prefect_sluice.approvals.expire import expire, overdue
+from prefect_sluice.domain.errors import LeaseHeld, SluiceError
+from prefect_sluice.domain.promotion import ENDED, Decision, Promotion, Question
+from prefect_sluice.domain.promotion import State as Standing
+from prefect_sluice.orchestration.final_states import concluded
+from prefect_sluice.promotions.hold_lease import holding
+from prefect_sluice.promotions.work import Request
+from prefect_sluice.reporting.web_addresses import way_of
+from prefect_sluice.stages.approve import take_carried
+from prefect_sluice.stages.resume import ended, forget, is_decided, no_answer, recorded_work
+from prefect_sluice.workspace.policy_in_force import needed
+from prefect_sluice.workspace.workspace import Workshop
+
+_LOCKED = "500"
+"""What a Prefect server on SQLite answers when its database is locked; nothing is lost, and the next try does it."""
+
+
+def wake(folder: Path) -> tuple[str, ...]:
+    """Look at all that waits for an approval and return what was done, a line each. Repeatable; made to be done each minute.
+
+    Files and refs that say yes or no are read, what waited too long expires, suspended runs whose promotion is decided are
+    started again, those whose promotion has ended end in the state of that name, and what ended is forgotten. Raises what
+    the state store and Prefect's client raise; what only one run does not allow is a line.
+    """
+    workshop = Workshop.at(folder)
+    lines = [*_carried(workshop), *_expired(workshop)]
+    questions = workshop.store.questions()
+    if not questions:
+        return tuple(lines)
+    with (
+        temporary_settings(cast(dict[Any, Any], {PREFECT_CLIENT_RETRY_EXTRA_CODES: _LOCKED})),
+        get_client(sync_client=True) as client,
+    ):
+        for question in questions:
+            lines += _woken(client, workshop, question)
+    return tuple(lines)
+
+
+def wake_quietly(folder: Path) -> None:
+    """Do so at the end of a flow, and log what was done; what goes wrong is logged, since the flow's own work is done."""
+    try:
+        for line in wake(folder):
+            get_run_logger().info(line)
+    except Exception as error:  # whatever it was: the monitor does it again within a minute
+        get_run_logger().warning(f"the runs that wait were not looked at: {error}")
+
+
+def _carried(workshop: Workshop) -> list[str]:
+    staged = workshop.store.promotions(states=(Standing.STAGED,))
+    asked = [item for item in staged if item.environment in workshop.places]
+    waiting = [item for item in asked if needed(workshop, item)]
+    return [line for item in waiting for line in take_carried(workshop, item)]
+
+
+def _expired(workshop: Workshop) -> list[str]:
+    lines: list[str] = []
+    for place in workshop.places.values():
+        if not overdue(workshop, place):
+            continue
+        try:
+            with holding(workshop, place, "monitor") as ours:
+                lines += [f"promotion {item.id} has expired: {item.message}" for item in expire(ours, place)]
+        except LeaseHeld:
+            pass  # somebody works there, and looks for himself
+    return lines
+
+
+def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) -> list[str]:
+    promotion = workshop.store.promotion(question.promotion)
+    try:
+        state = client.read_flow_run(UUID(question.run)).state
+    except ObjectNotFound:
+        state = None
+    if promotion is None or state is None or (state.is_final() and _is_over(state, promotion)):
+        forget(workshop, question.run)
+        return _left_waiting(client, workshop, question, promotion, state)
+    if not state.is_paused():
+        return []  # it is on its way, or failed and may be tried again
+    try:
+        return _moved(client, workshop, question, promotion)
+    except (
+        SluiceError,
+        RuntimeError,
+    ) as error:  # Prefect's word for a run that cannot be resumed is the latter
+        return [f"the run that waits for promotion {promotion.id} was left as it is: {error}"]
+
+
+def _left_waiting(
+    client: SyncPrefectClient,
+    workshop: Workshop,
+    question: Question,
+    promotion: Promotion | None,
+    state: State | None,
+) -> list[str]:
+    """Have a run that somebody cancelled say that its promotion waits on, and where it is ended or approved all the same."""
+    if promotion is None or promotion.state is not Standing.STAGED:
+        return []
+    way = way_of(workshop, promotion)
+    where = f"end it: {way.no} or say yes all the same: {way.yes}" if way.yes else "end it: the form answer"
+    told = f"the run is over, and promotion {promotion.id} still waits for a yes; {where}"
+    if state is not None and state.is_cancelled():
+        client.set_flow_run_state(UUID(question.run), Cancelled(message=told), force=True)
+    return [told]
+
+
+def _is_over(state: State, promotion: Promotion) -> bool:
+    """Say whether an ended run will not go on. A failed one whose promotion is open does, when it is tried again."""
+    return promotion.state in ENDED or not (state.is_failed() or state.is_crashed())
+
+
+def _moved(
+    client: SyncPrefectClient, workshop: Workshop, question: Question, promotion: Promotion
+) -> list[str]:
+    run = UUID(question.run)
+    if promotion.state in ENDED:
+        request = Request(workshop.root, promotion.environment, promotion.cause)
+        end = concluded(ended(recorded_work(workshop, request, promotion), promotion))
+        client.set_flow_run_state(run, State(type=end.type, name=end.name, message=end.message), force=True)
+        forget(workshop, question.run)
+        return [f"the run that waited for promotion {promotion.id} ends: {end.name}, {end.message}"]
+    if not is_decided(workshop, promotion):
+        return []
+    said = ruling(workshop, promotion).by
+    no_answer(workshop, question)  # what stands in the form from here on is for those who look at the run
+    filled = {
+        "decision": said.decision.value if said else Decision.APPROVE.value,
+        "name": said.by if said else "sluice",
+        "comment": "said another way, and recorded there",
+    }
+    # Not by setting a state: another one may be first, and a run that is at work must not be started again.
+    with suppress(NotPausedError):
+        resume_flow_run(run, run_input=filled)
+    return [f"promotion {promotion.id} was decided: its run goes on"]

@@ -1,0 +1,114 @@
+"""Why a plan does with one node what it does: what its fingerprint is made of, against that of what serves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.node import Makeup, Node
+from prefect_sluice.planning.plan import Plan, Step, some
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.refresh_subset import source_texts
+
+ROWS = "rows"
+ALL = "all of it"
+OWN_CODE = "its own code changed"
+_CALLED = {"the whole project": "dbt's graph", "seed": "its file", "reads": "what it refers to"}
+"""How a plan's line calls an ingredient whose own name says too little there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """A parent that is another than what serves. `read` are those of its columns that changed and are read, or ROWS, or
+    ALL; `unread` columns that changed and are not read; `doubt` what keeps its columns from being told apart."""
+
+    node: str
+    read: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What speaks for one step. `changed` are ingredients of the node's own ("code", "var threshold"); `fresh` are
+    sources with new data; `noted` says that there are notes of what serves to compare with."""
+
+    step: Step
+    noted: bool
+    changed: tuple[str, ...] = ()
+    above: tuple[Above, ...] = ()
+    fresh: tuple[str, ...] = ()
+
+    def document(self) -> Json:
+        """Return it as JSON."""
+        return {
+            "node": self.step.node,
+            "name": str(self.step.name),
+            "action": self.step.action.value,
+            "reason": self.step.reason,
+            "compared": self.noted,
+            "changed": list(self.changed),
+            "parents": [
+                {"node": item.node, "read": list(item.read), "unread": list(item.unread), "doubt": item.doubt}
+                for item in self.above
+            ],
+            "new_data": list(self.fresh),
+        }
+
+
+def why(plan: Plan, before: Before | None, nodes: Mapping[str, Node], uid: str) -> Why:
+    """Return why the plan does what it does with the node `uid`; `before` are the notes of what serves, `nodes` the
+    plan's nodes."""
+    step = next(item for item in plan.steps if item.node == uid)
+    now = plan.notes.makeup
+    if before is None or uid not in now or uid not in before.makeup:
+        return Why(step, noted=False)
+    then = before.makeup
+    fresh = [
+        text
+        for text in source_texts(nodes[uid])
+        if before.versions.get(text, "") != plan.notes.versions.get(text, "")
+    ]
+    return Why(step, True, _changed(now[uid].parts, then[uid].parts), _above(now, then, uid), tuple(fresh))
+
+
+def besides(now: Makeup, then: Makeup | None) -> str:
+    """Return in a few words what of a node's own is another than it was, where that is not its text. Pure."""
+    changed = _changed(now.parts, then.parts) if then else ()
+    if not changed or "code" in changed:
+        return OWN_CODE
+    told = f"{some([_CALLED.get(name, name) for name in changed])} changed"
+    return f"{told}, which it reads" if changed == ("the whole project",) else told
+
+
+def _changed(now: Mapping[str, str], then: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ingredients that differ, came or went, the code first."""
+    names = sorted(now.keys() | then.keys(), key=lambda name: (name != "code", name))
+    return tuple(name for name in names if now.get(name) != then.get(name))
+
+
+def _above(now: Mapping[str, Makeup], then: Mapping[str, Makeup], uid: str) -> tuple[Above, ...]:
+    parents = {**then[uid].reads, **now[uid].reads}
+    found = (
+        _parent(parent, now.get(parent), then.get(parent), columns)
+        for parent, columns in sorted(parents.items())
+    )
+    return tuple(item for item in found if item)
+
+
+def _parent(
+    uid: str, now: Makeup | None, then: Makeup | None, columns: tuple[str, ...] | None
+) -> Above | None:
+    if now is None or then is None:
+        return Above(uid, (ALL,))
+    if now.whole == then.whole:
+        return None
+    if columns is None or not (now.rows and then.rows):
+        return Above(uid, (ALL,), doubt=now.doubt or then.doubt)
+    if now.rows != then.rows:
+        return Above(uid, (ROWS,))
+    names = sorted(now.columns.keys() | then.columns.keys())
+    moved = [name for name in names if now.columns.get(name, "") != then.columns.get(name, "")]
+    read = tuple(name for name in moved if name in columns)
+    return Above(uid, read, () if read else tuple(moved))

@@ -1,0 +1,348 @@
+"""Whom a change reaches, and what changes for each: consumers by the relations and columns that they read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from prefect_sluice.domain.declarations import Consumer
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.generation import Pointer
+from prefect_sluice.domain.node import Makeup, Name, short_name
+from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step, some
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.type_changes import narrows, widens
+
+Schema = Mapping[str, str]
+"""The columns of one relation, in order: types by name, as the engine writes them."""
+
+
+class What(StrEnum):
+    """What becomes of a relation, or of one column of it, for who reads it."""
+
+    REMOVED = "removed"
+    MOVED = "moved"
+    DROPPED = "dropped"
+    NARROWED = "narrowed"
+    RETYPED = "retyped"
+    WIDENED = "widened"
+    VALUES = "computed otherwise"
+    """The column is computed otherwise."""
+    LOST = "computed otherwise or dropped"
+    """Computed otherwise, or gone: what is known before it is built does not tell."""
+    ROWS = "rows"
+    """Which rows there are is decided otherwise."""
+    DATA = "new data"
+    ADDED = "new column"
+    ANY = "any"
+    """Built otherwise, and which columns that touches is not known."""
+
+    @property
+    def is_breaking(self) -> bool:
+        """Say whether a query that worked before may fail, or mean something else."""
+        return self in {What.REMOVED, What.MOVED, What.DROPPED, What.NARROWED, What.RETYPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing that changes in a relation. `column` is "" where it is the relation; `before` and `after` are types, or
+    public names; `note` says more."""
+
+    relation: str
+    what: What
+    column: str = ""
+    before: str = ""
+    after: str = ""
+    note: str = ""
+
+    @property
+    def change(self) -> str:
+        """The change in words, without the names of relation and column."""
+        if not self.column:
+            return self.text
+        types = f"{self.what.value}: {self.after}, was {self.before}" if self.before else self.what.value
+        return f"{types} ({self.note})" if self.note else types
+
+    @property
+    def text(self) -> str:
+        """The change in words, without the relation's name."""
+        kind = f"{self.column} is {self.after}, was {self.before}"
+        more = f" ({self.note})" if self.note else ""
+        return {
+            What.REMOVED: "is removed",
+            What.MOVED: f"is now {self.after}, was {self.before}",
+            What.DROPPED: f"{self.column} is dropped{more}",
+            What.NARROWED: f"{kind}: narrowed",
+            What.RETYPED: kind,
+            What.WIDENED: f"{kind}: every value fits",
+            What.VALUES: f"{self.column} changes",
+            What.LOST: f"{self.column} changes or is dropped",
+            What.ROWS: self.note or "its rows may change",
+            What.DATA: "new data",
+            What.ADDED: f"new column: {self.column}",
+            What.ANY: f"any column may change{more}",
+        }[self.what]
+
+    def document(self) -> Json:
+        """Return it as JSON."""
+        return {
+            "relation": self.relation,
+            "column": self.column,
+            "change": self.what.name.lower(),
+            "breaking": self.what.is_breaking,
+            "before": self.before,
+            "after": self.after,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A consumer that a change reaches, and what changes in what it reads; `effects` are never empty."""
+
+    consumer: Consumer
+    effects: tuple[Effect, ...]
+
+    @property
+    def title(self) -> str:
+        """The consumer's name as people know it, with its owner: `Carrier scorecard (Airline relations)`."""
+        return title(self.consumer)
+
+    @property
+    def breaking(self) -> tuple[Effect, ...]:
+        """What may break the consumer's queries."""
+        return tuple(effect for effect in self.effects if effect.what.is_breaking)
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The unique ids of the relations in which something changes, in the order in which they are declared."""
+        return tuple(dict.fromkeys(effect.relation for effect in self.effects))
+
+    def told(self, relations: Iterable[str] | None = None) -> str:
+        """Return in words what changes, relation by relation."""
+        chosen = self.relations if relations is None else relations
+        return "; ".join(f"{_short(uid)}: {in_words(self._of(uid))}" for uid in chosen)
+
+    def _of(self, uid: str) -> list[Effect]:
+        return [effect for effect in self.effects if effect.relation == uid]
+
+    def document(self) -> Json:
+        """Return it as JSON."""
+        return {
+            "consumer": self.consumer.unique_id,
+            "name": self.consumer.label or self.consumer.name,
+            "kind": self.consumer.kind,
+            "owner": self.consumer.owner,
+            "url": self.consumer.url,
+            "breaking": bool(self.breaking),
+            "effects": [effect.document() for effect in self.effects],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a comparison of a relation's rows found: the columns with other values, and what becomes of rows, in words ("" for
+    nothing)."""
+
+    columns: tuple[str, ...] = ()
+    rows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the two sides. `served` are the pointers by unique id, `before` the notes of the plan behind them
+    (None: not known); `schemas` the columns before and after by unique id, where both are there to be looked at; `counted` what
+    their rows differ in, where they were compared: it takes the place of what the code tells."""
+
+    plan: Plan
+    served: Mapping[str, Pointer]
+    before: Before | None = None
+    schemas: Mapping[str, tuple[Schema, Schema]] = field(default_factory=dict[str, "tuple[Schema, Schema]"])
+    counted: Mapping[str, Counted] = field(default_factory=dict[str, Counted])
+
+
+def reached(known: Known, consumers: Iterable[Consumer]) -> tuple[Reached, ...]:
+    """Return the consumers that a plan reaches, with what changes for each; those without any change are left out.
+
+    A consumer that names the columns it reads is reached by these alone, and told of new columns of the relation. Without
+    `schemas` (before anything is built) it says what the code tells.
+    """
+    effects = {step.node: found for step in known.plan.steps if (found := _effects(known, step))}
+    told = ((consumer, _for(consumer, effects, known.plan)) for consumer in consumers)
+    return tuple(Reached(consumer, found) for consumer, found in told if found)
+
+
+def title(consumer: Consumer) -> str:
+    """Return a consumer's name as people know it, with its owner."""
+    name = consumer.label or consumer.name
+    return f"{name} ({consumer.owner})" if consumer.owner else name
+
+
+def reads(consumer: Consumer, plan: Plan) -> Mapping[str, tuple[str, ...] | None]:
+    """Return the columns that a consumer reads, by unique id of the relation (None: all of it). A relation that it names
+    for its columns alone is found by its name; one that no step bears is told as it is named."""
+    named = {str(step.name).lower(): step.node for step in plan.steps}
+    named = {short_name(step.node).lower(): step.node for step in plan.steps} | named
+    own = {step.node for step in plan.steps}
+    columns = {
+        uid if uid in own else named.get(uid.lower(), uid): given for uid, given in consumer.columns.items()
+    }
+    return {uid: columns.get(uid) for uid in dict.fromkeys((*consumer.parents, *columns))}
+
+
+def _for(consumer: Consumer, effects: Mapping[str, Sequence[Effect]], plan: Plan) -> tuple[Effect, ...]:
+    found: list[Effect] = []
+    for uid, columns in reads(consumer, plan).items():
+        wanted = None if columns is None else {column.lower() for column in columns}
+        found += [
+            effect
+            for effect in effects.get(uid, ())
+            if not effect.column
+            or effect.what is What.ADDED
+            or wanted is None
+            or effect.column.lower() in wanted
+        ]
+    return tuple(found)
+
+
+def _effects(known: Known, step: Step) -> tuple[Effect, ...]:
+    """Return what one step changes for who reads its relation under its public name."""
+    live = known.served.get(step.node)
+    if live is None:
+        return ()
+    if step.action is Action.REMOVE:
+        return () if _goes_on(known.plan, live.name) else (Effect(step.node, What.REMOVED),)
+    if step.action is Action.REUSE and step.reason == UNCHANGED:
+        return ()
+    counted = known.counted.get(step.node)
+    content = _content(known, step, live) if counted is None else _of_rows(step.node, counted)
+    found = [*_shape(known, step), *content]
+    if live.name.folded != step.name.folded and not _goes_on(known.plan, live.name):
+        found.insert(0, Effect(step.node, What.MOVED, before=str(live.name), after=str(step.name)))
+    told = {effect.column for effect in found if effect.before or effect.what is What.ADDED}
+    return tuple(
+        item for item in found if item.what not in {What.VALUES, What.LOST} or item.column not in told
+    )
+
+
+def _goes_on(plan: Plan, name: Name) -> bool:
+    return any(step.name.folded == name.folded for step in plan.steps if step.action is not Action.REMOVE)
+
+
+def _shape(known: Known, step: Step) -> list[Effect]:
+    if step.node not in known.schemas:
+        return []
+    before, after = known.schemas[step.node]
+    kept = {name.lower(): kind for name, kind in after.items()}
+    found: list[Effect] = []
+    for name, kind in before.items():
+        now = kept.get(name.lower())
+        if now is None:
+            note = _renamed(before, after, name)
+            found.append(Effect(step.node, What.DROPPED, name, note=note))
+        elif now != kind:
+            what = (
+                What.WIDENED if widens(kind, now) else What.NARROWED if narrows(kind, now) else What.RETYPED
+            )
+            found.append(Effect(step.node, what, name, kind, now))
+    there = {name.lower() for name in before}
+    renamed = {effect.note for effect in found}  # such a column is told already
+    added = [name for name in after if name.lower() not in there and f"renamed to {name}?" not in renamed]
+    return [*found, *(Effect(step.node, What.ADDED, name) for name in added)]
+
+
+def _of_rows(uid: str, counted: Counted) -> list[Effect]:
+    """Return what a comparison of the rows found."""
+    rows = [Effect(uid, What.ROWS, note=counted.rows)] if counted.rows else []
+    return [*(Effect(uid, What.VALUES, column) for column in counted.columns), *rows]
+
+
+def _renamed(before: Schema, after: Schema, name: str) -> str:
+    """Return a guess at what a dropped column is called now: the only new one, of the same type, where it stood."""
+    there = {column.lower() for column in before}
+    kept = {column.lower() for column in after}
+    new = [column for column in after if column.lower() not in there]
+    gone = [column for column in before if column.lower() not in kept]
+    if len(new) != 1 or len(gone) != 1 or after[new[0]] != before[name]:
+        return ""
+    return f"renamed to {new[0]}?" if list(after).index(new[0]) == list(before).index(name) else ""
+
+
+def _content(known: Known, step: Step, live: Pointer) -> list[Effect]:
+    """Return what the makeup of both sides says of the values."""
+    now = known.plan.notes.makeup.get(step.node)
+    then = known.before.makeup.get(step.node) if known.before else None
+    if now is None or then is None:
+        return [Effect(step.node, What.ANY)]
+    if now.whole == then.whole:
+        return [Effect(step.node, What.DATA)] if step.inputs != live.inputs else []
+    if not (now.rows and then.rows):
+        return [Effect(step.node, What.ANY, note=now.doubt or then.doubt)]
+    if now.rows != then.rows:
+        gone = [] if step.node in known.schemas else _gone(step.node, now, then)
+        return [*gone, Effect(step.node, What.ROWS)]
+    found = _columns(known, step.node, now, then)
+    fresh = [Effect(step.node, What.DATA)] if step.inputs != live.inputs else []
+    return [*found, *fresh]
+
+
+def _columns(known: Known, uid: str, now: Makeup, then: Makeup) -> list[Effect]:
+    if uid in known.schemas:
+        before, after = known.schemas[uid]
+        kept = {column.lower() for column in after}
+        both = [column for column in before if column.lower() in kept]
+        moved = [column for column in both if not _same(column.lower(), now, then)]
+        return [Effect(uid, What.VALUES, column) for column in moved]
+    names = sorted({name for name, print in then.columns.items() if print})
+    moved = [name for name in names if now.columns.get(name, "") != then.columns[name]]
+    if not moved and not (now.complete and then.complete):
+        return [Effect(uid, What.ANY)]
+    return [Effect(uid, _lost(now, name), name) for name in moved]
+
+
+def _same(column: str, now: Makeup, then: Makeup) -> bool:
+    # A column that a `*` hands on and nobody asked for has no print: it may have changed.
+    return column in now.columns and now.columns[column] == then.columns.get(column)
+
+
+def _gone(uid: str, now: Makeup, then: Makeup) -> list[Effect]:
+    names = sorted(name for name, print in then.columns.items() if print)
+    return [Effect(uid, What.DROPPED, name) for name in names if _lost(now, name) is What.DROPPED]
+
+
+def _lost(now: Makeup, column: str) -> What:
+    if now.columns.get(column):
+        return What.VALUES
+    return What.DROPPED if now.complete or column in now.columns else What.LOST
+
+
+def in_words(effects: Sequence[Effect]) -> str:
+    """Return what changes in one relation, in words, what breaks first; columns that merely change are told together."""
+    breaking = [effect.text for effect in effects if effect.what.is_breaking]
+    merely = [effect.column for effect in effects if effect.what is What.VALUES]
+    verb = "changes" if len(merely) == 1 else "change"
+    changed = [f"{some(merely, most=4)} {verb}"] if merely else []
+    others = [
+        effect.text for effect in effects if not effect.what.is_breaking and effect.what is not What.VALUES
+    ]
+    return ", ".join([*breaking, *changed, *others])
+
+
+def _short(uid: str) -> str:
+    return short_name(uid) or uid
+
+
+def without(found: Sequence[Reached], others: Sequence[Reached]) -> tuple[Reached, ...]:
+    """Return what breaks in `found` and not in `others`, consumer by consumer."""
+    known = {(item.consumer.unique_id, effect) for item in others for effect in item.breaking}
+    left = (
+        replace(
+            item,
+            effects=tuple(
+                effect for effect in item.breaking if (item.consumer.unique_id, effect) not in known
+            ),
+        )
+        for item in found
+    )
+    return tuple(item for item in left if item.effects)

@@ -1,0 +1,296 @@
+"""How a plan is made: what each node goes on from, what becomes of it, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from prefect_sluice.domain import adoption, old_names
+from prefect_sluice.domain.digests import digest
+from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.old_names import OldName
+from prefect_sluice.planning import history_by_name
+from prefect_sluice.planning.explain import besides
+from prefect_sluice.planning.plan import (
+    ANEW,
+    AS_TABLE,
+    BACK,
+    BY_PRODUCT,
+    MOVED,
+    NEW,
+    OTHER_ID,
+    RENAMED,
+    UNCHANGED,
+    Action,
+    Plan,
+    Step,
+    some,
+    source_said,
+)
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.refresh_subset import Versions, behind, built_after, built_from, source_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
+    generations by public name, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
+    `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes.
+    `held` are nodes that keep what is live, however stale, with why; `select` and `instead` are as in the plan. `resting` is
+    the history, by folded public name, of what nothing serves now. `live` and `before` bear the unique ids of today.
+    `old_names` are those that are served now, `old_names_for` how long a new one is."""
+
+    environment: str
+    cause: Cause
+    release: str
+    nodes: Mapping[str, Node]
+    tests: Mapping[str, str]
+    versions: Mapping[str, str]
+    live: Generation
+    kept: Mapping[tuple[str, str, str], Pointer]
+    before: Before | None
+    unbound: frozenset[str] = frozenset()
+    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    select: tuple[str, ...] = ()
+    instead: str = ""
+    old_names: tuple[OldName, ...] = ()
+    old_names_for: timedelta = timedelta(0)
+    resting: Mapping[Name, Pointer] = field(default_factory=dict[Name, Pointer])
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a plan goes on from: `served` by unique id, `history` the same with what serves nothing now, or served another
+    name; `same` are nodes whose code did not change though their ids or names did; `edited` those whose own text changed;
+    `renames` what served under another name and id."""
+
+    served: Mapping[str, Pointer]
+    history: Mapping[str, Pointer]
+    same: frozenset[str]
+    edited: frozenset[str]
+    renames: history_by_name.Renames
+
+
+def _past(asked: Asked, edited: Sequence[str]) -> _Past:
+    served = asked.live.by_node()
+    renames = history_by_name.renames(asked.nodes, served, asked.before, asked.resting)
+    older = history_by_name.older(asked.nodes, served, asked.resting, renames)
+    moved = any(
+        uid in served and served[uid].name.folded != node.name.folded for uid, node in asked.nodes.items()
+    )
+    same = history_by_name.same_code(asked.nodes, asked.before, renames, moved=moved)
+    return _Past(served, older, same, frozenset(edited), renames)
+
+
+def make_plan(asked: Asked) -> Plan:
+    """Return the plan. Touches nothing; the same question gives the same plan."""
+    edited = tuple(
+        uid
+        for uid, node in asked.nodes.items()
+        if asked.before is None or asked.before.nodes.get(uid) != node.own
+    )
+    steps: dict[str, Step] = {}
+    past = _past(asked, edited)
+    inputs = _inputs(asked, past)
+    for uid, node in asked.nodes.items():
+        steps[uid] = _decide(asked, past, node, inputs[uid], steps)
+    tests = {
+        uid
+        for uid, text in asked.tests.items()
+        if asked.before is None or asked.before.tests.get(uid) != text
+    }
+    builds = any(step.action.makes for step in steps.values())
+    others = (*_by_products(asked.live, builds), *_removed(asked, past, steps))
+    old = _old_names(asked, past, others)
+    if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
+        tests |= asked.unbound
+    notes = Before(
+        {uid: node.own for uid, node in asked.nodes.items()},
+        dict(asked.tests),
+        dict(asked.versions),
+        {uid: node.makeup for uid, node in asked.nodes.items() if node.makeup.whole},
+        _behind(asked),
+        asked.before.former if asked.before else {},
+    )
+    return Plan(
+        environment=asked.environment,
+        cause=asked.cause,
+        release=asked.release,
+        base=asked.live.number,
+        base_release=asked.live.release,
+        steps=(*steps.values(), *others),
+        edited=edited,
+        tests=tuple(
+            sorted(tests)
+        ),  # dbt lists them otherwise when it parses a part anew: an approval binds this document
+        notes=notes,
+        select=asked.select,
+        held={uid: why for uid, why in asked.held.items() if uid in asked.live.by_node()},
+        instead=asked.instead,
+        old_names=old,
+        ended=tuple(item for item in asked.old_names if item.name not in {each.name for each in old}),
+    )
+
+
+def _old_names(asked: Asked, past: _Past, others: Iterable[Step]) -> tuple[OldName, ...]:
+    nodes = asked.nodes
+    shifted = {**{uid: past.served[uid] for uid in nodes if uid in past.served}, **past.renames.found}
+    renamed = [
+        (item.name, nodes[uid].name)
+        for uid, item in shifted.items()
+        if item.name.folded != nodes[uid].name.folded
+    ]
+    taken = {step.name.folded for step in others if step.action is not Action.REMOVE}
+    today = taken | {node.name.folded for node in nodes.values()}
+    return old_names.following(asked.old_names, renamed, today, asked.old_names_for)
+
+
+def _behind(asked: Asked) -> Mapping[str, Mapping[str, str]]:
+    # What is not held is unchanged, so built from these versions, or will be.
+    after = built_after(
+        asked.nodes, live_versions(asked), asked.versions, asked.nodes.keys() - asked.held.keys()
+    )
+    return behind(after, asked.versions)
+
+
+def live_versions(asked: Asked) -> Mapping[str, Versions]:
+    """Return the versions of the sources that each live node was built from."""
+    notes = asked.before or Before({}, {})
+    return built_from(asked.nodes, asked.live.by_node(), notes.versions, notes.behind)
+
+
+def _inputs(asked: Asked, past: _Past) -> Mapping[str, str]:
+    live = past.served
+    found: dict[str, str] = {}
+    for uid, node in asked.nodes.items():
+        own = {text: asked.versions.get(text, "") for text in source_texts(node)}
+        above = [found[parent] for parent in node.parents if parent in found]
+        now = digest({"sources": own, "parents": above})
+        found[uid] = history_by_name.with_history(node, now, past.history.get(uid), past.same)
+        if uid in asked.held and uid in live:
+            found[uid] = live[uid].inputs
+    return found
+
+
+def _decide(asked: Asked, past: _Past, node: Node, inputs: str, done: Mapping[str, Step]) -> Step:
+    live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
+    kept = asked.kept.get((str(node.name.folded), node.fingerprint, inputs))
+    goes_on = before is not None and history_by_name.carries(node, before, past.same)
+
+    def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
+        note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
+        if before and action.makes:
+            note = history_by_name.note(node, before, past.same) or note
+        if not before and node.unique_id in past.renames.unsure:
+            note = history_by_name.doubt(past.renames.unsure[node.unique_id])
+        if before and action is Action.BUILD and before.kind.keeps_history:
+            pointer = before
+        return Step(
+            action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
+        )
+
+    if live and node.unique_id in asked.held:
+        return replace(step(Action.REUSE, UNCHANGED, live), note=asked.held[node.unique_id])
+    if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
+        moved = _moved(asked, node, done, past.served)
+        return (
+            step(Action.BUILD, f"linked to the new {some(moved)}")
+            if moved
+            else step(Action.REUSE, UNCHANGED, live)
+        )
+    if kept and kept.name == node.name and (live or not before or (goes_on and not _is_renamed(past, node))):
+        # Which addresses a view of then reads, nobody knows; to link it anew moves no data.
+        anew = node.stays_a_view
+        reused = replace(kept, node=node.unique_id)
+        return step(Action.BUILD, ANEW) if anew else step(Action.REUSE, "built before, and kept", reused)
+    reason = _reason(asked, node, inputs, past, done)
+    return step(Action.CARRY, reason, before) if goes_on else step(Action.BUILD, reason)
+
+
+def _is_renamed(past: _Past, node: Node) -> bool:
+    """Say whether a node's history is under another name: it has to be taken along, whatever is kept of this one."""
+    before = past.history.get(node.unique_id)
+    return before is not None and before.name.folded != node.name.folded
+
+
+def _moved(asked: Asked, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]) -> list[str]:
+    """Return the parents that a view would still read at the address that they leave: a view's query is text, and holds
+    the addresses of the day it was made. Empty for what is served as a table."""
+    if not node.stays_a_view:
+        return []
+    chosen = {parent: done[parent].pointer for parent in node.parents if parent in done}
+    return [
+        asked.nodes[parent].short
+        for parent, pointer in chosen.items()
+        if done[parent].action.makes
+        or pointer is None
+        or parent not in served
+        or pointer.address != served[parent].address
+    ]
+
+
+def _reason(asked: Asked, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> str:
+    live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
+    renamed = past.renames.found.get(node.unique_id)
+    if renamed is not None:
+        return f"{RENAMED}{renamed.name}, by its text, which is the same"
+    if live is None and before is not None:
+        return BACK if history_by_name.carries(node, before, past.same) else f"{BACK}, by other code"
+    if live is None:
+        return NEW
+    if adoption.is_adopted(live):
+        goes_on = history_by_name.carries(node, live, past.same)
+        return "adopted, and its history goes on" if goes_on else "adopted, and built anew"
+    if live.name.folded != node.name.folded and node.unique_id in past.same:
+        return MOVED
+    if node.unique_id in past.edited:
+        return besides(node.makeup, asked.before.makeup.get(node.unique_id) if asked.before else None)
+    if node.unique_id in past.same and live.name == node.name and live.fingerprint != node.fingerprint:
+        return OTHER_ID
+    moved = [
+        asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
+    ]
+    if live.fingerprint != node.fingerprint:
+        return f"reads {some(moved)}" if moved else "what it is built from changed"
+    fresh = [source_said(text) for text in source_texts(node)]
+    if live.inputs != inputs:
+        return f"new data in {some(moved or fresh)}"
+    return MOVED
+
+
+def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
+    # Never removed: a hook may make its names as it runs, and what such a table holds is history.
+    action, reason = (Action.CARRY, "hooks write to it") if builds else (Action.REUSE, UNCHANGED)
+    return tuple(
+        Step(action, item.node, item.name, item.kind, reason, item.fingerprint, item.inputs, item)
+        for item in live.pointers
+        if item.node.startswith(BY_PRODUCT)
+    )
+
+
+def _removed(asked: Asked, past: _Past, steps: Mapping[str, Step]) -> tuple[Step, ...]:
+    along = {
+        step.pointer.address: step.name
+        for step in steps.values()
+        if step.action is Action.CARRY and step.pointer
+    }
+    renamed = {item.node: asked.nodes[uid].name for uid, item in past.renames.found.items()}
+    gone = [
+        pointer
+        for pointer in asked.live.pointers
+        if pointer.node not in asked.nodes and not pointer.node.startswith(BY_PRODUCT)
+    ]
+    return tuple(
+        Step(
+            Action.REMOVE,
+            pointer.node,
+            pointer.name,
+            pointer.kind,
+            f"renamed to {renamed[pointer.node]}" if pointer.node in renamed else "no longer in the project",
+            pointer=pointer,
+            note=history_by_name.left(pointer, along),
+        )
+        for pointer in gone
+    )

@@ -1,0 +1,95 @@
+"""What a plan notes for the next one, so that it sees what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
+
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.node import Makeup
+
+_Noted = TypeVar("_Noted")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a plan notes for the next one: digests of nodes and tests by unique id, the versions of the sources it read,
+    and what the nodes' fingerprints are made of, by unique id.
+
+    `behind` are nodes whose relation was built from other versions than these, with the versions that differ; `former` the
+    unique ids that a public name's node bore before, the last one first.
+    """
+
+    nodes: Mapping[str, str]
+    tests: Mapping[str, str]
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    makeup: Mapping[str, Makeup] = field(default_factory=dict[str, Makeup])
+    behind: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    def document(self) -> Json:
+        """Return the notes as JSON."""
+        noted: dict[str, Json] = {
+            "nodes": dict(self.nodes),
+            "tests": dict(self.tests),
+            "versions": dict(self.versions),
+            "behind": {uid: dict(texts) for uid, texts in self.behind.items()},
+        }
+        if self.former:
+            noted["former"] = {uid: list(ids) for uid, ids in self.former.items()}
+        made = {uid: item.document() for uid, item in self.makeup.items()}
+        return {**noted, "makeup": made} if made else noted
+
+    @classmethod
+    def read(cls, document: Json) -> Before:
+        """Read what `document` wrote; an older plan noted less."""
+        raw = cast(Mapping[str, Any], document)
+        makeup = cast(Mapping[str, Json], raw.get("makeup", {}))
+        return cls(
+            raw["nodes"],
+            raw["tests"],
+            raw.get("versions", {}),
+            {uid: Makeup.read(item) for uid, item in makeup.items()},
+            raw.get("behind", {}),
+            {uid: tuple(ids) for uid, ids in raw.get("former", {}).items()},
+        )
+
+    @property
+    def new_ids(self) -> Mapping[str, str]:
+        """Today's unique id of each node that bore another one before, by each of those."""
+        pairs = ((old, new) for new, ids in self.former.items() for old in ids)
+        return {old: new for old, new in pairs if old not in self.nodes}
+
+    def renamed(self, ids: Mapping[str, str]) -> Before:
+        """Return the notes under the unique ids of today; `ids` are the new ones by the old. Tests keep theirs: a test whose
+        id changed is run again."""
+        if not ids:
+            return self
+        makeup = {
+            uid: replace(item, reads=_renamed(item.reads, ids))
+            for uid, item in _renamed(self.makeup, ids).items()
+        }
+        chain = {new: (old, *self.former.get(old, ())) for old, new in ids.items()}
+        return Before(
+            _renamed(self.nodes, ids),
+            self.tests,
+            {_text(text, ids): version for text, version in self.versions.items()},
+            makeup,
+            {
+                uid: {_text(text, ids): version for text, version in texts.items()}
+                for uid, texts in _renamed(self.behind, ids).items()
+            },
+            {**_renamed(self.former, ids), **chain},
+        )
+
+
+def _renamed(noted: Mapping[str, _Noted], ids: Mapping[str, str]) -> Mapping[str, _Noted]:
+    taken = set(ids.values()) - ids.keys()
+    return {ids.get(uid, uid): value for uid, value in noted.items() if uid not in taken}
+
+
+def _text(text: str, ids: Mapping[str, str]) -> str:
+    """Return a source's text under the new id: what asks the clock is told apart by the node that asks."""
+    what, of, uid = text.rpartition(" in ")
+    return f"{what}{of}{ids[uid]}" if of and uid in ids else text

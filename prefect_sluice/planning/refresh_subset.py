@@ -1,0 +1,155 @@
+"""Which relations a refresh may renew without the others: what each was built from, and where versions would mix. Pure.
+
+Two rules. No relation reads two versions of one source. Nothing serves that was built from an older relation than the one its
+parent serves now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from prefect_sluice.domain.node import Node
+
+Versions = Mapping[str, str]
+"""Versions of sources by their text, as `source_texts` gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`renewed` are the nodes that get another relation, `along` those of them that nobody asked for: they read one.
+
+    `missing` are the nodes that must be renewed, too, or versions would mix; those that read them go along.
+    `torn` are nodes that would read a mix even then.
+    """
+
+    renewed: frozenset[str]
+    along: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    torn: frozenset[str] = frozenset()
+
+    @property
+    def holds(self) -> bool:
+        """Say whether both rules hold."""
+        return not self.missing and not self.torn
+
+
+def source_texts(node: Node) -> tuple[str, ...]:
+    """Return the sources a node reads itself, as the keys of `Asked.versions`."""
+    return (
+        *(str(name) for name in node.sources),
+        *(f"file:{path}" for path in node.files),
+        *(f"at:{text}" for text in node.elsewhere),
+        *volatile_texts(node),
+    )
+
+
+def volatile_texts(node: Node) -> tuple[str, ...]:
+    """Return what a node's code asks that no source tells: each node has an answer of its own."""
+    return tuple(f"{what} in {node.unique_id}" for what in node.volatile)
+
+
+def built_from(
+    nodes: Mapping[str, Node],
+    served: Collection[str],
+    versions: Versions,
+    behind: Mapping[str, Versions],
+) -> Mapping[str, Versions]:
+    """Return the version of every source, direct or not, that each `served` node was built from.
+
+    `nodes` are in build order; `versions` are those noted for all, `behind` the ones that differ for some.
+    """
+    reads: dict[str, frozenset[str]] = {}
+    for uid, node in nodes.items():
+        above = [reads[parent] for parent in node.parents if parent in reads]
+        reads[uid] = frozenset(source_texts(node)).union(*above)
+    return {
+        uid: {text: behind.get(uid, {}).get(text, versions.get(text, "")) for text in reads[uid]}
+        for uid in nodes
+        if uid in served
+    }
+
+
+def built_after(
+    nodes: Mapping[str, Node], was: Mapping[str, Versions], now: Versions, renewed: Collection[str]
+) -> Mapping[str, Mapping[str, frozenset[str]]]:
+    """Return all versions of each source that each node will have been built from; more than one is a mix.
+
+    A renewed node reads its own sources as they are now, and its parents as they will be; a node that is not in `was` is renewed.
+    """
+    after: dict[str, Mapping[str, frozenset[str]]] = {}
+    for uid, node in nodes.items():
+        if uid in was and uid not in renewed:
+            after[uid] = {text: frozenset({version}) for text, version in was[uid].items()}
+            continue
+        found = {text: {now.get(text, "")} for text in source_texts(node)}
+        for parent in node.parents:
+            for text, versions in after.get(parent, {}).items():
+                found.setdefault(text, set()).update(versions)
+        after[uid] = {text: frozenset(versions) for text, versions in found.items()}
+    return after
+
+
+def behind(
+    after: Mapping[str, Mapping[str, frozenset[str]]], now: Versions
+) -> Mapping[str, Mapping[str, str]]:
+    """Return the nodes that serve other versions than those of now, with the ones that differ."""
+    differ = {
+        uid: {text: min(found) for text, found in texts.items() if found - {now.get(text, "")}}
+        for uid, texts in after.items()
+    }
+    return {uid: texts for uid, texts in differ.items() if texts}
+
+
+def cut(
+    nodes: Mapping[str, Node],
+    was: Mapping[str, Versions],
+    now: Versions,
+    *,
+    stale: Collection[str],
+    wanted: Iterable[str],
+) -> Cut:
+    """Return what is renewed when `wanted` are, and what else has to be.
+
+    `nodes` are in build order, `stale` are those that are stale by themselves, not only by what they read.
+    """
+    asked, added = set(wanted), set[str]()
+    first = _renewed(nodes, stale, asked)
+    while True:
+        renewed = _renewed(nodes, stale, asked | added)
+        after = built_after(nodes, was, now, renewed)
+        torn = {uid: _mixed(after[uid]) for uid in renewed if _mixed(after[uid])}
+        more = {
+            above
+            for uid, texts in torn.items()
+            for above in _ancestors(nodes, uid) - renewed
+            if any(after[above].get(text, frozenset()) - {now.get(text, "")} for text in texts)
+        } - added
+        if not more:
+            roots = added & set(stale)
+            least = frozenset(uid for uid in roots if not _ancestors(nodes, uid) & roots)
+            return Cut(first, first - asked, least, frozenset(torn))
+        added |= more
+
+
+def _renewed(nodes: Mapping[str, Node], stale: Collection[str], asked: Collection[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for uid, node in nodes.items():
+        if (uid in stale and uid in asked) or found.intersection(node.parents):
+            found.add(uid)
+    return frozenset(found)
+
+
+def _mixed(texts: Mapping[str, frozenset[str]]) -> list[str]:
+    return [text for text, versions in texts.items() if len(versions) > 1]
+
+
+def _ancestors(nodes: Mapping[str, Node], uid: str) -> set[str]:
+    found: set[str] = set()
+    todo = list(nodes[uid].parents)
+    while todo:
+        above = todo.pop()
+        if above in nodes and above not in found:
+            found.add(above)
+            todo.extend(nodes[above].parents)
+    return found

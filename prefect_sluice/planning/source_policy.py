@@ -1,0 +1,138 @@
+"""How the version of each source is found: what sluice.yml says of it, made into what is asked. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from glob import has_magic
+
+from prefect_sluice.config import SourceVersion
+from prefect_sluice.domain.errors import BadInput, ConfigInvalid
+from prefect_sluice.warehouse.base import quoted
+
+FILE, ELSEWHERE = "file:", "at:"
+"""How the text of a file, and of a relation of another database, begins; that of a relation has neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What dbt says of a source's loading: an expression over its rows (`field`), or a whole query."""
+
+    field: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one version is found. `measure` is selected from the source, `query` is asked as it is, `files` are looked at
+    (`stat`: size and time only, else their bytes). Nothing of it: a digest over all rows, or all bytes.
+
+    `key` is the key in sluice.yml, for messages.
+    """
+
+    key: str = ""
+    measure: str = ""
+    query: str = ""
+    files: str = ""
+    stat: bool = False
+
+    @property
+    def reads_the_source(self) -> bool:
+        """Say whether the version is found in the relation itself, and stays as it is while nobody writes there."""
+        return not self.query and not self.files
+
+
+EXACT = Way()
+_THIS = re.compile(r"\{\{\s*this\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The `sources` of sluice.yml, with what dbt knows. `declared` and `known` are by schema.relation, in lower case;
+    `known` are all sources that dbt has."""
+
+    settings: Mapping[str, SourceVersion] = field(default_factory=dict[str, SourceVersion])
+    declared: Mapping[str, Declared] = field(default_factory=dict[str, Declared])
+    known: frozenset[str] = frozenset()
+    place: str = "sluice.yml"
+
+    def way(self, text: str) -> Way:
+        """Return how the version of one source is found, by its text. Raises ConfigInvalid where that cannot be."""
+        key = match(self.settings, named(text))
+        if key is None:
+            return EXACT
+        setting = self.settings[key]
+        match setting.version:
+            case "content":
+                return Way(key)
+            case "rows":
+                return Way(key, measure=_newest(quoted(setting.column)))
+            case "loaded_at":
+                return self._loaded_at(key, text)
+            case "file":
+                return self._file(key, text, setting)
+            case "declared":
+                return _declared(key, setting)
+
+    def _loaded_at(self, key: str, text: str) -> Way:
+        declared = self.declared.get(named(text), Declared())
+        if declared.query:
+            query = _THIS.sub(quoted(*named(text).split(".", 1)), declared.query)
+            if "{" not in query:
+                return Way(key, query=query)
+        if declared.field:
+            return Way(key, measure=_newest(declared.field))
+        raise ConfigInvalid(
+            f"dbt knows no loaded_at_field of {named(text)}, nor a plain loaded_at_query",
+            f"{self.place}: sources.{key}",
+            "give it one in the project's sources, or say `version: rows` with a column",
+        )
+
+    def _file(self, key: str, text: str, setting: SourceVersion) -> Way:
+        if text.startswith(FILE) and not setting.file:
+            return Way(key, stat=True)
+        if setting.file:
+            return Way(key, files=setting.file, stat=True)
+        raise ConfigInvalid(
+            f"{named(text)} is a relation, and nothing says which files it reads",
+            f"{self.place}: sources.{key}",
+            "name them: file: data/*.parquet",
+        )
+
+
+def _newest(expression: str) -> str:
+    return f"count(*), max({expression})"
+
+
+def _declared(key: str, setting: SourceVersion) -> Way:
+    if setting.file:
+        return Way(key, files=setting.file)
+    return Way(
+        key, query=setting.query or f"select * from {quoted(*setting.table.lower().split('.'))} order by all"
+    )
+
+
+def named(text: str) -> str:
+    """Return a source's text as people write it in sluice.yml: `raw.flights`, `data/x.csv`, `other.main.t`."""
+    if text.startswith(ELSEWHERE):
+        return text.removeprefix(ELSEWHERE).replace('"', "").lower()
+    return text.removeprefix(FILE)
+
+
+def match(keys: Collection[str], name: str) -> str | None:
+    """Return the key that speaks of `name`: the same one, else the first pattern that fits. Case does not count."""
+    same = [key for key in keys if key.lower() == name.lower()]
+    fits = (key for key in keys if fnmatchcase(name.lower(), key.lower()))
+    return same[0] if same else next(fits, None)
+
+
+def refuse_unknown(keys: Iterable[str], names: Collection[str], what: str, place: str) -> None:
+    """Raise BadInput for the first key that speaks of nothing there is: what is written for nobody is a mistake."""
+    for key in keys:
+        if not any(match([key], name) for name in names):
+            near = difflib.get_close_matches(key, list(names), n=1, cutoff=0.5)
+            fix = f"did you mean {near[0]!r}?" if near and not has_magic(key) else "mend or remove the key"
+            raise BadInput(f"no {what} of this project is called {key!r}", place, fix)

@@ -1,0 +1,215 @@
+"""What a build reads: what must stand in its side database, and which version each source has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from glob import glob
+from pathlib import Path
+
+from prefect_sluice.domain.digests import digest, digest_file
+from prefect_sluice.domain.errors import ConfigInvalid, QueryFailed
+from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.planning.plan import BY_PRODUCT, Action, Plan
+from prefect_sluice.planning.refresh_subset import source_texts, volatile_texts
+from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, Way, named
+from prefect_sluice.sql.write_targets import Targets
+from prefect_sluice.warehouse import row_digest
+from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
+
+UNKNOWN = "unknown since generation"
+"""How the version of what nobody can look at begins."""
+_ADDED_TO = frozenset({Kind.SEED, Kind.INCREMENTAL, Kind.SNAPSHOT})
+_VIEWS = frozenset({Kind.VIEW, Kind.EXTERNAL})
+"""Kinds of which dbt makes views (an external model's is over its file)."""
+
+
+def as_planned(live: Generation, plan: Plan) -> Generation:
+    """Return what a plan's build reads: the live table of pointers, and where it reuses an older relation, that one. Pure."""
+    chosen = {step.node: step.pointer for step in plan.of(Action.REUSE) if step.pointer}
+    # A snapshot under a new name finds its history there, not under the old one.
+    chosen |= {
+        step.node: replace(step.pointer, name=step.name) for step in plan.of(Action.CARRY) if step.pointer
+    }
+    there = live.by_node()
+    others = [pointer for uid, pointer in chosen.items() if uid not in there]
+    served = (*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
+    absent = _absent(plan)
+    return replace(live, pointers=tuple(item for item in served if item.name.folded not in absent))
+
+
+def _absent(plan: Plan) -> frozenset[Name]:
+    """Return names that must not stand there: what is removed, so that who still reads it fails as it would with dbt; and
+    what is built anew by a kind that dbt adds to, or refuses to build over a view."""
+    removed = {step.name.folded for step in plan.of(Action.REMOVE)}
+    removed |= {item.name.folded for item in plan.old_names}
+    fresh = {step.name.folded for step in plan.of(Action.BUILD) if step.kind in _ADDED_TO}
+    return frozenset(removed | fresh)
+
+
+def old_names_of(plan: Plan) -> frozenset[Name]:
+    """Return the old names (folded) that are served before or after a plan: no code reads them, they would show what served
+    before. Pure."""
+    return frozenset(item.name.folded for item in (*plan.old_names, *plan.ended))
+
+
+def others(found: Iterable[Served], live: Generation) -> tuple[Served, ...]:
+    """Return the relations that are not the environment's own: raw data, and what people made. Pure."""
+    ours = {pointer.name.folded for pointer in live.pointers}
+    return tuple(item for item in found if item.name.folded not in ours)
+
+
+def stubs(
+    live: Generation, found: tuple[Served, ...], rebuilt: Iterable[str], hooks: Targets
+) -> tuple[Stub, ...]:
+    """Return what must stand in the side database before a build. Pure.
+
+    `rebuilt` are unique ids built in full: one that keeps history must not be there, or dbt would add to it.
+    A relation that `hooks` may write to is cloned, so that they can.
+    """
+    again = set(rebuilt)
+    made: list[Stub] = []
+    for pointer in live.relations:
+        if pointer.kind.keeps_history and pointer.node in again:
+            continue
+        clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
+        made.append(Stub(pointer.name, pointer.address, clone, pointer.kind in _VIEWS))
+    ours = {pointer.name.folded for pointer in live.pointers}
+    made += [
+        Stub(item.name, item.name, not item.is_view and hooks.may_be(item.name), item.is_view)
+        for item in found
+        if item.name.folded not in ours
+    ]
+    return tuple(made)
+
+
+def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: Targets) -> tuple[Stub, ...]:
+    """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
+    rebuilt = [step.node for step in plan.of(Action.BUILD)]
+    old = old_names_of(plan)
+    theirs = [item for item in others(found, live) if item.name.folded not in old]
+    names = {step.name.folded for step in plan.of(Action.BUILD)}
+    return tuple(
+        # What stands in the way of a relation that is built is dropped by dbt, as what it is: a view.
+        replace(stub, is_view=stub.is_view or (not stub.clone and stub.name.folded in names))
+        for stub in stubs(as_planned(live, plan), tuple(theirs), rebuilt, hooks)
+    )
+
+
+def texts(node: Node) -> tuple[str, ...]:
+    """Return the sources of a node that can be looked at, or tried: not the clock, nor chance."""
+    return tuple(text for text in source_texts(node) if text not in volatile_texts(node))
+
+
+def versions(
+    nodes: Mapping[str, Node],
+    reader: Reader | None,
+    catalog: str,
+    folder: Path,
+    unknown: str,
+    *,
+    ways: Mapping[str, Way] | None = None,
+    root: Path = Path(),
+    known: Mapping[str, str] | None = None,
+) -> Mapping[str, str]:
+    """Return the version of every source the nodes read, by its text: equal versions mean equal content.
+
+    A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes. `ways`
+    say otherwise for some, with paths relative to `root`; what is in `known` is not looked at. What cannot be looked at
+    (a URL, a call, a relation without a `reader`) gets `unknown`, which the caller makes new each time.
+    Raises ConfigInvalid where a way of sluice.yml leads nowhere.
+    """
+    found = dict(known or {})
+    for text in sorted({text for node in nodes.values() for text in texts(node)} - found.keys()):
+        way = (ways or {}).get(text, EXACT)
+        if way is EXACT or way == Way(way.key):
+            found[text] = _version(text, reader, catalog, folder, unknown)
+        else:
+            found[text] = _by_way(text, way, reader, catalog, _Folders(folder, root))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    project: Path
+    root: Path
+
+
+def _by_way(text: str, way: Way, reader: Reader | None, catalog: str, folders: _Folders) -> str:
+    if way.files or text.startswith(FILE):
+        path, folder = (way.files, folders.root) if way.files else (text.removeprefix(FILE), folders.project)
+        version = _file_version(path, folder, "", stat=way.stat)
+        if not version:
+            raise _astray(way, f"there is no file {path!r}")
+        return version
+    if reader is None:
+        raise _astray(way, "there is no warehouse yet to ask")
+    name = named(text)
+    sql = way.query or f"select {way.measure} from {quoted(catalog, *name.split('.', 1))}"
+    try:
+        rows = reader.query(sql).rows
+    except QueryFailed as error:
+        raise _astray(way, f"{name}: {error}") from error
+    told = (
+        ", ".join(str(value) for value in rows[0]) if len(rows) == 1 else digest([str(row) for row in rows])
+    )
+    if not rows or all(value is None for row in rows for value in row):
+        raise _astray(way, f"{name}: nothing says which version it is")
+    return f"{'declared' if way.query else way.measure}: {told}"
+
+
+def _astray(way: Way, what: str) -> ConfigInvalid:
+    return ConfigInvalid(
+        what, f"sluice.yml: sources.{way.key}", "mend the key, or leave it out: every row is read then"
+    )
+
+
+def unknown(live: Generation, release: str) -> str:
+    """Return the version of what nobody can look at: new each time something else is, the same for a rerun of one attempt."""
+    return f"{UNKNOWN}  {live.number} with {release}"
+
+
+def _version(text: str, reader: Reader | None, catalog: str, folder: Path, unknown: str) -> str:
+    if text.startswith(FILE):
+        return _file_version(text.removeprefix(FILE), folder, unknown)
+    at_home = not text.startswith(ELSEWHERE)
+    relation = _in(catalog, Name.parse(text)) if at_home else text.removeprefix(ELSEWHERE)
+    if reader is None or relation.endswith("()"):
+        return unknown
+    try:
+        return row_digest.content(relation, reader)
+    except QueryFailed:
+        return unknown
+
+
+def _in(catalog: str, name: Name) -> str:
+    return quoted(catalog, name.schema, name.identifier)
+
+
+def _file_version(path: str, folder: Path, unknown: str, *, stat: bool = False) -> str:
+    if "://" in path:
+        return unknown
+    # Path.glob takes no absolute pattern.
+    found = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))  # noqa: PTH207
+    present = [name for name in found if (folder / name).is_file()]
+    # Where a file lies counts for a pattern: its folders may be values (`year=2026/`).
+    look = _stat if stat else digest_file
+    written = [["" if name == path else name, look(folder / name)] for name in present]
+    return digest(written) if written else unknown
+
+
+def still_there(live: Generation, kept: Iterable[Pointer]) -> Generation:
+    """Return what is live without pointers whose relation was dropped behind our back: it is built again. Pure."""
+    there = {pointer.address for pointer in kept}
+    return replace(live, pointers=tuple(item for item in live.pointers if item.address in there))
+
+
+def _stat(path: Path) -> str:
+    found = path.stat()
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:
+    """Return pointers by public name (folded), fingerprint and inputs; of equals the last wins."""
+    return {(str(item.name.folded), item.fingerprint, item.inputs): item for item in pointers}

@@ -1,0 +1,136 @@
+"""The files that candidates wait in: what is in them, whether they are whole, who else gets them, how long they are kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from datetime import timedelta
+from pathlib import Path
+
+from prefect_sluice.domain.digests import digest_file
+from prefect_sluice.domain.errors import Refused, SluiceError
+from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.planning.candidate import Contents
+from prefect_sluice.promotions.work import tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.workspace.workspace import Workshop
+
+_KEPT = 2
+"""How many superseded candidates of an environment are kept: the next attempt may take finished relations from them."""
+_AGE = timedelta(days=7)
+
+
+def contents_of(workshop: Workshop, promotion: Promotion) -> Contents:
+    """Return the candidate that the evidence binds. Raises BundleDamaged, and Refused when nothing is staged."""
+    if not promotion.evidence:
+        raise Refused(f"promotion {promotion.id} has no candidate", "stage it: sluice release")
+    evidence = workshop.bundles.get_document(promotion.evidence)
+    assert isinstance(evidence, dict)
+    return Contents.read(workshop.bundles.get_document(str(evidence["contents"])))
+
+
+def candidate_is_whole(workshop: Workshop, promotion: Promotion) -> bool:
+    """Say whether the candidate's file is here with the bytes that were judged: those that the evidence names.
+
+    One that another machine made is fetched. Raises ShelfAway when the shared store does not answer.
+    """
+    expected = contents_of(workshop, promotion).file
+    candidate = workshop.store.candidate(promotion.id)
+    if candidate is None or not expected:
+        return candidate is not None
+    return bool(candidate.path) and is_here(
+        workshop, promotion.id, workshop.folder / candidate.path, expected
+    )
+
+
+def is_here(workshop: Workshop, promotion: str, path: Path, expected: str) -> bool:
+    """Say whether a candidate's file is at `path` with the digest `expected`, once it was fetched if need be."""
+    if path.is_file() and digest_file(path) == expected:
+        return True
+    if workshop.shelf is None:
+        return False
+    tell(f"fetching the candidate of promotion {promotion} from the shared store")
+    return workshop.shelf.fetch(promotion, expected, path)
+
+
+def share(workshop: Workshop, promotion: str, file: Path | None, digest: str) -> None:
+    """Put a candidate where other machines find it, if there is such a place. Repeatable. Raises ShelfAway."""
+    if workshop.shelf is not None and file is not None:
+        tell("sharing the candidate")
+        workshop.shelf.put(promotion, file, digest)
+        reach(Point.STAGE_SHARED)
+
+
+def kept(workshop: Workshop) -> Collection[str]:
+    """Return the promotions of which a candidate is here or in the shared store. Raises ShelfAway."""
+    here = _here(workshop)
+    return here | workshop.shelf.promotions().keys() if workshop.shelf is not None else here
+
+
+def _here(workshop: Workshop) -> set[str]:
+    place = folder(workshop, "")
+    return {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
+
+
+def folder(workshop: Workshop, promotion: str) -> Path:
+    """Return where a promotion's candidate waits."""
+    return workshop.folder / "candidates" / promotion
+
+
+def tidy(workshop: Workshop, ended: Promotion) -> None:
+    """Delete the candidates that are of no more use once `ended` has ended. Repeatable.
+
+    Its own goes, since its rows are in the store or nobody may serve them. If it was superseded before it was served,
+    the same release may be tried again: the last few such candidates of an environment stay, a week at most, until
+    that release is served.
+    """
+    if ended.state is not State.SUPERSEDED or ended.generation is not None:
+        _remove(workshop, ended.id)
+    superseded = workshop.store.promotions(environment=ended.environment, states=(State.SUPERSEDED,))
+    there = _there(workshop, ended)
+    present = [item for item in superseded if item.id in there]
+    oldest = process.now() - _AGE
+    done = same_request(workshop, ended.release) if ended.state is State.STABLE else None
+    useful = [
+        item
+        for item in present
+        if item.updated_at > oldest
+        and item.generation is None
+        and (done is None or same_request(workshop, item.release) != done)
+    ]
+    useful_ids = {item.id for item in useful[:_KEPT]}
+    for item in present:
+        if item.id not in useful_ids:
+            _remove(workshop, item.id)
+
+
+def _there(workshop: Workshop, ended: Promotion) -> Collection[str]:
+    """Return the promotions that have a candidate anywhere; those that another machine ended lose theirs here."""
+    if workshop.shelf is None:
+        return _here(workshop)
+    for name in _here(workshop) - {ended.id}:
+        found = workshop.store.promotion(name)
+        if found is not None and found.state in ENDED and found.state is not State.SUPERSEDED:
+            shutil.rmtree(folder(workshop, name), ignore_errors=True)
+    try:
+        return kept(workshop)
+    except SluiceError as error:
+        tell(f"candidates in the shared store are left to `sluice collect`: {error}")
+        return _here(workshop)
+
+
+def _remove(workshop: Workshop, promotion: str) -> None:
+    shutil.rmtree(folder(workshop, promotion), ignore_errors=True)
+    if workshop.shelf is not None:
+        try:
+            workshop.shelf.drop(promotion)
+        except SluiceError as error:  # what ended, ended
+            tell(f"a candidate in the shared store is left to `sluice collect`: {error}")
+
+
+def same_request(workshop: Workshop, release: str) -> tuple[str, str]:
+    """Return what stays the same when a release is tried again on another base: the whole release, and the part of it."""
+    found = workshop.store.release(release)
+    composed = found.composed if found else None
+    return (composed.of, composed.select) if composed else (release, "")

@@ -1,0 +1,335 @@
+"""A release's dbt project, loaded once per process: checked out from its bundle, parsed, its references known."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect_sluice.config import FILE
+from prefect_sluice.contracts.find import bound
+from prefect_sluice.domain.digests import Json, digest, digest_bytes, digest_file
+from prefect_sluice.domain.errors import BadInput, DbtFailed
+from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.release import Release
+from prefect_sluice.planning import source_versions
+from prefect_sluice.source import dbt_packages, ignored_inputs
+from prefect_sluice.sql.write_targets import Targets
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+if TYPE_CHECKING:
+    from prefect_sluice.dbt.fingerprints.compiled_facts import Facts
+    from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
+    from prefect_sluice.dbt.nodes import Project
+    from prefect_sluice.dbt.session import Manifest, Session
+
+_CACHE = "facts.3"
+"""With the number of their form: facts that an older Sluice wrote are not read."""
+_LOADED: dict[tuple[str, str, str, str, frozenset[Name]], Loaded] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A parsed release for one environment. `folder` is the project in the checkout.
+
+    `withheld` are the gates that let none of its code run: then no text was compiled that nobody had compiled before.
+    """
+
+    folder: Path
+    session: Session
+    manifest: Manifest
+    project: Project
+    prints: Fingerprints
+    withheld: tuple[str, ...] = ()
+
+
+def side_file(workshop: Workshop, place: Place) -> Path:
+    """Return where an environment's side database is built: a fixed place, so that dbt's parse state stays valid."""
+    return workshop.work(place) / "side" / place.target.path.name
+
+
+def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") -> Path:
+    """Return the repository's folder of a release, written from its bundle; every file is verified by its digest.
+
+    Each `purpose` has a folder of its own: what the project's tests write does not reach what is built.
+    Raises BundleDamaged. Repeatable: a complete checkout is used again, one that was altered is written anew.
+    """
+    folder = workshop.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
+    files = _files(workshop, release)
+    workshop.bundles.checkout(files, folder)
+    links = _included(workshop, release.change.project)
+    if _is_altered(folder, files, links):
+        shutil.rmtree(folder)
+        workshop.bundles.checkout(files, folder)
+    for path, source in links.items():
+        _include(source, folder / path)
+    return folder
+
+
+def _included(workshop: Workshop, project: str) -> Mapping[Path, Path]:
+    """Return what `source.include` names, by its path in the repository; sluice.yml, from which it is written, may lie
+    below the repository's top. Raises BadInput for a path that leads out of the repository."""
+    top = _repository(workshop, project)
+    named = {
+        path: Path(os.path.normpath(workshop.root.resolve() / path))
+        for path in workshop.settings.source.include
+    }
+    for path, source in named.items():
+        if not source.is_relative_to(top):
+            what = f"source.include: {path!r} leads out of the repository"
+            raise BadInput(what, str(workshop.root / FILE), "name a path inside it")
+    return {source.relative_to(top): source for source in named.values()}
+
+
+def _repository(workshop: Workshop, project: str) -> Path:
+    """Return the repository's top; `project` is the dbt project's folder in it."""
+    return workshop.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()
+
+
+def _files(workshop: Workshop, release: Release) -> Mapping[str, str]:
+    """Return every file of a release's checkout. An older Sluice left the packages out of the bundle: they are taken as
+    they are installed now, which was all that there was."""
+    read = partial(_text, workshop, release.files)
+    if release.packages or not dbt_packages.named(release.change.project, read):
+        return release.all_files
+    return {**release.files, **packages_of(workshop, release.change.project, release.files)}
+
+
+def packages_of(workshop: Workshop, project: str, files: Mapping[str, str]) -> Mapping[str, str]:
+    """Put the dbt packages that a release of these `files` needs into the bundle store; return them as it names files.
+
+    `project` is the dbt project's folder in the repository. Repeatable. Raises Refused for a package that leads elsewhere.
+    """
+    repository = _repository(workshop, project)
+    found = dbt_packages.packed(repository, project, files, partial(_text, workshop, files))
+    return {file.path: f"{file.mode}:{workshop.bundles.put(file.content)}" for file in found}
+
+
+def _text(workshop: Workshop, files: Mapping[str, str], path: str) -> str | None:
+    mode, _, key = files.get(path, "link:").partition(":")
+    return None if mode == "link" else workshop.bundles.get(key).decode(errors="replace")
+
+
+def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path]) -> bool:
+    """Say whether a file is not as it was packed, or one is there that was not; our own links apart."""
+    if next(_strange(folder, files, links), None) is not None:
+        return True
+    for name, entry in files.items():
+        mode, _, expected = entry.partition(":")
+        path = folder / name
+        if mode == "link":
+            if not path.is_symlink() or digest_bytes(os.fsencode(path.readlink())) != expected:
+                return True
+        elif not path.is_file() or digest_file(path) != expected:
+            return True
+    return False
+
+
+def _strange(folder: Path, files: Collection[str], links: Collection[Path]) -> Iterator[Path]:
+    """Yield the files that were not packed."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        known = (
+            str(name) in files
+            or any(name.is_relative_to(link) for link in links)
+            or "__pycache__" in name.parts
+        )
+        if not known and (path.is_symlink() or not path.is_dir()):
+            yield path
+
+
+def set_aside(workshop: Workshop, release: Release, loaded: Loaded) -> Mapping[str, Path]:
+    """Move what a build wrote into its checkout (a relative `location`, a `copy ... to`) beside the files of other `external`
+    models: a checkout is shared by all environments, and what was not packed is thrown away there.
+
+    Return where each is now, by its path from the project. Repeatable.
+    """
+    folder = workshop.folder / "checkouts" / f"{release.id[:16]}-build"
+    links = _included(workshop, release.change.project)
+    moved: dict[str, Path] = {}
+    for path in tuple(_strange(folder, _files(workshop, release), links)):
+        inside = path.relative_to(loaded.folder if path.is_relative_to(loaded.folder) else folder)
+        moved[str(inside)] = loaded.session.outputs / inside
+        moved[str(inside)].parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, moved[str(inside)])
+    return moved
+
+
+def _include(source: Path, place: Path) -> None:
+    """Link what git does not track into the checkout; beside files that it does track, each of the others."""
+    if not source.exists():
+        raise BadInput("is to be included, and is not there", str(source), "mend sluice.yml: source.include")
+    target = source.resolve()
+    if place.is_symlink() and place.readlink().is_absolute() and place.readlink() != target:
+        place.unlink()  # the project was moved, or its clone is another one
+    if place.is_dir() and not place.is_symlink():
+        for inside in source.iterdir() if source.is_dir() else ():
+            _include(inside, place / inside.name)
+    elif not place.exists() and not place.is_symlink():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(target)
+
+
+def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
+    """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
+    served = _others(workshop, place)
+    declared = digest(
+        [
+            cast("Json", dict(workshop.settings.vars)),
+            workshop.settings.source.model_dump(mode="json"),
+            workshop.settings.working_directory,
+        ]
+    )
+    key = (str(workshop.file), place.name, release.id, declared, served)
+    # What may not run is looked at anew each time: sluice.yml may say by now that it may.
+    if key not in _LOADED or _LOADED[key].withheld:
+        _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
+        _LOADED[key] = _load(workshop, place, release, served)
+    return _LOADED[key]
+
+
+def _others(workshop: Workshop, place: Place) -> frozenset[Name]:
+    """Return the names in the warehouse that are not the environment's own, in lower case."""
+    warehouse = workshop.warehouse(place)
+    found = source_versions.others(warehouse.relations(), warehouse.generation(place.name))
+    return frozenset(item.name.folded for item in found)
+
+
+def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[Name]) -> Loaded:
+    from prefect_sluice.dbt.fingerprints import settings
+    from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
+    from prefect_sluice.dbt.nodes import declare, read
+    from prefect_sluice.dbt.session import Session
+    from prefect_sluice.promotions.may_run_code import refusing
+
+    folder = checkout(workshop, release) / release.change.project
+    variables = cast(Mapping[str, Any], workshop.settings.vars)
+    session = Session(
+        place.target,
+        folder,
+        workshop.home,
+        workshop.work(place),
+        side_file(workshop, place),
+        place.target.path,
+        variables,
+        _working_directory(workshop, folder, release.change.project),
+    )
+    manifest = _parsed(workshop, session)
+    everything = {**_project_variables(folder), **variables}
+    outside = settings.Settings(
+        everything, settings.packages(folder), workshop.environ, place.target.name, place.target.settings
+    )
+    prints = Fingerprints(manifest, folder, outside)
+    known, missing = _known_facts(workshop, prints)
+    withheld: tuple[str, ...] = ()
+    if missing:
+        # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
+        draft = partial(read, manifest, prints, known, place.target.catalog, served)
+        withheld = refusing(workshop, place, release, folder, session.cwd, manifest, draft)
+    found = known if withheld else {**known, **_new_facts(workshop, place, session, prints, missing)}
+    project = read(manifest, prints, found, place.target.catalog, served)
+    project = replace(project, nodes=bound(folder, project.nodes))
+    _refuse_left_out(workshop, session.cwd, project, manifest)
+    declare(manifest, project.nodes)
+    return Loaded(folder, session, manifest, project, prints, withheld)
+
+
+def _working_directory(workshop: Workshop, folder: Path, project: str) -> Path:
+    """Return the folder of a checkout in which dbt runs; `folder` is the project's there. Raises BadInput for one outside."""
+    if not workshop.home.is_relative_to(_repository(workshop, project)):
+        what = f"working_directory: {workshop.settings.working_directory!r} leads out of the repository"
+        raise BadInput(what, str(workshop.root / FILE), "name a folder inside it")
+    return Path(os.path.normpath(folder / os.path.relpath(workshop.home, workshop.project)))
+
+
+def _parsed(workshop: Workshop, session: Session) -> Manifest:
+    try:
+        return session.parse()
+    except DbtFailed as error:
+        settings = workshop.settings
+        told = ignored_inputs.explained(
+            error, session.project, workshop.project, settings.project, settings.source.include
+        )
+        if told is error:
+            raise
+        raise told from error
+
+
+def _refuse_left_out(workshop: Workshop, folder: Path, project: Project, manifest: Manifest) -> None:
+    settings = workshop.settings
+    made = {str(node.config.get("location") or "") for node in manifest.nodes.values()}
+    path = settings.working_directory or settings.project
+    ignored_inputs.refuse(project.nodes, folder, workshop.home, path, settings.source.include, made)
+
+
+def _project_variables(folder: Path) -> Mapping[str, Any]:
+    from prefect_sluice.dbt.profile import read_yaml
+
+    return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
+
+
+def _known_facts(workshop: Workshop, prints: Fingerprints) -> tuple[Mapping[str, Facts], Mapping[str, str]]:
+    """Return what each SQL node's compiled text tells, as remembered; and the keys of those that were never compiled."""
+    from prefect_sluice.dbt.fingerprints.compiled_facts import from_json
+    from prefect_sluice.dbt.nodes import code_key, sql_nodes
+
+    keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest)}
+    known = workshop.store.cached(_CACHE, keys.values())
+    missing = {uid: key for uid, key in keys.items() if key not in known}
+    return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}, missing
+
+
+def _new_facts(
+    workshop: Workshop, place: Place, session: Session, prints: Fingerprints, missing: Mapping[str, str]
+) -> Mapping[str, Facts]:
+    """Compile nodes, and return and remember what their texts tell. `missing` holds their keys."""
+    from prefect_sluice.dbt.fingerprints.compiled_facts import facts, from_json, to_json
+
+    if not missing:
+        return {}
+    warehouse = workshop.warehouse(place)
+    texts = _compiled(workshop, place, session, prints, tuple(missing))
+    fresh = {
+        missing[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
+        for uid, found in texts.items()
+    }
+    with workshop.store.transaction() as transaction:
+        transaction.put_all_cached(_CACHE, fresh)
+    return {uid: from_json(fresh[key]) for uid, key in missing.items() if key in fresh}
+
+
+def _compiled(
+    workshop: Workshop, place: Place, session: Session, prints: Fingerprints, missing: tuple[str, ...]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the compiled texts of nodes: one, or two where `is_incremental()` makes a difference."""
+    from prefect_sluice.dbt.nodes import asks_incremental
+
+    manifest = prints.manifest
+    warehouse = workshop.warehouse(place, session.cwd)
+    live = warehouse.generation(place.name)
+    warehouse.prepare(session.side, source_versions.stubs(live, warehouse.relations(), (), Targets()))
+    first = _texts(session, manifest, missing, incremental=False)
+    more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))
+    second = _texts(session, manifest, more, incremental=True)
+    # Half of what an incremental model may run is not enough to know what it reads.
+    whole = {uid: text for uid, text in first.items() if uid not in more or uid in second}
+    return {uid: (text, second[uid]) if uid in second else (text,) for uid, text in whole.items()}
+
+
+def _texts(
+    session: Session, manifest: Manifest, uids: tuple[str, ...], *, incremental: bool
+) -> Mapping[str, str]:
+    if not uids:
+        return {}
+    chosen = [selector(manifest.nodes[uid].fqn) for uid in uids]
+    compiled = session.compile(manifest, chosen, incremental=incremental)
+    return {uid: compiled[uid] for uid in uids if uid in compiled}
+
+
+def selector(fqn: Iterable[str]) -> str:
+    """Return dbt's selector for one node."""
+    return "fqn:" + ".".join(fqn)

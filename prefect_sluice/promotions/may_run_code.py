@@ -1,0 +1,67 @@
+"""Whether any of a release's code may run: what the gates say that judge it by its text alone, and run nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from prefect_sluice import gates
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.release import Release
+from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.promotions.gate_memory import remembering
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from prefect_sluice.dbt.nodes import Project
+    from prefect_sluice.dbt.session import Manifest
+
+
+def refusing(
+    workshop: Workshop,
+    place: Place,
+    release: Release,
+    folder: Path,
+    working_directory: Path,
+    manifest: Manifest,
+    project: Callable[[], Project],
+) -> tuple[str, ...]:
+    """Return the ids of the gates that let nothing of a release run in an environment; none if it may. Repeatable.
+
+    What serves there was let through when it came. `project` needs no fact of a compiled text.
+    """
+    from prefect_sluice.dbt.declarations import declared
+
+    code = declared(manifest)
+    python = any(str(getattr(node, "language", "")) == "python" for node in manifest.nodes.values())
+    if not python and not any(item.runs for item in code.code):
+        return ()
+    warehouse = workshop.warehouse(place)
+    current = warehouse.generation(place.name)
+    if current.release == release.id:
+        return ()
+    base = current.release if current.number else ""
+    plan = Plan(place.name, Cause.RELEASE, release.id, current.number, base, (), (), (), Before({}, {}))
+    subject = Subject(
+        folder,
+        project().nodes,
+        (),
+        catalog=warehouse.catalog,
+        dialect=warehouse.dialect,
+        environment=place.name,
+        plan=plan,
+        change=release.change,
+        declared=code,
+        working_directory=working_directory,
+    )
+    policy = workshop.settings.gates
+    judging = [gate for gate in gates.asked(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]
+    reports = [
+        gates.run(gate, replace(subject, memory=remembering(workshop, gate.id)), policy) for gate in judging
+    ]
+    return gates.refusals(reports, policy)

@@ -1,0 +1,218 @@
+"""How stages record what became of a promotion: its state and a ledger entry, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.errors import LeaseLost, SluiceError
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import ENDED, Lease, Promotion, State
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.gates.remedies import by_gate, helps
+from prefect_sluice.promotions.candidate_files import tidy
+from prefect_sluice.promotions.work import Status, Work
+from prefect_sluice.runtime import process
+from prefect_sluice.workspace.policy_in_force import governed, rules_of, uncommitted
+from prefect_sluice.workspace.policy_in_force import recorded as recorded_policy
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+if TYPE_CHECKING:
+    from prefect_sluice.state.reader import Reads
+    from prefect_sluice.state.store import Transaction
+
+SERVED = frozenset({State.DEPLOYED, State.STABLE})
+"""States of a promotion whose generation was written: only Monitor has anything left to do."""
+
+
+def opened(work: Work) -> tuple[Workshop, Place]:
+    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
+
+    Who only looks (`sluice plan`) has no lease, which is token 0, and loses none. What the release declares, and the policy
+    that judges the promotion, go before what the sluice.yml there says by now.
+    """
+    workshop = Workshop.at(work.request.folder).under(work.lease if work.lease.token else None)
+    if work.release is not None:
+        rules = rules_of(workshop, work.promotion) if work.promotion is not None else None
+        workshop = governed(workshop, work.release, rules)
+    place = workshop.place(work.request.environment)
+    lease = workshop.store.lease(place.name)
+    if work.lease.token and (lease is None or lease.token != work.lease.token):
+        # Another one had it meanwhile. The fence would say so, too, but minutes later.
+        raise LeaseLost(place.name)
+    return workshop, place
+
+
+@contextmanager
+def fenced(workshop: Workshop, environment: str) -> Generator[Transaction]:
+    """Give a transaction of the state store that writes nothing unless the lease on the environment is still ours.
+
+    All that is recorded of promotions, candidates and generations is written here: an intent as well as an outcome. Raises
+    LeaseLost, and RuntimeError for a workshop that is not under the environment's lease.
+    """
+    if lease_of(workshop).environment != environment:
+        raise RuntimeError(f"a promotion of {environment} is recorded without its lease")
+    with workshop.store.transaction() as transaction:
+        yield transaction
+
+
+def lease_of(workshop: Workshop) -> Lease:
+    """Return the lease that a workshop is under. Raises RuntimeError for one that is under none."""
+    if workshop.lease is None:
+        raise RuntimeError("a promotion is recorded without its lease")
+    return workshop.lease
+
+
+def promotion_of(work: Work) -> Promotion:
+    """Return the promotion that Build started. Raises SluiceError when stages run out of order."""
+    if work.promotion is None:
+        raise OutOfOrder()
+    return work.promotion
+
+
+class OutOfOrder(SluiceError):
+    """A stage was run before the one that makes what it needs."""
+
+    def __str__(self) -> str:
+        return "this stage was run before Build; run the stages in their order: sluice release"
+
+
+def _nothing(_: Transaction) -> None:
+    return None
+
+
+def advance(
+    workshop: Workshop,
+    promotion: Promotion,
+    state: State,
+    *,
+    actor: str,
+    facts: Mapping[str, Json] | None = None,
+    also: Callable[[Transaction], object] = _nothing,
+    **changes: object,
+) -> Promotion:
+    """Record a promotion in a new state, with its ledger entry and what `also` writes, in one transaction. Again is no change.
+
+    Raises LeaseLost when the lease is not ours any more, or another process moved it on meanwhile: whoever slept past the
+    lease changes nothing.
+    """
+    if promotion.state is state and not changes:
+        return promotion
+    now = process.now()
+    moved = replace(promotion, state=state, updated_at=now, **changes)  # pyright: ignore[reportArgumentType]  # the caller names its fields
+    told: dict[str, Json] = {
+        "promotion": moved.id,
+        "release": moved.release,
+        "cause": moved.cause.value,
+        "from": moved.base,
+        "plan": moved.plan,
+        "evidence": moved.evidence,
+        **({"policy_digest": moved.policy} if moved.policy else {}),
+        **(facts or {}),
+    }
+    with fenced(workshop, promotion.environment) as transaction:
+        still_ours(transaction, promotion)
+        transaction.put_promotion(moved)
+        also(transaction)
+        transaction.append(
+            f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
+        )
+    if state in ENDED:
+        tidy(workshop, moved)  # failing rows are kept as evidence
+    return moved
+
+
+def still_ours(reads: Reads, promotion: Promotion) -> None:
+    """Raise LeaseLost when a promotion is recorded in another state than ours: another process has it by now."""
+    recorded = reads.promotion(promotion.id)
+    if recorded is not None and recorded.state is not promotion.state:
+        raise LeaseLost(promotion.environment)
+
+
+def outdated(
+    transaction: Transaction, generation: Generation, *, actor: str, now: datetime
+) -> tuple[Promotion, ...]:
+    """Supersede, as this generation is recorded, every open promotion that was planned on an older one. Returns them.
+
+    Its plan and a yes to it are void from here on: said at once, and not when somebody comes to deploy it. So is one
+    that served, and whose process died before Monitor: nobody comes to watch what is served no longer.
+    """
+    environment, number = generation.environment, generation.number
+    open_states = [state for state in State if state not in ENDED]
+    found = [
+        replace(item, state=State.SUPERSEDED, updated_at=now, message=_overtaken(item, generation))
+        for item in transaction.promotions(environment=environment, states=open_states)
+        if item.id != generation.promotion and (item.base < number or item.state is State.DEPLOYED)
+    ]
+    for old in found:
+        transaction.put_promotion(old)
+        facts: dict[str, Json] = {"promotion": old.id, "release": old.release, "by": generation.promotion}
+        transaction.append("promotion.superseded", environment=environment, actor=actor, facts=facts, at=now)
+    return tuple(found)
+
+
+def _overtaken(old: Promotion, by: Generation) -> str:
+    if old.state is State.DEPLOYED:
+        return (
+            f"it served as generation {old.generation}, and its process died before Monitor closed it;"
+            f" generation {by.number} took its place"
+        )
+    return (
+        f"{by.environment} moved on from generation {old.base} to {by.number} (a {by.cause.value}), so its plan"
+        " and any approval of it are void; run it again: it plans anew"
+    )
+
+
+def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:
+    """Record what the gates of a stage found. Repeatable: replaces. Raises LeaseLost as `advance` does."""
+    with fenced(workshop, promotion.environment) as transaction:
+        still_ours(transaction, promotion)
+        transaction.put_reports(promotion.id, stage, reports)
+
+
+def recorded(workshop: Workshop, promotion: Promotion, stage: str) -> tuple[GateReport, ...]:
+    """Return what the gates of a stage found before, or nothing."""
+    return tuple(report for name, report in workshop.store.reports(promotion.id) if name == stage)
+
+
+def refuse(
+    work: Work, workshop: Workshop, reports: Sequence[GateReport], stage: str, no_part: str = ""
+) -> Work:
+    """End the work: the gates of a stage said no. `no_part` says why nothing is published without what failed."""
+    promotion = promotion_of(work)
+    warns = {gate for gate, own in workshop.settings.gates.items() if own.on == "warn"}
+    asked = [report for report in reports if report.gate not in warns]
+    bad = [finding for report in asked for finding in report.findings if not finding.verdict.lets_through]
+    message = f"{by_gate(bad)} stopped it in {stage}"
+    message += f"; no part of it can be published: {no_part}" if no_part else ""
+    older = _judged_by_older(workshop, promotion, {finding.gate for finding in bad})
+    message += older
+    ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
+    told = replace(work, promotion=ended, reports=(*work.reports, *reports))
+    later = not older and recorded_policy(workshop, promotion).judged_by_served
+    following = helps(bad, process.now().date(), later=later) or f"sluice show {promotion.id}"
+    if work.release is not None and promotion.cause is Cause.RELEASE:
+        following = "; ".join(filter(None, (uncommitted(workshop, work.release), following)))
+    return told.ends(Status.REFUSED, message, following)
+
+
+def _judged_by_older(workshop: Workshop, promotion: Promotion, gates: Collection[str]) -> str:
+    """Say that the release changes what these gates ask, which counts only after it; "" where it does not."""
+    found = recorded_policy(workshop, promotion)
+    moved = {item.key.split(".")[1] for item in found.changes if item.key.startswith("gates.")}
+    if not found.waits or not moved & set(gates):
+        return ""
+    names = ", ".join(sorted(moved & set(gates)))
+    return (
+        f"; what this commit's {workshop.file.name} changes of {names} counts once it is approved:"
+        f" release that change first, by itself"
+    )
+
+
+def is_open(promotion: Promotion) -> bool:
+    """Say whether a promotion may still go on."""
+    return promotion.state not in ENDED

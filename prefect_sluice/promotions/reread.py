@@ -1,0 +1,101 @@
+"""By turns, Monitor reads again what is served: does it hold, row for row, what was published?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from prefect_sluice.domain.generation import Pointer
+from prefect_sluice.domain.node import Name, short_name
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.gates.diff.comparison import written
+from prefect_sluice.runtime import process
+from prefect_sluice.warehouse.base import quoted
+from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+EACH = timedelta(hours=1)
+"""How often a look that comes each minute reads rows again: meanwhile nobody else can write to the file."""
+_KIND = "reread.1"
+"""Where the last turn ended, by environment; without it the next one begins with the first relation."""
+
+
+def is_due(workshop: Workshop, place: Place) -> bool:
+    """Say whether the last turn was an hour ago."""
+    last = _last(workshop, place)
+    return last is None or process.now() - datetime.fromisoformat(last["at"]) >= EACH
+
+
+def reread(workshop: Workshop, place: Place, gate: str, pointers: Iterable[Pointer]) -> tuple[Finding, ...]:
+    """Read relations again for as long as `warehouse.reread` says, from where the last turn ended; return what was found.
+
+    Nothing where there is nothing to read. Records where it ended, and nothing else. Raises WarehouseBusy.
+    """
+    within = workshop.settings.warehouse.reread
+    names = {pointer.address: pointer for pointer in pointers if not pointer.is_old_name}
+    if not within or not names:
+        return ()
+    last = _last(workshop, place)
+    found = workshop.warehouse(place).reread(turn(names, last["after"] if last else ""), within=within)
+    with workshop.store.transaction() as transaction:
+        entry = {"after": str(found[-1].address) if found else "", "at": process.now().isoformat()}
+        transaction.put_cached(_KIND, place.name, entry)
+    return _findings(gate, found, names)
+
+
+def turn(addresses: Iterable[Name], after: str) -> tuple[Name, ...]:
+    """Return all addresses in the order of this turn: what follows `after` first. Pure."""
+    ordered = sorted(addresses, key=str)
+    return (
+        *(name for name in ordered if str(name) > after),
+        *(name for name in ordered if str(name) <= after),
+    )
+
+
+def _last(workshop: Workshop, place: Place) -> Mapping[str, Any] | None:
+    found = workshop.store.cached(_KIND, [place.name]).get(place.name)
+    return cast("Mapping[str, Any] | None", found)
+
+
+def _findings(gate: str, found: Sequence[Reread], names: Mapping[Name, Pointer]) -> tuple[Finding, ...]:
+    edited = [item for item in found if item.is_edited]
+    if edited:
+        return tuple(
+            Finding(
+                gate,
+                "content",
+                Verdict.FAILED,
+                f"{names[item.address].name}: {item.words}",
+                names[item.address].node,
+                observed=item.now.rows if item.now else None,
+                limit=item.was.rows if item.was else None,
+                fix=mended(names[item.address], item),
+            )
+            for item in edited
+        )
+    untold = [item for item in found if not item.is_told]
+    told = len(found) - len(untold)
+    summary = f"{told} of {len(names)} relations hold what was published"
+    passed = Finding(gate, "content", Verdict.PASSED, summary, observed=told, limit=len(names))
+    return (*((passed,) if told else ()), *((_untold(gate, untold),) if untold else ()))
+
+
+def _untold(gate: str, untold: Sequence[Reread]) -> Finding:
+    more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
+    told = f"{untold[0].words}{more}: whether it was edited cannot be told"
+    return Finding(gate, "content", Verdict.WARNED, told, observed=len(untold), limit=0)
+
+
+def mended(pointer: Pointer, edited: Reread) -> str:
+    """Return what to do with a relation that was edited: declare that it was meant, or have it hold again what it should.
+    Pure."""
+    name = written(short_name(pointer.node) or pointer.name.identifier)
+    meant = f"if the edit was meant, release a commit that says so: Expect: {name} edited (why); if not, "
+    if pointer.kind.keeps_history:
+        return (
+            f"{meant}put its rows back from a backup of the warehouse: built anew it would lose its history"
+        )
+    what = "view" if edited.was is not None and edited.was.is_query else "table"
+    address = quoted(pointer.address.schema, pointer.address.identifier)
+    return f"{meant}have the next release build it again: drop {what} {address}, then sluice release"

@@ -1,0 +1,59 @@
+"""A plan, read back from the document that the bundle store keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect_sluice.domain import adoption, old_names
+from prefect_sluice.domain.generation import Cause, Pointer
+from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.plan_notes import Before
+
+if TYPE_CHECKING:
+    from prefect_sluice.workspace.workspace import Workshop
+
+
+def stored_plan(workshop: Workshop, digest: str) -> Plan:
+    """Return the plan of that digest; its own digest is the same. Raises BundleDamaged, and BadInput when it
+    is missing."""
+    raw = cast(Mapping[str, Any], workshop.bundles.get_document(digest))
+    return Plan(
+        environment=raw["environment"],
+        cause=Cause(raw["cause"]),
+        release=raw["release"],
+        base=raw["base"],
+        base_release=raw["base_release"],
+        steps=tuple(_step(item) for item in raw["steps"]),
+        edited=tuple(raw["edited"]),
+        tests=tuple(raw["tests"]),
+        notes=Before.read(raw["notes"]),
+        adopted=adoption.read(raw.get("adopted", [])),
+        select=tuple(raw.get("select", ())),
+        held=raw.get("held", {}),
+        instead=raw.get("instead", ""),
+        old_names=old_names.read(raw.get("old_names", [])),
+        ended=old_names.read(raw.get("ended_names", [])),
+    )
+
+
+def _step(raw: Mapping[str, Any]) -> Step:
+    name, kind = Name.parse(raw["name"]), Kind(raw["kind"])
+    # The document holds of a pointer its address only; what else it had is the step's own.
+    pointer = (
+        Pointer(name, Name.parse(raw["address"]), raw["node"], kind, raw["fingerprint"], raw["inputs"])
+        if raw["address"]
+        else None
+    )
+    return Step(
+        Action(raw["action"]),
+        raw["node"],
+        name,
+        kind,
+        raw["reason"],
+        raw["fingerprint"],
+        raw["inputs"],
+        pointer,
+        raw["note"],
+    )

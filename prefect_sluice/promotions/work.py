@@ -1,0 +1,202 @@
+"""What goes from stage to stage: one request, and all that has become of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import Lease, Promotion, Took
+from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.runtime.cancellation import stops_aloud
+from prefect_sluice.warehouse.publishing import Published
+
+
+class Status(StrEnum):
+    """How a run of the stages ended."""
+
+    DONE = "done"
+    PARTIAL = "partial"
+    """Published, without what failed and all that reads it."""
+    UNCHANGED = "unchanged"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended: a status, one line that says it, and the next command, if there is one."""
+
+    status: Status
+    message: str
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What a rollback is to bring with it: a hold, why, and a refresh of the older code's data."""
+
+    hold: bool = True
+    reason: str = ""
+    catch_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is; `adopt`
+    lets a first release take over what stands under its public names.
+
+    Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
+    (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
+    or a refresh renews ("" for all of it); `report` names a dashboard (a dbt exposure) instead: all that it reads. `past`
+    is the rollback that this refresh belongs to: its own hold does not stop it. `back_from` is the generation that a rollback
+    goes back from; 0: the one that serves.
+    """
+
+    folder: Path
+    environment: str
+    cause: Cause = Cause.RELEASE
+    ref: str = "HEAD"
+    dirty: bool = False
+    actor: str = "unknown"
+    adopt: bool = False
+    after: After = field(default_factory=After)
+    past: str = ""
+    origin: str = ""
+    select: str = ""
+    report: str = ""
+    back_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
+
+    `resumed` says that its candidate was made and judged by an earlier run, which showed the findings;
+    `published` how the generation got into the warehouse, None where that was done before; `took` what each stage of this
+    run took.
+    """
+
+    request: Request
+    lease: Lease
+    change: Change | None = None
+    release: Release | None = None
+    plan: Plan | None = None
+    promotion: Promotion | None = None
+    reports: tuple[GateReport, ...] = ()
+    generation: Generation | None = None
+    resumed: bool = False
+    published: Published | None = None
+    outcome: Outcome | None = None
+    took: tuple[Took, ...] = field(default=(), compare=False)
+
+    def ends(self, status: Status, message: str, next: str = "") -> Work:
+        """Return the work, ended."""
+        return replace(self, outcome=Outcome(status, message, next))
+
+
+Stage = Callable[[Work], Work]
+"""Takes the work so far and returns it with its own part done. Safe to run again: what is recorded is not done twice."""
+
+OnProgress = Callable[[str], None]
+"""Hears a short line about what is going on: `3/17 fct_flights`."""
+
+_listeners: ContextVar[tuple[OnProgress, ...]] = ContextVar("listeners", default=())
+
+
+def tell(line: str) -> None:
+    """Say what is going on to all who listen; nobody may."""
+    for listener in _listeners.get():
+        listener(line)
+
+
+def teller() -> OnProgress:
+    """Return `tell` for another thread: it reaches those who listen in this one."""
+    listeners = _listeners.get()
+
+    def told(line: str) -> None:
+        for listener in listeners:
+            listener(line)
+
+    return told
+
+
+@contextmanager
+def listening(listener: OnProgress) -> Generator[None]:
+    """Have `listener`, too, hear what stages tell, in this thread, while the block runs."""
+    token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+Around = Callable[[Stage], Stage]
+"""Wraps a stage, to time or show it."""
+
+_around: ContextVar[Around | None] = ContextVar("around", default=None)
+
+
+@contextmanager
+def watching(around: Around) -> Generator[None]:
+    """Have `walk` wrap each stage in `around`, in this thread, while the block runs."""
+    token = _around.set(around)
+    try:
+        yield
+    finally:
+        _around.reset(token)
+
+
+OnWork = Callable[[Work], object]
+"""Hears the work as each stage leaves it."""
+
+_followers: ContextVar[tuple[OnWork, ...]] = ContextVar("followers", default=())
+
+
+@contextmanager
+def following(follower: OnWork) -> Generator[None]:
+    """Have `walk` tell `follower`, too, of the work after each stage, in this thread, while the block runs."""
+    token = _followers.set((*_followers.get(), follower))
+    try:
+        yield
+    finally:
+        _followers.reset(token)
+
+
+@contextmanager
+def keeping(box: list[Work]) -> Generator[None]:
+    """Have `walk` put the work after each stage into `box`: what a flow run cannot hand back as its state's data."""
+    with following(box.append):
+        yield
+
+
+def walk(work: Work, *stages: Stage) -> Work:
+    """Go through the stages in order, until one ends the work."""
+    around = _around.get()
+    for stage in stages:
+        started = perf_counter()
+        with stops_aloud():
+            done = around(stage)(work) if around else stage(work)
+        name = str(getattr(stage, "__name__", "stage"))
+        work = replace(done, took=(*work.took, Took(name, perf_counter() - started)))
+        for follower in _followers.get():
+            follower(work)
+        if work.outcome is not None:
+            break
+    return work
+
+
+def from_approve_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages after the candidate was judged: from Approve on. Pure. Raises StopIteration where none is Approve."""
+    first = next(n for n, stage in enumerate(stages) if getattr(stage, "__name__", "") == "approve")
+    return stages[first:]

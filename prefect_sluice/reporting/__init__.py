@@ -1,0 +1,1 @@
+"""What people read: what is recorded, gathered and rendered as text, Markdown, HTML and links."""

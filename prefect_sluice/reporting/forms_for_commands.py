@@ -1,0 +1,189 @@
+"""What is said to a person in a browser: the form that does it, with its address, where a terminal is told the command. Pure.
+
+A fix names a command (`lift it: sluice unhold prod --reason WHY`). Who reads it in Prefect has no terminal, and gets
+`lift it: form controls, http://...`, filled in with what the command says. What has no form stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from prefect_sluice.domain.digests import Json
+
+_TERMINAL = ((" (--wait 10m)", ""), ("run the command again", "run it again"))
+"""Words that mean something only where a command was typed, and what is said in their place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where people do on the web what a command does. `forms` has a page and the parameters that it is opened with, by the
+    form's name; `status` is the page that says what serves and waits; `report` gives the page of a promotion's report by its
+    id. "" is what nobody serves."""
+
+    forms: Mapping[str, tuple[str, Mapping[str, Json]]] = field(
+        default_factory=dict[str, tuple[str, Mapping[str, Json]]]
+    )
+    status: str = ""
+    report: Callable[[str], str] = lambda _: ""
+
+    def form(self, name: str, filled: Mapping[str, Json]) -> str:
+        """Return the page of a form with these fields filled in beside what it is opened with; "" where there is none."""
+        if name not in self.forms:
+            return ""
+        url, parameters = self.forms[name]
+        # What Prefect's own links to a form look like.
+        told = json.dumps({**parameters, **filled}, ensure_ascii=False, separators=(",", ":"))
+        return f"{url}?parameters={quote(told, safe='')}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The form that does what a command does. `word` is the field that the command's first word fills in, `options` are those
+    of its options ("": the form asks for it), `filled` what is filled in anyhow."""
+
+    name: str
+    word: str = ""
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    filled: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+_WHY = {"--reason": "", "--until": ""}
+
+
+def _control(act: str, word: str = "environment") -> _Form:
+    return _Form("controls", word, _WHY, {"act": act})
+
+
+_FORMS: Mapping[str, _Form] = {
+    "release": _Form("release", "ref", {"--env": "environment"}),
+    "refresh": _Form("nightly-refresh", "", {"--env": "environment", "--select": "select"}),
+    "promote": _Form("promote", "release", {"--to": "environment", "--from": "origin", "--select": "select"}),
+    "rollback": _Form("rollback", "", {"--env": "environment", "--from": "from_generation", "--reason": ""}),
+    "approve": _Form("answer", "promotion", {"--comment": ""}, {"decision": "approve"}),
+    "reject": _Form("answer", "promotion", {"--comment": ""}, {"decision": "reject"}),
+    "plan": _Form("plan", "ref", {"--env": "environment"}),
+    "collect": _Form("collect", "", {"--env": "environment"}),
+    "hold": _control("hold"),
+    "unhold": _control("lift the hold"),
+    "freeze": _control("freeze"),
+    "unfreeze": _control("lift the freeze"),
+    "block": _control("block", "release"),
+    "unblock": _control("lift the block", "release"),
+    "history": _Form("rollback"),
+}
+_FLAGS: Mapping[str, tuple[str, Json]] = {
+    "--all": ("environment", "every environment"),
+    "--dry-run": ("dry_run", True),
+    "--catch-up": ("catch_up", True),
+}
+_NUMBERS = frozenset({"from_generation"})
+_PAGES = frozenset({"show", "report"})
+_VERB = re.compile(r"(?P<tick>`?)(?<![\w/.-])sluice (?P<verb>[a-z]+)(?![\w-])")
+_OPTION = re.compile(r" (?P<name>--[a-z-]+)")
+_WORD = re.compile(
+    r"""[ =](?:'(?P<one>[^']*)'|"(?P<two>[^"]*)"|(?P<plain>[\w/@+~^{}*-]+(?:[.:][\w/@+~^{}*-]+)*))"""
+)
+_BLOCK = re.compile(r"^```(?:console|sh)\n(?P<text>sluice [^\n]*)\n```$", re.MULTILINE)
+_FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A place in a text that names a command: where it ends, the form's name and its page."""
+
+    start: int
+    end: int
+    what: str
+    url: str
+
+
+def in_words(text: str, web: Web) -> str:
+    """Return a line that may name commands with the forms in their place, each with its address."""
+    if not web.forms:
+        return text
+    for terminal, said in _TERMINAL:
+        text = text.replace(terminal, said)
+    return _replaced(text, web, lambda one: f"{one.what}, {one.url}")
+
+
+def in_markdown(text: str, web: Web) -> str:
+    """Return a text in Markdown with links to the forms in place of commands; other blocks of code stay as they are."""
+    if not web.forms:
+        return text
+
+    def link(one: _Told) -> str:
+        return f"[{one.what}]({one.url})"
+
+    def block(found: re.Match[str]) -> str:
+        said = _replaced(found["text"], web, link)
+        return found[0] if said == found["text"] else said
+
+    parts = _FENCE.split(_BLOCK.sub(block, text))
+    return "".join(part if part.startswith("```") else _replaced(part, web, link) for part in parts)
+
+
+def _replaced(text: str, web: Web, say: Callable[[_Told], str]) -> str:
+    parts: list[str] = []
+    at = 0
+    for found in _VERB.finditer(text):
+        told = _told(text, found, web) if found.start() >= at else None
+        if told is not None:
+            parts += [text[at : told.start], say(told)]
+            at = told.end
+    return "".join([*parts, text[at:]])
+
+
+def _told(text: str, found: re.Match[str], web: Web) -> _Told | None:
+    """Return what stands for the command that begins there; None where there is nothing on the web that does it."""
+    verb = found["verb"]
+    read = _read(
+        text, found.end(), _FORMS.get(verb) or _Form("", "promotion", {"--output": "", "--format": ""})
+    )
+    if read is None:
+        return None
+    end, filled = read
+    if found["tick"]:
+        if not text.startswith("`", end):
+            return None
+        end += 1
+    match verb:
+        case "status":
+            what, url = "what serves and waits", web.status
+        case _ if verb in _PAGES:
+            what, url = "its report", web.report(str(filled.get("promotion", "")))
+        case _ if verb in _FORMS:
+            form = _FORMS[verb]
+            what = "the list in form rollback" if verb == "history" else f"form {form.name}"
+            url = web.form(form.name, {**form.filled, **filled})
+        case _:
+            return None
+    return _Told(found.start(), end, what, url) if url else None
+
+
+def _read(text: str, at: int, form: _Form) -> tuple[int, dict[str, Json]] | None:
+    """Return where the command ends, and the fields that it fills in; None for an option that the form does not have."""
+    filled: dict[str, Json] = {}
+    word = _WORD.match(text, at) if form.word and not text.startswith(" --", at) else None
+    if word is not None:
+        filled[form.word], at = _value(word), word.end()
+    while (option := _OPTION.match(text, at)) is not None:
+        name, at = option["name"], option.end()
+        if name in _FLAGS:
+            key, given = _FLAGS[name]
+            filled[key] = given
+            continue
+        value = _WORD.match(text, at)
+        if name not in form.options or value is None:
+            return None
+        key, at = form.options[name], value.end()
+        if key:
+            filled[key] = int(_value(value)) if key in _NUMBERS else _value(value)
+    return at, filled
+
+
+def _value(word: re.Match[str]) -> str:
+    return next(part for part in word.groups() if part is not None)

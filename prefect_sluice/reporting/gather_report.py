@@ -1,0 +1,121 @@
+"""What is recorded of a promotion, gathered for its report: from the state store, the bundle store and the warehouse."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from prefect_sluice.domain import ledger
+from prefect_sluice.domain.controls import in_force, of_release
+from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.displaced_names import Displaced
+from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.domain.release import Release
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions import publish_forecast
+from prefect_sluice.promotions.stored_plan import stored_plan
+from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.web_addresses import way_of
+from prefect_sluice.runtime import process
+from prefect_sluice.stages.candidate import pace
+from prefect_sluice.warehouse.publishing import Forecast
+from prefect_sluice.workspace.policy_in_force import recorded
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+
+def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | None = None) -> Dossier:
+    """Return all that is recorded of a promotion, or of a release that was never promoted. Changes nothing.
+
+    What only the warehouse knows is left out while another process holds it. Raises BundleDamaged.
+    """
+    store = workshop.store
+    identifier = promotion.release if promotion else release.id if release else ""
+    release = release or store.release(identifier)
+    blocks = of_release(in_force(store.controls(), process.now()), identifier)
+    if promotion is None:
+        return Dossier(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
+    place = workshop.places.get(promotion.environment)
+    plan, found = _plan(workshop, promotion), recorded(workshop, promotion)
+    entries = store.entries()
+    reports = store.reports(promotion.id)
+    declared = store.declared(promotion.environment, identifier) or Declared()
+    present = ledger.fold(entries).get(promotion.environment)
+    return Dossier(
+        release=release,
+        promotion=promotion,
+        plan=plan,
+        reports=tuple(report for _, report in reports),
+        approvals=store.approvals(promotion.id),
+        generations=_generations(workshop, place, promotion),
+        others=tuple(
+            item for item in store.promotions() if item.release == identifier and item.id != promotion.id
+        ),
+        entries=_entries(entries, identifier, promotion),
+        blocks=blocks,
+        former=store.release(promotion.base_release) if promotion.base_release else None,
+        stages=tuple(stage for stage, _ in reports),
+        serves=present["generation"] if present else 0,
+        asked=found.counting.approvals(promotion.cause),
+        policy=found,
+        warns=frozenset(name for name, own in found.counting.gates.items() if own.on == "warn"),
+        consumers=tuple(declared.consumers.values()),
+        described={uid: item.description for uid, item in declared.described.items()},
+        runs=store.timings(promotion.id),
+        expected=_expected(workshop, place, promotion, plan),
+        costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
+        displaced=_displaced(workshop, place, promotion, present["generation"] if present else 0),
+        way=way_of(workshop, promotion),
+        at=process.now(),
+    )
+
+
+def _plan(workshop: Workshop, promotion: Promotion) -> Plan | None:
+    own = promotion.plan and promotion.cause is not Cause.ROLLBACK
+    return stored_plan(workshop, promotion.plan) if own else None
+
+
+def _generations(workshop: Workshop, place: Place | None, promotion: Promotion) -> tuple[Generation, ...]:
+    if place is None or promotion.generation is None or not place.target.path.exists():
+        return ()
+    with suppress(SluiceError):  # another process may hold it for good
+        history = workshop.warehouse(place).history(place.name)
+        return tuple(item for item in history if item.promotion == promotion.id)
+    return ()
+
+
+def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | None) -> tuple[Entry, ...]:
+    """Return the ledger's entries about a promotion, and the one that packed its release."""
+
+    def is_about(entry: Entry) -> bool:
+        # What packed it, and what blocked it; the other entries with this release are other promotions'.
+        events = {"release.packed", "release.composed", "block.placed", "block.lifted"}
+        return (entry.event in events and entry.facts.get("release") == release) or (
+            promotion is not None and entry.facts.get("promotion") == promotion.id
+        )
+
+    return tuple(entry for entry in entries if is_about(entry))
+
+
+def _displaced(
+    workshop: Workshop, place: Place | None, promotion: Promotion, serves: int
+) -> tuple[Displaced, ...]:
+    """Return the names that do not show what a promotion serves; none where it does not serve, or nobody can tell now."""
+    if place is None or not serves or promotion.generation != serves or not place.target.path.exists():
+        return ()
+    with suppress(SluiceError):
+        return workshop.warehouse(place).displaced(place.name)
+    return ()
+
+
+def _expected(
+    workshop: Workshop, place: Place | None, promotion: Promotion, plan: Plan | None
+) -> Forecast | None:
+    """Return how its publish is expected to go; None where it went or will not, or nobody can tell."""
+    over = promotion.state in ENDED or promotion.state is State.DEPLOYED
+    if place is None or plan is None or over or plan.changes_nothing:
+        return None
+    with suppress(SluiceError):
+        return publish_forecast.forecast(workshop, place, plan)
+    return None

@@ -1,0 +1,35 @@
+"""A promoted part as people are told of it: by its own commits and their authors, never by the newest commit of all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.domain.release import Commit, Release
+from prefect_sluice.reporting.wording import count
+
+_MOST = 3
+
+
+def commits_of(release: Release) -> tuple[Commit, ...]:
+    """Return the commits that a part brings, newest first; () of a whole commit, and where they are not known."""
+    return release.composed.commits if release.composed is not None else ()
+
+
+def authors(release: Release) -> str:
+    """Return who wrote what a release brings, by name: of a part, whoever wrote one of its commits."""
+    written = [item.author for item in commits_of(release)] or [release.change.author]
+    names = tuple(dict.fromkeys(author.partition(" <")[0] for author in written))
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST])}{more}"
+
+
+def brought(commits: Sequence[Commit], most: int = _MOST) -> str:
+    """Return commits in a line: `a1b2c3d Count twice; b2c3d4e Say who paid`."""
+    more = f"; and {count(len(commits) - most, 'more commit')}" if len(commits) > most else ""
+    return "; ".join(f"{item.id[:7]} {item.subject}" for item in commits[:most]) + more
+
+
+def titled(release: Release, environment: str) -> str:
+    """Return what a promotion of a release is called: a part by its name and where it goes, a commit by its subject."""
+    subject = release.change.subject
+    return f"{subject} → {environment}" if release.composed is not None else subject

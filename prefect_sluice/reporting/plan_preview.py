@@ -1,0 +1,143 @@
+"""Planning for a look: the plan of a request without a lease, how it would be published, and why it is so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from prefect_sluice.config.policy import Governance
+from prefect_sluice.domain.declarations import Consumer
+from prefect_sluice.domain.displaced_names import Displaced
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.domain.release import Release
+from prefect_sluice.planning.costs import Costs
+from prefect_sluice.planning.dashboards import called, meant, picked
+from prefect_sluice.planning.expectations import Edited
+from prefect_sluice.planning.explain import Why, why
+from prefect_sluice.planning.impact import Known, Reached, reached
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions.load_project import Loaded, load
+from prefect_sluice.promotions.lookups import displaced
+from prefect_sluice.promotions.publish_forecast import forecast
+from prefect_sluice.promotions.records import OutOfOrder
+from prefect_sluice.promotions.take_release import chosen
+from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.reporting.terminal.dashboard import Story, story
+from prefect_sluice.runtime import process
+from prefect_sluice.stages.build import before, pack, plan_release
+from prefect_sluice.stages.candidate import pace
+from prefect_sluice.stages.candidate.commit_expectations import edited
+from prefect_sluice.stages.source import source
+from prefect_sluice.warehouse.publishing import Forecast
+from prefect_sluice.workspace.policy_in_force import governance, governed, refuse_uncommitted
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
+    consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
+    judges it, which public names do not show what was published (it would be refused), what the build is expected to
+    cost, and which edits of published rows its commits declare."""
+
+    plan: Plan
+    release: Release
+    expected: Forecast
+    reasons: tuple[Why, ...]
+    reached: tuple[Reached, ...] = ()
+    story: Story | None = None
+    policy: Governance | None = None
+    displaced: tuple[Displaced, ...] = ()
+    costs: Costs | None = None
+    edited: tuple[Edited, ...] = ()
+
+
+def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
+    """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears."""
+    process.be_quiet()
+    workshop = _aside(request.folder)
+    place = workshop.place(request.environment or None)
+    release = _release(workshop, place, request)
+    found = governance(workshop, place.name, release, request.cause)
+    refuse_uncommitted(workshop, found, release)
+    workshop = governed(workshop, release, found.counting)
+    place = workshop.place(place.name)
+    made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
+    live = workshop.warehouse(place).generation(place.name)
+    notes = before(workshop, live, made.ids)
+    loaded = load(workshop, place, release)
+    nodes = loaded.project.nodes
+    reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
+    known = Known(made, made.base_of(live).by_node(), notes)
+    declared = tuple(_consumers(loaded))
+    return Planned(
+        made,
+        release,
+        forecast(workshop, place, made),
+        reasons,
+        reached(known, declared),
+        _story(request, release, declared, known),
+        found,
+        displaced(workshop, place),
+        pace.expected(workshop.store, made),
+        edited(workshop, release, made),
+    )
+
+
+def _story(request: Request, release: Release, declared: tuple[Consumer, ...], known: Known) -> Story | None:
+    made = release.composed
+    if request.report:
+        consumer = meant(declared, request.report, f"release {release.short}")
+    else:
+        consumer = called(declared, picked(request.select) or (picked(made.select) if made else ""))
+    return story(consumer, declared, known.plan, known=known) if consumer else None
+
+
+def _consumers(loaded: Loaded) -> Iterable[Consumer]:
+    from prefect_sluice.dbt.declarations import consumers
+
+    return consumers(loaded.manifest).values()
+
+
+def _release(workshop: Workshop, place: Place, request: Request) -> Release:
+    if request.cause is Cause.PROMOTION:
+        return chosen(workshop, place, request)
+    now = process.now()
+    nobody = Lease(place.name, 0, "", now, now)
+    change = source(Work(replace(request, environment=place.name), nobody)).change
+    if change is None:
+        raise OutOfOrder()
+    return pack(workshop, change, request.actor)
+
+
+def _meant(nodes: Mapping[str, Node], text: str) -> str:
+    """Return the unique id of the node that people call so. Raises BadInput when there is none, or several."""
+    found = [uid for uid, node in nodes.items() if text.lower() in _called(node)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadInput(f"{text!r} is any of {', '.join(found)}", fix="name one of them")
+    near = get_close_matches(text, [node.short for node in nodes.values()], 3)
+    meant = f" (near: {', '.join(near)})" if near else ""
+    raise BadInput(
+        f"there is no node {text!r}{meant}", fix="name a model, seed or snapshot: sluice plan --why NODE"
+    )
+
+
+def _called(node: Node) -> set[str]:
+    return {node.unique_id.lower(), node.short.lower(), str(node.name).lower()}
+
+
+def _aside(folder: Path) -> Workshop:
+    """Return the workshop with work folders of its own: in the shared ones a release may be building right now."""
+
+    class Aside(Workshop):
+        def work(self, place: Place) -> Path:
+            return self.folder / "work" / f"{place.name}.plan"
+
+    return Aside.at(folder)

@@ -1,0 +1,243 @@
+"""What an approver is asked: shortly, as the text of a form, and in full, as an artifact. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from prefect_sluice.domain.promotion import UNAUTHENTICATED, Approval, Promotion
+from prefect_sluice.domain.verdict import Verdict
+from prefect_sluice.planning.dashboards import picked
+from prefect_sluice.planning.history_by_name import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
+from prefect_sluice.reporting.markdown import MARKS, escaped
+from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.prefect.links import Kind, Links, about, link, links_line
+from prefect_sluice.reporting.report.limits import SHORT, clipped
+from prefect_sluice.reporting.report.markdown import changes, gates
+from prefect_sluice.reporting.report.model import Changed, Report
+from prefect_sluice.reporting.report.summary import waits_for_an_answer
+from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.reporting.terminal.policy import policy_told
+from prefect_sluice.reporting.terminal.promotion import SAID
+from prefect_sluice.reporting.wording import count, moment
+
+_MOST = 6
+_ALL = 60
+_NAMES = 4
+_LONGEST = 160
+_MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
+NOBODY = "no declared consumer"
+
+
+def request_text(report: Report, links: Links, note: str = "") -> str:
+    """Return the question as a form shows it: what changes for whom first, since some forms show three lines only.
+
+    `note` stands above it: why an answer before was not taken. What somebody typed may stand in it.
+    """
+    promotion = report.dossier.promotion
+    if promotion is None:
+        return ""
+    lines = [f"⚠️ **{escaped(f'{note[0].upper()}{note[1:]}')}**", ""] if note else []
+    lines += [f"**{escaped(gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
+    lasting = lasting_things(report)
+    if lasting:
+        rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
+        lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}{rest}", ""]
+    lines += _policy(report, _MOST)
+    lines += [f"→ {more}", ""] if (more := links_line(links)) else []
+    lines += _for_whom(report)
+    lines += [f"A yes is to exactly this, `{promotion.binding[:8]}`: promotion `{promotion.id}`.", ""]
+    return "\n".join(lines)
+
+
+def approval_page(report: Report, links: Links) -> str:
+    """Return the question in full, and the answer once there is one."""
+    found, head = report.dossier, report.head
+    promotion = found.promotion
+    if promotion is None:
+        return ""
+    title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
+    lines = [title, "", *about(found, links, Kind.APPROVAL), escaped(head.sentence), ""]
+    lines += [*_said(report), f"**{escaped(gist(report, promotion, told=False))}**", ""]
+    lasting = lasting_things(report)
+    if lasting:
+        lines += ["### What a rollback does not undo", ""]
+        lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
+    lines += _policy(report, _ALL)
+    lines += [*changes(report, SHORT[1], alone=True), *_to_look_at(report), "### Gates", "", *gates(report)]
+    lines += _what_is_approved(report, promotion)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _to_look_at(report: Report) -> list[str]:
+    """Return what did not pass, but for what is told with a relation or a consumer."""
+    told = {id(one.finding) for one in report.changed} | {
+        id(i) for one in report.reached for i in one.findings
+    }
+    found = [item for item in report.findings if id(item) not in told]
+    lines = [
+        f"* {MARKS[item.verdict]} **{escaped(item.gate)}** {escaped(item.check)}: {escaped(clipped(item.summary, _LONGEST))}"
+        for item in found[:_MOST]
+    ]
+    return ["### To look at", "", *lines, *_rest(len(found), "finding"), ""] if lines else []
+
+
+def _said(report: Report) -> list[str]:
+    lines = [
+        f"* {SAID[item.decision]} by **{escaped(item.by)}**{_mark(item)}, {moment(item.at)}"
+        + (f": {escaped(item.comment)}" if item.comment else "")
+        for item in report.dossier.approvals
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _policy(report: Report, most: int) -> list[str]:
+    """Return what is changed of the policy: a yes is to that, too."""
+    found = report.dossier.policy
+    if found is None or not found.changes:
+        return []
+    lines = [f"⚠️ **{escaped(policy_told(found))}**", ""]
+    return [*lines, *(f"* {escaped(item.text)}" for item in found.changes[:most]),
+            *_rest(len(found.changes), "setting", most), ""]  # fmt: skip
+
+
+def _mark(item: Approval) -> str:
+    return "" if item.authenticated else f" ({UNAUTHENTICATED})"
+
+
+def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
+    lines = [
+        "### What a yes is to",
+        "",
+        f"* environment {escaped(promotion.environment)}, from generation {promotion.base}, to release `{promotion.release}`",
+        f"* plan `{promotion.plan}`",
+        *([f"* evidence `{promotion.evidence}`"] if promotion.evidence else []),
+        *([f"* policy `{promotion.policy}`"] if promotion.policy else []),
+        f"* all of it: `{promotion.binding[:8]}` (`{promotion.binding}`)",
+        "",
+    ]
+    if waits_for_an_answer(report) and report.dossier.way.is_there:
+        return [*lines, *_answering(report)]
+    for item in report.head.advice:
+        lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else []), ""]
+    return lines
+
+
+def _answering(report: Report) -> list[str]:
+    """Return where a yes or no is said: by clicks, so that nobody is asked for a terminal."""
+    way = report.dossier.way
+    places = [f"**{link('Say yes', way.yes)}** or **{link('say no', way.no)}** in a form"] if way.yes else []
+    places += [f"⋮ → Resume in {link(way.name or 'the run', way.run)}"] if way.resumes else []
+    return [f"{', or '.join(places)}. It then goes on by itself.", ""]
+
+
+_LASTING = (IN_FULL, OTHER_KIND, FORWARD_ONLY, NEVER_IN_FULL, AT_REST)
+
+
+def lasting_things(report: Report) -> tuple[str, ...]:
+    """Return what a rollback does not bring back, in plain words: rows that are gone, what is not moved along, and what
+    runs beside the queries."""
+    plan = report.dossier.plan
+    found: list[str] = []
+    if plan is not None:
+        found += [
+            f"{step.name}: {step.note}" for step in plan.steps if any(text in step.note for text in _LASTING)
+        ]
+        found += [
+            f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"
+            for item in plan.adopted
+            if item.loses
+        ]
+    found += [clipped(item.summary, _LONGEST) for item in report.findings if item.gate == "safety"]
+    return tuple(found)
+
+
+def gist(report: Report, promotion: Promotion, *, told: bool = True) -> str:
+    """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones; of a
+    single one, if `told`, what changes in it."""
+    changed = report.changed
+    parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if changed else []
+    parts = [f"{one.name}: {_told(one)}" for one in changed] if told and len(changed) == 1 else parts
+    parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
+    parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
+    what = "; ".join(parts) if parts else "nothing that readers see"
+    owners = tuple(dict.fromkeys(_owner(one.consumer.owner) for one in report.reached))
+    whom = f" for {_names(owners)}" if owners else ""
+    return f"What changes in {promotion.environment}{whom}: {what}"
+
+
+def _told(one: Changed) -> str:
+    """Return what readers find changed."""
+    return clipped(one.told, _LONGEST)
+
+
+def _for_whom(report: Report) -> list[str]:
+    """Return a line for each relation that changes, in numbers, and one for each owner, with what of theirs reads it."""
+    changed = sorted(report.changed, key=lambda one: not one.readers)
+    lines = [f"* {escaped(one.name)}: {escaped(_told(one))}" for one in changed[:_MOST]]
+    lines = lines if len(changed) > 1 else []  # the line above has the only one already
+    lines += _rest(len(changed), "relation")
+    lines += [f"* new: {escaped(_names(report.new))}"] if report.new else []
+    lines += (
+        [f"* **removed:** {escaped(_names(report.gone))}; who reads it finds nothing"] if report.gone else []
+    )
+    owners = _by_owner(report)
+    for owner, what in list(owners.items())[:_MOST]:
+        lines.append(f"* **{escaped(owner)}**: {escaped(_names(what))}")
+    return [*lines, *_rest(len(owners), "owner"), ""] if lines or owners else []
+
+
+def _by_owner(report: Report) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in report.reached:
+        item = one.consumer
+        reads = f", reads {_names(one.through)}" if one.through else ""
+        told = f"{item.label or item.name}{f' ({item.kind}{reads})' if item.kind else ''}"
+        found.setdefault(_owner(item.owner), []).append(told)
+    return found
+
+
+def _owner(name: str) -> str:
+    return name or "consumers without an owner"
+
+
+def _names(names: Iterable[str]) -> str:
+    known = tuple(names)
+    rest = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
+    return f"{', '.join(known[:_NAMES])}{rest}"
+
+
+def _rest(number: int, what: str, most: int = _MOST) -> list[str]:
+    return [f"* and {count(number - most, f'more {what}')}"] if number > most else []
+
+
+def _verdict(report: Report) -> str:
+    asked = [gate for gate in report.gates if gate.verdict is not None]
+    if not asked:
+        return "No gate was asked."
+    good = sum(gate.verdict is Verdict.PASSED for gate in asked)
+    others = [
+        f"{gate.gate} {gate.verdict.name}"
+        for gate in asked
+        if gate.verdict is not None and gate.verdict is not Verdict.PASSED
+    ]
+    if not others:
+        return f"✅ All {len(asked)} gates passed." if len(asked) > 1 else "✅ The gate passed."
+    return f"⚠️ {good} of {len(asked)} gates passed; {escaped(_names(others))}."
+
+
+def _who(report: Report) -> str:
+    release = report.dossier.release
+    if release is None:
+        return ""
+    change, commits = release.change, commits_of(release)
+    author = authors(release)
+    if commits:
+        what = escaped(clipped(brought(commits), _LONGEST))
+        return f"Only **{escaped(change.subject)}**. Written by {escaped(author)}: {what}."
+    part, subject = "", change.subject
+    if release.composed is not None:
+        select = release.composed.select
+        name = picked(select)
+        part = f"Only {f'what {escaped(name)} reads' if name else f'the part {escaped(select)}'}. "
+        subject = subject.partition(": ")[2] or subject
+    return f"{part}Written by {escaped(author)}: {escaped(clipped(subject, _LONGEST))} (`{change.short}`)."

@@ -1,0 +1,108 @@
+"""A generation as an artifact: what was published, how, which pointers moved, and the way back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.node import Name
+from prefect_sluice.reporting.markdown import escaped, table
+from prefect_sluice.reporting.prefect.links import Kind, Links, about
+from prefect_sluice.reporting.report.markdown import folded
+from prefect_sluice.reporting.report.model import Dossier, Report
+from prefect_sluice.reporting.terminal.promotion import SAID
+from prefect_sluice.reporting.wording import count, moment, short
+
+_OPEN = 30
+_FOLDED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a generation did to public names: those that are new, lead elsewhere, or are gone, and how many stayed."""
+
+    new: tuple[Pointer, ...]
+    other: tuple[tuple[Pointer, Pointer], ...]
+    gone: tuple[Pointer, ...]
+    same: int
+
+
+def moved(before: Sequence[Pointer], after: Sequence[Pointer]) -> Moved:
+    """Return what became of each public name."""
+    old: Mapping[Name, Pointer] = {pointer.name.folded: pointer for pointer in before}
+    new = {pointer.name.folded: pointer for pointer in after}
+    other = tuple(
+        (old[name], pointer)
+        for name, pointer in new.items()
+        if name in old and old[name].address != pointer.address
+    )
+    return Moved(
+        tuple(pointer for name, pointer in new.items() if name not in old),
+        other,
+        tuple(pointer for name, pointer in old.items() if name not in new),
+        len(new.keys() & old.keys()) - len(other),
+    )
+
+
+def generation_page(
+    report: Report, links: Links, written: Generation, before: Generation | None, now: str = ""
+) -> str:
+    """Return what was published, and how to go back. `before` is what served (None: it is not known any more); `now` is
+    how it got into the warehouse, "" for what the report knows of it."""
+    found = report.dossier
+    title = f"## ✅ {escaped(written.environment)} serves generation {written.number}"
+    lines = [title, "", *about(found, links, Kind.GENERATION), *_facts(found, written)]
+    how = now or report.publish
+    lines += [escaped(how), ""] if how else []
+    lines += _pointers(moved(before.pointers, written.pointers)) if before is not None else [
+        f"{count(len(written.pointers), 'public name')}.",
+        "",
+    ]  # fmt: skip
+    if written.number > 1:
+        lines += ["If it turns out to be wrong:", "", "```console"]
+        lines += [f"sluice rollback --env {written.environment} --from {written.number}", "```", ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _facts(found: Dossier, written: Generation) -> list[str]:
+    promotion = found.promotion
+    base = promotion.base if promotion is not None else 0
+    rows = [("written", moment(written.at)), ("because of", f"a {written.cause.value}")]
+    if base and promotion is not None:
+        former = f", {found.former.change.short} {found.former.change.subject}" if found.former else ""
+        rows.append(("before", f"generation {base}, release {short(promotion.base_release)}{former}"))
+    if written.origin != written.number:
+        rows.append(("pointers", f"those of generation {written.origin}, written again; nothing was built"))
+    rows += [
+        ("approval", f"{SAID[item.decision]} by {item.who}, {moment(item.at)}")
+        for item in found.approvals
+        if item.used_at is not None
+    ]
+    return table(("", ""), rows)
+
+
+def _pointers(found: Moved) -> list[str]:
+    told = [
+        f"{count(len(found.new), 'new name')}",
+        f"{len(found.other)} with another relation",
+        f"{len(found.gone)} removed",
+        f"{found.same} as before",
+    ]
+    rows = [
+        *((str(item.name), "new", "", _mark(item)) for item in found.new),
+        *((str(new.name), "moved", _mark(old), _mark(new)) for old, new in found.other),
+        *((str(item.name), "removed", _mark(item), "") for item in found.gone),
+    ]
+    header = ("public name", "", "led to", "leads to")
+    lines = [f"**{', '.join(told)}**", "", *(table(header, rows[:_OPEN]) if rows else [])]
+    more = rows[_OPEN : _OPEN + _FOLDED]
+    lines += folded(count(len(more), "more name"), table(header, more)) if more else []
+    left = len(rows) - _OPEN - _FOLDED
+    return [*lines, *([f"and {count(left, 'more name')}", ""] if left > 0 else [])]
+
+
+def _mark(pointer: Pointer) -> str:
+    """Return what tells a physical relation from others of its name: the digits behind it."""
+    name = pointer.address.identifier
+    return name.rpartition("__")[2] if "__" in name else name

@@ -1,0 +1,131 @@
+"""What stands above every artifact: which promotion and release it is about, and where the rest is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prefect_sluice.domain.digests import digest
+from prefect_sluice.domain.release import Release
+from prefect_sluice.reporting.markdown import escaped
+from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.wording import moment, short
+
+_ARROW = "→ "
+"""How the line of links begins."""
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+class Kind(StrEnum):
+    """What an artifact shows, in the order in which a run makes them."""
+
+    PLAN = "plan"
+    REPORT = "report"
+    DIFF = "diff"
+    APPROVAL = "approval"
+    GENERATION = "generation"
+
+
+WORDS = {
+    Kind.PLAN: "plan",
+    Kind.REPORT: "gate report",
+    Kind.DIFF: "diff",
+    Kind.APPROVAL: "approval",
+    Kind.GENERATION: "generation",
+}
+"""What each is called in a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the rest is: the run by name and address, the artifacts that it has by now, and the page of the whole report.
+
+    An address is "" where there is none: no server, or no web server for the pages.
+    """
+
+    run: str = ""
+    run_url: str = ""
+    artifacts: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    page: str = ""
+
+
+def key(kind: str, environment: str) -> str:
+    """Return an artifact's key: `diff-prod`. `kind` is a `Kind`, or a word in small letters.
+
+    The key's page is the history of one environment.
+    A key takes small letters, digits and dashes. A name that has others gets four digits of its digest, so that no two
+    environments share a history.
+    """
+    name = "".join(letter if letter in _ALLOWED else "-" for letter in environment.lower())
+    return f"{kind}-{name}" if name == environment else f"{kind}-{name}-{digest(environment)[:4]}"
+
+
+def link(text: str, url: str) -> str:
+    """Return a link; without an address only its text."""
+    return f"[{escaped(text)}]({_address(url)})" if url else escaped(text)
+
+
+def _address(url: str) -> str:
+    # What would end the link, or its line, goes as its number.
+    return "".join(f"%{ord(letter):02X}" if letter in "()<> \n\r\t\\" else letter for letter in url)
+
+
+def links_line(links: Links, promotion: str = "", *, but: Kind | None = None) -> str:
+    """Return the other artifacts and the page of the report as one line; where no page is served, how to make that of the
+    promotion ("": not said, to who is not to need a terminal)."""
+    found = [
+        link(WORDS[kind], links.artifacts[kind])
+        for kind in Kind
+        if kind is not but and kind in links.artifacts
+    ]
+    if links.page:
+        found.append(link("full report", links.page))
+    elif promotion:
+        found.append(f"full report: `sluice report {promotion} --output report.html`")
+    return " · ".join(found)
+
+
+def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
+    """Return the lines that say what an artifact is about, and where the rest is. The title of a report says what is brought."""
+    promotion, release = found.promotion, found.release
+    lines: list[str] = []
+    if release is not None:
+        lines.append(_subject(release, titled=kind is Kind.REPORT))
+    facts = [f"release `{release.short}`"] if release is not None else []
+    if promotion is not None:
+        facts.append(f"promotion `{promotion.id}`")
+        facts.append(_way(promotion.base, promotion.base_release, promotion.generation))
+        facts.append(f"asked by {escaped(promotion.actor)}")
+    facts += [f"run {link(links.run, links.run_url)}"] if links.run else []
+    lines.append(" · ".join(facts))
+    named = promotion.id if promotion and kind is not Kind.APPROVAL else ""
+    more = links_line(links, named, but=kind)
+    lines += [f"{_ARROW}{more}"] if more else []
+    # Two blanks at a line's end keep it a line of its own.
+    return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]
+
+
+def _subject(release: Release, *, titled: bool) -> str:
+    """Return what a release brings: a commit, or a part with its own commits."""
+    change, commits = release.change, commits_of(release)
+    what = "" if titled else f"**{escaped(change.subject)}**, "
+    by = f"by {escaped(authors(release))}, {moment(change.at)}"
+    if commits:
+        return f"{what}{by}: {escaped(brought(commits))}"
+    return f"`{change.short}` {what}{by}"
+
+
+def relinked(text: str, links: Links, promotion: str, kind: Kind) -> str:
+    """Return an artifact that was made before, with the line of links as it is now."""
+    lines = text.split("\n")
+    place = next((number for number, line in enumerate(lines) if line.startswith(_ARROW)), None)
+    if place is not None:
+        lines[place] = f"{_ARROW}{links_line(links, promotion, but=kind)}"
+    return "\n".join(lines)
+
+
+def _way(base: int, release: str, generation: int | None) -> str:
+    before = f"generation {base} (release `{short(release)}`)" if base else "nothing served yet"
+    return f"{before} → generation {generation}" if generation else f"from {before}"

@@ -1,0 +1,84 @@
+"""The plan as an artifact: how much is built, what first, and the rest folded away. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from prefect_sluice.planning.plan import Plan, Step
+from prefect_sluice.reporting.markdown import escaped, table
+from prefect_sluice.reporting.prefect.links import Kind, Links, about
+from prefect_sluice.reporting.report.limits import SHORT
+from prefect_sluice.reporting.report.markdown import folded, lineage
+from prefect_sluice.reporting.report.model import Report
+from prefect_sluice.reporting.styled_text import plain
+from prefect_sluice.reporting.terminal.plan import costs_told, moved, summary, word
+from prefect_sluice.reporting.terminal.publishing import adopted_lines
+from prefect_sluice.reporting.wording import count, short
+
+_OPEN = 40
+"""So many relations are seen at once."""
+_FOLDED = 400
+"""So many more can be unfolded; whoever needs more asks for the JSON."""
+_HELD = 40
+_REASONS = 12
+
+
+def plan_page(report: Report, links: Links) -> str:
+    """Return what is built, carried over, relinked and removed, and why; of a plan of thousands what a person can read."""
+    plan = report.dossier.plan
+    if plan is None:
+        return ""
+    title = f"## Plan: {plan.cause.value} {short(plan.release)} → {escaped(plan.environment)}"
+    lines = [title, "", *about(report.dossier, links, Kind.PLAN), f"**{summary(plan)}**", ""]
+    expected = costs_told(report.dossier.costs) if report.dossier.costs else ""
+    lines += [escaped(expected), ""] if expected else []
+    if report.publish:
+        lines += [escaped(report.publish), ""]
+    lines += _steps(plan)
+    lines += _held(plan)
+    if plan.adopted:
+        adopted = plain(adopted_lines(plan.adopted)).splitlines()
+        lines += [*(f"* {escaped(each.strip())}" for each in adopted), ""]
+    return "\n".join([*lines, *lineage(report, SHORT[0])]).rstrip("\n") + "\n"
+
+
+def _steps(plan: Plan) -> list[str]:
+    steps = moved(plan)
+    if not steps:
+        return ["No name gets another relation.", ""]
+    shown, more, left = steps[:_OPEN], steps[_OPEN : _OPEN + _FOLDED], steps[_OPEN + _FOLDED :]
+    lines = _why(steps) if more else []
+    lines += _table(shown)
+    if more:
+        lines += folded(f"{count(len(more), 'more relation')}", _table(more))
+    if left:
+        lines += [f"and {count(len(left), 'more relation')}: `sluice plan --json`", ""]
+    return lines
+
+
+def _why(steps: Sequence[Step]) -> list[str]:
+    """Return how many relations there are for each reason: what a list of a thousand does not show."""
+    reasons = Counter((word(step), step.reason) for step in steps)
+    rows = [(str(many), said, why) for (said, why), many in reasons.most_common(_REASONS)]
+    rest = len(reasons) - len(rows)
+    more = [f"and {count(rest, 'more reason')}", ""] if rest else []
+    return [*table(("relations", "", "why"), rows), *more]
+
+
+def _table(steps: Sequence[Step]) -> list[str]:
+    noted = any(step.note for step in steps)
+    header = ("", "relation", "kind", "why", *(("note",) if noted else ()))
+    rows = [
+        (word(step), str(step.name), step.kind.value, step.reason, *((step.note,) if noted else ()))
+        for step in steps
+    ]
+    return table(header, rows)
+
+
+def _held(plan: Plan) -> list[str]:
+    if not plan.held:
+        return []
+    rows = [(uid.split(".", 2)[-1], why) for uid, why in plan.held.items()]
+    lines = table(("left as it is", "why"), rows[:_HELD])
+    return lines + ([f"and {count(len(rows) - _HELD, 'more')}", ""] if len(rows) > _HELD else [])

@@ -1,0 +1,145 @@
+"""What whoever decides must know first, in a few lines: what stopped it, what changes, what comes and goes. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from prefect_sluice.domain.node import short_name
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.reporting.report.limits import clipped
+from prefect_sluice.reporting.report.model import Asked, Changed, Dossier, Point
+from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.reporting.terminal.policy import changes_told, policy_told
+from prefect_sluice.reporting.wording import count
+
+_MOST = 3
+_GATES = 6
+"""So many gates that stopped it are each seen with a finding, if need be beyond the others' number."""
+_LONGEST = 200
+
+
+def points(
+    gates: Sequence[Asked],
+    findings: Sequence[Finding],
+    changed: Sequence[Changed],
+    new: Sequence[str],
+    gone: Sequence[str],
+) -> tuple[Point, ...]:
+    """Return the points, the worst first; of each sort a few, and how many more there are."""
+    stopped = _stopped(gates, findings, changed)
+    said = {id(point.finding) for point in stopped}
+    return (
+        *stopped,
+        *_removed(gone),
+        *_changes([(n, one) for n, one in enumerate(changed, 1) if id(one.finding) not in said]),
+        *_new(new),
+    )
+
+
+def policy_points(found: Dossier) -> tuple[Point, ...]:
+    """Return what the promotion changes of its environment's policy: nobody may say yes to that without seeing it."""
+    changes = found.policy.changes if found.policy is not None else ()
+    if not changes:
+        return ()
+    text = f"{policy_told(found.policy)} {'; '.join(changes_told(found.policy))}"
+    style = Style.BAD if any(item.weaker for item in changes) else Style.WARN
+    return (Point("policy", text, "approvals", style),)
+
+
+def _stopped(gates: Sequence[Asked], findings: Sequence[Finding], changed: Sequence[Changed]) -> list[Point]:
+    """Return what did not pass; a warning of the diff is said with the change it is about."""
+    only_warn = {gate.gate for gate in gates if gate.only_warns}
+    told = [
+        (number, item)
+        for number, item in enumerate(findings, 1)
+        if not (item.gate == "diff" and item.verdict is Verdict.WARNED)
+    ]
+    holding = {item.gate for _, item in told if _style(item, only_warn) is Style.BAD}
+    lines = [
+        Point(
+            f"{item.gate} {item.check}",
+            _said(item, changed),
+            f"finding-{number}",
+            _style(item, only_warn),
+            item,
+        )
+        for number, item in _each_gate_first(told, only_warn)[: max(_MOST, min(len(holding), _GATES))]
+    ]
+    rest = len(told) - len(lines)
+    return [*lines, Point("", f"and {count(rest, 'more finding')}", "findings")] if rest else lines
+
+
+def _each_gate_first(
+    told: Sequence[tuple[int, Finding]], only_warn: set[str]
+) -> Sequence[tuple[int, Finding]]:
+    """Return them so that of every gate that stopped it the worst finding comes before the second of any."""
+    seen: Counter[str] = Counter()
+    ranks: dict[int, tuple[bool, int]] = {}
+    for number, item in told:
+        ranks[number] = (_style(item, only_warn) is not Style.BAD, seen[item.gate])
+        seen[item.gate] += 1
+    return sorted(told, key=lambda one: ranks[one[0]])
+
+
+def _said(item: Finding, changed: Sequence[Changed]) -> str:
+    """Return what it says, with the name of what it is about where neither it nor its check names it."""
+    name = short_name(item.subject) if ", " not in item.subject else ""
+    one = next((one for one in changed if one.finding is item), None)
+    if one is not None:
+        return f"{clipped(one.told, _LONGEST)}; {_readers(one.readers)}"
+    known = not name or name in item.summary or name in item.check
+    return clipped(item.summary if known else f"{name}: {item.summary}", _LONGEST)
+
+
+def _style(item: Finding, only_warn: set[str]) -> Style:
+    return Style.WARN if item.verdict.lets_through or item.gate in only_warn else Style.BAD
+
+
+def _changes(changed: Sequence[tuple[int, Changed]]) -> list[Point]:
+    """Return the changes, those that somebody reads first."""
+    lines = [
+        Point(
+            one.name,
+            f"{one.told}; {_readers(one.readers)}",
+            f"diff-{number}",
+            _change_style(one),
+            one.finding,
+        )
+        for number, one in sorted(changed, key=lambda item: not item[1].readers)[:_MOST]
+    ]
+    rest = len(changed) - len(lines)
+    return (
+        [*lines, Point("", f"and {count(rest, 'more relation')} with other rows", "changes")]
+        if rest
+        else lines
+    )
+
+
+def _change_style(one: Changed) -> Style:
+    verdict = one.finding.verdict
+    return Style.PLAIN if verdict is Verdict.PASSED else Style.WARN if verdict.lets_through else Style.BAD
+
+
+def _readers(names: Sequence[str]) -> str:
+    if not names:
+        return "no declared consumer reads it"
+    rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"read by {', '.join(names[:_MOST])}{rest}"
+
+
+def _new(new: Sequence[str]) -> list[Point]:
+    return [Point(count(len(new), "new relation"), _names(new), "changes")] if new else []
+
+
+def _removed(gone: Sequence[str]) -> list[Point]:
+    return (
+        [Point(count(len(gone), "relation") + " removed", _names(gone), "changes", Style.WARN)]
+        if gone
+        else []
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST])}{rest}"

@@ -1,0 +1,362 @@
+"""The report as Markdown: for pull requests, job summaries and Prefect's artifacts. The same content, cut to a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from prefect_sluice.diff.values import with_change
+from prefect_sluice.domain.verdict import Evidence, Finding
+from prefect_sluice.reporting.markdown import MARKS, escaped, table
+from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.report import once
+from prefect_sluice.reporting.report.changes import ABOVE, no_change
+from prefect_sluice.reporting.report.charts import share
+from prefect_sluice.reporting.report.limits import SHORT, Bounds, clipped, few, fitting
+from prefect_sluice.reporting.report.markup import escape
+from prefect_sluice.reporting.report.mermaid import mermaid
+from prefect_sluice.reporting.report.model import Asked, Reached, Report
+from prefect_sluice.reporting.report.side_by_side import Cell, side_by_side
+from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
+from prefect_sluice.reporting.terminal.plan import moved, summary, word
+from prefect_sluice.reporting.terminal.promotion import SAID
+from prefect_sluice.reporting.wording import count, moment, number, seconds, short
+
+LIMITS = {"github": 65_536, "gitlab": 1_000_000}
+"""Characters that a comment may have there."""
+
+_WORDS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
+_BAR = 10
+_LONGEST = 200
+
+
+def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[Bounds] = SHORT) -> str:
+    """Return the report, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
+    return fitting(lambda bounds: _page(report, bounds), limit, ladder)
+
+
+def _page(report: Report, bounds: Bounds) -> str:
+    parts = (
+        _head(report),
+        changes(report, bounds),
+        _findings(report, bounds),
+        diff(report, bounds),
+        lineage(report, bounds),
+        _stages(report),
+        _plan(report, bounds),
+        _approvals(report),
+        _provenance(report),
+    )
+    return "\n".join(line for part in parts for line in part).rstrip("\n") + "\n"
+
+
+def _head(report: Report) -> list[str]:
+    head, found = report.head, report.dossier
+    promotion = found.promotion
+    where = f"{promotion.environment}: " if promotion else ""
+    lines = [f"## {_WORDS.get(head.style, '▪️')} {escaped(where)}{escaped(head.title)}", ""]
+    lines += [f"**{head.word}.** {escaped(head.sentence)}", ""]
+    lines += [
+        f"* {f'**{escaped(item.about)}** ' if item.about else ''}{escaped(item.text)}"
+        for item in report.points
+    ]
+    lines += [""] if report.points else []
+    tallies = " · ".join(f"**{item.value}** {item.label}" for item in report.tallies)
+    lines += [tallies, ""] if tallies else []
+    for item in head.advice:
+        lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else [])]
+    return [*lines, "", *_asked(report)]
+
+
+def _asked(report: Report) -> list[str]:
+    found = report.dossier
+    promotion, release = found.promotion, found.release
+    lines: list[str] = []
+    if promotion is not None:
+        former = f", {found.former.change.short} {found.former.change.subject}" if found.former else ""
+        base = (
+            f"generation {promotion.base}: release {short(promotion.base_release)}{former}"
+            if promotion.base
+            else "nothing served yet"
+        )
+        lines.append(f"* from {escaped(base)}")
+    if release is not None:
+        change, commits = release.change, commits_of(release)
+        what = f"`{change.short}` by {escaped(change.author)}"
+        brings = (
+            f"commits {escaped(brought(commits))}, by {escaped(authors(release))}"
+            if commits
+            else f"commit {what}"
+        )
+        lines.append(f"* to release `{release.short}`, {brings}, {moment(change.at)}")
+    if promotion is not None:
+        lines.append(
+            f"* promotion `{promotion.id}`, asked by {escaped(promotion.actor)}, {moment(promotion.created_at)}"
+        )
+    if promotion is not None and promotion.evidence:
+        bound = f"plan `{short(promotion.plan)}`, evidence `{short(promotion.evidence)}`, all of it `{short(promotion.binding)}`"
+        lines.append(f"* a yes binds {bound}")
+    return [*lines, ""]
+
+
+def changes(report: Report, bounds: Bounds, *, alone: bool = False) -> list[str]:
+    """Return the lines on what readers find changed, and who they are; `alone`: on a page without points and findings."""
+    lines = ["### What changes, and for whom", ""]
+    told = report.changed if alone else [one for _, one in once.relations(report)]
+    shown, rest = few(told, bounds.steps)
+    rows = [
+        (
+            one.name,
+            one.told,
+            ", ".join(one.readers) or "no declared consumer",
+        )
+        for one in shown
+    ]
+    rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
+    rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
+    rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
+    none = ABOVE if report.changed else no_change(report)
+    lines += table(("relation", "what readers find", "read by"), rows) if rows else [none, ""]
+    lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
+    lines += (
+        [f"{count(report.same, 'relation')} built anew with the same rows as before.", ""]
+        if report.same
+        else []
+    )
+    notes = [f"* {escaped(item.summary)}" for item in report.noted[: bounds.steps]]
+    lines += [*notes, ""] if notes else []
+    for one in report.reached[: bounds.consumers]:
+        item = one.consumer
+        about = ", ".join(
+            part for part in (item.kind, f"owned by {item.owner}" if item.owner else "") if part
+        )
+        lines.append(
+            f"* **{escaped(item.label or item.name)}** ({escaped(about)}) reads {escaped(', '.join(one.through))}"
+        )
+        lines += [
+            f"  * {MARKS[finding.verdict]} {_for_consumer(one, finding, alone=alone)}"
+            for finding in one.findings
+        ]
+    return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer")]
+
+
+def _for_consumer(one: Reached, item: Finding, *, alone: bool) -> str:
+    return (
+        escaped(item.summary if alone else once.of_consumer(one, item))
+        or f"{item.verdict.name}: see the finding"
+    )
+
+
+def _findings(report: Report, bounds: Bounds) -> list[str]:
+    lines = ["### What the gates found", ""]
+    listed = once.listed(report)
+    shown, rest = few(listed, bounds.findings)
+    lines += [f"{count(len(listed), 'finding')} to look at, the worst first.", ""] if shown else []
+    in_diff = {id(one.finding) for one in report.changed[: bounds.changed]}
+    for place, (_, item) in enumerate(shown):
+        lines += _finding(report, item, bounds, place < bounds.detailed and id(item) not in in_diff)
+    lines += _more(rest, "finding")
+    lines += gates(report)
+    return lines + [line for gate in report.gates for line in _passed(report, gate, bounds)]
+
+
+def gates(report: Report) -> list[str]:
+    """Return the lines with the table of gates."""
+    asked = [gate for gate in report.gates if gate.verdict is not None]
+    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(report, gate) for gate in asked])
+    left = [gate for gate in report.gates if gate.verdict is None]
+    told = not_asked((gate.gate, gate.told) for gate in left)
+    why = (
+        folded(told, [*(f"* {escaped(gate.gate)}: {escaped(gate.told)}" for gate in left), ""])
+        if told
+        else []
+    )
+    return [*(lines if asked else ["No gate was asked.", ""]), *why]
+
+
+def _finding(report: Report, item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
+    held = item.observed is not None and item.limit is not None
+    numbers = f"found {number(item.observed)}, limit {number(item.limit)}" if held else ""
+    where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
+    said = f": {escaped(told)}" if (told := once.of_finding(report, item)) else ""
+    lines = [
+        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}{said}",
+        "",
+    ]
+    lines += [where, ""] if where else []
+    fix = once.fix_of(report, item)
+    lines += [f"**What to do:** {escaped(fix)}", ""] if fix else []
+    tables = [each for each in (item.evidence, *item.more) if each is not None] if detailed else []
+    return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
+
+
+def _gate(report: Report, gate: Asked) -> tuple[str, ...]:
+    assert gate.verdict is not None
+    return (
+        gate.gate,
+        gate.stage,
+        f"{MARKS[gate.verdict]} {gate.verdict.name}",
+        counted(gate.counts),
+        seconds(gate.seconds),
+        once.of_gate(report, gate),
+    )
+
+
+def _passed(report: Report, gate: Asked, bounds: Bounds) -> list[str]:
+    title, passed = once.passed(report, gate)
+    shown, rest = few(passed, bounds.passed)
+    if not shown:
+        return []
+    rows = [(item.check, item.subject, item.summary) for item in shown]
+    return folded(
+        title,
+        [*table(("check", "of", "what it says"), rows), *_more(rest, "finding")],
+    )
+
+
+def diff(report: Report, bounds: Bounds) -> list[str]:
+    """Return the lines with the diff of each changed relation, row by row; none where nothing changed."""
+    shown, rest = few(report.changed, bounds.changed)
+    if not shown:
+        return []
+    lines = ["### The diff", ""]
+    for one in shown:
+        lines += [f"**{escaped(one.name)}**", ""]
+        lines += [escaped(clipped(one.about, _LONGEST)), ""] if one.about else []
+        tables = (each for each in (*one.finding.more, one.finding.evidence) if each is not None)
+        lines += [line for each in tables for line in _evidence(each, caption(one.finding, each), bounds)]
+    return [*lines, *_more(rest, "relation")]
+
+
+def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
+    shown, _ = few(found.rows, bounds.rows)
+    lines = [f"{escaped(title)}:", ""] if title else []
+    side = side_by_side(replace(found, rows=tuple(shown)))
+    if side is not None:
+        rows = [
+            [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
+            for row in side.rows
+        ]
+        lines += _wide((*side.key, *side.columns), rows, bounds)
+    elif shown:
+        told = with_change(replace(found, rows=tuple(shown)))
+        rows = [[_cell(told, n, value, bounds) for n, value in enumerate(row)] for row in told.rows]
+        lines += _wide(told.columns, rows, bounds)
+    unit = "changed value" if side is not None else "row"
+    return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
+
+
+def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: Bounds) -> list[str]:
+    """Return a table of as many columns as there is room for; the others are counted."""
+    lines = table(header[: bounds.columns], [row[: bounds.columns] for row in rows])
+    return [*lines, *_more(len(header) - bounds.columns, "column")]
+
+
+def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str:
+    known = share(value) if place < len(found.columns) and found.columns[place] in found.bars else None
+    if found.bars and not value:
+        return ""  # a table of numbers has blanks, as on the page
+    if known is None or value is None:
+        return _value(value, bounds)
+    filled = round(known * _BAR) or (1 if known else 0)
+    told = value if "%" in value else f"{known:.1%}".replace("%", " %")
+    return f"{'█' * filled}{'░' * (_BAR - filled)} {told}"
+
+
+def _change(cell: Cell | None, bounds: Bounds) -> str:
+    if cell is None:
+        return ""
+    before, after, by = cell
+    return f"{_value(before, bounds)} → {_value(after, bounds)}{f' ({by})' if by else ''}"
+
+
+def _value(value: str | None, bounds: Bounds) -> str:
+    return "NULL" if value is None else clipped(value, bounds.cell)
+
+
+def lineage(report: Report, bounds: Bounds) -> list[str]:
+    """Return the lines with the drawing of what is touched; none where nothing is."""
+    known = report.lineage
+    if not known.dots or not bounds.drawn:
+        return []
+    left = (
+        [f"{count(known.left_out, 'node')} of this big change are drawn together.", ""]
+        if known.left_out
+        else []
+    )
+    return ["### What it hangs on, and who hangs on it", "", "```mermaid", mermaid(known), "```", "", *left]
+
+
+def _stages(report: Report) -> list[str]:
+    rows = [
+        (lap.stage, lap.state, seconds(lap.seconds) if lap.seconds is not None else "", lap.told)
+        for lap in report.laps
+    ]
+    if not rows:
+        return []
+    lines = ["### Stage by stage", "", *table(("stage", "", "took", ""), rows)]
+    waited = (
+        f"The answer was given {seconds(report.waited.total_seconds())} after it was staged."
+        if report.waited
+        else ""
+    )
+    return lines + [line for told in (waited, escaped(report.publish)) if told for line in (told, "")]
+
+
+def _plan(report: Report, bounds: Bounds) -> list[str]:
+    known = report.dossier.plan
+    if known is None:
+        return []
+    steps, rest = few(moved(known), bounds.steps)
+    rows = [(word(step), str(step.name), step.kind.value, step.reason, step.note) for step in steps]
+    lines = ["### The plan", "", f"**{summary(known)}**", ""]
+    lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
+    held = [(uid, why) for uid, why in list(known.held.items())[: bounds.steps]]
+    return [*lines, *_more(rest, "relation"), *(table(("left as it is", "why"), held) if held else [])]
+
+
+def _approvals(report: Report) -> list[str]:
+    found = report.dossier
+    lines = [
+        "### Approvals",
+        "",
+        f"It needs {count(found.asked, 'approval')}." if found.asked else "It needs no approval.",
+        "",
+    ]
+    for item in found.approvals:
+        comment = f": {escaped(item.comment)}" if item.comment else ""
+        lines.append(f"* {SAID[item.decision]} by {escaped(item.who)}, {moment(item.at)}{comment}")
+    return [*lines, ""] if found.promotion else []
+
+
+def _provenance(report: Report) -> list[str]:
+    found = report.dossier
+    lines: list[str] = []
+    if found.release is not None:
+        tools = ", ".join(f"{name} {version}" for name, version in found.release.tools.items())
+        lines += [
+            f"* release `{found.release.id}`",
+            f"* commit `{found.release.change.commit}`",
+            f"* made for {escaped(tools)}",
+        ]
+    if found.promotion is not None and found.promotion.evidence:
+        lines += [
+            f"* plan `{found.promotion.plan}`",
+            f"* evidence `{found.promotion.evidence}`",
+            f"* bound as `{found.promotion.binding}`",
+        ]
+    return folded("Provenance", [*lines, f"* this report was made {moment(found.at)}", ""])
+
+
+def folded(title: str, lines: Iterable[str]) -> list[str]:
+    """Return lines that show their title until somebody opens them."""
+    return [f"<details><summary>{escape(title)}</summary>", "", *lines, "</details>", ""]
+
+
+def _more(rest: int, what: str) -> Sequence[str]:
+    return (
+        [f"and {count(rest, f'more {what}')} (all of it: `sluice report --format json`)", ""]
+        if rest > 0
+        else []
+    )

@@ -1,0 +1,132 @@
+"""The seven stages with their times, from what is recorded: runs, gates' seconds, and the ledger. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.planning.plan import Action
+from prefect_sluice.reporting.report.model import Dossier, Lap
+from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.reporting.terminal.promotion import SAID
+from prefect_sluice.reporting.wording import count, moment, short
+
+ORDER = ("source", "build", "test", "stage", "approve", "deploy", "monitor")
+_NOT_ALL = {
+    Cause.ROLLBACK: ("rollback", "monitor"),
+    Cause.REFRESH: tuple(name for name in ORDER if name != "test"),
+}
+_PAST = {
+    State.STARTED: 2,
+    State.STAGED: 4,
+    State.APPROVED: 5,
+    State.DEPLOYING: 5,
+    State.DEPLOYED: 6,
+    State.STABLE: 7,
+}
+"""How many stages are done in a state."""
+
+
+def laps(found: Dossier) -> tuple[Lap, ...]:
+    """Return a lap for each stage that this promotion has, done or not."""
+    promotion = found.promotion
+    if promotion is None:
+        return ()
+    names = _NOT_ALL.get(promotion.cause, ORDER)
+    done, ended = _reached(found, promotion, names)
+    took = _took(found)
+    lines: list[Lap] = []
+    for number, name in enumerate(names):
+        state, style = ("done", Style.GOOD) if number < done else ("not reached", Style.FAINT)
+        if number == done and ended:
+            state, style = ended
+        told = _told(name, found, promotion) if number <= done else ""
+        lines.append(Lap(name.capitalize(), took.get(name), state, told, style))
+    return tuple(lines)
+
+
+def waited(found: Dossier) -> timedelta | None:
+    """Return how long it waited for the yes or no that was used; None where nobody had to say one."""
+    staged = _at(found.entries, "promotion.staged")
+    said = _at(found.entries, "approval.given")
+    return said - staged if staged and said and said >= staged else None
+
+
+def _reached(
+    found: Dossier, promotion: Promotion, names: tuple[str, ...]
+) -> tuple[int, tuple[str, Style] | None]:
+    """Return how many stages are done, and how the next one stands if it ended the way, or is at work."""
+    state = promotion.state
+    if promotion.cause is Cause.ROLLBACK:
+        return len(names), None
+    if state in _PAST:
+        done = min(_PAST[state] - (len(ORDER) - len(names) if _PAST[state] > 2 else 0), len(names))
+        waits = state is State.STAGED and found.asked > 0
+        return done, ("waits for a yes", Style.WARN) if waits else None
+    if state is State.REFUSED:
+        last = found.stages[-1].split()[0] if found.stages else "stage"
+        return names.index(last) if last in names else 2, ("said no", Style.BAD)
+    if state is State.REJECTED:
+        return names.index("approve"), ("said no", Style.BAD)
+    past = len(names) - 3 if promotion.evidence else 2
+    return past, (f"{state.value}", Style.WARN)
+
+
+def _took(found: Dossier) -> Mapping[str, float]:
+    """Return the seconds spent in each stage, all runs together; of an older Sluice's, the gates' of Test."""
+    took: dict[str, float] = {}
+    for run in found.runs:
+        for each in run.took:
+            took[each.stage] = took.get(each.stage, 0.0) + each.seconds
+    return took
+
+
+def _told(name: str, found: Dossier, promotion: Promotion) -> str:
+    match name:
+        case "source":
+            change = found.release.change if found.release else None
+            return f"commit {change.short}, {moment(change.at)}" if change else ""
+        case "build":
+            plan = found.plan
+            made = len(plan.of(Action.BUILD, Action.CARRY)) if plan else 0
+            return (
+                f"release {short(promotion.release)}; {made} to build, {len(plan.of(Action.REUSE))} reused"
+                if plan
+                else ""
+            )
+        case "test" | "stage":
+            return _gates(name, found)
+        case "approve":
+            return _approved(found)
+        case "deploy" | "rollback":
+            at = _at(found.entries, "generation.written")
+            return f"generation {promotion.generation}, {moment(at)}" if at and promotion.generation else ""
+        case _:
+            return _gates(name, found)
+
+
+def _gates(stage: str, found: Dossier) -> str:
+    asked = [
+        report
+        for where, report in zip(found.stages, found.reports, strict=False)
+        if where == stage and not report.not_applicable
+    ]
+    if not asked:
+        return ""
+    no = [report.gate for report in asked if not report.verdict.lets_through]
+    return f"{count(len(asked), 'gate')} asked" + (f", no by {', '.join(no)}" if no else "")
+
+
+def _approved(found: Dossier) -> str:
+    if not found.approvals:
+        return "" if found.asked else "no approval needed"
+    last = found.approvals[-1]
+    return f"{SAID[last.decision]} by {last.who}, {moment(last.at)}"
+
+
+def _at(entries: tuple[Entry, ...], event: str) -> datetime | None:
+    times = [entry.at for entry in entries if entry.event == event]
+    return times[-1] if times else None

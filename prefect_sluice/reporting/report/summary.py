@@ -1,0 +1,176 @@
+"""The head of a report: the verdict in a word and a sentence, and what the reader should do next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.approvals.policy import rule
+from prefect_sluice.domain.displaced_names import TAKE_BACK, told
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.reporting.part import titled
+from prefect_sluice.reporting.report.model import Advice, Asked, Dossier, Head, Report
+from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.reporting.terminal.promotion import going_on
+from prefect_sluice.reporting.wording import count, short
+
+_FIXES = 3
+
+
+def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) -> Head:
+    """Return the head of a promotion's report; of a release that was never promoted, too."""
+    promotion = found.promotion
+    where = promotion.environment if promotion is not None else ""
+    title = titled(found.release, where) if found.release else "A release that is not known any more"
+    if promotion is None:
+        return Head(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
+    if promotion.cause is Cause.ROLLBACK:
+        title = f"Rollback: {title}"
+    elif promotion.cause is Cause.REFRESH:
+        title = f"Refresh: {title}"
+    match promotion.state:
+        case State.STAGED:
+            return _waiting(found, promotion, title, gates)
+        case State.REFUSED:
+            return _refused(found, promotion, title, gates, findings)
+        case State.STABLE | State.DEPLOYED:
+            return _served(found, promotion, title, gates)
+        case State.APPROVED | State.DEPLOYING:
+            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(found, promotion)}."
+            return Head(title, "APPROVED", Style.GOOD, said.strip(), _go_on(found, promotion))
+        case State.STARTED:
+            said = f"It was begun and has not come to an end; {_now(found, promotion)}."
+            return Head(title, "UNFINISHED", Style.WARN, said, _go_on(found, promotion))
+        case _:
+            # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
+            said = _stop(_capital(promotion.message or promotion.state.value))
+            return Head(title, promotion.state.value.upper(), Style.BAD, said, _again(found, promotion))
+
+
+def waits_for_an_answer(report: Report) -> bool:
+    """Say whether somebody has to say yes or no to it, and nobody has."""
+    found = report.dossier
+    promotion = found.promotion
+    if promotion is None or promotion.state is not State.STAGED or not found.asked:
+        return False
+    return rule(promotion, found.approvals, found.at).by is None
+
+
+def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:
+    asked = [gate for gate in gates if gate.verdict is not None]
+    warned = [gate.gate for gate in asked if gate.verdict is not Verdict.PASSED]
+    said = f"{'All ' if len(asked) > 1 else ''}{count(len(asked), 'gate')} that could be asked let it through"
+    said += f", with warnings of {', '.join(warned)}" if warned else ""
+    if not found.asked:
+        return Head(
+            title, "READY", Style.GOOD, f"{said}; {_now(found, promotion)}.", _go_on(found, promotion)
+        )
+    # Its state changes when the promotion goes on; whoever reads this must not be asked for what was answered.
+    answer = rule(promotion, found.approvals, found.at).by
+    if answer is not None:
+        return _answered(found, promotion, title, answer)
+    said += f". Until somebody says yes, {_now(found, promotion)}."
+    advice = (
+        Advice("You agree that readers get this:", f"sluice approve {promotion.id}"),
+        Advice("You do not:", f'sluice reject {promotion.id} --comment "why"'),
+        Advice("After the yes, it is deployed by:", _command(found, promotion)),
+    )
+    return Head(title, "WAITING", Style.WARN, said, advice)
+
+
+def _answered(found: Dossier, promotion: Promotion, title: str, answer: Approval) -> Head:
+    """Return the head of one that somebody said yes or no to, and that did not go on since."""
+    if answer.decision is Decision.APPROVE:
+        said = f"Approved by {answer.who}. It is not served yet; {_now(found, promotion)}."
+        return Head(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
+    why = f": {answer.comment}" if answer.comment else ""
+    said = f"Rejected by {answer.who}{why}; {_now(found, promotion)}."
+    again = Advice("Change what was objected to and commit. Then release again:", _command(found, None))
+    return Head(title, "REJECTED", Style.BAD, said, (again,))
+
+
+def _refused(
+    found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked], findings: Sequence[Finding]
+) -> Head:
+    held = [gate.gate for gate in gates if gate.holds]
+    bad = [item for item in findings if item.gate in held and not item.verdict.lets_through]
+    said = f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
+    said = f"{said}; {_now(found, promotion)}, and nothing that people read has changed by it."
+    fixes = {item.fix: item for item in reversed(bad) if item.fix}
+    advice = [
+        Advice(_stop(f"{item.gate} {item.check}: {fix}"), finding=item)
+        for fix, item in list(reversed(fixes.items()))[:_FIXES]
+    ]
+    advice += [
+        Advice(
+            "See the findings below, mend the project and commit. Then release again:", _command(found, None)
+        )
+    ]
+    return Head(title, "REFUSED", Style.BAD, said, tuple(advice))
+
+
+def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:
+    number, where = promotion.generation, promotion.environment
+    warned = [gate.gate for gate in gates if gate.verdict is not None and gate.verdict is not Verdict.PASSED]
+    warnings = f", with warnings of {_and(warned)}" if warned else ""
+    if number == found.serves:
+        said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
+        if found.displaced:
+            said = f"{said[:-1]}, but its readers find something else: {told(found.displaced)}."
+            return Head(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
+        back = Advice(
+            "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"
+        )
+        return Head(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
+    said = f"{where} served it as generation {number}{_again_served(found)}{warnings}; now it serves generation {found.serves}."
+    return Head(title, "SERVED", Style.PLAIN, said, ())
+
+
+def _again_served(found: Dossier) -> str:
+    """Return which generation a rollback serves again; what readers find is what that one had."""
+    older = [item.origin for item in found.generations if item.origin != item.number]
+    return f" (generation {older[0]} again)" if older else ""
+
+
+def _now(found: Dossier, promotion: Promotion) -> str:
+    """Return what its environment goes on serving without it; an old promotion's serves another by now."""
+    if found.serves and found.serves != promotion.base:
+        return f"{promotion.environment} serves generation {found.serves} by now"
+    if not promotion.base:
+        return f"{promotion.environment} still serves nothing"
+    return f"{promotion.environment} still serves generation {promotion.base}"
+
+
+def _command(found: Dossier, promotion: Promotion | None) -> str:
+    if promotion is not None:
+        return going_on(promotion, found.release.change.commit if found.release else "")
+    known = found.promotion
+    assert known is not None
+    if known.cause is Cause.PROMOTION:
+        return f"sluice promote {short(known.release)} --to {known.environment}"
+    return f"sluice {known.cause.value} --env {known.environment}"
+
+
+def _go_on(found: Dossier, promotion: Promotion) -> tuple[Advice, ...]:
+    return (Advice("Go on with it:", _command(found, promotion)),)
+
+
+def _again(found: Dossier, promotion: Promotion) -> tuple[Advice, ...]:
+    if promotion.state is State.UNCHANGED:
+        return ()
+    if promotion.state is State.REJECTED:
+        return (Advice("Change what was objected to and commit. Then release again:", _command(found, None)),)
+    return (Advice("Run it again; it is planned anew:", _command(found, promotion)),)
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "no gate"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _stop(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

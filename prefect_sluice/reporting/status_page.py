@@ -1,0 +1,134 @@
+"""How environments stand, with links to where people act: as Markdown for an artifact, and as a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect_sluice.reporting.markdown import escaped
+from prefect_sluice.reporting.prefect.links import link
+from prefect_sluice.reporting.report.html import sheet
+from prefect_sluice.reporting.report.markup import Markup, joined, tag
+from prefect_sluice.reporting.report.model import Way
+from prefect_sluice.reporting.wording import moment
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A promotion that is not at its end: what it is called, who is asked ("": somebody has said yes or no), since when (UTC),
+    and where its run, its form and its report (`page`) are."""
+
+    promotion: str
+    title: str
+    asked: str
+    since: datetime
+    way: Way
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A hold, freeze or block in force, and the form that lifts it ("": there is none)."""
+
+    id: str
+    told: str
+    lift: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How an environment stands ("": what is in no environment). `generation` 0: nothing is served. `title` is what serves,
+    `since` when it was published (UTC), `page` its report, `links` are forms by what they do, `dashboards`
+    those that can be promoted to it, with the form."""
+
+    environment: str
+    generation: int = 0
+    title: str = ""
+    since: datetime | None = None
+    page: str = ""
+    waits: tuple[Waits, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    dashboards: tuple[tuple[str, str], ...] = ()
+
+
+def standing_markdown(stands: Sequence[Stand], index: str = "") -> str:
+    """Return it as Markdown. No time of its own is in it: it changes only when something did. `index` is the page of the same
+    ("": none is served)."""
+    lines = ["## What serves, what waits, what is held", ""]
+    for stand in stands:
+        lines += [f"### {escaped(stand.environment or 'Wherever it goes')}", ""]
+        lines += [f"* {_serves(stand)}"] if stand.environment else []
+        lines += [f"* ⏳ {_waiting(item)}" for item in stand.waits]
+        lines += [f"* ⛔ {escaped(item.told)}{_lift(item)}" for item in stand.stops]
+        lines += [f"* {' · '.join(link(text, url) for text, url in stand.links)}"] if stand.links else []
+        lines += (
+            [f"* promote: {' · '.join(link(*item) for item in stand.dashboards)}"] if stand.dashboards else []
+        )
+        lines.append("")
+    return "\n".join([*lines, *([link("the same as a page", index), ""] if index else [])])
+
+
+def _serves(stand: Stand) -> str:
+    if not stand.generation:
+        return "nothing is served yet"
+    since = f", since {moment(stand.since)}" if stand.since else ""
+    return f"serves generation **{stand.generation}**: {link(stand.title or 'what was adopted', stand.page)}{since}"
+
+
+def _lift(stop: Stop) -> str:
+    return f" — {link('lift it', stop.lift)}" if stop.lift else ""
+
+
+def _waiting(item: Waits) -> str:
+    told = f"{link(item.title, item.page)}, since {moment(item.since)}"
+    if not item.asked:
+        return f"{told}: answered, and not published yet{_run(item)}"
+    way = item.way
+    form = f" — {link('say yes', way.yes)} or {link('say no', way.no)}" if way.yes else ""
+    return f"{told}, waits for a yes of {escaped(item.asked)}{form}{_run(item)}"
+
+
+def _run(item: Waits) -> str:
+    return f" · {link('its run', item.way.run)}" if item.way.run else ""
+
+
+def standing_page(stands: Sequence[Stand], now: datetime, home: str = "") -> str:
+    """Return it as one HTML file, made at `now`. `home` is the page with all forms ("": no server is known)."""
+    parts = [_section(stand) for stand in stands]
+    top = tag("p", tag("a", "All forms", href=home)) if home else None
+    made = tag("p", f"Made {moment(now)}. It is made again whenever something here changes.", class_="more")
+    title = "What serves, what waits, what is held"
+    return sheet(title, joined(tag("h1", title), top, *parts, made))
+
+
+def _section(stand: Stand) -> Markup:
+    rows: list[Markup] = []
+    if stand.environment:
+        since = f", since {moment(stand.since)}" if stand.since else ""
+        what = _a(stand.title or "what was adopted", stand.page)
+        told = ("serves generation ", tag("strong", str(stand.generation)), ": ", what, since)
+        rows.append(tag("li", *(told if stand.generation else ("nothing is served yet",))))
+    rows += [_waits_row(item) for item in stand.waits]
+    rows += [
+        tag("li", item.told, " — " if item.lift else None, _a("lift it", item.lift) if item.lift else None)
+        for item in stand.stops
+    ]
+    links = [piece for text, url in stand.links for piece in (_a(text, url), " ")]
+    rows += [tag("li", *links)] if links else []
+    reports = [piece for text, url in stand.dashboards for piece in (_a(text, url), " ")]
+    rows += [tag("li", "promote: ", *reports)] if reports else []
+    return tag("section", tag("h2", stand.environment or "Wherever it goes"), tag("ul", *rows))
+
+
+def _waits_row(item: Waits) -> Markup:
+    told = f", waits for a yes of {item.asked}, since {moment(item.since)} " if item.asked else ", answered "
+    way = item.way
+    answer = (_a("say yes", way.yes), " or ", _a("say no", way.no)) if item.asked and way.yes else ()
+    run = _a("its run", item.way.run) if item.way.run else None
+    return tag("li", tag("strong", _a(item.title, item.page)), told, *answer, " ", run)
+
+
+def _a(text: str, url: str) -> Markup:
+    return tag("a", text, href=url) if url else tag("span", text)

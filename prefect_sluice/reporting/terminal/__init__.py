@@ -1,0 +1,1 @@
+"""What a terminal shows, as lines of styled text."""

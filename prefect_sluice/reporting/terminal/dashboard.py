@@ -1,0 +1,234 @@
+"""A dashboard's promotion in plain words: how much of what it shows changes, in what way, and who else sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect_sluice.domain.declarations import Consumer
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.node import short_name
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport
+from prefect_sluice.planning.impact import Known, in_words, reached, reads, title
+from prefect_sluice.planning.plan import BY_PRODUCT, NEW, UNCHANGED, Action, Plan, Step, some
+from prefect_sluice.reporting.markdown import escaped
+from prefect_sluice.reporting.styled_text import BLANK, Line, Style, wrapped
+from prefect_sluice.reporting.table import WIDTH
+from prefect_sluice.reporting.terminal.findings import DIFF, changes
+from prefect_sluice.reporting.wording import count
+
+_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a dashboard's promotion changes. `relations` counts all that it reads, directly or not; `changes` are those in
+    which its readers will find something changed, each with how; `same` counts those built anew with the same rows.
+
+    `beside` are relations that change although the dashboard does not read them: they read one that it does. `others` are
+    the other dashboards, with the relations in which they see a change, too. `built` says that it was built and compared;
+    before that it is what the code tells.
+    """
+
+    title: str
+    environment: str
+    relations: int
+    changes: tuple[tuple[str, str], ...]
+    same: int
+    beside: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, tuple[str, ...]], ...]
+    built: bool
+
+    def document(self) -> Json:
+        """Return it as JSON."""
+        return {
+            "title": self.title,
+            "environment": self.environment,
+            "relations": self.relations,
+            "changes": [{"relation": name, "told": told} for name, told in self.changes],
+            "same": self.same,
+            "beside": [{"relation": name, "told": told} for name, told in self.beside],
+            "others": [{"title": name, "relations": list(names)} for name, names in self.others],
+            "compared": self.built,
+        }
+
+
+def story(
+    consumer: Consumer,
+    declared: Iterable[Consumer],
+    plan: Plan,
+    *,
+    reports: Sequence[GateReport] = (),
+    known: Known | None = None,
+) -> Story:
+    """Return what the plan changes for a dashboard's readers. `declared` are all dashboards, `reports` what the gates found
+    so far, `known` what the code tells where nothing is built yet. Pure."""
+    read = _read(consumer, plan)
+    built = any(report.gate == DIFF and not report.not_applicable for report in reports)
+    told = {uid: words for uid, words in _told(plan, reports, known, built=built).items() if words}
+    moved = {step.node for step in _moved(plan)}
+    others = (
+        (title(item), tuple(short_name(uid) for uid in reads(item, plan) if uid in told))
+        for item in declared
+        if item.unique_id != consumer.unique_id
+    )
+    return Story(
+        title=title(consumer),
+        environment=plan.environment,
+        relations=len(read),
+        changes=tuple((short_name(uid), told[uid]) for uid in read if uid in told),
+        same=sum(uid in moved and uid not in told for uid in read),
+        beside=tuple((short_name(uid), words) for uid, words in told.items() if uid not in read),
+        others=tuple(sorted(item for item in others if item[1])),
+        built=built,
+    )
+
+
+def _read(consumer: Consumer, plan: Plan) -> tuple[str, ...]:
+    """Return all that a dashboard reads, directly or not, in build order."""
+    there = {step.node: step for step in plan.steps}
+    found: set[str] = set()
+    todo = [uid for uid in reads(consumer, plan) if uid in there]
+    while todo:
+        uid = todo.pop()
+        if uid not in found:
+            found.add(uid)
+            makeup = plan.notes.makeup.get(uid)
+            todo += [parent for parent in (makeup.reads if makeup else ()) if parent in there]
+    return tuple(uid for uid in there if uid in found)
+
+
+def _moved(plan: Plan) -> list[Step]:
+    return [
+        step
+        for step in plan.steps
+        if not step.node.startswith(BY_PRODUCT)
+        and (step.action is not Action.REUSE or step.reason != UNCHANGED)
+    ]
+
+
+def _told(
+    plan: Plan, reports: Sequence[GateReport], known: Known | None, *, built: bool
+) -> Mapping[str, str]:
+    """Return what readers find changed, by unique id; "" where nothing is."""
+    compared = {item.subject: rows_told(item) for item in changes(reports)}
+    by_code: Mapping[str, str] = _by_code(plan, known) if known else dict[str, str]()
+    told: dict[str, str] = {}
+    for step in _moved(plan):
+        if step.action is Action.REMOVE:
+            told[step.node] = "is removed"
+        elif step.reason == NEW:
+            told[step.node] = "is new"
+        elif step.node in compared:
+            told[step.node] = compared[step.node]
+        else:
+            told[step.node] = "" if built else by_code.get(step.node, step.reason)
+    return told
+
+
+def _by_code(plan: Plan, known: Known) -> Mapping[str, str]:
+    """Return what the code tells of each relation: as if somebody read them all."""
+    everybody = Consumer("", "", parents=tuple(step.node for step in plan.steps))
+    found = reached(known, [everybody])
+    effects = found[0].effects if found else ()
+    uids = dict.fromkeys(effect.relation for effect in effects)
+    return {uid: in_words([effect for effect in effects if effect.relation == uid]) for uid in uids}
+
+
+def rows_told(finding: Finding) -> str:
+    """Return what the diff found in one relation as people say it: `120 of 4,000 rows change, in delay_minutes`."""
+    tables = {table.title: table for table in finding.more}
+    counted = {row[0]: row[1] for row in tables["rows"].rows} if "rows" in tables else {}
+    if not counted:
+        return finding.summary.removeprefix(f"{finding.check}: ")
+    parts = [_changed(counted, tables.get("columns"))]
+    parts += [f"{_number(counted['added'])} come" if _some(counted, "added") else ""]
+    parts += [f"{_number(counted['removed'])} go" if _some(counted, "removed") else ""]
+    parts += _schema(tables.get("schema"))
+    said = [part for part in parts if part]
+    return ", ".join(said) if said else f"{_number(counted['before'])} rows, as before"
+
+
+def _changed(counted: Mapping[str | None, str | None], columns: Evidence | None) -> str:
+    if counted["changed"] is None:
+        return f"other rows than before (no key tells which of {_number(counted['before'])})"
+    if not _some(counted, "changed"):
+        return ""
+    place = columns.columns.index("changed") if columns else 0
+    names = [str(row[0]) for row in columns.rows if row[place] not in {None, "0"}] if columns else []
+    where = f", in {some(names, most=4)}" if names else ""
+    rows = f"{_number(counted['changed'])} of {_number(counted['before'])} rows"
+    return f"{rows} change{where}"
+
+
+def _schema(table: Evidence | None) -> list[str]:
+    rows = table.rows if table else ()
+    new = [str(row[0]) for row in rows if row[1] is None]
+    gone = [str(row[0]) for row in rows if row[2] is None]
+    retyped = [f"{row[0]} is {row[2]}, was {row[1]}" for row in rows if row[1] and row[2]]
+    return [
+        *([f"new: {some(new, most=4)}"] if new else []),
+        *([f"without {some(gone, most=4)}"] if gone else []),
+        *retyped,
+    ]
+
+
+def _some(counted: Mapping[str | None, str | None], what: str) -> bool:
+    return (counted.get(what) or "0") != "0"
+
+
+def _number(text: str | None) -> str:
+    return f"{int(text):,}" if text and text.isdecimal() else str(text)
+
+
+def headline(told: Story) -> str:
+    """Return the first sentence: `Dashboard 'Ops board' (owner Operations): 2 of its 5 relations change in prod`."""
+    of = f"of the {count(told.relations, 'relation')} that it reads"
+    if not told.changes:
+        return f"Dashboard {told.title}: none {of} changes in {told.environment}"
+    verb = "changes" if len(told.changes) == 1 else "change"
+    return f"Dashboard {told.title}: {len(told.changes)} {of} {verb} in {told.environment}"
+
+
+def sentences(told: Story) -> tuple[str, ...]:
+    """Return the whole story as plain lines: the headline, then each change, and who else sees it."""
+    lines = [headline(told) + ("" if told.built else ", by their code (nothing is built yet)")]
+    lines += [f"{name}: {words}" for name, words in told.changes[:_MOST]]
+    lines += _more(len(told.changes))
+    if told.same:
+        lines.append(f"built anew with the same rows: {count(told.same, 'more relation')}")
+    if told.beside:
+        lines.append("It does not read these, and they change because they read one that it does:")
+        lines += [f"{name}: {words}" for name, words in told.beside[:_MOST]]
+        lines += _more(len(told.beside))
+    lines.append(_others(told))
+    return tuple(lines)
+
+
+def _more(number: int) -> list[str]:
+    return [f"and {number - _MOST} more"] if number > _MOST else []
+
+
+def _others(told: Story) -> str:
+    if not told.others:
+        return "No other declared dashboard sees a change."
+    each = (f"{name}: {', '.join(names)}" for name, names in told.others[:_MOST])
+    rest = f"; and {len(told.others) - _MOST} more" if len(told.others) > _MOST else ""
+    return f"Other dashboards see a change, too: {'; '.join(each)}{rest}"
+
+
+def story_lines(told: Story, *, width: int = WIDTH) -> list[Line]:
+    """Return the story for a terminal."""
+    first, *rest = sentences(told)
+    return [
+        BLANK,
+        *wrapped(first, width, indent=0, style=Style.STRONG),
+        *(part for one in rest for part in wrapped(one, width)),
+    ]
+
+
+def story_markdown(told: Story) -> str:
+    """Return the story for Prefect's artifacts, and for an approval's form."""
+    first, *rest = sentences(told)
+    listed = [f"- {escaped(one)}" for one in rest[:-1]]
+    return "\n".join([f"### {escaped(first)}", "", *listed, "", escaped(rest[-1]), ""])

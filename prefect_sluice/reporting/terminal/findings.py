@@ -1,0 +1,205 @@
+"""What the gates found: a table of verdicts, then each finding that matters with the rows that show it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from prefect_sluice.diff.values import with_change
+from prefect_sluice.domain.verdict import INHERITED, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong, wrapped
+from prefect_sluice.reporting.table import WIDTH, Cell, table
+from prefect_sluice.reporting.wording import count, number, seconds
+
+ROWS = 10
+"""How many rows of a finding are shown."""
+
+DIFF = "diff"
+_OFF = "switched off"
+_MOST_WITH_ROWS = 3
+_MOST_FINDINGS = 20
+_WIDEST_CELL = 28
+CHANGES = ("relation", "column", "change")
+"""The columns of what the gate `impact` tells: the last one is in words."""
+_STYLES = {
+    Verdict.PASSED: Style.GOOD,
+    Verdict.WARNED: Style.WARN,
+    Verdict.INCONCLUSIVE: Style.BAD,
+    Verdict.ERRORED: Style.BAD,
+    Verdict.FAILED: Style.BAD,
+}
+
+
+def gates_table(
+    reports: Sequence[GateReport], *, warns: Collection[str] = (), width: int = WIDTH
+) -> list[Line]:
+    """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
+    if not reports:
+        return []
+    asked = [report for report in reports if not report.not_applicable]
+    rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in asked]
+    lines = table(
+        rows,
+        header=("gate", "verdict", "checks", "time", "") if rows else (),
+        right=(3,),
+        indent=2,
+        width=width,
+        stretch=True,
+    )
+    told = not_asked((report.gate, report.not_applicable) for report in reports)
+    return lines + (wrapped(told, width, style=Style.FAINT) if told else [])
+
+
+def not_asked(gates: Iterable[tuple[str, str]]) -> str:
+    """Return the gates that could not be asked in one line, and those that somebody switched off; "" for none. `gates` are each
+    with why it was not asked, "" if it was."""
+    left = [(gate, why) for gate, why in gates if why]
+    off = [gate for gate, why in left if why.startswith(_OFF)]
+    others = [gate for gate, _ in left if gate not in off]
+    told = [f"not asked: {', '.join(others)}"] if others else []
+    return "; ".join([*told, f"switched off: {', '.join(off)}"] if off else told)
+
+
+def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
+    said = "a no here only warns" if only_warns and not report.verdict.lets_through else headline(report)
+    return (
+        report.gate,
+        verdict(report.verdict),
+        counted(Counter(finding.verdict for finding in report.findings)),
+        seconds(report.seconds),
+        faint(said),
+    )
+
+
+def counted(findings: Mapping[Verdict, int]) -> str:
+    """Return `2 failed, 38 passed`, the worst first."""
+    return ", ".join(f"{many} {each.name.lower()}" for each, many in sorted(findings.items(), reverse=True))
+
+
+def headline(report: GateReport) -> str:
+    """Return what a gate says in words where it is said nowhere else: its only finding, if it passed. What did not, and what
+    changes in a relation, stands below."""
+    only = report.findings[0] if len(report.findings) == 1 and report.gate != DIFF else None
+    return only.summary if only and only.verdict is Verdict.PASSED else ""
+
+
+def verdict(value: Verdict) -> Span:
+    """Return a verdict in its style."""
+    return Span(value.name, _STYLES[value])
+
+
+def notable(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
+    """Return the findings that did not pass, the worst first."""
+    found = [
+        finding for report in reports for finding in report.findings if finding.verdict is not Verdict.PASSED
+    ]
+    return tuple(sorted(found, key=lambda finding: -finding.verdict))
+
+
+def findings_lines(
+    findings: Sequence[Finding], *, rows: int = ROWS, width: int = WIDTH, next: str = ""
+) -> list[Line]:
+    """Return each finding with its rows, at most `rows` of each. `next` is said below them: what to do is not said twice."""
+    lines: list[Line] = []
+    for finding in findings[:_MOST_FINDINGS]:
+        lines += [*([BLANK] if lines else []), *finding_lines(finding, rows=rows, width=width, next=next)]
+    if len(findings) > _MOST_FINDINGS:
+        lines.append(line(faint(f"and {len(findings) - _MOST_FINDINGS} more findings (all of them: --json)")))
+    return lines
+
+
+def finding_lines(finding: Finding, *, rows: int = ROWS, width: int = WIDTH, next: str = "") -> list[Line]:
+    """Return one finding: verdict, gate and check; what it says; where; what to do; the rows."""
+    if finding.check == INHERITED:
+        return [line(verdict(finding.verdict), " ", strong(finding.gate), f": {finding.summary}")]
+    lines = [line(verdict(finding.verdict), " ", strong(finding.gate), f" {finding.check}")]
+    lines += wrapped(finding.summary, width)
+    about = [
+        text
+        for text in (finding.subject, finding.location, _numbers(finding))
+        if text and text != finding.summary
+    ]
+    if about:
+        lines += wrapped(" · ".join(dict.fromkeys(about)), width, style=Style.FAINT)
+    lines += wrapped(f"what to do: {finding.fix}", width) if finding.fix not in ("", next) else []
+    return lines + (evidence_lines(finding.evidence, rows=rows, width=width) if finding.evidence else [])
+
+
+def _numbers(finding: Finding) -> str:
+    if finding.observed is None or finding.limit is None:
+        return ""
+    return f"{number(finding.observed)} against {number(finding.limit)}"
+
+
+def evidence_lines(evidence: Evidence, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
+    """Return the rows as a table; where there are more, how many of how many are shown."""
+    evidence = with_change(evidence)
+    shown: list[Sequence[Cell]] = [tuple(_value(value) for value in row) for row in evidence.rows[:rows]]
+    # A single column is text (a test's output, an error): it has the whole line.
+    widest = _WIDEST_CELL if len(evidence.columns) > 1 else width - 4
+    last_is_words = evidence.columns == CHANGES
+    lines = table(shown, header=evidence.columns, indent=4, widest=widest, width=width, stretch=last_is_words)
+    if len(shown) < evidence.total:
+        lines.append(line(faint(f"{len(shown)} of {count(evidence.total, 'row')}"), indent=4))
+    return lines
+
+
+def _value(value: str | None) -> Cell:
+    return faint("NULL") if value is None else value
+
+
+def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
+    """Return what the diff found to have changed for readers; relations that stay the same are left out."""
+    told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    return tuple(finding for finding in told if not is_same(finding))
+
+
+def noted(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
+    """Return the relations that stay the same, and of which the diff says more: last digits of floats that differ."""
+    told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    return tuple(finding for finding in told if is_same(finding) and "; " in finding.summary)
+
+
+def is_same(finding: Finding) -> bool:
+    """Say whether the diff found a relation to be the same as what is served."""
+    # An added column changes no row, and is a change all the same: only the diff's own word counts.
+    return finding.verdict is Verdict.PASSED and ": identical, " in finding.summary
+
+
+def changes_lines(
+    reports: Sequence[GateReport], *, rows: int = 5, width: int = WIDTH, next: str = ""
+) -> list[Line]:
+    """Return what changes in the rows that people read, relation by relation; rows only where a few relations change."""
+    same = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    found = changes(reports)
+    lines: list[Line] = []
+    for finding in found[:_MOST_FINDINGS]:
+        lines += wrapped(finding.summary, width)
+        if finding.fix not in ("", next) and not finding.verdict.lets_through:
+            lines += wrapped(f"what to do: {finding.fix}", width)
+        if finding.evidence is not None and len(found) <= _MOST_WITH_ROWS:
+            lines += [
+                *_which_rows(finding, finding.evidence),
+                *evidence_lines(finding.evidence, rows=rows, width=width),
+            ]
+    if len(found) > _MOST_FINDINGS:
+        lines.append(line(faint(f"and {len(found) - _MOST_FINDINGS} more relations"), indent=2))
+    if len(same) > len(found):
+        told = f"{count(len(same) - len(found), 'relation')} rebuilt with the same rows as before"
+        lines.append(line(faint(told), indent=2))
+    for finding in noted(reports)[:_MOST_FINDINGS]:
+        lines += wrapped(finding.summary, width, indent=4, style=Style.FAINT)
+    return lines
+
+
+def _which_rows(finding: Finding, evidence: Evidence) -> list[Line]:
+    told = caption(finding, evidence)
+    return [line(faint(f"{told}:"), indent=4)] if told else []
+
+
+def caption(finding: Finding, evidence: Evidence) -> str:
+    """Return what the rows of a finding are, where neither they nor their columns say it themselves."""
+    # The diff shows changed values if there are any, else rows that go, else rows that come.
+    if evidence.title or finding.gate != DIFF or evidence.columns[-3:] == ("column", "before", "after"):
+        return evidence.title
+    return "rows that come" if " -0 rows" in finding.summary else "rows that go"

@@ -1,0 +1,104 @@
+"""Two generations side by side: which relations came, went and changed, and in which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.diff.text import render_text
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.node import Name
+from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, labelled, line, strong
+from prefect_sluice.reporting.table import WIDTH
+from prefect_sluice.reporting.wording import count, moment, short
+
+_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One relation in two generations: its pointer in each (None: not there), and, if both, what differs in
+    its rows.
+
+    `rows` is None where nobody looked, or could: `problem` says why.
+    """
+
+    name: Name
+    before: Pointer | None
+    after: Pointer | None
+    rows: RelationDiff | None = None
+    problem: str = ""
+
+    @property
+    def is_same(self) -> bool:
+        """Say whether both generations have the very same relation."""
+        return (
+            self.before is not None and self.after is not None and self.before.address == self.after.address
+        )
+
+
+def differences(before: Generation, after: Generation, only: str = "") -> tuple[Difference, ...]:
+    """Return the relations whose pointer is another one, by name; with `only` that relation, the same or not.
+    Pure."""
+    old, new = before.by_name(), after.by_name()
+    found = (Difference(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()))
+    return tuple(
+        item
+        for item in found
+        if (only in {str(item.name), item.name.identifier} if only else not item.is_same)
+    )
+
+
+def differences_lines(
+    before: Generation, after: Generation, found: Sequence[Difference], *, width: int = WIDTH
+) -> list[Line]:
+    """Return a headline, and below it each relation with what changed in it."""
+    head = line(strong(after.environment), f": {_named(before)} → {_named(after)}")
+    if not found:
+        return [head, line("every relation is the same", f" ({count(len(after.relations), 'relation')})")]
+    lines = [head]
+    for item in found[:_MOST]:
+        lines += [BLANK, *_difference(item, width)]
+    if len(found) > _MOST:
+        lines += [
+            BLANK,
+            line(faint(f"and {len(found) - _MOST} more (one of them: --relation NAME; all of them: --json)")),
+        ]
+    return lines
+
+
+def _named(generation: Generation) -> str:
+    return f"generation {generation.number} (release {short(generation.release)}, {moment(generation.at)})"
+
+
+def _difference(item: Difference, width: int) -> list[Line]:
+    if item.before is None:
+        return [line(Span("added    ", Style.GOOD), str(item.name))]
+    if item.after is None:
+        return [line(Span("removed  ", Style.BAD), str(item.name))]
+    if item.rows is not None:
+        return [line(text) for text in render_text(item.rows, width).splitlines()]
+    if item.problem:
+        return labelled(Span("unknown  ", Style.WARN), f"{item.name}: {item.problem}", width)
+    return [line(faint("same     " if item.is_same else "changed  "), str(item.name))]
+
+
+def document(before: Generation, after: Generation, found: Sequence[Difference]) -> dict[str, Json]:
+    """Return it as JSON, whole."""
+    return {
+        "environment": after.environment,
+        "before": {"generation": before.number, "release": before.release},
+        "after": {"generation": after.number, "release": after.release},
+        "relations": [
+            {
+                "relation": str(item.name),
+                "before": str(item.before.address) if item.before else None,
+                "after": str(item.after.address) if item.after else None,
+                "rows": item.rows.as_json() if item.rows else None,
+                "problem": item.problem,
+            }
+            for item in found
+        ],
+    }

@@ -1,0 +1,158 @@
+"""The generations of an environment, newest first, with the attempts in between that came to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prefect_sluice.domain.controls import EVERYWHERE, Control, Kind
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import UNAUTHENTICATED, Promotion, State
+from prefect_sluice.domain.release import Release
+from prefect_sluice.reporting.styled_text import Line, Span, Style, cut, faint, line, wrapped
+from prefect_sluice.reporting.table import WIDTH, Cell, table
+from prefect_sluice.reporting.wording import count, moment, short
+
+_STYLES = {
+    State.REFUSED: Style.BAD,
+    State.REJECTED: Style.BAD,
+    State.FAILED: Style.BAD,
+    State.SUPERSEDED: Style.FAINT,
+    State.EXPIRED: Style.FAINT,
+}
+
+_WIDEST_NAME = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A generation with the promotion that wrote it, a promotion that ended without one (`generation` None), or
+    a hold, freeze or block: as it was placed, or as it was lifted (`at` tells which).
+
+    `authenticated` says whether it is proven who the approver was.
+    """
+
+    at: datetime
+    generation: Generation | None
+    promotion: Promotion | None
+    release: Release | None
+    approver: str = ""
+    authenticated: bool = False
+    control: Control | None = None
+
+
+def events(
+    generations: Sequence[Generation],
+    promotions: Sequence[Promotion],
+    releases: Mapping[str, Release],
+    approvers: Mapping[str, str],
+    controls: Sequence[Control] = (),
+) -> tuple[Event, ...]:
+    """Return all of it, newest first. `approvers` are names by promotion id. Pure."""
+    known = {promotion.id: promotion for promotion in promotions}
+    written = {generation.promotion for generation in generations}
+    found = [
+        Event(
+            item.at,
+            item,
+            known.get(item.promotion),
+            releases.get(item.release),
+            approvers.get(item.promotion, ""),
+        )
+        for item in generations
+    ]
+    found += [
+        Event(item.updated_at, None, item, releases.get(item.release), approvers.get(item.id, ""))
+        for item in promotions if item.state in _STYLES and item.id not in written
+    ]  # fmt: skip
+    for item in controls:
+        times = (item.at, item.lifted_at) if item.lifted_at else (item.at,)
+        found += [Event(at, None, None, releases.get(item.target), control=item) for at in times]
+    # Generations carry whole seconds: within one second the higher number is the newer.
+    return tuple(
+        sorted(
+            found,
+            key=lambda event: (event.at, event.generation.number if event.generation else 0),
+            reverse=True,
+        )
+    )
+
+
+def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> list[Line]:
+    """Return one line per event, at most `limit`; why an attempt came to nothing stands below it."""
+    if not found:
+        return [line("nothing was released here yet")]
+    header = ("", "when (UTC)", "cause", "release", "by", "commit")
+    notes = [_note(event) for event in found[:limit]]
+    below = [wrapped(note.text, width, indent=5, style=note.style) if note else [] for note in notes]
+    rows = [_row(event) for event in found[:limit]]
+    lines = table(rows, header=header, right=(0,), width=width, stretch=True, below=below)
+    if len(found) > limit:
+        lines.append(line(faint(f"and {len(found) - limit} older (--limit {len(found)} shows all)")))
+    return lines
+
+
+def _row(event: Event) -> Sequence[Cell]:
+    generation, promotion = event.generation, event.promotion
+    if event.control is not None:
+        return _control_row(event, event.control)
+    commit = f"{event.release.change.short} {event.release.change.subject}" if event.release else ""
+    cause = generation.cause if generation else promotion.cause if promotion else ""
+    release = generation.release if generation else promotion.release if promotion else ""
+    number = str(generation.number) if generation else faint("-")
+    return (
+        number,
+        f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        str(cause),
+        short(release),
+        _by(event),
+        commit,
+    )
+
+
+def _control_row(event: Event, control: Control) -> Sequence[Cell]:
+    lifted = event.at == control.lifted_at
+    by, reason = (control.lifted_by, control.lifted_reason) if lifted else (control.by, control.reason)
+    what = "lifted" if lifted else control.kind.value
+    release = short(control.target) if control.kind is Kind.BLOCK else ""
+    told = f"the {control.kind.value} of {moment(control.at)}: {reason}" if lifted else _reason(control)
+    when = f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return (faint("-"), when, Span(what, Style.WARN), release, cut(by, _WIDEST_NAME), told)
+
+
+def _reason(control: Control) -> str:
+    until = f" (until {moment(control.until)})" if control.until else ""
+    where = "every environment: " if control.kind is Kind.FREEZE and control.target == EVERYWHERE else ""
+    return f"{where}{control.reason}{until}"
+
+
+def _by(event: Event) -> str:
+    actor = event.promotion.actor if event.promotion else ""
+    if event.approver in {"", actor} or not event.generation:
+        return cut(actor, _WIDEST_NAME)
+    mark = "" if event.authenticated else f" ({UNAUTHENTICATED})"
+    return f"{cut(f'{actor}, {event.approver}', _WIDEST_NAME)}{mark}"
+
+
+def _note(event: Event) -> Span | None:
+    generation, promotion = event.generation, event.promotion
+    if promotion is not None and promotion.state in _STYLES:
+        told = (
+            promotion.message
+            if promotion.message.startswith(promotion.state.value)
+            else f"{promotion.state.value}: {promotion.message}"
+        )
+        return Span(told, _STYLES[promotion.state])
+    notes: list[str] = []
+    if generation is not None and generation.cause is Cause.ROLLBACK:
+        notes.append(f"= generation {generation.origin} again")
+    if generation is not None and generation.collected_at is not None:
+        notes.append(f"collected on {generation.collected_at:%Y-%m-%d}: cannot be served again")
+    return Span("; ".join(notes), Style.FAINT) if notes else None
+
+
+def ledger_line(entries: int, problem: str = "") -> Line:
+    """Return `ledger: 37 entries, unbroken`, or what is wrong with it."""
+    told = Span(problem, Style.BAD) if problem else Span("unbroken", Style.GOOD)
+    return line(f"ledger: {count(entries, 'entry', 'entries')}, ", told)

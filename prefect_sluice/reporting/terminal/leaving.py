@@ -1,0 +1,41 @@
+"""What leaving does to the public names, and what it did."""
+
+from __future__ import annotations
+
+from prefect_sluice.maintenance.leave import Leaving, Left
+from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
+from prefect_sluice.reporting.table import WIDTH, table
+from prefect_sluice.reporting.terminal.publishing import forecast_lines, published_told
+from prefect_sluice.reporting.wording import count
+
+_MOST = 30
+
+
+def leaving_lines(environment: str, leaving: Leaving, *, width: int = WIDTH) -> list[Line]:
+    """Return what each public name becomes."""
+    number = leaving.generation.number
+    if not number:
+        return [line(strong(environment), " serves nothing of Sluice's")]
+    names = leaving.departures
+    lines = [
+        line(strong(environment), f": {count(len(names), 'relation')} of generation {number} become plain")
+    ]
+    rows = [("view" if item.sql else "table", str(item.name)) for item in names[:_MOST]]
+    lines += table(rows, indent=2, width=width)
+    if len(names) > _MOST:
+        lines.append(line(faint(f"and {len(names) - _MOST} more (all of them: --json)"), indent=2))
+    return [*lines, *forecast_lines(leaving.expected, width)]
+
+
+def left_lines(environment: str, left: Left, *, width: int = WIDTH) -> list[Line]:
+    """Return what was done, and what is left to do by hand."""
+    if not left.generation.number:
+        return [line(Span("done: ", Style.GOOD), "there is nothing to leave; next: ", strong("dbt build"))]
+    lines = (
+        wrapped(published_told(left.published), width, indent=0, style=Style.FAINT) if left.published else []
+    )
+    if left.remains:
+        told = ", ".join(str(name) for name in left.remains)
+        lines.append(line(Span("stays: ", Style.WARN), f"{told}, which Sluice did not put into its store"))
+    told = f"{environment} holds {count(len(left.departures), 'plain relation')}, which dbt goes on with as before"
+    return [*lines, line(Span("done: ", Style.GOOD), told, "; next: ", strong("dbt build"))]

@@ -1,0 +1,99 @@
+"""How a run of the stages ended: what the gates said, what changes for readers, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.release import Release
+from prefect_sluice.gates.remedies import OR_ELSE
+from prefect_sluice.promotions.work import Outcome, Status, Work
+from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong, wrapped
+from prefect_sluice.reporting.table import WIDTH
+from prefect_sluice.reporting.terminal.findings import (
+    DIFF,
+    changes_lines,
+    findings_lines,
+    gates_table,
+    notable,
+)
+from prefect_sluice.reporting.terminal.publishing import published_told
+from prefect_sluice.reporting.wording import age, moment, seconds, short
+
+_STYLES = {
+    Status.DONE: Style.GOOD,
+    Status.PARTIAL: Style.WARN,
+    Status.UNCHANGED: Style.GOOD,
+    Status.WAITING: Style.WARN,
+    Status.REFUSED: Style.BAD,
+    Status.REJECTED: Style.BAD,
+    Status.SUPERSEDED: Style.WARN,
+    Status.EXPIRED: Style.WARN,
+}
+
+
+def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
+    """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
+    outcome = work.outcome or Outcome(Status.DONE, "done")
+    told = published_told(work.published) if work.published else ""
+    published = wrapped(told, width, indent=0, style=Style.FAINT) if told else []
+    if work.resumed and outcome.status is Status.DONE:
+        return [
+            BLANK,
+            *published,
+            *_ending(outcome, width),
+        ]  # the findings were shown when it was staged, and approved
+    following = outcome.next.partition(OR_ELSE)[0]
+    blocks = [gates_table(work.reports, warns=warns, width=width)]
+    blocks.append(
+        findings_lines(
+            [finding for finding in notable(work.reports) if finding.gate != DIFF],
+            width=width,
+            next=following,
+        )
+    )
+    changed = changes_lines(work.reports, width=width, next=following)
+    blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
+    blocks.append([*published, *_where_to_read(work, outcome), *_ending(outcome, width)])
+    lines = [part for block in blocks if block for part in (BLANK, *block)]
+    return lines if work.reports else lines[1:]
+
+
+def _where_to_read(work: Work, outcome: Outcome) -> list[Line]:
+    """Return the command that writes the report, where somebody has to decide or to mend."""
+    if work.promotion is None or outcome.status not in {Status.WAITING, Status.REFUSED}:
+        return []
+    command = f"sluice report {work.promotion.id} --output report.html"
+    return [line(faint("all of it on one page: "), command)]
+
+
+def _ending(outcome: Outcome, width: int) -> list[Line]:
+    """Return how it ended and what to do next, as the last line; before it, what else may be done."""
+    following, _, other = outcome.next.partition(OR_ELSE)
+    told = wrapped(f"{OR_ELSE.removeprefix('; or, ')}{other}", width) if other else []
+    return [*told, verdict_line(replace(outcome, next=following))]
+
+
+def verdict_line(outcome: Outcome) -> Line:
+    """Return how it ended, and the next command."""
+    told = [Span(f"{outcome.status.value}: ", _STYLES[outcome.status]), Span(outcome.message)]
+    return line(*told, "; next: ", strong(outcome.next)) if outcome.next else line(*told)
+
+
+def trouble_line(told: str, next: str) -> Line:
+    """Return what could not be done beside what was, and the next command."""
+    return line(Span(told, Style.BAD), "; then: ", strong(next))
+
+
+def rollback_line(
+    generation: Generation, release: Release | None, origin: Generation | None, took: float, now: datetime
+) -> Line:
+    """Return `prod serves generation 6 = generation 2 again, release 9f8e7d6 ("subject"), data as of …, 3 days old`."""
+    subject = f' ("{release.change.subject}")' if release else ""
+    data = f", data as of {moment(origin.at)}, {age(origin.at, now)}" if origin else ""
+    same = f"generation {generation.number} = generation {generation.origin} again"
+    head = f"{generation.environment} serves {same}"
+    served = f"release {short(generation.release)}{subject}" if generation.release else "what was adopted"
+    return line(strong(head), f", {served}{data}; {seconds(took)}")

@@ -1,0 +1,176 @@
+"""A plan on one screen: what is built, carried over, relinked and removed, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.planning.costs import Costs
+from prefect_sluice.planning.impact import Reached
+from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.reporting.styled_text import (
+    BLANK,
+    Line,
+    Span,
+    Style,
+    cut,
+    faint,
+    labelled,
+    line,
+    strong,
+    wrapped,
+)
+from prefect_sluice.reporting.table import WIDTH, table
+from prefect_sluice.reporting.terminal.publishing import adopted_lines, forecast_lines
+from prefect_sluice.reporting.wording import amount, count, seconds, short, size
+from prefect_sluice.warehouse.publishing import Forecast
+
+_MOST_STEPS = 30
+_MOST_FILES = 8
+_MOST_CONSUMERS = 10
+_STYLES = {
+    Action.BUILD: Style.GOOD,
+    Action.CARRY: Style.WARN,
+    Action.REMOVE: Style.BAD,
+    Action.REUSE: Style.FAINT,
+}
+
+
+def plan_lines(
+    plan: Plan,
+    release: Release | None = None,
+    *,
+    width: int = WIDTH,
+    expected: Forecast | None = None,
+    reached: Sequence[Reached] = (),
+    costs: Costs | None = None,
+) -> list[Line]:
+    """Return the whole plan: headline, change, steps, what is adopted, summary, what the build is expected to cost, how its
+    publish is expected to go, and the consumers that it reaches."""
+    lines = [headline(plan)]
+    if release is not None:
+        lines += change_lines(release.change, width)
+    steps = steps_lines(plan, width=width)
+    lines += [BLANK, *steps] if steps else []
+    adopted = adopted_lines(plan.adopted, width=width)
+    lines += [BLANK, *adopted] if adopted else []
+    lines += [BLANK, line(strong(summary(plan)))]
+    told = costs_told(costs) if costs else ""
+    lines += wrapped(told, width, indent=0, style=Style.FAINT) if told else []
+    lines += forecast_lines(expected, width) if expected and not plan.changes_nothing else []
+    lines += reached_lines(reached, width)
+    if release is not None:
+        lines += files_lines(release.change, width)
+    return lines
+
+
+def headline(plan: Plan) -> Line:
+    """Return `release a1b2c3d → prod (generation 3, release 9f8e7d6)`."""
+    serves = (
+        f"generation {plan.base}, release {short(plan.base_release)}"
+        if plan.base
+        else "it serves nothing yet"
+    )
+    return line(
+        plan.cause.value, " ", strong(short(plan.release)), " → ", strong(plan.environment), f" ({serves})"
+    )
+
+
+def change_lines(change: Change, width: int = WIDTH) -> list[Line]:
+    """Return the commit with its subject and its author's name."""
+    author = change.author.partition(" <")[0]
+    lines = labelled(f"{change.short} ", change.subject, width)
+    if sum(span.width for span in lines[-1]) + len(author) + 2 <= width:
+        return [*lines[:-1], (*lines[-1], faint(f"  {author}"))]
+    return [*lines, line(faint(author), indent=len(change.short) + 1)]
+
+
+def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
+    """Return a line for each relation that gets another pointer, and its note below it."""
+    steps = moved(plan)
+    rows = [
+        (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason)
+        for step in steps[:_MOST_STEPS]
+    ]
+    notes = [_note(step, width) for step in steps[:_MOST_STEPS]]
+    lines = table(rows, indent=2, width=width, stretch=True, below=notes)
+    for uid, why in list(plan.held.items())[:_MOST_STEPS]:
+        lines += wrapped(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width, style=Style.FAINT)
+    if len(steps) > _MOST_STEPS:
+        lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
+    return [*lines, *_old_names(plan, width)]
+
+
+def _old_names(plan: Plan, width: int) -> list[Line]:
+    """Return a line for each old name that is served beside the relations, and for each that ends."""
+    shown = plan.old_names[:_MOST_STEPS]
+    found = [part for item in shown for part in wrapped(item.words, width, style=Style.FAINT)]
+    ends = (f"{item.name}: old name of {item.new}, ends with this" for item in plan.ended)
+    gone = [part for text in ends for part in wrapped(text, width)]
+    more = len(plan.old_names) - len(shown)
+    return [*gone, *found, *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
+
+
+def _note(step: Step, width: int) -> list[Line]:
+    style = Style.BAD if step.loses_history else Style.FAINT
+    return wrapped(f"note: {step.note}", width, indent=6, style=style) if step.note else []
+
+
+def summary(plan: Plan) -> str:
+    """Return `2 built, 16 reused, 0 removed`; `carried over` and `relinked` only where there is any."""
+    built, carried, removed = (len(plan.of(action)) for action in (Action.BUILD, Action.CARRY, Action.REMOVE))
+    relinked = sum(step.action is Action.REUSE for step in moved(plan))
+    parts = [f"{built} built"]
+    parts += [f"{carried} carried over"] if carried else []
+    parts += [f"{relinked} built before"] if relinked else []
+    parts += [f"{len(plan.of(Action.REUSE)) - relinked} reused", f"{removed} removed"]
+    parts += [f"{len(plan.held)} left as they are"] if plan.held else []
+    return ", ".join(parts)
+
+
+def costs_told(known: Costs) -> str:
+    """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 83.9 MB`; "" where nothing is built. What has no past is said,
+    never guessed."""
+    if not known.relations:
+        return ""
+    if known.seconds is None and known.rows is None:
+        return "expected: not known yet (nothing of it was built and served here before)"
+    took = f"about {seconds(known.seconds)} (from {count(known.builds, 'build')})" if known.seconds else ""
+    brings = f"{amount(known.rows)} rows" if known.rows is not None else ""
+    parts = [took, brings, size(known.bytes) if known.bytes else ""]
+    new = known.relations - known.known
+    rest = f"; of {count(new, 'relation')} the time is not known yet" if new else ""
+    return f"expected: {', '.join(part for part in parts if part)}{rest}"
+
+
+def reached_lines(reached: Sequence[Reached], width: int = WIDTH) -> list[Line]:
+    """Return how many consumers are reached, and what changes for each; none where nobody is."""
+    if not reached:
+        return []
+    lines = [line(f"reaches {count(len(reached), 'consumer')}:")]
+    for item in sorted(reached, key=lambda item: not item.breaking)[:_MOST_CONSUMERS]:
+        breaks = [Span("breaks ", Style.BAD)] if item.breaking else []
+        first, *more = wrapped(f"{item.title}: {item.told()}", width - len("breaks ") * bool(breaks))
+        lines += [line("  ", *breaks, *first[1:]), *more]
+    more = len(reached) - _MOST_CONSUMERS
+    return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
+
+
+def files_lines(change: Change, width: int = WIDTH) -> list[Line]:
+    """Return the files that the commit changed, cut to one screen."""
+    if not change.files:
+        return []
+    lines = [line(faint(f"{count(len(change.files), 'file')} changed by {change.short}:"))]
+    lines += [line(cut(path, width - 2), indent=2) for path in change.files[:_MOST_FILES]]
+    more = len(change.files) - _MOST_FILES
+    return [*lines, line(faint(f"and {more} more"), indent=2)] if more > 0 else lines
+
+
+def moved(plan: Plan) -> tuple[Step, ...]:
+    """Return the steps that give a name another relation, or take it away."""
+    return tuple(step for step in plan.steps if step.action is not Action.REUSE or step.reason != UNCHANGED)
+
+
+def word(step: Step) -> str:
+    """Return what a step does in one word; `relink` is to point to a relation that was built before."""
+    return "relink" if step.action is Action.REUSE else step.action.value

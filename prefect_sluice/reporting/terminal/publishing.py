@@ -1,0 +1,61 @@
+"""What a first release takes over, and how a publish gets into the warehouse: as it is expected, and as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from prefect_sluice.domain.adoption import Adopted
+from prefect_sluice.reporting.styled_text import Line, Style, faint, line, wrapped
+from prefect_sluice.reporting.table import WIDTH
+from prefect_sluice.reporting.wording import count, seconds
+from prefect_sluice.warehouse.publishing import Forecast, Published, Way
+
+_MOST = 30
+
+
+def adopted_lines(adopted: Sequence[Adopted], *, width: int = WIDTH) -> list[Line]:
+    """Return what is adopted, what becomes of it, and what is not moved along."""
+    if not adopted:
+        return []
+    head = f"{count(len(adopted), 'relation')} adopted as generation 0: a rollback serves them again"
+    lines = wrapped(head, width, indent=0, style=Style.STRONG)
+    for item in adopted[:_MOST]:
+        lines += wrapped(f"{item.name}  {_becomes(item)}", width)
+        if item.loses:
+            note = f"note: not moved along, and gone: {', '.join(item.loses)}"
+            lines += wrapped(note, width, indent=6, style=Style.FAINT)
+    more = len(adopted) - _MOST
+    return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
+
+
+def _becomes(item: Adopted) -> str:
+    if not item.is_view:
+        return "table, moved"
+    return "view, relinked" if item.sql else "view, kept as a table of its rows"
+
+
+def forecast_lines(expected: Forecast, width: int = WIDTH) -> list[Line]:
+    """Return which way a publish will go, and for how long it will lock readers out."""
+    return wrapped(forecast_told(expected), width, indent=0, style=Style.FAINT)
+
+
+def forecast_told(expected: Forecast) -> str:
+    """Return the same as plain words."""
+    if expected.way is Way.IN_PLACE:
+        return (
+            f"publish: in place, readers wait about {seconds(expected.lock.total_seconds())} ({expected.why})"
+        )
+    return f"publish: by a copy, in about {seconds(expected.takes.total_seconds())}; no reader waits ({expected.why})"
+
+
+def published_told(published: Published) -> str:
+    """Return which way a publish went, and for how long it locked readers out."""
+    if published.way is Way.IN_PLACE:
+        return f"published in place: readers were locked out for {_milliseconds(published.locked)}"
+    took = seconds(published.writers.total_seconds())
+    return f"published by a copy in {took}: no reader waited; they see it when they connect again ({published.why})"
+
+
+def _milliseconds(time: timedelta) -> str:
+    return f"{time.total_seconds() * 1000:.0f} ms"

@@ -1,0 +1,160 @@
+"""Everything about one change, on one screen: what it is, what it did, and who said yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.promotion import Promotion
+from prefect_sluice.domain.release import Composed, Release
+from prefect_sluice.reporting.report.model import Head, Report
+from prefect_sluice.reporting.styled_text import (
+    BLANK,
+    Line,
+    Span,
+    Style,
+    faint,
+    labelled,
+    line,
+    strong,
+    wrapped,
+)
+from prefect_sluice.reporting.table import WIDTH, table
+from prefect_sluice.reporting.terminal.findings import DIFF, changes_lines, findings_lines, gates_table
+from prefect_sluice.reporting.terminal.plan import files_lines, steps_lines, summary
+from prefect_sluice.reporting.terminal.policy import policy_lines
+from prefect_sluice.reporting.terminal.promotion import approvals_lines, bound, section
+from prefect_sluice.reporting.wording import moment, seconds, short
+
+
+def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
+    """Return all of it."""
+    found = report.dossier
+    lines = _release(found.release, width) if found.release else []
+    for item in found.blocks:
+        lines += labelled(Span("  blocked  ", Style.BAD), item.origin, width, style=Style.BAD)
+        lines.append(line(faint("           lift it: "), item.lift))
+    lines += _promotion(found.promotion, found.generations, width) if found.promotion else []
+    lines += _head(report.head, width)
+    if found.plan is not None:
+        lines += section("Plan", [*steps_lines(found.plan, width=width), line(summary(found.plan), indent=2)])
+    lines += section("Policy", policy_lines(found.policy, width=width))
+    lines += section("Gates", gates_table(found.reports, warns=found.warns, width=width))
+    bad = [finding for finding in report.findings if finding.gate != DIFF]
+    lines += [BLANK, *findings_lines(bad, width=width)] if bad else []
+    lines += section("What changes for readers", changes_lines(found.reports, width=width))
+    lines += section("Who reads it", _consumers(report, width))
+    lines += section("Stages", _laps(report, width))
+    lines += section("Approvals", approvals_lines(found.approvals, width=width))
+    lines += section("Other promotions of this release", _others(found.others, width))
+    return lines + section("Ledger", _entries(found.entries, width))
+
+
+def _head(head: Head, width: int) -> list[Line]:
+    lines = [BLANK, line(Span(head.word, head.style)), *wrapped(head.sentence, width)]
+    for item in head.advice:
+        if item.finding is None:  # what to do about one stands with it
+            lines += wrapped(item.text, width)
+            lines += [line(strong(item.command), indent=4)] if item.command else []
+    return lines
+
+
+def _consumers(report: Report, width: int) -> list[Line]:
+    rows = [
+        (
+            one.consumer.label or one.consumer.name,
+            one.consumer.kind,
+            one.consumer.owner,
+            ", ".join(one.through),
+        )
+        for one in report.reached
+    ]
+    return (
+        table(rows, header=("consumer", "kind", "owner", "reads"), indent=2, width=width, stretch=True)
+        if rows
+        else []
+    )
+
+
+def _laps(report: Report, width: int) -> list[Line]:
+    rows = [
+        (
+            lap.stage,
+            seconds(lap.seconds) if lap.seconds is not None else "",
+            Span(lap.state, lap.style),
+            lap.told,
+        )
+        for lap in report.laps
+    ]
+    return table(rows, right=(1,), indent=2, width=width, stretch=True) if rows else []
+
+
+def _release(release: Release, width: int) -> list[Line]:
+    change = release.change
+    return [
+        line("release ", strong(short(release.id)), faint(f"  {release.id}")),
+        *labelled(faint("  commit   "), f"{change.commit}  {change.subject}", width),
+        *labelled(faint("  author   "), f"{change.author}, {moment(change.at)}", width),
+        *labelled(
+            faint("  tools    "),
+            ", ".join(f"{name} {version}" for name, version in release.tools.items()),
+            width,
+        ),
+        *_composed(release.composed, width),
+        *(line(*one, indent=2) for one in files_lines(change, width - 2)),
+    ]
+
+
+def _composed(composed: Composed | None, width: int) -> list[Line]:
+    """Return of which two releases it was put together."""
+    if composed is None:
+        return []
+    told = f"{composed.select} of release {short(composed.of)}, all else of release {short(composed.onto)}"
+    return labelled(faint("  composed "), f"{told}; for {composed.environment}", width)
+
+
+def _promotion(promotion: Promotion, generations: Sequence[Generation], width: int) -> list[Line]:
+    base = (
+        f"generation {promotion.base} (release {short(promotion.base_release)})"
+        if promotion.base
+        else "nothing served"
+    )
+    lines = [
+        BLANK,
+        line("promotion ", strong(promotion.id), f" of {promotion.environment}: {promotion.state.value}"),
+        *(wrapped(promotion.message, width, indent=11) if promotion.message else []),
+        *labelled(
+            faint("  asked    "),
+            f"{promotion.cause.value} by {promotion.actor}, {moment(promotion.created_at)}, on {base}",
+            width,
+        ),
+    ]
+    for item in generations:
+        again = f" = generation {item.origin} again" if item.origin != item.number else ""
+        lines.append(
+            line(faint("  served   "), f"as generation {item.number}{again} since {moment(item.at)}")
+        )
+    return [*lines, line(faint("  digests  "), bound(promotion))]
+
+
+def _others(promotions: Sequence[Promotion], width: int) -> list[Line]:
+    rows = [
+        (
+            item.id,
+            item.environment,
+            item.cause.value,
+            item.state.value,
+            f"generation {item.generation}" if item.generation else "",
+            moment(item.created_at),
+        )
+        for item in promotions
+    ]
+    return table(rows, indent=2, width=width)
+
+
+def _entries(entries: Sequence[Entry], width: int) -> list[Line]:
+    rows = [
+        (str(item.number), moment(item.at), item.event, item.actor, short(item.digest)) for item in entries
+    ]
+    return table(rows, indent=2, right=(0,), widest=32, width=width)

@@ -1,0 +1,197 @@
+"""What each environment serves and what waits, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from textwrap import wrap
+
+from prefect_sluice.domain import old_names
+from prefect_sluice.domain.controls import Control, Kind
+from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
+from prefect_sluice.domain.displaced_names import told as displaced_told
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.lease_holder import told as holder_told
+from prefect_sluice.domain.promotion import Approval, Lease, Promotion, State
+from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED
+from prefect_sluice.domain.refresh_rules import Attempt as LastRefresh
+from prefect_sluice.domain.release import Release
+from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.reporting.table import WIDTH
+from prefect_sluice.reporting.terminal.promotion import SAID, going_on
+from prefect_sluice.reporting.wording import ago, count, moment, short, size
+
+_LABEL = 13
+_MOST_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A promotion that is not at its end.
+
+    `commit` is its release's ("" if not known), `decision` the yes or no that no run has heard yet.
+    """
+
+    promotion: Promotion
+    commit: str = ""
+    decision: Approval | None = None
+
+    @property
+    def next(self) -> str:
+        """The command that takes it on."""
+        if self.promotion.state is State.STAGED and self.decision is None:
+            return f"sluice approve {self.promotion.id}"
+        return going_on(self.promotion, self.commit)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An environment as it stands. `generation` has number 0 when nothing was published, and is None when the
+    warehouse could not be asked: `problem` says why, and `recorded` is then the generation that the ledger
+    knows of.
+
+    `size` is that of the warehouse file, in bytes. `controls` are the holds and freezes in force here, and the
+    block of the release that serves. `refresh` is the last attempt to refresh everything; `displaced` are the public names
+    under which something else stands than what was published.
+    """
+
+    name: str
+    generation: Generation | None
+    release: Release | None
+    warehouse: str
+    size: int
+    open: tuple[Attempt, ...] = ()
+    lease: Lease | None = None
+    problem: str = ""
+    recorded: int = 0
+    controls: tuple[Control, ...] = ()
+    refresh: LastRefresh | None = None
+    displaced: tuple[Displaced, ...] = ()
+
+
+def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
+    """Return a block per environment."""
+    lines: list[Line] = []
+    for standing in standings:
+        lines += [*([BLANK] if lines else []), *_environment(standing, now, width)]
+    return lines
+
+
+def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
+    lines = [*_serves(standing, now, width), _warehouse(standing, width)]
+    lines += _displaced(standing.displaced, width)
+    lines += _old_names(standing.generation, width)
+    lines += [part for control in standing.controls for part in _control(control, standing, width)]
+    lines += _refresh(standing.refresh, now, width) if standing.refresh else []
+    lines += [part for attempt in standing.open for part in _open(attempt, width)]
+    if standing.lease is not None:
+        told = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
+        lines += _wrapped("at work", told, Style.WARN, width)
+    return lines
+
+
+def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
+    current = standing.generation
+    if current is None:
+        known = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
+        return [
+            line(strong(standing.name), f"  {known}"),
+            *_wrapped("problem", standing.problem, Style.BAD, width),
+        ]
+    if not current.number:
+        return [
+            line(
+                strong(standing.name),
+                faint("  nothing is served yet: "),
+                f"sluice release --env {standing.name}",
+            )
+        ]
+    again = f" = generation {current.origin} again" if current.cause is Cause.ROLLBACK else ""
+    head = f"  generation {current.number}{again}, {count(len(current.relations), 'relation')}"
+    lines = [line(strong(standing.name), head)]
+    change = standing.release.change if standing.release else None
+    told = short(current.release) + (f"  {change.short} {change.subject}" if change else "")
+    told = told or "none: what was adopted"
+    lines += _wrapped("release", told, Style.PLAIN, width)
+    lines.append(
+        _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
+    )
+    return lines
+
+
+def _displaced(found: Sequence[Displaced], width: int) -> list[Line]:
+    """Return in red what stands under public names that Sluice did not put there, and the command that helps."""
+    if not found:
+        return []
+    lines = _wrapped("not ours", f"not what was published: {displaced_told(found)}", Style.BAD, width)
+    return [*lines, _field("", "take the names back: ", strong(TAKE_BACK))]
+
+
+def _old_names(current: Generation | None, width: int) -> list[Line]:
+    """Return the old names that are served beside the relations, and until when."""
+    found = old_names.of(current) if current is not None else ()
+    more = [f"and {len(found) - _MOST_NAMES} more (all of them: --json)"] if len(found) > _MOST_NAMES else []
+    told = [*(item.words for item in found[:_MOST_NAMES]), *more]
+    return [
+        part
+        for at, text in enumerate(told)
+        for part in _wrapped("" if at else "old names", text, Style.PLAIN, width)
+    ]
+
+
+def _control(control: Control, standing: Standing, width: int) -> list[Line]:
+    """Return a hold, freeze or block with the command that ends it; serving a blocked release is told in red."""
+    if control.kind is Kind.BLOCK:
+        number = f" --from {standing.generation.number}" if standing.generation else ""
+        step = strong(f"sluice rollback --env {standing.name}{number}")
+        lines = _wrapped("blocked", f"what serves here is bad: {control.told}", Style.BAD, width)
+        return [*lines, _field("", "go back: ", step), _field("", "lift it: ", control.lift)]
+    where = "" if control.target else "every environment, "
+    until = f"until {moment(control.until)}, " if control.until else ""
+    lines = _wrapped(control.done, f"{where}{until}{control.origin}", Style.WARN, width)
+    return [*lines, _field("", "lift it: ", strong(control.lift))]
+
+
+def _refresh(attempt: LastRefresh, now: datetime, width: int) -> list[Line]:
+    """Return how the last attempt to refresh everything ended; one that did not do its work stands out."""
+    when = f"{moment(attempt.at)}, {ago(attempt.at, now)}"
+    if attempt.ended is None:
+        return _wrapped("refresh", f"began {when}, and has not come to an end", Style.PLAIN, width)
+    bad = attempt.status in {SKIPPED, FAILED, "refused", "partial"}
+    told = f"{attempt.status} {when}: {attempt.message}"
+    return _wrapped("refresh", told, Style.WARN if bad else Style.PLAIN, width)
+
+
+def _wrapped(name: str, text: str, style: Style, width: int) -> list[Line]:
+    first, *more = wrap(text, width - _LABEL) or [""]
+    return [_field(name, Span(first, style)), *(_field("", Span(part, style)) for part in more)]
+
+
+def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Line]:
+    """Return the blocked releases that serve nowhere, after a blank line; nothing where there are none."""
+    lines = [part for item in controls for part in _wrapped("blocked", item.told, Style.PLAIN, width)]
+    return [BLANK, *lines] if lines else []
+
+
+def _warehouse(standing: Standing, width: int) -> Line:
+    told = f", {size(standing.size)}" if standing.size else ", not there yet"
+    return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(told)) + told))
+
+
+def _open(attempt: Attempt, width: int) -> list[Line]:
+    promotion, step = attempt.promotion, attempt.next
+    heard = attempt.decision
+    asked = f"{promotion.state.value}, by {promotion.actor}"
+    what = f"{promotion.cause.value} {short(promotion.release)}"
+    told = f"{SAID[heard.decision]} by {heard.who}, {what}" if heard else f"{what}, {asked}"
+    told = f"{promotion.id}: {told}"
+    label = "waits" if promotion.state is State.STAGED else "open"
+    lines = _wrapped(label, told, Style.WARN, width)
+    if sum(span.width for span in lines[-1]) + 2 + len(step) <= width:
+        return [*lines[:-1], (*lines[-1], Span("  "), strong(step))]
+    return [*lines, _field("", strong(step))]
+
+
+def _field(name: str, *parts: Span | str) -> Line:
+    return line(faint(f"  {name:<11}"), *parts)

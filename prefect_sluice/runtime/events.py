@@ -1,0 +1,116 @@
+"""What the stages hand outwards while they run, to whoever listens. Nothing is decided by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from prefect_sluice.domain.verdict import GateReport
+
+T = TypeVar("T")
+
+
+class Channel(Generic[T]):
+    """A kind of thing that is told. Who listens does so in its own thread and in those that it starts with a copied context."""
+
+    def __init__(self, name: str) -> None:
+        """Name it, for whoever debugs."""
+        self._listeners: ContextVar[tuple[Callable[[T], object], ...]] = ContextVar(name, default=())
+
+    @property
+    def is_heard(self) -> bool:
+        """Say whether anybody listens: what costs something to find out need not be found out for nobody."""
+        return bool(self._listeners.get())
+
+    def tell(self, value: T) -> None:
+        """Tell all who listen."""
+        self.teller()(value)
+
+    def teller(self) -> Callable[[T], None]:
+        """Return `tell` for another thread: it reaches those who listen in this one."""
+        listeners = self._listeners.get()
+
+        def told(value: T) -> None:
+            for listener in listeners:
+                listener(value)
+
+        return told
+
+    @contextmanager
+    def heard_by(self, listener: Callable[[T], object]) -> Generator[None]:
+        """Have `listener`, too, hear it while the block runs."""
+        token = self._listeners.set((*self._listeners.get(), listener))
+        try:
+            yield
+        finally:
+            self._listeners.reset(token)
+
+
+class Level(StrEnum):
+    """How much a notice matters."""
+
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that went wrong, or may: `text` is dbt's own message, or a line of ours; it may have several lines.
+
+    `about` is the unique id of the node that failed, "" for anything else.
+    """
+
+    level: Level
+    text: str
+    about: str = ""
+
+
+class Fate(StrEnum):
+    """What became of a node or a data test."""
+
+    BUILT = "built"
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDone:
+    """What became of one node or data test, and when (UTC). `kind` is dbt's word (model, seed, snapshot, test, operation), `name`
+    what people call it, `message` one line or dbt's own; `rows` are those of a new table, None where nobody counted."""
+
+    unique_id: str
+    kind: str
+    name: str
+    fate: Fate
+    message: str
+    started: datetime
+    ended: datetime
+    rows: int | None = None
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A gate's report, just given, and when it was asked and answered (UTC). `blocks`: what it holds stops the release."""
+
+    report: GateReport
+    started: datetime
+    ended: datetime
+    blocks: bool
+
+
+NOTICES: Channel[Notice] = Channel("notices")
+"""Warnings and failures as they happen, dbt's own among them."""
+
+NODES: Channel[tuple[NodeDone, ...]] = Channel("nodes")
+"""The nodes of one build, or the data tests of one gate, once all of them have ended."""
+
+JUDGED: Channel[Judged] = Channel("judged")
+"""Each gate's report, as it is given."""

@@ -1,0 +1,1 @@
+"""What comes out of git, and the files that lie beside it."""

@@ -1,0 +1,327 @@
+"""What Source needs of git, by git itself: resolving, reading a tree, and whether the working tree is clean."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import posixpath
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.release import Change
+from prefect_sluice.domain.untrusted_text import is_text, parsing
+from prefect_sluice.runtime import process
+
+_FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P%x00%B"
+_ID = re.compile(r"[0-9a-f]{40,64}")
+_FIXED = ("core.quotepath=off", "log.showSignature=false", "i18n.logOutputEncoding=UTF-8")
+"""Settings of the user's that would change what git answers."""
+IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
+"""Variables that git sets for its hooks, which would lead us to another repository than the folder's."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a tree: its path in the repository, "644", "755" or "link", and its bytes."""
+
+    path: str
+    mode: str
+    content: bytes
+
+
+def root(folder: Path) -> Path:
+    """Return the repository's top folder. Raises BadInput when `folder` is in none."""
+    done = _run(folder, "rev-parse", "--show-toplevel")
+    if b"dubious ownership" in done.stderr:
+        what = "is in a git repository of another user's, which git does not read"
+        raise BadInput(
+            what, str(folder), "tell git that you trust it: git config --global --add safe.directory PATH"
+        )
+    if done.returncode:
+        fix = "make one: git init && git add . && git commit -m first"
+        raise BadInput("is not in a git repository", str(folder), fix)
+    return Path(done.stdout.decode(errors="surrogateescape").rstrip("\n"))
+
+
+def resolve(repository: Path, ref: str, project: str) -> Change:
+    """Return the commit that `ref` names. Raises BadInput when there is none."""
+    commit = _commit(repository, ref)
+    if not commit:
+        empty = _run(repository, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+        fix = (
+            "commit something first: git add . && git commit"
+            if empty
+            else "see which there are: git branch --all; git tag"
+        )
+        raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), fix)
+    text = _out(repository, "show", "--no-patch", f"--format={_FORMAT}", commit)
+    with parsing("cannot be released", f"{repository}, commit {commit[:12]}", "write it anew"):
+        name, tree, author, at, subject, parents, message = text.rstrip("\n").split("\0")
+        time = datetime.fromisoformat(at).astimezone(UTC)
+    return Change(
+        name,
+        tree,
+        project,
+        _whole(author),
+        time,
+        _whole(subject),
+        tuple(parents.split()),
+        _changed(repository, commit, bool(parents)),
+        _whole(message),
+    )
+
+
+def _commit(repository: Path, ref: str) -> str:
+    """Return the id of the commit that `ref` names, "" where there is none. `^HEAD` names none: git calls it all but HEAD."""
+    done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    name = done.stdout.decode(errors="replace").strip()
+    return name if not done.returncode and _ID.fullmatch(name) else ""
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Who made a commit, as `Name <address>` and as it is written in it: author and committer; and its message.
+
+    `commit` is its id, `at` the author's time, UTC; 1970 where what is written is no time.
+    """
+
+    persons: tuple[str, ...]
+    message: str
+    commit: str = ""
+    at: datetime = _NEVER
+
+    @property
+    def subject(self) -> str:
+        """The first line of its message."""
+        return self.message.partition("\n")[0]
+
+
+def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Made, ...]:
+    """Return who made each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
+
+    With `paths`, as they are in the repository, only commits that touch one of them. Raises BadInput when a revision is not
+    there.
+    """
+    # In full: of two branches that wrote the same, git would leave one out.
+    asked = ("log", "-z", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
+    told = _out(repository, "--literal-pathspecs", *asked, *paths)
+    return tuple(_made(*entry.split("\n", 3)) for entry in told.split("\0") if entry)
+
+
+def _made(head: str, author: str, committer: str, message: str = "") -> Made:
+    commit, _, at = head.partition(" ")
+    persons = tuple(dict.fromkeys(map(_whole, (author, committer))))
+    return Made(persons, _whole(message), commit, _time(at))
+
+
+def _time(told: str) -> datetime:
+    """Return the time that git tells. Of an old commit it may be none: the year 10000, a zone of 99 hours."""
+    try:
+        return datetime.fromisoformat(told).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _NEVER
+
+
+def is_cut(repository: Path, since: str, until: str) -> bool:
+    """Say whether a commit that `until` has and `since` has not lies at the edge of a shallow clone: more may be behind it."""
+    if _out(repository, "rev-parse", "--is-shallow-repository").strip() != "true":
+        return False
+    edge = _out(repository, "rev-parse", "--git-path", "shallow").strip()
+    cut = set((repository / edge).read_text(encoding="ascii").split())
+    return bool(cut & set(_out(repository, "rev-list", until, f"^{since}", "--").split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a ref carries beside code: its text, and who wrote it ("": a blob has nobody)."""
+
+    text: str
+    author: str
+
+
+def note(repository: Path, ref: str) -> Note | None:
+    """Return what a ref carries: the text of a blob, the message of a commit or annotated tag. None if there is no such ref.
+
+    Raises BadInput for a ref to anything else.
+    """
+    named = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    if named.returncode:
+        return None
+    name = named.stdout.decode().strip()
+    kind = _out(repository, "cat-file", "-t", name).strip()
+    if kind not in {"blob", "commit", "tag"}:
+        raise BadInput(f"{ref} is a {kind}", str(repository), "let it name a blob, a commit or a tag")
+    text = _bytes(repository, "cat-file", kind, name).decode(errors="replace")
+    if kind == "blob":
+        return Note(text, "")
+    head, _, body = text.partition("\n\n")
+    role = "author " if kind == "commit" else "tagger "
+    written = next((line[len(role) :] for line in head.splitlines() if line.startswith(role)), "")
+    return Note(body, written.partition(">")[0] + ">" if ">" in written else written)
+
+
+def _whole(message: str) -> str:
+    # What is not in the encoding that the commit names cannot be kept as text.
+    return message.encode(errors="surrogateescape").decode(errors="replace").strip("\n")
+
+
+def _changed(repository: Path, commit: str, has_parent: bool) -> tuple[str, ...]:
+    if not has_parent:
+        return ()
+    names = _out(repository, "diff-tree", "--no-commit-id", "--name-only", "-r", "-z", f"{commit}^1", commit)
+    return tuple(name for name in names.split("\0") if name)
+
+
+def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Return paths that differ from HEAD: changed tracked files anywhere, and new, unignored ones in `folders`."""
+    # A rename would be one entry with two paths.
+    listed = _out(
+        repository, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"
+    ).split("\0")
+    inside = tuple(posixpath.normpath(folder) for folder in folders)
+    found: list[str] = []
+    for entry in listed:
+        code, path = entry[:2], entry[3:]
+        is_new = code == "??"
+        counts = any(folder == "." or path.startswith(f"{folder}/") for folder in inside) if is_new else path
+        if code.strip() and counts:
+            found.append(path)
+    return tuple(found)
+
+
+def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
+    """Return paths whose text in the working tree is not that of `commit`, new ones that git does not ignore included and
+    removed ones left out; None if the repository has no such commit."""
+    if _run(repository, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+        return None
+    changed = _out(
+        repository, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=d", commit
+    )
+    new = _out(repository, "ls-files", "--others", "--exclude-standard", "-z")
+    return tuple(sorted({name for name in (changed + new).split("\0") if name}))
+
+
+_MODES = {"100644": "644", "100755": "755", "120000": "link"}
+
+
+def files(repository: Path, commit: str) -> Iterator[File]:
+    """Yield every file of a commit's tree, byte for byte: no attribute and no setting of this machine applies.
+
+    Submodules are left out; they are other repositories.
+    """
+    listed = [
+        entry.split("\t", 1) for entry in _out(repository, "ls-tree", "-r", "-z", commit).split("\0") if entry
+    ]
+    wanted = [(*head.split()[::2], path) for head, path in listed]
+    blobs = [(_MODES[mode], name, path) for mode, name, path in wanted if mode in _MODES]
+    asked = "".join(f"{name}\n" for _, name, _ in blobs).encode()
+    answer = io.BytesIO(_bytes(repository, "cat-file", "--batch", given=asked))
+    for mode, name, path in blobs:
+        _refuse_bytes(repository, path)
+        head = answer.readline().split()
+        if len(head) != 3:
+            raise BadInput(
+                f"git has no object {name[:12]} for {path}", str(repository), "mend the repository: git fsck"
+            )
+        yield File(path, mode, answer.read(int(head[2])))
+        answer.read(1)
+
+
+def content(repository: Path, commit: str, path: str) -> bytes | None:
+    """Return the bytes of one file of a commit; None where there is no such commit, or no such file in it."""
+    done = _run(repository, "cat-file", "blob", f"{commit}:{path}")
+    return None if done.returncode else done.stdout
+
+
+def working_tree(repository: Path) -> Iterator[File]:
+    """Yield the files of the working tree as they are: tracked ones and new ones that git does not ignore."""
+    names = _out(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    for name in sorted({name for name in names if name}):
+        _refuse_bytes(repository, name)
+        path = repository / name
+        if path.is_symlink():
+            yield File(name, "link", str(path.readlink()).encode())
+        elif path.is_file():
+            yield File(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
+
+
+def _refuse_bytes(repository: Path, path: str) -> None:
+    if not is_text(path):
+        shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise BadInput(f"the file name {shown} is no UTF-8", str(repository), "rename that file: git mv")
+
+
+def ignores(repository: Path, path: str) -> bool:
+    """Say whether git is told to leave a path of the repository alone (.gitignore)."""
+    return not _run(repository, "check-ignore", "--quiet", "--", path).returncode
+
+
+def fetch(repository: Path) -> str:
+    """Fetch what is new from `origin`, or the only remote there is; return its name, "" where there is none. Repeatable.
+
+    Raises BadInput when the remote does not answer, or asks for a password.
+    """
+    names = _out(repository, "remote").split()
+    remote = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
+    if remote:
+        _bytes(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
+    return remote
+
+
+def has(repository: Path, ref: str) -> bool:
+    """Say whether a ref names a commit that is here."""
+    return bool(_commit(repository, ref))
+
+
+def head(repository: Path, branch: str, remote: str = "") -> str:
+    """Return the commit that a branch of the remote points at, else the local one. Raises BadInput when there is neither."""
+    for ref in ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}", branch]:
+        commit = _commit(repository, ref)
+        if commit:
+            return commit
+    fix = "see which there are: git branch --all; git tag"
+    raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)
+
+
+def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    settings = [word for setting in _FIXED for word in ("-c", setting)]
+    command = ["git", "--no-optional-locks", "--no-replace-objects", *settings, *arguments]
+    environ = {name: value for name, value in process.environment().items() if name not in IN_HOOKS}
+    environ |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}  # nobody is there to be asked for a password
+    try:
+        with parsing("git cannot be asked for that", str(folder), "name a commit, branch or tag"):
+            for word in arguments:
+                os.fsencode(word)
+        return subprocess.run(command, cwd=folder, capture_output=True, input=given, check=False, env=environ)
+    except ValueError as error:
+        raise BadInput("a name holds a NUL character", str(folder), "name a commit, branch or tag") from error
+    except FileNotFoundError as error:
+        what = "git is not installed" if folder.is_dir() else "there is no such folder"
+        raise BadInput(what, str(folder), "install git, or name another folder") from error
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise BadInput("what is asked of git is too long", str(folder), "give a shorter name") from error
+
+
+def _out(folder: Path, *arguments: str) -> str:
+    return _bytes(folder, *arguments).decode(errors="surrogateescape")
+
+
+def _bytes(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+    done = _run(folder, *arguments, given=given)
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BadInput(
+            f"git {arguments[0]}: {told[0] if told else 'failed'}", str(folder), "mend the repository"
+        )
+    return done.stdout

@@ -1,0 +1,112 @@
+"""What a query asks of the clock and of chance: things that no version of a source tells.
+
+By the words that stand in it. A column that bears such a name is taken for the function too: that costs a build,
+never a stale number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from prefect_sluice.sql.duckdb_keywords import listed
+from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
+
+DAY, NOW, RANDOM = "clock:day", "clock:now", "random"
+
+_DAY = listed("current_date today curdate")
+_NOW = listed(
+    """
+    ago clock_timestamp current_datetime current_localtime current_localtimestamp current_time current_timestamp
+    curtime get_current_time get_current_timestamp getdate getutcdate getvariable localtime localtimestamp now
+    pg_conf_load_time pg_postmaster_start_time statement_timestamp sysdate sysdatetime systimestamp sysutcdatetime
+    timeofday transaction_timestamp unix_timestamp utc_date utc_time utc_timestamp
+    """
+)
+"""`getvariable` is among them: a hook may have set the variable from the clock, and no one keeps its versions."""
+
+_RANDOM = listed(
+    """
+    current_connection_id current_query current_query_id current_transaction_id currval gen_random_uuid
+    generate_uuid lastval newid nextval rand randn random randstr setseed stats txid_current uuid uuid_string
+    uuidv4 uuidv7
+    """
+)
+"""Counters and the engine's own numbers are among them: no two runs give the same."""
+
+STEADY = listed(
+    """
+    current_catalog current_database current_role current_schema current_schemas current_user error
+    in_search_path session_user sleep_ms user write_log
+    """
+)
+"""What DuckDB calls volatile, or what looks so, and is not named here: the same for every run against one target, or no value."""
+
+_WITHOUT_CALL = listed(
+    """
+    current_date current_datetime current_time current_timestamp localtime localtimestamp sysdate systimestamp
+    utc_date utc_time utc_timestamp
+    """
+)
+"""Functions that are called without parentheses too, in double quotes as well."""
+
+_POSTGRES_STRINGS = {"'now'": NOW, "'today'": DAY, "'tomorrow'": DAY, "'yesterday'": DAY}
+"""Strings that PostgreSQL casts to a moment; DuckDB refuses them."""
+
+
+def volatile(sql: str, dialect: str) -> tuple[str, ...]:
+    """Return what `sql` asks that changes by itself, sorted: "clock:day", "clock:now", "random"; () for nothing. Pure."""
+    found = lexemes(sql, dialect)
+    if found is None:
+        return tuple(sorted({kind for word in re.findall(r"\w+", sql.lower()) if (kind := _kind(word))}))
+    asked = {kind for number in range(len(found)) if (kind := _asked(found, number))}
+    if dialect != "duckdb":
+        asked |= {_POSTGRES_STRINGS[one.lower] for one in found if one.lower in _POSTGRES_STRINGS}
+    if any(_samples(found)):
+        asked.add(RANDOM)
+    return tuple(sorted(asked))
+
+
+def _kind(word: str) -> str:
+    if word in _DAY:
+        return DAY
+    if word in _NOW or word == "age":
+        return NOW
+    return RANDOM if word in _RANDOM or word in ("tablesample", "sample") else ""
+
+
+def _asked(found: Sequence[Lexeme], number: int) -> str:
+    """Return what the name at `number` asks if it is called there, or needs no call."""
+    one = found[number]
+    if one.kind not in (Kind.WORD, Kind.QUOTED):
+        return ""
+    word = one.lower.strip('"`')
+    called = number + 1 < len(found) and found[number + 1].text == "("
+    if word in ("tablesample", "sample") or not (called or word in _WITHOUT_CALL):
+        return ""
+    if word == "age" and not _is_of_one(found, number):
+        return ""
+    if not called and number and found[number - 1].lower in (".", "as"):
+        return ""
+    return _kind(word)
+
+
+def _is_of_one(found: Sequence[Lexeme], number: int) -> bool:
+    """Say whether the call at `number` has one argument, as far as commas tell; `x.age(y)` counts as one."""
+    depth = 0
+    for one in found[number + 1 :]:
+        depth += (one.text in "([{") - (one.text in ")]}")
+        if one.text == "," and depth == 1:
+            return False
+        if not depth:
+            break
+    return True
+
+
+def _samples(found: Sequence[Lexeme]) -> Iterator[bool]:
+    """Yield, for each sample that is taken, whether it may be another one next time: no seed stands with it."""
+    for number, one in enumerate(found):
+        before = found[number - 1].lower if number else ""
+        if one.lower == "tablesample" or (one.lower == "sample" and before == "using"):
+            seeds = {each.lower for each in found[number : number + 12]}
+            yield "repeatable" not in seeds

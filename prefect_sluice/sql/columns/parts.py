@@ -1,0 +1,144 @@
+"""What the result of a query is made of, as it is put together: columns, relations passed through, and their digests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.node import Name
+
+ALL = "*"
+"""In the place of a column: all columns of the relation, and their order."""
+
+Read = tuple[Name, str]
+_DOUBLE = re.compile(r"(?:_\d+)+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One column: `text` says how it is made, `reads` of what (relation outside the query, column in lower case, sorted).
+
+    Equal text, equal reads with equal values, and equal rows of the query mean equal values, row by row. The column
+    `*` of a relation stands for all its columns and their order; one that a relation does not have reads as absent.
+    """
+
+    text: str
+    reads: tuple[Read, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """All columns of `relation` go through under their names, but for those in `without` (lower case, sorted).
+
+    `relation` is None for a result whose columns have no names here, but are in its rows, each and every one. `after`
+    is how many named columns stand before it in a shape: of two columns with one name the first one keeps it.
+    """
+
+    text: str
+    relation: Name | None
+    without: tuple[str, ...] = ()
+    after: int = 0
+
+    def column(self, name: str, *, renamed: bool = False) -> Part | None:
+        """Return the column that goes through as `name`, None if it is left out; `renamed` ones are never known to be."""
+        if name in self.without and not renamed:
+            return None
+        reads = () if self.relation is None else ((self.relation, name),)
+        return Part(f"{self.text}.{name}", reads)
+
+    def everything(self) -> Part:
+        """Return all of it as one part."""
+        reads = () if self.relation is None else ((self.relation, ALL),)
+        return Part(stamp("all", self.text, list(self.without)), reads)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An output column under its name as written, "" if it has none that is known; `sums` if it is an aggregate."""
+
+    name: str
+    part: Part
+    sums: bool = False
+
+
+Item = Column | Pass
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query gives: `rows` and their `reads` decide which rows, `items` are the columns in order."""
+
+    rows: str
+    reads: frozenset[Read]
+    items: tuple[Item, ...]
+
+    @property
+    def closed(self) -> bool:
+        """Say whether all columns are known by name."""
+        return all(isinstance(item, Column) and item.name for item in self.items)
+
+    def column(self, name: str) -> Part | None:
+        """Return the column `name`, None if there is none for sure."""
+        return found(self.items, name.lower())
+
+    def everything(self) -> Part:
+        """Return rows and columns as one part."""
+        parts = [item.part if isinstance(item, Column) else item.everything() for item in self.items]
+        names: list[Json] = [item.name if isinstance(item, Column) else ALL for item in self.items]
+        text = stamp("result", self.rows, names, [part.text for part in parts])
+        return Part(text, merged(self.reads, *(part.reads for part in parts)))
+
+
+def found(items: Iterable[Item], name: str) -> Part | None:
+    """Return what a column `name` (lower case) of a result with these items may be, None if there is none.
+
+    Where two columns bear one name DuckDB calls the later ones `name_1`, `name_1_1`: with several items such a name
+    is any of them.
+    """
+    several = tuple(items)
+    hits = list(_hits(several, name, renamed=False))
+    if _may_double(several):
+        start = len(_DOUBLE.sub("", name))
+        for at in range(start, len(name)):
+            if name[at] == "_":
+                hits += _hits(several, name[:at], renamed=True)
+    if len(hits) < 2:
+        return hits[0] if hits else None
+    return Part(stamp("any", *(hit.text for hit in hits)), merged(*(hit.reads for hit in hits)))
+
+
+def _may_double(items: tuple[Item, ...]) -> bool:
+    names = [item.name.lower() for item in items if isinstance(item, Column)]
+    return len(items) > 1 and (len(names) < len(items) or len(set(names)) < len(names))
+
+
+def _hits(items: Iterable[Item], name: str, *, renamed: bool) -> Iterator[Part]:
+    for item in items:
+        if isinstance(item, Pass):
+            part = item.column(name, renamed=renamed)
+            if part is not None:
+                yield part
+        elif item.name.lower() == name:
+            yield item.part
+
+
+def merged(*reads: Iterable[Read]) -> tuple[Read, ...]:
+    """Return all of these, sorted, each once."""
+    return tuple(sorted({read for some in reads for read in some}))
+
+
+def stamp(*values: Json) -> str:
+    """Return a short digest of these values."""
+    return digest(list(values))[:32]
+
+
+def shown(text: str, *values: Json) -> str:
+    """Return `text`, cut where it is long, with a digest of all of it and of `values`: for people and for comparing."""
+    return f"{text if len(text) < 81 else text[:80] + '…'} #{stamp(text, *values)}"
+
+
+def outside(relation: Name) -> Result:
+    """Return a relation outside the query as a result: its columns are what it has."""
+    return Result(f"rows of {relation}", frozenset(), (Pass(str(relation), relation),))

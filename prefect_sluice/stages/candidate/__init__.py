@@ -1,0 +1,1 @@
+"""How Stage makes a candidate and has it judged."""

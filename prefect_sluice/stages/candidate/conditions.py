@@ -1,0 +1,154 @@
+"""What an environment builds under: looked at, remembered with each promotion, and compared along the way of a release."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from prefect_sluice import __version__
+from prefect_sluice.domain.build_conditions import Conditions, Proven
+from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
+from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.promotion import Promotion
+from prefect_sluice.domain.release import Release
+from prefect_sluice.promotions.environment_order import before
+from prefect_sluice.promotions.load_project import Loaded
+from prefect_sluice.runtime import process
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+_TOOLS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
+_NOT_KEPT = "it was not recorded when it was built there"
+
+
+def here(workshop: Workshop, place: Place, loaded: Loaded) -> Conditions:
+    """Return what a release is built under in an environment, as of now. Opens its warehouse, for reading. Repeatable.
+
+    Where that cannot be opened, nothing is known of its sources, and why.
+    """
+    from prefect_sluice.dbt import build_conditions as of_dbt
+
+    known = of_dbt.sources(loaded.manifest, place.target.catalog)
+    names = {name.folded for node in loaded.project.nodes.values() for name in node.sources}
+    relations = {known.get(name, str(name)): str(name) for name in names}
+    variables, environ = of_dbt.used(loaded.prints)
+    found = Conditions(
+        {
+            "tools": _tools(),
+            **_of_target(workshop, place),
+            "packages": of_dbt.packages(loaded.folder),
+            "vars": variables,
+            "env": environ,
+        },
+        relations=relations,
+    )
+    try:
+        is_there = place.target.path.exists()
+        columns: Mapping[str, str] = _columns(workshop, place, relations) if is_there else {}
+    except (QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
+        return replace(found, unknown={"sources": str(error)})
+    return replace(found, facts={**found.facts, "sources": columns})
+
+
+def remember(workshop: Workshop, place: Place, loaded: Loaded, promotion: Promotion) -> None:
+    """Keep what a promotion was built under: what it goes to next is compared with that. Repeatable."""
+    current = here(workshop, place, loaded)
+    with workshop.store.transaction() as transaction:
+        transaction.put_conditions(promotion.id, process.now(), current)
+
+
+def proven(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -> Proven | str:
+    """Return what the environment was like that a release served in before, and what this one is like; or why there is none.
+
+    The columns of the sources are those of now, where that environment's warehouse can be opened, else those of the day
+    when it was built there.
+    """
+    first = before(place, workshop.places)
+    if not first:
+        return "no environment comes before this one"
+    served = _served(workshop, first, release)
+    if served is None:
+        return f"this release never served in {first}, which comes before"
+    current = here(workshop, place, loaded)
+    kept = workshop.store.conditions(served.id)
+    other = workshop.place(first)
+    old = kept[1] if kept else _guessed(workshop, other, release, current)
+    try:
+        found = _columns(workshop, other, old.relations)
+    except (BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
+        return _without_a_look(first, old, current, str(error), kept[0] if kept else None)
+    unknown = {group: why for group, why in old.unknown.items() if group != "sources"}
+    return Proven(first, replace(old, facts={**old.facts, "sources": found}, unknown=unknown), current)
+
+
+def _served(workshop: Workshop, environment: str, release: Release) -> Promotion | None:
+    """Return the last promotion by which a release served there; of one put together of a part, the release that part is of."""
+    ids = {release.id, *([release.composed.of] if release.composed else [])}
+    done = workshop.store.promotions(environment=environment)
+    return next((item for item in done if item.release in ids and item.generation is not None), None)
+
+
+def _without_a_look(
+    first: str, old: Conditions, current: Conditions, why: str, at: datetime | None
+) -> Proven:
+    if at is None:
+        return Proven(first, replace(old, unknown={**old.unknown, "sources": why}), current)
+    note = (
+        f"{first}'s warehouse could not be opened, so its sources are those of {at:%Y-%m-%d %H:%M} UTC: {why}"
+    )
+    return Proven(first, old, current, (note,))
+
+
+def _guessed(workshop: Workshop, place: Place, release: Release, current: Conditions) -> Conditions:
+    """Return what can be told of an environment of which nothing was recorded."""
+    facts = {"tools": {name: release.tools[name] for name in _TOOLS if name in release.tools}}
+    unknown: Mapping[str, str] = dict.fromkeys(("packages", "vars", "env"), _NOT_KEPT)
+    tools = {name: text for name, text in current.facts["tools"].items() if name not in facts["tools"]}
+    return Conditions(
+        {"tools": {**tools, **facts["tools"]}, **_of_target(workshop, place)}, unknown, current.relations
+    )
+
+
+def _tools() -> Mapping[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in _TOOLS}
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {**versions, "prefect-sluice": __version__, "python": python}
+
+
+def _of_target(workshop: Workshop, place: Place) -> Mapping[str, Mapping[str, str]]:
+    from prefect_sluice.dbt import build_conditions as of_dbt
+
+    settings, wanted = of_dbt.target(place.target.settings)
+    engine = workshop.engine(settings)
+    extensions = {
+        name: f"{text}; {engine.extensions.get(name, 'not installed')}" for name, text in wanted.items()
+    }
+    return {"settings": {**settings, **engine.settings}, "extensions": {**engine.extensions, **extensions}}
+
+
+def _columns(workshop: Workshop, place: Place, relations: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the sources that are there, and the type of each column, by what they are called.
+
+    What the environment serves itself is no source: a table that hooks write to is there after the first release only.
+    """
+    if not relations:
+        return {}
+    warehouse = workshop.warehouse(place)
+    own = {pointer.name.folded for pointer in warehouse.generation(place.name).pointers}
+    names = {Name.parse(text).folded: key for key, text in relations.items()}
+    wanted = {name: key for name, key in names.items() if name not in own}
+    found: dict[str, str] = {}
+    schemas = ", ".join(sorted({"'" + name.schema.replace("'", "''") + "'" for name in wanted})) or "''"
+    with warehouse.reader() as reader:
+        rows = reader.query(
+            "select table_schema, table_name, column_name, data_type from information_schema.columns "
+            f"where table_catalog = current_database() and lower(table_schema) in ({schemas})"
+        ).rows
+    for schema, table, column, kind in rows:
+        key = wanted.get(Name(str(schema), str(table)).folded)
+        if key is not None:
+            found[key] = "there"
+            found[f"{key}.{str(column).lower()}"] = str(kind)
+    return found

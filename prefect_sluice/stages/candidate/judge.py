@@ -1,0 +1,174 @@
+"""How Stage has a candidate judged: the gates that read its relations, and the ones that compare them with what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from prefect_sluice import gates
+from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.node import Kind
+from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.gates.base import Built, Needs, Subject
+from prefect_sluice.gates.catalog import settings_of
+from prefect_sluice.gates.diff.comparison import Comparing
+from prefect_sluice.planning import source_versions
+from prefect_sluice.planning.plan import Action, Plan, source_said
+from prefect_sluice.planning.refresh_subset import built_from
+from prefect_sluice.promotions.gate_memory import remembering
+from prefect_sluice.promotions.load_project import Loaded, load
+from prefect_sluice.stages.build import before
+from prefect_sluice.stages.candidate import ask_gates, baseline, losses
+from prefect_sluice.stages.candidate.make import Made
+from prefect_sluice.warehouse.base import LIVE, Reader, quoted
+from prefect_sluice.workspace.workspace import Place, Workshop
+
+
+def judge(
+    workshop: Workshop, place: Place, release: Release, plan: Plan, made: Made
+) -> tuple[GateReport, ...]:
+    """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
+    loaded = load(workshop, place, release)
+    asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
+    warehouse = workshop.warehouse(place, loaded.session.cwd)
+    raw = warehouse.generation(place.name)
+    written = raw.known_as(plan.ids)
+    known = ask_gates.subject(workshop, place, loaded, release, plan)
+    known = replace(
+        known,
+        served=plan.base_of(written).by_node(),
+        noted=before(workshop, raw, plan.ids),
+        built=_built(loaded, plan, made),
+    )
+    # What was dropped behind our back is nothing that one could compare with.
+    served = source_versions.still_there(written, warehouse.kept(place.name))
+    if made.file is None:
+        known = replace(known, changed=())
+        standing = _standing(place.target.catalog, plan, served)
+        if not standing:
+            return ask_gates.ask(asked, known, workshop)
+        with warehouse.reader() as reader:
+            return ask_gates.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
+    moved = _moved(known, plan, written)
+    then = {new: old for old, new in raw.new_ids(plan.ids).items()}
+    base = baseline.build(workshop, place, _to_compare(workshop, known, plan, written, moved), then)
+    known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
+    with warehouse.candidate(made.file, base.file) as reader:
+        if served != written:
+            served = _without_broken_views(served, reader)
+        live = plan.base_of(served)
+        known = replace(known, candidate=reader)
+        known = _with_relations(known, place.target.catalog, plan, made, live)
+        return (*ask_gates.ask(asked, known, workshop), *_losses(known, workshop))
+
+
+def _losses(known: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
+    how = settings_of("diff", workshop.settings.gates)
+    assert isinstance(how, Comparing)
+    return losses.report(replace(known, memory=remembering(workshop, "diff")), how)
+
+
+def _to_compare(
+    workshop: Workshop, known: Subject, plan: Plan, live: Generation, moved: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Return what is built by new code from data that moved, if it is to be told what the code alone does: then it is
+    compared with a baseline."""
+    own = workshop.settings.gates.get("diff")
+    if not moved or plan.cause is Cause.REFRESH or (own is not None and own.on == "off"):
+        return ()
+    strict = "max_unexplained_share" in ((own.model_extra or {}) if own else {})
+    if not strict and not known.expected().expected:
+        return ()
+    served = live.by_node()
+    return tuple(
+        uid
+        for uid in plan.made
+        if uid in moved and uid in served and served[uid].fingerprint != known.nodes[uid].fingerprint
+    )
+
+
+def _moved(known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[str, ...]]:
+    """Return the sources whose data is not, or may not be, what the live relation of a node was built from."""
+    notes = known.noted
+    if notes is None:
+        return {}
+    served = live.by_node()
+    was = built_from(known.nodes, served, notes.versions, notes.behind)
+    now = built_from(known.nodes, served, plan.notes.versions, plan.notes.behind)
+    # A source that nothing read before is part of what the new code does.
+    found = {
+        uid: tuple(
+            source_said(text)
+            for text, version in now[uid].items()
+            if was[uid].get(text, version) not in ("", version)
+        )
+        for uid in now
+    }
+    return {uid: texts for uid, texts in found.items() if texts}
+
+
+def _built(loaded: Loaded, plan: Plan, made: Made) -> Built:
+    reused = len([step for step in plan.of(Action.REUSE) if step.node in loaded.project.nodes])
+    return Built(made.results, made.notes, reused=reused, taken=made.taken, tests=made.tests)
+
+
+def _without_broken_views(served: Generation, reader: Reader) -> Generation:
+    """Return what is live without the views that nobody can read, since what they read was dropped."""
+    return replace(
+        served,
+        pointers=tuple(
+            item for item in served.pointers if item.kind is not Kind.VIEW or _answers(reader, item)
+        ),
+    )
+
+
+def _answers(reader: Reader, pointer: Pointer) -> bool:
+    try:
+        reader.query(
+            f"select * from {quoted(LIVE, pointer.address.schema, pointer.address.identifier)} limit 0"
+        )
+    except QueryFailed:
+        return False
+    return True
+
+
+def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served: Generation) -> Subject:
+    good = {result.unique_id for result in made.results if _counts(result)}
+    # What nothing serves now, and goes on, is compared with what it goes on from.
+    past = {step.node: step.pointer for step in plan.steps if step.action.makes and step.pointer}
+    live = {**past, **served.by_node()}
+    # What goes back to an older relation is new to readers, and to the tests and contracts of today.
+    back = frozenset(plan.relinked)
+    built = [uid for uid in (*plan.made, *plan.relinked) if uid in good or uid in back]
+    names = {uid: known.nodes[uid].name for uid in built}
+    return replace(
+        known,
+        changed=(*plan.made, *plan.relinked),
+        candidate_relations={
+            uid: quoted(catalog, name.schema, name.identifier) for uid, name in names.items()
+        },
+        live_relations={
+            uid: quoted(LIVE, live[uid].address.schema, live[uid].address.identifier)
+            for uid in built
+            if uid in live
+        },
+        same_code=frozenset(
+            uid for uid in built if uid in live and live[uid].fingerprint == known.nodes[uid].fingerprint
+        ),
+        standing=_standing(LIVE, plan, served),
+    )
+
+
+def _standing(catalog: str, plan: Plan, served: Generation) -> Mapping[str, str]:
+    """Return what is served and stays as it is, by unique id, as it is read in `catalog`."""
+    stays = {step.pointer for step in plan.of(Action.REUSE)} & set(served.pointers)
+    return {
+        item.node: quoted(catalog, item.address.schema, item.address.identifier) for item in stays if item
+    }
+
+
+def _counts(result: NodeResult) -> bool:
+    return result.ok and result.kind != "test"

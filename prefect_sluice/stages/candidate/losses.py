@@ -1,0 +1,139 @@
+"""Rows that go from what keeps history: only a commit that says so lets them. No setting of a gate changes that."""
+
+from __future__ import annotations
+
+from prefect_sluice import gates
+from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.domain import adoption
+from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.errors import BadInput, QueryFailed
+from prefect_sluice.domain.node import Kind, Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.diff.comparison import Comparing, above, compared, names, written
+from prefect_sluice.planning.expectations import Expected
+from prefect_sluice.planning.history_by_name import FORWARD_ONLY, NEVER_IN_FULL
+from prefect_sluice.planning.plan import Action, Step
+
+STAGE = "stage"
+CHECK = "history"
+
+
+def report(subject: Subject, how: Comparing) -> tuple[GateReport, ...]:
+    """Return each relation that would lose rows which only the past has, as a report that nothing in sluice.yml weakens; none
+    if none would. Repeatable.
+
+    `how` says how rows are told apart. What the gate `diff` compared already is not compared again.
+    """
+    found = [_judged(subject, node, how) for node in _in_danger(subject)]
+    found += [_dropped(subject, node) for node in _not_there(subject)]
+    findings = tuple(finding for finding in found if finding is not None)
+    return (gates.kept(GateReport(STAGE, findings)),) if findings else ()
+
+
+def _in_danger(subject: Subject) -> list[Node]:
+    """Return the nodes that may lose history: another relation takes its place, or other code goes on with it.
+
+    What the same code takes out of its own history (`delete+insert`, microbatch, a hook that deletes what is old), it takes
+    out with dbt alone, too.
+    """
+    steps = {step.node: step for step in subject.plan.steps} if subject.plan else {}
+    beside = _other_hooks(subject.declared, subject.declared_before)
+    compared_with = subject.live_relations.keys() & subject.candidate_relations.keys()
+    return [
+        subject.nodes[uid]
+        for uid in subject.changed
+        if uid in compared_with and uid in steps and _may_lose(subject, steps[uid], beside=beside)
+    ]
+
+
+def _may_lose(subject: Subject, step: Step, *, beside: bool) -> bool:
+    if step.action is not Action.CARRY or step.pointer is None:
+        served = subject.served.get(step.node)
+        return step.loses_history or (served is not None and served.kind.keeps_history)
+    if adoption.is_adopted(step.pointer):
+        return False  # nobody knows by which code it was built
+    if step.kind is Kind.SNAPSHOT:
+        return beside or step.pointer.fingerprint != step.fingerprint
+    return beside or step.note in {FORWARD_ONLY, NEVER_IN_FULL}
+
+
+def _other_hooks(now: Declared, before: Declared | None) -> bool:
+    """Say whether anything runs beside the nodes' own queries that did not before: a hook may write to any of them."""
+    known = {item.text for item in before.code} if before else set[str]()
+    return any(item.runs == "beside" and item.text not in known for item in now.code)
+
+
+def _not_there(subject: Subject) -> list[Node]:
+    """Return the nodes that would begin with nothing, since somebody dropped the history that serves."""
+    return [
+        subject.nodes[uid]
+        for uid in subject.changed
+        if uid in subject.candidate_relations and uid not in subject.live_relations
+        if uid in subject.served and subject.served[uid].kind.keeps_history
+    ]
+
+
+def _dropped(subject: Subject, node: Node) -> Finding | None:
+    meant = [item for item in subject.expected().expected if item.is_of(names(node))]
+    word = next((item for item in meant if item.is_rows and item.up_to >= 1), None)
+    told = f"{node.short}: {subject.served[node.unique_id].address}, which keeps its history, was dropped: all of its rows go"
+    fix = (
+        "put it back from a backup of the warehouse, or serve a generation that has it: sluice rollback; "
+        f"if they are to go, say so in a commit message: Expect: {written(node.short)} rows"
+    )
+    return Finding(
+        STAGE,
+        CHECK,
+        Verdict.WARNED if word else Verdict.FAILED,
+        f"{told}, as {word.where} declares" if word else f"{told}, and no commit says so",
+        node.unique_id,
+        observed=1.0,
+        limit=word.up_to if word else 0.0,
+        location=word.where if word else node.path,
+        fix="" if word else fix,
+    )
+
+
+def _judged(subject: Subject, node: Node, how: Comparing) -> Finding | None:
+    uid = node.unique_id
+    try:
+        diff = subject.compared.get(uid) or compared(
+            subject, node, subject.live_relations[uid], subject.candidate_relations[uid], how
+        )
+    except (QueryFailed, BadInput) as error:
+        told = f"{node.short}: whether rows go from its history cannot be told: {error}"
+        return Finding(STAGE, CHECK, Verdict.ERRORED, told, uid, fix="see by hand why: sluice diff")
+    meant = [item for item in subject.expected().expected if item.is_of(names(node))]
+    gone = _gone(diff, meant)
+    return _told(node, diff, gone, meant) if gone else None
+
+
+def _gone(diff: RelationDiff, meant: list[Expected]) -> int:
+    gone = diff.rows_removed
+    if diff.rows_changed is None and any(not item.is_rows for item in meant):
+        gone -= min(gone, diff.rows_added)  # without a key a changed row is one that went and one that came
+    return gone
+
+
+def _told(node: Node, diff: RelationDiff, gone: int, meant: list[Expected]) -> Finding:
+    share = diff.share(gone)
+    word = next((item for item in meant if item.is_rows and share <= item.up_to), None)
+    went = f"{node.short}: {gone} of {diff.rows_before} rows go from what keeps history"
+    keep = "forward_only" if node.kind is Kind.INCREMENTAL else "leave its kind"
+    fix = (
+        f"to keep them: {keep}, and delete nothing; if they are to go, say so in a commit message: "
+        f"Expect: {written(node.short)} rows up to {above(share)}%"
+    )
+    return Finding(
+        STAGE,
+        CHECK,
+        Verdict.WARNED if word else Verdict.FAILED,
+        f"{went}, as {word.where} declares" if word else f"{went}, and no commit says so",
+        node.unique_id,
+        observed=share,
+        limit=word.up_to if word else 0.0,
+        location=word.where if word else node.path,
+        evidence=diff.removed,
+        fix="" if word else fix,
+    )

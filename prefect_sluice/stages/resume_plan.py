@@ -1,0 +1,55 @@
+"""Which plan an attempt goes on with: the clock may have moved, or a part may have failed, since it began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Decision, Promotion, State
+from prefect_sluice.planning.make_plan import Asked, make_plan
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.refresh_subset import volatile_texts
+from prefect_sluice.promotions.records import is_open
+from prefect_sluice.workspace.workspace import Workshop
+
+
+def attempt(workshop: Workshop, asked: Asked) -> Plan:
+    """Return the plan of the open promotion that asks the same, else a new one. Repeatable."""
+    plan = make_plan(asked)
+    for promotion in workshop.store.promotions(environment=asked.environment, limit=20):
+        if not is_open(promotion) or promotion.state is State.DEPLOYED or not promotion.plan:
+            continue
+        document = cast(Mapping[str, Any], workshop.bundles.get_document(promotion.plan))
+        again = _again(asked, plan, promotion, document, _keeps_its_day(workshop, promotion))
+        if again is not None:
+            return again
+    return plan
+
+
+def _keeps_its_day(workshop: Workshop, promotion: Promotion) -> bool:
+    """Say whether a promotion goes on with the day it was planned on: a release does, a refresh once somebody said yes.
+
+    A refresh that waits unanswered is overtaken by that of the next day: what it would publish is no longer of today.
+    """
+    if promotion.cause is not Cause.REFRESH:
+        return True
+    approvals = workshop.store.approvals(promotion.id)
+    return any(item.decision is Decision.APPROVE and item.binding == promotion.binding for item in approvals)
+
+
+def _again(
+    asked: Asked, plan: Plan, promotion: Promotion, document: Mapping[str, Any], keeps_its_day: bool
+) -> Plan | None:
+    then = asked
+    if keeps_its_day:
+        texts = {text for node in asked.nodes.values() for text in volatile_texts(node)}
+        noted = cast(Mapping[str, str], document["notes"].get("versions", {}))
+        older = {text: noted[text] for text in texts & noted.keys()}
+        then = replace(asked, versions={**asked.versions, **older})
+    whole = make_plan(then) if then is not asked else plan
+    if document.get("instead") == whole.digest:
+        rest = make_plan(replace(then, held=document["held"], instead=whole.digest))
+        return rest if rest.digest == promotion.plan else None
+    return whole if whole.digest == promotion.plan else None

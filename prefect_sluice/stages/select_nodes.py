@@ -1,0 +1,73 @@
+"""A refresh of a part: which nodes are renewed, which stale ones keep what is live, and whether that hangs together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.planning.make_plan import Asked, live_versions, make_plan
+from prefect_sluice.planning.plan import UNCHANGED, Plan
+from prefect_sluice.planning.refresh_subset import Cut, cut, source_texts
+from prefect_sluice.promotions.load_project import Loaded
+
+NOT_SELECTED = "stale, and not selected: it stays as it is"
+_MOST = 12
+
+
+def selected(asked: Asked, loaded: Loaded, select: str) -> Asked:
+    """Return the question with every stale node held that the selectors leave out. What reads a renewed node goes along.
+
+    Raises BadInput for selectors that match no relation, Refused with the list of what must be selected, too.
+    """
+    wanted = set(loaded.session.select(loaded.manifest, select)) & asked.nodes.keys()
+    if not wanted:
+        raise BadInput(
+            f"no model, seed or snapshot matches {select!r}",
+            fix="see what there is: dbt ls --select …",
+        )
+    whole = make_plan(asked)
+    found = renewed(asked, whole, wanted)
+    if not found.holds:
+        raise Refused(_torn(asked, found), f"select these, too: {_names(asked, found.missing or found.torn)}")
+    held = dict.fromkeys(moved(whole) - found.renewed, NOT_SELECTED)
+    return replace(asked, held=held, select=tuple(select.split()))
+
+
+def renewed(asked: Asked, whole: Plan, wanted: Collection[str]) -> Cut:
+    """Return what of the whole plan is renewed when only `wanted` are asked for; what serves nothing yet always is."""
+    fresh = asked.nodes.keys() - asked.live.by_node().keys()
+    stale = _stale_by_themselves(asked, whole)
+    return cut(asked.nodes, live_versions(asked), asked.versions, stale=stale, wanted={*wanted, *fresh})
+
+
+def moved(plan: Plan) -> frozenset[str]:
+    """Return the nodes that get another relation by a plan."""
+    return frozenset(
+        step.node for step in plan.steps if step.reason != UNCHANGED and step.node in plan.notes.nodes
+    )
+
+
+def _stale_by_themselves(asked: Asked, whole: Plan) -> frozenset[str]:
+    was, live, all_moved = live_versions(asked), asked.live.by_node(), moved(whole)
+    found: set[str] = set()
+    for uid in all_moved:
+        node = asked.nodes[uid]
+        same = uid in live and (live[uid].fingerprint, live[uid].name) == (node.fingerprint, node.name)
+        fresh = any(was.get(uid, {}).get(text) != asked.versions.get(text) for text in source_texts(node))
+        if not same or fresh or not all_moved.intersection(node.parents):
+            found.add(uid)
+    return frozenset(found)
+
+
+def _torn(asked: Asked, found: Cut) -> str:
+    return (
+        f"{_names(asked, found.renewed)} cannot be refreshed alone: it would read new and old data of one source"
+        if len(found.renewed) == 1
+        else "what was selected cannot be refreshed alone: something would read new and old data of one source"
+    )
+
+
+def _names(asked: Asked, uids: Collection[str]) -> str:
+    names = sorted(asked.nodes[uid].short for uid in uids)
+    return " ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")

@@ -1,0 +1,259 @@
+"""What can be asked of the state store; a transaction and the store itself answer the same questions."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, Table, func, select
+
+from prefect_sluice.domain.controls import Aftercare, Control
+from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.promotion import Approval, Candidate, Lease, Promotion, Question, State
+from prefect_sluice.domain.relation import Relation
+from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.state import codec
+from prefect_sluice.state.records import RecordReads
+from prefect_sluice.state.tables import (
+    AFTERCARE,
+    APPROVAL,
+    CACHE,
+    CANDIDATE,
+    CONTROL,
+    LEASE,
+    LEDGER,
+    MEASURE,
+    PROMOTION,
+    QUESTION,
+    RELATION,
+    RELEASE,
+    REPORT,
+)
+
+_KEYS_AT_ONCE = 500
+_NAMED_WHEN_AMBIGUOUS = 3
+
+
+class Reads(RecordReads, ABC):
+    """The read methods. All can be repeated; each raises BadInput when what is stored cannot be read.
+
+    Times come back in UTC. `place` is the store's URL as it may be shown.
+    """
+
+    place: str
+
+    @abstractmethod
+    def _connected(self) -> AbstractContextManager[Connection]: ...
+
+    def release(self, id_or_prefix: str) -> Release | None:
+        """Return the release whose id begins so; None if there is none. Raises BadInput when several do."""
+        row = self._one(RELEASE, "release", id_or_prefix)
+        if row is None:
+            return None
+        with codec.readable(f"release {row['id'][:7]}", self.place):
+            return codec.release(row)
+
+    def releases(self, limit: int | None = None) -> tuple[Release, ...]:
+        """Return the last `limit` releases (None: all), newest first."""
+        rows = self._rows(select(RELEASE).order_by(RELEASE.c.seq.desc()).limit(limit))
+        with codec.readable("a release", self.place):
+            return tuple(codec.release(row) for row in rows)
+
+    def promotion(self, id_or_prefix: str) -> Promotion | None:
+        """Return the promotion whose id begins so; None if there is none. Raises BadInput when several do."""
+        row = self._one(PROMOTION, "promotion", id_or_prefix)
+        if row is None:
+            return None
+        with codec.readable(f"promotion {row['id']}", self.place):
+            return codec.promotion(row)
+
+    def promotions(
+        self, *, environment: str | None = None, states: Collection[State] = (), limit: int | None = None
+    ) -> tuple[Promotion, ...]:
+        """Return the last `limit` promotions (None: all), newest first; of `environment` and in `states` if given."""
+        query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
+        if environment is not None:
+            query = query.where(PROMOTION.c.environment == environment)
+        if states:
+            query = query.where(PROMOTION.c.state.in_([state.value for state in states]))
+        rows = self._rows(query)
+        with codec.readable("a promotion", self.place):
+            return tuple(codec.promotion(row) for row in rows)
+
+    def served_last(self, environment: str, *, with_policy: bool = False) -> Promotion | None:
+        """Return the newest promotion that wrote a generation, or of those that brought a policy; None if there is none."""
+        query = select(PROMOTION).where(PROMOTION.c.environment == environment)
+        query = query.where(PROMOTION.c.generation.is_not(None))
+        if with_policy:
+            query = query.where(PROMOTION.c.policy != "")
+        rows = self._rows(query.order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(1))
+        with codec.readable("a promotion", self.place):
+            return codec.promotion(rows[0]) if rows else None
+
+    def served_first(self) -> Promotion | None:
+        """Return the oldest promotion of a release that wrote a generation, in whichever environment; None if there is none."""
+        query = select(PROMOTION).where(PROMOTION.c.generation.is_not(None), PROMOTION.c.release != "")
+        rows = self._rows(query.order_by(PROMOTION.c.created_at, PROMOTION.c.seq).limit(1))
+        with codec.readable("a promotion", self.place):
+            return codec.promotion(rows[0]) if rows else None
+
+    def reports(self, promotion: str) -> tuple[tuple[str, GateReport], ...]:
+        """Return the gate reports of a promotion as (stage, report), in the order they were written."""
+        rows = self._rows(select(REPORT).where(REPORT.c.promotion == promotion).order_by(REPORT.c.seq))
+        with codec.readable(f"a gate report of promotion {promotion}", self.place):
+            return tuple((row["stage"], codec.report(row)) for row in rows)
+
+    def measures(
+        self, environment: str, gate: str, subjects: Iterable[str], *, limit: int = 60
+    ) -> dict[tuple[str, str], tuple[tuple[float, datetime, str], ...]]:
+        """Return the last `limit` numbers of a gate by (subject, metric): value, time (UTC), promotion; the newest first.
+
+        Of what was served in the environment, and not rolled back from. Made for thousands of subjects.
+        """
+        found: dict[tuple[str, str], list[tuple[float, datetime, str]]] = {}
+        rest = iter(subjects)
+        while some := list(islice(rest, _KEYS_AT_ONCE)):
+            for row in self._rows(_served_measures(environment, gate, some, limit)):
+                value = (row["value"], row["created_at"], row["id"])
+                found.setdefault((row["subject"], row["metric"]), []).append(value)
+        return {key: tuple(values) for key, values in found.items()}
+
+    def candidate(self, promotion: str) -> Candidate | None:
+        """Return the candidate of a promotion, or None."""
+        rows = self._rows(select(CANDIDATE).where(CANDIDATE.c.promotion == promotion))
+        with codec.readable(f"the candidate of promotion {promotion}", self.place):
+            return codec.candidate(rows[0]) if rows else None
+
+    def relations(self, promotion: str | None = None) -> tuple[Relation, ...]:
+        """Return all relations, or those that a promotion built, by address."""
+        query = select(RELATION)
+        if promotion is not None:
+            query = query.where(RELATION.c.promotion == promotion)
+        rows = self._rows(query)
+        with codec.readable("a relation", self.place):
+            # Sorted here: two databases do not agree on the order of text.
+            return tuple(sorted((codec.relation(row) for row in rows), key=lambda relation: relation.address))
+
+    def approvals(self, promotion: str | None = None) -> tuple[Approval, ...]:
+        """Return the approvals and rejections of a promotion, or of all, in the order they were recorded."""
+        query = select(APPROVAL).order_by(APPROVAL.c.seq)
+        if promotion is not None:
+            query = query.where(APPROVAL.c.promotion == promotion)
+        rows = self._rows(query)
+        with codec.readable("an approval" + (f" of promotion {promotion}" if promotion else ""), self.place):
+            return tuple(codec.approval(row) for row in rows)
+
+    def question(self, run: str) -> Question | None:
+        """Return what a run of a scheduler asked last; None if it asks nothing."""
+        return next((item for item in self.questions() if item.run == run), None)
+
+    def questions(self) -> tuple[Question, ...]:
+        """Return what runs of a scheduler ask, the oldest first."""
+        rows = self._rows(select(QUESTION).order_by(QUESTION.c.at, QUESTION.c.run))
+        with codec.readable("a question", self.place):
+            return tuple(codec.question(row) for row in rows)
+
+    def controls(self, *, lifted: bool = False) -> tuple[Control, ...]:
+        """Return the holds, freezes and blocks that nobody lifted, run out or not; with `lifted` all there ever were."""
+        query = select(CONTROL).order_by(CONTROL.c.seq)
+        if not lifted:
+            query = query.where(CONTROL.c.lifted_at.is_(None))
+        rows = self._rows(query)
+        with codec.readable("a hold, freeze or block", self.place):
+            return tuple(codec.control(row) for row in rows)
+
+    def aftercare(self, promotion: str) -> Aftercare | None:
+        """Return what a rollback brings with it; None for any other promotion."""
+        rows = self._rows(select(AFTERCARE).where(AFTERCARE.c.promotion == promotion))
+        with codec.readable(f"the rollback {promotion}", self.place):
+            return codec.aftercare(rows[0]) if rows else None
+
+    def lease(self, environment: str) -> Lease | None:
+        """Return the lease as recorded, run out or not; None when it was dropped or never taken."""
+        rows = self._rows(select(LEASE).where(LEASE.c.environment == environment))
+        with codec.readable(f"the lease on {environment!r}", self.place):
+            return codec.lease(rows[0]) if rows else None
+
+    def entries(
+        self,
+        *,
+        environment: str | None = None,
+        event: str | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> tuple[Entry, ...]:
+        """Return the ledger's entries with a number above `after`, in order; of one environment and event where given.
+
+        Raises LedgerBroken for an entry without the digest it was stored under; whether they follow from one
+        another, `ledger.verify` says.
+        """
+        query = select(LEDGER).where(LEDGER.c.number > after).order_by(LEDGER.c.number).limit(limit)
+        if environment is not None:
+            query = query.where(LEDGER.c.environment == environment)
+        if event is not None:
+            query = query.where(LEDGER.c.event == event)
+        return tuple(codec.entry(row) for row in self._rows(query))
+
+    def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:
+        """Return what is cached, by key; a key that is not is left out, and so is one whose value cannot be read.
+
+        Made for thousands of keys.
+        """
+        return {key: value for key, (value, _) in self._cached(kind, keys).items()}
+
+    def _cached(self, kind: str, keys: Iterable[str]) -> dict[str, tuple[Json, datetime]]:
+        """Return the values by key, and when each was used last as far as that is recorded."""
+        found: dict[str, tuple[Json, datetime]] = {}
+        rest = iter(keys)
+        while some := list(islice(rest, _KEYS_AT_ONCE)):
+            query = select(CACHE).where(CACHE.c.kind == kind, CACHE.c.key.in_(some))
+            for row in self._rows(query):
+                with suppress(ValueError):  # it can be derived again
+                    found[row["key"]] = (json.loads(row["value"]), row["used_at"])
+        return found
+
+    def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        with self._connected() as connection, codec.readable("a row", self.place):
+            return connection.execute(query).mappings().all()
+
+    def _one(self, table: Table, what: str, prefix: str) -> RowMapping | None:
+        if not prefix:
+            return None
+        begins_so = func.substr(table.c.id, 1, len(prefix)) == prefix
+        # The shortest first: an id that is the prefix itself is never ambiguous.
+        query = select(table).where(begins_so).order_by(func.length(table.c.id), table.c.id)
+        rows = self._rows(query.limit(_NAMED_WHEN_AMBIGUOUS + 1))
+        if len(rows) > 1 and rows[0]["id"] != prefix:
+            names = ", ".join(str(row["id"])[: len(prefix) + 6] for row in rows[:_NAMED_WHEN_AMBIGUOUS])
+            more = ", ..." if len(rows) > _NAMED_WHEN_AMBIGUOUS else ""
+            raise BadInput(f"{prefix!r} is more than one {what}: {names}{more}", fix="give more of the id")
+        return rows[0] if rows else None
+
+
+def _served_measures(environment: str, gate: str, subjects: Sequence[str], limit: int) -> Select[Any]:
+    later = PROMOTION.alias()
+    rolled_back = (
+        select(later.c.seq)
+        .where(later.c.environment == environment, later.c.cause == Cause.ROLLBACK.value)
+        .where(later.c.generation.is_not(None), later.c.base == PROMOTION.c.generation)
+    )
+    same = (MEASURE.c.subject, MEASURE.c.metric)
+    back = func.row_number().over(partition_by=same, order_by=PROMOTION.c.seq.desc()).label("back")
+    ranked = (
+        select(*same, MEASURE.c.value, PROMOTION.c.created_at, PROMOTION.c.id, back)
+        .join(PROMOTION, PROMOTION.c.id == MEASURE.c.promotion)
+        .where(PROMOTION.c.environment == environment, PROMOTION.c.generation.is_not(None))
+        .where(MEASURE.c.gate == gate, MEASURE.c.subject.in_(subjects), ~rolled_back.exists())
+        .subquery()
+    )
+    # One by one, the newest first, whatever order the window was computed in.
+    return select(ranked).where(ranked.c.back <= limit).order_by(ranked.c.back)

@@ -1,0 +1,1 @@
+"""DuckDB: one file that serves, side files to build in."""

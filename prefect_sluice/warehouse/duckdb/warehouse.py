@@ -1,0 +1,396 @@
+"""DuckDB: one file that serves, side files to build in. The only module beside `duckdb_publish` that imports the driver."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+import duckdb
+
+from prefect_sluice.domain.adoption import Adopted
+from prefect_sluice.domain.digests import digest_file
+from prefect_sluice.domain.displaced_names import Displaced
+from prefect_sluice.domain.errors import OURSELVES, BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
+from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse import side_catalogue
+from prefect_sluice.warehouse.base import (
+    BASELINE,
+    LIVE,
+    Bring,
+    Links,
+    Publication,
+    Reader,
+    Sealed,
+    Served,
+    Stub,
+    quoted,
+)
+from prefect_sluice.warehouse.coming_and_going import Departure
+from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.duckdb import (
+    adopt,
+    backup,
+    content_digests,
+    displaced_names,
+    estimate,
+    link_views,
+    take_back_names,
+)
+from prefect_sluice.warehouse.duckdb import collect as duckdb_keeping
+from prefect_sluice.warehouse.duckdb import leave as duckdb_leave
+from prefect_sluice.warehouse.duckdb import publish as duckdb_publish
+from prefect_sluice.warehouse.duckdb import stubs as duckdb_stubs
+from prefect_sluice.warehouse.duckdb.database_name import catalog_name
+from prefect_sluice.warehouse.duckdb.errors import translated
+from prefect_sluice.warehouse.duckdb.file_state import settle, stamp
+from prefect_sluice.warehouse.duckdb.linker import DuckLinker
+from prefect_sluice.warehouse.duckdb.opening import CONFIG, NEW_FILE, Connect, Room, plain
+from prefect_sluice.warehouse.duckdb.reader import DuckReader
+from prefect_sluice.warehouse.duckdb.remembered import remembered
+from prefect_sluice.warehouse.duckdb.writer import Writer
+from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
+from prefect_sluice.warehouse.publishing import Forecast, Rule, Told, Weight
+
+_NOT_YET = "there is no warehouse yet"
+_STEP = 0.05
+_Answer = TypeVar("_Answer")
+
+
+class DuckDB:
+    """The warehouse in one DuckDB file. `patience`: how long to try while another process holds the file."""
+
+    dialect = "duckdb"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        store: str = "sluice_store",
+        patience: timedelta = timedelta(seconds=5),
+        rule: Rule = Rule(),  # noqa: B008  # frozen
+        room: Room = Room(),  # noqa: B008  # frozen
+    ) -> None:
+        """Serve from `path`; nothing is opened yet. `room` is where side databases are opened, and how."""
+        self.path = path
+        self.catalog = catalog_name(path)
+        self.store = store
+        self.linker = DuckLinker(self.catalog)
+        self._patience = patience
+        self._rule = rule
+        self._room = room
+
+    @contextmanager
+    def reader(self) -> Generator[Reader]:
+        """See Warehouse."""
+        if not self.path.exists():
+            raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
+        with self._open(self.path, read_only=True, connect=self._room.open) as connection:
+            connection.execute("begin transaction")
+            yield DuckReader(connection, writes=False)
+
+    def generation(self, environment: str, number: int | None = None) -> Generation:
+        """See Warehouse."""
+        if not self.path.exists():
+            return duckdb_publish.load(None, environment, number)
+        read = partial(duckdb_publish.load, environment=environment, number=number)
+        return self._remembered(f"generation {number} of {environment}", read)
+
+    def history(self, environment: str) -> tuple[Generation, ...]:
+        """See Warehouse."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_publish.history(connection, environment)
+
+    def kept(self, environment: str) -> tuple[Pointer, ...]:
+        """See Warehouse."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_publish.kept(connection, environment)
+
+    def relations(self) -> tuple[Served, ...]:
+        """See Warehouse."""
+        if not self.path.exists():
+            return ()
+        read = partial(duckdb_publish.served, store=self.store)
+        return self._remembered(f"relations beside {self.store}", read)
+
+    def prepare(self, side: Path, stubs: Sequence[Stub]) -> tuple[Name, ...]:
+        """See Warehouse."""
+        _remove(side)
+        side.parent.mkdir(parents=True, exist_ok=True)
+        with self._room.entered(), self._open(side, new=True, connect=self._room.open) as connection:
+            self._attach_live(connection)
+            for schema in sorted({stub.name.schema for stub in stubs}):
+                connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
+            return duckdb_stubs.place(connection, stubs, self.catalog)
+
+    def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
+        """See Warehouse."""
+        with self._open(side) as connection:
+            self._attach(connection, candidate, duckdb_publish.CANDIDATE)
+            try:
+                link_views.copy(connection, tables)
+            except duckdb.Error as error:
+                raise QueryFailed(f"{candidate}: {str(error).splitlines()[0]}") from error
+
+    @contextmanager
+    def candidate(self, side: Path, baseline: Path | None = None) -> Generator[Reader]:
+        """See Warehouse."""
+        with self._open(side, read_only=True, connect=self._room.open) as connection:
+            self._attach_live(connection)
+            if baseline is not None:
+                self._attach(connection, baseline, BASELINE)
+            for statement in side_catalogue.own_lists(self.store):
+                connection.execute(statement)
+            connection.execute("begin transaction")
+            yield DuckReader(
+                connection, writes=False, reads=partial(side_catalogue.corrected, place=side_catalogue.OWN)
+            )
+
+    def seal(self, side: Path, links: Links) -> Sealed:
+        """See Warehouse."""
+        there = self._addresses() if links.live else frozenset[Name]()
+        with self._room.entered(), self._open(side, connect=self._room.open) as connection:
+            self._attach_live(connection)
+            for statement in side_catalogue.lists(self.store):
+                connection.execute(statement)
+            try:
+                tried = link_views.link(connection, links, self.store, there)
+                pinned = (*tried.pinned, *tried.broken)
+                held = content_digests.sealed(connection, self.catalog, links, pinned, tried.unread)
+                connection.execute("checkpoint")
+            except duckdb.Error as error:
+                raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
+        return Sealed(digest_file(side), tuple(tried.broken), pinned, tried.unread, held)
+
+    def stamp(self) -> str:
+        """See Warehouse."""
+        return stamp(self.path)
+
+    def publish(
+        self,
+        publication: Publication,
+        *,
+        told: Told | None = None,
+        seen: Callable[[str, str], object] | None = None,
+    ) -> Generation:
+        """See Warehouse."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            self._create()
+        done, weight = self._looked(publication)
+        if done is not None:
+            self.empty_journal()
+            return done
+
+        def write(connection: duckdb.DuckDBPyConnection) -> Generation:
+            if publication.candidate is not None and publication.tables:
+                self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
+            before = self.stamp()
+            written = duckdb_publish.publish(connection, publication, self.store, str(self.path), self.linker)
+            if seen is not None:
+                # Now, or closing the file would do it, when it is nobody's any more. What is written stays written.
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("checkpoint")
+                    settle(self.path)
+                    seen(before, self.stamp())
+            return written
+
+        return self._writer.write(write, weight, told)
+
+    def _looked(self, asked: Publication) -> tuple[Generation | None, Weight]:
+        """Return the generation if this publish is done already, and how much it will move."""
+        try:
+            with self._open(self.path, read_only=True) as connection:
+                current = duckdb_publish.load(connection, asked.generation.environment, None)
+                same = current.number and current.promotion == asked.generation.promotion
+                weight = estimate.publication(connection, asked, current, self.path)
+                return current if same else None, weight
+        except WarehouseBusy as busy:
+            if busy.holder != OURSELVES:
+                raise
+            return None, Weight(
+                0, 0, 0
+            )  # a connection of this process writes; ours may share its file, not be read-only
+
+    def forecast(self, relations: Sequence[Name], pointers: int) -> Forecast:
+        """See Movable."""
+        if not self.path.exists():
+            return self._writer.forecast(Weight(0, pointers, 0))
+        with self._open(self.path, read_only=True) as connection:
+            weight = estimate.relations(connection, relations, pointers, self.path)
+        return self._writer.forecast(weight)
+
+    def holders(self) -> Mapping[Name, str]:
+        """See Movable."""
+        if not self.path.exists():
+            return {}
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_publish.holders(connection)
+
+    def adoptable(self, names: Sequence[Name]) -> tuple[Adopted, ...]:
+        """See Movable."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            free = [name for name in names if name.folded not in duckdb_publish.holders(connection)]
+            return adopt.adoptable(connection, free, self.store, self.linker)
+
+    def departures(self, environment: str) -> tuple[Departure, ...]:
+        """See Movable."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_leave.departures(connection, environment, self.linker)
+
+    def leave(self, environment: str, base: int, *, told: Told | None = None) -> tuple[Name, ...]:
+        """See Movable."""
+        if not self.generation(environment).number:
+            return ()
+
+        def write(connection: duckdb.DuckDBPyConnection) -> tuple[Name, ...]:
+            return duckdb_leave.leave(
+                connection, environment, base, store=self.store, linker=self.linker, place=str(self.path)
+            )
+
+        with self._open(self.path, read_only=True) as connection:
+            weight = estimate.departures(
+                connection, duckdb_leave.departures(connection, environment, self.linker), self.path
+            )
+        return self._writer.write(write, weight, told)
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(self.path, self._rule, self._open, self._patience)
+
+    def inventory(self, *, measured: bool = False) -> Inventory:
+        """See Keeper."""
+        if not self.path.exists():
+            return Inventory()
+        with self._open(self.path, read_only=True) as connection:
+            return duckdb_keeping.inventory(connection, self.path, self.store, measured=measured)
+
+    def collect(self, collection: Collection) -> None:
+        """See Keeper."""
+        with self._open(self.path) as connection:
+            duckdb_keeping.collect(connection, collection, self.store, str(self.path), self.linker)
+
+    def reread(self, addresses: Sequence[Name], *, within: timedelta | None = None) -> tuple[Reread, ...]:
+        """See Keeper."""
+        if not self.path.exists():
+            return ()
+        with self._open(self.path, read_only=True) as connection:
+            return content_digests.reread(connection, addresses, within)
+
+    def displaced(self, environment: str) -> tuple[Displaced, ...]:
+        """See Keeper."""
+        if not self.path.exists():
+            return ()
+        read = partial(displaced_names.displaced, environment=environment, linker=self.linker)
+        return self._remembered(f"displaced names of {environment}", read)
+
+    def mend(self, environment: str, names: Mapping[Name, Name]) -> Mapping[Name, Name | None]:
+        """See Keeper."""
+        with self._open(self.path) as connection:
+            return take_back_names.mend(connection, environment, names, str(self.path))
+
+    def empty_journal(self) -> bool:
+        """See Keeper."""
+        return backup.journal_emptied(self.path, self._open)
+
+    def back_up(self, environment: str, file: Path) -> Backup:
+        """See Keeper."""
+        if not self.path.exists():
+            raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
+        return backup.back_up(self.path, environment, file, self._open, self._patience)
+
+    def _remembered(self, question: str, read: Callable[[duckdb.DuckDBPyConnection], _Answer]) -> _Answer:
+        def ask() -> _Answer:
+            with self._open(self.path, read_only=True) as connection:
+                return read(connection)
+
+        return remembered(self.path, question, ask)
+
+    def _create(self) -> None:
+        # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
+        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        _remove(fresh)
+        with self._open(fresh, new=True):
+            pass
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, self.path)
+        fresh.unlink()
+
+    def _addresses(self) -> frozenset[Name]:
+        """Return what is in the served file, in lower case."""
+        if not self.path.exists():
+            return frozenset()
+        with self._open(self.path, read_only=True) as connection:
+            return link_views.addresses(connection)
+
+    def _attach_live(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self.path.exists():
+            self._attach(connection, self.path, LIVE)
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
+        place = str(path).replace("'", "''")
+        # Hidden: whatever lists databases, schemas, relations or columns there does not show it.
+        self._patiently(lambda: connection.execute(f"attach '{place}' as {alias} (read_only, hidden)"), path)
+
+    @contextmanager
+    def _open(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        new: bool = False,
+        at_once: bool = False,
+        connect: Connect = plain,
+    ) -> Generator[duckdb.DuckDBPyConnection]:
+        config = NEW_FILE if new else CONFIG
+        connection = self._patiently(
+            lambda: connect(path, read_only=read_only, config=config), path, at_once=at_once
+        )
+        try:
+            yield connection
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            # Every query of a user's is turned into QueryFailed where it is asked: this one is about our own tables.
+            why = str(error).splitlines()[0]
+            raise WarehouseDamaged(
+                f"what Sluice keeps there was altered ({why})", str(path), "see what is wrong: sluice doctor"
+            ) from error
+        finally:
+            connection.close()
+
+    def _patiently(
+        self, attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, *, at_once: bool = False
+    ) -> duckdb.DuckDBPyConnection:
+        deadline = monotonic() + (0 if at_once else self._patience.total_seconds())
+        pause = threading.Event()
+        while True:
+            try:
+                return attempt()
+            except duckdb.Error as error:
+                failure = translated(error, path)
+                if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
+                    raise failure from error
+                if failure.holder == OURSELVES:
+                    gc.collect()  # a connection that nobody uses any more is open until it is collected
+                pause.wait(_STEP)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)

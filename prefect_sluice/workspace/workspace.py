@@ -1,0 +1,310 @@
+"""Everything one command works with, opened from sluice.yml: environments, warehouse, state store, bundles, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from prefect_sluice import config
+from prefect_sluice.dbt import profile
+from prefect_sluice.dbt.profile import Profile, Target
+from prefect_sluice.domain.errors import BadInput, ConfigInvalid, SluiceError
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.domain.untrusted_text import parsing, plain
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.file_modes import keep_private
+from prefect_sluice.warehouse.base import LIVE
+from prefect_sluice.warehouse.duckdb.database_name import catalog_name
+from prefect_sluice.warehouse.side_catalogue import SEEN
+
+if TYPE_CHECKING:
+    from prefect_sluice.config.policy import Rules
+    from prefect_sluice.domain.digests import Json
+    from prefect_sluice.state.bundles import BundleStore
+    from prefect_sluice.state.shared_candidates import Shelf
+    from prefect_sluice.state.store import StateStore
+    from prefect_sluice.warehouse.base import Engine, Warehouse
+    from prefect_sluice.warehouse.duckdb.opening import Room
+
+FOLDER = ".sluice"
+_STORES = ("environ", "store", "bundles", "shelf")
+
+STATE, BUNDLES, BUNDLES_OPTIONS = "SLUICE_STATE", "SLUICE_BUNDLES", "SLUICE_BUNDLES_OPTIONS"
+"""The environment variables that go before `state` and `bundles`, and what the latter's file system is opened with."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment, resolved: its dbt target, and its policy as sluice.yml has it here (`written`)."""
+
+    name: str
+    target: Target
+    written: config.Environment
+    rules: Callable[[], Rules | None] = field(default=lambda: None, compare=False, repr=False)
+    """Gives the policy in force, which goes before; None where the one that is written counts."""
+
+    @cached_property
+    def policy(self) -> config.Environment:
+        """The policy that counts. Looked up when it is first asked for: it takes the state store."""
+        rules = self.rules()
+        return rules.own if rules else self.written
+
+    @property
+    def approvals(self) -> int:
+        """How many approvals a release needs here."""
+        if self.policy.approvals is not None:
+            return self.policy.approvals
+        return 1 if self.name in config.PRODUCTION else 0
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One sluice.yml and what it names. Nothing is opened before it is asked for.
+
+    `judged_by` is the policy that judges the promotion at work (None: none is at work); every other environment has the one
+    that is in force there.
+    With a `lease`, it is one environment's, for as long as that lasts: the state store takes no write of it afterwards.
+    """
+
+    file: Path
+    settings: config.Config
+    judged_by: Rules | None = None
+    lease: Lease | None = None
+
+    @classmethod
+    def at(cls, folder: Path) -> Workshop:
+        """Open the nearest sluice.yml. Raises ConfigInvalid."""
+        file = config.find(folder.resolve())
+        return cls(file, config.load(file))
+
+    def under(self, lease: Lease | None) -> Workshop:
+        """Return the same for who works under a lease, with the same state store where it is open already."""
+        other = replace(self, lease=lease)
+        if "store" in self.__dict__:
+            other.__dict__["store"] = self.store.under(lease)
+        return other
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds sluice.yml."""
+        return self.file.parent
+
+    @property
+    def project(self) -> Path:
+        """The dbt project's folder in the working tree."""
+        with parsing("is no folder", f"{self.file}: project", "name the dbt project's folder", ConfigInvalid):
+            return (self.root / self.settings.project).resolve()
+
+    @property
+    def home(self) -> Path:
+        """The folder in the working tree where people run dbt. Raises ConfigInvalid for one that is not there."""
+        if not self.settings.working_directory:
+            return self.project
+        place, fix = f"{self.file}: working_directory", "name the folder in which dbt is called"
+        with parsing("is no folder", place, fix, ConfigInvalid):
+            folder = (self.root / self.settings.working_directory).resolve()
+        if not folder.is_dir():
+            raise ConfigInvalid("is no folder", place, fix)
+        return folder
+
+    @cached_property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables."""
+        return process.environment()
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The project's dbt profile. Raises ConfigInvalid."""
+        folder = self.root / self.settings.profiles if self.settings.profiles else None
+        variables = self.settings.vars
+        return profile.load(self.project, self.environ, folder=folder, variables=variables, home=self.home)
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
+        written = self.settings.environments or {name: config.Environment() for name in self.profile.files()}
+        if not written:
+            raise ConfigInvalid(
+                "no target is a DuckDB file",
+                str(self.profile.file),
+                "add an output of type duckdb with a path",
+            )
+        found = {
+            name: Place(
+                name, self.profile.target(self._target(name, policy)), policy, partial(self._rules, name)
+            )
+            for name, policy in written.items()
+        }
+        self._distinct(found)
+        return found
+
+    def _rules(self, environment: str) -> Rules | None:
+        """Return the policy that counts in an environment, whatever sluice.yml says here; None where that counts."""
+        from prefect_sluice.workspace.policy_in_force import standing
+
+        if self.judged_by is not None and self.judged_by.environment == environment:
+            return self.judged_by
+        return standing(self, environment)
+
+    def with_settings(self, settings: config.Config, judged_by: Rules | None) -> Workshop:
+        """Return it with other settings, and the stores that are open already."""
+        made = replace(self, settings=settings, judged_by=judged_by)
+        opened = {name: self.__dict__[name] for name in _STORES if name in self.__dict__}
+        made.__dict__.update(opened)
+        return made
+
+    def place(self, name: str | None = None) -> Place:
+        """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
+        wanted = name or self.settings.default_environment or self._default()
+        if wanted not in self.places and not self.settings.environments and wanted in self.profile.outputs:
+            self.profile.target(wanted)  # says what is wrong with it
+        if wanted not in self.places:
+            raise BadInput(
+                f"there is no environment {wanted!r} (there are: {', '.join(self.places)})",
+                str(self.file),
+                "name one of them: --env",
+            )
+        return self.places[wanted]
+
+    def _default(self) -> str:
+        at_default = [
+            name for name, place in self.places.items() if place.target.name == self.profile.default
+        ]
+        return at_default[0] if at_default else next(iter(self.places))
+
+    def _target(self, name: str, policy: config.Environment) -> str:
+        if policy.target:
+            return policy.target
+        return name if name in self.profile.outputs else self.profile.default
+
+    def _distinct(self, places: Mapping[str, Place]) -> None:
+        seen: dict[tuple[Path, str], str] = {}
+        for name, place in places.items():
+            if place.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE, SEEN}:
+                raise ConfigInvalid(
+                    f"the warehouse file of {name!r} bears the name of a schema of Sluice's own",
+                    str(place.target.path),
+                    "call the file something else",
+                )
+            file = place.target.path.resolve()
+            if catalog_name(file) != place.target.catalog:
+                # A publish by copy takes the place of the file that the link leads to, under that file's name.
+                raise ConfigInvalid(
+                    f"the warehouse file of {name!r} is a link to {file.name}, and DuckDB names a database by its file",
+                    str(place.target.path),
+                    f"give the file itself as `path` in {self.profile.file.name}, or call the link {file.name}",
+                )
+            key = (file, str(place.target.settings.get("schema", "main")))
+            if key in seen:
+                raise ConfigInvalid(
+                    f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema",
+                    str(self.file),
+                    "give each its own target: environments.<name>.target",
+                )
+            seen[key] = name
+
+    @property
+    def folder(self) -> Path:
+        """The folder of our own files; made when first asked for, ignored by git by its own word, and private."""
+        folder = self.root / FOLDER
+        keep_private(folder, self._served)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        return folder
+
+    @cached_property
+    def _served(self) -> tuple[Path, ...]:
+        try:
+            return tuple(place.target.path for place in self.places.values())
+        except SluiceError:  # who needs to know what is wrong there is told elsewhere
+            return ()
+
+    @property
+    def state(self) -> str:
+        """The state store's URL, or the path of its file: what SLUICE_STATE says, else sluice.yml."""
+        return self._named(self.environ.get(STATE) or self.settings.state)
+
+    @property
+    def has_store(self) -> bool:
+        """Say whether there is a state store: False where its file was not made yet."""
+        return "://" in self.state or Path(self.state).is_file()
+
+    @cached_property
+    def store(self) -> StateStore:
+        """The state store, migrated."""
+        from prefect_sluice.state.store import StateStore
+
+        _ = self.folder
+        return StateStore.open(self.state).under(self.lease)
+
+    @cached_property
+    def bundles(self) -> BundleStore:
+        """The bundle store."""
+        from prefect_sluice.state.bundles import BundleStore
+
+        url = self.environ.get(BUNDLES) or self.settings.bundles
+        return BundleStore(self._named(url), self._options())
+
+    def _named(self, url: str) -> str:
+        with parsing("is no path", url, "name a file or a URL"):
+            return url if "://" in url else str((self.root / url).resolve())
+
+    def _options(self) -> Mapping[str, Json]:
+        """What the file system behind the bundle store's URL is opened with. Raises BadInput."""
+        import json
+
+        fix = f"""write it as a JSON object: {BUNDLES_OPTIONS}='{{"anon": true}}'"""
+        try:
+            read = json.loads(self.environ.get(BUNDLES_OPTIONS) or "{}")
+        except (ValueError, RecursionError):  # not the whole of it, nor as a cause: it may hold a key
+            raise BadInput("is not JSON", BUNDLES_OPTIONS, fix) from None
+        if not isinstance(read, dict) or plain(cast("Json", read)):
+            raise BadInput("is not a JSON object", BUNDLES_OPTIONS, fix)
+        return cast("dict[str, Json]", read)
+
+    @cached_property
+    def shelf(self) -> Shelf | None:
+        """Where candidates are shared with other machines; None where the bundle store is a folder of this one."""
+        from prefect_sluice.state.shared_candidates import Shelf
+
+        return Shelf(self.bundles) if "://" in self.bundles.url else None
+
+    def warehouse(self, place: Place, folder: Path | None = None) -> Warehouse:
+        """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
+        side databases are then opened as dbt opens them, and relative paths start there."""
+        from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
+        from prefect_sluice.warehouse.publishing import Rule, Way
+
+        settings = self.settings.warehouse
+        rule = Rule(None if settings.publish == "auto" else Way(settings.publish), settings.lock)
+        return DuckDB(
+            place.target.path,
+            store=settings.store,
+            patience=settings.patience,
+            rule=rule,
+            room=self._room(place, folder),
+        )
+
+    def _room(self, place: Place, folder: Path | None) -> Room:
+        from prefect_sluice.warehouse.duckdb.opening import Room
+
+        if folder is None:
+            return Room()
+        from prefect_sluice.dbt.warehouse_session import opener
+
+        connect = opener(place.target, self.project, self.settings.vars)
+        return Room(connect, folder) if connect else Room(folder=folder)
+
+    def engine(self, settings: Mapping[str, str]) -> Engine:
+        """Return what a session of the engine with these settings is like on this machine. Opens no warehouse."""
+        from prefect_sluice.warehouse.duckdb.session import engine
+
+        return engine(settings)
+
+    def work(self, place: Place) -> Path:
+        """The folder that keeps an environment's parse state and its side database between releases."""
+        return self.folder / "work" / place.name

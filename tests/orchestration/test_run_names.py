@@ -1,0 +1,113 @@
+"""What runs are called, worked out without a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.domain.errors import (
+    BadInput,
+    BundleDamaged,
+    LeaseHeld,
+    Refused,
+    SluiceError,
+    Stopped,
+    WarehouseBusy,
+)
+from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.domain.release import Change, Composed, Release
+from prefect_sluice.orchestration.final_states import name_of as state_name
+from prefect_sluice.orchestration.run_names import begun, called, name_of
+from prefect_sluice.planning.choices import report_called
+from prefect_sluice.promotions.work import Request, Work
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+COMMIT = "a1b2c3d" + "0" * 33
+CHANGE = Change(COMMIT, "tree", "Ada", "ada@example.com", AT, "subject", ())
+LEASE = Lease("prod", 1, "me", AT, AT + timedelta(minutes=1))
+GENERATION = Generation("prod", 5, "r", "p", 1, Cause.ROLLBACK, 3, AT, ())
+
+
+@pytest.mark.parametrize(
+    ("cause", "ref", "select", "known", "name"),
+    [
+        (Cause.RELEASE, "HEAD", "", False, "release HEAD → prod"),
+        (Cause.RELEASE, COMMIT, "", False, "release a1b2c3d → prod"),
+        (Cause.RELEASE, "HEAD", "", True, "release a1b2c3d → prod"),
+        (Cause.REFRESH, "", "", False, "refresh prod"),
+        (Cause.REFRESH, "", "orders", True, "refresh a1b2c3d → prod"),
+        (Cause.PROMOTION, "a1b", "", True, "promote a1b2c3d → prod"),
+        (Cause.ROLLBACK, "", "", False, "rollback prod"),
+    ],
+)
+def test_a_run_is_called_by_what_goes_where(
+    cause: Cause, ref: str, select: str, known: bool, name: str
+) -> None:
+    work = Work(Request(Path(), "prod", cause, ref, select=select), LEASE)
+    assert name_of(replace(work, change=CHANGE) if known else work) == name
+
+
+def test_a_part_is_called_by_what_it_is() -> None:
+    """No commit's name: of none it is the whole."""
+    part = replace(CHANGE, subject="Sales dashboard")
+    release = Release(part, {}, {}, Composed("prod", "of", "onto", "+exposure:sales"))
+    work = Work(Request(Path(), "prod", Cause.PROMOTION, "r"), LEASE, change=part, release=release)
+    assert name_of(work) == "promote Sales dashboard → prod"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Sales (dashboard), Sales team [sales_board]", "Sales dashboard"),
+        ("Sales board (notebook) [sales]", "Sales board notebook"),
+        ("Revenue dashboard (dashboard)", "Revenue dashboard"),
+        ("sales_board", "sales_board"),
+    ],
+)
+def test_a_dashboard_is_called_as_in_the_list(line: str, name: str) -> None:
+    assert report_called(line) == name
+
+
+@pytest.mark.parametrize(
+    ("before", "name"),
+    [
+        ("release a1b2c3d → prod", "release a1b2c3d → prod"),
+        ("Tasty-Flea", "release main → prod"),
+        ("release", "release main → prod"),
+    ],
+)
+def test_a_run_that_goes_on_keeps_its_name(before: str, name: str) -> None:
+    assert begun("release", before, "main", "prod") == name
+
+
+def test_a_rollback_is_called_by_the_generation_it_goes_back_to() -> None:
+    work = Work(Request(Path(), "prod", Cause.ROLLBACK, ""), LEASE, generation=GENERATION)
+    assert name_of(work) == "rollback to generation 3 → prod"
+
+
+def test_a_working_tree_has_no_commit() -> None:
+    work = Work(Request(Path(), "dev"), LEASE, change=replace(CHANGE, commit="dirty"))
+    assert name_of(work) == "release working tree → dev"
+
+
+def test_without_an_environment_the_name_ends_before_it() -> None:
+    assert [called("collect", "", ""), called("release", "main", "")] == ["collect", "release main"]
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (Stopped("held", "lift it"), "Stopped"),
+        (Refused("no"), "Refused"),
+        (LeaseHeld("prod", "Ada", "now"), "Busy"),
+        (WarehouseBusy("w.duckdb"), "Busy"),
+        (BadInput("wrong"), "BadInput"),
+        (BundleDamaged("d", "p"), "Failed"),
+    ],
+)
+def test_the_state_of_a_run_that_could_not_go_on_is_one_word(error: SluiceError, name: str) -> None:
+    assert state_name(error) == name

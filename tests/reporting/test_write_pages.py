@@ -1,0 +1,96 @@
+"""The pages of reports that a web server shows: written, renewed, beside a remote bundle store, and never in the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.promotions.work import listening
+from prefect_sluice.reporting.write_pages import address_of, path_of, renewed
+from prefect_sluice.workspace.workspace import Workshop
+from tests.reporting.reported import PROMOTION, RELEASE
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\nversion: '1.0'\n", encoding="utf-8")
+    outputs = "prod: {type: duckdb, path: shop.duckdb}"
+    (tmp_path / "profiles.yml").write_text(
+        f"shop: {{target: prod, outputs: {{{outputs}}}}}\n", encoding="utf-8"
+    )
+    (tmp_path / "sluice.yml").write_text(f"bundles: memory://{uuid4().hex}\n", encoding="utf-8")
+    return Workshop.at(tmp_path)
+
+
+def kept(workshop: Workshop, promotion: Promotion) -> Promotion:
+    with workshop.store.transaction() as transaction:
+        transaction.put_release(RELEASE)
+        transaction.put_promotion(replace(promotion, plan=""))
+    return promotion
+
+
+def page(workshop: Workshop, promotion: Promotion) -> str:
+    return path_of(workshop, promotion.id).read_text(encoding="utf-8")
+
+
+def test_a_page_is_there_as_soon_as_there_is_something_to_read(workshop: Workshop) -> None:
+    begun = kept(workshop, replace(PROMOTION, state=State.STARTED, evidence=""))
+    renewed(workshop, begun)
+    assert not path_of(workshop, begun.id).exists()
+    renewed(workshop, kept(workshop, PROMOTION))
+    assert ">WAITING<" in page(workshop, PROMOTION)
+
+
+def test_a_page_is_written_anew_when_its_promotion_moved_on(workshop: Workshop) -> None:
+    old = kept(workshop, replace(PROMOTION, id="0" * 10))
+    renewed(workshop, old)
+    other = kept(workshop, replace(PROMOTION, id="1" * 10))
+    kept(workshop, replace(old, state=State.SUPERSEDED, updated_at=old.updated_at + timedelta(days=9_999)))
+    renewed(workshop, other)
+    assert ">SUPERSEDED<" in page(workshop, old)
+
+
+def test_what_nobody_moved_is_left_alone(workshop: Workshop) -> None:
+    old = kept(workshop, replace(PROMOTION, id="0" * 10))
+    renewed(workshop, old)
+    path_of(workshop, old.id).write_text("as it was", encoding="utf-8")
+    renewed(workshop, kept(workshop, replace(PROMOTION, id="1" * 10)))
+    assert page(workshop, old) == "as it was"
+
+
+def test_any_machine_finds_it_beside_a_remote_bundle_store(workshop: Workshop) -> None:
+    renewed(workshop, kept(workshop, PROMOTION))
+    fsspec: Any = import_module("fsspec")  # it has no types
+    file = fsspec.open(f"{workshop.settings.bundles}/reports/{PROMOTION.id}.html")
+    with file as opened:
+        assert opened.read().decode() == page(workshop, PROMOTION)
+
+
+def test_its_address_is_where_the_web_server_is(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed(workshop, kept(workshop, PROMOTION))
+    assert address_of(workshop, PROMOTION.id) == ""
+    monkeypatch.setenv("SLUICE_REPORTS_URL", "https://data.example.com/reports/")
+    assert address_of(workshop, PROMOTION.id) == f"https://data.example.com/reports/{PROMOTION.id}.html"
+    assert address_of(workshop, "never-there") == ""
+
+
+def test_a_page_that_cannot_be_written_is_told_and_stops_nothing(workshop: Workshop) -> None:
+    (workshop.folder / "reports").write_text("a file in its place", encoding="utf-8")
+    told: list[str] = []
+    with listening(told.append):
+        renewed(workshop, kept(workshop, PROMOTION))
+    assert [line.partition(":")[0] for line in told] == [
+        f"the page of promotion {PROMOTION.id} could not be written"
+    ]
+
+
+def test_another_user_s_web_server_may_read_it(workshop: Workshop) -> None:
+    renewed(workshop, kept(workshop, PROMOTION))
+    assert path_of(workshop, PROMOTION.id).stat().st_mode & 0o777 == 0o644
