@@ -1,4 +1,4 @@
-"""`make new-gate NAME=owners`: a gate's module, test and page, and its lines in the two lists. It cannot tell yet."""
+"""`make new-gate NAME=owners`: a gate's folder, test and page, and its lines in the three lists. It cannot tell yet."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from prefect_sluice import config
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.node import Node
-from prefect_sluice.verdict import Finding, GateReport, Verdict
 
 
 class Settings(config.Gate):
@@ -45,16 +45,17 @@ def _judged(node: Node) -> Finding:
     told = "not looked at yet"
     return Finding({kind}.id, node.short, Verdict.INCONCLUSIVE, told, node.unique_id)
 '''
+PACKAGE = '"""The gate `{name}`."""\n'
 TEST = '''"""The gate `{name}`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.gates.base import Gate, Subject
-from prefect_sluice.gates.{name} import {kind}
-from prefect_sluice.node import Kind, Name, Node
-from prefect_sluice.verdict import Verdict
+from prefect_sluice.gates.{name}.gate import {kind}
 
 NODE = Node("model.shop.x", Kind.TABLE, Name("shop", "x"), "models/x.sql", "sql", ("shop", "x"), "0" * 8)
 
@@ -114,12 +115,18 @@ def main(arguments: list[str]) -> int:
         print(f"new-gate: {wrong}", file=sys.stderr)
         return 2
     for path, text in files(root, name).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(name=name, kind=_kind(name)), encoding="utf-8")
         print(path.relative_to(root))
     _listed(
         root / "prefect_sluice/gates/catalog.py",
         r"(_OURS = \{\n(?:    .*\n)*)",
-        f'    "{name}": "{name}:{_kind(name)}",\n',
+        f'    "{name}": "{name}.gate:{_kind(name)}",\n',
+    )
+    _listed(
+        root / "pyproject.toml",
+        r"(packages = \[\n(?:    .*\n)*)",
+        f'    "prefect_sluice.gates.{name}",\n',
     )
     row = f"| [{name}]({name}.md) | Test | say when |\n"
     _listed(root / "docs/gates/README.md", r"((?:\| \[\w+\]\(\w+\.md\).*\n)+)", row)
@@ -138,7 +145,8 @@ def problem(root: Path, name: str) -> str:
 def files(root: Path, name: str) -> dict[Path, str]:
     """Return the templates by the path that each is for."""
     return {
-        root / "prefect_sluice" / "gates" / f"{name}.py": MODULE,
+        root / "prefect_sluice" / "gates" / name / "gate.py": MODULE,
+        root / "prefect_sluice" / "gates" / name / "__init__.py": PACKAGE,
         root / "tests" / "gates" / f"test_{name}.py": TEST,
         root / "docs" / "gates" / f"{name}.md": PAGE,
     }

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from prefect_sluice.state.reads import Reads
+from prefect_sluice.state.reader import Reads
 from prefect_sluice.state.records import RecordWrites
 from prefect_sluice.state.transaction import Transaction
 

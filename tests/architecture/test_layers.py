@@ -1,4 +1,4 @@
-"""The ladder: values < ports < adapters and gates < stages < tasks < flows < deployments < command line.
+"""The ladder: a room imports rooms below it, never one above. Which library is whose.
 
 Every rule is a row of `RULES`, and every row is shown to bite on a planted violation in `BITES`.
 """
@@ -10,45 +10,53 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VALUES = tuple(
-    f"prefect_sluice.{name}"
-    for name in (
-        "adoption",
-        "canonical",
-        "conditions",
-        "controls",
-        "coverage",
-        "cut",
-        "dashboards",
-        "declared",
-        "errors",
-        "generation",
-        "history",
-        "holder",
-        "impact",
-        "ledger",
-        "node",
-        "notes",
-        "old_names",
-        "outside",
-        "plan",
-        "promotion",
-        "relation",
-        "release",
-        "stopping",
-        "verdict",
-        "why",
-        "widening",
-    )
+
+LADDER = (
+    "domain",
+    "runtime",
+    "sql",
+    "config",
+    "warehouse",
+    "planning",
+    "diff",
+    "contracts",
+    "source",
+    "state",
+    "dbt",
+    "workspace",
+    "audit",
+    "gates",
+    "promotions",
+    "approvals",
+    "strategies",
+    "stages",
+    "monitoring",
+    "maintenance",
+    "reporting",
+    "pipeline",
+    "orchestration",
+    "tasks",
+    "flows",
+    "deployments",
+    "local_server",
+    "cli",
 )
-COMMAND_LINE = ("prefect_sluice.cli", "prefect_sluice.demo")
-FLOWS, TASKS = "prefect_sluice.flows", "prefect_sluice.tasks"
-DEPLOYMENTS = "prefect_sluice.deployments"
+"""Every room, from the one that knows nothing of the others to the command line. What a room needs stands before it."""
+
+PUBLIC = {"errors", "verdict"}
+"""Modules of the root that hand on what people import of the domain: they are in nobody's way."""
+
+DOMAIN = "prefect_sluice.domain"
+COMMAND_LINE = "prefect_sluice.cli"
+WITH_PREFECT = tuple(
+    f"prefect_sluice.{room}" for room in ("orchestration", "tasks", "flows", "deployments", "local_server")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,51 +90,49 @@ def only(*modules: str, may: tuple[str, ...], beyond: tuple[str, ...] = ("prefec
     return Rule(f"only {', '.join(modules)} may import {may[0]}", beyond, may, exempt=modules)
 
 
+def _ladder() -> Iterator[Rule]:
+    """Yield one rule per room: what it must not import, for type checkers or in a function neither."""
+    for number, room in enumerate(LADDER):
+        above = tuple(f"prefect_sluice.{name}" for name in LADDER[number + 1 :])
+        if above:
+            yield Rule(f"{room} stands below", (f"prefect_sluice.{room}",), above)
+
+
 RULES = (
     Rule(
         "the core runs without Prefect",
         ("prefect_sluice",),
-        ("prefect", FLOWS, TASKS, DEPLOYMENTS),
-        exempt=(FLOWS, TASKS, DEPLOYMENTS),
-        lazily=COMMAND_LINE,
-        lazily_allowed=(FLOWS, DEPLOYMENTS),
+        ("prefect", *WITH_PREFECT),
+        exempt=WITH_PREFECT,
+        lazily=(COMMAND_LINE,),
+        lazily_allowed=WITH_PREFECT,
     ),
     only("prefect_sluice.dbt", may=("dbt", "dbt_common")),
-    only("prefect_sluice.warehouse.duckdb*", may=("duckdb",)),
+    only("prefect_sluice.warehouse.duckdb", may=("duckdb",)),
     only("prefect_sluice.state", may=("sqlalchemy", "alembic")),
     only("prefect_sluice.contracts", "prefect_sluice.gates.contracts", may=("pandera", "ibis")),
-    only("prefect_sluice.gates.lint*", may=("sqlfluff",)),
-    only("prefect_sluice.gates.secrets*", may=("detect_secrets",)),
+    only("prefect_sluice.gates.lint", may=("sqlfluff",)),
+    only("prefect_sluice.gates.secrets", may=("detect_secrets",)),
     only("prefect_sluice.sql", may=("sqlglot",)),
-    only(*COMMAND_LINE, may=("click",)),
-    Rule("tasks know no flows", (TASKS,), (FLOWS, DEPLOYMENTS, "prefect_sluice.cli")),
-    Rule("flows know no deployments", (FLOWS,), (DEPLOYMENTS,)),
+    only(COMMAND_LINE, may=("click", "rich")),
     Rule(
         "flows show the order and nothing else",
-        (FLOWS,),
-        ("duckdb", "dbt", "prefect_sluice.warehouse", "prefect_sluice.dbt", "prefect_sluice.cli"),
+        ("prefect_sluice.flows",),
+        ("duckdb", "dbt", "prefect_sluice.warehouse", "prefect_sluice.dbt", "prefect_sluice.reporting"),
     ),
     Rule(
         "reading SQL is pure",
         ("prefect_sluice.sql",),
         ("*",),
-        allowed=("prefect_sluice.sql", "sqlglot", *VALUES, *sorted(sys.stdlib_module_names)),
+        allowed=("prefect_sluice.sql", "sqlglot", DOMAIN, *sorted(sys.stdlib_module_names)),
     ),
-    Rule("values import values", VALUES, ("*",), allowed=(*VALUES, *sorted(sys.stdlib_module_names))),
-    Rule(
-        "ports, adapters and gates do not look up",
-        ("prefect_sluice.gates", "prefect_sluice.warehouse", "prefect_sluice.state"),
-        ("prefect_sluice.stages", "prefect_sluice.cli", "prefect_sluice.render"),
-    ),
-    Rule("stages do not know the command line", ("prefect_sluice.stages",), ("prefect_sluice.cli",)),
-    only(
-        *COMMAND_LINE, "prefect_sluice.stages", TASKS, "prefect_sluice.render", may=("prefect_sluice.render",)
-    ),
+    Rule("values import values", (DOMAIN,), ("*",), allowed=(DOMAIN, *sorted(sys.stdlib_module_names))),
     Rule(
         "`flows`, `tasks` and `deployments` exist in a checkout only",
         ("prefect_sluice",),
         ("flows", "tasks", "deployments"),
     ),
+    *_ladder(),
 )
 
 
@@ -189,7 +195,8 @@ def violations(module: str, source: str) -> list[str]:
 
 def modules() -> dict[str, Path]:
     """Return every module of the product by its installed name."""
-    homes = {"prefect_sluice": "prefect_sluice", "flows": FLOWS, "tasks": TASKS, "deployments": DEPLOYMENTS}
+    homes = {"prefect_sluice": "prefect_sluice"}
+    homes |= {name: f"prefect_sluice.{name}" for name in ("flows", "tasks", "deployments")}
     found: dict[str, Path] = {}
     for folder, package in homes.items():
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -206,19 +213,27 @@ def test_the_product_keeps_the_ladder() -> None:
 def test_every_module_that_a_rule_names_exists() -> None:
     """A rule about a module that was renamed would hold for ever and mean nothing."""
     known = tuple(modules())
-    named = {name for rule in RULES for name in (*rule.inside, *rule.exempt, *rule.lazily)} | set(VALUES)
+    named = {name for rule in RULES for name in (*rule.inside, *rule.exempt, *rule.lazily)}
     missing = sorted(name for name in named if not any(under(module, (name,)) for module in known))
     assert missing == []
 
 
+def test_every_room_has_its_place_on_the_ladder() -> None:
+    rooms = {module.split(".")[1] for module in modules() if "." in module}
+    assert rooms - set(LADDER) == PUBLIC
+
+
 LAZY_FLOW = "def run():\n    from prefect_sluice.flows import release\n"
 BITES = (
-    ("prefect_sluice.plan", "import prefect", "without Prefect"),
+    ("prefect_sluice.planning.plan", "import prefect", "without Prefect"),
     ("prefect_sluice.stages.build", "def f():\n    from prefect import flow\n", "without Prefect"),
     ("prefect_sluice.stages.build", LAZY_FLOW, "without Prefect"),
-    ("prefect_sluice.cli.release", "from prefect_sluice.flows.release import release", "without Prefect"),
-    ("prefect_sluice.cli.release", "def f():\n    import prefect\n", "without Prefect"),
-    ("prefect_sluice.demo", "def f():\n    import prefect_sluice.tasks.build\n", "without Prefect"),
+    (
+        "prefect_sluice.cli.commands.release",
+        "from prefect_sluice.flows.release import release",
+        "without Prefect",
+    ),
+    ("prefect_sluice.cli.commands.release", "def f():\n    import prefect\n", "without Prefect"),
     (
         "prefect_sluice.stages.build",
         "import importlib\nimportlib.import_module('prefect')",
@@ -227,39 +242,30 @@ BITES = (
     ("prefect_sluice.stages.build", "from dbt.cli.main import dbtRunner", "may import dbt"),
     ("prefect_sluice.tasks.build", "import dbt.version", "may import dbt"),
     ("prefect_sluice.warehouse.postgres", "import duckdb", "may import duckdb"),
-    ("prefect_sluice.ledger", "from sqlalchemy import select", "may import sqlalchemy"),
+    ("prefect_sluice.domain.ledger", "from sqlalchemy import select", "may import sqlalchemy"),
     ("prefect_sluice.stages.deploy", "import alembic.command", "may import sqlalchemy"),
-    ("prefect_sluice.gates.lint", "import pandera.ibis", "may import pandera"),
-    ("prefect_sluice.diff.rows", "import ibis", "may import pandera"),
-    ("prefect_sluice.gates.contracts", "import sqlfluff", "may import sqlfluff"),
-    ("prefect_sluice.gates.parity", "from detect_secrets.core import scan", "may import detect_secrets"),
+    ("prefect_sluice.gates.lint.gate", "import pandera.ibis", "may import pandera"),
+    ("prefect_sluice.diff.compare", "import ibis", "may import pandera"),
+    ("prefect_sluice.gates.contracts.gate", "import sqlfluff", "may import sqlfluff"),
+    ("prefect_sluice.gates.parity.gate", "from detect_secrets.core import scan", "may import detect_secrets"),
     ("prefect_sluice.stages.source", "import click", "may import click"),
     ("prefect_sluice.dbt.nodes", "def f():\n    import sqlglot\n", "may import sqlglot"),
-    ("prefect_sluice.sql.shape", "from prefect_sluice.warehouse import base", "reading SQL is pure"),
-    ("prefect_sluice.tasks.build", "from prefect_sluice import flows", "tasks know no flows"),
-    ("prefect_sluice.tasks.build", "from prefect_sluice.cli import main", "tasks know no flows"),
-    (
-        "prefect_sluice.flows.release",
-        "from prefect_sluice.deployments import up",
-        "flows know no deployments",
-    ),
+    ("prefect_sluice.sql.canonical", "from prefect_sluice.warehouse import base", "reading SQL is pure"),
     ("prefect_sluice.flows.release", "import duckdb", "the order"),
     ("prefect_sluice.flows.release", "from prefect_sluice.warehouse.base import Reader", "the order"),
-    ("prefect_sluice.flows.release", "from prefect_sluice import dbt", "the order"),
-    ("prefect_sluice.verdict", "from prefect_sluice.gates.base import Gate", "values import values"),
-    ("prefect_sluice.node", "import pydantic", "values import values"),
-    ("prefect_sluice.gates.parity", "from prefect_sluice.stages import stage", "do not look up"),
-    ("prefect_sluice.warehouse.duckdb", "from prefect_sluice.cli import main", "do not look up"),
-    ("prefect_sluice.state.store", "import prefect_sluice.render.text", "do not look up"),
-    ("prefect_sluice.stages.build", "import prefect_sluice.cli", "do not know the command line"),
-    (
-        "prefect_sluice.flows.release",
-        "from prefect_sluice.render import text",
-        "may import prefect_sluice.render",
+    ("prefect_sluice.flows.release", "from prefect_sluice.reporting import table", "the order"),
+    ("prefect_sluice.domain.node", "import pydantic", "values import values"),
+    ("prefect_sluice.cli.commands.release", "def f():\n    import flows.release\n", "in a checkout only"),
+    ("prefect_sluice.gates.lint.gate", "from . import base", "relative import"),
+    ("prefect_sluice.gates.lint.gate", "from ..verdict import Verdict", "relative import"),
+    *(
+        (
+            f"prefect_sluice.{room}.some",
+            f"def f():\n    import prefect_sluice.{above}.some\n",
+            f"{room} stands below",
+        )
+        for room, above in pairwise(LADDER)
     ),
-    ("prefect_sluice.cli.release", "def f():\n    import flows.release\n", "in a checkout only"),
-    ("prefect_sluice.gates.lint", "from . import base", "relative import"),
-    ("prefect_sluice.gates.lint", "from ..verdict import Verdict", "relative import"),
 )
 
 
@@ -277,24 +283,20 @@ def test_every_rule_is_shown_to_bite() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("prefect_sluice.cli.release", LAZY_FLOW),
-        ("prefect_sluice.demo", LAZY_FLOW),
+        ("prefect_sluice.cli.commands.release", LAZY_FLOW),
         (
             "prefect_sluice.flows.release",
             "from prefect import flow\nfrom prefect_sluice.tasks.build import build",
         ),
         ("prefect_sluice.tasks.build", "from prefect import task\nfrom prefect_sluice.stages import build"),
         (
-            "prefect_sluice.warehouse.duckdb_publish",
+            "prefect_sluice.warehouse.duckdb.publish",
             "import duckdb\nfrom prefect_sluice.warehouse import base",
         ),
         ("prefect_sluice.dbt.run", "from dbt.cli.main import dbtRunner"),
         ("prefect_sluice.state.migrations.versions.first", "import sqlalchemy as sa\nfrom alembic import op"),
-        ("prefect_sluice.plan", "import json\nfrom prefect_sluice.node import Node"),
-        (
-            "prefect_sluice.stages.build",
-            "from prefect_sluice.dbt import run\nfrom prefect_sluice.render import text",
-        ),
+        ("prefect_sluice.planning.plan", "import json\nfrom prefect_sluice.domain.node import Node"),
+        ("prefect_sluice.stages.build", "from prefect_sluice.dbt import run"),
         ("prefect_sluice.stages.build", "import prefect_sluicegate_of_another_name"),
     ],
 )

@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EXEMPT = (
     "prefect_sluice/cli/",
-    "prefect_sluice/demo.py",
-    "prefect_sluice/faults.py",
-    "prefect_sluice/surroundings.py",
+    "prefect_sluice/cli/demo.py",
+    "prefect_sluice/runtime/faults.py",
+    "prefect_sluice/runtime/process.py",
 )
 MEANING = {
     "exit()": "ends the process",
