@@ -1,7 +1,8 @@
 """What it costs to compare two tables: ours beside a plain full outer join that counts what differs per column, in one run.
 
-Seconds are processor seconds of all threads; wall seconds stand beside them. The plain join is told nothing: it does not
-look whether the key is one, shows no rows and no numbers. Compare within one file. Numbers are kept in benchmarks/results.
+With the tolerance for floats, and exact. Seconds are processor seconds of all threads; wall seconds stand beside them. The
+plain join is told nothing: it does not look whether the key is one, shows no rows and no numbers. Compare within one file.
+Numbers are kept in benchmarks/results.
 """
 
 from __future__ import annotations
@@ -74,9 +75,18 @@ def _case(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[float, float
     return {
         "plain full outer join": _timed(lambda: _plain(connection)),
         "by key": _timed(lambda: compare(reader, "before", "after", ("id",), "t", memory)),
+        "by key, exact": _timed(lambda: compare(reader, "before", "after", ("id",), "t", tolerance=_exactly)),
         "by key, known": _timed(lambda: compare(reader, "before", "after", ("id",), "t", memory)),
         "without a key": _timed(lambda: compare(reader, "before", "after", (), "t")),
+        "without a key, exact": _timed(
+            lambda: compare(reader, "before", "after", (), "t", tolerance=_exactly)
+        ),
     }
+
+
+def _exactly(_column: str) -> float:
+    """Return the tolerance with which floats are compared to their last digit."""
+    return 0.0
 
 
 def _plain(connection: duckdb.DuckDBPyConnection) -> None:
