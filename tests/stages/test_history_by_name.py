@@ -52,6 +52,7 @@ FIRST = {
     "snapshots/called_so.yml": snapshot("called_so", ", hard_deletes: invalidate"),
     "models/off.sql": incremental(),
     "models/plain.sql": incremental(column="1 * id as id"),
+    "models/inline.sql": incremental(", alias='inline_old'", column="2 * id - id as id"),
     "models/moves.sql": incremental(),
     "models/reads_moves.sql": incremental(reads="{{ ref('moves') }}"),
     "snapshots/hist.yml": snapshot("hist"),
@@ -73,6 +74,8 @@ OTHER_IDS = {
     "models/off.sql": incremental(", enabled=false"),
     "models/plain.sql": "",
     "models/renamed.sql": incremental(column="1 * id as id"),
+    "models/inline.sql": "",
+    "models/of_another_file.sql": incremental(", alias='inline_new'", column="2 * id - id as id"),
     "models/moves.yml": "models: [{name: moves, config: {schema: mart}}]\n",
     "snapshots/hist.yml": snapshot("history", ", alias: hist"),
     "snapshots/off_hist.yml": snapshot("off_hist", ", enabled: false"),
@@ -173,6 +176,7 @@ def notes(work: Work) -> dict[str, str]:
         ("never_in_full", [1, 2, 3, 4]),
         ("called_otherwise", [1, 2, 3, 4]),
         ("renamed", [1, 2, 3, 4]),
+        ("inline_new", [1, 2, 3, 4]),
         ("main_mart.moves", [1, 2, 3, 4]),
         ("reads_moves", [1, 2, 3, 4]),
         ("plain", [1, 2, 3, 4]),
@@ -208,7 +212,11 @@ def test_an_old_name_gives_way_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPa
     day = process.now() + timedelta(days=30)
     monkeypatch.setattr(process, "now", lambda: day)
     [swept] = collect.collect(collect.Request(shop.folder)).warehouses
-    assert [str(name) for _, name in swept.plan.over] == ["main.called_otherwise", "main.moves"]
+    assert [str(name) for _, name in swept.plan.over] == [
+        "main.called_otherwise",
+        "main.inline_old",
+        "main.moves",
+    ]
     with pytest.raises(duckdb.CatalogException):
         shop.ids("called_otherwise")
     assert collect.collect(collect.Request(shop.folder)).is_empty

@@ -19,7 +19,7 @@ from prefect_sluice import __version__
 from prefect_sluice.dbt.fingerprints.macros import Macros, Reach
 from prefect_sluice.dbt.fingerprints.python_models import PythonCode
 from prefect_sluice.dbt.fingerprints.settings import Settings, plain
-from prefect_sluice.dbt.fingerprints.template_reads import without_comments
+from prefect_sluice.dbt.fingerprints.template_reads import without_comments, without_names
 from prefect_sluice.domain.digests import Json, digest, digest_file
 from prefect_sluice.sql.duckdb_keywords import listed
 
@@ -79,9 +79,12 @@ class Fingerprints:
         return found
 
     def written(self, node: Any, inlined: Iterable[Any]) -> str:
-        """Return a digest of a node as it is written, `{{ this }}` unread: the same whatever the node is called, and whatever
-        the nodes that it reads are called in the database."""
-        texts = [{**self.template(item), "reads": self._reads(item, by_id=True)} for item in (node, *inlined)]
+        """Return a digest of a node as it is written, `{{ this }}` unread: the same whatever the node is called, by its file or
+        in its own `config(...)`, and whatever the nodes that it reads are called in the database."""
+        texts = [
+            {**self.template(item), **_nameless(item), "reads": self._reads(item, by_id=True)}
+            for item in (node, *inlined)
+        ]
         return digest([dict(self.besides(node)), *(cast(Json, text) for text in texts)])
 
     def is_steady(self, node: Any, inlined: Iterable[Any]) -> bool:
@@ -232,6 +235,12 @@ class Fingerprints:
 
     def _short(self, uid: str) -> str:
         return uid.partition(".")[2]
+
+
+def _nameless(node: Any) -> Parts:
+    if not _is_sql(node):
+        return {}
+    return {"code": digest(without_comments(without_names(str(node.raw_code or ""))))}
 
 
 def _is_sql(node: Any) -> bool:

@@ -6,6 +6,7 @@ steady; any other name (the graph, a query's answer, the clock, what a later dbt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -42,6 +43,13 @@ _UNSTEADY = listed(
 _CLOCK = frozenset({"run_started_at", "modules.datetime", "modules.pytz"})
 _CHANCE = frozenset({"invocation_id", "invocation_args_dict", "thread_id", "lipsum", "random"})
 _WHOLE = frozenset({"model", "graph", "context", "builtins", "config"})
+
+_CONFIG = re.compile(r"\{\{-?\s*config\s*\(.*?\)\s*-?\}\}", re.DOTALL)
+_NAMED = re.compile(
+    r"""(?<![\w.])(?:alias|schema|database)\s*=\s*(?:'[^'{}\\]*'|"[^"{}\\]*")\s*(?:,\s*|(?=\)))"""
+)
+_LAST = re.compile(r",\s*(?=\))")
+_NO_CONFIG = re.compile(r"\{\{-?\s*config\s*\(\s*\)\s*-?\}\}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,15 @@ def uses(template: str) -> Uses:
     except (TemplateError, RecursionError):
         return UNREADABLE
     return _Reader(tree).found()
+
+
+def without_names(template: str) -> str:
+    """Return a template without the names that its own `config(...)` gives to its relation, where they stand as plain text.
+
+    What is left is the same whatever the relation is called. Repeatable. The text is returned as it is without such a name.
+    """
+    bare = _CONFIG.sub(lambda found: _LAST.sub("", _NAMED.sub("", found[0])), template)
+    return _NO_CONFIG.sub("", bare)
 
 
 def without_comments(template: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prefect_sluice.dbt.fingerprints.macros import Macros
-from prefect_sluice.dbt.fingerprints.template_reads import UNREADABLE, uses, without_comments
+from prefect_sluice.dbt.fingerprints.template_reads import UNREADABLE, uses, without_comments, without_names
 
 MACROS = {
     "macro.shop.money": "{% macro money(column, model) %}round({{ column }}, {{ var('digits') }}){% endmacro %}",
@@ -171,6 +171,26 @@ def test_incremental_is_asked_and_not_looked_into() -> None:
 )
 def test_comments_of_jinja_are_dropped_where_that_changes_nothing(template: str, plain: str) -> None:
     assert without_comments(template) == plain
+
+
+@pytest.mark.parametrize(
+    ("template", "bare"),
+    [
+        ("{{ config(materialized='table', alias='a') }} x", "{{ config(materialized='table') }} x"),
+        ("{{ config(alias='a', materialized='table') }} x", "{{ config(materialized='table') }} x"),
+        ('{{- config(\n  schema = "s",\n  alias="a",\n) -}}\nx', "x"),
+        ("{{ config(alias='a') }}\nx", "x"),
+        ("x", "x"),
+        ("{{ config(alias=var('a')) }} x", "{{ config(alias=var('a')) }} x"),
+        (
+            "{{ config(meta={'alias': 'a'}, on_alias='b') }} x",
+            "{{ config(meta={'alias': 'a'}, on_alias='b') }} x",
+        ),
+        ("{{ config(tags=['t']) }} alias='a', x", "{{ config(tags=['t']) }} alias='a', x"),
+    ],
+)
+def test_a_text_is_the_same_whatever_its_relation_is_called(template: str, bare: str) -> None:
+    assert without_names(template) == bare
 
 
 def test_what_a_template_asks_of_the_clock_and_of_chance() -> None:
