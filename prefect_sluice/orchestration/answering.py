@@ -22,7 +22,7 @@ from prefect_sluice.orchestration.run_links import linked
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wait_log import logged_waits
-from prefect_sluice.orchestration.wake_runs import wake, wake_quietly
+from prefect_sluice.orchestration.wake_runs import has_a_run, wake, wake_quietly
 from prefect_sluice.promotions.lookups import waiting_promotion
 from prefect_sluice.promotions.work import Request
 from prefect_sluice.stages.approve import record
@@ -77,7 +77,7 @@ def _refuse_what_was_not_shown(found: Promotion, said: Said) -> None:
 
 
 def _gone_on(workshop: Workshop, found: Promotion, said: Said, stages: Stages, here: Here) -> State[Any]:
-    if any(question.promotion == found.id for question in workshop.store.questions()):
+    if has_a_run(workshop, found):
         return Completed(
             name="Answered", message=f"{said.decision.value} by {said.by}: the run that asked goes on"
         )

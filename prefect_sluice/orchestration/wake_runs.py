@@ -63,6 +63,29 @@ def wake_quietly(folder: Path) -> None:
         get_run_logger().warning(f"the runs that wait were not looked at: {error}")
 
 
+def has_a_run(workshop: Workshop, promotion: Promotion) -> bool:
+    """Say whether a run that asked about a promotion goes on with it, now that it is decided. Repeatable.
+
+    What a run asked that failed, crashed or is gone is forgotten: who tries it again finds the promotion where it stands.
+    """
+    asked = [item for item in workshop.store.questions() if item.promotion == promotion.id]
+    if not asked:
+        return False
+    with get_client(sync_client=True) as client:
+        over = [item for item in asked if _has_ended(client, item)]
+    for question in over:
+        forget(workshop, question.run)
+    return len(over) < len(asked)
+
+
+def _has_ended(client: SyncPrefectClient, question: Question) -> bool:
+    try:
+        state = client.read_flow_run(UUID(question.run)).state
+    except ObjectNotFound:
+        return True
+    return state is None or state.is_final()
+
+
 def _carried(workshop: Workshop) -> list[str]:
     staged = workshop.store.promotions(states=(Standing.STAGED,))
     asked = [item for item in staged if item.environment in workshop.places]

@@ -350,6 +350,13 @@ def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_th
     assert "serves generation <strong>1</strong>" in shown.read_text(encoding="utf-8")
 
 
+def test_where_the_run_that_asked_crashed_the_answer_does_its_work(waiting: Deployed, project: Path) -> None:
+    waiting.put(Crashed(), force=True)
+    said: Any = answer("approve", folder=str(project), actor="Grace", return_state=True)
+    assert (said.name, amount(project)) == ("Released", 10)
+    assert Workshop.at(project).store.questions() == ()
+
+
 def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, prefect_server: str) -> None:
     """And the standing status says both: as an artifact, once for each change, and as the page of the reports' server."""
 
