@@ -209,7 +209,7 @@ def test_the_flow_has_the_stages_in_the_order_of_the_pipeline() -> None:
     )
     for name, stages in ways:
         text = (Path(__file__).parents[2] / "flows" / f"{name}.py").read_text(encoding="utf-8")
-        order = text.split("walk(work, ")[1].split(")")[0].split(", ")
+        order = ["source", *text.rsplit("(source, ", 1)[1].split(")")[0].split(", ")]
         assert order == [stage.__name__ for stage in stages]
 
 

@@ -147,6 +147,7 @@ secrets:
     dev:
       password: "{{ env_var('DBT_PASSWORD') }}"
       private_key_passphrase: "{{ env_var('PASSPHRASE', '') }}"
+      token: "{{ env_var('TOKEN', 'none') }}"
       settings: {s3_secret_access_key: "{{ env_var('S3_SECRET') }}"}
       secrets: [{type: s3, provider: credential_chain}]
 """,

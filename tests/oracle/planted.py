@@ -38,7 +38,7 @@ def _no_failed_test(self: object, subject: object) -> GateReport:
 FAULTS = {
     "parents": ("prefect_sluice.dbt.fingerprints.columns", "Print.of", _no_parents),
     "columns": ("prefect_sluice.dbt.fingerprints.nodes", "columns_read", _no_columns),
-    "sources": ("prefect_sluice.planning.source_versions", "content", _no_new_rows),
+    "sources": ("prefect_sluice.warehouse.row_digest", "content", _no_new_rows),
     "views": ("prefect_sluice.planning.plan", "_moved", _no_new_address),
     "tests": ("prefect_sluice.gates.data_tests.gate", "DataTests.check", _no_failed_test),
 }

@@ -9,6 +9,8 @@ from functools import cache
 _SHORTEST = 4
 """A shorter value keeps nobody out, and is far more often a word of the language."""
 _QUOTED = r"[rbfu]{0,2}(?P<q>[\"'])(?P<value>(?:(?!(?P=q))[^\\\n]|\\.){1,300})(?P=q)"
+_NOTHING = frozenset({"none", "null", "void", "false", "true", "unset", "undefined", "missing", "empty"})
+"""Words that stand for no password."""
 _NAME = r"[\"'][\w.\- ]{1,80}[\"']"
 _ASK = r"\b(?:env_var|var|getenv|get_env|get|env|environ|setdefault|pop)\(\s*"
 """A call that asks for a value by its name, and may have a default."""
@@ -61,7 +63,8 @@ def _is_made(value: str) -> bool:
     from detect_secrets.filters import heuristic
 
     return (
-        any(char.isspace() for char in value)
+        value.casefold() in _NOTHING
+        or any(char.isspace() for char in value)
         or ("{" in value and "}" in value)
         or "%s" in value
         or "%(" in value
