@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -33,6 +34,15 @@ _LOCKED = "500"
 """What a Prefect server on SQLite answers when its database is locked; nothing is lost, and the next try does it."""
 
 
+@contextmanager
+def _client() -> Generator[SyncPrefectClient]:
+    with (
+        temporary_settings(cast(dict[Any, Any], {PREFECT_CLIENT_RETRY_EXTRA_CODES: _LOCKED})),
+        get_client(sync_client=True) as client,
+    ):
+        yield client
+
+
 def wake(folder: Path) -> tuple[str, ...]:
     """Look at all that waits for an approval and return what was done, a line each. Repeatable; made to be done each minute.
 
@@ -45,10 +55,7 @@ def wake(folder: Path) -> tuple[str, ...]:
     questions = workshop.store.questions()
     if not questions:
         return tuple(lines)
-    with (
-        temporary_settings(cast(dict[Any, Any], {PREFECT_CLIENT_RETRY_EXTRA_CODES: _LOCKED})),
-        get_client(sync_client=True) as client,
-    ):
+    with _client() as client:
         for question in questions:
             lines += _woken(client, workshop, question)
     return tuple(lines)
@@ -71,7 +78,7 @@ def has_a_run(workshop: Workshop, promotion: Promotion) -> bool:
     asked = [item for item in workshop.store.questions() if item.promotion == promotion.id]
     if not asked:
         return False
-    with get_client(sync_client=True) as client:
+    with _client() as client:
         over = [item for item in asked if _has_ended(client, item)]
     for question in over:
         forget(workshop, question.run)
@@ -79,11 +86,16 @@ def has_a_run(workshop: Workshop, promotion: Promotion) -> bool:
 
 
 def _has_ended(client: SyncPrefectClient, question: Question) -> bool:
-    try:
-        state = client.read_flow_run(UUID(question.run)).state
-    except ObjectNotFound:
-        return True
+    state = _state(client, question)
     return state is None or state.is_final()
+
+
+def _state(client: SyncPrefectClient, question: Question) -> State | None:
+    """Return the state of the run that asked; None where the server has no such run."""
+    try:
+        return client.read_flow_run(UUID(question.run)).state
+    except ObjectNotFound:
+        return None
 
 
 def _carried(workshop: Workshop) -> list[str]:
@@ -108,10 +120,7 @@ def _expired(workshop: Workshop) -> list[str]:
 
 def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) -> list[str]:
     promotion = workshop.store.promotion(question.promotion)
-    try:
-        state = client.read_flow_run(UUID(question.run)).state
-    except ObjectNotFound:
-        state = None
+    state = _state(client, question)
     if promotion is None or state is None or (state.is_final() and _is_over(state, promotion)):
         forget(workshop, question.run)
         return _left_waiting(client, workshop, question, promotion, state)
