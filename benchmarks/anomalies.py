@@ -20,8 +20,8 @@ from pathlib import Path
 from time import perf_counter
 
 from prefect_sluice.gates.anomalies.gate import Settings
-from prefect_sluice.gates.anomalies.measure import BINS, Part, Profile
-from prefect_sluice.gates.anomalies.questions import Answer, Dated, answers, questions
+from prefect_sluice.gates.anomalies.measure import BINS, RelationNumbers, RelationPart
+from prefect_sluice.gates.anomalies.questions import Dated, UsualRange, answers, questions
 
 RESULTS = Path(__file__).resolve().parent / "results"
 START = datetime(2026, 1, 5, 4, tzinfo=UTC)
@@ -68,13 +68,13 @@ WORLDS = {
 }
 
 
-def nights(world: World, rng: random.Random) -> Callable[[int], Profile]:
+def nights(world: World, rng: random.Random) -> Callable[[int], RelationNumbers]:
     """Return what makes the nights of one relation, one after the other."""
     walk = [0.0]
     bins = [[rng.gammavariate(2, 1) for _ in range(BINS)] for _ in range(WORDS)]
     usual = [[part / sum(parts) for part in parts] for parts in bins]
 
-    def make(night: int) -> Profile:
+    def make(night: int) -> RelationNumbers:
         walk[0] += world.walks * rng.gauss(0, 1)
         level = world.level(night) * math.exp(walk[0])
         rows = max(_poisson(world.rows * level * max(0.05, 1 + world.within * world.noise(rng)), rng), 0)
@@ -92,9 +92,9 @@ def nights(world: World, rng: random.Random) -> Callable[[int], Profile]:
     return make
 
 
-def _profile(numbers: Mapping[str, float], rows: int) -> Profile:
+def _profile(numbers: Mapping[str, float], rows: int) -> RelationNumbers:
     ranges = {f"new mean m{n}": 8 * at for n, at in enumerate(MEANS)}
-    return Profile(numbers, rows, Part("new", "live", "at"), rows, rows, ranges)
+    return RelationNumbers(numbers, rows, RelationPart("new", "live", "at"), rows, rows, ranges)
 
 
 def _mean(at: float, world: World, rows: int, rng: random.Random) -> float:
@@ -139,9 +139,9 @@ class Past:
     def __init__(self, length: int) -> None:
         """Keep as many as the gate would look at."""
         self._length = length
-        self._served: list[tuple[Profile, datetime]] = []
+        self._served: list[tuple[RelationNumbers, datetime]] = []
 
-    def serve(self, night: Profile, at: datetime) -> None:
+    def serve(self, night: RelationNumbers, at: datetime) -> None:
         """Make a night history."""
         self._served = [(night, at), *self._served[: self._length - 1]]
 
@@ -150,7 +150,7 @@ class Past:
         return [(night.numbers[metric], at) for night, at in self._served if metric in night.numbers]
 
 
-def alarms(night: Profile, past: Past, at: datetime) -> tuple[tuple[Answer, ...], int]:
+def alarms(night: RelationNumbers, past: Past, at: datetime) -> tuple[tuple[UsualRange, ...], int]:
     """Return what the gate finds unusual in a night, and how many numbers it looked at."""
     asked = questions(night, past.recall, MINIMUM)
     return tuple(answer for answer in answers(asked, at, STATED) if answer.unusual), len(asked)

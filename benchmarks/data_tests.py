@@ -29,8 +29,8 @@ import yaml
 from prefect_sluice.dbt import profile
 from prefect_sluice.dbt.data_tests import data_test, whole_rows
 from prefect_sluice.dbt.session import Session
-from prefect_sluice.domain.node import Kind, Name, Node
-from prefect_sluice.gates.base import Built, Subject
+from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.gates.base import BuildOutcome, Subject
 from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
 from prefect_sluice.sql.countable_tests import counted
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
@@ -135,10 +135,10 @@ def compared(session: Session, repeat: int, views: Sequence[str] = ()) -> dict[s
     """Judge all data tests in both ways; return what each took."""
     manifest = session.parse()
     nodes = {
-        uid: Node(uid, Kind.VIEW, Name(str(node.schema), str(node.alias)), "", "sql", (), "")
+        uid: Node(uid, NodeKind.VIEW, Name(str(node.schema), str(node.alias)), "", "sql", (), "")
         for uid, node in manifest.nodes.items()
         if str(node.config.materialized) == "view"
-    } | {name: Node(name, Kind.VIEW, Name("main", name), "", "sql", (), "") for name in views}
+    } | {name: Node(name, NodeKind.VIEW, Name("main", name), "", "sql", (), "") for name in views}
     uids = [uid for uid, node in manifest.nodes.items() if node.resource_type.value == "test"]
     told: dict[str, str] = {}
     ours: dict[str, str] = {}
@@ -154,7 +154,9 @@ def compared(session: Session, repeat: int, views: Sequence[str] = ()) -> dict[s
     def asked() -> None:
         tests = tuple(data_test(manifest, uid, texts[uid], ()) for uid in uids)
         with duckdb.connect(str(session.side), read_only=True) as connection:
-            subject = Subject(Path(), nodes, (), candidate=DuckReader(connection), built=Built(tests=tests))
+            subject = Subject(
+                Path(), nodes, (), candidate=DuckReader(connection), built=BuildOutcome(tests=tests)
+            )
             findings = DataTests().check(subject).findings
         ours.update({finding.check: finding.verdict.name for finding in findings})
 

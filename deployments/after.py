@@ -7,19 +7,19 @@ from prefect_sluice.orchestration import blocks
 from prefect_sluice.orchestration.missed_refreshes import catch_up
 from prefect_sluice.orchestration.run_links import note_forms
 from prefect_sluice.reporting.write_pages import index_renewed
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def after_apply(workshop: Workshop, notify: str = "") -> tuple[str, ...]:
+def after_apply(workspace: Workspace, notify: str = "") -> tuple[str, ...]:
     """Make what hangs on the Prefect deployments, and return a line for each thing that is worth one. Safe to repeat.
 
     `notify` is the notification block to tell ("": that of sluice.yml). Raises BadInput when there is no such block.
     """
     blocks.register()
-    release, folder = workshop.settings.schedules.release, str(workshop.root)
-    named = notify or workshop.settings.notify
+    release, folder = workspace.settings.schedules.release, str(workspace.root)
+    named = notify or workspace.settings.notify
     automations.apply(notify=named, folder=folder, branch=release.branch if release else "main")
-    note_forms(workshop, folder)
-    index_renewed(workshop)  # its links are known from here on, and nobody waits for a run to see them
+    note_forms(workspace, folder)
+    index_renewed(workspace)  # its links are known from here on, and nobody waits for a run to see them
     told = f"{named} hears of failed and late runs" if named else ""
-    return tuple(line for line in (told, *catch_up(workshop, folder)) if line)
+    return tuple(line for line in (told, *catch_up(workspace, folder)) if line)

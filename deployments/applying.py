@@ -25,10 +25,10 @@ from prefect.workers.process import ProcessWorker
 
 from prefect_sluice import __version__
 from prefect_sluice.deployments import limits
-from prefect_sluice.deployments.catalog import ROWS, Row, Timing, timing
+from prefect_sluice.deployments.catalog import ROWS, DeploymentRow, Timing, timing
 from prefect_sluice.deployments.forms import form, usual
-from prefect_sluice.planning.choices import Choices
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.planning.choices import FormChoices
+from prefect_sluice.workspace.workspace import Workspace
 
 SLUG = "sluice"
 """The one schedule that is ours; others that people add in the UI are theirs."""
@@ -38,12 +38,12 @@ SLUG = "sluice"
 class Applied:
     """A Prefect deployment as the server has it."""
 
-    row: Row
+    row: DeploymentRow
     id: UUID
     timing: Timing | None = None
 
 
-def schema_of(row: Row) -> Mapping[str, Any]:
+def schema_of(row: DeploymentRow) -> Mapping[str, Any]:
     """Return the parameter schema that Prefect makes of a row's flow."""
     module, _, name = row.entrypoint.rpartition(".")
     flow: Flow[..., Any] = getattr(import_module(module), name)
@@ -51,7 +51,12 @@ def schema_of(row: Row) -> Mapping[str, Any]:
 
 
 def apply(
-    workshop: Workshop, choices: Choices, *, pool: str, rows: Iterable[Row] = ROWS, command: str = ""
+    workspace: Workspace,
+    choices: FormChoices,
+    *,
+    pool: str,
+    rows: Iterable[DeploymentRow] = ROWS,
+    command: str = "",
 ) -> tuple[Applied, ...]:
     """Make the Prefect deployments, or bring them up to date, and the work pool if there is none. Safe to repeat.
 
@@ -61,10 +66,10 @@ def apply(
     ensure_pool(pool)
     limits.apply(pool, choices.environments)
     with get_client(sync_client=True) as client:
-        return tuple(_applied(client, workshop, row, choices, pool, command) for row in rows)
+        return tuple(_applied(client, workspace, row, choices, pool, command) for row in rows)
 
 
-def renew(applied: Iterable[Applied], choices: Choices) -> None:
+def renew(applied: Iterable[Applied], choices: FormChoices) -> None:
     """Put what is offered now into the forms; nothing else of the Prefect deployments changes. Safe to repeat."""
     with get_client(sync_client=True) as client:
         for one in applied:
@@ -95,9 +100,14 @@ def worker_is_online(pool: str, name: str, *, since: datetime) -> bool:
 
 
 def _applied(
-    client: SyncPrefectClient, workshop: Workshop, row: Row, choices: Choices, pool: str, command: str
+    client: SyncPrefectClient,
+    workspace: Workspace,
+    row: DeploymentRow,
+    choices: FormChoices,
+    pool: str,
+    command: str,
 ) -> Applied:
-    when = timing(row, workshop.settings.schedules, choices)
+    when = timing(row, workspace.settings.schedules, choices)
     before = _known(client, row)
     identifier = client.create_deployment(
         client.create_flow_from_name(row.flow_name),
@@ -108,7 +118,7 @@ def _applied(
         entrypoint=row.entrypoint,
         pull_steps=[],
         work_pool_name=pool,
-        parameters={**row.parameters, "folder": str(workshop.root)},
+        parameters={**row.parameters, "folder": str(workspace.root)},
         parameter_openapi_schema=form(schema_of(row), row, choices),
         enforce_parameter_schema=True,
         job_variables={"command": command} if command else {},
@@ -118,7 +128,7 @@ def _applied(
     return Applied(row, identifier, when)
 
 
-def _known(client: SyncPrefectClient, row: Row) -> DeploymentResponse | None:
+def _known(client: SyncPrefectClient, row: DeploymentRow) -> DeploymentResponse | None:
     try:
         return client.read_deployment_by_name(f"{row.flow_name}/{row.name}")
     except ObjectNotFound:

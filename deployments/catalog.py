@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from prefect_sluice.config.schedules import Clock, Every, Poll, Schedules
-from prefect_sluice.planning.choices import Choices
+from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll, Schedules
+from prefect_sluice.planning.choices import FormChoices
 
 POOL = "sluice"
 """The work pool, unless another is named."""
@@ -18,7 +18,7 @@ Timer = Literal["", "release", "refresh", "monitor", "collect"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DeploymentRow:
     """One Prefect deployment.
 
     `fields` are the parameters that its form shows, in this order; of these `required` must be filled in. What else the
@@ -61,7 +61,7 @@ BY_ITSELF = "schedule"
 _WAITS = {"wait_seconds": 600}
 
 ROWS = (
-    Row(
+    DeploymentRow(
         "release",
         "release",
         "**For engineers.** Takes a commit through Source, Build, Test, Stage, Approve, Deploy and Monitor. Only what changed "
@@ -72,7 +72,7 @@ ROWS = (
         timer="release",
         parameters=_WAITS,
     ),
-    Row(
+    DeploymentRow(
         "nightly-refresh",
         "refresh",
         "**For everybody; runs by itself.** Builds what new source data changed, with the code that serves now, judges it and "
@@ -81,7 +81,7 @@ ROWS = (
         ("environment", "select", "actor"),
         timer="refresh",
     ),
-    Row(
+    DeploymentRow(
         "promote",
         "promote",
         "**For engineers.** Takes what serves in one environment into the next, as it is: the same bundle, judged again on the "
@@ -91,7 +91,7 @@ ROWS = (
         required=("environment", "actor"),
         parameters=_WAITS,
     ),
-    Row(
+    DeploymentRow(
         "promote-report",
         "promote_report",
         "**For analysts.** Pick a dashboard: what it reads goes into the next environment with it, and nothing else. Before "
@@ -101,7 +101,7 @@ ROWS = (
         required=("report", "actor"),
         parameters=_WAITS,
     ),
-    Row(
+    DeploymentRow(
         "rollback",
         "rollback",
         "**For on-call.** Serves an older generation again, at once. Nothing is built and no row moves; what came after it "
@@ -113,7 +113,7 @@ ROWS = (
         required=("environment", "reason", "actor"),
         parameters=_WAITS,
     ),
-    Row(
+    DeploymentRow(
         "answer",
         "answer",
         "**For approvers.** Says yes or no to a promotion that waits. The run that asked goes on; where it is gone (cancelled, "
@@ -123,7 +123,7 @@ ROWS = (
         required=("decision", "actor"),
         parameters=_WAITS,
     ),
-    Row(
+    DeploymentRow(
         "controls",
         "controls",
         "**For on-call.** Holds an environment where it is, freezes one or all, blocks a release, and lifts what somebody, or a "
@@ -132,7 +132,7 @@ ROWS = (
         ("act", "environment", "release", "reason", "until", "actor"),
         required=("act", "reason", "actor"),
     ),
-    Row(
+    DeploymentRow(
         "plan",
         "plan",
         "**For everybody.** Says what a release, a promotion or a refresh would build, reuse and remove, and whom it reaches. "
@@ -140,7 +140,7 @@ ROWS = (
         ("sluice", "look"),
         ("way", "environment", "ref", "report", "select"),
     ),
-    Row(
+    DeploymentRow(
         "collect",
         "collect",
         "**For on-call; runs by itself.** Drops relations and files that no kept generation, waiting promotion or view needs. "
@@ -150,7 +150,7 @@ ROWS = (
         timer="collect",
         parameters=_WAITS,
     ),
-    Row(
+    DeploymentRow(
         "monitor",
         "monitor",
         "**For on-call; runs by itself.** Looks at what is served, settles what a dead process left, takes up approvals that "
@@ -162,14 +162,14 @@ ROWS = (
 )  # fmt: skip
 
 
-def timing(row: Row, schedules: Schedules, choices: Choices) -> Timing | None:
+def timing(row: DeploymentRow, schedules: Schedules, choices: FormChoices) -> Timing | None:
     """Return when a row runs by itself in a project; None for never. Pure."""
     asked = getattr(schedules, row.timer) if row.timer else None
     match asked:
         case Poll():
             given = {"ref": asked.branch, "environment": asked.environment or choices.default}
             return Timing(every=asked.every, parameters=_given(given))
-        case Clock():
+        case CronSchedule():
             # A refresh is of one environment, the last; a collection looks at all of them.
             everywhere = "" if row.timer == "collect" else choices.last
             return Timing(
@@ -177,7 +177,7 @@ def timing(row: Row, schedules: Schedules, choices: Choices) -> Timing | None:
                 asked.timezone,
                 parameters=_given({"environment": asked.environment or everywhere}),
             )
-        case Every():
+        case IntervalSchedule():
             return Timing(every=asked.every, parameters=_given({"environment": asked.environment}))
         case _:
             return None

@@ -29,7 +29,7 @@ def _title(name: str) -> str:
     return {**TITLES, **_OF_ANSWER}.get(name, name)
 
 
-class Wording:
+class FormWording:
     """Passes everything on, and answers to forms in the words of the form."""
 
     def __init__(self, app: App) -> None:

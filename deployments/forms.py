@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from prefect_sluice.deployments.catalog import Row
-from prefect_sluice.planning.choices import FORMER, Choices
+from prefect_sluice.deployments.catalog import DeploymentRow
+from prefect_sluice.planning.choices import FORMER, FormChoices
 from prefect_sluice.promotions.control_commands import ALL
 
 TITLES: Mapping[str, str] = {
@@ -39,7 +39,7 @@ _BACK_FROM = "The generation that you take to serve now: where another one does,
 _BACK_TO = "A generation of the environment, or what another release served before the one that serves now."
 
 
-def form(schema: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any]:
+def form(schema: Mapping[str, Any], row: DeploymentRow, choices: FormChoices) -> dict[str, Any]:
     """Return the parameter schema of a Prefect deployment, made from that of its flow. Pure.
 
     Shown are the row's fields only, in its order. The others are still taken, from schedules and code; any other name is
@@ -64,7 +64,7 @@ def form(schema: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any
     }
 
 
-def _rules(properties: Mapping[str, Any], choices: Choices) -> list[dict[str, Any]]:
+def _rules(properties: Mapping[str, Any], choices: FormChoices) -> list[dict[str, Any]]:
     """Return what is checked of several fields together: a generation is one of the environment that was chosen. So a wrong
     choice is told beside its field, and starts no run."""
     if "to" not in properties or "environment" not in properties:
@@ -82,7 +82,7 @@ def _rules(properties: Mapping[str, Any], choices: Choices) -> list[dict[str, An
     ]
 
 
-def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> dict[str, Any]:
+def _field(name: str, given: Mapping[str, Any], row: DeploymentRow, choices: FormChoices) -> dict[str, Any]:
     field = {**deepcopy(dict(given)), "title": TITLES.get(name, name.replace("_", " ").capitalize())}
     if name in row.required:
         field.pop("default", None)
@@ -124,7 +124,7 @@ def _field(name: str, given: Mapping[str, Any], row: Row, choices: Choices) -> d
     return field
 
 
-def _made(choices: Choices) -> str:
+def _made(choices: FormChoices) -> str:
     """Return when a list was made: where `sluice up` does not run, nothing renews it."""
     return f" The list is of {choices.at:%Y-%m-%d %H:%M} UTC." if choices.at else ""
 
@@ -133,7 +133,7 @@ def _offered(values: tuple[str, ...], default: str) -> dict[str, Any]:
     return {"enum": list(values), **({"default": default} if default else {})}
 
 
-def usual(row: Row, choices: Choices) -> str:
+def usual(row: DeploymentRow, choices: FormChoices) -> str:
     """Return the environment that is filled in: for a release the project's default, for a collection none, which is all."""
     match row.name:
         case "release":

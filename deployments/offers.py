@@ -7,29 +7,29 @@ from collections.abc import Iterator
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import State
-from prefect_sluice.planning.choices import Choices, back_to, report_line
+from prefect_sluice.planning.choices import FormChoices, back_to, report_line
 from prefect_sluice.promotions.dashboards import recorded
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _LOOK_BACK = 20
 _WRITTEN = (State.DEPLOYED, State.STABLE)
 
 
-def offered(workshop: Workshop, actor: str = "") -> Choices:
+def offered(workspace: Workspace, actor: str = "") -> FormChoices:
     """Return what the forms offer now, to `actor` where nobody else reaches them.
 
     Raises ConfigInvalid, and WarehouseBusy while somebody writes a warehouse.
     """
-    histories = {place.name: _history(workshop, place) for place in workshop.places.values()}
+    histories = {place.name: _history(workspace, place) for place in workspace.places.values()}
     ids = {item.release for history in histories.values() for item in history}
-    releases = {name: found for name in ids if name and (found := workshop.store.release(name))}
+    releases = {name: found for name in ids if name and (found := workspace.store.release(name))}
     # Production first: that is what people go back in.
     lines = [line for history in reversed(histories.values()) for line in back_to(history, releases)]
-    consumers = {item.name: item for history in histories.values() for item in _consumers(workshop, history)}
-    return Choices(
-        tuple(workshop.places),
-        workshop.place().name,
+    consumers = {item.name: item for history in histories.values() for item in _consumers(workspace, history)}
+    return FormChoices(
+        tuple(workspace.places),
+        workspace.place().name,
         tuple(lines),
         tuple(sorted(report_line(each) for each in consumers.values())),
         actor,
@@ -37,17 +37,17 @@ def offered(workshop: Workshop, actor: str = "") -> Choices:
     )
 
 
-def moved(workshop: Workshop) -> object:
+def moved(workspace: Workspace) -> object:
     """Return something that is another when `offered` may be. Reads a file's time and the state store, no warehouse."""
-    written = workshop.store.promotions(states=_WRITTEN, limit=_LOOK_BACK)
-    return workshop.file.stat().st_mtime_ns, tuple((item.id, item.state) for item in written)
+    written = workspace.store.promotions(states=_WRITTEN, limit=_LOOK_BACK)
+    return workspace.file.stat().st_mtime_ns, tuple((item.id, item.state) for item in written)
 
 
-def _history(workshop: Workshop, place: Place) -> tuple[Generation, ...]:
-    return workshop.warehouse(place).history(place.name) if place.target.path.exists() else ()
+def _history(workspace: Workspace, place: Environment) -> tuple[Generation, ...]:
+    return workspace.warehouse(place).history(place.name) if place.target.path.exists() else ()
 
 
-def _consumers(workshop: Workshop, history: tuple[Generation, ...]) -> Iterator[Consumer]:
+def _consumers(workspace: Workspace, history: tuple[Generation, ...]) -> Iterator[Consumer]:
     """Yield the consumers that the release declares that serves now."""
     for served in history[:1]:
-        yield from recorded(workshop, [served.environment], served.release) or ()
+        yield from recorded(workspace, [served.environment], served.release) or ()

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from prefect_sluice.config.schedules import Schedules
-from prefect_sluice.deployments.catalog import POOL, ROWS, Row, Timing, timing
-from prefect_sluice.planning.choices import Choices
+from prefect_sluice.deployments.catalog import POOL, ROWS, DeploymentRow, Timing, timing
+from prefect_sluice.planning.choices import FormChoices
 
-_LATER = Choices(("{{ $SLUICE_ENVIRONMENT }}",))
+_LATER = FormChoices(("{{ $SLUICE_ENVIRONMENT }}",))
 """What is not known before somebody applies the file: which environment people read."""
 
 FILE = Path(__file__).with_name("prefect.yaml")
@@ -47,7 +47,7 @@ def write(file: Path = FILE) -> None:
     file.write_text(text(), encoding="utf-8")
 
 
-def _deployment(row: Row) -> dict[str, Any]:
+def _deployment(row: DeploymentRow) -> dict[str, Any]:
     when = timing(row, Schedules(), _LATER)
     return {
         "name": row.name,

@@ -8,8 +8,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.domain.promotion import Decision
-from prefect_sluice.orchestration.answering import Said, conduct_answer
-from prefect_sluice.orchestration.conduct import Here
+from prefect_sluice.orchestration.answering import Reply, conduct_answer
+from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import named
 from prefect_sluice.planning.choices import was_asked
@@ -47,5 +47,5 @@ def answer(
 
     whole = (source, build, test, stage, approve, deploy, monitor)
     refreshed = (source, build, stage, approve, deploy, monitor)
-    said = Said(*was_asked(promotion), Decision(decision), actor, comment)
-    return conduct_answer(said, whole, refreshed, Here(folder, connections, wait_seconds))
+    said = Reply(*was_asked(promotion), Decision(decision), actor, comment)
+    return conduct_answer(said, whole, refreshed, RunContext(folder, connections, wait_seconds))

@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from prefect_sluice.maintenance.collect import Request
+from prefect_sluice.maintenance.collect import CollectRequest
 from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
@@ -43,7 +43,7 @@ def collect(
 
     def swept() -> State[Any]:
         with connected(connections), beating():
-            request = Request(project(folder), environment, dry_run, actor, tuple(drop_history or ()))
+            request = CollectRequest(project(folder), environment, dry_run, actor, tuple(drop_history or ()))
             done = sweep(request, timedelta(seconds=wait_seconds))
         return Completed(name="Unchanged" if done.is_empty else "Collected", message=said(done.message))
 

@@ -15,8 +15,8 @@ from prefect_sluice.orchestration.project_folder import project
 from prefect_sluice.orchestration.run_names import named
 from prefect_sluice.orchestration.shown.messages import said
 from prefect_sluice.orchestration.shown.status_artifact import show_status
-from prefect_sluice.promotions.control_commands import Act, command
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.promotions.control_commands import ControlAct, command
+from prefect_sluice.workspace.workspace import Workspace
 
 
 @flow(name="controls", flow_run_name=named("controls"), task_runner=OWN_HEARTBEAT, persist_result=False)
@@ -46,10 +46,10 @@ def controls(
 
     def done() -> State[Any]:
         with connected(connections):
-            workshop = Workshop.at(project(folder, fresh=False))
-            asked = Act(act)
+            workspace = Workspace.at(project(folder, fresh=False))
+            asked = ControlAct(act)
             lines = command(
-                workshop,
+                workspace,
                 asked,
                 environment=environment,
                 release=release,
@@ -59,7 +59,7 @@ def controls(
             )
             for line in lines:
                 get_run_logger().info(line)
-            show_status(workshop)
+            show_status(workspace)
             return Completed(name="Lifted" if asked.lifts else "InForce", message=said("; ".join(lines)))
 
     return ending(done)

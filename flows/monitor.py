@@ -28,7 +28,7 @@ from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wake_runs import wake
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Care = Callable[[Path], tuple[str, ...]]
 """Looks after something in a project's folder, once a minute, and returns a line for each thing it did. Safe to repeat."""
@@ -68,27 +68,27 @@ def _ended_well(environment: str, folder: str, actor: str, connections: str) -> 
 
 
 def _looked(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
-    workshop = Workshop.at(here)
-    places = [workshop.place(environment)] if environment else list(workshop.places.values())
+    workspace = Workspace.at(here)
+    places = [workspace.place(environment)] if environment else list(workspace.places.values())
     run = this_run()
-    with signed(workshop.store, str(run.id) if run else "", actor):
-        found = tuple(care_for(workshop, place, actor) for place in places)
-        return _ended(workshop, environment, found, _rest(workshop, folder))
+    with signed(workspace.store, str(run.id) if run else "", actor):
+        found = tuple(care_for(workspace, place, actor) for place in places)
+        return _ended(workspace, environment, found, _rest(workspace, folder))
 
 
-def _rest(workshop: Workshop, folder: str) -> tuple[Health, ...]:
+def _rest(workspace: Workspace, folder: str) -> tuple[Health, ...]:
     """Look after everything that is no environment; what breaks is a problem, and keeps nothing else from its turn."""
     cares: dict[str, Callable[[], tuple[str, ...]]] = {
-        "dead runs": lambda: reap(workshop),
+        "dead runs": lambda: reap(workspace),
         "runs that never began": lambda: begin_again(folder),
     }
     run = this_run()
     if run is not None and run.deployment_id is not None:
-        cares["missed nights"] = lambda: catch_up(workshop, folder)
-        cares["links to forms"] = lambda: note_forms(workshop, folder)
-        cares["the status"] = lambda: show_status(workshop) or ()
+        cares["missed nights"] = lambda: catch_up(workspace, folder)
+        cares["links to forms"] = lambda: note_forms(workspace, folder)
+        cares["the status"] = lambda: show_status(workspace) or ()
     for care in CARE:
-        cares[getattr(care, "__name__", "care")] = lambda care=care: care(workshop.root)
+        cares[getattr(care, "__name__", "care")] = lambda care=care: care(workspace.root)
     return tuple(health for name, care in cares.items() for health in _cared(name, care))
 
 
@@ -100,12 +100,14 @@ def _cared(name: str, care: Callable[[], tuple[str, ...]]) -> tuple[Health, ...]
         return (Health("", told, problem=told),)
 
 
-def _ended(workshop: Workshop, scope: str, found: tuple[Health, ...], rest: tuple[Health, ...]) -> State[Any]:
+def _ended(
+    workspace: Workspace, scope: str, found: tuple[Health, ...], rest: tuple[Health, ...]
+) -> State[Any]:
     logger, everything = get_run_logger(), (*found, *rest)
     for health in everything:
         (logger.error if health.problem else logger.info)(health.line)
     problems = tuple(health.problem for health in everything if health.problem)
-    news = is_news(workshop, scope or "all", problems)
+    news = is_news(workspace, scope or "all", problems)
     if problems:
         name = UNHEALTHY if news else STILL_UNHEALTHY
         keep_newest(STILL_UNHEALTHY, HEALTHY) if not news else None

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.orchestration.conduct import Here, prepared
+from prefect_sluice.orchestration.conduct import RunContext, prepared
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import named
@@ -51,7 +51,7 @@ def plan(
     asked = Request(Path(), environment, cause, what, actor=actor, select=select, report=chosen(report))
 
     def looked() -> State[Any]:
-        with prepared(asked, Here(folder, connections)) as request:
+        with prepared(asked, RunContext(folder, connections)) as request:
             return Completed(name="Planned", message=said(look(request)))
 
     return ending(looked)

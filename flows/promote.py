@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.orchestration.conduct import Here, conduct
+from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import named
 from prefect_sluice.promotions.work import Request, Work
@@ -52,5 +52,5 @@ def promote(
     return conduct(
         request,
         (source, build, test, stage, approve, deploy, monitor),
-        Here(folder, connections, wait_seconds),
+        RunContext(folder, connections, wait_seconds),
     )

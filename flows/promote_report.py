@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.orchestration.conduct import Here, conduct
+from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import named
 from prefect_sluice.planning.choices import chosen
@@ -47,7 +47,7 @@ def promote_report(
         wait_seconds: How long to wait when another release of this environment is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    here = Here(folder, connections, wait_seconds, where=at)
+    here = RunContext(folder, connections, wait_seconds, where=at)
     request = Request(
         Path(), environment, Cause.PROMOTION, release, actor=actor, origin=origin, report=chosen(report)
     )

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.orchestration.conduct import Here
+from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import named
 from prefect_sluice.orchestration.scheduled_refresh import conduct_refresh
@@ -44,5 +44,5 @@ def refresh(
     return conduct_refresh(
         request,
         (source, build, stage, approve, deploy, monitor),
-        Here(folder, connections, wait_seconds),
+        RunContext(folder, connections, wait_seconds),
     )

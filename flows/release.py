@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.orchestration.conduct import Here
+from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.polled_release import conduct_release
 from prefect_sluice.orchestration.run_names import named
@@ -51,5 +51,5 @@ def release(
     return conduct_release(
         request,
         (source, build, test, stage, approve, deploy, monitor),
-        Here(folder, connections, wait_seconds),
+        RunContext(folder, connections, wait_seconds),
     )

@@ -8,11 +8,11 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.orchestration.conduct import Here, at_work, prepared
+from prefect_sluice.orchestration.conduct import RunContext, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import named
-from prefect_sluice.promotions.work import After, Request, Work
+from prefect_sluice.promotions.work import Request, RollbackFollowUp, Work
 from prefect_sluice.stages.after_rollback import follow_up
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
@@ -57,11 +57,11 @@ def rollback(
         Cause.ROLLBACK,
         to,
         actor=actor,
-        after=After(hold, reason, catch_up),
+        after=RollbackFollowUp(hold, reason, catch_up),
         back_from=from_generation or 0,
     )
 
-    here = Here(folder, connections, wait_seconds)
+    here = RunContext(folder, connections, wait_seconds)
 
     def both() -> State[Work]:
         with prepared(request, here) as asked:  # once, for the question between the two, too

@@ -29,7 +29,7 @@ from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
 from prefect_sluice.state.lease import TTL, held, this_process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
 REFRESH: tuple[Stage, ...] = (source, build, stage, approve, deploy, monitor)
@@ -51,25 +51,25 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
     Skipped instead, and recorded, where the environment's policy has a refresh left out then.
     """
     process.be_quiet()
-    workshop = Workshop.at(request.folder)
-    place = workshop.place(request.environment or None)
+    workspace = Workspace.at(request.folder)
+    place = workspace.place(request.environment or None)
     request = replace(request, environment=place.name)
-    with as_policy_says(workshop, place, request):
-        permit(workshop, place.name, request.cause, past=request.past)  # before any waiting
+    with as_policy_says(workspace, place, request):
+        permit(workspace, place.name, request.cause, past=request.past)  # before any waiting
         told = wait_teller(place.name, wait)
         with held(
-            workshop.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
+            workspace.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
         ) as lease:
-            ours = workshop.under(lease.lease)
+            ours = workspace.under(lease.lease)
             settle(ours, place)
             expire(ours, place)  # what is asked for now is asked for anew
-            current = know_what_serves(workshop, place, going_back=request.cause is Cause.ROLLBACK)
-            public_names_are_ours(workshop, place)
-            proven(workshop, place)  # Deploy asks again; here nothing was built for nothing
+            current = know_what_serves(workspace, place, going_back=request.cause is Cause.ROLLBACK)
+            public_names_are_ours(workspace, place)
+            proven(workspace, place)  # Deploy asks again; here nothing was built for nothing
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
-            permit(workshop, place.name, request.cause, serving, past=request.past)
-            with logged(workshop, request), paged(workshop), timed(workshop.store), noted(ours, request):
+            permit(workspace, place.name, request.cause, serving, past=request.past)
+            with logged(workspace, request), paged(workspace), timed(workspace.store), noted(ours, request):
                 yield Work(request, lease.lease)
 
 

@@ -12,7 +12,7 @@ from prefect_sluice.orchestration.stage_task import tried
 from prefect_sluice.runtime.redaction import concealing
 
 
-def _collect(request: core.Request, wait: timedelta) -> core.Collected:
+def _collect(request: core.CollectRequest, wait: timedelta) -> core.Collected:
     """Collect, with what is going on in the run's log."""
     with telling(), concealing():
         done = core.collect(request, wait=wait)

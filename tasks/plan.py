@@ -12,10 +12,10 @@ from prefect_sluice.orchestration.shown.links import run_url
 from prefect_sluice.orchestration.stage_task import tried
 from prefect_sluice.promotions.work import Request
 from prefect_sluice.reporting.plan_preview import planned
-from prefect_sluice.reporting.prefect.links import Kind, Links, key
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report.build import report
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.terminal.dashboard import sentences
 from prefect_sluice.reporting.terminal.plan import summary
 
@@ -23,13 +23,13 @@ from prefect_sluice.reporting.terminal.plan import summary
 def _look(request: Request) -> str:
     """Show the plan of a request, and return what it comes to. Nothing is changed."""
     found = planned(request)
-    links = Links(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
+    links = RunLinks(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
     publish = None if found.plan.changes_nothing else found.expected
-    known = Dossier(found.release, plan=found.plan, expected=publish, costs=found.costs)
+    known = ReleaseRecord(found.release, plan=found.plan, expected=publish, costs=found.costs)
     page = plan_page(report(known), links)
     about = f"What would be built for {found.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(
-        key=key(Kind.PLAN, found.plan.environment), markdown=page, description=about
+        key=key(ArtifactKind.PLAN, found.plan.environment), markdown=page, description=about
     )
     for line in sentences(found.story) if found.story else ():
         get_run_logger().info(line)

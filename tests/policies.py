@@ -11,13 +11,13 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.state.store import Transaction
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 def judge_by(folder: Path, settings: str, environment: str = "prod") -> None:
     """Have what waits for a yes judged by the policy of a sluice.yml: as if that were the one that serves."""
     policy = _policy(folder, settings, environment)
-    with Workshop.at(folder).store as store, store.transaction() as transaction:
+    with Workspace.at(folder).store as store, store.transaction() as transaction:
         for item in transaction.promotions(environment=environment, states=(State.STAGED,)):
             _record(transaction, replace(item, policy=policy))
 
@@ -26,7 +26,7 @@ def put_in_force(folder: Path, settings: str, environment: str = "prod") -> None
     """Have what serves bring the policy of a sluice.yml, which is written, too."""
     (folder / "sluice.yml").write_text(settings, encoding="utf-8")
     policy = _policy(folder, settings, environment)
-    with Workshop.at(folder).store as store, store.transaction() as transaction:
+    with Workspace.at(folder).store as store, store.transaction() as transaction:
         serving = transaction.served_last(environment, with_policy=True)
         assert serving is not None
         _record(transaction, replace(serving, policy=policy))
@@ -34,7 +34,7 @@ def put_in_force(folder: Path, settings: str, environment: str = "prod") -> None
 
 def forget_policies(folder: Path) -> None:
     """Have every promotion be as an older Sluice recorded it."""
-    with Workshop.at(folder).store as store, store.transaction() as transaction:
+    with Workspace.at(folder).store as store, store.transaction() as transaction:
         for item in transaction.promotions():
             _record(transaction, replace(item, policy=""))
 
@@ -54,4 +54,4 @@ def _record(transaction: Transaction, promotion: Promotion) -> None:
 def _policy(folder: Path, settings: str, environment: str) -> str:
     rules = written(config.parse(settings, "sluice.yml"), environment)
     assert rules is not None
-    return Workshop.at(folder).bundles.put_document(Governance(Cause.RELEASE, rules, rules).document())
+    return Workspace.at(folder).bundles.put_document(Governance(Cause.RELEASE, rules, rules).document())

@@ -11,10 +11,10 @@ from typing import Any
 from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
-from prefect_sluice.domain.promotion import Channel, Decision, Promotion
+from prefect_sluice.domain.promotion import AnswerChannel, Decision, Promotion
 from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import rules_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _KEYS = ("promotion", "binding", "decision", "name", "comment")
 _DIGITS = re.compile(r"[0-9a-f]{12,64}")
@@ -23,22 +23,22 @@ _LARGEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedDecision:
     """A yes or no as it was found: `where`, by whom, and an `id` that the same words always have."""
 
     where: str
-    channel: Channel
+    channel: AnswerChannel
     decision: Decision
     by: str
     comment: str
     id: str
 
 
-def carried(workshop: Workshop, promotion: Promotion) -> tuple[Carried | str, ...]:
+def carried(workspace: Workspace, promotion: Promotion) -> tuple[CarriedDecision | str, ...]:
     """Return what is carried for a promotion as it is now: each a claim, or why it is none. Changes nothing."""
     return tuple(
         _read(text, author, where, channel, promotion) if channel is not None else text
-        for where, channel, text, author in _found(workshop, promotion)
+        for where, channel, text, author in _found(workspace, promotion)
     )
 
 
@@ -51,35 +51,39 @@ def written(promotion: Promotion, decision: Decision, by: str, comment: str) -> 
     return yaml_file.written(told)
 
 
-def _found(workshop: Workshop, promotion: Promotion) -> Iterator[tuple[str, Channel | None, str, str]]:
+def _found(
+    workspace: Workspace, promotion: Promotion
+) -> Iterator[tuple[str, AnswerChannel | None, str, str]]:
     """Yield where, channel, text and git's author; without a channel the text says what is wrong."""
-    settings = rules_of(workshop, promotion).carriers
+    settings = rules_of(workspace, promotion).carriers
     if settings.folder:
-        path = workshop.root / settings.folder / f"{promotion.id}.yml"
+        path = workspace.root / settings.folder / f"{promotion.id}.yml"
         where = f"{settings.folder}/{path.name}"
         if path.is_file():
             yield _file(path, where)
     if settings.ref:
         ref = f"{settings.ref}/{promotion.id}"
         try:
-            note = git.note(git.root(workshop.root), ref)
+            note = git.note(git.root(workspace.root), ref)
         except BadInput as error:
             yield ref, None, f"{ref}: {error}", ""
         else:
             if note is not None:
-                yield ref, Channel.REF, note.text, note.author
+                yield ref, AnswerChannel.REF, note.text, note.author
 
 
-def _file(path: Path, where: str) -> tuple[str, Channel | None, str, str]:
+def _file(path: Path, where: str) -> tuple[str, AnswerChannel | None, str, str]:
     try:
         if path.stat().st_size > _LARGEST:
             return where, None, f"{where}: it is larger than {_LARGEST} bytes, and was not read", ""
-        return where, Channel.FILE, path.read_text(encoding="utf-8"), ""
+        return where, AnswerChannel.FILE, path.read_text(encoding="utf-8"), ""
     except (OSError, UnicodeDecodeError) as error:
         return where, None, f"{where}: it cannot be read ({type(error).__name__})", ""
 
 
-def _read(text: str, author: str, where: str, channel: Channel, promotion: Promotion) -> Carried | str:
+def _read(
+    text: str, author: str, where: str, channel: AnswerChannel, promotion: Promotion
+) -> CarriedDecision | str:
     try:
         told = yaml_file.read(text, where)
     except ConfigInvalid as error:
@@ -92,7 +96,7 @@ def _read(text: str, author: str, where: str, channel: Channel, promotion: Promo
     by, comment = author or str(told["name"]), str(told.get("comment") or "")
     words = {"where": channel.value, "binding": promotion.binding, "decision": decision.value, "by": by}
     same = digest({**words, "promotion": promotion.id, "comment": comment})
-    return Carried(where, channel, decision, by, comment, same[:10])
+    return CarriedDecision(where, channel, decision, by, comment, same[:10])
 
 
 def _wrong(told: Mapping[str, Any], author: str, promotion: Promotion) -> str:

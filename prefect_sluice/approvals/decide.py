@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_sluice.approvals import policy as approving
-from prefect_sluice.approvals.policy import Objection, Policy, Ruling, aliases, co_authors
+from prefect_sluice.approvals.policy import ApprovalPolicy, ApprovalRuling, Objection, aliases, co_authors
 from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion
 from prefect_sluice.domain.release import Release
 from prefect_sluice.promotions.commits import between
 from prefect_sluice.runtime import process
 from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import rules_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def objection(workshop: Workshop, promotion: Promotion, decision: Decision, by: str) -> Objection | None:
+def objection(workspace: Workspace, promotion: Promotion, decision: Decision, by: str) -> Objection | None:
     """Return why this person may not say this to the promotion; None if they may. The one place that is asked, by all ways."""
-    return approving.objection(policy_of(workshop, promotion), decision, by)
+    return approving.objection(policy_of(workspace, promotion), decision, by)
 
 
-def policy_of(workshop: Workshop, promotion: Promotion) -> Policy:
+def policy_of(workspace: Workspace, promotion: Promotion) -> ApprovalPolicy:
     """Return who may say yes to a promotion, by the policy that judges it and by what git says now."""
-    policy = rules_of(workshop, promotion).own
+    policy = rules_of(workspace, promotion).own
     if policy.self_approval == "allow":
-        return Policy(promotion.environment, policy.approvers)
-    found = authors_of(workshop, promotion)
-    return Policy(promotion.environment, policy.approvers, found.persons, found.untold)
+        return ApprovalPolicy(promotion.environment, policy.approvers)
+    found = authors_of(workspace, promotion)
+    return ApprovalPolicy(promotion.environment, policy.approvers, found.persons, found.untold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,25 @@ class Authors:
     untold: str = ""
 
 
-def authors_of(workshop: Workshop, promotion: Promotion) -> Authors:
+def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
     """Return who wrote what a promotion changes: author, committer and co-authors of each commit that it brings to what it
     starts from, by each name and address that the .mailmap of the one or the other release gives them.
 
     Of a first release it is the commit's own, of a refresh nobody. Where the commits are not all here, everybody counts who
     wrote one that is, and that there may be others is said. A .mailmap of the change can only make more people authors.
     """
-    release = workshop.store.release(promotion.release)
-    base = workshop.store.release(promotion.base_release)
+    release = workspace.store.release(promotion.release)
+    base = workspace.store.release(promotion.base_release)
     if release is None or (base is not None and base.id == release.id):
         return Authors()
     change = release.change
-    found = between(workshop, release, base) if base is not None else None
+    found = between(workspace, release, base) if base is not None else None
     if found is not None and found.since == found.until:
         return Authors()
-    made = [git.Made((change.author,), change.message)]
+    made = [git.Authorship((change.author,), change.message)]
     untold = ""
     try:
-        repository = git.root(workshop.root)
+        repository = git.root(workspace.root)
         if found is None:
             made += git.made(repository, f"{change.commit}^!")
         else:
@@ -69,7 +69,7 @@ def authors_of(workshop: Workshop, promotion: Promotion) -> Authors:
     except BadInput as error:
         untold = untold or ("" if found is None else str(error).partition(";")[0])
     named = [person for item in made for person in (*item.persons, *co_authors(item.message))]
-    maps = [text for item in (release, base) if item is not None and (text := _mailmap(workshop, item))]
+    maps = [text for item in (release, base) if item is not None and (text := _mailmap(workspace, item))]
     others = [alias for text in maps for person in dict.fromkeys(named) for alias in aliases(person, text)]
     return Authors(tuple(dict.fromkeys((*named, *others))), untold)
 
@@ -84,19 +84,19 @@ def _missing(repository: Path, since: str, until: str) -> str:
     return ""
 
 
-def _mailmap(workshop: Workshop, release: Release) -> str:
+def _mailmap(workspace: Workspace, release: Release) -> str:
     entry = release.files.get(".mailmap", "link:")
     mode, _, key = entry.partition(":")
-    return "" if mode == "link" else workshop.bundles.get(key).decode(errors="replace")
+    return "" if mode == "link" else workspace.bundles.get(key).decode(errors="replace")
 
 
-def ruling(workshop: Workshop, promotion: Promotion) -> Ruling:
+def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
     """Return what the recorded approvals of a promotion come to, by today's policy."""
-    approvals = workshop.store.approvals(promotion.id)
+    approvals = workspace.store.approvals(promotion.id)
     if not approvals:
-        return Ruling(None)
-    policy = policy_of(workshop, promotion)
-    entries = given(workshop, promotion)
+        return ApprovalRuling(None)
+    policy = policy_of(workspace, promotion)
+    entries = given(workspace, promotion)
 
     def objects(approval: Approval) -> str:
         if not is_attested(approval, entries):
@@ -107,21 +107,21 @@ def ruling(workshop: Workshop, promotion: Promotion) -> Ruling:
     return approving.rule(promotion, approvals, process.now(), objects)
 
 
-def given(workshop: Workshop, promotion: Promotion) -> tuple[Entry, ...]:
+def given(workspace: Workspace, promotion: Promotion) -> tuple[LedgerEntry, ...]:
     """Return the ledger's entries of every yes and no in a promotion's environment: an approval without one does not count."""
-    return workshop.store.entries(environment=promotion.environment, event=APPROVAL_GIVEN)
+    return workspace.store.entries(environment=promotion.environment, event=APPROVAL_GIVEN)
 
 
-def is_overdue(workshop: Workshop, promotion: Promotion) -> bool:
+def is_overdue(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether a promotion has waited for longer than its environment says, and nobody has decided."""
-    waits = rules_of(workshop, promotion).own.waits
+    waits = rules_of(workspace, promotion).own.waits
     if not approving.overdue(promotion, waits, process.now()):
         return False
-    return ruling(workshop, promotion).by is None
+    return ruling(workspace, promotion).by is None
 
 
-def waited(workshop: Workshop, promotion: Promotion) -> str:
+def waited(workspace: Workspace, promotion: Promotion) -> str:
     """Return in words for how long a promotion may wait."""
-    seconds = int(rules_of(workshop, promotion).own.waits.total_seconds())
+    seconds = int(rules_of(workspace, promotion).own.waits.total_seconds())
     size, unit = next((n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if not seconds % n)
     return f"{seconds // size}{unit}"

@@ -6,24 +6,24 @@ from prefect_sluice.approvals.decide import is_overdue, waited
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.records import advance
 from prefect_sluice.workspace.policy_in_force import needed
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def overdue(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:
+def overdue(workspace: Workspace, place: Environment) -> tuple[Promotion, ...]:
     """Return the promotions of an environment that waited for longer than `waits`, without a decision. Changes nothing."""
-    staged = workshop.store.promotions(environment=place.name, states=(State.STAGED,))
-    return tuple(item for item in staged if needed(workshop, item) and is_overdue(workshop, item))
+    staged = workspace.store.promotions(environment=place.name, states=(State.STAGED,))
+    return tuple(item for item in staged if needed(workspace, item) and is_overdue(workspace, item))
 
 
-def expire(workshop: Workshop, place: Place) -> tuple[Promotion, ...]:
+def expire(workspace: Workspace, place: Environment) -> tuple[Promotion, ...]:
     """End them as expired, and return them as they are then. Only under the environment's lease. Repeatable."""
     return tuple(
         advance(
-            workshop,
+            workspace,
             item,
             State.EXPIRED,
             actor="policy",
-            message=f"nobody decided within {waited(workshop, item)} (environments.{place.name}.waits); run it again",
+            message=f"nobody decided within {waited(workspace, item)} (environments.{place.name}.waits); run it again",
         )
-        for item in overdue(workshop, place)
+        for item in overdue(workspace, place)
     )

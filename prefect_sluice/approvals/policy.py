@@ -15,7 +15,7 @@ _CO_AUTHOR = re.compile(r"^\s*co-authored-by:[ \t]*(\S.*?)\s*$", re.IGNORECASE |
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ApprovalPolicy:
     """Who may say yes in an environment. A person is a name, an address, or "Name <address>".
 
     `approvers` are those who may, () is anybody with a name; `authors` made the change and may not, () where they may, too.
@@ -36,7 +36,7 @@ class Objection:
     fix: str
 
 
-def objection(policy: Policy, decision: Decision, by: str) -> Objection | None:
+def objection(policy: ApprovalPolicy, decision: Decision, by: str) -> Objection | None:
     """Return why this person may not say this here; None if they may. A no needs a name only: it changes nothing served."""
     person = known_as(by)
     if not person:
@@ -112,7 +112,7 @@ def aliases(person: str, mailmap: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class ApprovalRuling:
     """What the approvals come to: one that decides (None: still open), and why others do not count."""
 
     by: Approval | None
@@ -129,7 +129,7 @@ def _nobody(_: Approval) -> str:
 
 def rule(
     promotion: Promotion, approvals: Iterable[Approval], now: datetime, objects: Objects = _nobody
-) -> Ruling:
+) -> ApprovalRuling:
     """Return the ruling: the first rejection that counts, else the first approval that counts."""
     ignored: list[str] = []
     counting: list[Approval] = []
@@ -140,7 +140,7 @@ def rule(
         else:
             counting.append(approval)
     deciding = [item for item in counting if item.decision is Decision.REJECT] or counting
-    return Ruling(deciding[0] if deciding else None, tuple(ignored))
+    return ApprovalRuling(deciding[0] if deciding else None, tuple(ignored))
 
 
 def void(promotion: Promotion, approval: Approval, now: datetime) -> str:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.promotions.candidate_files import same_request
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _LOOK_BACK = 20
 
 
-def planned_again(workshop: Workshop, promotion: Promotion) -> str:
+def planned_again(workspace: Workspace, promotion: Promotion) -> str:
     """Return what an approver has to know of the attempt before, in a few words; "" if there was none."""
-    wanted = same_request(workshop, promotion.release)
-    tried = workshop.store.promotions(environment=promotion.environment, limit=_LOOK_BACK)
+    wanted = same_request(workspace, promotion.release)
+    tried = workspace.store.promotions(environment=promotion.environment, limit=_LOOK_BACK)
     before = [
-        old for old in tried if old.id != promotion.id and same_request(workshop, old.release) == wanted
+        old for old in tried if old.id != promotion.id and same_request(workspace, old.release) == wanted
     ]
     if not before or before[0].state is not State.SUPERSEDED or not before[0].evidence:
         return ""
     old = before[0]
-    return f"planned again, because {_moved(promotion, old)} since {old.id}{_said(workshop, old)}"
+    return f"planned again, because {_moved(promotion, old)} since {old.id}{_said(workspace, old)}"
 
 
 def _moved(promotion: Promotion, old: Promotion) -> str:
@@ -28,6 +28,6 @@ def _moved(promotion: Promotion, old: Promotion) -> str:
     return f"{promotion.environment} moved from generation {old.base} to {promotion.base}"
 
 
-def _said(workshop: Workshop, old: Promotion) -> str:
-    names = [item.who for item in workshop.store.approvals(old.id) if item.decision is Decision.APPROVE]
+def _said(workspace: Workspace, old: Promotion) -> str:
+    names = [item.who for item in workspace.store.approvals(old.id) if item.decision is Decision.APPROVE]
     return f"; the yes of {names[-1]} was for that one" if names else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from prefect_sluice.domain.ledger import GENERATION_WRITTEN, Entry
+from prefect_sluice.domain.ledger import GENERATION_WRITTEN, LedgerEntry
 from prefect_sluice.domain.promotion import Approval, Promotion, State
 
 APPROVAL_GIVEN = "approval.given"
@@ -22,7 +22,7 @@ _STATES: Mapping[str, State] = {
 """In which state a promotion is after an event that is about it."""
 
 
-def is_attested(approval: Approval, entries: Iterable[Entry]) -> bool:
+def is_attested(approval: Approval, entries: Iterable[LedgerEntry]) -> bool:
     """Say whether an entry says of an approval what its row says. Whether it was used, other entries say."""
     facts = {
         "promotion": approval.promotion,
@@ -39,7 +39,7 @@ def is_attested(approval: Approval, entries: Iterable[Entry]) -> bool:
     )
 
 
-def contradiction(promotion: Promotion, entries: Iterable[Entry]) -> str:
+def contradiction(promotion: Promotion, entries: Iterable[LedgerEntry]) -> str:
     """Return in what the last entry about a promotion says something else than its row, "" if in nothing."""
     about = [
         entry for entry in entries if entry.event in _STATES and entry.facts.get("promotion") == promotion.id

@@ -11,12 +11,12 @@ from prefect_sluice.domain.untrusted_text import parsing
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.release import Release
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 _SECTIONS = ("models", "seeds", "snapshots")
 
 
-def declared_keys(workshop: Workshop, release: Release | None) -> Mapping[str, tuple[str, ...]]:
+def declared_keys(workspace: Workspace, release: Release | None) -> Mapping[str, tuple[str, ...]]:
     """Return the first column under a `unique` test, else the columns of a `unique_combination…` test, by the name of the
     model. Repeatable.
 
@@ -24,7 +24,7 @@ def declared_keys(workshop: Workshop, release: Release | None) -> Mapping[str, t
     all the same.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for content in _yaml_files(workshop, release) if release else ():
+    for content in _yaml_files(workspace, release) if release else ():
         for section in _SECTIONS:
             for model in _items(content.get(section)):
                 for column in _items(model.get("columns")):
@@ -36,12 +36,12 @@ def declared_keys(workshop: Workshop, release: Release | None) -> Mapping[str, t
     return found
 
 
-def _yaml_files(workshop: Workshop, release: Release) -> Iterator[dict[str, Any]]:
+def _yaml_files(workspace: Workspace, release: Release) -> Iterator[dict[str, Any]]:
     for path, file in release.files.items():
         if path.endswith((".yml", ".yaml")):
             try:
                 with parsing("is no text", path, ""):
-                    text = workshop.bundles.get(file.partition(":")[2]).decode()
+                    text = workspace.bundles.get(file.partition(":")[2]).decode()
                 content = yaml_file.parsed(text, path)
             except SluiceError:
                 continue

@@ -71,7 +71,7 @@ def progress(console: Console) -> Generator[Progress]:
     """Give a Progress that hears what stages tell, for the time of the block."""
     with _status(console) as status:
         shown = Progress(console, status)
-        hearer = Waits(console, status)
+        hearer = WaitDisplay(console, status)
         with listening(shown.hear), watching(shown.around), watching_waits(hearer.hear):
             yield shown
 
@@ -79,11 +79,11 @@ def progress(console: Console) -> Generator[Progress]:
 @contextmanager
 def waits(console: Console) -> Generator[None]:
     """Show waiting for another's lease, and nothing else, for the time of the block."""
-    with _status(console) as status, watching_waits(Waits(console, status).hear):
+    with _status(console) as status, watching_waits(WaitDisplay(console, status).hear):
         yield
 
 
-class Waits:
+class WaitDisplay:
     """Shows who is waited for: on a terminal the line that moves; in a pipe a line on stderr, and another each half minute."""
 
     def __init__(self, console: Console, status: Status | None) -> None:

@@ -15,7 +15,7 @@ from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.untrusted_text import is_text
 from prefect_sluice.gates.lint.project_files import describe, folders
-from prefect_sluice.gates.safety.hooks_outside import HOOKS, Leaving, leaving
+from prefect_sluice.gates.safety.hooks_outside import HOOKS, OutsideEffect, leaving
 from prefect_sluice.source import git
 
 _READS = frozenset({".csv", ".sql", ".py", ".yml", ".yaml", ".parquet", ".json"})
@@ -53,7 +53,7 @@ class Survey:
     missing: bool = False
     ignored: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
-    leaving: tuple[Leaving, ...] = ()
+    leaving: tuple[OutsideEffect, ...] = ()
     authors: tuple[str, ...] = ()
     calls: str = ""
 

@@ -13,7 +13,7 @@ from prefect_sluice.reporting import json_documents
 from prefect_sluice.reporting.terminal.outcome import outcome_lines
 
 if TYPE_CHECKING:
-    from prefect_sluice.reporting.terminal.dashboard import Story
+    from prefect_sluice.reporting.terminal.dashboard import DashboardStory
 
 EXIT_CODES = {
     Status.DONE: 0,
@@ -31,13 +31,13 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     """Run all stages of a request, show how it ended, and return the exit code."""
     from prefect_sluice.reporting.terminal.dashboard import story_lines
     from prefect_sluice.workspace.policy_in_force import rules_of
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
-    workshop = Workshop.at(request.folder)
+    workspace = Workspace.at(request.folder)
     work = _through_prefect(request, console, wait) if wants_prefect(via) else _here(request, console, wait)
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
-    gates = rules_of(workshop, work.promotion).gates if work.promotion else workshop.settings.gates
+    gates = rules_of(workspace, work.promotion).gates if work.promotion else workspace.settings.gates
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
     told, said = _told(work), console.told(code)
     said.show(story_lines(told, width=console.width) if told else [])
@@ -46,7 +46,7 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     return code
 
 
-def _told(work: Work) -> Story | None:
+def _told(work: Work) -> DashboardStory | None:
     """Return what changes for a dashboard's readers, where its promotion was built by this run."""
     from prefect_sluice.reporting.dashboard_story import told
 

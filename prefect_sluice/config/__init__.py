@@ -4,9 +4,9 @@ from prefect_sluice.config.model import (
     FILE,
     PRODUCTION,
     Config,
-    Environment,
+    EnvironmentPolicy,
     Exemption,
-    Gate,
+    GateSettings,
     Model,
     SourceVersion,
     expectations,
@@ -16,13 +16,17 @@ from prefect_sluice.config.model import (
     parse,
 )
 
+Gate = GateSettings
+"""The name under which gates outside this repository know their settings."""
+
 __all__ = [
     "FILE",
     "PRODUCTION",
     "Config",
-    "Environment",
+    "EnvironmentPolicy",
     "Exemption",
     "Gate",
+    "GateSettings",
     "Model",
     "SourceVersion",
     "expectations",

@@ -14,7 +14,7 @@ from prefect_sluice.config.approvals import Approvals, Approving
 from prefect_sluice.config.base import Duration, Section
 from prefect_sluice.config.expected_change import Expectation
 from prefect_sluice.config.refreshes import Refreshing
-from prefect_sluice.config.schedules import Clock, Every, Poll, Schedules
+from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll, Schedules
 from prefect_sluice.domain.errors import ConfigInvalid
 
 FILE = "sluice.yml"
@@ -22,7 +22,7 @@ PRODUCTION = ("prod", "production")
 """Environments of these names ask for one approval unless the configuration says otherwise."""
 
 
-class Keep(Section):
+class KeepSettings(Section):
     """Which generations `sluice collect` leaves whole: those among the last, and those younger than the age."""
 
     generations: int = Field(default=10, ge=1, description="How many of the last generations stay whole.")
@@ -31,7 +31,7 @@ class Keep(Section):
     )
 
 
-class Environment(Approving):
+class EnvironmentPolicy(Approving):
     """Where a release serves. Environments are ordered as they are written, production last."""
 
     target: str | None = Field(
@@ -55,8 +55,8 @@ class Environment(Approving):
         default="allow",
         description="Whether `sluice release` may release here directly, or only `sluice promote`.",
     )
-    keep: Keep = Field(
-        default_factory=Keep,
+    keep: KeepSettings = Field(
+        default_factory=KeepSettings,
         description="What `sluice collect` leaves whole; the generation that serves and the one that a rollback "
         "goes to always are.",
     )
@@ -83,7 +83,7 @@ class Exemption(Section):
     )
 
 
-class Gate(Section):
+class GateSettings(Section):
     """One gate's settings; the gate's own page says what else it takes."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
@@ -111,7 +111,7 @@ def _inside(value: str) -> str:
     return value
 
 
-class Source(Section):
+class SourceSettings(Section):
     """What Source takes from the repository."""
 
     include: tuple[Annotated[str, AfterValidator(_inside)], ...] = Field(
@@ -120,7 +120,7 @@ class Source(Section):
     )
 
 
-class Warehouse(Section):
+class WarehouseSettings(Section):
     """How the served warehouse is treated."""
 
     store: str = Field(
@@ -229,18 +229,22 @@ class Config(Section):
         default=None,
         description="Where `sluice release` goes without --env. Default: the environment of the profile's default target.",
     )
-    environments: dict[str, Environment] = Field(
-        default_factory=dict[str, Environment],
+    environments: dict[str, EnvironmentPolicy] = Field(
+        default_factory=dict[str, EnvironmentPolicy],
         description="The environments, in order, production last. Default: one for each DuckDB target of the profile.",
     )
-    gates: dict[str, Gate] = Field(default_factory=dict[str, Gate], description="Settings by gate id.")
+    gates: dict[str, GateSettings] = Field(
+        default_factory=dict[str, GateSettings], description="Settings by gate id."
+    )
     expect: tuple[Expectation, ...] = Field(
         default=(),
         description="Changes in the data that the commit means to make. Read from the commit, not from the working tree; what "
         "stood there in the release that serves is spent.",
     )
     vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
-    source: Source = Field(default_factory=Source, description="What Source takes from the repository.")
+    source: SourceSettings = Field(
+        default_factory=SourceSettings, description="What Source takes from the repository."
+    )
     sources: dict[str, SourceVersion] = Field(
         default_factory=dict[str, SourceVersion],
         description="How the versions of sources are found, by schema.relation or the path of a file; * and ? stand for any.",
@@ -248,8 +252,8 @@ class Config(Section):
     models: dict[str, Model] = Field(
         default_factory=dict[str, Model], description="What is done with single models, by name."
     )
-    warehouse: Warehouse = Field(
-        default_factory=Warehouse, description="How the served warehouse is treated."
+    warehouse: WarehouseSettings = Field(
+        default_factory=WarehouseSettings, description="How the served warehouse is treated."
     )
     approvals: Approvals = Field(
         default_factory=Approvals, description="Which files or git refs may carry an approval."
@@ -335,18 +339,20 @@ def _problem(problem: Any) -> str:
 def _known_keys(where: tuple[Any, ...]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "approvals": Approvals,
-        "environments": Environment,
+        "environments": EnvironmentPolicy,
         "expect": Expectation,
-        "gates": Gate,
+        "gates": GateSettings,
         "models": Model,
-        "source": Source,
+        "source": SourceSettings,
         "schedules": Schedules,
         "sources": SourceVersion,
-        "warehouse": Warehouse,
+        "warehouse": WarehouseSettings,
     }
     model = sections.get(str(where[0]), Config) if where else Config
-    if where and model is Environment:
-        model = {"keep": Keep, "refresh": Refreshing}.get(str(where[-1]), model)
+    if where and model is EnvironmentPolicy:
+        model = {"keep": KeepSettings, "refresh": Refreshing}.get(str(where[-1]), model)
     if model is Schedules and len(where) > 1:
-        model = {"release": Poll, "refresh": Clock, "collect": Clock}.get(str(where[1]), Every)
+        model = {"release": Poll, "refresh": CronSchedule, "collect": CronSchedule}.get(
+            str(where[1]), IntervalSchedule
+        )
     return list(model.model_fields)

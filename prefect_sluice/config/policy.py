@@ -22,7 +22,7 @@ _LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ReleaseRules:
     """What decides whether a change may be served in one environment: who is asked, in which order, by which gates.
 
     In `own`, `approvals` is a number and `after` a name wherever sluice.yml has an environment before this one: what they
@@ -30,8 +30,8 @@ class Rules:
     """
 
     environment: str
-    own: config.Environment
-    gates: Mapping[str, config.Gate]
+    own: config.EnvironmentPolicy
+    gates: Mapping[str, config.GateSettings]
     carriers: Approvals
 
     def approvals(self, cause: Cause) -> int:
@@ -61,14 +61,14 @@ class Rules:
         return cast("dict[str, Json]", found)
 
     @classmethod
-    def read(cls, document: Json) -> Rules:
+    def read(cls, document: Json) -> ReleaseRules:
         """Read what `document` wrote. Raises BadInput."""
         known = cast("dict[str, Any]", document)
         try:
             return cls(
                 known["environment"],
-                config.Environment.model_validate(known["policy"]),
-                {name: config.Gate.model_validate(gate) for name, gate in known["gates"].items()},
+                config.EnvironmentPolicy.model_validate(known["policy"]),
+                {name: config.GateSettings.model_validate(gate) for name, gate in known["gates"].items()},
                 Approvals.model_validate(known["approvals"]),
             )
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
@@ -78,15 +78,15 @@ class Rules:
             ) from error
 
 
-def written(settings: config.Config, environment: str) -> Rules | None:
+def written(settings: config.Config, environment: str) -> ReleaseRules | None:
     """Return the policy of an environment as a sluice.yml has it; None where it names environments, and not this one."""
     if settings.environments and environment not in settings.environments:
         return None
-    own = settings.environments.get(environment, config.Environment())
+    own = settings.environments.get(environment, config.EnvironmentPolicy())
     asked = own.approvals if own.approvals is not None else int(environment in config.PRODUCTION)
     after = own.after if own.after is not None else _before(tuple(settings.environments), environment)
     own = own.model_copy(update={"approvals": asked, "after": after})
-    return Rules(environment, own, dict(settings.gates), settings.approvals)
+    return ReleaseRules(environment, own, dict(settings.gates), settings.approvals)
 
 
 def _before(names: tuple[str, ...], environment: str) -> str | None:
@@ -114,7 +114,7 @@ class RuleChange:
         return {"key": self.key, "before": self.before, "after": self.after, "weaker": self.weaker}
 
 
-def changes(before: Rules, after: Rules) -> tuple[RuleChange, ...]:
+def changes(before: ReleaseRules, after: ReleaseRules) -> tuple[RuleChange, ...]:
     """Return each key whose value is another one, those that weaken the policy first."""
     old, new = dict(_flat(before)), dict(_flat(after))
     keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
@@ -125,7 +125,7 @@ def changes(before: Rules, after: Rules) -> tuple[RuleChange, ...]:
     return tuple(sorted(found, key=lambda item: not item.weaker))
 
 
-def _flat(rules: Rules) -> Iterator[tuple[str, Json]]:
+def _flat(rules: ReleaseRules) -> Iterator[tuple[str, Json]]:
     """Yield each setting by its key; a gate's `on` also where nothing is written of it, since the default blocks."""
     known = cast("dict[str, dict[str, Any]]", rules.document())
     for key, value in known["policy"].items():
@@ -208,11 +208,11 @@ class Governance:
     """
 
     cause: Cause
-    served: Rules | None
-    proposed: Rules
+    served: ReleaseRules | None
+    proposed: ReleaseRules
 
     @property
-    def counting(self) -> Rules:
+    def counting(self) -> ReleaseRules:
         """The policy that judges it."""
         if self.served is None or not self.served.approvals(self.cause):
             return self.proposed
@@ -251,5 +251,5 @@ class Governance:
                 "the recorded policy is of a form that this version does not know",
                 fix="upgrade Sluice: git pull && pip install '.[all]', in its checkout",
             )
-        served = Rules.read(known["served"]) if known["served"] else None
-        return cls(Cause(known["cause"]), served, Rules.read(known["proposed"]))
+        served = ReleaseRules.read(known["served"]) if known["served"] else None
+        return cls(Cause(known["cause"]), served, ReleaseRules.read(known["proposed"]))

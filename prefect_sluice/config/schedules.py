@@ -40,7 +40,7 @@ Cron = Annotated[str, AfterValidator(_cron)]
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
-class Clock(Section):
+class CronSchedule(Section):
     """By a clock on the wall of a time zone: what is scheduled for four stays at four when summer time begins."""
 
     cron: Cron = Field(description="Minute, hour, day, month, weekday: `0 4 * * *` is each day at four.")
@@ -50,7 +50,7 @@ class Clock(Section):
     )
 
 
-class Every(Section):
+class IntervalSchedule(Section):
     """Again and again, a fixed time apart."""
 
     every: Duration = Field(description="How long from one to the next: 60s, 5m, 1h.")
@@ -71,15 +71,15 @@ class Schedules(Section):
     release: Annotated[Poll | None, BeforeValidator(_off)] = Field(
         default=None, description="Release what is new on a branch. Default: off."
     )
-    refresh: Annotated[Clock | None, BeforeValidator(_off)] = Field(
-        default_factory=lambda: Clock(cron="0 4 * * *"),
+    refresh: Annotated[CronSchedule | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: CronSchedule(cron="0 4 * * *"),
         description="Build what new data changed. Default: each night at four, UTC, the last environment.",
     )
-    monitor: Annotated[Every | None, BeforeValidator(_off)] = Field(
-        default_factory=lambda: Every(every=timedelta(minutes=1)),
+    monitor: Annotated[IntervalSchedule | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: IntervalSchedule(every=timedelta(minutes=1)),
         description="Look at what is served, at approvals that came another way, and at what was missed. Default: each minute.",
     )
-    collect: Annotated[Clock | None, BeforeValidator(_off)] = Field(
-        default_factory=lambda: Clock(cron="0 5 * * 0"),
+    collect: Annotated[CronSchedule | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: CronSchedule(cron="0 5 * * 0"),
         description="Drop what nothing needs any more. Default: on Sundays at five, UTC.",
     )

@@ -23,7 +23,7 @@ RELATION = "sluice relation under contract"
 _RANGES = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
 
 
-class Shape(StrEnum):
+class MeasureScope(StrEnum):
     """What a measure's condition speaks of."""
 
     ROWS = "rows"
@@ -35,7 +35,7 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledCheck:
     """A check that the columns alone decide, or that cannot be asked."""
 
     check: str
@@ -45,13 +45,13 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class CheckMeasure:
     """A check that rows decide. `complaint` says what is wrong with a row that fails it; `may_be_null` that the condition,
     which is the project's own, may be NULL for every row there is."""
 
     check: str
     complaint: str
-    shape: Shape
+    shape: MeasureScope
     condition: Any
     failing: Verdict = Verdict.FAILED
     surplus_only: bool = False
@@ -59,12 +59,12 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledContract:
     """A contract made ready for one relation; its measures speak of `table`, an unbound Ibis table."""
 
     table: Any
-    settled: tuple[Settled, ...]
-    measures: tuple[Measure, ...]
+    settled: tuple[SettledCheck, ...]
+    measures: tuple[CheckMeasure, ...]
 
 
 class _NotPushable(Exception):
@@ -75,7 +75,7 @@ class NotConvertible(Exception):
     """Something of a schema for pandas has no meaning for a relation."""
 
 
-def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Compiled:
+def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> CompiledContract:
     """Return what `schema` asks of a relation with these columns. Asks the warehouse nothing.
 
     Follows pandera.ibis, but where that keeps silent: `Column(unique=True)` is a uniqueness check, NaN is in
@@ -87,10 +87,10 @@ def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Co
         asked.extend(_column(schema, column, name, table, {c.name: c.type for c in columns}))
     asked.extend(_check(check, table, None) for check in schema.checks)
     named = list(_without_repeats(asked))
-    return Compiled(
+    return CompiledContract(
         table,
-        tuple(each for each in named if isinstance(each, Settled)),
-        tuple(each for each in named if isinstance(each, Measure)),
+        tuple(each for each in named if isinstance(each, SettledCheck)),
+        tuple(each for each in named if isinstance(each, CheckMeasure)),
     )
 
 
@@ -101,7 +101,7 @@ def _unbound(columns: Sequence[Column], dialect: str) -> Any:
     return ibis.table({column.name: mapper.from_string(column.type) for column in columns}, name=RELATION)
 
 
-def _without_repeats(asked: Sequence[Settled | Measure]) -> Iterator[Settled | Measure]:
+def _without_repeats(asked: Sequence[SettledCheck | CheckMeasure]) -> Iterator[SettledCheck | CheckMeasure]:
     seen: dict[str, int] = {}
     for each in asked:
         seen[each.check] = seen.get(each.check, 0) + 1
@@ -122,7 +122,7 @@ def _columns(schema: Any, table: Any) -> Iterator[tuple[str, Any]]:
         yield from ((each, column) for each in found or ([name] if column.required else []))
 
 
-def _whole_schema(schema: Any, table: Any) -> Iterator[Settled | Measure]:
+def _whole_schema(schema: Any, table: Any) -> Iterator[SettledCheck | CheckMeasure]:
     known = dict.fromkeys(name for name, _ in _columns(schema, table) if name in table.columns)
     if schema.strict is True:
         extra = [name for name in table.columns if name not in known]
@@ -135,8 +135,8 @@ def _whole_schema(schema: Any, table: Any) -> Iterator[Settled | Measure]:
         yield _unique(names, table, surplus_only=schema.report_duplicates != "all")
 
 
-def _settled(check: str, holds: bool, broken: str, kept: str) -> Settled:
-    return Settled(check, Verdict.PASSED, kept) if holds else Settled(check, Verdict.FAILED, broken)
+def _settled(check: str, holds: bool, broken: str, kept: str) -> SettledCheck:
+    return SettledCheck(check, Verdict.PASSED, kept) if holds else SettledCheck(check, Verdict.FAILED, broken)
 
 
 def unique_sets(schema: Any) -> list[list[str]]:
@@ -147,21 +147,21 @@ def unique_sets(schema: Any) -> list[list[str]]:
     return [[each] if isinstance(each, str) else list(each) for each in unique]
 
 
-def _unique(names: Sequence[str], table: Any, *, surplus_only: bool = False) -> Settled | Measure:
+def _unique(names: Sequence[str], table: Any, *, surplus_only: bool = False) -> SettledCheck | CheckMeasure:
     check = f"unique({', '.join(names)})" if len(names) > 1 else f"{names[0]} unique"
     missing = [name for name in names if name not in table.columns]
     if missing:
-        return Settled(check, Verdict.FAILED, f"there is no column {', '.join(missing)}")
+        return SettledCheck(check, Verdict.FAILED, f"there is no column {', '.join(missing)}")
     wrong = f"{', '.join(names)} not unique"
-    return Measure(check, wrong, Shape.DUPLICATES, tuple(names), surplus_only=surplus_only)
+    return CheckMeasure(check, wrong, MeasureScope.DUPLICATES, tuple(names), surplus_only=surplus_only)
 
 
 def _column(
     schema: Any, column: Any, name: str, table: Any, types: dict[str, str]
-) -> Iterator[Settled | Measure]:
+) -> Iterator[SettledCheck | CheckMeasure]:
     if name not in table.columns:
         wanted = "no column matches" if column.regex else "there is no column"
-        yield Settled(
+        yield SettledCheck(
             f"{name} present", Verdict.FAILED, f"{wanted} {name}; there are {', '.join(table.columns)}"
         )
         return
@@ -175,12 +175,14 @@ def _column(
         yield _check(check, table, name)
 
 
-def _type(name: str, expected: Any, table: Any, spelled: str) -> Settled:
+def _type(name: str, expected: Any, table: Any, spelled: str) -> SettledCheck:
     if expected is None:
-        return Settled(f"{name} present", Verdict.PASSED, f"column {name} is there")
+        return SettledCheck(f"{name} present", Verdict.PASSED, f"column {name} is there")
     check, found = f"{name} {expected}", table[name].type()
     if found.is_unknown():
-        return Settled(check, Verdict.INCONCLUSIVE, f"{name} is {spelled}, a type that Ibis does not know")
+        return SettledCheck(
+            check, Verdict.INCONCLUSIVE, f"{name} is {spelled}, a type that Ibis does not know"
+        )
     engine: Any = importlib.import_module("pandera.engines.ibis_engine")
     try:
         holds = expected.check(engine.Engine.dtype(found), table[name]) is True
@@ -190,15 +192,15 @@ def _type(name: str, expected: Any, table: Any, spelled: str) -> Settled:
     return _settled(check, holds, wrong, f"{name} is {spelled}")
 
 
-def _not_null(name: str, table: Any) -> Measure:
+def _not_null(name: str, table: Any) -> CheckMeasure:
     floating = table[name].type().is_floating()
     empty = table[name].isnull()
     condition = empty | table[name].isnan() if floating else empty
     wrong = f"{name} is NULL or NaN" if floating else f"{name} is NULL"
-    return Measure(f"{name} not null", wrong, Shape.ROWS, condition)
+    return CheckMeasure(f"{name} not null", wrong, MeasureScope.ROWS, condition)
 
 
-def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
+def _check(check: Any, table: Any, key: str | None) -> SettledCheck | CheckMeasure:
     builtin = builtin_of(check)
     named = label(check, builtin, key)
     try:
@@ -206,18 +208,18 @@ def _check(check: Any, table: Any, key: str | None) -> Settled | Measure:
         condition = holds if scalar else _fails(check, builtin, holds, table, key)
         wrong = complaint(check, builtin, key)
     except _NotPushable as reason:
-        return Settled(named, Verdict.INCONCLUSIVE, f"not checked: {reason}")
+        return SettledCheck(named, Verdict.INCONCLUSIVE, f"not checked: {reason}")
     except NotConvertible as reason:
-        return Settled(named, Verdict.ERRORED, f"not checked: {reason}")
+        return SettledCheck(named, Verdict.ERRORED, f"not checked: {reason}")
     except (Exception, SystemExit) as error:
         if "unbound" in str(error):
             why = "it runs a query of its own; return an Ibis expression instead"
-            return Settled(named, Verdict.INCONCLUSIVE, f"not checked: {why}")
+            return SettledCheck(named, Verdict.INCONCLUSIVE, f"not checked: {why}")
         kept = error if isinstance(error, Exception) else None
-        return Settled(named, Verdict.ERRORED, f"the check raised {first_line(error)}", kept)
+        return SettledCheck(named, Verdict.ERRORED, f"the check raised {first_line(error)}", kept)
     failing = Verdict.WARNED if check.raise_warning else Verdict.FAILED
-    shape = Shape.WHOLE if scalar else Shape.ROWS
-    return Measure(named, wrong, shape, condition, failing, may_be_null=not builtin)
+    shape = MeasureScope.WHOLE if scalar else MeasureScope.ROWS
+    return CheckMeasure(named, wrong, shape, condition, failing, may_be_null=not builtin)
 
 
 def builtin_of(check: Any) -> str:

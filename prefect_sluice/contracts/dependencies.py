@@ -11,7 +11,7 @@ from pathlib import Path
 from prefect_sluice.domain.digests import digest, digest_file
 
 
-class Texts:
+class ModuleTexts:
     """The modules of one checkout. Each file is read once."""
 
     def __init__(self, root: Path) -> None:

@@ -18,7 +18,7 @@ _SUFFIX = re.compile(r"_(contract|schema|model)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ContractFile:
     """A contract in the folder. `claims` is the name of what it is for, `said` that this stands in it (`Config.name`)
     and is not only told by the class's own name; `base` that others derive from it, `location` is `file:line`."""
 
@@ -30,7 +30,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class UnboundContract:
     """A contract that is for no model, or one of several for the same. `said` as of Found; `nodes` are unique ids."""
 
     reference: str
@@ -42,11 +42,11 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundContracts:
     """Which contract is whose: `module:Class` by unique id, and what does not come out even."""
 
     references: Mapping[str, str]
-    strays: tuple[Stray, ...] = ()
+    strays: tuple[UnboundContract, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Class:
     has_fields: bool
 
 
-def find(root: Path) -> tuple[Found, ...]:
+def find(root: Path) -> tuple[ContractFile, ...]:
     """Return the contracts below `root`/contracts, by file and line; names that begin with _ are nobody's. Repeatable."""
     classes: list[_Class] = []
     for file in sorted((root / FOLDER).rglob("*.py")):
@@ -69,7 +69,7 @@ def find(root: Path) -> tuple[Found, ...]:
     models = _models(classes)
     bases = {base for each in classes for base in each.bases}
     return tuple(
-        Found(
+        ContractFile(
             f"{each.module}:{each.name}",
             each.said or snake(each.name),
             bool(each.said),
@@ -148,7 +148,7 @@ def _models(classes: Collection[_Class]) -> frozenset[str]:
         found |= more
 
 
-def bind(found: Collection[Found], nodes: Mapping[str, Node]) -> Bound:
+def bind(found: Collection[ContractFile], nodes: Mapping[str, Node]) -> BoundContracts:
     """Return which node has which contract. A node's own `meta` comes first, then a contract that names the node, then one
     whose class is called so; two of the same rank are nobody's, and said."""
     own = {node.contract for node in nodes.values() if node.contract}
@@ -157,8 +157,8 @@ def bind(found: Collection[Found], nodes: Mapping[str, Node]) -> Bound:
         for name in {short_name(uid).lower(), node.name.identifier.lower()}:
             named.setdefault(name, []).append(uid)
     sources = {name for node in nodes.values() for source in node.sources for name in _names(source)}
-    claims: dict[str, list[Found]] = {}
-    strays: list[Stray] = []
+    claims: dict[str, list[ContractFile]] = {}
+    strays: list[UnboundContract] = []
     for each in (item for item in found if item.reference not in own):
         meant = named.get(each.claims.lower(), [])
         if len(meant) == 1:
@@ -170,7 +170,7 @@ def bind(found: Collection[Found], nodes: Mapping[str, Node]) -> Bound:
     references = {uid: node.contract for uid, node in nodes.items() if node.contract}
     for uid, rivals in claims.items():
         strays += _settled(uid, rivals, references)
-    return Bound(references, tuple(sorted(strays, key=lambda item: item.location)))
+    return BoundContracts(references, tuple(sorted(strays, key=lambda item: item.location)))
 
 
 def bound(root: Path, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -187,12 +187,12 @@ def _names(source: Name) -> tuple[str, str]:
     return source.identifier.lower(), f"{source.schema}_{source.identifier}".lower()
 
 
-def _stray(found: Found, why: str, nodes: Collection[str] = ()) -> Stray:
+def _stray(found: ContractFile, why: str, nodes: Collection[str] = ()) -> UnboundContract:
     fix = "give it the model's name (`class Config: name = …`), or begin its name with _ if it is for none"
-    return Stray(found.reference, why, fix, found.said or bool(nodes), found.location, tuple(nodes))
+    return UnboundContract(found.reference, why, fix, found.said or bool(nodes), found.location, tuple(nodes))
 
 
-def _settled(uid: str, rivals: list[Found], references: dict[str, str]) -> Iterator[Stray]:
+def _settled(uid: str, rivals: list[ContractFile], references: dict[str, str]) -> Iterator[UnboundContract]:
     """Write the contract of a node that some contracts claim into `references`; yield those that are not its own."""
     fix = "leave it one contract, or name the one that counts in its properties (meta: sluice: contract)"
     first = [each for each in rivals if each.said] or rivals
@@ -200,8 +200,8 @@ def _settled(uid: str, rivals: list[Found], references: dict[str, str]) -> Itera
         references[uid] = first[0].reference
     elif uid not in references:
         why = f"several contracts for one model: {', '.join(each.reference for each in first)}"
-        yield from (Stray(each.reference, why, fix, True, each.location, (uid,)) for each in first)
+        yield from (UnboundContract(each.reference, why, fix, True, each.location, (uid,)) for each in first)
     for each in rivals:
         if uid in references and each.reference != references[uid] and not each.base:
             why = f"not asked: {short_name(uid)} has the contract {references[uid]}"
-            yield Stray(each.reference, why, fix, False, each.location, (uid,))
+            yield UnboundContract(each.reference, why, fix, False, each.location, (uid,))

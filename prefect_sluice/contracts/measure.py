@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prefect_sluice.contracts.compile import RELATION, Compiled, Measure, Settled, Shape
+from prefect_sluice.contracts.compile import (
+    RELATION,
+    CheckMeasure,
+    CompiledContract,
+    MeasureScope,
+    SettledCheck,
+)
 from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Verdict
@@ -19,19 +25,21 @@ _UNDECIDED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class MeasureResult:
     """The answer to one measure: failing rows of `rows`, and whether it holds (None: NULL, of the whole or in every row).
 
     `evidence` are rows that fail, once they were fetched."""
 
-    measure: Measure
+    measure: CheckMeasure
     rows: int
     failing: int = 0
     holds: bool | None = True
     evidence: Evidence | None = None
 
 
-def count(compiled: Compiled, reader: Reader, relation: str) -> Iterator[Counted | Settled]:
+def count(
+    compiled: CompiledContract, reader: Reader, relation: str
+) -> Iterator[MeasureResult | SettledCheck]:
     """Yield one answer per measure, in order; a measure that the warehouse refuses is Settled.
 
     One query over one scan. Only if that is refused, one query per measure, to tell which is at fault.
@@ -39,27 +47,31 @@ def count(compiled: Compiled, reader: Reader, relation: str) -> Iterator[Counted
     if not compiled.measures:
         return
     try:
-        answers: Sequence[Counted | Settled] = _ask(compiled, compiled.measures, reader, relation)
+        answers: Sequence[MeasureResult | SettledCheck] = _ask(compiled, compiled.measures, reader, relation)
     except Exception:  # whatever it was, the single questions say it of the measure that it belongs to
         answers = [_ask_alone(compiled, measure, reader, relation) for measure in compiled.measures]
     yield from answers
 
 
-def _ask_alone(compiled: Compiled, measure: Measure, reader: Reader, relation: str) -> Counted | Settled:
+def _ask_alone(
+    compiled: CompiledContract, measure: CheckMeasure, reader: Reader, relation: str
+) -> MeasureResult | SettledCheck:
     exceptions: Any = importlib.import_module("ibis.common.exceptions")
     try:
         return _ask(compiled, [measure], reader, relation)[0]
     except exceptions.OperationNotDefinedError as error:
         why = f"not checked: {reader.dialect} cannot do it ({first_line(error)})"
-        return Settled(measure.check, Verdict.INCONCLUSIVE, why)
+        return SettledCheck(measure.check, Verdict.INCONCLUSIVE, why)
     except Exception as error:
         why = error.why if isinstance(error, QueryFailed) else first_line(error)
-        return Settled(measure.check, Verdict.ERRORED, f"the check cannot be asked: {why}")
+        return SettledCheck(measure.check, Verdict.ERRORED, f"the check cannot be asked: {why}")
 
 
-def _ask(compiled: Compiled, measures: Sequence[Measure], reader: Reader, relation: str) -> list[Counted]:
+def _ask(
+    compiled: CompiledContract, measures: Sequence[CheckMeasure], reader: Reader, relation: str
+) -> list[MeasureResult]:
     named = [(f"{_FLAG}{n}", each) for n, each in enumerate(measures)]
-    flags = {flag: each.condition for flag, each in named if each.shape is Shape.ROWS}
+    flags = {flag: each.condition for flag, each in named if each.shape is MeasureScope.ROWS}
     flagged = compiled.table.mutate(**flags)
     metrics = {f"m{n}": _metric(compiled, flagged, each, flag) for n, (flag, each) in enumerate(named)}
     sql = _sql(flagged.aggregate(n=flagged.count(), **metrics), reader, relation)
@@ -68,18 +80,18 @@ def _ask(compiled: Compiled, measures: Sequence[Measure], reader: Reader, relati
     return [_counted(measure, rows, answer) for measure, answer in zip(measures, answers, strict=True)]
 
 
-def _metric(compiled: Compiled, flagged: Any, measure: Measure, flag: str) -> Any:
+def _metric(compiled: CompiledContract, flagged: Any, measure: CheckMeasure, flag: str) -> Any:
     match measure.shape:
-        case Shape.ROWS:
+        case MeasureScope.ROWS:
             failing = flagged.count(where=flagged[flag])
             if not measure.may_be_null:
                 return failing
             ibis: Any = importlib.import_module("ibis")
             return ibis.ifelse(flagged[flag].count() > 0, failing, _UNDECIDED)
-        case Shape.WHOLE:
+        case MeasureScope.WHOLE:
             # it speaks of the table below `flagged`: Ibis finds its columns there, but not a bare count()
             return measure.condition.op().replace({compiled.table.op(): flagged.op()}).to_expr()
-        case Shape.DUPLICATES:
+        case MeasureScope.DUPLICATES:
             return flagged.count() - _distinct(flagged, measure.condition)
 
 
@@ -92,13 +104,13 @@ def _distinct(table: Any, names: Sequence[str]) -> Any:
     return column.nunique() + table.count(where=column.isnull()).clip(upper=1)
 
 
-def _counted(measure: Measure, rows: int, answer: object) -> Counted:
-    if measure.shape is Shape.WHOLE:
-        return Counted(measure, rows, holds=None if answer is None else bool(answer))
+def _counted(measure: CheckMeasure, rows: int, answer: object) -> MeasureResult:
+    if measure.shape is MeasureScope.WHOLE:
+        return MeasureResult(measure, rows, holds=None if answer is None else bool(answer))
     failing = _integer(answer)
     if failing == _UNDECIDED:
-        return Counted(measure, rows, holds=None)
-    return Counted(measure, rows, failing, holds=failing == 0)
+        return MeasureResult(measure, rows, holds=None)
+    return MeasureResult(measure, rows, failing, holds=failing == 0)
 
 
 def _integer(value: object) -> int:
@@ -106,8 +118,8 @@ def _integer(value: object) -> int:
 
 
 def failing_rows(
-    compiled: Compiled, failed: Sequence[Counted], reader: Reader, relation: str
-) -> Sequence[Counted]:
+    compiled: CompiledContract, failed: Sequence[MeasureResult], reader: Reader, relation: str
+) -> Sequence[MeasureResult]:
     """Return the answers with up to EVIDENCE_ROWS whole rows each that fail, as the warehouse writes them as text.
 
     One query for all of them, and one that counts duplicates anew, because the first query counts only the surplus ones.
@@ -122,12 +134,12 @@ def failing_rows(
 
 
 def _all_counted(
-    compiled: Compiled, failed: Sequence[Counted], reader: Reader, relation: str
-) -> Sequence[Counted]:
+    compiled: CompiledContract, failed: Sequence[MeasureResult], reader: Reader, relation: str
+) -> Sequence[MeasureResult]:
     again = [
         n
         for n, each in enumerate(failed)
-        if each.measure.shape is Shape.DUPLICATES and not each.measure.surplus_only
+        if each.measure.shape is MeasureScope.DUPLICATES and not each.measure.surplus_only
     ]
     if not again:
         return failed
@@ -139,7 +151,9 @@ def _all_counted(
     return [replace(each, failing=counted.get(n, each.failing)) for n, each in enumerate(failed)]
 
 
-def _fetch(compiled: Compiled, failed: Sequence[Counted], reader: Reader, relation: str) -> Sequence[Counted]:
+def _fetch(
+    compiled: CompiledContract, failed: Sequence[MeasureResult], reader: Reader, relation: str
+) -> Sequence[MeasureResult]:
     names = tuple(compiled.table.columns)
     texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR) AS {_quoted(name)}" for name in names)
     parts = [
@@ -150,13 +164,15 @@ def _fetch(compiled: Compiled, failed: Sequence[Counted], reader: Reader, relati
     return [_shown(each, names, [row[1:] for row in found if row[0] == n]) for n, each in enumerate(failed)]
 
 
-def _shown(counted: Counted, names: tuple[str, ...], found: Sequence[tuple[object, ...]]) -> Counted:
+def _shown(
+    counted: MeasureResult, names: tuple[str, ...], found: Sequence[tuple[object, ...]]
+) -> MeasureResult:
     rows = tuple(tuple(None if value is None else str(value) for value in row) for row in found)
     return replace(counted, evidence=Evidence(names, rows, counted.failing))
 
 
-def _rows_of(table: Any, measure: Measure) -> Any:
-    if measure.shape is not Shape.DUPLICATES:
+def _rows_of(table: Any, measure: CheckMeasure) -> Any:
+    if measure.shape is not MeasureScope.DUPLICATES:
         flagged = table.mutate(**{_FLAG: measure.condition})
         return flagged.filter(flagged[_FLAG]).select(*table.columns).limit(EVIDENCE_ROWS)
     # Few values, and the rows of each of them together; a window over all rows would hold them all in memory.

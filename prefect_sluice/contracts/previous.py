@@ -6,30 +6,19 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
-from prefect_sluice.contracts.dependencies import Texts
+from prefect_sluice.contracts.dependencies import ModuleTexts
 from prefect_sluice.contracts.describe import describe
 from prefect_sluice.contracts.find import bind, find
 from prefect_sluice.contracts.load import ContractInvalid, load_schema, project_modules, ready
 from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node
 
 _FORM = 1
 """The form of the documents that `describe` writes: what an older Sluice wrote is not compared with, but written anew."""
-
-
-class Memory(Protocol):
-    """Remembers documents by a key."""
-
-    def recall(self, key: str) -> Json | None:
-        """Return what is kept, None if nothing is."""
-        ...
-
-    def keep(self, key: str, value: Json) -> None:
-        """Keep a document. Repeatable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +33,20 @@ class Contract:
     where: str = ""
 
 
-class Known:
+class CheckoutContracts:
     """The contracts of a checkout. What was described once is not loaded again: a text has one document."""
 
     def __init__(self, root: Path, memory: Memory | None) -> None:
         self._root = root
         self._memory = memory
 
-    def at(self, root: Path) -> Known:
+    def at(self, root: Path) -> CheckoutContracts:
         """Return the same for another checkout."""
-        return Known(root, self._memory)
+        return CheckoutContracts(root, self._memory)
 
     def contracts(self, references: Mapping[str, str]) -> Mapping[str, Contract]:
         """Return the contracts by unique id. One that does not load is told, not raised."""
-        texts = Texts(self._root)
+        texts = ModuleTexts(self._root)
         keys = {uid: f"text.{_FORM} {texts.digest(reference)}" for uid, reference in references.items()}
         found = {uid: Contract(references[uid], key, self._recall(key)) for uid, key in keys.items()}
         missing = {uid: each for uid, each in found.items() if each.document is None}
@@ -104,10 +93,10 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class PreviousContracts:
     """The contracts of the release that serves. `earlier` writes a checkout of it, if they are not remembered."""
 
-    known: Known
+    known: CheckoutContracts
     release: str
     earlier: Callable[[], Path | None]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice.domain.declarations import Code, Consumer, Declared, DeclaredTest, Described
+from prefect_sluice.domain.declarations import CodeText, Consumer, Declarations, DeclaredTest, NodeDescription
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.sql.side_effects import has_hint
 
@@ -20,10 +20,10 @@ _CALLS = re.compile(r"\{[{%-]*[^}]*[\"']")
 _HOOKS = {"pre-hook": "pre_hook", "post-hook": "post_hook"}
 
 
-def declared(manifest: Manifest) -> Declared:
+def declared(manifest: Manifest) -> Declarations:
     """Return what the project declares: consumers, tests, descriptions, and the code that may run beside a query."""
     hooks = tuple(_hooks(manifest))
-    return Declared(
+    return Declarations(
         consumers=consumers(manifest),
         tests={**_data_tests(manifest), **_unit_tests(manifest)},
         described={
@@ -106,10 +106,10 @@ def _unit_tests(manifest: Manifest) -> Mapping[str, DeclaredTest]:
     return found
 
 
-def _described(node: Any) -> Described:
+def _described(node: Any) -> NodeDescription:
     contract = getattr(node, "contract", None)
     columns = cast(Mapping[str, Any], node.columns or {})
-    return Described(
+    return NodeDescription(
         description=str(node.description or ""),
         columns={name: str(column.description or "") for name, column in columns.items()},
         types={name: str(column.data_type) for name, column in columns.items() if column.data_type},
@@ -145,22 +145,22 @@ def _rule(rule: Any) -> str:
     return " ".join(part for part in (told, " ".join(str(rule.expression or "").split())) if part)
 
 
-def _hooks(manifest: Manifest) -> Iterator[Code]:
+def _hooks(manifest: Manifest) -> Iterator[CodeText]:
     own = str(manifest.metadata.project_name)
     for uid, node in manifest.nodes.items():
         package = "" if node.package_name == own else str(node.package_name)
         if node.resource_type.value == "operation":
             kind = next((str(tag) for tag in node.tags if str(tag).startswith("on-run-")), "operation")
             path = str(node.original_file_path)
-            yield Code(uid, kind, str(node.raw_code or ""), path=path, package=package)
+            yield CodeText(uid, kind, str(node.raw_code or ""), path=path, package=package)
             continue
         for kind, attribute in _HOOKS.items():
             for hook in getattr(node.config, attribute, None) or ():
                 path = str(node.original_file_path)
-                yield Code(f"{uid}.{kind}", kind, str(hook.sql), uid, path, package)
+                yield CodeText(f"{uid}.{kind}", kind, str(hook.sql), uid, path, package)
 
 
-def _templates(manifest: Manifest) -> Iterator[Code]:
+def _templates(manifest: Manifest) -> Iterator[CodeText]:
     """Yield the nodes' own texts whose Jinja may send a statement to the warehouse: it does as soon as they are compiled."""
     own = str(manifest.metadata.project_name)
     for uid, node in manifest.nodes.items():
@@ -169,10 +169,10 @@ def _templates(manifest: Manifest) -> Iterator[Code]:
             continue
         if _CALLS.search(text) and has_hint(text):
             package = "" if node.package_name == own else str(node.package_name)
-            yield Code(uid, "template", text, uid, str(node.original_file_path), package, "query")
+            yield CodeText(uid, "template", text, uid, str(node.original_file_path), package, "query")
 
 
-def _macros(manifest: Manifest, hooks: Iterable[Code]) -> Iterator[Code]:
+def _macros(manifest: Manifest, hooks: Iterable[CodeText]) -> Iterator[CodeText]:
     """Yield the project's own macros, and its packages'; dbt's own are known."""
     own = str(manifest.metadata.project_name)
     beside, query = _called(manifest, [hook.text for hook in hooks])
@@ -182,7 +182,7 @@ def _macros(manifest: Manifest, hooks: Iterable[Code]) -> Iterator[Code]:
             continue
         runs = "beside" if uid in beside else "query" if uid in query else ""
         path = str(macro.original_file_path)
-        yield Code(uid, "macro", str(macro.macro_sql), "", path, "" if package == own else package, runs)
+        yield CodeText(uid, "macro", str(macro.macro_sql), "", path, "" if package == own else package, runs)
 
 
 def _called(manifest: Manifest, hooks: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:

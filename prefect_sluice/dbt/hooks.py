@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprints.ingredients import HARMLESS
 from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.sql.side_effects import Does, writes
+from prefect_sluice.sql.side_effects import EffectType, writes
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -40,7 +40,9 @@ def copied_to(manifest: Manifest) -> frozenset[str]:
         for text in texts
         if "copy" in text.lower()
         for piece in pieces(text) or ()
-        for place in (write.place for write in writes(piece, "duckdb") or () if write.does is Does.COPIES_OUT)
+        for place in (
+            write.place for write in writes(piece, "duckdb") or () if write.does is EffectType.COPIES_OUT
+        )
     ) - {""}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprints.python_models import PythonCode
 from prefect_sluice.domain.node import Node
-from prefect_sluice.planning.compose import Part, Parts
+from prefect_sluice.planning.compose import NodePart, Parts
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -31,13 +31,15 @@ def parts(manifest: Manifest, project: Project, folder: str, checkout: Path) -> 
     return Parts(nodes, tuple(tests))
 
 
-def _part(finder: _Finder, raw: Any, node: Node) -> Part:
+def _part(finder: _Finder, raw: Any, node: Node) -> NodePart:
     if not finder.is_own(
         raw
     ):  # of an installed package: in no release, and the same wherever that is the same
-        return Part(node.own, node.fingerprint, node.parents, "", frozenset())
+        return NodePart(node.own, node.fingerprint, node.parents, "", frozenset())
     found = frozenset((*finder.node(raw), *finder.read_by(node)))
-    return Part(node.own, node.fingerprint, node.parents, finder.placed(str(raw.original_file_path)), found)
+    return NodePart(
+        node.own, node.fingerprint, node.parents, finder.placed(str(raw.original_file_path)), found
+    )
 
 
 class _Finder:

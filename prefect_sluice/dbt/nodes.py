@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.dbt.build_order import acyclic, ordered
-from prefect_sluice.dbt.fingerprints.compiled_facts import Facts
+from prefect_sluice.dbt.fingerprints.compiled_facts import CompiledFacts
 from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
-from prefect_sluice.dbt.fingerprints.mentioned_relations import Written, mentioned
-from prefect_sluice.dbt.fingerprints.nodes import Printer
+from prefect_sluice.dbt.fingerprints.mentioned_relations import MentionFinder, mentioned
+from prefect_sluice.dbt.fingerprints.nodes import NodeFingerprinter
 from prefect_sluice.dbt.write_targets import targets
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import DbtFailed
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse.base import References
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _RELATIONS = frozenset({"model", "seed", "snapshot"})
-_KINDS = {"view": Kind.VIEW, "table": Kind.TABLE, "incremental": Kind.INCREMENTAL}
+_KINDS = {"view": NodeKind.VIEW, "table": NodeKind.TABLE, "incremental": NodeKind.INCREMENTAL}
 
 Compile = Callable[[tuple[str, ...]], Mapping[str, str]]
 """Given unique ids, returns compiled SQL by unique id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class DbtTest:
     """A dbt data test or unit test: what it looks at (unique ids of nodes), and the digest of its own text.
 
     `model` is what a unit test tests; one that has no relation of its own is part of the digest.
@@ -52,7 +52,7 @@ class Project:
 
     name: str
     nodes: Mapping[str, Node]
-    tests: Mapping[str, Test]
+    tests: Mapping[str, DbtTest]
     hooks: Targets
     exposures: Mapping[str, tuple[str, ...]]
 
@@ -60,7 +60,7 @@ class Project:
 def read(
     manifest: Manifest,
     prints: Fingerprints,
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, CompiledFacts],
     catalog: str,
     served: Collection[Name] = (),
 ) -> Project:
@@ -72,9 +72,10 @@ def read(
     relations = _relations(manifest)
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
-    known = _Known(manifest, named, catalog, frozenset(served), Written(manifest, served))
+    known = _Known(manifest, named, catalog, frozenset(served), MentionFinder(manifest, served))
     drafts = {
-        uid: _draft(uid, node, known, facts.get(uid, Facts()).references) for uid, node in relations.items()
+        uid: _draft(uid, node, known, facts.get(uid, CompiledFacts()).references)
+        for uid, node in relations.items()
     }
     nodes = _printed(manifest, prints, facts, _in_order(manifest, drafts))
     return Project(
@@ -112,15 +113,15 @@ def _in_order(manifest: Manifest, drafts: Mapping[str, Node]) -> Mapping[str, No
 
 
 def _printed(
-    manifest: Manifest, prints: Fingerprints, facts: Mapping[str, Facts], ordered: Mapping[str, Node]
+    manifest: Manifest, prints: Fingerprints, facts: Mapping[str, CompiledFacts], ordered: Mapping[str, Node]
 ) -> Mapping[str, Node]:
     keys = _tested_keys(manifest)
-    printer = Printer(prints, {node.name.folded: uid for uid, node in ordered.items()})
+    printer = NodeFingerprinter(prints, {node.name.folded: uid for uid, node in ordered.items()})
     found: dict[str, Node] = {}
     for uid, node in ordered.items():
         inlined = [manifest.nodes[item] for item in _ephemeral(manifest.nodes[uid], manifest)]
         keyed = replace(node, unique_key=node.unique_key or keys.get(uid, ()))
-        found[uid] = printer.printed(keyed, manifest.nodes[uid], facts.get(uid, Facts()), inlined)
+        found[uid] = printer.printed(keyed, manifest.nodes[uid], facts.get(uid, CompiledFacts()), inlined)
     return printer.finished(found)
 
 
@@ -174,7 +175,7 @@ class _Known:
     named: Mapping[Name, str]
     catalog: str
     served: frozenset[Name]
-    texts: Written
+    texts: MentionFinder
 
     @cached_property
     def bare(self) -> Mapping[str, list[Name]]:
@@ -242,12 +243,14 @@ def _searched(found: References, known: _Known) -> References:
     return replace(found, relations=tuple(meant))
 
 
-def _kind(node: Any) -> Kind:
+def _kind(node: Any) -> NodeKind:
     if node.resource_type.value in {"seed", "snapshot"}:
-        return Kind(node.resource_type.value)
-    kind = _KINDS.get(str(node.config.materialized), Kind.EXTERNAL)
+        return NodeKind(node.resource_type.value)
+    kind = _KINDS.get(str(node.config.materialized), NodeKind.EXTERNAL)
     # `full_refresh: true` has dbt make it from nothing each time: what was there is no part of what comes.
-    return Kind.TABLE if kind is Kind.INCREMENTAL and node.config.get("full_refresh") is True else kind
+    return (
+        NodeKind.TABLE if kind is NodeKind.INCREMENTAL and node.config.get("full_refresh") is True else kind
+    )
 
 
 def _has_relation(node: Any) -> bool:
@@ -343,15 +346,15 @@ def _columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _tests(
     manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node], named: Mapping[Name, str]
-) -> Mapping[str, Test]:
-    found: dict[str, Test] = {}
+) -> Mapping[str, DbtTest]:
+    found: dict[str, DbtTest] = {}
     for uid, node in manifest.nodes.items():
         if node.resource_type.value == "test" and not _is_empty(node):
             declared = [parent for parent in _flattened(node, manifest) if parent in nodes]
             # One that declares nothing runs whenever anything changes.
             by_hand = [named[name] for name in _by_hand(node, named)] if declared else []
             parents = tuple(dict.fromkeys((*declared, *by_hand)))
-            found[uid] = Test(uid, tuple(node.fqn), False, parents, prints.test(node))
+            found[uid] = DbtTest(uid, tuple(node.fqn), False, parents, prints.test(node))
     for uid, unit in manifest.unit_tests.items():
         # dbt puts the model first, and after it what the test mocks.
         model = str(unit.depends_on.nodes[0]) if unit.depends_on.nodes else ""
@@ -359,7 +362,7 @@ def _tests(
         text = prints.test(unit)
         if model not in nodes and model in manifest.nodes:
             text = digest([text, code_key(manifest, prints, model)])
-        found[uid] = Test(uid, tuple(unit.fqn), True, parents, text, model)
+        found[uid] = DbtTest(uid, tuple(unit.fqn), True, parents, text, model)
     return found
 
 

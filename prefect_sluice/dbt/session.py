@@ -29,7 +29,7 @@ from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.side_catalogue import as_in_the_warehouse
 from prefect_sluice.dbt.unreadable_files import file_of
-from prefect_sluice.dbt.warnings import Reasons, warning_listener, without_colour
+from prefect_sluice.dbt.warnings import ErrorReasons, warning_listener, without_colour
 from prefect_sluice.domain.digests import Json, canonical
 from prefect_sluice.domain.errors import BadInput, DbtFailed
 from prefect_sluice.domain.results import NodeResult
@@ -184,7 +184,7 @@ class Session:
         process.be_quiet()
         if manifest is not None:
             _forget_compiled(manifest)
-        profiles, reasons = self._write_profile(), Reasons()
+        profiles, reasons = self._write_profile(), ErrorReasons()
         common = (
             "--project-dir", str(self.project), "--profiles-dir", str(profiles), "--target", self.target.name,
             "--target-path", str(self.work / "target"), "--log-path", str(self.work / "logs"), *self._vars(),

@@ -22,7 +22,7 @@ _BRINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class AsDbt:
+class DbtConnector:
     """Opens files as dbt opens the warehouse of `target`; `home` is the folder where people run dbt. What is attached is
     read, never written."""
 
@@ -84,6 +84,6 @@ class AsDbt:
             ) from None
 
 
-def opener(target: Target, home: Path, variables: Mapping[str, Any]) -> AsDbt | None:
+def opener(target: Target, home: Path, variables: Mapping[str, Any]) -> DbtConnector | None:
     """Return what opens files as dbt does; None where the profile brings nothing but a path."""
-    return AsDbt(target, home, variables) if any(target.raw.get(key) for key in _BRINGS) else None
+    return DbtConnector(target, home, variables) if any(target.raw.get(key) for key in _BRINGS) else None

@@ -30,7 +30,7 @@ def warning_listener() -> Callable[[Any], None] | None:
 
 
 @dataclass(slots=True)
-class Reasons:
+class ErrorReasons:
     """What dbt says of an error in an event only: its exception says that the semantic manifest is wrong, and not why."""
 
     texts: list[str] = field(default_factory=list[str])

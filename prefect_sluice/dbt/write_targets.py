@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints, own_hooks
 from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.sql.side_effects import ANY, REF, SCHEMA, SOURCE, THIS, Does, has_hint, writes
+from prefect_sluice.sql.side_effects import ANY, REF, SCHEMA, SOURCE, THIS, EffectType, has_hint, writes
 from prefect_sluice.sql.write_targets import Targets
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _written(text: str) -> Iterator[tuple[str, ...]]:
             yield ()
             continue
         for write in statements:
-            if write.does is Does.WRITES:
+            if write.does is EffectType.WRITES:
                 parts = tuple(part.lower() for part in write.target)
                 yield () if any(ANY in part for part in parts) else parts
 

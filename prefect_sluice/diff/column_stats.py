@@ -12,7 +12,7 @@ from prefect_sluice.domain.digests import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class ColumnStats:
     """One column of one relation. `about`: the engine estimated `distinct`. `least` and `most` are text, cut where it is
     long, and None where there is no value or no order; `mean` only of numbers."""
 
@@ -25,13 +25,13 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnNumbers:
+class ColumnStatsPair:
     """A column on both sides; None where it is on one side only. `type` is the one after, or where it is gone, before."""
 
     name: str
     type: str
-    before: Numbers | None
-    after: Numbers | None
+    before: ColumnStats | None
+    after: ColumnStats | None
 
     def shown(self) -> tuple[str, ...]:
         """Return nulls, distinct, min, max and mean as people read them: `3 -> 5`, or one value where both are the same."""
@@ -50,17 +50,17 @@ class ColumnNumbers:
         }
 
     @classmethod
-    def read(cls, document: Json) -> ColumnNumbers:
+    def read(cls, document: Json) -> ColumnStatsPair:
         """Read what `as_json` wrote."""
         raw = cast(Mapping[str, Any], document)
         return cls(raw["name"], raw["type"], _read(raw["before"]), _read(raw["after"]))
 
 
 MEASURES = ("nulls", "distinct", "min", "max", "mean")
-"""What `ColumnNumbers.shown` returns, in its order."""
+"""What `ColumnStatsPair.shown` returns, in its order."""
 
 
-def _texts(side: Numbers | None) -> tuple[str, ...] | None:
+def _texts(side: ColumnStats | None) -> tuple[str, ...] | None:
     if side is None:
         return None
     # Two digits are more than a sketch knows.
@@ -80,7 +80,7 @@ def readable(value: float | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _document(side: Numbers | None) -> Json:
+def _document(side: ColumnStats | None) -> Json:
     if side is None:
         return None
     mean = side.mean
@@ -95,8 +95,10 @@ def _document(side: Numbers | None) -> Json:
     }
 
 
-def _read(raw: Any) -> Numbers | None:
+def _read(raw: Any) -> ColumnStats | None:
     if raw is None:
         return None
     mean = None if raw["mean"] is None else float(raw["mean"])
-    return Numbers(raw["nulls"], raw["distinct"], raw["distinct_is_estimated"], raw["min"], raw["max"], mean)
+    return ColumnStats(
+        raw["nulls"], raw["distinct"], raw["distinct_is_estimated"], raw["min"], raw["max"], mean
+    )

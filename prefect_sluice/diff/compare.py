@@ -6,11 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from prefect_sluice.diff.dialect import Dialect, dialect
-from prefect_sluice.diff.float_tolerance import RELATIVE, Near
+from prefect_sluice.diff.float_tolerance import RELATIVE, FloatComparison
 from prefect_sluice.diff.measure import measure
-from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
-from prefect_sluice.diff.remembered import Memory, address, remembered
-from prefect_sluice.diff.sql import Comparison, Pair, Side, compared, held, how, quoted
+from prefect_sluice.diff.relation import (
+    Cell,
+    ChangedColumn,
+    ChangedRow,
+    NameCaseChange,
+    RelationDiff,
+    TypeChange,
+)
+from prefect_sluice.diff.remembered import address, remembered
+from prefect_sluice.diff.sql import ColumnPair, Comparison, Side, compared, held, how, quoted
+from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
 
@@ -22,7 +30,7 @@ ALL_VALUES = 20_000_000
 class _Columns:
     before: tuple[Column, ...]
     after: tuple[Column, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ColumnPair, ...]
 
     @property
     def added(self) -> tuple[Column, ...]:
@@ -33,14 +41,14 @@ class _Columns:
         return tuple(column for column in self.before if column not in [each.before for each in self.pairs])
 
     @property
-    def retyped(self) -> tuple[Retyped, ...]:
+    def retyped(self) -> tuple[TypeChange, ...]:
         pairs = [pair for pair in self.pairs if pair.before.type != pair.after.type]
-        return tuple(Retyped(pair.name, pair.before.type, pair.after.type) for pair in pairs)
+        return tuple(TypeChange(pair.name, pair.before.type, pair.after.type) for pair in pairs)
 
     @property
-    def respelled(self) -> tuple[Respelled, ...]:
+    def respelled(self) -> tuple[NameCaseChange, ...]:
         pairs = [pair for pair in self.pairs if pair.before.name != pair.after.name]
-        return tuple(Respelled(pair.before.name, pair.after.name) for pair in pairs)
+        return tuple(NameCaseChange(pair.before.name, pair.after.name) for pair in pairs)
 
 
 def compare(
@@ -117,7 +125,7 @@ def _rows(
     comparison: Comparison,
     found: RelationDiff,
     columns: _Columns,
-    keys: Sequence[Pair],
+    keys: Sequence[ColumnPair],
     totals: Sequence[Sequence[object]],
 ) -> RelationDiff:
     if not columns.pairs:
@@ -138,7 +146,7 @@ def _without_key(
     reader: Reader,
     comparison: Comparison,
     found: RelationDiff,
-    pairs: Sequence[Pair],
+    pairs: Sequence[ColumnPair],
     totals: Sequence[Sequence[object]],
     fault: str,
 ) -> RelationDiff:
@@ -195,15 +203,15 @@ def _match(
     tolerance: Callable[[str], float],
 ) -> _Columns:
     known = {engine.fold(column.name): column for column in before}
-    pairs: list[Pair] = []
+    pairs: list[ColumnPair] = []
     for column in after:
         old = known.get(engine.fold(column.name))
         if old is not None:
-            pairs.append(Pair(old, column, *held(engine, old, column, tolerance(column.name))))
+            pairs.append(ColumnPair(old, column, *held(engine, old, column, tolerance(column.name))))
     return _Columns(tuple(before), tuple(after), tuple(pairs))
 
 
-def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple[Pair, ...], str]:
+def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple[ColumnPair, ...], str]:
     known = {engine.fold(pair.name): pair for pair in columns.pairs}
     wanted = list(dict.fromkeys(engine.fold(each) for each in key))
     missing = [each for each in key if engine.fold(each) not in known]
@@ -213,11 +221,11 @@ def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple
 
 
 def _comparison(
-    engine: Dialect, before: str, after: str, columns: _Columns, keys: Sequence[Pair]
+    engine: Dialect, before: str, after: str, columns: _Columns, keys: Sequence[ColumnPair]
 ) -> Comparison:
     values = [each for each in columns.pairs if each not in keys]
 
-    def side(relation: str, known: tuple[Column, ...], of: Callable[[Pair], Column]) -> Side:
+    def side(relation: str, known: tuple[Column, ...], of: Callable[[ColumnPair], Column]) -> Side:
         own = [of(each) for each in columns.pairs]
         return Side(
             relation,
@@ -245,7 +253,7 @@ def _comparison(
     )
 
 
-def _of_key(near: Near | None) -> Near | None:
+def _of_key(near: FloatComparison | None) -> FloatComparison | None:
     """Return how a key's column is compared where the key is of no use: one of lists or structs is text, and stays so."""
     return near if near and near.is_number else None
 
@@ -262,7 +270,7 @@ def _nothing_in_common(found: RelationDiff, columns: _Columns) -> RelationDiff:
     )
 
 
-def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[Pair]) -> str:
+def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[ColumnPair]) -> str:
     """Return why the key cannot tell rows apart, or ""; a join by such a key would multiply rows."""
     named = ", ".join(pair.name for pair in keys)
     for where, side in (("after", comparison.after), ("before", comparison.before)):
@@ -275,7 +283,7 @@ def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[Pair]) -> 
 
 
 def _by_key(
-    reader: Reader, comparison: Comparison, found: RelationDiff, values: Sequence[Pair]
+    reader: Reader, comparison: Comparison, found: RelationDiff, values: Sequence[ColumnPair]
 ) -> RelationDiff:
     answer = [_integer(each) for each in reader.query(comparison.by_key()).rows[0]]
     added, removed, changed, *counts = answer
@@ -296,7 +304,7 @@ def _by_key(
 
 
 def _changed(
-    reader: Reader, comparison: Comparison, values: Sequence[Pair], touched: Sequence[int]
+    reader: Reader, comparison: Comparison, values: Sequence[ColumnPair], touched: Sequence[int]
 ) -> tuple[ChangedRow, ...]:
     width = len(comparison.before.keys)
     rows: list[ChangedRow] = []

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.domain.verdict import Evidence
-from prefect_sluice.planning.expectations import ROWS, Expected
+from prefect_sluice.planning.expectations import ROWS, ExpectedChange
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ExpectedPart:
     """One column that changed, or the rows that came or went: in what share of the rows before, and who said so.
 
     `column` is "" for rows. `by` is the expectation that allows most; None: nobody spoke of it.
@@ -19,7 +19,7 @@ class Part:
 
     column: str
     share: float
-    by: Expected | None
+    by: ExpectedChange | None
 
     @property
     def is_explained(self) -> bool:
@@ -33,7 +33,7 @@ class Part:
         return f"{what}, expected up to {percent(self.by.up_to)}" if self.by else what
 
 
-def parts(diff: RelationDiff, expected: Sequence[Expected]) -> tuple[Part, ...]:
+def parts(diff: RelationDiff, expected: Sequence[ExpectedChange]) -> tuple[ExpectedPart, ...]:
     """Return the parts of a difference, each with the one of `expected` that speaks of it.
 
     Without a key a changed row is one that went and one that came: as many as both went and came may have changed, in each
@@ -49,20 +49,20 @@ def parts(diff: RelationDiff, expected: Sequence[Expected]) -> tuple[Part, ...]:
     if come or go:
         # Of no rows before, each that comes is all of it.
         found.append(("", diff.share(max(come, go)) if diff.rows_before else 1.0))
-    return tuple(Part(column, share, _widest(column, expected)) for column, share in found if share)
+    return tuple(ExpectedPart(column, share, _widest(column, expected)) for column, share in found if share)
 
 
-def _widest(column: str, expected: Sequence[Expected]) -> Expected | None:
+def _widest(column: str, expected: Sequence[ExpectedChange]) -> ExpectedChange | None:
     meant = [each for each in expected if (each.is_column(column) if column else each.is_rows)]
     return max(meant, key=lambda each: each.up_to, default=None)
 
 
-def unexplained(found: Sequence[Part]) -> float:
+def unexplained(found: Sequence[ExpectedPart]) -> float:
     """Return the largest share that nobody declared, 0 where all is declared."""
     return max((part.share for part in found if not part.is_explained), default=0.0)
 
 
-def table(found: Sequence[Part]) -> Evidence:
+def table(found: Sequence[ExpectedPart]) -> Evidence:
     """Return what changed beside what was expected, what nobody declared first."""
     ordered = sorted(found, key=lambda part: (part.is_explained, -part.share))
     rows = tuple(

@@ -56,7 +56,7 @@ def _fits(pattern: str, names: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class FloatComparison:
     """How the values of one column are held against each other. `type` is theirs, in the engine's spelling, or NUMBERS;
     `floor` is the absolute tolerance, of which the values' size decides."""
 
@@ -64,7 +64,7 @@ class Near:
     relative: float
     floor: float = 0.0
 
-    def over(self, largest: float | None) -> Near:
+    def over(self, largest: float | None) -> FloatComparison:
         """Return it for a column whose largest finite value is this: never more than what `relative` is of 1."""
         return replace(self, floor=min(self.relative, _LAST * (largest or 0.0)))
 
@@ -94,15 +94,15 @@ class Near:
         return f"max({size}) FILTER (WHERE {_finite(size)})"
 
 
-def near(kinds: Sequence[str], type: str, relative: float) -> Near | None:
+def near(kinds: Sequence[str], type: str, relative: float) -> FloatComparison | None:
     """Return how values of a column whose types were and are `kinds` are held against each other, None where exactly. They come
     as values of `type`, in which floats may be within lists and structs, or as NUMBERS."""
     if not relative:
         return None
     wide = max((_relative(each, relative) for each in kinds if _is_float(each)), default=relative)
     if type == NUMBERS:
-        return Near(type, wide) if any(_is_float(each) for each in kinds) else None
-    return Near(type, wide) if _holds_floats(type) else None
+        return FloatComparison(type, wide) if any(_is_float(each) for each in kinds) else None
+    return FloatComparison(type, wide) if _holds_floats(type) else None
 
 
 def close_texts(one: str, two: str, relative: float) -> bool:
@@ -138,7 +138,7 @@ def _holds_floats(kind: str) -> bool:
     return _is_float(kind)
 
 
-def _close(kind: str, one: str, two: str, how: Near, depth: int) -> str:
+def _close(kind: str, one: str, two: str, how: FloatComparison, depth: int) -> str:
     if _is_float(kind):
         own = replace(how, relative=_relative(kind, how.relative), type=kind)
         return _close_numbers(one, two, own)
@@ -157,7 +157,7 @@ def _close(kind: str, one: str, two: str, how: Near, depth: int) -> str:
     return f"(CAST({one} AS VARCHAR) IS NOT DISTINCT FROM CAST({two} AS VARCHAR))"
 
 
-def _close_numbers(one: str, two: str, how: Near) -> str:
+def _close_numbers(one: str, two: str, how: FloatComparison) -> str:
     """Halves are subtracted: whole values could be beyond what a DOUBLE holds. NaN and the infinities are like themselves."""
     b, a = (f"CAST({each} AS {_DOUBLE})" for each in (one, two))
     limit = f"greatest({how.relative / 2!r} * greatest(abs({b}), abs({a})), {how.floor / 2!r})"
@@ -181,7 +181,7 @@ def _field(value: str, name: str) -> str:
     return f"struct_extract({value}, '{plain}')"
 
 
-def _coarse(kind: str, value: str, how: Near, shift: float, depth: int) -> str:
+def _coarse(kind: str, value: str, how: FloatComparison, shift: float, depth: int) -> str:
     if _is_float(kind):
         return _coarse_number(value, replace(how, relative=_relative(kind, how.relative)), shift)
     if inside := _LIST.fullmatch(kind):
@@ -194,7 +194,7 @@ def _coarse(kind: str, value: str, how: Near, shift: float, depth: int) -> str:
     return f"CAST({value} AS VARCHAR)"
 
 
-def _coarse_number(value: str, how: Near, shift: float) -> str:
+def _coarse_number(value: str, how: FloatComparison, shift: float) -> str:
     """Return the number of the interval in which the logarithm stands; all that is about zero has the one of zero."""
     x = f"CAST({value} AS {_DOUBLE})"
     zero = how.floor * (1 + shift)

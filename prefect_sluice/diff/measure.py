@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_sluice.diff.column_stats import ColumnNumbers, Numbers
+from prefect_sluice.diff.column_stats import ColumnStats, ColumnStatsPair
 from prefect_sluice.diff.dialect import Dialect
 from prefect_sluice.diff.sql import compared, how, quoted
 from prefect_sluice.warehouse.base import Column, Reader
@@ -20,7 +20,7 @@ def measure(
     engine: Dialect,
     sides: tuple[tuple[str, int], tuple[str, int]],
     columns: Sequence[tuple[Column | None, Column | None]],
-) -> tuple[ColumnNumbers, ...]:
+) -> tuple[ColumnStatsPair, ...]:
     """Return the numbers of each column. `sides` are the relations before and after, as quoted SQL, with their rows; `columns`
     each column before and after, None where it is not there. Raises QueryFailed when the warehouse refuses."""
     # Both sides in one way: an estimate beside a count would look like a change.
@@ -29,17 +29,17 @@ def measure(
         _side(reader, engine, relation, [pair[n] for pair in columns], about=about)
         for n, (relation, _) in enumerate(sides)
     )
-    found: list[ColumnNumbers] = []
+    found: list[ColumnStatsPair] = []
     for (before, after), one, two in zip(columns, old, new, strict=True):
         named = after or before
         if named is not None:
-            found.append(ColumnNumbers(named.name, named.type, one, two))
+            found.append(ColumnStatsPair(named.name, named.type, one, two))
     return tuple(found)
 
 
 def _side(
     reader: Reader, engine: Dialect, relation: str, columns: Sequence[Column | None], *, about: bool
-) -> list[Numbers | None]:
+) -> list[ColumnStats | None]:
     known = [column for column in columns if column is not None]
     if not known:
         return [None for _ in columns]
@@ -62,9 +62,9 @@ def _parts(engine: Dialect, column: Column, *, about: bool) -> list[str]:
     ]
 
 
-def _numbers(values: Sequence[object], *, about: bool) -> Numbers:
+def _numbers(values: Sequence[object], *, about: bool) -> ColumnStats:
     nulls, distinct, least, most, mean = values
-    return Numbers(
+    return ColumnStats(
         int(str(nulls)),
         int(str(distinct)),
         about,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect_sluice.diff.column_stats import ColumnNumbers
+from prefect_sluice.diff.column_stats import ColumnStatsPair
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
@@ -15,7 +15,7 @@ _NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Retyped:
+class TypeChange:
     """A column whose type changed, each type in the engine's own spelling."""
 
     name: str
@@ -24,7 +24,7 @@ class Retyped:
 
 
 @dataclass(frozen=True, slots=True)
-class Respelled:
+class NameCaseChange:
     """A column whose name changed in its capitals only: the engine takes both for one, a data frame does not."""
 
     before: str
@@ -78,13 +78,13 @@ class RelationDiff:
     rows_changed: int | None = 0
     columns_added: tuple[Column, ...] = ()
     columns_removed: tuple[Column, ...] = ()
-    columns_retyped: tuple[Retyped, ...] = ()
+    columns_retyped: tuple[TypeChange, ...] = ()
     columns_changed: tuple[ChangedColumn, ...] = ()
     changed: tuple[ChangedRow, ...] = ()
     added: Evidence | None = None
     removed: Evidence | None = None
-    numbers: tuple[ColumnNumbers, ...] = ()
-    columns_respelled: tuple[Respelled, ...] = ()
+    numbers: tuple[ColumnStatsPair, ...] = ()
+    columns_respelled: tuple[NameCaseChange, ...] = ()
     rows_close: int = 0
     columns_close: tuple[str, ...] = ()
 

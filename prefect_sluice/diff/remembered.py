@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from prefect_sluice.diff.column_stats import ColumnNumbers
-from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
+from prefect_sluice.diff.column_stats import ColumnStatsPair
+from prefect_sluice.diff.relation import (
+    Cell,
+    ChangedColumn,
+    ChangedRow,
+    NameCaseChange,
+    RelationDiff,
+    TypeChange,
+)
 from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
 
 _FORM = 3
 """Of what is kept, and of how it is found: what another Sluice kept in another form is not read."""
-
-
-class Memory(Protocol):
-    """Remembers documents by a digest."""
-
-    def recall(self, key: str) -> Json | None:
-        """Return what is kept under `key`, None if nothing is."""
-        ...
-
-    def keep(self, key: str, value: Json) -> None:
-        """Keep a document. Repeatable."""
-        ...
 
 
 def address(
@@ -77,8 +73,8 @@ def read(document: Json) -> RelationDiff:
         rows_changed=raw["rows_changed"],
         columns_added=_columns(raw["columns_added"]),
         columns_removed=_columns(raw["columns_removed"]),
-        columns_retyped=tuple(Retyped(**item) for item in raw["columns_retyped"]),
-        columns_respelled=tuple(Respelled(**item) for item in raw["columns_respelled"]),
+        columns_retyped=tuple(TypeChange(**item) for item in raw["columns_retyped"]),
+        columns_respelled=tuple(NameCaseChange(**item) for item in raw["columns_respelled"]),
         columns_changed=tuple(ChangedColumn(item["name"], item["rows"]) for item in raw["columns_changed"]),
         changed=tuple(
             ChangedRow(tuple(row["key"]), tuple(Cell(**cell) for cell in row["cells"]))
@@ -88,7 +84,7 @@ def read(document: Json) -> RelationDiff:
         removed=_rows(raw["removed"]),
         rows_close=raw["rows_close"],
         columns_close=tuple(raw["columns_close"]),
-        numbers=tuple(ColumnNumbers.read(item) for item in raw["numbers"]),
+        numbers=tuple(ColumnStatsPair.read(item) for item in raw["numbers"]),
     )
 
 

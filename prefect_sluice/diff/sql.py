@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_sluice.diff.dialect import Dialect
-from prefect_sluice.diff.float_tolerance import NUMBERS, Near, near
+from prefect_sluice.diff.float_tolerance import NUMBERS, FloatComparison, near
 from prefect_sluice.planning.type_changes import widens
 from prefect_sluice.warehouse.base import Column
 
@@ -19,7 +19,7 @@ _BEFORE, _AFTER, _MOVED = "sluice_before", "sluice_after", "sluice_moved"
 _EXACT, _PAIRS = "sluice_exact", "sluice_pairs"
 
 
-class As(StrEnum):
+class ComparedAs(StrEnum):
     """In what form values are compared, where not as they are."""
 
     ITSELF = "itself"
@@ -29,22 +29,22 @@ class As(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ColumnForm:
     """The form in which the values of a column are hashed and compared; `type` is the engine's spelling for As.TYPE."""
 
-    form: As = As.ITSELF
+    form: ComparedAs = ComparedAs.ITSELF
     type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ColumnPair:
     """A column on both sides, perhaps spelled or typed differently; `how` is how both are compared, `near` what they are held
     against each other by where it is not exact."""
 
     before: Column
     after: Column
-    how: How
-    near: Near | None = None
+    how: ColumnForm
+    near: FloatComparison | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +73,7 @@ class Comparison:
     engine: Dialect
     before: Side
     after: Side
-    nears: tuple[Near | None, ...] = ()
+    nears: tuple[FloatComparison | None, ...] = ()
     """Of keys and values, in their order; those of keys count only where rows are not told apart by them."""
 
     def totals(self, side: Side) -> str:
@@ -185,7 +185,7 @@ class Comparison:
         ]
         return f"SELECT {', '.join(sizes)} FROM {side.relation}"
 
-    def _near(self, value: int) -> Near | None:
+    def _near(self, value: int) -> FloatComparison | None:
         return self.nears[len(self.before.keys) + value] if self.nears else None
 
     def _differs(self, value: int) -> str:
@@ -295,44 +295,46 @@ def _held(side: Side) -> tuple[str, ...]:
     return side.whole or side.values
 
 
-def held(engine: Dialect, before: Column, after: Column, relative: float) -> tuple[How, Near | None]:
+def held(
+    engine: Dialect, before: Column, after: Column, relative: float
+) -> tuple[ColumnForm, FloatComparison | None]:
     """Return how a column on both sides is hashed, and how its values are held against each other. Pure."""
     form = how(engine, before.type, after.type)
     kinds = (before.type, after.type)
     match form.form:
-        case As.ITSELF | As.TYPE:
+        case ComparedAs.ITSELF | ComparedAs.TYPE:
             return form, near(kinds, form.type or after.type, relative)
-        case As.NUMBER:
+        case ComparedAs.NUMBER:
             return form, near(kinds, NUMBERS, relative)
-        case As.TEXT:
+        case ComparedAs.TEXT:
             same = before.type == after.type and engine.nested
             return form, near(kinds, after.type, relative) if same else None
 
 
-def how(engine: Dialect, before: str, after: str) -> How:
+def how(engine: Dialect, before: str, after: str) -> ColumnForm:
     """Return how values of two types are compared: as they are where it is one type, as the wider type where one holds all
     values of the other, numbers by their value, and all else as text. Pure."""
     if engine.as_text(before.lower()) or engine.as_text(after.lower()):
-        return How(As.TEXT)
+        return ColumnForm(ComparedAs.TEXT)
     if before == after:
-        return How()
+        return ColumnForm()
     if widens(before, after) or widens(after, before):
-        return How(As.TYPE, after if widens(before, after) else before)
+        return ColumnForm(ComparedAs.TYPE, after if widens(before, after) else before)
     both_numbers = engine.is_number(before.lower()) and engine.is_number(after.lower())
-    return How(As.NUMBER if both_numbers else As.TEXT)
+    return ColumnForm(ComparedAs.NUMBER if both_numbers else ComparedAs.TEXT)
 
 
-def compared(engine: Dialect, column: Column, how: How) -> str:
+def compared(engine: Dialect, column: Column, how: ColumnForm) -> str:
     """Return the SQL expression by which a column is hashed and compared."""
     name = quoted(column.name)
     match how.form:
-        case As.ITSELF:
+        case ComparedAs.ITSELF:
             return name
-        case As.TEXT:
+        case ComparedAs.TEXT:
             return _text(name)
-        case As.TYPE:
+        case ComparedAs.TYPE:
             return f"CAST({name} AS {how.type})"
-        case As.NUMBER:
+        case ComparedAs.NUMBER:
             return engine.number_text(name)
 
 

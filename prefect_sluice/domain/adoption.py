@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 
 _PRINT = "adopted:"
 
@@ -31,11 +31,11 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
-class Taker:
+class AdoptionTarget:
     """The node that an adopted relation becomes the history of."""
 
     node: str
-    kind: Kind
+    kind: NodeKind
 
 
 def is_adopted(pointer: Pointer) -> bool:
@@ -43,12 +43,14 @@ def is_adopted(pointer: Pointer) -> bool:
     return pointer.fingerprint.startswith(_PRINT)
 
 
-def carries(pointer: Pointer, kind: Kind) -> bool:
+def carries(pointer: Pointer, kind: NodeKind) -> bool:
     """Say whether a node of this kind goes on from what was adopted, as a plain run would have: its history is in there."""
     return kind.keeps_history and pointer.kind is kind
 
 
-def before_moving(live: Generation, items: Iterable[Adopted], takers: Mapping[Name, Taker]) -> Generation:
+def before_moving(
+    live: Generation, items: Iterable[Adopted], takers: Mapping[Name, AdoptionTarget]
+) -> Generation:
     """Return the environment as it is until the first publish: pointers to the public names themselves.
 
     `takers` are the project's nodes by their names in lower case.
@@ -57,7 +59,9 @@ def before_moving(live: Generation, items: Iterable[Adopted], takers: Mapping[Na
     return replace(live, pointers=pointers(found, takers)) if found else live
 
 
-def zero(environment: Generation, items: Iterable[Adopted], takers: Mapping[Name, Taker]) -> Generation:
+def zero(
+    environment: Generation, items: Iterable[Adopted], takers: Mapping[Name, AdoptionTarget]
+) -> Generation:
     """Return generation 0 of the environment whose first generation is given: what stood there, at its new addresses."""
     return replace(
         environment,
@@ -71,13 +75,13 @@ def zero(environment: Generation, items: Iterable[Adopted], takers: Mapping[Name
     )
 
 
-def pointers(items: Iterable[Adopted], takers: Mapping[Name, Taker]) -> tuple[Pointer, ...]:
+def pointers(items: Iterable[Adopted], takers: Mapping[Name, AdoptionTarget]) -> tuple[Pointer, ...]:
     """Return a pointer for each relation, under the node that has its name now."""
     return tuple(_pointer(item, takers[item.name.folded]) for item in items)
 
 
-def _pointer(item: Adopted, taker: Taker) -> Pointer:
-    kind = Kind.VIEW if item.is_view else Kind.TABLE if taker.kind is Kind.VIEW else taker.kind
+def _pointer(item: Adopted, taker: AdoptionTarget) -> Pointer:
+    kind = NodeKind.VIEW if item.is_view else NodeKind.TABLE if taker.kind is NodeKind.VIEW else taker.kind
     return Pointer(item.name, item.address, taker.node, kind, f"{_PRINT}{item.content}", item.content)
 
 

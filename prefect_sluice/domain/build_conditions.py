@@ -52,7 +52,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ConditionsBefore:
     """What a release is compared by: the environment that it served in before, what that was like, and what this one is like.
 
     `notes` say what of it is not as of now.
@@ -65,7 +65,7 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ConditionDifference:
     """One fact that differs; ABSENT where a side has no such thing."""
 
     group: str
@@ -79,7 +79,7 @@ class Difference:
         return f"{self.group}.{self.name}"
 
 
-def differences(before: Conditions, here: Conditions) -> Iterator[Difference]:
+def differences(before: Conditions, here: Conditions) -> Iterator[ConditionDifference]:
     """Yield what differs, in order. A group that one side could not tell is left out, and so are the parts of what one
     side has not at all (the columns of a source)."""
     for group in GROUPS:
@@ -89,7 +89,7 @@ def differences(before: Conditions, here: Conditions) -> Iterator[Difference]:
         lone = {name for name in one.keys() ^ other.keys() if group == "sources"}
         for name in sorted(one.keys() | other.keys()):
             if one.get(name) != other.get(name) and name.rpartition(".")[0] not in lone:
-                yield Difference(group, name, one.get(name, ABSENT), other.get(name, ABSENT))
+                yield ConditionDifference(group, name, one.get(name, ABSENT), other.get(name, ABSENT))
 
 
 def told(name: str, value: object) -> str:

@@ -13,7 +13,7 @@ EVERYWHERE = ""
 """The target of a freeze that stops all environments."""
 
 
-class Kind(StrEnum):
+class ControlKind(StrEnum):
     """What a control stops: one environment, one or all until a time, or one release wherever it goes."""
 
     HOLD = "hold"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
     BLOCK = "block"
 
 
-_DONE = {Kind.HOLD: "held", Kind.FREEZE: "frozen", Kind.BLOCK: "blocked"}
+_DONE = {ControlKind.HOLD: "held", ControlKind.FREEZE: "frozen", ControlKind.BLOCK: "blocked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Control:
     """
 
     id: str
-    kind: Kind
+    kind: ControlKind
     target: str
     by: str
     reason: str
@@ -52,7 +52,7 @@ class Control:
     @property
     def named(self) -> str:
         """Its target as people call it: `prod`, `every environment`, `release 9f8e7d6`."""
-        if self.kind is Kind.BLOCK:
+        if self.kind is ControlKind.BLOCK:
             return f"release {self.target[:7]}"
         return self.target or "every environment"
 
@@ -70,7 +70,7 @@ class Control:
     @property
     def lift(self) -> str:
         """The command that lifts it."""
-        target = self.target[:12] if self.kind is Kind.BLOCK else self.target or "--all"
+        target = self.target[:12] if self.kind is ControlKind.BLOCK else self.target or "--all"
         word = f"'{target}'" if any(letter.isspace() for letter in target) else target
         return f"sluice un{self.kind.value} {word} --reason WHY"
 
@@ -97,17 +97,17 @@ def on(controls: Iterable[Control], environment: str, release: str = "") -> tupl
 
 def _concerns(control: Control, environment: str, release: str) -> bool:
     match control.kind:
-        case Kind.HOLD:
+        case ControlKind.HOLD:
             return control.target == environment
-        case Kind.FREEZE:
+        case ControlKind.FREEZE:
             return control.target in {environment, EVERYWHERE}
-        case Kind.BLOCK:
+        case ControlKind.BLOCK:
             return bool(release) and control.target == release
 
 
 def of_release(controls: Iterable[Control], release: str) -> tuple[Control, ...]:
     """Return the blocks of a release, by its whole id."""
-    return tuple(item for item in controls if item.kind is Kind.BLOCK and item.target == release)
+    return tuple(item for item in controls if item.kind is ControlKind.BLOCK and item.target == release)
 
 
 def forbidding(
@@ -124,7 +124,7 @@ def forbidding(
     `past` is the rollback whose own hold does not count: its catch-up is part of it.
     """
     for control in on(controls, environment, release):
-        if control.kind is Kind.BLOCK:
+        if control.kind is ControlKind.BLOCK:
             return control
         if cause is not Cause.ROLLBACK and not (past and control.promotion == past):
             return control
@@ -133,11 +133,11 @@ def forbidding(
 
 def blocked(controls: Iterable[Control]) -> frozenset[str]:
     """Return the ids of the releases that are blocked."""
-    return frozenset(item.target for item in controls if item.kind is Kind.BLOCK)
+    return frozenset(item.target for item in controls if item.kind is ControlKind.BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
-class Aftercare:
+class RollbackExtras:
     """What a rollback brings with it beside its generation: recorded with its intent, so that no crash loses it.
 
     `hold` is the reason of the hold that it places ("": none); `catch_up` says that its data is to be refreshed

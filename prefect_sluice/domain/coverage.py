@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from prefect_sluice.domain.declarations import Declared, DeclaredTest, Described
+from prefect_sluice.domain.declarations import Declarations, DeclaredTest, NodeDescription
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.untrusted_text import parsing
 
@@ -36,7 +36,7 @@ Covered: TypeAlias = Mapping[str, frozenset[Aspect]]
 _FIX = "write it anew: delete it, then sluice coverage --write-baseline"
 
 
-def covered(declared: Declared, package: str, key_tests: Sequence[str] = KEY_TESTS) -> Covered:
+def covered(declared: Declarations, package: str, key_tests: Sequence[str] = KEY_TESTS) -> Covered:
     """Return what the models of one package have. Ephemeral ones have no rows, and do not count."""
     tested = {test.node for test in declared.tests.values() if _is_key_test(test, key_tests)}
     unit = {test.node for test in declared.tests.values() if test.is_unit}
@@ -47,7 +47,7 @@ def covered(declared: Declared, package: str, key_tests: Sequence[str] = KEY_TES
     }
 
 
-def _of_one(told: Described, *, tested: bool, unit_tested: bool) -> frozenset[Aspect]:
+def _of_one(told: NodeDescription, *, tested: bool, unit_tested: bool) -> frozenset[Aspect]:
     has: Mapping[Aspect, bool] = {
         "key_test": tested or (told.keyed and told.enforced),
         "contract": told.enforced or bool(told.contract),
@@ -63,7 +63,7 @@ def _is_key_test(test: DeclaredTest, patterns: Sequence[str]) -> bool:
     return bool(name) and any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _columns_told(told: Described) -> bool:
+def _columns_told(told: NodeDescription) -> bool:
     return bool(told.columns) and all(text.strip() for text in told.columns.values())
 
 
@@ -74,7 +74,7 @@ def share(models: Covered, aspect: Aspect, among: Collection[str] | None = None)
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class CoverageBaseline:
     """What is missing and let pass, by unique id."""
 
     missing: Covered
@@ -83,7 +83,7 @@ class Baseline:
         """Say whether it is let pass that a model has no such thing."""
         return aspect in self.missing.get(uid, frozenset())
 
-    def beyond(self, older: Baseline) -> Sequence[tuple[str, Aspect]]:
+    def beyond(self, older: CoverageBaseline) -> Sequence[tuple[str, Aspect]]:
         """Return the entries that were not in an older one."""
         return [entry for entry in self.entries() if not older.allows(*entry)]
 
@@ -106,9 +106,9 @@ class Baseline:
         return json.dumps({"version": 1, "missing": listed}, indent=2, ensure_ascii=False) + "\n"
 
 
-def table(now: Covered, baseline: Baseline | None) -> Mapping[str, Mapping[Aspect, str]]:
+def table(now: Covered, baseline: CoverageBaseline | None) -> Mapping[str, Mapping[Aspect, str]]:
     """Return per model what it has: "yes", "no", or "let pass" by the baseline."""
-    allowed = baseline or Baseline({})
+    allowed = baseline or CoverageBaseline({})
     return {
         uid: {
             aspect: "yes" if aspect in has else "let pass" if allowed.allows(uid, aspect) else "no"
@@ -118,15 +118,15 @@ def table(now: Covered, baseline: Baseline | None) -> Mapping[str, Mapping[Aspec
     }
 
 
-def lacking(models: Covered, older: Baseline | None = None) -> Baseline:
+def lacking(models: Covered, older: CoverageBaseline | None = None) -> CoverageBaseline:
     """Return a baseline of all that is missing; with an older one, only of what stands in there, too."""
     missing = {uid: frozenset(ASPECTS) - has for uid, has in models.items()}
     if older is not None:
         missing = {uid: aspects & older.missing.get(uid, frozenset()) for uid, aspects in missing.items()}
-    return Baseline({uid: aspects for uid, aspects in missing.items() if aspects})
+    return CoverageBaseline({uid: aspects for uid, aspects in missing.items() if aspects})
 
 
-def read_baseline(project: Path) -> Baseline | None:
+def read_baseline(project: Path) -> CoverageBaseline | None:
     """Return the baseline in a project's root; None where there is none. Raises BadInput when it cannot be read."""
     file = project / BASELINE
     if not file.exists():
@@ -135,7 +135,7 @@ def read_baseline(project: Path) -> Baseline | None:
         raw = json.loads(file.read_text(encoding="utf-8"))
         if raw["version"] != 1:
             raise BadInput(f"is of version {raw['version']!r}, and this Sluice reads 1", BASELINE, _FIX)
-        return Baseline({str(uid): _aspects(names) for uid, names in raw["missing"].items()})
+        return CoverageBaseline({str(uid): _aspects(names) for uid, names in raw["missing"].items()})
 
 
 def _aspects(names: Any) -> frozenset[Aspect]:

@@ -45,7 +45,7 @@ class DeclaredTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class NodeDescription:
     """What people are told of one node. `columns` gives each declared column's description, `types` the data types that a
     dbt contract or a schema file names; `enforced` says that dbt's own model contract is on, `rules` are the constraints that
     it has, as text ("id: not_null"), and `contract` is the `module:Class` of its pandera contract; `keyed`: a constraint
@@ -65,7 +65,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeText:
     """A text that may run beside a node's own query: a hook, an operation (`on-run-start`), a macro, as it is written.
 
     `kind` is pre-hook, post-hook, on-run-start, on-run-end, macro or template (the text of a model, test or snapshot,
@@ -84,13 +84,13 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class Declarations:
     """All of it, by unique id where there is one."""
 
     consumers: Mapping[str, Consumer] = field(default_factory=dict[str, Consumer])
     tests: Mapping[str, DeclaredTest] = field(default_factory=dict[str, DeclaredTest])
-    described: Mapping[str, Described] = field(default_factory=dict[str, Described])
-    code: tuple[Code, ...] = ()
+    described: Mapping[str, NodeDescription] = field(default_factory=dict[str, NodeDescription])
+    code: tuple[CodeText, ...] = ()
 
     def document(self) -> Json:
         """Return it as JSON, without the code: what a later release is compared with."""
@@ -100,7 +100,7 @@ class Declared:
             "described": {uid: asdict(item) for uid, item in self.described.items()},
         }
 
-    def renamed(self, ids: Mapping[str, str]) -> Declared:
+    def renamed(self, ids: Mapping[str, str]) -> Declarations:
         """Return the same with nodes under the unique ids of today; `ids` are the new ones by the old."""
         if not ids:
             return self
@@ -123,7 +123,7 @@ class Declared:
         )
 
     @classmethod
-    def read(cls, document: Json) -> Declared:
+    def read(cls, document: Json) -> Declarations:
         """Read what `document` wrote."""
         raw = cast(Mapping[str, Any], document)
         consumers = [_consumer(item) for item in raw["consumers"]]
@@ -131,7 +131,7 @@ class Declared:
         return cls(
             {item.unique_id: item for item in consumers},
             {item.unique_id: item for item in tests},
-            {uid: Described(**_tuples(item, "rules")) for uid, item in raw["described"].items()},
+            {uid: NodeDescription(**_tuples(item, "rules")) for uid, item in raw["described"].items()},
         )
 
 

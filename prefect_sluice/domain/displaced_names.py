@@ -15,7 +15,7 @@ _SOME = 10
 """How many names a line has."""
 
 
-class Instead(StrEnum):
+class Replacement(StrEnum):
     """What stands under a public name in place of its view."""
 
     TABLE = "a table"
@@ -29,7 +29,7 @@ class Displaced:
 
     name: Name
     address: Name
-    instead: Instead
+    instead: Replacement
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -42,7 +42,7 @@ class Displaced:
 
 def told(found: Sequence[Displaced]) -> str:
     """Return in one line what stands where, with the first names of each kind."""
-    by_kind = {kind: [str(item.name) for item in found if item.instead is kind] for kind in Instead}
+    by_kind = {kind: [str(item.name) for item in found if item.instead is kind] for kind in Replacement}
     return ", ".join(f"{kind.value} stands at {_named(names)}" for kind, names in by_kind.items() if names)
 
 

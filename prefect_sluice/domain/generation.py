@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from prefect_sluice.domain.ledger import Head
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.ledger import LedgerHead
+from prefect_sluice.domain.node import Name, NodeKind
 
 FORMER = "former."
 """How the unique id of a pointer begins whose node bears another public name today, and left this one to nobody."""
@@ -39,7 +39,7 @@ class Pointer:
     name: Name
     address: Name
     node: str
-    kind: Kind
+    kind: NodeKind
     fingerprint: str
     inputs: str
 
@@ -68,7 +68,7 @@ class Generation:
     at: datetime
     pointers: tuple[Pointer, ...]
     collected_at: datetime | None = None
-    head: Head | None = None
+    head: LedgerHead | None = None
 
     @property
     def relations(self) -> tuple[Pointer, ...]:

@@ -22,7 +22,7 @@ LEFT = "environment.left"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One thing that happened. `number` counts from 1, `at` is UTC, `before` is the last entry's digest."""
 
     number: int
@@ -50,18 +50,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LedgerHead:
     """A place in the ledger: the number of an entry and its digest."""
 
     number: int
     digest: str
 
 
-START = Head(0, FIRST)
+START = LedgerHead(0, FIRST)
 """The place before the first entry."""
 
 
-class Present(TypedDict):
+class ServedNow(TypedDict):
     """What an environment serves: a generation, by number, and the release and promotion behind it, by id."""
 
     generation: int
@@ -70,14 +70,14 @@ class Present(TypedDict):
 
 
 def chain(
-    previous: Entry | None,
+    previous: LedgerEntry | None,
     *,
     event: str,
     actor: str,
     at: datetime,
     environment: str = "",
     facts: Mapping[str, Json] | None = None,
-) -> Entry:
+) -> LedgerEntry:
     """Return the entry that follows `previous` (None: the first one).
 
     `at` is any time with a zone; the facts are copied, as plain JSON. Raises ValueError for a time without
@@ -85,7 +85,7 @@ def chain(
     """
     if at.tzinfo is None:
         raise ValueError(f"{at.isoformat()} has no time zone")
-    return Entry(
+    return LedgerEntry(
         number=previous.number + 1 if previous else 1,
         at=at.astimezone(UTC),
         event=event,
@@ -97,7 +97,7 @@ def chain(
     )
 
 
-def verify(entries: Iterable[Entry], *, after: Head = START, head: str = "") -> Head:
+def verify(entries: Iterable[LedgerEntry], *, after: LedgerHead = START, head: str = "") -> LedgerHead:
     """Check that `entries`, the whole ledger in order, follow from one another; return the last one's place. Raises LedgerBroken.
 
     With `after`, they are those that follow a place which was verified before.
@@ -117,15 +117,15 @@ def verify(entries: Iterable[Entry], *, after: Head = START, head: str = "") -> 
         before = entry.digest
     if head and head != before:
         raise LedgerBroken(number, f"its digest is {before[:12]}, the checkpoint says {head[:12]}")
-    return Head(number, before)
+    return LedgerHead(number, before)
 
 
-def fold(entries: Iterable[Entry]) -> dict[str, Present]:
+def fold(entries: Iterable[LedgerEntry]) -> dict[str, ServedNow]:
     """Return what each environment serves after `entries`; one that never had a generation is left out.
 
     Raises LedgerBroken when an entry says that a generation was written, but not which.
     """
-    present: dict[str, Present] = {}
+    present: dict[str, ServedNow] = {}
     for entry in entries:
         if entry.event == GENERATION_WRITTEN:
             present[entry.environment] = _written(entry)
@@ -134,9 +134,9 @@ def fold(entries: Iterable[Entry]) -> dict[str, Present]:
     return present
 
 
-def _written(entry: Entry) -> Present:
+def _written(entry: LedgerEntry) -> ServedNow:
     match entry.facts:
         case {"generation": int(generation), "release": str(release), "promotion": str(promotion)}:
-            return Present(generation=generation, release=release, promotion=promotion)
+            return ServedNow(generation=generation, release=release, promotion=promotion)
         case _:
             raise LedgerBroken(entry.number, "it does not say which generation was written")

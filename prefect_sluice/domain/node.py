@@ -15,7 +15,7 @@ _QUOTED = re.compile(r'"((?:[^"]|"")+)"\.(.+)')
 """How a name is written whose schema holds a dot."""
 
 
-class Kind(StrEnum):
+class NodeKind(StrEnum):
     """How a node's relation comes about, which decides how it is built, reused and carried over."""
 
     VIEW = "view"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
     @property
     def keeps_history(self) -> bool:
         """Say whether what was there before is part of what comes after."""
-        return self in {Kind.INCREMENTAL, Kind.SNAPSHOT}
+        return self in {NodeKind.INCREMENTAL, NodeKind.SNAPSHOT}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +63,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Makeup:
+class FingerprintParts:
     """What a fingerprint is made of, in short digests: enough to say what changed, not to decide by.
 
     `whole` is the fingerprint; `parts` are digests by ingredient ("code", "macro money", "var threshold").
@@ -99,7 +99,7 @@ class Makeup:
         return {key: value for key, value in content.items() if value}
 
     @classmethod
-    def read(cls, document: Json) -> Makeup:
+    def read(cls, document: Json) -> FingerprintParts:
         """Read what `document` wrote."""
         raw = cast(Mapping[str, Any], document)
         reads = cast(Mapping[str, list[str] | None], raw.get("reads", {}))
@@ -133,7 +133,7 @@ class Node:
     """
 
     unique_id: str
-    kind: Kind
+    kind: NodeKind
     name: Name
     path: str
     language: str
@@ -152,12 +152,12 @@ class Node:
     version: str = "dbt_scd_id"
     contract: str = ""
     description: str = ""
-    makeup: Makeup = field(default_factory=Makeup)
+    makeup: FingerprintParts = field(default_factory=FingerprintParts)
 
     @property
     def stays_a_view(self) -> bool:
         """Say whether it may be served as a view: a query over physical addresses, as they were when it was made."""
-        return self.kind is Kind.VIEW and not self.reads_outside
+        return self.kind is NodeKind.VIEW and not self.reads_outside
 
     @property
     def short(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import OLD_NAME, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 
 _DAYS = "+"
 """How the end of an old name begins that is not published yet: so many days after that."""
@@ -73,7 +73,7 @@ def of_pointer(pointer: Pointer) -> OldName:
 
 def _pointer(item: OldName, address: Name) -> Pointer:
     # A view, so that nobody takes it for what has a history; without a fingerprint, so that nothing is reused by it.
-    return Pointer(item.name, address, f"{OLD_NAME}{item.until}.{item.new}", Kind.VIEW, "", "")
+    return Pointer(item.name, address, f"{OLD_NAME}{item.until}.{item.new}", NodeKind.VIEW, "", "")
 
 
 def pointers(items: Iterable[OldName], served: Iterable[Pointer]) -> tuple[Pointer, ...]:

@@ -11,7 +11,7 @@ _ENDED_BY_DATA = frozenset({"refused", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class PollBase:
     """What an environment is at: its generation's number (0: none) and its release's id."""
 
     generation: int
@@ -19,7 +19,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class PollAttempt:
     """What became of a commit in an environment. `state` is a promotion's, `base` what it started from.
 
     `decided` says that a yes or no was given that no run has heard yet. A try that broke before there was a promotion
@@ -28,12 +28,12 @@ class Try:
 
     commit: str
     state: str
-    base: Base
+    base: PollBase
     message: str = ""
     decided: bool = False
 
 
-def known(commit: str, tries: Sequence[Try], now: Base) -> str:
+def known(commit: str, tries: Sequence[PollAttempt], now: PollBase) -> str:
     """Return why a commit is nothing new for an environment that is at `now`, or "" if it is to be released.
 
     `tries` are the environment's, newest first. What served there once is not served again by itself. What the gates refused,
@@ -45,7 +45,7 @@ def known(commit: str, tries: Sequence[Try], now: Base) -> str:
     return next((why for item in of_commit[:2] if (why := _still(item, now))), "")
 
 
-def _still(tried: Try, now: Base) -> str:
+def _still(tried: PollAttempt, now: PollBase) -> str:
     short, said = tried.commit[:7], f": {tried.message}" if tried.message else ""
     if tried.state == "staged" and not tried.decided and tried.base == now:
         return f"{short} waits for an approval"

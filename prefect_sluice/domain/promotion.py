@@ -91,7 +91,7 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
-class Channel(StrEnum):
+class AnswerChannel(StrEnum):
     """Which way a yes or no came."""
 
     CLI = "cli"
@@ -130,7 +130,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApprovalQuestion:
     """What a suspended run of a scheduler asks: a yes or no to one promotion, as it is (`binding`).
 
     `run` is the scheduler's own id of it; `attempt` how often the run was started, `number` how often it asked, so that no
@@ -175,7 +175,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class StageTime:
     """What one stage took in one run, in seconds."""
 
     stage: str
@@ -187,4 +187,4 @@ class Run:
     """One run of a promotion's stages: when it ended (UTC), and what each stage took. A promotion that waited has several."""
 
     at: datetime
-    took: tuple[Took, ...]
+    took: tuple[StageTime, ...]

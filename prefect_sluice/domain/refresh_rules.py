@@ -12,7 +12,7 @@ FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RefreshAttempt:
     """The last attempt to refresh all of an environment. Times are UTC.
 
     `ended` is None while it is at work, and for ever if its process died. `by` is the Prefect flow run that made it ("": none).
@@ -26,14 +26,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class ScheduledTime:
     """What a Prefect flow run was started for: when it was due (UTC), and the run's id."""
 
     due: datetime
     by: str
 
 
-def answered(occasion: Occasion | None, last: Attempt | None) -> str:
+def answered(occasion: ScheduledTime | None, last: RefreshAttempt | None) -> str:
     """Return what took the place of a refresh that was due, or "" if it is to be done.
 
     An attempt that began when it was due already, and came to an end, whatever end, answers for it. One that died does not.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 
 
 class RelationState(StrEnum):
@@ -28,7 +28,7 @@ class Relation:
 
     address: Name
     node: str
-    kind: Kind
+    kind: NodeKind
     fingerprint: str
     inputs: str
     promotion: str

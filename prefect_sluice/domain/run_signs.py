@@ -14,7 +14,7 @@ SILENT = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class SignOfLife:
     """A flow run at work: its id, the process that runs it (as in a lease), and when it last said so (UTC)."""
 
     run: str
@@ -22,12 +22,12 @@ class Sign:
     seen: datetime
 
 
-def on_host(sign: Sign, host: str) -> bool:
+def on_host(sign: SignOfLife, host: str) -> bool:
     """Say whether a run's process is, or was, on a host."""
     found = read(sign.holder)
     return found is not None and found.host == host
 
 
-def silent(sign: Sign, now: datetime) -> bool:
+def silent(sign: SignOfLife, now: datetime) -> bool:
     """Say whether a run has not been heard of for too long. Its process may be stopped, or its machine gone."""
     return now - sign.seen > SILENT

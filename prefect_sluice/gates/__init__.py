@@ -8,7 +8,7 @@ from datetime import date
 from time import perf_counter
 from typing import cast
 
-from prefect_sluice.config import Gate as Settings
+from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, overall
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, asked, checked

@@ -9,20 +9,21 @@ from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from prefect_sluice.config import Gate as Settings
+from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.diff.relation import RelationDiff
-from prefect_sluice.domain.build_conditions import Proven
+from prefect_sluice.domain.build_conditions import ConditionsBefore
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Cause, Pointer
+from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.planning.expectations import Said
+from prefect_sluice.planning.expectations import CommitDeclarations
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.warehouse.base import Reader
 
 
@@ -35,7 +36,7 @@ class Needs(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildOutcome:
     """What became of a build. `results` are dbt's answers for nodes, operations and those data tests that it ran, `tests`
     the data tests that are still to be asked, `notes` what was done in another way than asked, by unique id; `reused`
     counts relations that were there already, `taken` those of `changed` that an earlier attempt had built."""
@@ -61,20 +62,8 @@ class UnitResults:
     unbuilt: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class Memory(Protocol):
-    """Remembers documents by the digest of what they were derived from. Each gate has its own."""
-
-    def recall(self, key: str) -> Json | None:
-        """Return what is kept under `key`, None if nothing is."""
-        ...
-
-    def keep(self, key: str, value: Json) -> None:
-        """Keep a document. Repeatable."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastMeasure:
     """One number of the past: a measure of a candidate that was served afterwards. `at` is UTC."""
 
     value: float
@@ -85,7 +74,7 @@ class Past:
 class History(Protocol):
     """What gates measured before in this environment, of candidates that were served."""
 
-    def of(self, subject: str, metric: str) -> Sequence[Past]:
+    def of(self, subject: str, metric: str) -> Sequence[PastMeasure]:
         """Return the numbers, the newest first; none if there are none."""
         ...
 
@@ -102,8 +91,8 @@ def _nothing() -> None:
     return None
 
 
-def _nothing_said() -> Said:
-    return Said()
+def _nothing_said() -> CommitDeclarations:
+    return CommitDeclarations()
 
 
 def _nowhere() -> str:
@@ -161,7 +150,7 @@ class Subject:
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     live_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     served: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
-    noted: Before | None = None
+    noted: NotesBefore | None = None
     catalog: str = ""
     dialect: str = "duckdb"
     standing: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -169,19 +158,19 @@ class Subject:
     cause: Cause = Cause.RELEASE
     plan: Plan | None = None
     change: Change | None = None
-    declared: Declared = field(default_factory=Declared)
-    declared_before: Declared | None = None
+    declared: Declarations = field(default_factory=Declarations)
+    declared_before: Declarations | None = None
     earlier: Callable[[], Path | None] = _nothing
     apart: Callable[[], Path | None] = _nothing
-    expected: Callable[[], Said] = _nothing_said
+    expected: Callable[[], CommitDeclarations] = _nothing_said
     moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     same_code: frozenset[str] = frozenset()
     baseline_relations: Mapping[str, str] = field(default_factory=dict[str, str])
     no_baseline: str = ""
     unit_tests: Callable[[], UnitResults] = _no_unit_tests
     without_rows: Callable[[Sequence[str]], Sequence[NodeResult]] = _not_built
-    built: Built = field(default_factory=Built)
-    conditions: Callable[[], Proven | str] = _nowhere
+    built: BuildOutcome = field(default_factory=BuildOutcome)
+    conditions: Callable[[], ConditionsBefore | str] = _nowhere
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     rewritten: tuple[str, ...] = ()

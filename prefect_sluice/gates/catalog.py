@@ -78,7 +78,7 @@ def _theirs(ours: Collection[str]) -> Mapping[str, type[Gate]]:
     return found
 
 
-def asked(settings: Mapping[str, config.Gate], needs: Collection[Needs]) -> tuple[Gate, ...]:
+def asked(settings: Mapping[str, config.GateSettings], needs: Collection[Needs]) -> tuple[Gate, ...]:
     """Return the gates that look at one of `needs`, made from their settings, in the order in which they are asked.
 
     Raises ConfigInvalid for settings that a gate does not take.
@@ -90,7 +90,7 @@ def asked(settings: Mapping[str, config.Gate], needs: Collection[Needs]) -> tupl
     )
 
 
-def checked(settings: Mapping[str, config.Gate], file: str) -> None:
+def checked(settings: Mapping[str, config.GateSettings], file: str) -> None:
     """Raise ConfigInvalid for settings of a gate that there is none of, or that it does not take. `file` is where they stand."""
     for name, own in settings.items():
         if name not in known():
@@ -101,7 +101,7 @@ def checked(settings: Mapping[str, config.Gate], file: str) -> None:
         _own(name, known()[name], own, file)
 
 
-def settings_of(name: str, settings: Mapping[str, config.Gate]) -> config.Gate:
+def settings_of(name: str, settings: Mapping[str, config.GateSettings]) -> config.GateSettings:
     """Return the settings of one of our gates, an object of its own class. Raises ConfigInvalid for what it does not take."""
     return _own(name, known()[name], settings.get(name))
 
@@ -109,7 +109,9 @@ def settings_of(name: str, settings: Mapping[str, config.Gate]) -> config.Gate:
 _FIX = "see docs/gates"
 
 
-def _own(name: str, gate: type[Gate], settings: config.Gate | None, file: str = config.FILE) -> config.Gate:
+def _own(
+    name: str, gate: type[Gate], settings: config.GateSettings | None, file: str = config.FILE
+) -> config.GateSettings:
     if settings is None:
         return gate.Settings()
     if isinstance(settings, gate.Settings):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from prefect_sluice.domain.declarations import Described
+from prefect_sluice.domain.declarations import NodeDescription
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence
 
 _HEADER = re.compile(
@@ -66,7 +66,7 @@ def table(found: Sequence[Mismatch]) -> Evidence:
     return Evidence(("column", "actual type", "declared type"), rows[:EVIDENCE_ROWS], len(rows))
 
 
-def lost(before: Described, now: Described) -> Iterator[tuple[str, str]]:
+def lost(before: NodeDescription, now: NodeDescription) -> Iterator[tuple[str, str]]:
     """Yield column and words for all that dbt was to enforce and is not to enforce now; "" is the whole model."""
     if not before.enforced:
         return

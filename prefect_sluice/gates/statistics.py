@@ -19,7 +19,7 @@ _CLEARLY = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class UsualValues:
     """What numbers of the past say of the next: its `middle`, one unit of `spread` around it, and the degrees of freedom of
     that spread. `known` are single numbers that are no news: the latest of the same weekday, and the latest of all, but
     where weekdays were told apart (`weekday`)."""
@@ -35,21 +35,23 @@ class Usual:
         return self.spread * t_quantile(chance, self.freedom)
 
 
-def usual(past: Sequence[tuple[float, datetime]], at: datetime, floor: float) -> Usual:
+def usual(past: Sequence[tuple[float, datetime]], at: datetime, floor: float) -> UsualValues:
     """Return what is usual at `at`, of at least two numbers, the newest first. `floor` is the least spread there can be."""
     today = [value for value, when in past if when.weekday() == at.weekday()]
     flat = _flat([value for value, _ in past], today, floor)
     return _weekly(past, today, floor) or flat
 
 
-def _flat(values: Sequence[float], today: Sequence[float], floor: float) -> Usual:
+def _flat(values: Sequence[float], today: Sequence[float], floor: float) -> UsualValues:
     size = len(values)
     # Until weeks enough are known to tell weekdays apart, a Sunday is to be like the Sunday before.
     known = (values[0], *today[:1])
-    return Usual(median(values), _predicted(scale(values), floor, size), _freedom(size), known)
+    return UsualValues(median(values), _predicted(scale(values), floor, size), _freedom(size), known)
 
 
-def _weekly(past: Sequence[tuple[float, datetime]], today: Sequence[float], floor: float) -> Usual | None:
+def _weekly(
+    past: Sequence[tuple[float, datetime]], today: Sequence[float], floor: float
+) -> UsualValues | None:
     days: dict[int, list[float]] = {}
     for value, when in past:
         days.setdefault(when.weekday(), []).append(value)
@@ -63,7 +65,7 @@ def _weekly(past: Sequence[tuple[float, datetime]], today: Sequence[float], floo
     if stretch * sum(map(abs, left)) > _CLEARLY * sum(abs(value - middle) for value, _ in past):
         return None
     spread = scale(left) * math.sqrt(len(left) / (free - len(days) / 2))
-    return Usual(
+    return UsualValues(
         median(today), _predicted(spread, floor, len(today)), _freedom(free), tuple(today[:1]), weekday=True
     )
 

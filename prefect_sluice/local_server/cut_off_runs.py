@@ -15,16 +15,16 @@ from prefect.states import Cancelled, Crashed, Scheduled
 
 from prefect_sluice.orchestration.cut_off_runs import cut_off
 from prefect_sluice.orchestration.stopped_runs import BY_KILL
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _AT_WORK = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 NOT_BEGUN = "the worker was stopped before this began; it begins with the next one"
 
 
-def close_cut_runs(pool: str, workshop: Workshop | None = None) -> tuple[str, ...]:
+def close_cut_runs(pool: str, workspace: Workspace | None = None) -> tuple[str, ...]:
     """Say of each run of a work pool that is at work, while no worker is, that it was cut off. Returns their names.
 
-    With the project's workshop it says what the run was at.
+    With the project's workspace it says what the run was at.
 
     What had not begun is put back, to begin with the next worker. To be called only when no worker of the pool runs. Runs
     that wait for an approval are left alone. Safe to repeat.
@@ -37,7 +37,7 @@ def close_cut_runs(pool: str, workshop: Workshop | None = None) -> tuple[str, ..
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
         )
         for run in found:
-            said = cut_off(workshop, str(run.id), BY_KILL)
+            said = cut_off(workspace, str(run.id), BY_KILL)
             client.set_flow_run_state(run.id, _after(run.state_type, said), force=True)
     return tuple(run.name for run in found if run.state_type is not StateType.PENDING)
 

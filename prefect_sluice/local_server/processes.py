@@ -21,7 +21,7 @@ MARK = "SLUICE_UP"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownProcess:
     """A process of ours: its number, when it began in clock ticks since boot ("": unknown), and the mark that it and all that
     it started bear. A worker puts each flow run into a session of its own, so that no session or group holds them all."""
 
@@ -30,13 +30,13 @@ class Known:
     mark: str
 
 
-def known(pid: int, mark: str) -> Known:
+def known(pid: int, mark: str) -> KnownProcess:
     """Return a running process with what tells it from a later one of the same number."""
     stat = process_stat(pid)
-    return Known(pid, stat[1] if stat else "", mark)
+    return KnownProcess(pid, stat[1] if stat else "", mark)
 
 
-def members(one: Known) -> tuple[int, ...]:
+def members(one: KnownProcess) -> tuple[int, ...]:
     """Return the processes that run of what one is, itself and what it started. Empty when none is left."""
     if not Path("/proc/self/environ").exists():
         return (one.pid,) if runs_here(one.pid) else ()
@@ -48,7 +48,7 @@ def members(one: Known) -> tuple[int, ...]:
     return (one.pid, *(pid for pid in bearing if pid != one.pid)) if itself else bearing
 
 
-def end(one: Known, *, patience: timedelta) -> bool:
+def end(one: KnownProcess, *, patience: timedelta) -> bool:
     """End a process and what it started: asked first, killed after `patience`. Returns whether anything had to be killed.
 
     It is asked itself, and what it started only once it is gone: a worker sees to its runs. Safe to repeat.
@@ -67,7 +67,7 @@ def end(one: Known, *, patience: timedelta) -> bool:
     return False
 
 
-def kill(one: Known) -> None:
+def kill(one: KnownProcess) -> None:
     """Kill a process and what it started. Safe to repeat."""
     while there := members(one):
         for pid in there:

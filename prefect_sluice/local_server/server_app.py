@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 from urllib.parse import urlsplit
 
-from prefect_sluice.deployments.form_refusals import Wording
+from prefect_sluice.deployments.form_refusals import FormWording
 from prefect_sluice.local_server.prefect_server import HOST, is_this_machine
 
 Scope = MutableMapping[str, Any]
@@ -23,7 +23,7 @@ _FORBIDDEN = 403
 _POLICY_VIOLATION = 1008
 
 
-class Guard:
+class OriginGuard:
     """Lets requests and web sockets through that are meant for this server, and refuses all others before Prefect sees them.
 
     `origins` are the addresses of pages that may use it, as in a browser's `Origin`; "*" lets every page.
@@ -70,8 +70,8 @@ def main(arguments: Sequence[str]) -> None:
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         app = create(*args, **kwargs)
-        app.add_middleware(Wording)
-        app.add_middleware(Guard, origins=origins)
+        app.add_middleware(FormWording)
+        app.add_middleware(OriginGuard, origins=origins)
         return app
 
     server.create_app = guarded

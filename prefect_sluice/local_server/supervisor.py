@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_sluice.domain.errors import Refused, SluiceError
-from prefect_sluice.local_server.processes import MARK, Known, end, kill, known, members
+from prefect_sluice.local_server.processes import MARK, KnownProcess, end, kill, known, members
 
 _PATIENCE = timedelta(seconds=15)
 """How long a process may take to end by itself: a worker ends its runs meanwhile."""
@@ -48,7 +48,7 @@ class Child:
     environ: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    known: Known | None = None
+    known: KnownProcess | None = None
     died: list[float] = field(default_factory=list[float])
 
 
@@ -164,7 +164,7 @@ class Family:
     def _bury(self) -> None:
         """End what a killed one left running, the worker before the server it talks to."""
         for item in reversed(self._read().get("children", ())):
-            orphan = Known(int(item["pid"]), str(item["start"]), str(item["mark"]))
+            orphan = KnownProcess(int(item["pid"]), str(item["start"]), str(item["mark"]))
             if members(orphan):
                 name = orphan.mark.rpartition(" ")[2]
                 self._tell(f"ending the {name} that an earlier sluice up left running (pid {orphan.pid})")

@@ -17,11 +17,11 @@ from prefect_sluice.local_server import prefect_server
 from prefect_sluice.local_server.report_pages import Pages
 from prefect_sluice.local_server.supervisor import ChildDied, Family
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:  # Prefect is imported while the server starts
     from prefect_sluice.deployments.applying import Applied
-    from prefect_sluice.planning.choices import Choices
+    from prefect_sluice.planning.choices import FormChoices
 
 Tell = Callable[[str], None]
 
@@ -36,7 +36,7 @@ _LOOK = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class UpOptions:
     """What is to be up. `api` is the server's address; `server` whether it is ours to run, on `port`.
 
     `notify` is the notification block that hears of failed and late runs ("": that of sluice.yml). `actor` is who uses this
@@ -53,7 +53,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Running:
     """What is up. `ui` is the page with the forms, in the UI in which everything works; `reports` is "" where no worker of
     ours makes any; `notes` say what else was made or found."""
 
@@ -61,32 +61,38 @@ class Ready:
     ui: str
     reports: str
     applied: tuple[Applied, ...]
-    choices: Choices
+    choices: FormChoices
     notes: tuple[str, ...] = ()
 
 
-def home(workshop: Workshop) -> Path:
+def home(workspace: Workspace) -> Path:
     """Return the folder of the project's own Prefect server: its database, its profiles."""
-    return workshop.folder / "prefect"
+    return workspace.folder / "prefect"
 
 
 class Up:
     """One `sluice up`. `stop` set from outside ends every wait in here."""
 
     def __init__(
-        self, workshop: Workshop, wish: Wish, environ: Mapping[str, str], *, tell: Tell, stop: threading.Event
+        self,
+        workspace: Workspace,
+        wish: UpOptions,
+        environ: Mapping[str, str],
+        *,
+        tell: Tell,
+        stop: threading.Event,
     ) -> None:
         """Take the project's folder, and end what a killed one left there. Raises Refused when another is up."""
-        self._workshop, self._wish, self._tell, self._stop = workshop, wish, tell, stop
+        self._workspace, self._wish, self._tell, self._stop = workspace, wish, tell, stop
         self._environ = dict(environ)
-        self.family = Family(workshop.folder / "up", tell)
+        self.family = Family(workspace.folder / "up", tell)
         self._pages: Pages | None = None
         self._applied: tuple[Applied, ...] = ()
-        self._choices: Choices | None = None
+        self._choices: FormChoices | None = None
         self._seen: object = None
         self._looked = 0.0
 
-    def start(self) -> Ready | None:
+    def start(self) -> Running | None:
         """Start everything and return what is up; None when it was stopped meanwhile. Raises SluiceError."""
         if self._wish.server:
             self._serve()
@@ -103,16 +109,16 @@ class Up:
             if self._wish.server:
                 notes = tuple(
                     f"was cut off when it ended last time: {name}"
-                    for name in cut_off_runs.close_cut_runs(self._wish.pool, self._workshop)
+                    for name in cut_off_runs.close_cut_runs(self._wish.pool, self._workspace)
                 )
             self._work()
         self._tell("making the Prefect deployments")
         self._remember()
-        self._choices = offered(self._workshop, self._wish.actor)
+        self._choices = offered(self._workspace, self._wish.actor)
         self._applied = applying.apply(
-            self._workshop, self._choices, pool=self._wish.pool, command=self._command
+            self._workspace, self._choices, pool=self._wish.pool, command=self._command
         )
-        notes = (*notes, *after_apply(self._workshop, self._wish.notify))
+        notes = (*notes, *after_apply(self._workspace, self._wish.notify))
         if self._wish.worker and not self._until(self._worker_is_online, _WORKER):
             return None
         from prefect_sluice.orchestration.shown.links import deployments_url
@@ -120,7 +126,7 @@ class Up:
         ui = deployments_url()
         self.family.note(ui=ui, api=self._wish.api)
         url = self._pages.url if self._pages else ""
-        return Ready(self._wish.api, ui, url, self._applied, self._choices, notes)
+        return Running(self._wish.api, ui, url, self._applied, self._choices, notes)
 
     def step(self) -> None:
         """Start again what ended, and renew the forms if what they offer changed. To be called again and again."""
@@ -145,7 +151,7 @@ class Up:
             from prefect_sluice.local_server.cut_off_runs import close_cut_runs
 
             with suppress(Exception):
-                close_cut_runs(self._wish.pool, self._workshop)
+                close_cut_runs(self._wish.pool, self._workspace)
 
     def _serve(self) -> None:
         prefect_server.check_free(self._wish.port)
@@ -154,7 +160,7 @@ class Up:
 
     def _work(self) -> None:
         self._tell("starting the worker")
-        self._pages = _pages(self._workshop.folder / REPORTS, self._wish.port + 1)
+        self._pages = _pages(self._workspace.folder / REPORTS, self._wish.port + 1)
         self._started = datetime.now(UTC)
         environ = {**self._environ, REPORTS_URL: self._pages.url}
         process.reports_are_at(self._pages.url)
@@ -166,7 +172,7 @@ class Up:
 
     @property
     def _name(self) -> str:
-        return f"sluice up in {self._workshop.root.name}"
+        return f"sluice up in {self._workspace.root.name}"
 
     def _worker_is_online(self) -> bool:
         from prefect_sluice.deployments.applying import worker_is_online
@@ -189,7 +195,7 @@ class Up:
         """Take note of what the forms are made from; say whether it is another than before."""
         from prefect_sluice.deployments.offers import moved
 
-        now = moved(self._workshop)
+        now = moved(self._workspace)
         same, self._seen = now == self._seen, now
         return not same
 
@@ -205,15 +211,15 @@ class Up:
         try:
             if not self._remember():
                 return
-            fresh = Workshop(self._workshop.file, config.load(self._workshop.file))
+            fresh = Workspace(self._workspace.file, config.load(self._workspace.file))
             choices = offered(fresh, self._wish.actor)
-            if fresh.settings != self._workshop.settings:
+            if fresh.settings != self._workspace.settings:
                 self._applied = applying.apply(fresh, choices, pool=self._wish.pool, command=self._command)
                 after_apply(fresh, self._wish.notify)
                 self._tell("sluice.yml changed: the Prefect deployments follow it")
             elif choices != self._choices:
                 applying.renew(self._applied, choices)
-            self._workshop, self._choices = fresh, choices
+            self._workspace, self._choices = fresh, choices
         except (SluiceError, OSError, httpx.HTTPError) as error:
             self._seen = before
             self._complain(str(error))

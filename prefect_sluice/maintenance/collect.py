@@ -15,22 +15,22 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
-from prefect_sluice.maintenance.collect_plan import Asked, CollectPlan, Retention, plan_collection
+from prefect_sluice.maintenance.collect_plan import CollectInputs, CollectPlan, Retention, plan_collection
 from prefect_sluice.maintenance.leftovers import GRACE, Leftover
-from prefect_sluice.maintenance.needed import Standing, forgotten, needed, promised
+from prefect_sluice.maintenance.needed import NeededInputs, forgotten, needed, promised
 from prefect_sluice.promotions.controls import current as controls
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.what_serves import know_what_serves
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.warehouse.base import Warehouse
 from prefect_sluice.warehouse.inventory import FileUse, Inventory
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 STARTED, DONE, SWEPT = "collect.started", "collect.done", "collect.files"
 
@@ -41,7 +41,7 @@ _CACHED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CollectRequest:
     """What was asked. `environment` "" is all of them, and the project's files with them. `drop_history` are public names
     that nothing serves, and whose history may go, too."""
 
@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class CollectedWarehouse:
     """One warehouse: its file, the environments of sluice.yml that serve from it, the plan, the file before and after."""
 
     path: Path
@@ -68,7 +68,7 @@ class Collected:
     """What went, or with `dry_run` would go: from each warehouse, and which files. `notes` say what was left alone."""
 
     dry_run: bool
-    warehouses: tuple[Swept, ...]
+    warehouses: tuple[CollectedWarehouse, ...]
     files: tuple[Leftover, ...]
     notes: tuple[str, ...] = ()
 
@@ -89,47 +89,47 @@ class Collected:
         return f"{relations} relations{old} and {len(self.files)} files {verb}"
 
 
-def collect(request: Request, *, wait: timedelta = timedelta(0)) -> Collected:
+def collect(request: CollectRequest, *, wait: timedelta = timedelta(0)) -> Collected:
     """Collect, or say what would be. Safe to run again after any crash: it goes on with what is left.
 
     Takes the lease of every environment whose relations or files it may touch. Raises LeaseHeld when one is
     at work and `wait` is over, Refused when what is needed cannot be known, WarehouseBusy.
     """
     process.be_quiet()
-    workshop = Workshop.at(request.folder)
-    places = _places(workshop, request.environment)
-    chosen = {workshop.place(request.environment).name} if request.environment else set(places)
+    workspace = Workspace.at(request.folder)
+    places = _places(workspace, request.environment)
+    chosen = {workspace.place(request.environment).name} if request.environment else set(places)
     if request.dry_run:
         for place in places.values():
-            know_what_serves(workshop, place)
-        return _collected(workshop, request, places, chosen, ())
-    with _leases(workshop, sorted(places), request.actor, wait) as leases:
+            know_what_serves(workspace, place)
+        return _collected(workspace, request, places, chosen, ())
+    with _leases(workspace, sorted(places), request.actor, wait) as leases:
         for lease in leases:
             place = places[lease.environment]
-            settle(workshop.under(lease), place)
-            know_what_serves(workshop, place)
-        _settle(workshop, places, request.actor)
-        return _collected(workshop, request, places, chosen, leases)
+            settle(workspace.under(lease), place)
+            know_what_serves(workspace, place)
+        _settle(workspace, places, request.actor)
+        return _collected(workspace, request, places, chosen, leases)
 
 
-def _places(workshop: Workshop, environment: str) -> Mapping[str, Place]:
+def _places(workspace: Workspace, environment: str) -> Mapping[str, Environment]:
     """Return the environments to hold: all, or those that share their warehouse with the one asked for."""
     if not environment:
-        return workshop.places
-    file = workshop.place(environment).target.path
-    return {name: place for name, place in workshop.places.items() if place.target.path == file}
+        return workspace.places
+    file = workspace.place(environment).target.path
+    return {name: place for name, place in workspace.places.items() if place.target.path == file}
 
 
 @contextmanager
 def _leases(
-    workshop: Workshop, names: Sequence[str], actor: str, wait: timedelta
+    workspace: Workspace, names: Sequence[str], actor: str, wait: timedelta
 ) -> Generator[tuple[Lease, ...]]:
     # In one order: two collectors never wait for each other.
     with ExitStack() as stack:
         holder = this_process(actor)
         taken = [
             stack.enter_context(
-                held(workshop.store, name, holder, wait=wait, on_wait=wait_teller(name, wait))
+                held(workspace.store, name, holder, wait=wait, on_wait=wait_teller(name, wait))
             )
             for name in names
         ]
@@ -137,26 +137,26 @@ def _leases(
 
 
 def _collected(
-    workshop: Workshop,
-    request: Request,
-    places: Mapping[str, Place],
+    workspace: Workspace,
+    request: CollectRequest,
+    places: Mapping[str, Environment],
     chosen: set[str],
     leases: Sequence[Lease],
 ) -> Collected:
     files = sorted({place.target.path for place in places.values()})
-    swept = tuple(_warehouse(workshop, request, path, places, chosen, leases) for path in files)
-    standing = _standing(workshop)
-    found, notes = _files(workshop, request, chosen, standing)
+    swept = tuple(_warehouse(workspace, request, path, places, chosen, leases) for path in files)
+    standing = _standing(workspace)
+    found, notes = _files(workspace, request, chosen, standing)
     notes = (*_left(request, swept), *notes)
-    gone = found if request.dry_run else _removed(workshop, request, found)
+    gone = found if request.dry_run else _removed(workspace, request, found)
     if not request.dry_run:
-        with workshop.store.transaction() as transaction:
+        with workspace.store.transaction() as transaction:
             transaction.prune_cache(process.now() - _UNUSED, _CACHED)
             transaction.drop_records(*forgotten(standing, chosen))
     return Collected(request.dry_run, swept, gone, notes)
 
 
-def _left(request: Request, swept: Sequence[Swept]) -> tuple[str, ...]:
+def _left(request: CollectRequest, swept: Sequence[CollectedWarehouse]) -> tuple[str, ...]:
     """Return what was asked to go and stays: a generation that is kept still has it, or nothing of that name rests."""
     ended = {name.folded for item in swept for _, name in item.plan.ended}
     asked = (Name.parse(text) for text in request.drop_history)
@@ -165,52 +165,52 @@ def _left(request: Request, swept: Sequence[Swept]) -> tuple[str, ...]:
 
 
 def _warehouse(
-    workshop: Workshop,
-    request: Request,
+    workspace: Workspace,
+    request: CollectRequest,
     path: Path,
-    places: Mapping[str, Place],
+    places: Mapping[str, Environment],
     chosen: set[str],
     leases: Sequence[Lease],
-) -> Swept:
+) -> CollectedWarehouse:
     here = {name: place for name, place in places.items() if place.target.path == path}
-    warehouse = workshop.warehouse(next(iter(here.values())))
+    warehouse = workspace.warehouse(next(iter(here.values())))
     tell(f"looking at {path.name}")
     inventory = warehouse.inventory(measured=True)
     ends = frozenset(Name.parse(text).folded for text in request.drop_history)
     plan = plan_warehouse(
-        workshop, warehouse, inventory, [here[name] for name in here if name in chosen], ends
+        workspace, warehouse, inventory, [here[name] for name in here if name in chosen], ends
     )
     after = inventory.file
     if plan.does_something and not request.dry_run:
-        _drop(workshop, request, warehouse, path.name, plan, leases)
+        _drop(workspace, request, warehouse, path.name, plan, leases)
         after = warehouse.inventory().file
-    return Swept(path, tuple(here), plan, inventory.file, after)
+    return CollectedWarehouse(path, tuple(here), plan, inventory.file, after)
 
 
 def plan_warehouse(
-    workshop: Workshop,
+    workspace: Workspace,
     warehouse: Warehouse,
     inventory: Inventory,
-    places: Sequence[Place],
+    places: Sequence[Environment],
     ends: Collection[Name] = (),
 ) -> CollectPlan:
     """Return what would go from a warehouse by the retention of these environments. Changes nothing. Raises Refused.
 
     The only history of a public name stays, whatever the retention says, unless the name (folded) is one of `ends`.
     """
-    barred = blocked(controls(workshop))
-    rests = {place.name: at_rest(workshop, place, inventory) for place in places}
+    barred = blocked(controls(workspace))
+    rests = {place.name: at_rest(workspace, place, inventory) for place in places}
     pairs = [(where, name, item) for where, found in rests.items() for name, item in found.items()]
     staying = [(where, item) for where, name, item in pairs if name not in ends]
-    asked = Asked(
+    asked = CollectInputs(
         inventory=inventory,
         keep={place.name: retention(place, inventory, barred) for place in places},
         now=process.now(),
         promised={
             **{item.address: f"the history of {item.name} of {where}" for where, item in staying},
-            **promised(workshop),
+            **promised(workspace),
         },
-        ours=frozenset(item.address for item in workshop.store.relations()),
+        ours=frozenset(item.address for item in workspace.store.relations()),
     )
     plan = plan_collection(asked, warehouse.linker.references)
     gone = {item.address for item in plan.drops}
@@ -221,7 +221,7 @@ def plan_warehouse(
     )
 
 
-def retention(place: Place, inventory: Inventory, barred: Collection[str]) -> Retention:
+def retention(place: Environment, inventory: Inventory, barred: Collection[str]) -> Retention:
     """Return how much of an environment stays, with the generations that a rollback goes to: as things stand with
     the releases that are blocked (`barred`), and as they will when the blocks are lifted."""
     keep = place.policy.keep
@@ -229,7 +229,7 @@ def retention(place: Place, inventory: Inventory, barred: Collection[str]) -> Re
     return Retention(keep.generations, keep.age, frozenset(targets))
 
 
-def _target(place: Place, inventory: Inventory, barred: Collection[str]) -> int:
+def _target(place: Environment, inventory: Inventory, barred: Collection[str]) -> int:
     history = tuple(item for item in inventory.generations if item.environment == place.name)
     try:
         return choose(history[0], history, "", barred).number if history else 0
@@ -238,8 +238,8 @@ def _target(place: Place, inventory: Inventory, barred: Collection[str]) -> int:
 
 
 def _drop(
-    workshop: Workshop,
-    request: Request,
+    workspace: Workspace,
+    request: CollectRequest,
     warehouse: Warehouse,
     file: str,
     plan: CollectPlan,
@@ -256,47 +256,47 @@ def _drop(
         **({"history": [f"{where} {name}" for where, name in plan.ended]} if plan.ended else {}),
         **({"old_names": [f"{where} {name}" for where, name in plan.over]} if plan.over else {}),
     }
-    _tell_ledger(workshop, STARTED, request.actor, facts)
-    reach(Point.COLLECT_INTENT)
+    _tell_ledger(workspace, STARTED, request.actor, facts)
+    reach(FaultPoint.COLLECT_INTENT)
     tell(f"dropping {len(plan.drops)} relations")
-    with workshop.store.fenced(*leases, now=process.now()):
+    with workspace.store.fenced(*leases, now=process.now()):
         warehouse.collect(plan.collection(run, process.now()))
-    reach(Point.COLLECT_COMMITTED)
-    _tell_ledger(workshop, DONE, request.actor, facts)
+    reach(FaultPoint.COLLECT_COMMITTED)
+    _tell_ledger(workspace, DONE, request.actor, facts)
 
 
-def _settle(workshop: Workshop, places: Mapping[str, Place], actor: str) -> None:
+def _settle(workspace: Workspace, places: Mapping[str, Environment], actor: str) -> None:
     """Write the outcome of collections whose process died after the warehouse had committed. Repeatable."""
-    entries = [entry for entry in workshop.store.entries() if entry.event in {STARTED, DONE}]
+    entries = [entry for entry in workspace.store.entries() if entry.event in {STARTED, DONE}]
     ended = {str(entry.facts["run"]) for entry in entries if entry.event == DONE}
     pending = [entry for entry in entries if entry.event == STARTED and str(entry.facts["run"]) not in ended]
     if not pending:
         return
     first = {place.target.path: place for place in places.values()}
-    runs = {run for place in first.values() for run in workshop.warehouse(place).inventory().runs}
+    runs = {run for place in first.values() for run in workspace.warehouse(place).inventory().runs}
     for entry in pending:
         if entry.facts["run"] in runs:
-            _tell_ledger(workshop, DONE, actor, {**entry.facts, "settled": True})
+            _tell_ledger(workspace, DONE, actor, {**entry.facts, "settled": True})
 
 
-def _tell_ledger(workshop: Workshop, event: str, actor: str, facts: Mapping[str, object]) -> None:
-    with workshop.store.transaction() as transaction:
+def _tell_ledger(workspace: Workspace, event: str, actor: str, facts: Mapping[str, object]) -> None:
+    with workspace.store.transaction() as transaction:
         transaction.append(event, actor=actor, facts=facts, at=process.now())  # pyright: ignore[reportArgumentType]  # plain JSON
 
 
 def _files(
-    workshop: Workshop, request: Request, chosen: set[str], standing: Standing
+    workspace: Workspace, request: CollectRequest, chosen: set[str], standing: NeededInputs
 ) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
     now = process.now()
-    must = needed(workshop, standing, chosen, now)
+    must = needed(workspace, standing, chosen, now)
     known = {item.id: item.environment for item in standing.promotions if item.environment in chosen}
     found = [
-        *leftovers.of_environments(workshop.folder, known, must),
-        *leftovers.on_shelf(workshop.shelf, known, must),
+        *leftovers.of_environments(workspace.folder, known, must),
+        *leftovers.on_shelf(workspace.shelf, known, must),
     ]
     if request.environment:
         return tuple(found), ()
-    found += leftovers.of_project(workshop.folder, must, workshop.bundles.folder, now)
+    found += leftovers.of_project(workspace.folder, must, workspace.bundles.folder, now)
     notes = () if must.bundles is not None else (f"the bundle store is left alone: {OUTSIDE}",)
     return tuple(found), notes
 
@@ -304,15 +304,15 @@ def _files(
 OUTSIDE = "it lies outside the repository, and may hold what others need"
 
 
-def _standing(workshop: Workshop) -> Standing:
+def _standing(workspace: Workspace) -> NeededInputs:
     inventories = [
-        workshop.warehouse(place).inventory()
-        for place in {place.target.path: place for place in workshop.places.values()}.values()
+        workspace.warehouse(place).inventory()
+        for place in {place.target.path: place for place in workspace.places.values()}.values()
     ]
     generations = [item for inventory in inventories for item in inventory.generations]
-    age = max((place.policy.keep.age for place in workshop.places.values()), default=GRACE)
-    return Standing(
-        workshop.store.promotions(),
+    age = max((place.policy.keep.age for place in workspace.places.values()), default=GRACE)
+    return NeededInputs(
+        workspace.store.promotions(),
         tuple(item for item in generations if item.collected_at is None),
         tuple(_current(generations)),
         process.now() - max(age, GRACE),
@@ -324,11 +324,13 @@ def _current(generations: Sequence[Generation]) -> Generator[Generation]:
         yield max((i for i in generations if i.environment == name), key=lambda item: item.number)
 
 
-def _removed(workshop: Workshop, request: Request, found: Sequence[Leftover]) -> tuple[Leftover, ...]:
+def _removed(
+    workspace: Workspace, request: CollectRequest, found: Sequence[Leftover]
+) -> tuple[Leftover, ...]:
     if not found:
         return ()
     tell(f"removing {len(found)} files")
-    gone = leftovers.remove(found, process.now(), workshop.shelf)
+    gone = leftovers.remove(found, process.now(), workspace.shelf)
     facts = {"files": len(gone), "bytes": sum(item.size for item in gone), "environment": request.environment}
-    _tell_ledger(workshop, SWEPT, request.actor, facts)
+    _tell_ledger(workspace, SWEPT, request.actor, facts)
     return gone

@@ -10,7 +10,7 @@ from prefect_sluice.domain import old_names
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.inventory import Collection, Inventory, Physical
+from prefect_sluice.warehouse.inventory import Collection, Inventory, StoredRelation
 from prefect_sluice.warehouse.references import Reads, read_by
 
 
@@ -25,7 +25,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CollectInputs:
     """What a collection is planned from.
 
     `keep` says how much stays, by environment; one that is not in it stays whole (another project's, perhaps).
@@ -50,7 +50,7 @@ class CollectPlan:
     has come.
     """
 
-    drops: tuple[Physical, ...]
+    drops: tuple[StoredRelation, ...]
     generations: tuple[tuple[str, int], ...]
     kept: Mapping[Name, str]
     strangers: tuple[Name, ...]
@@ -131,7 +131,7 @@ def _foreign(inventory: Inventory, reads: Reads) -> Mapping[Name, str]:
     return found
 
 
-def roots(asked: Asked, reads: Reads) -> Mapping[Name, str]:
+def roots(asked: CollectInputs, reads: Reads) -> Mapping[Name, str]:
     """Return every address that must stay, and why; of several reasons the newest generation's."""
     kept = {name: _whole(asked, name) for name in asked.inventory.environments}
     strangers = dict.fromkeys(_strangers(asked), "Sluice did not make it")
@@ -154,7 +154,7 @@ def roots(asked: Asked, reads: Reads) -> Mapping[Name, str]:
     return reachable
 
 
-def _whole(asked: Asked, environment: str) -> frozenset[int]:
+def _whole(asked: CollectInputs, environment: str) -> frozenset[int]:
     history = [item for item in asked.inventory.generations if item.environment == environment]
     keep = asked.keep.get(environment)
     if keep is None:
@@ -162,7 +162,7 @@ def _whole(asked: Asked, environment: str) -> frozenset[int]:
     return whole(history, keep, asked.now)
 
 
-def plan_collection(asked: Asked, reads: Reads) -> CollectPlan:
+def plan_collection(asked: CollectInputs, reads: Reads) -> CollectPlan:
     """Return what goes. The same question gives the same plan; planning again after it was done gives an empty one."""
     kept = roots(asked, reads)
     free = (item for item in asked.inventory.physical if item.address not in kept)
@@ -178,7 +178,7 @@ def plan_collection(asked: Asked, reads: Reads) -> CollectPlan:
     )
 
 
-def _over(asked: Asked) -> tuple[tuple[str, Name], ...]:
+def _over(asked: CollectInputs) -> tuple[tuple[str, Name], ...]:
     """Return the old names that are served though their day has come."""
     spans = (item for item in asked.inventory.spans if item.until is None and item.environment in asked.keep)
     today = asked.now.astimezone(UTC).date()
@@ -190,12 +190,12 @@ def _over(asked: Asked) -> tuple[tuple[str, Name], ...]:
     return tuple(sorted(found))
 
 
-def _strangers(asked: Asked) -> tuple[Name, ...]:
+def _strangers(asked: CollectInputs) -> tuple[Name, ...]:
     made = asked.ours | {span.pointer.address for span in asked.inventory.spans}
     return tuple(sorted(item.address for item in asked.inventory.physical if item.address not in made))
 
 
-def _losing(asked: Asked, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
+def _losing(asked: CollectInputs, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
     """Return the generations that lose a relation now, and older ones that lost it behind our back."""
     marked = {(i.environment, i.number) for i in asked.inventory.generations if i.collected_at is not None}
     spans = [

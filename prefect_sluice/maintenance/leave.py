@@ -14,16 +14,16 @@ from prefect_sluice.domain.promotion import ENDED, Lease, State
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.warehouse.coming_and_going import Departure
 from prefect_sluice.warehouse.publishing import Forecast, Published
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class LeavePlan:
     """What leaving an environment would do: from this generation (number 0: there is nothing to leave) to plain relations."""
 
     generation: Generation
@@ -32,7 +32,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeaveOutcome:
     """What was done. `remains` are relations in the store that Sluice did not make; `published` is None if nothing was to do."""
 
     generation: Generation
@@ -41,44 +41,50 @@ class Left:
     published: Published | None
 
 
-def look(workshop: Workshop, place: Place) -> Leaving:
+def look(workspace: Workspace, place: Environment) -> LeavePlan:
     """Return what leaving would do. Changes nothing."""
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     departures = warehouse.departures(place.name)
     tables = [item.address for item in departures if not item.sql]
-    return Leaving(warehouse.generation(place.name), departures, warehouse.forecast(tables, len(departures)))
+    return LeavePlan(
+        warehouse.generation(place.name), departures, warehouse.forecast(tables, len(departures))
+    )
 
 
-def leave(workshop: Workshop, place: Place, *, actor: str, wait: timedelta = timedelta(0)) -> Left:
+def leave(
+    workspace: Workspace, place: Environment, *, actor: str, wait: timedelta = timedelta(0)
+) -> LeaveOutcome:
     """Leave an environment, under its lease. Again, and after any crash, is safe: what is done is not done twice.
 
     Raises Refused while a promotion is open, or when a public name holds what Sluice did not put there.
     """
     told = wait_teller(place.name, wait)
-    with held(workshop.store, place.name, this_process(actor), wait=wait, on_wait=told) as lease:
-        workshop = workshop.under(lease.lease)
-        settle(workshop, place)
-        _refuse_while_open(workshop, place)
-        leaving = look(workshop, place)
+    with held(workspace.store, place.name, this_process(actor), wait=wait, on_wait=told) as lease:
+        workspace = workspace.under(lease.lease)
+        settle(workspace, place)
+        _refuse_while_open(workspace, place)
+        leaving = look(workspace, place)
         if not leaving.generation.number:
-            _record(workshop, place, actor, {})
-            return Left(leaving.generation, (), (), None)
-        return _leave(workshop, place, leaving, lease.lease, actor)
+            _record(workspace, place, actor, {})
+            return LeaveOutcome(leaving.generation, (), (), None)
+        return _leave(workspace, place, leaving, lease.lease, actor)
 
 
-def _leave(workshop: Workshop, place: Place, leaving: Leaving, lease: Lease, actor: str) -> Left:
+def _leave(
+    workspace: Workspace, place: Environment, leaving: LeavePlan, lease: Lease, actor: str
+) -> LeaveOutcome:
     tell(f"writing {len(leaving.departures)} plain relations")
     how: list[Published] = []
-    with workshop.store.fenced(lease, now=process.now()):
-        remains = workshop.warehouse(place).leave(place.name, leaving.generation.number, told=how.append)
-    reach(Point.LEAVE_DONE)
-    _record(workshop, place, actor, how[0].facts() if how else {})
-    return Left(leaving.generation, leaving.departures, remains, how[0] if how else None)
+    with workspace.store.fenced(lease, now=process.now()):
+        remains = workspace.warehouse(place).leave(place.name, leaving.generation.number, told=how.append)
+    reach(FaultPoint.LEAVE_DONE)
+    _record(workspace, place, actor, how[0].facts() if how else {})
+    return LeaveOutcome(leaving.generation, leaving.departures, remains, how[0] if how else None)
 
 
-def _refuse_while_open(workshop: Workshop, place: Place) -> None:
+def _refuse_while_open(workspace: Workspace, place: Environment) -> None:
     states = [state for state in State if state not in ENDED]
-    for item in workshop.store.promotions(environment=place.name, states=states):
+    for item in workspace.store.promotions(environment=place.name, states=states):
         raise Refused(
             f"promotion {item.id} of {place.name} is still open ({item.state.value})",
             f"end it first: sluice reject {item.id}"
@@ -87,11 +93,11 @@ def _refuse_while_open(workshop: Workshop, place: Place) -> None:
         )
 
 
-def _record(workshop: Workshop, place: Place, actor: str, publish: dict[str, str | float]) -> None:
+def _record(workspace: Workspace, place: Environment, actor: str, publish: dict[str, str | float]) -> None:
     """Write into the ledger that the environment serves nothing of ours. Again is no change."""
-    present = ledger.fold(workshop.store.entries(environment=place.name)).get(place.name)
+    present = ledger.fold(workspace.store.entries(environment=place.name)).get(place.name)
     if present is None:
         return
     facts = {"generation": present["generation"], "release": present["release"], "publish": publish}
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.append(LEFT, environment=place.name, actor=actor, facts=dict(facts), at=process.now())

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from prefect_sluice.runtime.faults import Point, reach
-from prefect_sluice.state.shared_candidates import Shelf
+from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.state.shared_candidates import SharedCandidates
 
 GRACE = timedelta(days=1)
 """What was used less than this ago stays: `sluice plan` and others take no lease, and may be using it now."""
@@ -30,7 +30,7 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class NeededFiles:
     """What must stay. `promotions` are ids that are open or ended lately, `environments` those of sluice.yml,
     `checkouts` the ids of releases that serve or wait, `bundles` digests (None: the bundle store is left alone), `pages`
     the promotions whose report stays to be read."""
@@ -42,7 +42,7 @@ class Needed:
     pages: Collection[str] = frozenset()
 
 
-def of_environments(folder: Path, known: Mapping[str, str], needed: Needed) -> Iterator[Leftover]:
+def of_environments(folder: Path, known: Mapping[str, str], needed: NeededFiles) -> Iterator[Leftover]:
     """Yield candidates and side files of these environments, whose leases the caller holds.
 
     `known` is the environment of each promotion, by id: a candidate that is nobody's is left to the doctor.
@@ -55,14 +55,16 @@ def of_environments(folder: Path, known: Mapping[str, str], needed: Needed) -> I
             yield Leftover(path, "side file", size_of(path))
 
 
-def on_shelf(shelf: Shelf | None, known: Mapping[str, str], needed: Needed) -> Iterator[Leftover]:
+def on_shelf(
+    shelf: SharedCandidates | None, known: Mapping[str, str], needed: NeededFiles
+) -> Iterator[Leftover]:
     """Yield candidates in the shared store, as `of_environments` does those in a folder. Raises ShelfAway."""
     for name, size in sorted(shelf.promotions().items()) if shelf else ():
         if name in known and name not in needed.promotions:
             yield Leftover(Path(name), SHARED, size)
 
 
-def of_project(folder: Path, needed: Needed, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
+def of_project(folder: Path, needed: NeededFiles, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
     """Yield checkouts, work folders and bundle files that no environment needs; the caller holds every lease."""
     for path in _inside(folder / "work"):
         # `sluice plan` and `sluice coverage` keep a parse state of their own for each environment.
@@ -107,7 +109,9 @@ def _bundles(folder: Path, needed: frozenset[str], now: datetime) -> Iterator[Le
                 yield Leftover(path, "bundle file", size_of(path))
 
 
-def remove(leftovers: Iterable[Leftover], now: datetime, shelf: Shelf | None = None) -> tuple[Leftover, ...]:
+def remove(
+    leftovers: Iterable[Leftover], now: datetime, shelf: SharedCandidates | None = None
+) -> tuple[Leftover, ...]:
     """Remove them and return those that went; a bundle file or checkout that was used meanwhile stays. Repeatable."""
     gone: list[Leftover] = []
     for item in leftovers:
@@ -119,7 +123,7 @@ def remove(leftovers: Iterable[Leftover], now: datetime, shelf: Shelf | None = N
         else:
             _remove(item.path)
         gone.append(item)
-        reach(Point.COLLECT_FILES)
+        reach(FaultPoint.COLLECT_FILES)
     return tuple(gone)
 
 

@@ -11,15 +11,15 @@ from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
-from prefect_sluice.maintenance.leftovers import GRACE, Needed
+from prefect_sluice.maintenance.leftovers import GRACE, NeededFiles
 from prefect_sluice.promotions.candidate_files import contents_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 OPEN = tuple(state for state in State if state not in ENDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class NeededInputs:
     """What decides which files are needed: every promotion, the generations that are whole and the current ones of
     all environments, and how long ago a promotion may have ended for its files to stay (`since`, UTC)."""
 
@@ -29,15 +29,15 @@ class Standing:
     since: datetime
 
 
-def promised(workshop: Workshop) -> Mapping[Name, str]:
+def promised(workspace: Workspace) -> Mapping[Name, str]:
     """Return the addresses that open promotions name, in any environment, and why.
 
     Raises Refused when one of them cannot be read: what it needs is then unknown.
     """
     found: dict[Name, str] = {}
-    for promotion in workshop.store.promotions(states=OPEN):
+    for promotion in workspace.store.promotions(states=OPEN):
         try:
-            named = tuple(_named(workshop, promotion))
+            named = tuple(_named(workspace, promotion))
         except SluiceError as error:
             raise Refused(
                 f"what promotion {promotion.id} of {promotion.environment} needs cannot be read ({error})",
@@ -47,28 +47,30 @@ def promised(workshop: Workshop) -> Mapping[Name, str]:
     return found
 
 
-def _named(workshop: Workshop, promotion: Promotion) -> Iterator[Name]:
+def _named(workspace: Workspace, promotion: Promotion) -> Iterator[Name]:
     if promotion.plan:
-        plan = cast(dict[str, Any], workshop.bundles.get_document(promotion.plan))
+        plan = cast(dict[str, Any], workspace.bundles.get_document(promotion.plan))
         yield from (Name.parse(step["address"]) for step in plan["steps"] if step["address"])
     if promotion.evidence:
-        yield from (pointer.address for pointer in contents_of(workshop, promotion).pointers)
+        yield from (pointer.address for pointer in contents_of(workspace, promotion).pointers)
 
 
-def needed(workshop: Workshop, standing: Standing, environments: Iterable[str], now: datetime) -> Needed:
+def needed(
+    workspace: Workspace, standing: NeededInputs, environments: Iterable[str], now: datetime
+) -> NeededFiles:
     """Return which files must stay. Raises Refused when a document that says so cannot be read."""
     late = [item for item in standing.promotions if item.state in OPEN or item.updated_at > now - GRACE]
     serving = [item.release for item in (*standing.current, *(i for i in late if i.state in OPEN))]
-    return Needed(
+    return NeededFiles(
         promotions=frozenset(item.id for item in late),
         environments=frozenset(environments),
         checkouts=frozenset(serving),
-        bundles=frozenset(_bundles(workshop, standing)) if _collects_bundles(workshop) else None,
+        bundles=frozenset(_bundles(workspace, standing)) if _collects_bundles(workspace) else None,
         pages=frozenset(_pages(standing)),
     )
 
 
-def _pages(standing: Standing) -> Iterator[str]:
+def _pages(standing: NeededInputs) -> Iterator[str]:
     """Yield the promotions whose report stays: open ones, those that ended lately, those whose generation is whole."""
     yield from (item.promotion for item in standing.generations)
     for item in standing.promotions:
@@ -77,7 +79,7 @@ def _pages(standing: Standing) -> Iterator[str]:
 
 
 def forgotten(
-    standing: Standing, environments: Collection[str]
+    standing: NeededInputs, environments: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Return the promotions of which no record is needed any more beside the promotion itself, and the pairs of environment
     and release of which nobody needs what was declared: those whose report goes. Pure."""
@@ -89,20 +91,20 @@ def forgotten(
     return tuple(item.id for item in gone), tuple(pair for pair in declared if pair not in read)
 
 
-def _collects_bundles(workshop: Workshop) -> bool:
+def _collects_bundles(workspace: Workspace) -> bool:
     """Say whether the bundle store is this project's own: one elsewhere may hold the files of others."""
-    folder = workshop.bundles.folder
-    return folder is not None and folder.resolve().is_relative_to(workshop.root.resolve())
+    folder = workspace.bundles.folder
+    return folder is not None and folder.resolve().is_relative_to(workspace.root.resolve())
 
 
-def _bundles(workshop: Workshop, standing: Standing) -> Iterator[str]:
+def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
     recent = [item for item in standing.promotions if item.state in OPEN or item.updated_at > standing.since]
     for promotion in standing.promotions:
         # What was served, and who said yes to what, is history: its documents stay for good.
         if promotion in recent or promotion.generation is not None:
-            yield from _documents(workshop, promotion)
+            yield from _documents(workspace, promotion)
     ids = {item.release for item in (*recent, *standing.generations, *standing.current)}
-    releases = workshop.store.releases()
+    releases = workspace.store.releases()
     # What a part declares in sluice.yml is read from the release that it is a part of.
     ids |= {item.composed.of for item in releases if item.composed is not None and item.id in ids}
     for release in releases:
@@ -110,11 +112,11 @@ def _bundles(workshop: Workshop, standing: Standing) -> Iterator[str]:
             yield from (entry.partition(":")[2] for entry in release.all_files.values())
 
 
-def _documents(workshop: Workshop, promotion: Promotion) -> Iterator[str]:
+def _documents(workspace: Workspace, promotion: Promotion) -> Iterator[str]:
     yield promotion.plan
     yield promotion.evidence
     yield promotion.policy
-    if promotion.evidence and workshop.bundles.has(promotion.evidence):
-        evidence = cast(dict[str, Any], workshop.bundles.get_document(promotion.evidence))
+    if promotion.evidence and workspace.bundles.has(promotion.evidence):
+        evidence = cast(dict[str, Any], workspace.bundles.get_document(promotion.evidence))
         # Whatever else it names by digest is needed as much as the contents.
         yield from (value for value in evidence.values() if isinstance(value, str))

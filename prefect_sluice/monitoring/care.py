@@ -14,8 +14,8 @@ from prefect_sluice.runtime import process
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.monitor import NAMES, STAGE, look_again
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.state.records import Alert
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.state.records import AlertRecord
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 AGAIN = timedelta(hours=1)
 """How long a problem that was told and is still there is not told again."""
@@ -31,11 +31,11 @@ class Health:
     done: str = ""
 
 
-def care_for(workshop: Workshop, place: Place, actor: str) -> Health:
+def care_for(workspace: Workspace, place: Environment, actor: str) -> Health:
     """Settle what a dead process left, if the lease is free, then look at what is served. Waits for nobody. Repeatable."""
     try:
-        done = _settled(workshop, place, actor)
-        line, problem = _served(workshop, place)
+        done = _settled(workspace, place, actor)
+        line, problem = _served(workspace, place)
     except WarehouseBusy as busy:
         return Health(
             place.name,
@@ -46,29 +46,29 @@ def care_for(workshop: Workshop, place: Place, actor: str) -> Health:
     return Health(place.name, f"{line}; {done}" if done else line, problem, done)
 
 
-def _settled(workshop: Workshop, place: Place, actor: str) -> str:
+def _settled(workspace: Workspace, place: Environment, actor: str) -> str:
     """Write the outcome of what a dead process had begun to publish. The lease is asked for only if there is such a thing."""
-    begun = _deploying(workshop, place)
+    begun = _deploying(workspace, place)
     if not begun:
         return ""
     try:
-        with held(workshop.store, place.name, this_process(actor)) as lease:
-            settle(workshop.under(lease.lease), place)
+        with held(workspace.store, place.name, this_process(actor)) as lease:
+            settle(workspace.under(lease.lease), place)
     except LeaseHeld:
         return ""  # it is at work, and not dead
-    ended = sorted(begun - _deploying(workshop, place))
+    ended = sorted(begun - _deploying(workspace, place))
     return f"settled what a dead process left: promotion {', '.join(ended)}" if ended else ""
 
 
-def _deploying(workshop: Workshop, place: Place) -> set[str]:
-    return {item.id for item in workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))}
+def _deploying(workspace: Workspace, place: Environment) -> set[str]:
+    return {item.id for item in workspace.store.promotions(environment=place.name, states=(State.DEPLOYING,))}
 
 
-def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
+def _served(workspace: Workspace, place: Environment) -> tuple[str, str]:
     """Return the line about what is served, and what is wrong with it."""
     recorded = [
         item.generation
-        for item in workshop.store.promotions(environment=place.name, states=(State.STABLE, State.DEPLOYED))
+        for item in workspace.store.promotions(environment=place.name, states=(State.STABLE, State.DEPLOYED))
         if item.generation is not None
     ]
     if not place.target.path.exists():
@@ -76,13 +76,13 @@ def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
             return f"{place.name}: nothing is served yet", ""
         gone = f"{place.name} served generation {max(recorded)}, and its warehouse file is gone"
         return f"{place.name}: the warehouse file is gone", gone
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     served = warehouse.generation(place.name)
     if not served.number:
         return f"{place.name}: nothing is served yet", ""
     findings = look_again(warehouse, served).findings
-    if reread.is_due(workshop, place):
-        findings = (*findings, *reread.reread(workshop, place, STAGE, served.pointers))
+    if reread.is_due(workspace, place):
+        findings = (*findings, *reread.reread(workspace, place, STAGE, served.pointers))
     bad = [item for item in findings if item.verdict is not Verdict.PASSED]
     head = f"{place.name}: generation {served.number}, {len(served.relations)} relations"
     if not bad:
@@ -100,18 +100,18 @@ def _served(workshop: Workshop, place: Place) -> tuple[str, str]:
     return f"{head}, {len(bad)} do not answer", f"{place.name} does not answer: {bad[0].summary}{more}"
 
 
-def is_news(workshop: Workshop, scope: str, problems: tuple[str, ...]) -> bool:
+def is_news(workspace: Workspace, scope: str, problems: tuple[str, ...]) -> bool:
     """Say whether these problems are to be told: not those of the look before, unless that was told an hour ago. Records it.
 
     `scope` is what was looked at. Repeatable, but the second time it is no news.
     """
     now = process.now()
-    before = workshop.store.alert(scope)
+    before = workspace.store.alert(scope)
     same = before is not None and before.problems == problems
     if before is not None and same and now - before.at < AGAIN:
         return False
     if not problems and (same or before is None):
         return False
-    with workshop.store.transaction() as transaction:
-        transaction.put_alert(scope, Alert(problems, now))
+    with workspace.store.transaction() as transaction:
+        transaction.put_alert(scope, AlertRecord(problems, now))
     return bool(problems)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.domain.run_signs import EACH, Sign, on_host, silent
+from prefect_sluice.domain.run_signs import EACH, SignOfLife, on_host, silent
 from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import holder_is_dead, this_process
 
@@ -41,12 +41,12 @@ def signed(store: StateStore, run: str, user: str) -> Generator[None]:
             forget(store, run)
 
 
-def signs(reads: Reads) -> tuple[Sign, ...]:
+def signs(reads: Reads) -> tuple[SignOfLife, ...]:
     """Return the sign of every run that has not ended in good order."""
     return reads.signs()
 
 
-def dead(reads: Reads) -> tuple[Sign, ...]:
+def dead(reads: Reads) -> tuple[SignOfLife, ...]:
     """Return the runs whose process is gone: on this machine the process says it, on another one its silence."""
     now, host = process.now(), process.host()
     return tuple(
@@ -69,4 +69,4 @@ def _keep(store: StateStore, run: str, holder: str, stop: threading.Event) -> No
 
 def _say(store: StateStore, run: str, holder: str) -> None:
     with suppress(SluiceError), store.transaction() as transaction:
-        transaction.put_sign(Sign(run, holder, process.now()))
+        transaction.put_sign(SignOfLife(run, holder, process.now()))

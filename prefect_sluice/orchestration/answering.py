@@ -11,9 +11,9 @@ from prefect.states import Completed
 
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.promotion import Channel, Decision, Promotion
+from prefect_sluice.domain.promotion import AnswerChannel, Decision, Promotion
 from prefect_sluice.monitoring.run_signs import signed
-from prefect_sluice.orchestration.conduct import Here, Stages, gone_on
+from prefect_sluice.orchestration.conduct import RunContext, Stages, gone_on
 from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.heartbeat import beating
@@ -27,11 +27,11 @@ from prefect_sluice.promotions.lookups import waiting_promotion
 from prefect_sluice.promotions.work import Request
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.resume import pinned
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Reply:
     """What somebody says to which promotion ("": the only one that waits). `shown`: how the digest of what a yes is to began
     on the page that led here ("": nobody knows)."""
 
@@ -42,7 +42,7 @@ class Said:
     comment: str
 
 
-def conduct_answer(said: Said, whole: Stages, refreshed: Stages, here: Here) -> State[Any]:
+def conduct_answer(said: Reply, whole: Stages, refreshed: Stages, here: RunContext) -> State[Any]:
     """Record a yes or no, and see to it that it is gone on with: by the run that waits for it, or here.
 
     `whole` are the stages of a release or promotion, `refreshed` those of a refresh. What the policy does not take,
@@ -51,23 +51,25 @@ def conduct_answer(said: Said, whole: Stages, refreshed: Stages, here: Here) -> 
 
     def answered() -> State[Any]:
         with connected(here.connections), beating(), logged_waits():
-            workshop = Workshop.at(project(here.folder, fresh=False))
-            found = waiting_promotion(workshop.store, said.promotion)
+            workspace = Workspace.at(project(here.folder, fresh=False))
+            found = waiting_promotion(workspace.store, said.promotion)
             _refuse_what_was_not_shown(found, said)
-            record(workshop, found, said.decision, by=said.by, comment=said.comment, channel=Channel.FORM)
-            for line in wake(workshop.root):
+            record(
+                workspace, found, said.decision, by=said.by, comment=said.comment, channel=AnswerChannel.FORM
+            )
+            for line in wake(workspace.root):
                 get_run_logger().info(line)
             try:
                 return _gone_on(
-                    workshop, found, said, refreshed if found.cause is Cause.REFRESH else whole, here
+                    workspace, found, said, refreshed if found.cause is Cause.REFRESH else whole, here
                 )
             finally:
-                show_status(workshop)
+                show_status(workspace)
 
     return ending(answered)
 
 
-def _refuse_what_was_not_shown(found: Promotion, said: Said) -> None:
+def _refuse_what_was_not_shown(found: Promotion, said: Reply) -> None:
     """Refuse a yes to what has moved since the page was made that led to the form: that page showed something else."""
     if said.decision is Decision.APPROVE and not found.binding.startswith(said.shown):
         raise Refused(
@@ -76,15 +78,17 @@ def _refuse_what_was_not_shown(found: Promotion, said: Said) -> None:
         )
 
 
-def _gone_on(workshop: Workshop, found: Promotion, said: Said, stages: Stages, here: Here) -> State[Any]:
-    if has_a_run(workshop, found):
+def _gone_on(
+    workspace: Workspace, found: Promotion, said: Reply, stages: Stages, here: RunContext
+) -> State[Any]:
+    if has_a_run(workspace, found):
         return Completed(
             name="Answered", message=f"{said.decision.value} by {said.by}: the run that asked goes on"
         )
-    request = pinned(workshop, Request(workshop.root, found.environment, found.cause, actor=said.by), found)
+    request = pinned(workspace, Request(workspace.root, found.environment, found.cause, actor=said.by), found)
     run = this_run()
-    with signed(workshop.store, str(run.id) if run else "", said.by), linked(workshop, resumes=False):
+    with signed(workspace.store, str(run.id) if run else "", said.by), linked(workspace, resumes=False):
         work = gone_on(request, found, stages, here.wait)
     if work.generation is not None:
-        wake_quietly(workshop.root)
+        wake_quietly(workspace.root)
     return concluded(work)

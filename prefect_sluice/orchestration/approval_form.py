@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from prefect_sluice.approvals.decide import ruling
 from prefect_sluice.domain.errors import BadInput, Refused
-from prefect_sluice.domain.promotion import Channel, Decision, Promotion, Question, State
+from prefect_sluice.domain.promotion import AnswerChannel, ApprovalQuestion, Decision, Promotion, State
 from prefect_sluice.orchestration.shown.approval_text import asked_text, request_text
 from prefect_sluice.orchestration.shown.links import run_url
 from prefect_sluice.orchestration.shown.status_artifact import show_status
@@ -32,14 +32,14 @@ from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.resume import ask
 from prefect_sluice.workspace.policy_in_force import rules_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _LONGER = timedelta(days=1)
 """How much longer than a promotion Prefect lets a run wait: the monitor ends it first, under its true name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SuspendableRun:
     """A flow run that can be suspended: its id, and how often it was started."""
 
     id: str
@@ -61,22 +61,22 @@ class Answer(RunInput):
     comment: str = Field(default="", title="Comment", description="Why; kept in the ledger.", max_length=2000)
 
 
-def suspendable() -> Run | None:
+def suspendable() -> SuspendableRun | None:
     """Return the run that this is, if it belongs to a Prefect deployment and is nobody's subflow; else None."""
     run = this_run()
     if run is None or run.deployment_id is None or run.parent_task_run_id is not None:
         return None
     with get_client(sync_client=True) as client:
         # Asked for: what the context knows is from before this start was counted, or not, as it was picked up.
-        return Run(str(run.id), client.read_flow_run(run.id).run_count)
+        return SuspendableRun(str(run.id), client.read_flow_run(run.id).run_count)
 
 
-def heard(workshop: Workshop, run: Run, question: Question, promotion: Promotion) -> str:
+def heard(workspace: Workspace, run: SuspendableRun, question: ApprovalQuestion, promotion: Promotion) -> str:
     """Record the answer to the question, if there is one and the policy takes it. Return why it was not, or "".
 
     Whatever was decided another way meanwhile comes first, and an answer to an earlier start of the run is none.
     """
-    if promotion.state is not State.STAGED or ruling(workshop, promotion).by is not None:
+    if promotion.state is not State.STAGED or ruling(workspace, promotion).by is not None:
         return ""
     given = _answer(run, question)
     if question.attempt != run.attempt:
@@ -93,15 +93,15 @@ def heard(workshop: Workshop, run: Run, question: Question, promotion: Promotion
         return f"{given.name} answered about another plan or other evidence; this is how it stands now"
     try:
         record(
-            workshop, promotion, Decision(given.decision), by=given.name, comment=given.comment,
-            channel=Channel.FORM,
+            workspace, promotion, Decision(given.decision), by=given.name, comment=given.comment,
+            channel=AnswerChannel.FORM,
         )  # fmt: skip
     except (BadInput, Refused) as error:
         return f"the answer of {given.name} was not taken: {error}"
     return ""
 
 
-def _answer(run: Run, question: Question) -> Answer | str:
+def _answer(run: SuspendableRun, question: ApprovalQuestion) -> Answer | str:
     key = keyset_from_base_key(f"suspended-{question.key}")["response"]
     given = cast(Any, read_flow_run_input)(key, flow_run_id=UUID(run.id))
     if not given:
@@ -112,7 +112,7 @@ def _answer(run: Run, question: Question) -> Answer | str:
         return "the answer could not be read"
 
 
-def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
+def suspend(workspace: Workspace, run: SuspendableRun, work: Work, note: str = "") -> None:
     """Suspend this run until somebody decides; it ends here, and is started again from the top. Returns only if it cannot be.
 
     `note` says why an answer before was not taken; it stands above the form, and in the log.
@@ -120,16 +120,16 @@ def suspend(workshop: Workshop, run: Run, work: Work, note: str = "") -> None:
     promotion = work.promotion
     if promotion is None:
         return
-    question = ask(workshop, run.id, run.attempt, promotion)
-    remember_run(workshop, promotion.id, run.id, run_url(run.id), run_name(), resumes=True)
+    question = ask(workspace, run.id, run.attempt, promotion)
+    remember_run(workspace, promotion.id, run.id, run_url(run.id), run_name(), resumes=True)
     if note:
         get_run_logger().warning(note)
     told = asked_text(work)
     get_run_logger().info(told)
-    show_status(workshop)
+    show_status(workspace)
     form = Answer.with_initial_data(description=request_text(work, " ".join(note.split())))
     with _saying(told):
-        suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workshop, promotion))
+        suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workspace, promotion))
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def _saying(message: str) -> Generator[None]:
         engine.Suspended = plain
 
 
-def _patience(workshop: Workshop, promotion: Promotion) -> int:
+def _patience(workspace: Workspace, promotion: Promotion) -> int:
     """Return for how many seconds Prefect lets the run wait."""
-    end = promotion.updated_at + rules_of(workshop, promotion).own.waits + _LONGER
+    end = promotion.updated_at + rules_of(workspace, promotion).own.waits + _LONGER
     return max(int((end - process.now()).total_seconds()), 60)

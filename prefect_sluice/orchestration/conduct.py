@@ -17,9 +17,9 @@ from prefect.client.schemas.objects import State
 
 import prefect_sluice.state.store as _loaded_with_the_flow  # noqa: F401  # pyright: ignore[reportUnusedImport]  # no run waits for it
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.promotion import ENDED, Promotion, Question
+from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Promotion
 from prefect_sluice.monitoring.run_signs import signed
-from prefect_sluice.orchestration.approval_form import Run, heard, suspend, suspendable
+from prefect_sluice.orchestration.approval_form import SuspendableRun, heard, suspend, suspendable
 from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.heartbeat import beating
@@ -34,7 +34,7 @@ from prefect_sluice.pipeline import begin
 from prefect_sluice.promotions.work import Request, Stage, Status, Work, from_approve_on, walk
 from prefect_sluice.stages.after_rollback import followed_up
 from prefect_sluice.stages.resume import ended, forget, going_on, is_decided, pinned, recorded_work, waits_on
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Stages = tuple[Stage, ...]
 """The stages of one way in, in their order."""
@@ -44,7 +44,7 @@ _PATIENCE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class RunContext:
     """What a run was given to work with: a folder or git URL with sluice.yml, the name of its connections, and patience.
 
     `where` finds the environment in the project's folder, for a way in whose default is not that of the project.
@@ -61,7 +61,7 @@ class Here:
         return timedelta(seconds=self.wait_seconds or 0)
 
 
-def conduct(request: Request, stages: Stages, here: Here) -> State[Work]:
+def conduct(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     """Run the stages of a request under the environment's lease and return the state that the run ends in.
 
     A run of a Prefect deployment that has to wait for a yes is suspended here, and ends its process; see `asking`. What the
@@ -77,7 +77,7 @@ def conduct(request: Request, stages: Stages, here: Here) -> State[Work]:
 
 
 @contextmanager
-def prepared(request: Request, here: Here) -> Generator[Request]:
+def prepared(request: Request, here: RunContext) -> Generator[Request]:
     """Have around the block all that a run of ours has, and give the request with the folder to work in.
 
     Raises BadInput for connections or a repository that there are not.
@@ -94,15 +94,15 @@ def at_work(request: Request, stages: Stages, wait: timedelta) -> Work:
     # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
     alone = request.cause is not Cause.ROLLBACK and not request.past
     run, flow_run = suspendable() if alone else None, this_run()
-    workshop = Workshop.at(request.folder)
+    workspace = Workspace.at(request.folder)
     with (
-        signed(workshop.store, str(flow_run.id) if flow_run else "", request.actor),
-        linked(workshop, resumes=run is not None),
+        signed(workspace.store, str(flow_run.id) if flow_run else "", request.actor),
+        linked(workspace, resumes=run is not None),
     ):
         work = _walked(request, stages, wait) if run is None else _answered(run, request, stages, wait)
         if work.generation is not None:
             wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
-        show_status(workshop)
+        show_status(workspace)
     return work
 
 
@@ -111,42 +111,47 @@ def _walked(request: Request, stages: Stages, wait: timedelta) -> Work:
         return followed_up(walk(work, *stages))
 
 
-def _answered(run: Run, request: Request, stages: Stages, wait: timedelta) -> Work:
+def _answered(run: SuspendableRun, request: Request, stages: Stages, wait: timedelta) -> Work:
     """Run the stages, or go on where the run was suspended; suspend it, again, while nobody has decided."""
-    workshop = Workshop.at(request.folder)
-    question, note = _standing(workshop, run), ""
+    workspace = Workspace.at(request.folder)
+    question, note = _standing(workspace, run), ""
     if question is None:
         work = _walked(request, stages, wait)
     else:
-        work, note = _resumed(workshop, run, question, request, stages, wait)
+        work, note = _resumed(workspace, run, question, request, stages, wait)
     if work.outcome is not None and work.outcome.status is Status.WAITING:
-        suspend(workshop, run, work, note)  # the lease is given back by now
-    forget(workshop, run.id)
+        suspend(workspace, run, work, note)  # the lease is given back by now
+    forget(workspace, run.id)
     return work
 
 
-def _standing(workshop: Workshop, run: Run) -> Question | None:
+def _standing(workspace: Workspace, run: SuspendableRun) -> ApprovalQuestion | None:
     """Return what this run asked before; None if it is new, or starts anew after its promotion came to an end."""
-    question = workshop.store.question(run.id)
-    promotion = workshop.store.promotion(question.promotion) if question is not None else None
+    question = workspace.store.question(run.id)
+    promotion = workspace.store.promotion(question.promotion) if question is not None else None
     if question is None or promotion is None:
         return None
     return None if promotion.state in ENDED and question.attempt != run.attempt else question
 
 
 def _resumed(
-    workshop: Workshop, run: Run, question: Question, request: Request, stages: Stages, wait: timedelta
+    workspace: Workspace,
+    run: SuspendableRun,
+    question: ApprovalQuestion,
+    request: Request,
+    stages: Stages,
+    wait: timedelta,
 ) -> tuple[Work, str]:
     """Return the work after what was answered, and why the answer was not taken ("" if it was, or there was none)."""
-    promotion = workshop.store.promotion(question.promotion)
+    promotion = workspace.store.promotion(question.promotion)
     assert promotion is not None
     get_run_logger().info(f"going on with promotion {promotion.id}, which waited for an approval")
-    request = pinned(workshop, request, promotion)
+    request = pinned(workspace, request, promotion)
     if promotion.state in ENDED:
-        return ended(recorded_work(workshop, request, promotion), promotion), ""
-    note = "" if is_decided(workshop, promotion) else heard(workshop, run, question, promotion)
-    if not is_decided(workshop, promotion):
-        return waits_on(recorded_work(workshop, request, promotion), promotion), note
+        return ended(recorded_work(workspace, request, promotion), promotion), ""
+    note = "" if is_decided(workspace, promotion) else heard(workspace, run, question, promotion)
+    if not is_decided(workspace, promotion):
+        return waits_on(recorded_work(workspace, request, promotion), promotion), note
     return gone_on(request, promotion, stages, max(wait, _PATIENCE)), ""
 
 

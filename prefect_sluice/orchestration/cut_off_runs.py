@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.reporting.web_addresses import promotion_of_run
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _AT = {
     State.STARTED: "while building",
@@ -17,13 +17,13 @@ _AT = {
 _AGAIN = "Run it again: it goes on."
 
 
-def cut_off(workshop: Workshop | None, run: str, how: str) -> str:
-    """Return it in a few sentences; `how` is who ended it: `The worker was killed`. Without a workshop, or where the run had no
+def cut_off(workspace: Workspace | None, run: str, how: str) -> str:
+    """Return it in a few sentences; `how` is who ended it: `The worker was killed`. Without a workspace, or where the run had no
     promotion yet, it says less. Changes nothing."""
-    promotion = promotion_of_run(workshop, run) if workshop is not None else None
-    if workshop is None or promotion is None:
+    promotion = promotion_of_run(workspace, run) if workspace is not None else None
+    if workspace is None or promotion is None:
         return f"{how}. Nothing is half done. {_AGAIN}"
-    present = ledger.fold(workshop.store.entries(environment=promotion.environment)).get(
+    present = ledger.fold(workspace.store.entries(environment=promotion.environment)).get(
         promotion.environment
     )
     serves = f"generation {present['generation']}" if present else "nothing yet"

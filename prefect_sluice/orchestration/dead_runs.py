@@ -20,30 +20,30 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from prefect_sluice.domain.lease_holder import told
-from prefect_sluice.domain.run_signs import Sign
+from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.monitoring.run_signs import dead, forget
 from prefect_sluice.orchestration.cut_off_runs import cut_off
 from prefect_sluice.orchestration.this_run import deployments
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 BY_END = "The run's process was killed"
 """Its worker may have been, or only it: who looks later cannot tell."""
 _PROCESS, _ELSEWHERE = timedelta(minutes=3), timedelta(minutes=30)
 
 
-def reap(workshop: Workshop) -> tuple[str, ...]:
+def reap(workspace: Workspace) -> tuple[str, ...]:
     """End the runs of this project whose process is gone, and return a line for each. Repeatable.
 
     Only what says Running or Cancelling is ended, and one that crashed says why: any other is left as it is.
     """
-    gone = dead(workshop.store)
+    gone = dead(workspace.store)
     if not gone:
         return ()
     with get_client(sync_client=True) as client:
-        lines = [_ended(client, workshop, sign) for sign in gone]
+        lines = [_ended(client, workspace, sign) for sign in gone]
     for sign in gone:
-        forget(workshop.store, sign.run)
+        forget(workspace.store, sign.run)
     return tuple(line for line in lines if line)
 
 
@@ -78,19 +78,19 @@ def _put_back(client: SyncPrefectClient, run: FlowRun) -> str:
     return f"{run.name}: {why}"
 
 
-def _ended(client: SyncPrefectClient, workshop: Workshop, sign: Sign) -> str:
+def _ended(client: SyncPrefectClient, workspace: Workspace, sign: SignOfLife) -> str:
     try:
         run = client.read_flow_run(UUID(sign.run))
     except ObjectNotFound:
         return ""
-    state = _end(run.state_type, sign, cut_off(workshop, sign.run, BY_END))
+    state = _end(run.state_type, sign, cut_off(workspace, sign.run, BY_END))
     if state is None:
         return ""
     client.set_flow_run_state(run.id, state, force=True)
     return f"{run.name}: {state.message}"
 
 
-def _end(kind: StateType | None, sign: Sign, said: str) -> State | None:
+def _end(kind: StateType | None, sign: SignOfLife, said: str) -> State | None:
     who = f"{told(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
     if kind is StateType.RUNNING or kind is StateType.CRASHED:  # by its worker, with a number for a message
         return Crashed(message=f"{said} ({who})")

@@ -19,7 +19,7 @@ from prefect_sluice.domain.refresh_rules import moment
 from prefect_sluice.orchestration.this_run import ENTRYPOINTS, deployments
 from prefect_sluice.promotions.refresh_history import last
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 REFRESH = f"{ENTRYPOINTS}refresh.refresh"
 GRACE = timedelta(minutes=2)
@@ -27,7 +27,7 @@ GRACE = timedelta(minutes=2)
 _FAR = timedelta(days=8)
 
 
-def catch_up(workshop: Workshop, folder: str) -> tuple[str, ...]:
+def catch_up(workspace: Workspace, folder: str) -> tuple[str, ...]:
     """Start one run of each nightly refresh that nobody did since it was due, and return a line for each. Repeatable.
 
     `folder` is the parameter by which Prefect deployments name the project. A run that Prefect has for that time, late,
@@ -38,7 +38,7 @@ def catch_up(workshop: Workshop, folder: str) -> tuple[str, ...]:
         for found in deployments(client, folder):
             if found.entrypoint == REFRESH and not found.paused:
                 lines += [
-                    line for item in found.schedules if (line := _caught_up(workshop, client, found, item))
+                    line for item in found.schedules if (line := _caught_up(workspace, client, found, item))
                 ]
     return tuple(lines)
 
@@ -65,13 +65,13 @@ def known_since(found: DeploymentResponse) -> datetime:
 
 
 def _caught_up(
-    workshop: Workshop, client: SyncPrefectClient, found: DeploymentResponse, item: DeploymentSchedule
+    workspace: Workspace, client: SyncPrefectClient, found: DeploymentResponse, item: DeploymentSchedule
 ) -> str:
     if not item.active or not isinstance(item.schedule, CronSchedule):
         return ""
     given = {**found.parameters, **item.parameters}
-    place = workshop.place(str(given.get("environment") or "") or None)
-    done, now = last(workshop.store, place.name), process.now()
+    place = workspace.place(str(given.get("environment") or "") or None)
+    done, now = last(workspace.store, place.name), process.now()
     since = known_since(found)
     if done is not None and done.ended is not None:
         since = max(since, done.at)

@@ -9,19 +9,19 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.domain.errors import LeaseHeld, SluiceError, Stopped
-from prefect_sluice.orchestration.conduct import Here, Stages, at_work, prepared
+from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.git_poll import found, look, remember
 from prefect_sluice.orchestration.prune_runs import keep_newest
 from prefect_sluice.orchestration.shown.messages import said
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.work import Request, Work
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 UNCHANGED = "Unchanged"
 
 
-def conduct_release(request: Request, stages: Stages, here: Here) -> State[Work]:
+def conduct_release(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     """Run the stages of a release and return the state that the run ends in.
 
     What a person or an event asks of a Prefect deployment is fetched if the repository does not have it.
@@ -31,16 +31,16 @@ def conduct_release(request: Request, stages: Stages, here: Here) -> State[Work]
     return ending(lambda: _released(request, stages, here))
 
 
-def _released(request: Request, stages: Stages, here: Here) -> State[Work]:
+def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     run = this_run()
     with prepared(request, here) as asked:
         if run is None or run.deployment_id is None or request.dirty or under_way(run):
             return concluded(at_work(asked, stages, here.wait))
-        workshop = Workshop.at(asked.folder)
+        workspace = Workspace.at(asked.folder)
         if not run.auto_scheduled:
-            return concluded(at_work(replace(asked, ref=found(workshop, request.ref)), stages, here.wait))
-        place = workshop.place(request.environment or None)
-        seen = look(workshop, place, request.ref)
+            return concluded(at_work(replace(asked, ref=found(workspace, request.ref)), stages, here.wait))
+        place = workspace.place(request.environment or None)
+        seen = look(workspace, place, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
@@ -49,7 +49,7 @@ def _released(request: Request, stages: Stages, here: Here) -> State[Work]:
             return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:
             if not error.retry:
-                remember(workshop, place, seen.commit, str(error))
+                remember(workspace, place, seen.commit, str(error))
             raise
 
 

@@ -10,7 +10,7 @@ from prefect import get_run_logger
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.orchestration import remote_project
 from prefect_sluice.orchestration.shown.messages import speaks_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 def project(folder: str, *, fresh: bool = True) -> Path:
@@ -22,7 +22,7 @@ def project(folder: str, *, fresh: bool = True) -> Path:
     """
     found = _found(folder, fresh)
     with suppress(SluiceError):  # whoever goes on with it says what is wrong
-        speaks_of(Workshop.at(found))
+        speaks_of(Workspace.at(found))
     return found
 
 

@@ -20,7 +20,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.file_modes import make_private
 from prefect_sluice.source.git import IN_HOOKS
-from prefect_sluice.workspace.workspace import FOLDER, Workshop
+from prefect_sluice.workspace.workspace import FOLDER, Workspace
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCP = re.compile(r"[\w.-]+@[\w.-]+:(?!//)\S+")
@@ -80,11 +80,11 @@ def shared(url: str, folder: Path) -> Path:
 
     Raises BadInput that names the key of sluice.yml, or the dbt target, that has to say where else.
     """
-    workshop = Workshop.at(folder)
-    where = f"{masked(url)}: {workshop.file.name}"
+    workspace = Workspace.at(folder)
+    where = f"{masked(url)}: {workspace.file.name}"
     for key, given, example in (
-        ("state", workshop.state, "postgresql://user@host/sluice"),
-        ("bundles", workshop.bundles.url, "s3://bucket/sluice"),
+        ("state", workspace.state, "postgresql://user@host/sluice"),
+        ("bundles", workspace.bundles.url, "s3://bucket/sluice"),
     ):
         if "://" not in given:
             raise BadInput(
@@ -92,11 +92,11 @@ def shared(url: str, folder: Path) -> Path:
                 where,
                 f"name one that all machines reach, such as {key}: {example}",
             )
-    for place in workshop.places.values():
+    for place in workspace.places.values():
         if place.target.path.is_relative_to(process.home().resolve()):
             raise BadInput(
                 f"the warehouse of {place.name!r} is a path in a clone, which no other machine sees",
-                f"{masked(url)}: {workshop.profile.file.name}",
+                f"{masked(url)}: {workspace.profile.file.name}",
                 f"give target {place.target.name!r} an absolute path, perhaps by env_var()",
             )
     return folder

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL
 
 from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.promotions.work import Request, Work, keeping
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _PATIENCE = 10
 """Seconds that sending queued logs may take."""
@@ -28,7 +28,7 @@ class ServerAway(BadInput):
 def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more: object) -> Work:
     """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
     _reachable()
-    place = Workshop.at(request.folder).place(request.environment or None)  # for the run's name
+    place = Workspace.at(request.folder).place(request.environment or None)  # for the run's name
     kept: list[Work] = []
     with keeping(kept):
         try:

@@ -13,11 +13,11 @@ from prefect_sluice.orchestration.shown.links import form_page, run_url
 from prefect_sluice.orchestration.this_run import deployments, this_run
 from prefect_sluice.promotions.work import Work, following
 from prefect_sluice.reporting.web_addresses import remember_forms, remember_run
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 @contextmanager
-def linked(workshop: Workshop, *, resumes: bool) -> Generator[None]:
+def linked(workspace: Workspace, *, resumes: bool) -> Generator[None]:
     """Have the promotion that the block's stages work on lead to this flow run. `resumes`: it can be suspended, and gone on
     with. What cannot be noted is logged, and stops nothing."""
     noted: set[tuple[str, str]] = set()
@@ -29,7 +29,7 @@ def linked(workshop: Workshop, *, resumes: bool) -> Generator[None]:
         noted.add((work.promotion.id, run.name))
         try:
             address = run_url(str(run.id))
-            remember_run(workshop, work.promotion.id, str(run.id), address, run.name, resumes=resumes)
+            remember_run(workspace, work.promotion.id, str(run.id), address, run.name, resumes=resumes)
         except SluiceError as error:
             get_run_logger().warning(
                 f"pages of promotion {work.promotion.id} do not lead to this run: {error}"
@@ -39,7 +39,7 @@ def linked(workshop: Workshop, *, resumes: bool) -> Generator[None]:
         yield
 
 
-def note_forms(workshop: Workshop, folder: str) -> tuple[str, ...]:
+def note_forms(workspace: Workspace, folder: str) -> tuple[str, ...]:
     """Note where the forms of a project are, for links to them; returns no line: it is no news. Repeatable.
 
     `folder` is the parameter by which Prefect deployments name the project.
@@ -48,5 +48,5 @@ def note_forms(workshop: Workshop, folder: str) -> tuple[str, ...]:
         found = {
             item.name: (form_page(item.id), dict(item.parameters)) for item in deployments(client, folder)
         }
-    remember_forms(workshop, {name: known for name, known in found.items() if known[0]})
+    remember_forms(workspace, {name: known for name, known in found.items() if known[0]})
     return ()

@@ -9,20 +9,20 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
 from prefect_sluice.domain.errors import Skipped
-from prefect_sluice.domain.refresh_rules import Occasion
-from prefect_sluice.orchestration.conduct import Here, Stages, at_work, prepared
+from prefect_sluice.domain.refresh_rules import ScheduledTime
+from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.shown.messages import said
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.refresh_history import due
 from prefect_sluice.promotions.work import Request, Work
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 SKIPPED = "Skipped"
 """The state of a refresh that was left out: neither done nor failed, so it is told apart in the history and by automations."""
 
 
-def conduct_refresh(request: Request, stages: Stages, here: Here) -> State[Work]:
+def conduct_refresh(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     """Run the stages of a refresh and return the state that the run ends in: Skipped where the policy leaves it out.
 
     Without `here.wait_seconds` it waits as the environment's policy says. Otherwise as `conduct`.
@@ -30,7 +30,7 @@ def conduct_refresh(request: Request, stages: Stages, here: Here) -> State[Work]
     return ending(lambda: _refreshed(request, stages, here))
 
 
-def _refreshed(request: Request, stages: Stages, here: Here) -> State[Work]:
+def _refreshed(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     with prepared(request, here) as asked:
         try:
             with due(_occasion()):
@@ -44,15 +44,15 @@ def _refreshed(request: Request, stages: Stages, here: Here) -> State[Work]:
 def _patience(request: Request, wait_seconds: int | None) -> int:
     if wait_seconds is not None:
         return wait_seconds
-    place = Workshop.at(request.folder).place(request.environment or None)
+    place = Workspace.at(request.folder).place(request.environment or None)
     return int(place.policy.refresh.patience.total_seconds())
 
 
-def _occasion() -> Occasion | None:
+def _occasion() -> ScheduledTime | None:
     """Return what this run was due for; None for one that no Prefect deployment started, or that is under way already."""
     run = this_run()
     if run is None or run.deployment_id is None or run.expected_start_time is None:
         return None
     if under_way(run):
         return None  # it is wanted, whatever came meanwhile
-    return Occasion(run.expected_start_time.astimezone(UTC), str(run.id))
+    return ScheduledTime(run.expected_start_time.astimezone(UTC), str(run.id))

@@ -19,7 +19,7 @@ from prefect.states import Cancelled
 from prefect_sluice.approvals.decide import ruling
 from prefect_sluice.approvals.expire import expire, overdue
 from prefect_sluice.domain.errors import LeaseHeld, SluiceError
-from prefect_sluice.domain.promotion import ENDED, Decision, Promotion, Question
+from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Decision, Promotion
 from prefect_sluice.domain.promotion import State as Standing
 from prefect_sluice.orchestration.final_states import concluded
 from prefect_sluice.promotions.hold_lease import holding
@@ -28,7 +28,7 @@ from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.stages.resume import ended, forget, is_decided, no_answer, recorded_work
 from prefect_sluice.workspace.policy_in_force import needed
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _LOCKED = "500"
 """What a Prefect server on SQLite answers when its database is locked; nothing is lost, and the next try does it."""
@@ -50,14 +50,14 @@ def wake(folder: Path) -> tuple[str, ...]:
     started again, those whose promotion has ended end in the state of that name, and what ended is forgotten. Raises what
     the state store and Prefect's client raise; what only one run does not allow is a line.
     """
-    workshop = Workshop.at(folder)
-    lines = [*_carried(workshop), *_expired(workshop)]
-    questions = workshop.store.questions()
+    workspace = Workspace.at(folder)
+    lines = [*_carried(workspace), *_expired(workspace)]
+    questions = workspace.store.questions()
     if not questions:
         return tuple(lines)
     with _client() as client:
         for question in questions:
-            lines += _woken(client, workshop, question)
+            lines += _woken(client, workspace, question)
     return tuple(lines)
 
 
@@ -70,27 +70,27 @@ def wake_quietly(folder: Path) -> None:
         get_run_logger().warning(f"the runs that wait were not looked at: {error}")
 
 
-def has_a_run(workshop: Workshop, promotion: Promotion) -> bool:
+def has_a_run(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether a run that asked about a promotion goes on with it, now that it is decided. Repeatable.
 
     What a run asked that failed, crashed or is gone is forgotten: who tries it again finds the promotion where it stands.
     """
-    asked = [item for item in workshop.store.questions() if item.promotion == promotion.id]
+    asked = [item for item in workspace.store.questions() if item.promotion == promotion.id]
     if not asked:
         return False
     with _client() as client:
         over = [item for item in asked if _has_ended(client, item)]
     for question in over:
-        forget(workshop, question.run)
+        forget(workspace, question.run)
     return len(over) < len(asked)
 
 
-def _has_ended(client: SyncPrefectClient, question: Question) -> bool:
+def _has_ended(client: SyncPrefectClient, question: ApprovalQuestion) -> bool:
     state = _state(client, question)
     return state is None or state.is_final()
 
 
-def _state(client: SyncPrefectClient, question: Question) -> State | None:
+def _state(client: SyncPrefectClient, question: ApprovalQuestion) -> State | None:
     """Return the state of the run that asked; None where the server has no such run."""
     try:
         return client.read_flow_run(UUID(question.run)).state
@@ -98,36 +98,36 @@ def _state(client: SyncPrefectClient, question: Question) -> State | None:
         return None
 
 
-def _carried(workshop: Workshop) -> list[str]:
-    staged = workshop.store.promotions(states=(Standing.STAGED,))
-    asked = [item for item in staged if item.environment in workshop.places]
-    waiting = [item for item in asked if needed(workshop, item)]
-    return [line for item in waiting for line in take_carried(workshop, item)]
+def _carried(workspace: Workspace) -> list[str]:
+    staged = workspace.store.promotions(states=(Standing.STAGED,))
+    asked = [item for item in staged if item.environment in workspace.places]
+    waiting = [item for item in asked if needed(workspace, item)]
+    return [line for item in waiting for line in take_carried(workspace, item)]
 
 
-def _expired(workshop: Workshop) -> list[str]:
+def _expired(workspace: Workspace) -> list[str]:
     lines: list[str] = []
-    for place in workshop.places.values():
-        if not overdue(workshop, place):
+    for place in workspace.places.values():
+        if not overdue(workspace, place):
             continue
         try:
-            with holding(workshop, place, "monitor") as ours:
+            with holding(workspace, place, "monitor") as ours:
                 lines += [f"promotion {item.id} has expired: {item.message}" for item in expire(ours, place)]
         except LeaseHeld:
             pass  # somebody works there, and looks for himself
     return lines
 
 
-def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) -> list[str]:
-    promotion = workshop.store.promotion(question.promotion)
+def _woken(client: SyncPrefectClient, workspace: Workspace, question: ApprovalQuestion) -> list[str]:
+    promotion = workspace.store.promotion(question.promotion)
     state = _state(client, question)
     if promotion is None or state is None or (state.is_final() and _is_over(state, promotion)):
-        forget(workshop, question.run)
-        return _left_waiting(client, workshop, question, promotion, state)
+        forget(workspace, question.run)
+        return _left_waiting(client, workspace, question, promotion, state)
     if not state.is_paused():
         return []  # it is on its way, or failed and may be tried again
     try:
-        return _moved(client, workshop, question, promotion)
+        return _moved(client, workspace, question, promotion)
     except (
         SluiceError,
         RuntimeError,
@@ -137,15 +137,15 @@ def _woken(client: SyncPrefectClient, workshop: Workshop, question: Question) ->
 
 def _left_waiting(
     client: SyncPrefectClient,
-    workshop: Workshop,
-    question: Question,
+    workspace: Workspace,
+    question: ApprovalQuestion,
     promotion: Promotion | None,
     state: State | None,
 ) -> list[str]:
     """Have a run that somebody cancelled say that its promotion waits on, and where it is ended or approved all the same."""
     if promotion is None or promotion.state is not Standing.STAGED:
         return []
-    way = way_of(workshop, promotion)
+    way = way_of(workspace, promotion)
     where = f"end it: {way.no} or say yes all the same: {way.yes}" if way.yes else "end it: the form answer"
     told = f"the run is over, and promotion {promotion.id} still waits for a yes; {where}"
     if state is not None and state.is_cancelled():
@@ -159,19 +159,19 @@ def _is_over(state: State, promotion: Promotion) -> bool:
 
 
 def _moved(
-    client: SyncPrefectClient, workshop: Workshop, question: Question, promotion: Promotion
+    client: SyncPrefectClient, workspace: Workspace, question: ApprovalQuestion, promotion: Promotion
 ) -> list[str]:
     run = UUID(question.run)
     if promotion.state in ENDED:
-        request = Request(workshop.root, promotion.environment, promotion.cause)
-        end = concluded(ended(recorded_work(workshop, request, promotion), promotion))
+        request = Request(workspace.root, promotion.environment, promotion.cause)
+        end = concluded(ended(recorded_work(workspace, request, promotion), promotion))
         client.set_flow_run_state(run, State(type=end.type, name=end.name, message=end.message), force=True)
-        forget(workshop, question.run)
+        forget(workspace, question.run)
         return [f"the run that waited for promotion {promotion.id} ends: {end.name}, {end.message}"]
-    if not is_decided(workshop, promotion):
+    if not is_decided(workspace, promotion):
         return []
-    said = ruling(workshop, promotion).by
-    no_answer(workshop, question)  # what stands in the form from here on is for those who look at the run
+    said = ruling(workspace, promotion).by
+    no_answer(workspace, question)  # what stands in the form from here on is for those who look at the run
     filled = {
         "decision": said.decision.value if said else Decision.APPROVE.value,
         "name": said.by if said else "sluice",

@@ -8,26 +8,26 @@ from typing import Any, cast
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.warehouse.base import Bring, Linked, Linker, Links
-from prefect_sluice.warehouse.content import Content
+from prefect_sluice.warehouse.base import IncomingTable, LinkedView, Linker, SideLinks
+from prefect_sluice.warehouse.content import RelationContent
 
 _DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class CandidateContents:
     """Everything that Deploy does with a candidate: tables to bring in, views to make, and all pointers afterwards.
 
     `file` is the SHA-256 of the side database's bytes ("" when nothing was built), `held` what the tables hold.
     """
 
-    tables: tuple[Bring, ...]
-    views: tuple[Linked, ...]
+    tables: tuple[IncomingTable, ...]
+    views: tuple[LinkedView, ...]
     pointers: tuple[Pointer, ...]
     file: str
-    held: tuple[Content, ...] = ()
+    held: tuple[RelationContent, ...] = ()
 
     def document(self) -> Json:
         """Return it as JSON; the evidence, and so the approval, binds its digest."""
@@ -40,16 +40,18 @@ class Contents:
         }
 
     @classmethod
-    def read(cls, document: Json) -> Contents:
+    def read(cls, document: Json) -> CandidateContents:
         """Read what `document` wrote."""
         raw = cast(Mapping[str, Any], document)
         return cls(
-            tables=tuple(Bring(Name.parse(source), Name.parse(address)) for source, address in raw["tables"]),
-            views=tuple(Linked(Name.parse(address), sql) for address, sql in raw["views"]),
+            tables=tuple(
+                IncomingTable(Name.parse(source), Name.parse(address)) for source, address in raw["tables"]
+            ),
+            views=tuple(LinkedView(Name.parse(address), sql) for address, sql in raw["views"]),
             pointers=tuple(_read(item) for item in raw["pointers"]),
             file=str(raw["file"]),
             held=tuple(  # a candidate that an older Sluice made has none
-                Content(Name.parse(address), algorithm, rows, digest)
+                RelationContent(Name.parse(address), algorithm, rows, digest)
                 for address, algorithm, rows, digest in raw.get("held", ())
             ),
         )
@@ -68,7 +70,7 @@ def _written(pointer: Pointer) -> Json:
 
 def _read(item: Sequence[str]) -> Pointer:
     name, address, node, kind, fingerprint, inputs = item
-    return Pointer(Name.parse(name), Name.parse(address), node, Kind(kind), fingerprint, inputs)
+    return Pointer(Name.parse(name), Name.parse(address), node, NodeKind(kind), fingerprint, inputs)
 
 
 def address(store: str, name: Name, fingerprint: str, run: str) -> Name:
@@ -104,7 +106,7 @@ def link(
     all_pointers: Iterable[Pointer],
     compiled: Mapping[str, str],
     linker: Linker,
-) -> Links:
+) -> SideLinks:
     """Decide what each new relation becomes: a view whose query reads physical addresses where that is the same, else a table.
 
     A view that reads anything outside the store (a source, a file) becomes a table: as a view it would show rows
@@ -115,15 +117,15 @@ def link(
         Name(item.name.schema.lower(), item.name.identifier.lower()): item.address for item in found.values()
     }
     made = plan.made
-    views: dict[str, Linked] = {}
+    views: dict[str, LinkedView] = {}
     for uid in made:
         if stays_a_view(nodes[uid]) and uid in compiled:
             sql = linker.relink(compiled[uid], addresses)
             if sql is not None:
-                views[uid] = Linked(found[uid].address, sql)
-    tables = tuple(Bring(nodes[uid].name, found[uid].address) for uid in made if uid not in views)
+                views[uid] = LinkedView(found[uid].address, sql)
+    tables = tuple(IncomingTable(nodes[uid].name, found[uid].address) for uid in made if uid not in views)
     live = tuple(sorted({found[step.node].address for step in plan.of(Action.REUSE) if step.node in found}))
-    return Links(tables, live, tuple((view, nodes[uid].name) for uid, view in views.items()))
+    return SideLinks(tables, live, tuple((view, nodes[uid].name) for uid, view in views.items()))
 
 
 def stays_a_view(node: Node) -> bool:

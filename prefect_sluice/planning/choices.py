@@ -26,7 +26,7 @@ _MANY = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class FormChoices:
     """What the drop-downs of one project hold. `environments` are in order, production last; `actor` is who can only be filling
     in the forms ("": it may be anybody). `at` is when the lists were made, UTC.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class NodePart:
     """One node, as a composition sees it. `own` is the digest of the node itself, `fingerprint` that of it and all above;
     `parents` are unique ids, `path` its own file ("" in an installed package) and `files` all that it needs, as paths in
     the repository."""
@@ -23,12 +23,12 @@ class Part:
 class Parts:
     """A parsed release: its nodes by unique id, and per test the nodes that it looks at and the files that it needs."""
 
-    nodes: Mapping[str, Part]
+    nodes: Mapping[str, NodePart]
     tests: tuple[tuple[frozenset[str], frozenset[str]], ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PartQuestion:
     """A part to promote: `selected` are unique ids of `source`, or of `base` where they are to go; `differing` are the
     paths whose content is not the same in both."""
 
@@ -48,7 +48,7 @@ class Question:
         return one is None or other is None or one.own != other.own
 
 
-def taken(question: Question) -> frozenset[str]:
+def taken(question: PartQuestion) -> frozenset[str]:
     """Return the paths that the selected nodes, and the tests on them, need of the source."""
     nodes = [question.source.nodes[uid] for uid in question.selected if uid in question.source.nodes]
     there = question.selected | question.base.nodes.keys()
@@ -60,7 +60,7 @@ def taken(question: Question) -> frozenset[str]:
     return frozenset[str]().union(*(node.files for node in nodes), *tests)
 
 
-def dropped(question: Question) -> frozenset[str]:
+def dropped(question: PartQuestion) -> frozenset[str]:
     """Return the paths that must not stay: files of removed nodes, and where a selected node was before it moved."""
     gone = {
         question.base.nodes[uid].path
@@ -71,7 +71,7 @@ def dropped(question: Question) -> frozenset[str]:
 
 
 def files(
-    question: Question, source: Mapping[str, str], base: Mapping[str, str], also: Collection[str] = ()
+    question: PartQuestion, source: Mapping[str, str], base: Mapping[str, str], also: Collection[str] = ()
 ) -> Mapping[str, str]:
     """Return the files of the composition, by path; `also` are further paths to take from the source."""
     wanted, gone = taken(question) | set(also), dropped(question)
@@ -82,7 +82,7 @@ def files(
     return dict(sorted({**kept, **fresh, **same}.items()))
 
 
-def must_go_along(question: Question) -> frozenset[str]:
+def must_go_along(question: PartQuestion) -> frozenset[str]:
     """Return the unselected nodes without which the part would be another thing than in the source, or change them unasked.
 
     That is: changed nodes above a selected one; changed nodes whose file, macro or properties come along; those that read
@@ -90,11 +90,11 @@ def must_go_along(question: Question) -> frozenset[str]:
     """
     grown = question
     while more := _next(grown):
-        grown = Question(grown.selected | more, grown.source, grown.base, grown.differing)
+        grown = PartQuestion(grown.selected | more, grown.source, grown.base, grown.differing)
     return grown.selected - question.selected
 
 
-def _next(question: Question) -> frozenset[str]:
+def _next(question: PartQuestion) -> frozenset[str]:
     above = {uid for uid in _ancestors(question.selected, question.source) if question.differs(uid)}
     moving: frozenset[str] = (taken(question) | dropped(question)) & question.differing
     touched = {
@@ -108,7 +108,7 @@ def _next(question: Question) -> frozenset[str]:
     return frozenset((above | touched | readers) - question.selected)
 
 
-def _touches(question: Question, uid: str, moving: frozenset[str]) -> bool:
+def _touches(question: PartQuestion, uid: str, moving: frozenset[str]) -> bool:
     there = question.base.nodes.get(uid)
     if there is None:  # it comes only if its own file does; what else names it names nothing
         return question.source.nodes[uid].path in moving
@@ -128,7 +128,7 @@ def _ancestors(of: Iterable[str], parts: Parts) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class CompositionCheck:
     """Whether a composition, parsed, is what was asked. `along` are nodes that change unasked, or that a selected one
     is missing; `strange` are selected nodes that are not, by their own code, what they are in the source."""
 
@@ -136,7 +136,7 @@ class Judgement:
     strange: frozenset[str]
 
 
-def judged(question: Question, composition: Parts) -> Judgement:
+def judged(question: PartQuestion, composition: Parts) -> CompositionCheck:
     """Return the judgement: each selected node as in the source with all above it, every other node as in the base."""
     wanted = question.selected & question.source.nodes.keys()
     odd = frozenset(
@@ -155,7 +155,7 @@ def judged(question: Question, composition: Parts) -> Judgement:
     rest = (composition.nodes.keys() | question.base.nodes.keys()) - question.selected
     unasked = {uid for uid in rest if _own(composition, uid) != _own(question.base, uid)}
     lost = other if not missing else set[str]()
-    return Judgement(frozenset(missing | unasked) - question.selected, odd | lost)
+    return CompositionCheck(frozenset(missing | unasked) - question.selected, odd | lost)
 
 
 def _own(parts: Parts, uid: str) -> str | None:

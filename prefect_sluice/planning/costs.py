@@ -16,7 +16,7 @@ LAST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class ExpectedCosts:
     """What is expected of a build: dbt's `seconds` as the sum over its relations, the `rows` and `bytes` of these; None where
     none of them has a past. `relations` are to be built, and `known` of them have one; `builds` is how many builds the one
     with the shortest past has."""
@@ -45,10 +45,10 @@ def subjects(plan: Plan) -> tuple[str, ...]:
     return tuple(step.node for step in plan.of(Action.BUILD, Action.CARRY))
 
 
-def costs(plan: Plan, past: Past) -> Costs:
+def costs(plan: Plan, past: Past) -> ExpectedCosts:
     """Return what the build of a plan is expected to cost: the median of the last seconds, rows and bytes as they were last."""
     known = _took(plan, past)
-    return Costs(
+    return ExpectedCosts(
         len(subjects(plan)),
         len(known),
         min((len(values) for values in known.values()), default=0),

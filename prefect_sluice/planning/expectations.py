@@ -28,7 +28,7 @@ _EDITED = re.compile(rf"expect\s*:\s*{_WHOLE}\s+edited\s+\((.+)\)\s*", re.IGNORE
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedChange:
     """A change that is meant. `relation` and `column` may be patterns; `up_to` is a share of the rows, 0 to 1; `where` says
     where it is declared; `rows_only` that it speaks of rows that come or go, not of a column that bears that name."""
 
@@ -59,7 +59,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class ExpectedEdit:
     """An edit of published rows, past Sluice, that was meant: of one relation, which is no pattern. `where` says where it is
     declared, `by` who wrote that."""
 
@@ -80,7 +80,7 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableDeclaration:
     """A declaration that nobody can read: where it stands, and what is wrong with it."""
 
     where: str
@@ -88,26 +88,26 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommitDeclarations:
     """All that the commits of a release declare, and what of it cannot be read."""
 
-    expected: tuple[Expected, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
-    edited: tuple[Edited, ...] = ()
+    expected: tuple[ExpectedChange, ...] = ()
+    unreadable: tuple[UnreadableDeclaration, ...] = ()
+    edited: tuple[ExpectedEdit, ...] = ()
 
-    def __add__(self, other: Said) -> Said:
+    def __add__(self, other: CommitDeclarations) -> CommitDeclarations:
         """Return both."""
-        return Said(
+        return CommitDeclarations(
             self.expected + other.expected, self.unreadable + other.unreadable, self.edited + other.edited
         )
 
 
-def from_message(commit: str, message: str, by: str = "") -> Said:
+def from_message(commit: str, message: str, by: str = "") -> CommitDeclarations:
     """Return what the `Expect:` lines of a commit message declare; a line that begins so and is none is unreadable. `by` is
     the commit's author."""
-    found: list[Expected] = []
-    edited: list[Edited] = []
-    wrong: list[Unreadable] = []
+    found: list[ExpectedChange] = []
+    edited: list[ExpectedEdit] = []
+    wrong: list[UnreadableDeclaration] = []
     for number, text in enumerate(message.splitlines(), 1):
         line = text.strip()
         if not _BEGINS.match(line):
@@ -115,31 +115,35 @@ def from_message(commit: str, message: str, by: str = "") -> Said:
         where = f"commit {commit[:7]}:{number}"
         edit = _EDITED.fullmatch(line)
         if edit is not None:
-            edited.append(Edited(_plain(edit[1]), where, edit[2], by))
+            edited.append(ExpectedEdit(_plain(edit[1]), where, edit[2], by))
             continue
         match = _LINE.fullmatch(line)
         share = float(match[4]) / 100 if match and match[4] else 1.0
         if match is None:
-            wrong.append(Unreadable(where, f"{line!r} cannot be read: {GRAMMAR}"))
+            wrong.append(UnreadableDeclaration(where, f"{line!r} cannot be read: {GRAMMAR}"))
         elif not 0 < share <= 1:
             wrong.append(
-                Unreadable(where, f"{line!r} cannot be read: a share is more than 0 and at most 100 %")
+                UnreadableDeclaration(
+                    where, f"{line!r} cannot be read: a share is more than 0 and at most 100 %"
+                )
             )
         else:
             column = _plain(match[2]) if match[2] else ROWS
             found.append(
-                Expected(_plain(match[1]), column, share, where, match[5] or "", rows_only=bool(match[3]))
+                ExpectedChange(
+                    _plain(match[1]), column, share, where, match[5] or "", rows_only=bool(match[3])
+                )
             )
-    return Said(tuple(found), tuple(wrong), tuple(edited))
+    return CommitDeclarations(tuple(found), tuple(wrong), tuple(edited))
 
 
 def from_config(
     now: Iterable[Expectation], before: Iterable[Expectation], where: str
-) -> tuple[Expected, ...]:
+) -> tuple[ExpectedChange, ...]:
     """Return what sluice.yml declares `now` and did not `before`: what stood there in the release that serves is spent."""
     spent = list(before)
     return tuple(
-        Expected(item.relation, item.column, item.up_to, f"{where}: expect.{number}", item.reason)
+        ExpectedChange(item.relation, item.column, item.up_to, f"{where}: expect.{number}", item.reason)
         for number, item in enumerate(now)
         if item not in spent
     )

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.node import Makeup, Node
+from prefect_sluice.domain.node import FingerprintParts, Node
 from prefect_sluice.planning.plan import Plan, Step, some
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.refresh_subset import source_texts
 
 ROWS = "rows"
@@ -19,7 +19,7 @@ _CALLED = {"the whole project": "dbt's graph", "seed": "its file", "reads": "wha
 
 
 @dataclass(frozen=True, slots=True)
-class Above:
+class ChangedParent:
     """A parent that is another than what serves. `read` are those of its columns that changed and are read, or ROWS, or
     ALL; `unread` columns that changed and are not read; `doubt` what keeps its columns from being told apart."""
 
@@ -30,14 +30,14 @@ class Above:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class StepReasons:
     """What speaks for one step. `changed` are ingredients of the node's own ("code", "var threshold"); `fresh` are
     sources with new data; `noted` says that there are notes of what serves to compare with."""
 
     step: Step
     noted: bool
     changed: tuple[str, ...] = ()
-    above: tuple[Above, ...] = ()
+    above: tuple[ChangedParent, ...] = ()
     fresh: tuple[str, ...] = ()
 
     def document(self) -> Json:
@@ -57,23 +57,25 @@ class Why:
         }
 
 
-def why(plan: Plan, before: Before | None, nodes: Mapping[str, Node], uid: str) -> Why:
+def why(plan: Plan, before: NotesBefore | None, nodes: Mapping[str, Node], uid: str) -> StepReasons:
     """Return why the plan does what it does with the node `uid`; `before` are the notes of what serves, `nodes` the
     plan's nodes."""
     step = next(item for item in plan.steps if item.node == uid)
     now = plan.notes.makeup
     if before is None or uid not in now or uid not in before.makeup:
-        return Why(step, noted=False)
+        return StepReasons(step, noted=False)
     then = before.makeup
     fresh = [
         text
         for text in source_texts(nodes[uid])
         if before.versions.get(text, "") != plan.notes.versions.get(text, "")
     ]
-    return Why(step, True, _changed(now[uid].parts, then[uid].parts), _above(now, then, uid), tuple(fresh))
+    return StepReasons(
+        step, True, _changed(now[uid].parts, then[uid].parts), _above(now, then, uid), tuple(fresh)
+    )
 
 
-def besides(now: Makeup, then: Makeup | None) -> str:
+def besides(now: FingerprintParts, then: FingerprintParts | None) -> str:
     """Return in a few words what of a node's own is another than it was, where that is not its text. Pure."""
     changed = _changed(now.parts, then.parts) if then else ()
     if not changed or "code" in changed:
@@ -88,7 +90,9 @@ def _changed(now: Mapping[str, str], then: Mapping[str, str]) -> tuple[str, ...]
     return tuple(name for name in names if now.get(name) != then.get(name))
 
 
-def _above(now: Mapping[str, Makeup], then: Mapping[str, Makeup], uid: str) -> tuple[Above, ...]:
+def _above(
+    now: Mapping[str, FingerprintParts], then: Mapping[str, FingerprintParts], uid: str
+) -> tuple[ChangedParent, ...]:
     parents = {**then[uid].reads, **now[uid].reads}
     found = (
         _parent(parent, now.get(parent), then.get(parent), columns)
@@ -98,17 +102,17 @@ def _above(now: Mapping[str, Makeup], then: Mapping[str, Makeup], uid: str) -> t
 
 
 def _parent(
-    uid: str, now: Makeup | None, then: Makeup | None, columns: tuple[str, ...] | None
-) -> Above | None:
+    uid: str, now: FingerprintParts | None, then: FingerprintParts | None, columns: tuple[str, ...] | None
+) -> ChangedParent | None:
     if now is None or then is None:
-        return Above(uid, (ALL,))
+        return ChangedParent(uid, (ALL,))
     if now.whole == then.whole:
         return None
     if columns is None or not (now.rows and then.rows):
-        return Above(uid, (ALL,), doubt=now.doubt or then.doubt)
+        return ChangedParent(uid, (ALL,), doubt=now.doubt or then.doubt)
     if now.rows != then.rows:
-        return Above(uid, (ROWS,))
+        return ChangedParent(uid, (ROWS,))
     names = sorted(now.columns.keys() | then.columns.keys())
     moved = [name for name in names if now.columns.get(name, "") != then.columns.get(name, "")]
     read = tuple(name for name in moved if name in columns)
-    return Above(uid, read, () if read else tuple(moved))
+    return ChangedParent(uid, read, () if read else tuple(moved))

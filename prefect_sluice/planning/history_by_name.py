@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from prefect_sluice.domain import adoption
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.planning.plan_notes import NotesBefore
 
 IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
 OTHER_KIND = (
@@ -38,7 +38,7 @@ def carries(node: Node, past: Pointer, same: Collection[str]) -> bool:
     if node.kind is not past.kind or not node.kind.keeps_history:
         return False
     stays = node.forward_only or node.never_in_full or node.unique_id in same
-    return node.kind is Kind.SNAPSHOT or stays or past.fingerprint == node.fingerprint
+    return node.kind is NodeKind.SNAPSHOT or stays or past.fingerprint == node.fingerprint
 
 
 def with_history(node: Node, now: str, past: Pointer | None, same: Collection[str]) -> str:
@@ -53,10 +53,10 @@ def with_history(node: Node, now: str, past: Pointer | None, same: Collection[st
 def note(node: Node, past: Pointer, same: Collection[str]) -> str:
     """Return what there is to say of a node that is made where `past` was, "" for nothing."""
     if not carries(node, past, same):
-        if node.kind is Kind.INCREMENTAL:
+        if node.kind is NodeKind.INCREMENTAL:
             return IN_FULL
         return OTHER_KIND if past.kind.keeps_history else ""
-    if node.kind is Kind.SNAPSHOT or past.fingerprint == node.fingerprint or node.unique_id in same:
+    if node.kind is NodeKind.SNAPSHOT or past.fingerprint == node.fingerprint or node.unique_id in same:
         return ""
     return NEVER_IN_FULL if node.never_in_full and not node.forward_only else FORWARD_ONLY
 
@@ -73,7 +73,7 @@ class Renames:
 def renames(
     nodes: Mapping[str, Node],
     served: Mapping[str, Pointer],
-    before: Before | None,
+    before: NotesBefore | None,
     rests: Collection[Name],
 ) -> Renames:
     """Return which nodes with a new name and a new id are surely one that leaves: of the same kind, and the same as written
@@ -103,8 +103,8 @@ def renames(
 
 def _by_text(
     nodes: Mapping[str, Node], served: Collection[str], rests: Collection[Name]
-) -> Mapping[tuple[Kind, str], list[str]]:
-    found: dict[tuple[Kind, str], list[str]] = {}
+) -> Mapping[tuple[NodeKind, str], list[str]]:
+    found: dict[tuple[NodeKind, str], list[str]] = {}
     for uid, node in nodes.items():
         if uid not in served and node.name.folded not in rests:
             for text in {node.fingerprint, node.makeup.text} - {""}:
@@ -122,7 +122,7 @@ def doubt(names: Sequence[Name]) -> str:
 
 
 def same_code(
-    nodes: Mapping[str, Node], before: Before | None, renames: Renames, *, moved: bool = False
+    nodes: Mapping[str, Node], before: NotesBefore | None, renames: Renames, *, moved: bool = False
 ) -> frozenset[str]:
     """Return the nodes whose own code, and that of all they read, is what it was when their ids, or names, were others.
 

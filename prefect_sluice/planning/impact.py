@@ -9,16 +9,16 @@ from enum import StrEnum
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Pointer
-from prefect_sluice.domain.node import Makeup, Name, short_name
+from prefect_sluice.domain.node import FingerprintParts, Name, short_name
 from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step, some
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.type_changes import narrows, widens
 
 Schema = Mapping[str, str]
 """The columns of one relation, in order: types by name, as the engine writes them."""
 
 
-class What(StrEnum):
+class EffectKind(StrEnum):
     """What becomes of a relation, or of one column of it, for who reads it."""
 
     REMOVED = "removed"
@@ -41,7 +41,13 @@ class What(StrEnum):
     @property
     def is_breaking(self) -> bool:
         """Say whether a query that worked before may fail, or mean something else."""
-        return self in {What.REMOVED, What.MOVED, What.DROPPED, What.NARROWED, What.RETYPED}
+        return self in {
+            EffectKind.REMOVED,
+            EffectKind.MOVED,
+            EffectKind.DROPPED,
+            EffectKind.NARROWED,
+            EffectKind.RETYPED,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Effect:
     public names; `note` says more."""
 
     relation: str
-    what: What
+    what: EffectKind
     column: str = ""
     before: str = ""
     after: str = ""
@@ -70,18 +76,18 @@ class Effect:
         kind = f"{self.column} is {self.after}, was {self.before}"
         more = f" ({self.note})" if self.note else ""
         return {
-            What.REMOVED: "is removed",
-            What.MOVED: f"is now {self.after}, was {self.before}",
-            What.DROPPED: f"{self.column} is dropped{more}",
-            What.NARROWED: f"{kind}: narrowed",
-            What.RETYPED: kind,
-            What.WIDENED: f"{kind}: every value fits",
-            What.VALUES: f"{self.column} changes",
-            What.LOST: f"{self.column} changes or is dropped",
-            What.ROWS: self.note or "its rows may change",
-            What.DATA: "new data",
-            What.ADDED: f"new column: {self.column}",
-            What.ANY: f"any column may change{more}",
+            EffectKind.REMOVED: "is removed",
+            EffectKind.MOVED: f"is now {self.after}, was {self.before}",
+            EffectKind.DROPPED: f"{self.column} is dropped{more}",
+            EffectKind.NARROWED: f"{kind}: narrowed",
+            EffectKind.RETYPED: kind,
+            EffectKind.WIDENED: f"{kind}: every value fits",
+            EffectKind.VALUES: f"{self.column} changes",
+            EffectKind.LOST: f"{self.column} changes or is dropped",
+            EffectKind.ROWS: self.note or "its rows may change",
+            EffectKind.DATA: "new data",
+            EffectKind.ADDED: f"new column: {self.column}",
+            EffectKind.ANY: f"any column may change{more}",
         }[self.what]
 
     def document(self) -> Json:
@@ -98,7 +104,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ReachedConsumer:
     """A consumer that a change reaches, and what changes in what it reads; `effects` are never empty."""
 
     consumer: Consumer
@@ -141,7 +147,7 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class RowChanges:
     """What a comparison of a relation's rows found: the columns with other values, and what becomes of rows, in words ("" for
     nothing)."""
 
@@ -150,19 +156,19 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ImpactInputs:
     """What is known of the two sides. `served` are the pointers by unique id, `before` the notes of the plan behind them
     (None: not known); `schemas` the columns before and after by unique id, where both are there to be looked at; `counted` what
     their rows differ in, where they were compared: it takes the place of what the code tells."""
 
     plan: Plan
     served: Mapping[str, Pointer]
-    before: Before | None = None
+    before: NotesBefore | None = None
     schemas: Mapping[str, tuple[Schema, Schema]] = field(default_factory=dict[str, "tuple[Schema, Schema]"])
-    counted: Mapping[str, Counted] = field(default_factory=dict[str, Counted])
+    counted: Mapping[str, RowChanges] = field(default_factory=dict[str, RowChanges])
 
 
-def reached(known: Known, consumers: Iterable[Consumer]) -> tuple[Reached, ...]:
+def reached(known: ImpactInputs, consumers: Iterable[Consumer]) -> tuple[ReachedConsumer, ...]:
     """Return the consumers that a plan reaches, with what changes for each; those without any change are left out.
 
     A consumer that names the columns it reads is reached by these alone, and told of new columns of the relation. Without
@@ -170,7 +176,7 @@ def reached(known: Known, consumers: Iterable[Consumer]) -> tuple[Reached, ...]:
     """
     effects = {step.node: found for step in known.plan.steps if (found := _effects(known, step))}
     told = ((consumer, _for(consumer, effects, known.plan)) for consumer in consumers)
-    return tuple(Reached(consumer, found) for consumer, found in told if found)
+    return tuple(ReachedConsumer(consumer, found) for consumer, found in told if found)
 
 
 def title(consumer: Consumer) -> str:
@@ -199,30 +205,32 @@ def _for(consumer: Consumer, effects: Mapping[str, Sequence[Effect]], plan: Plan
             effect
             for effect in effects.get(uid, ())
             if not effect.column
-            or effect.what is What.ADDED
+            or effect.what is EffectKind.ADDED
             or wanted is None
             or effect.column.lower() in wanted
         ]
     return tuple(found)
 
 
-def _effects(known: Known, step: Step) -> tuple[Effect, ...]:
+def _effects(known: ImpactInputs, step: Step) -> tuple[Effect, ...]:
     """Return what one step changes for who reads its relation under its public name."""
     live = known.served.get(step.node)
     if live is None:
         return ()
     if step.action is Action.REMOVE:
-        return () if _goes_on(known.plan, live.name) else (Effect(step.node, What.REMOVED),)
+        return () if _goes_on(known.plan, live.name) else (Effect(step.node, EffectKind.REMOVED),)
     if step.action is Action.REUSE and step.reason == UNCHANGED:
         return ()
     counted = known.counted.get(step.node)
     content = _content(known, step, live) if counted is None else _of_rows(step.node, counted)
     found = [*_shape(known, step), *content]
     if live.name.folded != step.name.folded and not _goes_on(known.plan, live.name):
-        found.insert(0, Effect(step.node, What.MOVED, before=str(live.name), after=str(step.name)))
-    told = {effect.column for effect in found if effect.before or effect.what is What.ADDED}
+        found.insert(0, Effect(step.node, EffectKind.MOVED, before=str(live.name), after=str(step.name)))
+    told = {effect.column for effect in found if effect.before or effect.what is EffectKind.ADDED}
     return tuple(
-        item for item in found if item.what not in {What.VALUES, What.LOST} or item.column not in told
+        item
+        for item in found
+        if item.what not in {EffectKind.VALUES, EffectKind.LOST} or item.column not in told
     )
 
 
@@ -230,7 +238,7 @@ def _goes_on(plan: Plan, name: Name) -> bool:
     return any(step.name.folded == name.folded for step in plan.steps if step.action is not Action.REMOVE)
 
 
-def _shape(known: Known, step: Step) -> list[Effect]:
+def _shape(known: ImpactInputs, step: Step) -> list[Effect]:
     if step.node not in known.schemas:
         return []
     before, after = known.schemas[step.node]
@@ -240,22 +248,26 @@ def _shape(known: Known, step: Step) -> list[Effect]:
         now = kept.get(name.lower())
         if now is None:
             note = _renamed(before, after, name)
-            found.append(Effect(step.node, What.DROPPED, name, note=note))
+            found.append(Effect(step.node, EffectKind.DROPPED, name, note=note))
         elif now != kind:
             what = (
-                What.WIDENED if widens(kind, now) else What.NARROWED if narrows(kind, now) else What.RETYPED
+                EffectKind.WIDENED
+                if widens(kind, now)
+                else EffectKind.NARROWED
+                if narrows(kind, now)
+                else EffectKind.RETYPED
             )
             found.append(Effect(step.node, what, name, kind, now))
     there = {name.lower() for name in before}
     renamed = {effect.note for effect in found}  # such a column is told already
     added = [name for name in after if name.lower() not in there and f"renamed to {name}?" not in renamed]
-    return [*found, *(Effect(step.node, What.ADDED, name) for name in added)]
+    return [*found, *(Effect(step.node, EffectKind.ADDED, name) for name in added)]
 
 
-def _of_rows(uid: str, counted: Counted) -> list[Effect]:
+def _of_rows(uid: str, counted: RowChanges) -> list[Effect]:
     """Return what a comparison of the rows found."""
-    rows = [Effect(uid, What.ROWS, note=counted.rows)] if counted.rows else []
-    return [*(Effect(uid, What.VALUES, column) for column in counted.columns), *rows]
+    rows = [Effect(uid, EffectKind.ROWS, note=counted.rows)] if counted.rows else []
+    return [*(Effect(uid, EffectKind.VALUES, column) for column in counted.columns), *rows]
 
 
 def _renamed(before: Schema, after: Schema, name: str) -> str:
@@ -269,62 +281,64 @@ def _renamed(before: Schema, after: Schema, name: str) -> str:
     return f"renamed to {new[0]}?" if list(after).index(new[0]) == list(before).index(name) else ""
 
 
-def _content(known: Known, step: Step, live: Pointer) -> list[Effect]:
+def _content(known: ImpactInputs, step: Step, live: Pointer) -> list[Effect]:
     """Return what the makeup of both sides says of the values."""
     now = known.plan.notes.makeup.get(step.node)
     then = known.before.makeup.get(step.node) if known.before else None
     if now is None or then is None:
-        return [Effect(step.node, What.ANY)]
+        return [Effect(step.node, EffectKind.ANY)]
     if now.whole == then.whole:
-        return [Effect(step.node, What.DATA)] if step.inputs != live.inputs else []
+        return [Effect(step.node, EffectKind.DATA)] if step.inputs != live.inputs else []
     if not (now.rows and then.rows):
-        return [Effect(step.node, What.ANY, note=now.doubt or then.doubt)]
+        return [Effect(step.node, EffectKind.ANY, note=now.doubt or then.doubt)]
     if now.rows != then.rows:
         gone = [] if step.node in known.schemas else _gone(step.node, now, then)
-        return [*gone, Effect(step.node, What.ROWS)]
+        return [*gone, Effect(step.node, EffectKind.ROWS)]
     found = _columns(known, step.node, now, then)
-    fresh = [Effect(step.node, What.DATA)] if step.inputs != live.inputs else []
+    fresh = [Effect(step.node, EffectKind.DATA)] if step.inputs != live.inputs else []
     return [*found, *fresh]
 
 
-def _columns(known: Known, uid: str, now: Makeup, then: Makeup) -> list[Effect]:
+def _columns(known: ImpactInputs, uid: str, now: FingerprintParts, then: FingerprintParts) -> list[Effect]:
     if uid in known.schemas:
         before, after = known.schemas[uid]
         kept = {column.lower() for column in after}
         both = [column for column in before if column.lower() in kept]
         moved = [column for column in both if not _same(column.lower(), now, then)]
-        return [Effect(uid, What.VALUES, column) for column in moved]
+        return [Effect(uid, EffectKind.VALUES, column) for column in moved]
     names = sorted({name for name, print in then.columns.items() if print})
     moved = [name for name in names if now.columns.get(name, "") != then.columns[name]]
     if not moved and not (now.complete and then.complete):
-        return [Effect(uid, What.ANY)]
+        return [Effect(uid, EffectKind.ANY)]
     return [Effect(uid, _lost(now, name), name) for name in moved]
 
 
-def _same(column: str, now: Makeup, then: Makeup) -> bool:
+def _same(column: str, now: FingerprintParts, then: FingerprintParts) -> bool:
     # A column that a `*` hands on and nobody asked for has no print: it may have changed.
     return column in now.columns and now.columns[column] == then.columns.get(column)
 
 
-def _gone(uid: str, now: Makeup, then: Makeup) -> list[Effect]:
+def _gone(uid: str, now: FingerprintParts, then: FingerprintParts) -> list[Effect]:
     names = sorted(name for name, print in then.columns.items() if print)
-    return [Effect(uid, What.DROPPED, name) for name in names if _lost(now, name) is What.DROPPED]
+    return [Effect(uid, EffectKind.DROPPED, name) for name in names if _lost(now, name) is EffectKind.DROPPED]
 
 
-def _lost(now: Makeup, column: str) -> What:
+def _lost(now: FingerprintParts, column: str) -> EffectKind:
     if now.columns.get(column):
-        return What.VALUES
-    return What.DROPPED if now.complete or column in now.columns else What.LOST
+        return EffectKind.VALUES
+    return EffectKind.DROPPED if now.complete or column in now.columns else EffectKind.LOST
 
 
 def in_words(effects: Sequence[Effect]) -> str:
     """Return what changes in one relation, in words, what breaks first; columns that merely change are told together."""
     breaking = [effect.text for effect in effects if effect.what.is_breaking]
-    merely = [effect.column for effect in effects if effect.what is What.VALUES]
+    merely = [effect.column for effect in effects if effect.what is EffectKind.VALUES]
     verb = "changes" if len(merely) == 1 else "change"
     changed = [f"{some(merely, most=4)} {verb}"] if merely else []
     others = [
-        effect.text for effect in effects if not effect.what.is_breaking and effect.what is not What.VALUES
+        effect.text
+        for effect in effects
+        if not effect.what.is_breaking and effect.what is not EffectKind.VALUES
     ]
     return ", ".join([*breaking, *changed, *others])
 
@@ -333,7 +347,9 @@ def _short(uid: str) -> str:
     return short_name(uid) or uid
 
 
-def without(found: Sequence[Reached], others: Sequence[Reached]) -> tuple[Reached, ...]:
+def without(
+    found: Sequence[ReachedConsumer], others: Sequence[ReachedConsumer]
+) -> tuple[ReachedConsumer, ...]:
     """Return what breaks in `found` and not in `others`, consumer by consumer."""
     known = {(item.consumer.unique_id, effect) for item in others for effect in item.breaking}
     left = (

@@ -9,7 +9,7 @@ from datetime import timedelta
 from prefect_sluice.domain import adoption, old_names
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.planning import history_by_name
 from prefect_sluice.planning.explain import besides
@@ -29,12 +29,12 @@ from prefect_sluice.planning.plan import (
     some,
     source_said,
 )
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.refresh_subset import Versions, behind, built_after, built_from, source_texts
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanInputs:
     """What a plan is made from. `versions` are those of the sources by their text, `kept` all pointers of kept
     generations by public name, fingerprint and inputs, `before` the notes of the release that serves now (None: first),
     `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes.
@@ -50,7 +50,7 @@ class Asked:
     versions: Mapping[str, str]
     live: Generation
     kept: Mapping[tuple[str, str, str], Pointer]
-    before: Before | None
+    before: NotesBefore | None
     unbound: frozenset[str] = frozenset()
     held: Mapping[str, str] = field(default_factory=dict[str, str])
     select: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class _Past:
     renames: history_by_name.Renames
 
 
-def _past(asked: Asked, edited: Sequence[str]) -> _Past:
+def _past(asked: PlanInputs, edited: Sequence[str]) -> _Past:
     served = asked.live.by_node()
     renames = history_by_name.renames(asked.nodes, served, asked.before, asked.resting)
     older = history_by_name.older(asked.nodes, served, asked.resting, renames)
@@ -84,7 +84,7 @@ def _past(asked: Asked, edited: Sequence[str]) -> _Past:
     return _Past(served, older, same, frozenset(edited), renames)
 
 
-def make_plan(asked: Asked) -> Plan:
+def make_plan(asked: PlanInputs) -> Plan:
     """Return the plan. Touches nothing; the same question gives the same plan."""
     edited = tuple(
         uid
@@ -106,7 +106,7 @@ def make_plan(asked: Asked) -> Plan:
     old = _old_names(asked, past, others)
     if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
         tests |= asked.unbound
-    notes = Before(
+    notes = NotesBefore(
         {uid: node.own for uid, node in asked.nodes.items()},
         dict(asked.tests),
         dict(asked.versions),
@@ -134,7 +134,7 @@ def make_plan(asked: Asked) -> Plan:
     )
 
 
-def _old_names(asked: Asked, past: _Past, others: Iterable[Step]) -> tuple[OldName, ...]:
+def _old_names(asked: PlanInputs, past: _Past, others: Iterable[Step]) -> tuple[OldName, ...]:
     nodes = asked.nodes
     shifted = {**{uid: past.served[uid] for uid in nodes if uid in past.served}, **past.renames.found}
     renamed = [
@@ -147,7 +147,7 @@ def _old_names(asked: Asked, past: _Past, others: Iterable[Step]) -> tuple[OldNa
     return old_names.following(asked.old_names, renamed, today, asked.old_names_for)
 
 
-def _behind(asked: Asked) -> Mapping[str, Mapping[str, str]]:
+def _behind(asked: PlanInputs) -> Mapping[str, Mapping[str, str]]:
     # What is not held is unchanged, so built from these versions, or will be.
     after = built_after(
         asked.nodes, live_versions(asked), asked.versions, asked.nodes.keys() - asked.held.keys()
@@ -155,13 +155,13 @@ def _behind(asked: Asked) -> Mapping[str, Mapping[str, str]]:
     return behind(after, asked.versions)
 
 
-def live_versions(asked: Asked) -> Mapping[str, Versions]:
+def live_versions(asked: PlanInputs) -> Mapping[str, Versions]:
     """Return the versions of the sources that each live node was built from."""
-    notes = asked.before or Before({}, {})
+    notes = asked.before or NotesBefore({}, {})
     return built_from(asked.nodes, asked.live.by_node(), notes.versions, notes.behind)
 
 
-def _inputs(asked: Asked, past: _Past) -> Mapping[str, str]:
+def _inputs(asked: PlanInputs, past: _Past) -> Mapping[str, str]:
     live = past.served
     found: dict[str, str] = {}
     for uid, node in asked.nodes.items():
@@ -174,13 +174,13 @@ def _inputs(asked: Asked, past: _Past) -> Mapping[str, str]:
     return found
 
 
-def _decide(asked: Asked, past: _Past, node: Node, inputs: str, done: Mapping[str, Step]) -> Step:
+def _decide(asked: PlanInputs, past: _Past, node: Node, inputs: str, done: Mapping[str, Step]) -> Step:
     live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
     kept = asked.kept.get((str(node.name.folded), node.fingerprint, inputs))
     goes_on = before is not None and history_by_name.carries(node, before, past.same)
 
     def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
-        note = AS_TABLE if node.kind is Kind.VIEW and node.reads_outside else ""
+        note = AS_TABLE if node.kind is NodeKind.VIEW and node.reads_outside else ""
         if before and action.makes:
             note = history_by_name.note(node, before, past.same) or note
         if not before and node.unique_id in past.renames.unsure:
@@ -215,7 +215,9 @@ def _is_renamed(past: _Past, node: Node) -> bool:
     return before is not None and before.name.folded != node.name.folded
 
 
-def _moved(asked: Asked, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]) -> list[str]:
+def _moved(
+    asked: PlanInputs, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]
+) -> list[str]:
     """Return the parents that a view would still read at the address that they leave: a view's query is text, and holds
     the addresses of the day it was made. Empty for what is served as a table."""
     if not node.stays_a_view:
@@ -231,7 +233,7 @@ def _moved(asked: Asked, node: Node, done: Mapping[str, Step], served: Mapping[s
     ]
 
 
-def _reason(asked: Asked, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> str:
+def _reason(asked: PlanInputs, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> str:
     live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
     renamed = past.renames.found.get(node.unique_id)
     if renamed is not None:
@@ -270,7 +272,7 @@ def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
     )
 
 
-def _removed(asked: Asked, past: _Past, steps: Mapping[str, Step]) -> tuple[Step, ...]:
+def _removed(asked: PlanInputs, past: _Past, steps: Mapping[str, Step]) -> tuple[Step, ...]:
     along = {
         step.pointer.address: step.name
         for step in steps.values()

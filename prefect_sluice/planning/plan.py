@@ -10,9 +10,9 @@ from enum import StrEnum
 from prefect_sluice.domain import adoption
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.old_names import OldName
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 
 BY_PRODUCT = "hook."
 """How the unique id of a relation begins that no node but a hook or macro of the project made."""
@@ -41,7 +41,7 @@ class Step:
     action: Action
     node: str
     name: Name
-    kind: Kind
+    kind: NodeKind
     reason: str
     fingerprint: str = ""
     inputs: str = ""
@@ -72,7 +72,7 @@ class Plan:
     steps: tuple[Step, ...]
     edited: tuple[str, ...]
     tests: tuple[str, ...]
-    notes: Before
+    notes: NotesBefore
     adopted: tuple[adoption.Adopted, ...] = ()
     select: tuple[str, ...] = ()
     held: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -123,9 +123,9 @@ class Plan:
         }
 
     @property
-    def takers(self) -> Mapping[Name, adoption.Taker]:
+    def takers(self) -> Mapping[Name, adoption.AdoptionTarget]:
         """The nodes by their public names in lower case: what is adopted becomes their history."""
-        return {step.name.folded: adoption.Taker(step.node, step.kind) for step in self.steps}
+        return {step.name.folded: adoption.AdoptionTarget(step.node, step.kind) for step in self.steps}
 
     @property
     def ids(self) -> Mapping[Name, str]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.node import Makeup
+from prefect_sluice.domain.node import FingerprintParts
 
 _Noted = TypeVar("_Noted")
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class NotesBefore:
     """What a plan notes for the next one: digests of nodes and tests by unique id, the versions of the sources it read,
     and what the nodes' fingerprints are made of, by unique id.
 
@@ -24,7 +24,7 @@ class Before:
     nodes: Mapping[str, str]
     tests: Mapping[str, str]
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
-    makeup: Mapping[str, Makeup] = field(default_factory=dict[str, Makeup])
+    makeup: Mapping[str, FingerprintParts] = field(default_factory=dict[str, FingerprintParts])
     behind: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     former: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
@@ -42,7 +42,7 @@ class Before:
         return {**noted, "makeup": made} if made else noted
 
     @classmethod
-    def read(cls, document: Json) -> Before:
+    def read(cls, document: Json) -> NotesBefore:
         """Read what `document` wrote; an older plan noted less."""
         raw = cast(Mapping[str, Any], document)
         makeup = cast(Mapping[str, Json], raw.get("makeup", {}))
@@ -50,7 +50,7 @@ class Before:
             raw["nodes"],
             raw["tests"],
             raw.get("versions", {}),
-            {uid: Makeup.read(item) for uid, item in makeup.items()},
+            {uid: FingerprintParts.read(item) for uid, item in makeup.items()},
             raw.get("behind", {}),
             {uid: tuple(ids) for uid, ids in raw.get("former", {}).items()},
         )
@@ -61,7 +61,7 @@ class Before:
         pairs = ((old, new) for new, ids in self.former.items() for old in ids)
         return {old: new for old, new in pairs if old not in self.nodes}
 
-    def renamed(self, ids: Mapping[str, str]) -> Before:
+    def renamed(self, ids: Mapping[str, str]) -> NotesBefore:
         """Return the notes under the unique ids of today; `ids` are the new ones by the old. Tests keep theirs: a test whose
         id changed is run again."""
         if not ids:
@@ -71,7 +71,7 @@ class Before:
             for uid, item in _renamed(self.makeup, ids).items()
         }
         chain = {new: (old, *self.former.get(old, ())) for old, new in ids.items()}
-        return Before(
+        return NotesBefore(
             _renamed(self.nodes, ids),
             self.tests,
             {_text(text, ids): version for text, version in self.versions.items()},

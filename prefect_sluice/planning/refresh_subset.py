@@ -16,7 +16,7 @@ Versions = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class RefreshSubset:
     """`renewed` are the nodes that get another relation, `along` those of them that nobody asked for: they read one.
 
     `missing` are the nodes that must be renewed, too, or versions would mix; those that read them go along.
@@ -108,7 +108,7 @@ def cut(
     *,
     stale: Collection[str],
     wanted: Iterable[str],
-) -> Cut:
+) -> RefreshSubset:
     """Return what is renewed when `wanted` are, and what else has to be.
 
     `nodes` are in build order, `stale` are those that are stale by themselves, not only by what they read.
@@ -128,7 +128,7 @@ def cut(
         if not more:
             roots = added & set(stale)
             least = frozenset(uid for uid in roots if not _ancestors(nodes, uid) & roots)
-            return Cut(first, first - asked, least, frozenset(torn))
+            return RefreshSubset(first, first - asked, least, frozenset(torn))
         added |= more
 
 

@@ -18,7 +18,7 @@ FILE, ELSEWHERE = "file:", "at:"
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredLoading:
     """What dbt says of a source's loading: an expression over its rows (`field`), or a whole query."""
 
     field: str = ""
@@ -26,7 +26,7 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class VersionMethod:
     """How one version is found. `measure` is selected from the source, `query` is asked as it is, `files` are looked at
     (`stat`: size and time only, else their bytes). Nothing of it: a digest over all rows, or all bytes.
 
@@ -45,21 +45,21 @@ class Way:
         return not self.query and not self.files
 
 
-EXACT = Way()
+EXACT = VersionMethod()
 _THIS = re.compile(r"\{\{\s*this\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SourcePolicy:
     """The `sources` of sluice.yml, with what dbt knows. `declared` and `known` are by schema.relation, in lower case;
     `known` are all sources that dbt has."""
 
     settings: Mapping[str, SourceVersion] = field(default_factory=dict[str, SourceVersion])
-    declared: Mapping[str, Declared] = field(default_factory=dict[str, Declared])
+    declared: Mapping[str, DeclaredLoading] = field(default_factory=dict[str, DeclaredLoading])
     known: frozenset[str] = frozenset()
     place: str = "sluice.yml"
 
-    def way(self, text: str) -> Way:
+    def way(self, text: str) -> VersionMethod:
         """Return how the version of one source is found, by its text. Raises ConfigInvalid where that cannot be."""
         key = match(self.settings, named(text))
         if key is None:
@@ -67,9 +67,9 @@ class Policy:
         setting = self.settings[key]
         match setting.version:
             case "content":
-                return Way(key)
+                return VersionMethod(key)
             case "rows":
-                return Way(key, measure=_newest(quoted(setting.column)))
+                return VersionMethod(key, measure=_newest(quoted(setting.column)))
             case "loaded_at":
                 return self._loaded_at(key, text)
             case "file":
@@ -77,25 +77,25 @@ class Policy:
             case "declared":
                 return _declared(key, setting)
 
-    def _loaded_at(self, key: str, text: str) -> Way:
-        declared = self.declared.get(named(text), Declared())
+    def _loaded_at(self, key: str, text: str) -> VersionMethod:
+        declared = self.declared.get(named(text), DeclaredLoading())
         if declared.query:
             query = _THIS.sub(quoted(*named(text).split(".", 1)), declared.query)
             if "{" not in query:
-                return Way(key, query=query)
+                return VersionMethod(key, query=query)
         if declared.field:
-            return Way(key, measure=_newest(declared.field))
+            return VersionMethod(key, measure=_newest(declared.field))
         raise ConfigInvalid(
             f"dbt knows no loaded_at_field of {named(text)}, nor a plain loaded_at_query",
             f"{self.place}: sources.{key}",
             "give it one in the project's sources, or say `version: rows` with a column",
         )
 
-    def _file(self, key: str, text: str, setting: SourceVersion) -> Way:
+    def _file(self, key: str, text: str, setting: SourceVersion) -> VersionMethod:
         if text.startswith(FILE) and not setting.file:
-            return Way(key, stat=True)
+            return VersionMethod(key, stat=True)
         if setting.file:
-            return Way(key, files=setting.file, stat=True)
+            return VersionMethod(key, files=setting.file, stat=True)
         raise ConfigInvalid(
             f"{named(text)} is a relation, and nothing says which files it reads",
             f"{self.place}: sources.{key}",
@@ -107,10 +107,10 @@ def _newest(expression: str) -> str:
     return f"count(*), max({expression})"
 
 
-def _declared(key: str, setting: SourceVersion) -> Way:
+def _declared(key: str, setting: SourceVersion) -> VersionMethod:
     if setting.file:
-        return Way(key, files=setting.file)
-    return Way(
+        return VersionMethod(key, files=setting.file)
+    return VersionMethod(
         key, query=setting.query or f"select * from {quoted(*setting.table.lower().split('.'))} order by all"
     )
 

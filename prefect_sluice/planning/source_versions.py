@@ -10,18 +10,18 @@ from pathlib import Path
 from prefect_sluice.domain.digests import digest, digest_file
 from prefect_sluice.domain.errors import ConfigInvalid, QueryFailed
 from prefect_sluice.domain.generation import Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.plan import BY_PRODUCT, Action, Plan
 from prefect_sluice.planning.refresh_subset import source_texts, volatile_texts
-from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, Way, named
+from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, VersionMethod, named
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
-from prefect_sluice.warehouse.base import Reader, Served, Stub, quoted
+from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub, quoted
 
 UNKNOWN = "unknown since generation"
 """How the version of what nobody can look at begins."""
-_ADDED_TO = frozenset({Kind.SEED, Kind.INCREMENTAL, Kind.SNAPSHOT})
-_VIEWS = frozenset({Kind.VIEW, Kind.EXTERNAL})
+_ADDED_TO = frozenset({NodeKind.SEED, NodeKind.INCREMENTAL, NodeKind.SNAPSHOT})
+_VIEWS = frozenset({NodeKind.VIEW, NodeKind.EXTERNAL})
 """Kinds of which dbt makes views (an external model's is over its file)."""
 
 
@@ -54,14 +54,14 @@ def old_names_of(plan: Plan) -> frozenset[Name]:
     return frozenset(item.name.folded for item in (*plan.old_names, *plan.ended))
 
 
-def others(found: Iterable[Served], live: Generation) -> tuple[Served, ...]:
+def others(found: Iterable[ServedRelation], live: Generation) -> tuple[ServedRelation, ...]:
     """Return the relations that are not the environment's own: raw data, and what people made. Pure."""
     ours = {pointer.name.folded for pointer in live.pointers}
     return tuple(item for item in found if item.name.folded not in ours)
 
 
 def stubs(
-    live: Generation, found: tuple[Served, ...], rebuilt: Iterable[str], hooks: Targets
+    live: Generation, found: tuple[ServedRelation, ...], rebuilt: Iterable[str], hooks: Targets
 ) -> tuple[Stub, ...]:
     """Return what must stand in the side database before a build. Pure.
 
@@ -84,7 +84,9 @@ def stubs(
     return tuple(made)
 
 
-def before_build(live: Generation, plan: Plan, found: Iterable[Served], hooks: Targets) -> tuple[Stub, ...]:
+def before_build(
+    live: Generation, plan: Plan, found: Iterable[ServedRelation], hooks: Targets
+) -> tuple[Stub, ...]:
     """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
     old = old_names_of(plan)
@@ -109,7 +111,7 @@ def versions(
     folder: Path,
     unknown: str,
     *,
-    ways: Mapping[str, Way] | None = None,
+    ways: Mapping[str, VersionMethod] | None = None,
     root: Path = Path(),
     known: Mapping[str, str] | None = None,
 ) -> Mapping[str, str]:
@@ -123,7 +125,7 @@ def versions(
     found = dict(known or {})
     for text in sorted({text for node in nodes.values() for text in texts(node)} - found.keys()):
         way = (ways or {}).get(text, EXACT)
-        if way is EXACT or way == Way(way.key):
+        if way is EXACT or way == VersionMethod(way.key):
             found[text] = _version(text, reader, catalog, folder, unknown)
         else:
             found[text] = _by_way(text, way, reader, catalog, _Folders(folder, root))
@@ -136,7 +138,7 @@ class _Folders:
     root: Path
 
 
-def _by_way(text: str, way: Way, reader: Reader | None, catalog: str, folders: _Folders) -> str:
+def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, folders: _Folders) -> str:
     if way.files or text.startswith(FILE):
         path, folder = (way.files, folders.root) if way.files else (text.removeprefix(FILE), folders.project)
         version = _file_version(path, folder, "", stat=way.stat)
@@ -159,7 +161,7 @@ def _by_way(text: str, way: Way, reader: Reader | None, catalog: str, folders: _
     return f"{'declared' if way.query else way.measure}: {told}"
 
 
-def _astray(way: Way, what: str) -> ConfigInvalid:
+def _astray(way: VersionMethod, what: str) -> ConfigInvalid:
     return ConfigInvalid(
         what, f"sluice.yml: sources.{way.key}", "mend the key, or leave it out: every row is read then"
     )

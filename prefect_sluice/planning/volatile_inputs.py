@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.node import Node
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.refresh_subset import built_from, source_texts, volatile_texts
 
 DAY = "clock:day"
@@ -32,7 +32,7 @@ def settled(
     found: Mapping[str, str],
     passing: frozenset[str],
     live: Generation,
-    before: Before | None,
+    before: NotesBefore | None,
 ) -> Mapping[str, str]:
     """Return `found`, in which a release takes the versions that are live for what changes by itself.
 

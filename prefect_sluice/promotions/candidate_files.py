@@ -10,75 +10,75 @@ from pathlib import Path
 from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
-from prefect_sluice.planning.candidate import Contents
+from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.workspace.workspace import Workspace
 
 _KEPT = 2
 """How many superseded candidates of an environment are kept: the next attempt may take finished relations from them."""
 _AGE = timedelta(days=7)
 
 
-def contents_of(workshop: Workshop, promotion: Promotion) -> Contents:
+def contents_of(workspace: Workspace, promotion: Promotion) -> CandidateContents:
     """Return the candidate that the evidence binds. Raises BundleDamaged, and Refused when nothing is staged."""
     if not promotion.evidence:
         raise Refused(f"promotion {promotion.id} has no candidate", "stage it: sluice release")
-    evidence = workshop.bundles.get_document(promotion.evidence)
+    evidence = workspace.bundles.get_document(promotion.evidence)
     assert isinstance(evidence, dict)
-    return Contents.read(workshop.bundles.get_document(str(evidence["contents"])))
+    return CandidateContents.read(workspace.bundles.get_document(str(evidence["contents"])))
 
 
-def candidate_is_whole(workshop: Workshop, promotion: Promotion) -> bool:
+def candidate_is_whole(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether the candidate's file is here with the bytes that were judged: those that the evidence names.
 
     One that another machine made is fetched. Raises ShelfAway when the shared store does not answer.
     """
-    expected = contents_of(workshop, promotion).file
-    candidate = workshop.store.candidate(promotion.id)
+    expected = contents_of(workspace, promotion).file
+    candidate = workspace.store.candidate(promotion.id)
     if candidate is None or not expected:
         return candidate is not None
     return bool(candidate.path) and is_here(
-        workshop, promotion.id, workshop.folder / candidate.path, expected
+        workspace, promotion.id, workspace.folder / candidate.path, expected
     )
 
 
-def is_here(workshop: Workshop, promotion: str, path: Path, expected: str) -> bool:
+def is_here(workspace: Workspace, promotion: str, path: Path, expected: str) -> bool:
     """Say whether a candidate's file is at `path` with the digest `expected`, once it was fetched if need be."""
     if path.is_file() and digest_file(path) == expected:
         return True
-    if workshop.shelf is None:
+    if workspace.shelf is None:
         return False
     tell(f"fetching the candidate of promotion {promotion} from the shared store")
-    return workshop.shelf.fetch(promotion, expected, path)
+    return workspace.shelf.fetch(promotion, expected, path)
 
 
-def share(workshop: Workshop, promotion: str, file: Path | None, digest: str) -> None:
+def share(workspace: Workspace, promotion: str, file: Path | None, digest: str) -> None:
     """Put a candidate where other machines find it, if there is such a place. Repeatable. Raises ShelfAway."""
-    if workshop.shelf is not None and file is not None:
+    if workspace.shelf is not None and file is not None:
         tell("sharing the candidate")
-        workshop.shelf.put(promotion, file, digest)
-        reach(Point.STAGE_SHARED)
+        workspace.shelf.put(promotion, file, digest)
+        reach(FaultPoint.STAGE_SHARED)
 
 
-def kept(workshop: Workshop) -> Collection[str]:
+def kept(workspace: Workspace) -> Collection[str]:
     """Return the promotions of which a candidate is here or in the shared store. Raises ShelfAway."""
-    here = _here(workshop)
-    return here | workshop.shelf.promotions().keys() if workshop.shelf is not None else here
+    here = _here(workspace)
+    return here | workspace.shelf.promotions().keys() if workspace.shelf is not None else here
 
 
-def _here(workshop: Workshop) -> set[str]:
-    place = folder(workshop, "")
+def _here(workspace: Workspace) -> set[str]:
+    place = folder(workspace, "")
     return {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
 
 
-def folder(workshop: Workshop, promotion: str) -> Path:
+def folder(workspace: Workspace, promotion: str) -> Path:
     """Return where a promotion's candidate waits."""
-    return workshop.folder / "candidates" / promotion
+    return workspace.folder / "candidates" / promotion
 
 
-def tidy(workshop: Workshop, ended: Promotion) -> None:
+def tidy(workspace: Workspace, ended: Promotion) -> None:
     """Delete the candidates that are of no more use once `ended` has ended. Repeatable.
 
     Its own goes, since its rows are in the store or nobody may serve them. If it was superseded before it was served,
@@ -86,51 +86,51 @@ def tidy(workshop: Workshop, ended: Promotion) -> None:
     that release is served.
     """
     if ended.state is not State.SUPERSEDED or ended.generation is not None:
-        _remove(workshop, ended.id)
-    superseded = workshop.store.promotions(environment=ended.environment, states=(State.SUPERSEDED,))
-    there = _there(workshop, ended)
+        _remove(workspace, ended.id)
+    superseded = workspace.store.promotions(environment=ended.environment, states=(State.SUPERSEDED,))
+    there = _there(workspace, ended)
     present = [item for item in superseded if item.id in there]
     oldest = process.now() - _AGE
-    done = same_request(workshop, ended.release) if ended.state is State.STABLE else None
+    done = same_request(workspace, ended.release) if ended.state is State.STABLE else None
     useful = [
         item
         for item in present
         if item.updated_at > oldest
         and item.generation is None
-        and (done is None or same_request(workshop, item.release) != done)
+        and (done is None or same_request(workspace, item.release) != done)
     ]
     useful_ids = {item.id for item in useful[:_KEPT]}
     for item in present:
         if item.id not in useful_ids:
-            _remove(workshop, item.id)
+            _remove(workspace, item.id)
 
 
-def _there(workshop: Workshop, ended: Promotion) -> Collection[str]:
+def _there(workspace: Workspace, ended: Promotion) -> Collection[str]:
     """Return the promotions that have a candidate anywhere; those that another machine ended lose theirs here."""
-    if workshop.shelf is None:
-        return _here(workshop)
-    for name in _here(workshop) - {ended.id}:
-        found = workshop.store.promotion(name)
+    if workspace.shelf is None:
+        return _here(workspace)
+    for name in _here(workspace) - {ended.id}:
+        found = workspace.store.promotion(name)
         if found is not None and found.state in ENDED and found.state is not State.SUPERSEDED:
-            shutil.rmtree(folder(workshop, name), ignore_errors=True)
+            shutil.rmtree(folder(workspace, name), ignore_errors=True)
     try:
-        return kept(workshop)
+        return kept(workspace)
     except SluiceError as error:
         tell(f"candidates in the shared store are left to `sluice collect`: {error}")
-        return _here(workshop)
+        return _here(workspace)
 
 
-def _remove(workshop: Workshop, promotion: str) -> None:
-    shutil.rmtree(folder(workshop, promotion), ignore_errors=True)
-    if workshop.shelf is not None:
+def _remove(workspace: Workspace, promotion: str) -> None:
+    shutil.rmtree(folder(workspace, promotion), ignore_errors=True)
+    if workspace.shelf is not None:
         try:
-            workshop.shelf.drop(promotion)
+            workspace.shelf.drop(promotion)
         except SluiceError as error:  # what ended, ended
             tell(f"a candidate in the shared store is left to `sluice collect`: {error}")
 
 
-def same_request(workshop: Workshop, release: str) -> tuple[str, str]:
+def same_request(workspace: Workspace, release: str) -> tuple[str, str]:
     """Return what stays the same when a release is tried again on another base: the whole release, and the part of it."""
-    found = workshop.store.release(release)
+    found = workspace.store.release(release)
     composed = found.composed if found else None
     return (composed.of, composed.select) if composed else (release, "")

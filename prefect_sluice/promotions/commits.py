@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.release import Change, Commit, Release
 from prefect_sluice.source import git
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _MOST_PATHS = 1_000
 """Of a part with more files every commit counts as one that wrote it: a command line has an end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class CommitRange:
     """The commits that `until` has and `since` has not, of these those that touch `paths` (() is all of them)."""
 
     since: str
@@ -22,20 +22,22 @@ class Range:
     paths: tuple[str, ...] = ()
 
 
-def between(workshop: Workshop, release: Release, base: Release) -> Range:
+def between(workspace: Workspace, release: Release, base: Release) -> CommitRange:
     """Return which commits lie between what serves and a release. Reads the state store only.
 
     What was put together of parts is only as new as what the parts were put on: the rest of their commits never served.
     """
-    of = workshop.store.release(release.composed.of) if release.composed else None
+    of = workspace.store.release(release.composed.of) if release.composed else None
     until = (of or release).change.commit
-    return Range(whole(workshop, base).change.commit, until, _paths(release) if release.composed else ())
+    return CommitRange(
+        whole(workspace, base).change.commit, until, _paths(release) if release.composed else ()
+    )
 
 
-def whole(workshop: Workshop, release: Release) -> Release:
+def whole(workspace: Workspace, release: Release) -> Release:
     """Return the release of a whole commit that all parts of this one were put on; itself, where it is no part."""
     while release.composed is not None:
-        under = workshop.store.release(release.composed.onto)
+        under = workspace.store.release(release.composed.onto)
         if under is None:
             return release
         release = under
@@ -43,7 +45,7 @@ def whole(workshop: Workshop, release: Release) -> Release:
 
 
 def written_as_part(
-    workshop: Workshop, source: Release, base: Release, paths: tuple[str, ...]
+    workspace: Workspace, source: Release, base: Release, paths: tuple[str, ...]
 ) -> tuple[Commit, ...]:
     """Return the commits that a part of `source`, put on `base`, brings, newest first: those that touch its files since then.
 
@@ -52,9 +54,9 @@ def written_as_part(
     kept = paths if len(paths) <= _MOST_PATHS else ()
     try:
         found = git.made(
-            git.root(workshop.root),
+            git.root(workspace.root),
             source.change.commit,
-            f"^{whole(workshop, base).change.commit}",
+            f"^{whole(workspace, base).change.commit}",
             paths=kept,
         )
     except BadInput:

@@ -10,14 +10,14 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput, DbtFailed, Refused
 from prefect_sluice.domain.release import Composed, Release
-from prefect_sluice.planning.compose import Parts, Question, files, judged, must_go_along
+from prefect_sluice.planning.compose import PartQuestion, Parts, files, judged, must_go_along
 from prefect_sluice.planning.dashboards import called, part_title, picked
 from prefect_sluice.promotions.commits import as_part, written_as_part
 from prefect_sluice.promotions.load_project import load
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _CACHE = "composed"
 _MOST_COMMITS = 50
@@ -36,7 +36,7 @@ class _Parsed:
 
 
 def compose(
-    workshop: Workshop, place: Place, source: Release, base: Release, select: str, *, actor: str
+    workspace: Workspace, place: Environment, source: Release, base: Release, select: str, *, actor: str
 ) -> Release:
     """Return the release that is `base` with the selected part of `source`; either itself where that is what comes out.
 
@@ -49,18 +49,20 @@ def compose(
             "promote all of it: leave out --select",
         )
     key = digest({"environment": place.name, "of": source.id, "onto": base.id, "select": select})
-    known = workshop.store.cached(_CACHE, [key]).get(key)
-    before = workshop.store.release(str(known)) if known else None
+    known = workspace.store.cached(_CACHE, [key]).get(key)
+    before = workspace.store.release(str(known)) if known else None
     if before is not None:
         return before
-    made = _composed(workshop, place, source, base, select)
-    _record(workshop, key, made, actor)
-    reach(Point.PROMOTE_COMPOSED)
+    made = _composed(workspace, place, source, base, select)
+    _record(workspace, key, made, actor)
+    reach(FaultPoint.PROMOTE_COMPOSED)
     return made
 
 
-def _composed(workshop: Workshop, place: Place, source: Release, base: Release, select: str) -> Release:
-    asked, here, declared, title = _question(workshop, place, source, base, select)
+def _composed(
+    workspace: Workspace, place: Environment, source: Release, base: Release, select: str
+) -> Release:
+    asked, here, declared, title = _question(workspace, place, source, base, select)
     if picked(select) and not any(_is_moved(asked, uid) for uid in asked.selected):
         return (
             base  # what its readers see is the same: no reason for a release, and an approval, of a mere text
@@ -68,7 +70,7 @@ def _composed(workshop: Workshop, place: Place, source: Release, base: Release, 
     along = must_go_along(asked)
     if along:
         raise _incoherent(place, source, here, along)
-    new = _New(workshop, place, source, base, select, title)
+    new = _New(workspace, place, source, base, select, title)
     whole = _with_declaration(new, asked, declared)
     if whole is not None:
         return whole
@@ -78,7 +80,7 @@ def _composed(workshop: Workshop, place: Place, source: Release, base: Release, 
         if made.id in {source.id, base.id}:
             return made
         tell(f"putting together {made.short}")
-        found = judged(asked, _parsed(workshop, place, made).parts)
+        found = judged(asked, _parsed(workspace, place, made).parts)
         if not found.along and not found.strange:
             return made
         if found.along:
@@ -86,12 +88,12 @@ def _composed(workshop: Workshop, place: Place, source: Release, base: Release, 
     raise _strange(place, source, found.strange)
 
 
-def _is_moved(asked: Question, uid: str) -> bool:
+def _is_moved(asked: PartQuestion, uid: str) -> bool:
     here, there = asked.source.nodes.get(uid), asked.base.nodes.get(uid)
     return here is None or there is None or here.fingerprint != there.fingerprint
 
 
-def _with_declaration(new: _New, asked: Question, declared: str) -> Release | None:
+def _with_declaration(new: _New, asked: PartQuestion, declared: str) -> Release | None:
     """Return the composition with the file that declares the dashboard, where that changes nothing else; None where it
     would: the file may speak of what only the source has."""
     if not declared:
@@ -102,19 +104,19 @@ def _with_declaration(new: _New, asked: Question, declared: str) -> Release | No
         return made
     tell(f"putting together {made.short}")
     try:
-        found = judged(asked, _parsed(new.workshop, new.place, made).parts)
+        found = judged(asked, _parsed(new.workspace, new.place, made).parts)
     except DbtFailed:
         return None
     return None if found.along or found.strange else made
 
 
 def _question(
-    workshop: Workshop, place: Place, source: Release, base: Release, select: str
-) -> tuple[Question, frozenset[str], str, str]:
+    workspace: Workspace, place: Environment, source: Release, base: Release, select: str
+) -> tuple[PartQuestion, frozenset[str], str, str]:
     """Return the question, what of it the selector matches in the source, the path of the file that declares the
     dashboard otherwise than the base does ("": there is none), and what the part is called."""
     tell(f"selecting {select}")
-    here, there = _parsed(workshop, place, source, select), _parsed(workshop, place, base, select)
+    here, there = _parsed(workspace, place, source, select), _parsed(workspace, place, base, select)
     gone = there.selected - here.parts.nodes.keys()
     if not here.selected and not gone:
         raise BadInput(
@@ -126,16 +128,16 @@ def _question(
     declared = ""
     if here.dashboard is not None and here.dashboard != there.dashboard:
         declared = _in_repository(source, here.dashboard.path)
-    question = Question(here.selected | gone, here.parts, there.parts, differing)
+    question = PartQuestion(here.selected | gone, here.parts, there.parts, differing)
     title = part_title(select, here.dashboard or there.dashboard)
     return question, here.selected | gone, declared if declared in differing else "", title
 
 
-def _parsed(workshop: Workshop, place: Place, release: Release, select: str = "") -> _Parsed:
+def _parsed(workspace: Workspace, place: Environment, release: Release, select: str = "") -> _Parsed:
     from prefect_sluice.dbt.declarations import consumers
     from prefect_sluice.dbt.node_files import parts
 
-    loaded = load(workshop, place, release)
+    loaded = load(workspace, place, release)
     chosen = loaded.session.select(loaded.manifest, select) if select else ()
     found = parts(loaded.manifest, loaded.project, release.change.project, loaded.folder)
     dashboard = called(consumers(loaded.manifest).values(), picked(select)) if picked(select) else None
@@ -155,8 +157,8 @@ def _in_repository(source: Release, path: str) -> str:
 class _New:
     """What a composition is to be made of, for which environment, and what it is called."""
 
-    workshop: Workshop
-    place: Place
+    workspace: Workspace
+    place: Environment
     source: Release
     base: Release
     select: str
@@ -171,7 +173,7 @@ def _release(new: _New, content: Mapping[str, str], packages: Mapping[str, str])
             return whole
     paths = content.keys() | base.files.keys()
     changed = tuple(sorted(path for path in paths if content.get(path) != base.files.get(path)))
-    commits = written_as_part(new.workshop, source, base, changed)
+    commits = written_as_part(new.workspace, source, base, changed)
     change = as_part(source.change, commits)
     hasher = hashlib.sha256("".join(f"{path}\0{entry}\0" for path, entry in content.items()).encode())
     return Release(
@@ -183,10 +185,10 @@ def _release(new: _New, content: Mapping[str, str], packages: Mapping[str, str])
     )
 
 
-def _record(workshop: Workshop, key: str, release: Release, actor: str) -> None:
+def _record(workspace: Workspace, key: str, release: Release, actor: str) -> None:
     """Record the composition, and that this question has this answer: it costs three parses to find."""
-    fresh = workshop.store.release(release.id) is None
-    with workshop.store.transaction() as transaction:
+    fresh = workspace.store.release(release.id) is None
+    with workspace.store.transaction() as transaction:
         if fresh and release.composed is not None:
             transaction.put_release(release)
             facts = {"release": release.id, **release.composed.document()}
@@ -194,7 +196,9 @@ def _record(workshop: Workshop, key: str, release: Release, actor: str) -> None:
         transaction.put_cached(_CACHE, key, release.id)
 
 
-def _incoherent(place: Place, source: Release, selected: Iterable[str], along: Iterable[str]) -> Refused:
+def _incoherent(
+    place: Environment, source: Release, selected: Iterable[str], along: Iterable[str]
+) -> Refused:
     names = sorted(uid.split(".", 2)[-1] for uid in along)
     all_names = sorted({*names, *(uid.split(".", 2)[-1] for uid in selected)})
     return Refused(
@@ -203,7 +207,7 @@ def _incoherent(place: Place, source: Release, selected: Iterable[str], along: I
     )
 
 
-def _strange(place: Place, source: Release, strange: Iterable[str]) -> Refused:
+def _strange(place: Environment, source: Release, strange: Iterable[str]) -> Refused:
     names = ", ".join(sorted(uid.split(".", 2)[-1] for uid in strange))
     return Refused(
         f"{names} cannot be taken out of release {source.short}: put on what {place.name} serves, it would be another thing",

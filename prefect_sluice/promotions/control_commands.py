@@ -5,18 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 
 from prefect_sluice.config.base import parse_end
-from prefect_sluice.domain.controls import EVERYWHERE, Kind
+from prefect_sluice.domain.controls import EVERYWHERE, ControlKind
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.promotions.controls import lift, place
 from prefect_sluice.promotions.lookups import releases_of
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 ALL = "every environment"
 """The line of a form that stands for all environments."""
 
 
-class Act(StrEnum):
+class ControlAct(StrEnum):
     """What is to be done, as a form offers it."""
 
     HOLD = "hold"
@@ -27,9 +27,9 @@ class Act(StrEnum):
     UNBLOCK = "lift the block"
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ControlKind:
         """The kind of control that it places or lifts."""
-        return Kind(self.value.removeprefix("lift the "))
+        return ControlKind(self.value.removeprefix("lift the "))
 
     @property
     def lifts(self) -> bool:
@@ -38,18 +38,25 @@ class Act(StrEnum):
 
 
 def command(
-    workshop: Workshop, act: Act, *, environment: str, release: str, by: str, reason: str, until: str = ""
+    workspace: Workspace,
+    act: ControlAct,
+    *,
+    environment: str,
+    release: str,
+    by: str,
+    reason: str,
+    until: str = "",
 ) -> tuple[str, ...]:
     """Place or lift a hold, freeze or block, and return a line for each thing that was done. Repeatable.
 
     `environment` is a name, ALL or "" (the project's default); `release` the beginning of an id or commit, for a block only;
     `until` when a freeze ends by itself (`12h`, a date). Raises BadInput, and Refused where there is nothing to lift.
     """
-    target = _target(workshop, act, environment, release)
+    target = _target(workspace, act, environment, release)
     if act.lifts:
-        lifted = lift(workshop, target, by=by, reason=reason, kind=act.kind)
+        lifted = lift(workspace, target, by=by, reason=reason, kind=act.kind)
         return tuple(f"lifted: {item.kind.value} of {item.named}, {item.origin}" for item in lifted)
-    if until and act is not Act.FREEZE:
+    if until and act is not ControlAct.FREEZE:
         raise BadInput(
             f"a {act.kind.value} has no end of its own", "Until", "leave it empty, or choose freeze"
         )
@@ -57,23 +64,23 @@ def command(
         end = parse_end(until, process.now()) if until else None
     except ValueError as error:
         raise BadInput(str(error), "Until", "write 12h, 2d or a date: 2026-12-24") from error
-    placed = place(workshop, act.kind, target, by=by, reason=reason, until=end)
+    placed = place(workspace, act.kind, target, by=by, reason=reason, until=end)
     return (placed.control.told if placed.fresh else f"{placed.control.told}; it was so already",)
 
 
-def _target(workshop: Workshop, act: Act, environment: str, release: str) -> str:
-    if act.kind is Kind.BLOCK:
-        return _release(workshop, release)
+def _target(workspace: Workspace, act: ControlAct, environment: str, release: str) -> str:
+    if act.kind is ControlKind.BLOCK:
+        return _release(workspace, release)
     if environment == ALL:
-        if act.kind is Kind.HOLD:
+        if act.kind is ControlKind.HOLD:
             raise BadInput("a hold is of one environment", "Environment", "choose one, or freeze instead")
         return EVERYWHERE
-    held = {item.target for item in workshop.store.controls()}
-    return environment if environment and environment in held else workshop.place(environment or None).name
+    held = {item.target for item in workspace.store.controls()}
+    return environment if environment and environment in held else workspace.place(environment or None).name
 
 
-def _release(workshop: Workshop, text: str) -> str:
-    found = releases_of(workshop.store, text.strip()) if text.strip() else ()
+def _release(workspace: Workspace, text: str) -> str:
+    found = releases_of(workspace.store, text.strip()) if text.strip() else ()
     if len(found) == 1:
         return found[0].id
     if found:

@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain import controls
-from prefect_sluice.domain.controls import Control, Kind
+from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput, Refused, Stopped
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedControl:
     """A control as it is in force now. `fresh` is False when the very same was in force already: nothing was written."""
 
     control: Control
@@ -28,8 +28,14 @@ class Placed:
 
 
 def place(
-    workshop: Workshop, kind: Kind, target: str, *, by: str, reason: str, until: datetime | None = None
-) -> Placed:
+    workspace: Workspace,
+    kind: ControlKind,
+    target: str,
+    *,
+    by: str,
+    reason: str,
+    until: datetime | None = None,
+) -> PlacedControl:
     """Place a hold or freeze on an environment (EVERYWHERE: all), or block a release by its whole id.
 
     Repeatable: the same words by the same person are one control. When this returns, no publish that it forbids
@@ -38,14 +44,14 @@ def place(
     _named(by, reason)
     now = process.now()
     asked = Control(uuid.uuid4().hex[:10], kind, target, by.strip(), reason.strip(), now, until)
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.stand_still()
         there = controls.in_force(transaction.controls(), now)
         same = next((item for item in there if item.says_the_same(asked)), None)
         if same is not None:
-            return Placed(same, fresh=False)
+            return PlacedControl(same, fresh=False)
         put(transaction, asked)
-    return Placed(asked, fresh=True)
+    return PlacedControl(asked, fresh=True)
 
 
 def put(transaction: Transaction, control: Control) -> None:
@@ -62,7 +68,7 @@ def put(transaction: Transaction, control: Control) -> None:
 
 
 def lift(
-    workshop: Workshop, target: str, *, by: str, reason: str, kind: Kind | None = None
+    workspace: Workspace, target: str, *, by: str, reason: str, kind: ControlKind | None = None
 ) -> tuple[Control, ...]:
     """Lift what is in force on exactly this target: an environment, EVERYWHERE, or a release's whole id. `kind` None: all of it.
 
@@ -70,7 +76,7 @@ def lift(
     """
     _named(by, reason)
     now = process.now()
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.stand_still()
         there = controls.in_force(transaction.controls(), now)
         found = [item for item in there if item.target == target and kind in {None, item.kind}]
@@ -110,25 +116,27 @@ def _facts(control: Control, reason: str) -> dict[str, Json]:
         facts["until"] = control.until.isoformat()
     if control.promotion:
         facts["promotion"] = control.promotion
-    if control.kind is Kind.BLOCK:
+    if control.kind is ControlKind.BLOCK:
         facts["release"] = control.target
     return facts
 
 
 def _environment(control: Control) -> str:
-    return "" if control.kind is Kind.BLOCK else control.target
+    return "" if control.kind is ControlKind.BLOCK else control.target
 
 
-def current(workshop: Workshop) -> tuple[Control, ...]:
+def current(workspace: Workspace) -> tuple[Control, ...]:
     """Return the controls in force, oldest first."""
-    return controls.in_force(workshop.store.controls(), process.now())
+    return controls.in_force(workspace.store.controls(), process.now())
 
 
-def permit(workshop: Workshop, environment: str, cause: Cause, release: str = "", *, past: str = "") -> None:
+def permit(
+    workspace: Workspace, environment: str, cause: Cause, release: str = "", *, past: str = ""
+) -> None:
     """Raise Stopped when a control in force forbids to change the environment for this cause, or to serve this release.
 
     `past` is the rollback whose own hold does not count.
     """
-    found = controls.forbidding(current(workshop), cause, environment, release, past=past)
+    found = controls.forbidding(current(workspace), cause, environment, release, past=past)
     if found is not None:
         raise Stopped(found.told, f"lift it first: {found.lift}", control=found.id)

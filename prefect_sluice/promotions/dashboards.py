@@ -7,10 +7,10 @@ from pathlib import Path
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.release import Release
 from prefect_sluice.promotions.environment_order import before, ordered
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def reports(workshop: Workshop, environment: str = "", *, origin: str = "") -> tuple[Consumer, ...]:
+def reports(workspace: Workspace, environment: str = "", *, origin: str = "") -> tuple[Consumer, ...]:
     """Return the dashboards that can be promoted to an environment ("": the last one), by label: those of the release
     that `origin` serves, by default the environment before.
 
@@ -18,44 +18,46 @@ def reports(workshop: Workshop, environment: str = "", *, origin: str = "") -> t
     """
     from prefect_sluice.promotions.take_release import served
 
-    place = workshop.place(environment or destination(workshop))
-    return declared_in(workshop, place, served(workshop, place, origin), origin)
+    place = workspace.place(environment or destination(workspace))
+    return declared_in(workspace, place, served(workspace, place, origin), origin)
 
 
-def declared_in(workshop: Workshop, place: Place, release: Release, origin: str = "") -> tuple[Consumer, ...]:
+def declared_in(
+    workspace: Workspace, place: Environment, release: Release, origin: str = ""
+) -> tuple[Consumer, ...]:
     """Return the dashboards that a release declares, by label: as the environment before `place` knows them."""
-    former = origin or before(place, workshop.places)
+    former = origin or before(place, workspace.places)
     names = [name for name in (former, place.name) if name]
-    known = recorded(workshop, names, release.id)
-    found = known if known is not None else _parsed(workshop, workshop.place(names[0]), release)
+    known = recorded(workspace, names, release.id)
+    found = known if known is not None else _parsed(workspace, workspace.place(names[0]), release)
     return tuple(sorted(found, key=lambda item: (item.label or item.name).casefold()))
 
 
-def destination(workshop: Workshop) -> str:
+def destination(workspace: Workspace) -> str:
     """Return the name of the environment that comes last: where analysts promote to."""
-    return ordered(workshop.places)[-1]
+    return ordered(workspace.places)[-1]
 
 
 def at(folder: Path, environment: str) -> str:
     """Return the environment, the last one of the project in `folder` where none is named. Raises ConfigInvalid."""
-    return environment or destination(Workshop.at(folder))
+    return environment or destination(Workspace.at(folder))
 
 
-def recorded(workshop: Workshop, environments: list[str], release: str) -> tuple[Consumer, ...] | None:
+def recorded(workspace: Workspace, environments: list[str], release: str) -> tuple[Consumer, ...] | None:
     """Return the consumers of a release, by the first of the environments where the gates recorded them; None if in none."""
-    known = (workshop.store.declared(name, release) for name in environments)
+    known = (workspace.store.declared(name, release) for name in environments)
     declared = next((item for item in known if item is not None), None)
     return None if declared is None else tuple(declared.consumers.values())
 
 
-def _parsed(workshop: Workshop, place: Place, release: Release) -> tuple[Consumer, ...]:
+def _parsed(workspace: Workspace, place: Environment, release: Release) -> tuple[Consumer, ...]:
     """Return them by a parse, in a work folder of its own: in the shared one a release may be building right now."""
     from prefect_sluice.dbt.declarations import consumers
     from prefect_sluice.promotions.load_project import load
 
-    class Aside(Workshop):
-        def work(self, place: Place) -> Path:
+    class Aside(Workspace):
+        def work(self, place: Environment) -> Path:
             return self.folder / "work" / f"{place.name}.plan"
 
-    loaded = load(Aside(workshop.file, workshop.settings), place, release)
+    loaded = load(Aside(workspace.file, workspace.settings), place, release)
     return tuple(consumers(loaded.manifest).values())

@@ -8,33 +8,35 @@ from difflib import get_close_matches
 
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, short_name
-from prefect_sluice.planning.expectations import Edited
+from prefect_sluice.planning.expectations import ExpectedEdit
 from prefect_sluice.planning.plan import Action, Plan, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredEdit:
     """A relation that may have been edited, and the word for it."""
 
     pointer: Pointer
-    word: Edited
+    word: ExpectedEdit
 
 
-def declared(plan: Plan, kept: Iterable[Pointer], meant: Sequence[Edited]) -> Mapping[Name, Declared]:
+def declared(
+    plan: Plan, kept: Iterable[Pointer], meant: Sequence[ExpectedEdit]
+) -> Mapping[Name, DeclaredEdit]:
     """Return the relations that the edits speak of, by physical address: what serves now, and what kept generations serve
     (`kept`). Who has to delete a row has to delete it from all of them."""
     words = {step.name.folded: item for item in meant for step in _steps(plan, item)}
     served = [step.pointer for step in plan.steps if step.pointer is not None]
     return {
-        pointer.address: Declared(pointer, words[pointer.name.folded])
+        pointer.address: DeclaredEdit(pointer, words[pointer.name.folded])
         for pointer in (*kept, *served)
         if pointer.name.folded in words and not pointer.is_old_name
     }
 
 
 def empty(
-    plan: Plan, meant: Sequence[Edited], known: Mapping[Name, Declared], edited: Collection[Name]
-) -> tuple[tuple[Edited, str], ...]:
+    plan: Plan, meant: Sequence[ExpectedEdit], known: Mapping[Name, DeclaredEdit], edited: Collection[Name]
+) -> tuple[tuple[ExpectedEdit, str], ...]:
     """Return the edits that are none, with why: of no relation that there is, or of one that holds what was published."""
     came_true = {known[address].word for address in edited if address in known}
     lost = {item: _nothing(plan, item) for item in meant if not _steps(plan, item)}
@@ -43,7 +45,7 @@ def empty(
     )
 
 
-def unknown(plan: Plan, meant: Sequence[Edited]) -> str:
+def unknown(plan: Plan, meant: Sequence[ExpectedEdit]) -> str:
     """Return what there is to say of the edits that speak of no relation, "" for nothing."""
     found = [item for item in meant if not _steps(plan, item)]
     return (
@@ -53,7 +55,7 @@ def unknown(plan: Plan, meant: Sequence[Edited]) -> str:
     )
 
 
-def _steps(plan: Plan, item: Edited) -> list[Step]:
+def _steps(plan: Plan, item: ExpectedEdit) -> list[Step]:
     return [step for step in _there(plan) if item.is_of(_names(step))]
 
 
@@ -65,7 +67,7 @@ def _names(step: Step) -> tuple[str, ...]:
     return (short_name(step.node), str(step.name), step.name.identifier, step.node)
 
 
-def _nothing(plan: Plan, item: Edited) -> str:
+def _nothing(plan: Plan, item: ExpectedEdit) -> str:
     known = [name for step in _there(plan) for name in _names(step)[:2]]
     near = get_close_matches(item.relation, known, n=1)
     return "there is no such relation" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from prefect_sluice import config
 from prefect_sluice.domain.errors import ConfigInvalid
-from prefect_sluice.workspace.workspace import Place
+from prefect_sluice.workspace.workspace import Environment
 
 ANY = "any"
 
 
-def ordered(places: Mapping[str, Place]) -> tuple[str, ...]:
+def ordered(places: Mapping[str, Environment]) -> tuple[str, ...]:
     """Return the names of the environments in order: as they are written, production last. Pure."""
     return tuple(sorted(places, key=lambda name: name in config.PRODUCTION))
 
 
-def before(place: Place, places: Mapping[str, Place]) -> str:
+def before(place: Environment, places: Mapping[str, Environment]) -> str:
     """Return the environment that a release must have been stable in before it comes here; "" where there is no such rule.
 
     Raises ConfigInvalid when `after` names no environment, or leads back to this one.
@@ -32,12 +32,12 @@ def before(place: Place, places: Mapping[str, Place]) -> str:
     return found
 
 
-def behind(place: Place, places: Mapping[str, Place]) -> str:
+def behind(place: Environment, places: Mapping[str, Environment]) -> str:
     """Return the first environment that a release may go to from here; "" where this is the last. Raises as `before` does."""
     return next((name for name in ordered(places) if before(places[name], places) == place.name), "")
 
 
-def comes_after(first: str, second: str, places: Mapping[str, Place]) -> bool:
+def comes_after(first: str, second: str, places: Mapping[str, Environment]) -> bool:
     """Say whether `first` lies behind `second` on the way that a release takes."""
     above = before(places[first], places)
     while above and above != second:
@@ -45,7 +45,7 @@ def comes_after(first: str, second: str, places: Mapping[str, Place]) -> bool:
     return bool(above)
 
 
-def _named(place: Place, places: Mapping[str, Place]) -> str:
+def _named(place: Environment, places: Mapping[str, Environment]) -> str:
     after = place.policy.after
     if after == ANY:
         return ""

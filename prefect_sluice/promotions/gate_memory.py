@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.gates.base import Memory
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.domain.memory import Memory
+from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
 
-def remembering(workshop: Workshop, gate: str) -> Memory:
+def remembering(workspace: Workspace, gate: str) -> Memory:
     """Return what one gate remembers."""
-    return _Memory(workshop.store, gate)
+    return _Memory(workspace.store, gate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @contextmanager
-def holding(workshop: Workshop, place: Place, actor: str) -> Generator[Workshop]:
+def holding(workspace: Workspace, place: Environment, actor: str) -> Generator[Workspace]:
     """Hold the environment's lease for a moment, and give what changes what is recorded of it. Raises LeaseHeld at once."""
-    with held(workshop.store, place.name, this_process(actor)) as lease:
-        yield workshop.under(lease.lease)
+    with held(workspace.store, place.name, this_process(actor)) as lease:
+        yield workspace.under(lease.lease)

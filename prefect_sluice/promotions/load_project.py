@@ -19,21 +19,21 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.planning import source_versions
 from prefect_sluice.source import dbt_packages, ignored_inputs
 from prefect_sluice.sql.write_targets import Targets
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
-    from prefect_sluice.dbt.fingerprints.compiled_facts import Facts
+    from prefect_sluice.dbt.fingerprints.compiled_facts import CompiledFacts
     from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
     from prefect_sluice.dbt.nodes import Project
     from prefect_sluice.dbt.session import Manifest, Session
 
 _CACHE = "facts.3"
 """With the number of their form: facts that an older Sluice wrote are not read."""
-_LOADED: dict[tuple[str, str, str, str, frozenset[Name]], Loaded] = {}
+_LOADED: dict[tuple[str, str, str, str, frozenset[Name]], LoadedProject] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedProject:
     """A parsed release for one environment. `folder` is the project in the checkout.
 
     `withheld` are the gates that let none of its code run: then no text was compiled that nobody had compiled before.
@@ -47,71 +47,71 @@ class Loaded:
     withheld: tuple[str, ...] = ()
 
 
-def side_file(workshop: Workshop, place: Place) -> Path:
+def side_file(workspace: Workspace, place: Environment) -> Path:
     """Return where an environment's side database is built: a fixed place, so that dbt's parse state stays valid."""
-    return workshop.work(place) / "side" / place.target.path.name
+    return workspace.work(place) / "side" / place.target.path.name
 
 
-def checkout(workshop: Workshop, release: Release, *, purpose: str = "build") -> Path:
+def checkout(workspace: Workspace, release: Release, *, purpose: str = "build") -> Path:
     """Return the repository's folder of a release, written from its bundle; every file is verified by its digest.
 
     Each `purpose` has a folder of its own: what the project's tests write does not reach what is built.
     Raises BundleDamaged. Repeatable: a complete checkout is used again, one that was altered is written anew.
     """
-    folder = workshop.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
-    files = _files(workshop, release)
-    workshop.bundles.checkout(files, folder)
-    links = _included(workshop, release.change.project)
+    folder = workspace.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
+    files = _files(workspace, release)
+    workspace.bundles.checkout(files, folder)
+    links = _included(workspace, release.change.project)
     if _is_altered(folder, files, links):
         shutil.rmtree(folder)
-        workshop.bundles.checkout(files, folder)
+        workspace.bundles.checkout(files, folder)
     for path, source in links.items():
         _include(source, folder / path)
     return folder
 
 
-def _included(workshop: Workshop, project: str) -> Mapping[Path, Path]:
+def _included(workspace: Workspace, project: str) -> Mapping[Path, Path]:
     """Return what `source.include` names, by its path in the repository; sluice.yml, from which it is written, may lie
     below the repository's top. Raises BadInput for a path that leads out of the repository."""
-    top = _repository(workshop, project)
+    top = _repository(workspace, project)
     named = {
-        path: Path(os.path.normpath(workshop.root.resolve() / path))
-        for path in workshop.settings.source.include
+        path: Path(os.path.normpath(workspace.root.resolve() / path))
+        for path in workspace.settings.source.include
     }
     for path, source in named.items():
         if not source.is_relative_to(top):
             what = f"source.include: {path!r} leads out of the repository"
-            raise BadInput(what, str(workshop.root / FILE), "name a path inside it")
+            raise BadInput(what, str(workspace.root / FILE), "name a path inside it")
     return {source.relative_to(top): source for source in named.values()}
 
 
-def _repository(workshop: Workshop, project: str) -> Path:
+def _repository(workspace: Workspace, project: str) -> Path:
     """Return the repository's top; `project` is the dbt project's folder in it."""
-    return workshop.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()
+    return workspace.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()
 
 
-def _files(workshop: Workshop, release: Release) -> Mapping[str, str]:
+def _files(workspace: Workspace, release: Release) -> Mapping[str, str]:
     """Return every file of a release's checkout. An older Sluice left the packages out of the bundle: they are taken as
     they are installed now, which was all that there was."""
-    read = partial(_text, workshop, release.files)
+    read = partial(_text, workspace, release.files)
     if release.packages or not dbt_packages.named(release.change.project, read):
         return release.all_files
-    return {**release.files, **packages_of(workshop, release.change.project, release.files)}
+    return {**release.files, **packages_of(workspace, release.change.project, release.files)}
 
 
-def packages_of(workshop: Workshop, project: str, files: Mapping[str, str]) -> Mapping[str, str]:
+def packages_of(workspace: Workspace, project: str, files: Mapping[str, str]) -> Mapping[str, str]:
     """Put the dbt packages that a release of these `files` needs into the bundle store; return them as it names files.
 
     `project` is the dbt project's folder in the repository. Repeatable. Raises Refused for a package that leads elsewhere.
     """
-    repository = _repository(workshop, project)
-    found = dbt_packages.packed(repository, project, files, partial(_text, workshop, files))
-    return {file.path: f"{file.mode}:{workshop.bundles.put(file.content)}" for file in found}
+    repository = _repository(workspace, project)
+    found = dbt_packages.packed(repository, project, files, partial(_text, workspace, files))
+    return {file.path: f"{file.mode}:{workspace.bundles.put(file.content)}" for file in found}
 
 
-def _text(workshop: Workshop, files: Mapping[str, str], path: str) -> str | None:
+def _text(workspace: Workspace, files: Mapping[str, str], path: str) -> str | None:
     mode, _, key = files.get(path, "link:").partition(":")
-    return None if mode == "link" else workshop.bundles.get(key).decode(errors="replace")
+    return None if mode == "link" else workspace.bundles.get(key).decode(errors="replace")
 
 
 def _is_altered(folder: Path, files: Mapping[str, str], links: Collection[Path]) -> bool:
@@ -142,16 +142,16 @@ def _strange(folder: Path, files: Collection[str], links: Collection[Path]) -> I
             yield path
 
 
-def set_aside(workshop: Workshop, release: Release, loaded: Loaded) -> Mapping[str, Path]:
+def set_aside(workspace: Workspace, release: Release, loaded: LoadedProject) -> Mapping[str, Path]:
     """Move what a build wrote into its checkout (a relative `location`, a `copy ... to`) beside the files of other `external`
     models: a checkout is shared by all environments, and what was not packed is thrown away there.
 
     Return where each is now, by its path from the project. Repeatable.
     """
-    folder = workshop.folder / "checkouts" / f"{release.id[:16]}-build"
-    links = _included(workshop, release.change.project)
+    folder = workspace.folder / "checkouts" / f"{release.id[:16]}-build"
+    links = _included(workspace, release.change.project)
     moved: dict[str, Path] = {}
-    for path in tuple(_strange(folder, _files(workshop, release), links)):
+    for path in tuple(_strange(folder, _files(workspace, release), links)):
         inside = path.relative_to(loaded.folder if path.is_relative_to(loaded.folder) else folder)
         moved[str(inside)] = loaded.session.outputs / inside
         moved[str(inside)].parent.mkdir(parents=True, exist_ok=True)
@@ -174,96 +174,98 @@ def _include(source: Path, place: Path) -> None:
         place.symlink_to(target)
 
 
-def load(workshop: Workshop, place: Place, release: Release) -> Loaded:
+def load(workspace: Workspace, place: Environment, release: Release) -> LoadedProject:
     """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
-    served = _others(workshop, place)
+    served = _others(workspace, place)
     declared = digest(
         [
-            cast("Json", dict(workshop.settings.vars)),
-            workshop.settings.source.model_dump(mode="json"),
-            workshop.settings.working_directory,
+            cast("Json", dict(workspace.settings.vars)),
+            workspace.settings.source.model_dump(mode="json"),
+            workspace.settings.working_directory,
         ]
     )
-    key = (str(workshop.file), place.name, release.id, declared, served)
+    key = (str(workspace.file), place.name, release.id, declared, served)
     # What may not run is looked at anew each time: sluice.yml may say by now that it may.
     if key not in _LOADED or _LOADED[key].withheld:
         _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
-        _LOADED[key] = _load(workshop, place, release, served)
+        _LOADED[key] = _load(workspace, place, release, served)
     return _LOADED[key]
 
 
-def _others(workshop: Workshop, place: Place) -> frozenset[Name]:
+def _others(workspace: Workspace, place: Environment) -> frozenset[Name]:
     """Return the names in the warehouse that are not the environment's own, in lower case."""
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     found = source_versions.others(warehouse.relations(), warehouse.generation(place.name))
     return frozenset(item.name.folded for item in found)
 
 
-def _load(workshop: Workshop, place: Place, release: Release, served: frozenset[Name]) -> Loaded:
+def _load(
+    workspace: Workspace, place: Environment, release: Release, served: frozenset[Name]
+) -> LoadedProject:
     from prefect_sluice.dbt.fingerprints import settings
     from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
     from prefect_sluice.dbt.nodes import declare, read
     from prefect_sluice.dbt.session import Session
     from prefect_sluice.promotions.may_run_code import refusing
 
-    folder = checkout(workshop, release) / release.change.project
-    variables = cast(Mapping[str, Any], workshop.settings.vars)
+    folder = checkout(workspace, release) / release.change.project
+    variables = cast(Mapping[str, Any], workspace.settings.vars)
     session = Session(
         place.target,
         folder,
-        workshop.home,
-        workshop.work(place),
-        side_file(workshop, place),
+        workspace.home,
+        workspace.work(place),
+        side_file(workspace, place),
         place.target.path,
         variables,
-        _working_directory(workshop, folder, release.change.project),
+        _working_directory(workspace, folder, release.change.project),
     )
-    manifest = _parsed(workshop, session)
+    manifest = _parsed(workspace, session)
     everything = {**_project_variables(folder), **variables}
     outside = settings.Settings(
-        everything, settings.packages(folder), workshop.environ, place.target.name, place.target.settings
+        everything, settings.packages(folder), workspace.environ, place.target.name, place.target.settings
     )
     prints = Fingerprints(manifest, folder, outside)
-    known, missing = _known_facts(workshop, prints)
+    known, missing = _known_facts(workspace, prints)
     withheld: tuple[str, ...] = ()
     if missing:
         # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
         draft = partial(read, manifest, prints, known, place.target.catalog, served)
-        withheld = refusing(workshop, place, release, folder, session.cwd, manifest, draft)
-    found = known if withheld else {**known, **_new_facts(workshop, place, session, prints, missing)}
+        withheld = refusing(workspace, place, release, folder, session.cwd, manifest, draft)
+    found = known if withheld else {**known, **_new_facts(workspace, place, session, prints, missing)}
     project = read(manifest, prints, found, place.target.catalog, served)
     project = replace(project, nodes=bound(folder, project.nodes))
-    _refuse_left_out(workshop, session.cwd, project, manifest)
+    _refuse_left_out(workspace, session.cwd, project, manifest)
     declare(manifest, project.nodes)
-    return Loaded(folder, session, manifest, project, prints, withheld)
+    return LoadedProject(folder, session, manifest, project, prints, withheld)
 
 
-def _working_directory(workshop: Workshop, folder: Path, project: str) -> Path:
+def _working_directory(workspace: Workspace, folder: Path, project: str) -> Path:
     """Return the folder of a checkout in which dbt runs; `folder` is the project's there. Raises BadInput for one outside."""
-    if not workshop.home.is_relative_to(_repository(workshop, project)):
-        what = f"working_directory: {workshop.settings.working_directory!r} leads out of the repository"
-        raise BadInput(what, str(workshop.root / FILE), "name a folder inside it")
-    return Path(os.path.normpath(folder / os.path.relpath(workshop.home, workshop.project)))
+    if not workspace.home.is_relative_to(_repository(workspace, project)):
+        what = f"working_directory: {workspace.settings.working_directory!r} leads out of the repository"
+        raise BadInput(what, str(workspace.root / FILE), "name a folder inside it")
+    return Path(os.path.normpath(folder / os.path.relpath(workspace.home, workspace.project)))
 
 
-def _parsed(workshop: Workshop, session: Session) -> Manifest:
+def _parsed(workspace: Workspace, session: Session) -> Manifest:
     try:
         return session.parse()
     except DbtFailed as error:
-        settings = workshop.settings
+        settings = workspace.settings
         told = ignored_inputs.explained(
-            error, session.project, workshop.project, settings.project, settings.source.include
+            error, session.project, workspace.project, settings.project, settings.source.include
         )
         if told is error:
             raise
         raise told from error
 
 
-def _refuse_left_out(workshop: Workshop, folder: Path, project: Project, manifest: Manifest) -> None:
-    settings = workshop.settings
+def _refuse_left_out(workspace: Workspace, folder: Path, project: Project, manifest: Manifest) -> None:
+    settings = workspace.settings
     made = {str(node.config.get("location") or "") for node in manifest.nodes.values()}
     path = settings.working_directory or settings.project
-    ignored_inputs.refuse(project.nodes, folder, workshop.home, path, settings.source.include, made)
+    ignored_inputs.refuse(project.nodes, folder, workspace.home, path, settings.source.include, made)
 
 
 def _project_variables(folder: Path) -> Mapping[str, Any]:
@@ -272,44 +274,50 @@ def _project_variables(folder: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
 
 
-def _known_facts(workshop: Workshop, prints: Fingerprints) -> tuple[Mapping[str, Facts], Mapping[str, str]]:
+def _known_facts(
+    workspace: Workspace, prints: Fingerprints
+) -> tuple[Mapping[str, CompiledFacts], Mapping[str, str]]:
     """Return what each SQL node's compiled text tells, as remembered; and the keys of those that were never compiled."""
     from prefect_sluice.dbt.fingerprints.compiled_facts import from_json
     from prefect_sluice.dbt.nodes import code_key, sql_nodes
 
     keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest)}
-    known = workshop.store.cached(_CACHE, keys.values())
+    known = workspace.store.cached(_CACHE, keys.values())
     missing = {uid: key for uid, key in keys.items() if key not in known}
     return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}, missing
 
 
 def _new_facts(
-    workshop: Workshop, place: Place, session: Session, prints: Fingerprints, missing: Mapping[str, str]
-) -> Mapping[str, Facts]:
+    workspace: Workspace,
+    place: Environment,
+    session: Session,
+    prints: Fingerprints,
+    missing: Mapping[str, str],
+) -> Mapping[str, CompiledFacts]:
     """Compile nodes, and return and remember what their texts tell. `missing` holds their keys."""
     from prefect_sluice.dbt.fingerprints.compiled_facts import facts, from_json, to_json
 
     if not missing:
         return {}
-    warehouse = workshop.warehouse(place)
-    texts = _compiled(workshop, place, session, prints, tuple(missing))
+    warehouse = workspace.warehouse(place)
+    texts = _compiled(workspace, place, session, prints, tuple(missing))
     fresh = {
         missing[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
         for uid, found in texts.items()
     }
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.put_all_cached(_CACHE, fresh)
     return {uid: from_json(fresh[key]) for uid, key in missing.items() if key in fresh}
 
 
 def _compiled(
-    workshop: Workshop, place: Place, session: Session, prints: Fingerprints, missing: tuple[str, ...]
+    workspace: Workspace, place: Environment, session: Session, prints: Fingerprints, missing: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the compiled texts of nodes: one, or two where `is_incremental()` makes a difference."""
     from prefect_sluice.dbt.nodes import asks_incremental
 
     manifest = prints.manifest
-    warehouse = workshop.warehouse(place, session.cwd)
+    warehouse = workspace.warehouse(place, session.cwd)
     live = warehouse.generation(place.name)
     warehouse.prepare(session.side, source_versions.stubs(live, warehouse.relations(), (), Targets()))
     first = _texts(session, manifest, missing, incremental=False)

@@ -13,17 +13,17 @@ from prefect_sluice.domain.release import Release
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.workspace.workspace import Place, Workshop
+    from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def existing_store(workshop: Workshop) -> StateStore | None:
+def existing_store(workspace: Workspace) -> StateStore | None:
     """Return the state store; None, and nothing is made, when there is no file of it yet."""
-    return workshop.store if workshop.has_store else None
+    return workspace.store if workspace.has_store else None
 
 
-def displaced(workshop: Workshop, place: Place) -> tuple[Displaced, ...]:
+def displaced(workspace: Workspace, place: Environment) -> tuple[Displaced, ...]:
     """Return the public names of an environment that do not show what was published. Raises WarehouseBusy."""
-    return workshop.warehouse(place).displaced(place.name) if place.target.path.exists() else ()
+    return workspace.warehouse(place).displaced(place.name) if place.target.path.exists() else ()
 
 
 def waiting_promotion(store: StateStore | None, text: str) -> Promotion:

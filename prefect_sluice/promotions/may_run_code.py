@@ -10,9 +10,9 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import Release
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions.gate_memory import remembering
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def refusing(
-    workshop: Workshop,
-    place: Place,
+    workspace: Workspace,
+    place: Environment,
     release: Release,
     folder: Path,
     working_directory: Path,
@@ -41,12 +41,12 @@ def refusing(
     python = any(str(getattr(node, "language", "")) == "python" for node in manifest.nodes.values())
     if not python and not any(item.runs for item in code.code):
         return ()
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     current = warehouse.generation(place.name)
     if current.release == release.id:
         return ()
     base = current.release if current.number else ""
-    plan = Plan(place.name, Cause.RELEASE, release.id, current.number, base, (), (), (), Before({}, {}))
+    plan = Plan(place.name, Cause.RELEASE, release.id, current.number, base, (), (), (), NotesBefore({}, {}))
     subject = Subject(
         folder,
         project().nodes,
@@ -59,9 +59,9 @@ def refusing(
         declared=code,
         working_directory=working_directory,
     )
-    policy = workshop.settings.gates
+    policy = workspace.settings.gates
     judging = [gate for gate in gates.asked(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]
     reports = [
-        gates.run(gate, replace(subject, memory=remembering(workshop, gate.id)), policy) for gate in judging
+        gates.run(gate, replace(subject, memory=remembering(workspace, gate.id)), policy) for gate in judging
     ]
     return gates.refusals(reports, policy)

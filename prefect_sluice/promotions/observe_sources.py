@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.planning import source_versions
-from prefect_sluice.planning.source_policy import Policy, Way, named, refuse_unknown
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.planning.source_policy import SourcePolicy, VersionMethod, named, refuse_unknown
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
-    from prefect_sluice.promotions.load_project import Loaded
+    from prefect_sluice.promotions.load_project import LoadedProject
 
 _CACHE = "source versions"
 """One entry per warehouse file: its stamp, and the versions that were read under it."""
 
 
 def observe(
-    workshop: Workshop, place: Place, loaded: Loaded, live: Generation, release: str
+    workspace: Workspace, place: Environment, loaded: LoadedProject, live: Generation, release: str
 ) -> Mapping[str, str]:
     """Return the version of every source the project reads, by its text. Changes nothing that anybody reads. Repeatable.
 
@@ -30,10 +30,10 @@ def observe(
     texts = sorted({text for node in nodes.values() for text in source_versions.texts(node)})
     if not texts:
         return {}
-    policy = policy_of(workshop, loaded)
+    policy = policy_of(workspace, loaded)
     ways = {text: policy.way(text) for text in texts}
     # As dbt opens it: a source may lie in what the profile attaches.
-    warehouse = workshop.warehouse(place, loaded.session.cwd)
+    warehouse = workspace.warehouse(place, loaded.session.cwd)
     is_there = place.target.path.exists()
     relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:
@@ -43,30 +43,30 @@ def observe(
         keys = {
             text: _key(ways[text], text) for text in texts if text in tables and ways[text].reads_the_source
         }
-        remembered = _remembered(workshop, place, stamp)
+        remembered = _remembered(workspace, place, stamp)
         known = {text: remembered[key] for text, key in keys.items() if key in remembered}
         unknown = source_versions.unknown(live, release)
         found = source_versions.versions(
-            nodes, reader, warehouse.catalog, loaded.session.cwd, unknown, ways=ways, root=workshop.root, known=known
+            nodes, reader, warehouse.catalog, loaded.session.cwd, unknown, ways=ways, root=workspace.root, known=known
         )  # fmt: skip
     fresh = {key: found[text] for text, key in keys.items() if text not in known and found[text] != unknown}
     if stamp and fresh:
-        _remember(workshop, place, stamp, {**remembered, **fresh})
+        _remember(workspace, place, stamp, {**remembered, **fresh})
     return found
 
 
-def policy_of(workshop: Workshop, loaded: Loaded) -> Policy:
+def policy_of(workspace: Workspace, loaded: LoadedProject) -> SourcePolicy:
     """Return how sluice.yml wants versions to be found, with what the project's dbt sources say."""
-    settings = workshop.settings.sources
+    settings = workspace.settings.sources
     if not settings:
-        return Policy()
+        return SourcePolicy()
     from prefect_sluice.dbt.sources import declared
 
     by_name = declared(loaded.manifest)
-    return Policy(settings, by_name, frozenset(by_name), workshop.file.name)
+    return SourcePolicy(settings, by_name, frozenset(by_name), workspace.file.name)
 
 
-def refuse_unknown_names(workshop: Workshop, loaded: Loaded, cause: Cause) -> None:
+def refuse_unknown_names(workspace: Workspace, loaded: LoadedProject, cause: Cause) -> None:
     """Raise BadInput for what sluice.yml says of a source or a model that the project does not have.
 
     A refresh is the code of another day: the file may speak of what is not released yet.
@@ -75,34 +75,34 @@ def refuse_unknown_names(workshop: Workshop, loaded: Loaded, cause: Cause) -> No
         return
     nodes = loaded.project.nodes.values()
     read = {named(text) for node in nodes for text in source_versions.texts(node)}
-    names = read | policy_of(workshop, loaded).known
-    refuse_unknown(workshop.settings.sources, names, "source", f"{workshop.file.name}: sources")
+    names = read | policy_of(workspace, loaded).known
+    refuse_unknown(workspace.settings.sources, names, "source", f"{workspace.file.name}: sources")
     models = {node.short for node in nodes}
-    refuse_unknown(workshop.settings.models, models, "model", f"{workshop.file.name}: models")
+    refuse_unknown(workspace.settings.models, models, "model", f"{workspace.file.name}: models")
 
 
-def carry_over(workshop: Workshop, place: Place, before: str, after: str) -> None:
+def carry_over(workspace: Workspace, place: Environment, before: str, after: str) -> None:
     """Note that the versions read under the stamp `before` hold under `after`: our own publish is all that was written."""
-    known = _remembered(workshop, place, before)
+    known = _remembered(workspace, place, before)
     if known and after:
-        _remember(workshop, place, after, known)
+        _remember(workspace, place, after, known)
 
 
-def _key(way: Way, text: str) -> str:
+def _key(way: VersionMethod, text: str) -> str:
     return digest([text, way.measure])
 
 
-def _entry(place: Place) -> str:
+def _entry(place: Environment) -> str:
     return digest(str(place.target.path.resolve()))
 
 
-def _remembered(workshop: Workshop, place: Place, stamp: str) -> Mapping[str, str]:
+def _remembered(workspace: Workspace, place: Environment, stamp: str) -> Mapping[str, str]:
     key = _entry(place)
-    entry = cast(dict[str, Any] | None, workshop.store.cached(_CACHE, [key]).get(key))
+    entry = cast(dict[str, Any] | None, workspace.store.cached(_CACHE, [key]).get(key))
     return entry["versions"] if stamp and entry and entry["stamp"] == stamp else {}
 
 
-def _remember(workshop: Workshop, place: Place, stamp: str, versions: Mapping[str, str]) -> None:
+def _remember(workspace: Workspace, place: Environment, stamp: str, versions: Mapping[str, str]) -> None:
     entry: Json = {"stamp": stamp, "versions": dict(versions)}
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.put_cached(_CACHE, _entry(place), entry)

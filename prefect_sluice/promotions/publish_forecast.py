@@ -8,38 +8,38 @@ from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.node import Name
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.warehouse.publishing import Forecast
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def forecast(workshop: Workshop, place: Place, plan: Plan) -> Forecast:
+def forecast(workspace: Workspace, place: Environment, plan: Plan) -> Forecast:
     """Return how the plan's publish will go: an estimate, from what its relations hold today. What is new counts for nothing."""
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     moved = plan.of(Action.BUILD, Action.CARRY, Action.REMOVE)
-    return warehouse.forecast(_brought(workshop, place, plan), len(moved))
+    return warehouse.forecast(_brought(workspace, place, plan), len(moved))
 
 
-def _brought(workshop: Workshop, place: Place, plan: Plan) -> list[Name]:
-    live = plan.base_of(workshop.warehouse(place).generation(place.name)).by_node()
+def _brought(workspace: Workspace, place: Environment, plan: Plan) -> list[Name]:
+    live = plan.base_of(workspace.warehouse(place).generation(place.name)).by_node()
     built = [live[step.node].address for step in plan.of(Action.BUILD, Action.CARRY) if step.node in live]
     # What is adopted is copied, and read again to see that the copy is whole.
     return [*built, *(item.name for item in plan.adopted), *(item.name for item in plan.adopted)]
 
 
-def refuse_what_does_not_fit(workshop: Workshop, place: Place, plan: Plan) -> None:
+def refuse_what_does_not_fit(workspace: Workspace, place: Environment, plan: Plan) -> None:
     """Raise Refused when the disk has no room for the build, or none for the publish, as far as can be told beforehand."""
     if not plan.made:
         return
-    expected = forecast(workshop, place, plan)
+    expected = forecast(workspace, place, plan)
     if expected.needs > expected.free:
         raise Refused(
             f"publishing {expected.way.words} needs about {_megabytes(expected.needs)} beside {place.target.path}, and"
             f" {_megabytes(expected.free)} are free",
             "make room, then run the command again",
         )
-    free = shutil.disk_usage(workshop.folder).free
+    free = shutil.disk_usage(workspace.folder).free
     if expected.brings > free:
         raise Refused(
-            f"the build needs about {_megabytes(expected.brings)} in {workshop.folder}, and {_megabytes(free)} are free",
+            f"the build needs about {_megabytes(expected.brings)} in {workspace.folder}, and {_megabytes(free)} are free",
             "make room, then run the command again",
         )
 

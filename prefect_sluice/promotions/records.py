@@ -19,7 +19,7 @@ from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.policy_in_force import governed, rules_of, uncommitted
 from prefect_sluice.workspace.policy_in_force import recorded as recorded_policy
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.reader import Reads
@@ -29,42 +29,42 @@ SERVED = frozenset({State.DEPLOYED, State.STABLE})
 """States of a promotion whose generation was written: only Monitor has anything left to do."""
 
 
-def opened(work: Work) -> tuple[Workshop, Place]:
-    """Open the workshop and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
+def opened(work: Work) -> tuple[Workspace, Environment]:
+    """Open the workspace and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
 
     Who only looks (`sluice plan`) has no lease, which is token 0, and loses none. What the release declares, and the policy
     that judges the promotion, go before what the sluice.yml there says by now.
     """
-    workshop = Workshop.at(work.request.folder).under(work.lease if work.lease.token else None)
+    workspace = Workspace.at(work.request.folder).under(work.lease if work.lease.token else None)
     if work.release is not None:
-        rules = rules_of(workshop, work.promotion) if work.promotion is not None else None
-        workshop = governed(workshop, work.release, rules)
-    place = workshop.place(work.request.environment)
-    lease = workshop.store.lease(place.name)
+        rules = rules_of(workspace, work.promotion) if work.promotion is not None else None
+        workspace = governed(workspace, work.release, rules)
+    place = workspace.place(work.request.environment)
+    lease = workspace.store.lease(place.name)
     if work.lease.token and (lease is None or lease.token != work.lease.token):
         # Another one had it meanwhile. The fence would say so, too, but minutes later.
         raise LeaseLost(place.name)
-    return workshop, place
+    return workspace, place
 
 
 @contextmanager
-def fenced(workshop: Workshop, environment: str) -> Generator[Transaction]:
+def fenced(workspace: Workspace, environment: str) -> Generator[Transaction]:
     """Give a transaction of the state store that writes nothing unless the lease on the environment is still ours.
 
     All that is recorded of promotions, candidates and generations is written here: an intent as well as an outcome. Raises
-    LeaseLost, and RuntimeError for a workshop that is not under the environment's lease.
+    LeaseLost, and RuntimeError for a workspace that is not under the environment's lease.
     """
-    if lease_of(workshop).environment != environment:
+    if lease_of(workspace).environment != environment:
         raise RuntimeError(f"a promotion of {environment} is recorded without its lease")
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         yield transaction
 
 
-def lease_of(workshop: Workshop) -> Lease:
-    """Return the lease that a workshop is under. Raises RuntimeError for one that is under none."""
-    if workshop.lease is None:
+def lease_of(workspace: Workspace) -> Lease:
+    """Return the lease that a workspace is under. Raises RuntimeError for one that is under none."""
+    if workspace.lease is None:
         raise RuntimeError("a promotion is recorded without its lease")
-    return workshop.lease
+    return workspace.lease
 
 
 def promotion_of(work: Work) -> Promotion:
@@ -86,7 +86,7 @@ def _nothing(_: Transaction) -> None:
 
 
 def advance(
-    workshop: Workshop,
+    workspace: Workspace,
     promotion: Promotion,
     state: State,
     *,
@@ -114,7 +114,7 @@ def advance(
         **({"policy_digest": moved.policy} if moved.policy else {}),
         **(facts or {}),
     }
-    with fenced(workshop, promotion.environment) as transaction:
+    with fenced(workspace, promotion.environment) as transaction:
         still_ours(transaction, promotion)
         transaction.put_promotion(moved)
         also(transaction)
@@ -122,7 +122,7 @@ def advance(
             f"promotion.{state.value}", environment=moved.environment, actor=actor, facts=told, at=now
         )
     if state in ENDED:
-        tidy(workshop, moved)  # failing rows are kept as evidence
+        tidy(workspace, moved)  # failing rows are kept as evidence
     return moved
 
 
@@ -167,48 +167,50 @@ def _overtaken(old: Promotion, by: Generation) -> str:
     )
 
 
-def keep_reports(workshop: Workshop, promotion: Promotion, stage: str, reports: Sequence[GateReport]) -> None:
+def keep_reports(
+    workspace: Workspace, promotion: Promotion, stage: str, reports: Sequence[GateReport]
+) -> None:
     """Record what the gates of a stage found. Repeatable: replaces. Raises LeaseLost as `advance` does."""
-    with fenced(workshop, promotion.environment) as transaction:
+    with fenced(workspace, promotion.environment) as transaction:
         still_ours(transaction, promotion)
         transaction.put_reports(promotion.id, stage, reports)
 
 
-def recorded(workshop: Workshop, promotion: Promotion, stage: str) -> tuple[GateReport, ...]:
+def recorded(workspace: Workspace, promotion: Promotion, stage: str) -> tuple[GateReport, ...]:
     """Return what the gates of a stage found before, or nothing."""
-    return tuple(report for name, report in workshop.store.reports(promotion.id) if name == stage)
+    return tuple(report for name, report in workspace.store.reports(promotion.id) if name == stage)
 
 
 def refuse(
-    work: Work, workshop: Workshop, reports: Sequence[GateReport], stage: str, no_part: str = ""
+    work: Work, workspace: Workspace, reports: Sequence[GateReport], stage: str, no_part: str = ""
 ) -> Work:
     """End the work: the gates of a stage said no. `no_part` says why nothing is published without what failed."""
     promotion = promotion_of(work)
-    warns = {gate for gate, own in workshop.settings.gates.items() if own.on == "warn"}
+    warns = {gate for gate, own in workspace.settings.gates.items() if own.on == "warn"}
     asked = [report for report in reports if report.gate not in warns]
     bad = [finding for report in asked for finding in report.findings if not finding.verdict.lets_through]
     message = f"{by_gate(bad)} stopped it in {stage}"
     message += f"; no part of it can be published: {no_part}" if no_part else ""
-    older = _judged_by_older(workshop, promotion, {finding.gate for finding in bad})
+    older = _judged_by_older(workspace, promotion, {finding.gate for finding in bad})
     message += older
-    ended = advance(workshop, promotion, State.REFUSED, actor=work.request.actor, message=message)
+    ended = advance(workspace, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
-    later = not older and recorded_policy(workshop, promotion).judged_by_served
+    later = not older and recorded_policy(workspace, promotion).judged_by_served
     following = helps(bad, process.now().date(), later=later) or f"sluice show {promotion.id}"
     if work.release is not None and promotion.cause is Cause.RELEASE:
-        following = "; ".join(filter(None, (uncommitted(workshop, work.release), following)))
+        following = "; ".join(filter(None, (uncommitted(workspace, work.release), following)))
     return told.ends(Status.REFUSED, message, following)
 
 
-def _judged_by_older(workshop: Workshop, promotion: Promotion, gates: Collection[str]) -> str:
+def _judged_by_older(workspace: Workspace, promotion: Promotion, gates: Collection[str]) -> str:
     """Say that the release changes what these gates ask, which counts only after it; "" where it does not."""
-    found = recorded_policy(workshop, promotion)
+    found = recorded_policy(workspace, promotion)
     moved = {item.key.split(".")[1] for item in found.changes if item.key.startswith("gates.")}
     if not found.waits or not moved & set(gates):
         return ""
     names = ", ".join(sorted(moved & set(gates)))
     return (
-        f"; what this commit's {workshop.file.name} changes of {names} counts once it is approved:"
+        f"; what this commit's {workspace.file.name} changes of {names} counts once it is approved:"
         f" release that change first, by itself"
     )
 

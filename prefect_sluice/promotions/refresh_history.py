@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import LeaseHeld, Skipped, SluiceError, Stopped
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED, Attempt, Occasion, answered
+from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED, RefreshAttempt, ScheduledTime, answered
 from prefect_sluice.promotions.work import Request, Work, keeping
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
     from prefect_sluice.state.reader import Reads
 
-_occasion: ContextVar[Occasion | None] = ContextVar("occasion", default=None)
+_occasion: ContextVar[ScheduledTime | None] = ContextVar("occasion", default=None)
 
 
 @contextmanager
-def due(occasion: Occasion | None) -> Generator[None]:
+def due(occasion: ScheduledTime | None) -> Generator[None]:
     """Say what a refresh in the block was due for: it is left out if another one did its work by then."""
     token = _occasion.set(occasion)
     try:
@@ -32,13 +32,13 @@ def due(occasion: Occasion | None) -> Generator[None]:
         _occasion.reset(token)
 
 
-def last(reads: Reads, environment: str) -> Attempt | None:
+def last(reads: Reads, environment: str) -> RefreshAttempt | None:
     """Return the last attempt to refresh all of an environment, skipped ones included; None if there was none."""
     return reads.refresh(environment)
 
 
 @contextmanager
-def as_policy_says(workshop: Workshop, place: Place, request: Request) -> Generator[None]:
+def as_policy_says(workspace: Workspace, place: Environment, request: Request) -> Generator[None]:
     """Have a refresh in the block left out where the environment's policy says so, with a ledger entry that says why.
 
     Raises Skipped then. Any other cause, and the refresh that belongs to a rollback, is let through as it is.
@@ -46,7 +46,7 @@ def as_policy_says(workshop: Workshop, place: Place, request: Request) -> Genera
     if request.cause is not Cause.REFRESH or request.past:
         yield
         return
-    _leave_answered(workshop, request)
+    _leave_answered(workspace, request)
     try:
         yield
     except Skipped:
@@ -54,16 +54,16 @@ def as_policy_says(workshop: Workshop, place: Place, request: Request) -> Genera
     except Stopped as stopped:
         if place.policy.refresh.held == "fail":
             raise
-        raise _skip(workshop, request, Skipped(stopped.why, stopped.fix, stopped.control)) from stopped
+        raise _skip(workspace, request, Skipped(stopped.why, stopped.fix, stopped.control)) from stopped
     except LeaseHeld as busy:
         if place.policy.refresh.busy == "fail":
             raise
         why, _, fix = str(busy).partition("; ")
-        raise _skip(workshop, request, Skipped(why, fix)) from busy
+        raise _skip(workspace, request, Skipped(why, fix)) from busy
 
 
 @contextmanager
-def noted(workshop: Workshop, request: Request) -> Generator[None]:
+def noted(workspace: Workspace, request: Request) -> Generator[None]:
     """Record that a refresh of everything begins in the block, and how it ended. Call it under the lease.
 
     Raises Skipped, before anything, when what it was due for was done while it waited for the lease.
@@ -71,38 +71,38 @@ def noted(workshop: Workshop, request: Request) -> Generator[None]:
     if request.cause is not Cause.REFRESH or request.select:
         yield
         return
-    _leave_answered(workshop, request)
-    begun = Attempt(process.now(), by=_by())
-    _put(workshop, request, begun)
+    _leave_answered(workspace, request)
+    begun = RefreshAttempt(process.now(), by=_by())
+    _put(workspace, request, begun)
     kept: list[Work] = []
     try:
         with keeping(kept):
             yield
     except Exception as error:
-        _close(workshop, request, begun, FAILED, str(error))
+        _close(workspace, request, begun, FAILED, str(error))
         raise
     outcome = kept[-1].outcome if kept else None
     if outcome is not None:
-        _close(workshop, request, begun, outcome.status.value, outcome.message)
+        _close(workspace, request, begun, outcome.status.value, outcome.message)
 
 
-def _leave_answered(workshop: Workshop, request: Request) -> None:
+def _leave_answered(workspace: Workspace, request: Request) -> None:
     occasion = _occasion.get()
     if occasion is None or request.select:
         return
-    why = answered(occasion, last(workshop.store, request.environment))
+    why = answered(occasion, last(workspace.store, request.environment))
     if why:
         raise Skipped(why)
 
 
-def _skip(workshop: Workshop, request: Request, skipped: Skipped) -> Skipped:
+def _skip(workspace: Workspace, request: Request, skipped: Skipped) -> Skipped:
     """Record that a refresh was left out, and return the error that says so."""
     now, occasion = process.now(), _occasion.get()
-    attempt = Attempt(now, now, SKIPPED, skipped.why, _by())
+    attempt = RefreshAttempt(now, now, SKIPPED, skipped.why, _by())
     facts: dict[str, Json] = {"why": skipped.why, "control": skipped.control}
     if occasion is not None:
         facts["due"] = occasion.due.isoformat()
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         if not request.select:
             transaction.put_refresh(request.environment, attempt)
         transaction.append(
@@ -116,13 +116,13 @@ def _by() -> str:
     return occasion.by if occasion else ""
 
 
-def _close(workshop: Workshop, request: Request, begun: Attempt, status: str, message: str) -> None:
+def _close(workspace: Workspace, request: Request, begun: RefreshAttempt, status: str, message: str) -> None:
     ended = replace(begun, ended=process.now(), status=status, message=message)
     # It is done, and on record elsewhere: that this cannot be written is no reason to call it failed.
     with suppress(SluiceError):
-        _put(workshop, request, ended)
+        _put(workspace, request, ended)
 
 
-def _put(workshop: Workshop, request: Request, attempt: Attempt) -> None:
-    with workshop.store.transaction() as transaction:
+def _put(workspace: Workspace, request: Request, attempt: RefreshAttempt) -> None:
+    with workspace.store.transaction() as transaction:
         transaction.put_refresh(request.environment, attempt)

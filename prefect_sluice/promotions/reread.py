@@ -12,8 +12,8 @@ from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.diff.comparison import written
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import quoted
-from prefect_sluice.warehouse.content import Reread
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.warehouse.content import RereadRelation
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 EACH = timedelta(hours=1)
 """How often a look that comes each minute reads rows again: meanwhile nobody else can write to the file."""
@@ -21,24 +21,26 @@ _KIND = "reread.1"
 """Where the last turn ended, by environment; without it the next one begins with the first relation."""
 
 
-def is_due(workshop: Workshop, place: Place) -> bool:
+def is_due(workspace: Workspace, place: Environment) -> bool:
     """Say whether the last turn was an hour ago."""
-    last = _last(workshop, place)
+    last = _last(workspace, place)
     return last is None or process.now() - datetime.fromisoformat(last["at"]) >= EACH
 
 
-def reread(workshop: Workshop, place: Place, gate: str, pointers: Iterable[Pointer]) -> tuple[Finding, ...]:
+def reread(
+    workspace: Workspace, place: Environment, gate: str, pointers: Iterable[Pointer]
+) -> tuple[Finding, ...]:
     """Read relations again for as long as `warehouse.reread` says, from where the last turn ended; return what was found.
 
     Nothing where there is nothing to read. Records where it ended, and nothing else. Raises WarehouseBusy.
     """
-    within = workshop.settings.warehouse.reread
+    within = workspace.settings.warehouse.reread
     names = {pointer.address: pointer for pointer in pointers if not pointer.is_old_name}
     if not within or not names:
         return ()
-    last = _last(workshop, place)
-    found = workshop.warehouse(place).reread(turn(names, last["after"] if last else ""), within=within)
-    with workshop.store.transaction() as transaction:
+    last = _last(workspace, place)
+    found = workspace.warehouse(place).reread(turn(names, last["after"] if last else ""), within=within)
+    with workspace.store.transaction() as transaction:
         entry = {"after": str(found[-1].address) if found else "", "at": process.now().isoformat()}
         transaction.put_cached(_KIND, place.name, entry)
     return _findings(gate, found, names)
@@ -53,12 +55,14 @@ def turn(addresses: Iterable[Name], after: str) -> tuple[Name, ...]:
     )
 
 
-def _last(workshop: Workshop, place: Place) -> Mapping[str, Any] | None:
-    found = workshop.store.cached(_KIND, [place.name]).get(place.name)
+def _last(workspace: Workspace, place: Environment) -> Mapping[str, Any] | None:
+    found = workspace.store.cached(_KIND, [place.name]).get(place.name)
     return cast("Mapping[str, Any] | None", found)
 
 
-def _findings(gate: str, found: Sequence[Reread], names: Mapping[Name, Pointer]) -> tuple[Finding, ...]:
+def _findings(
+    gate: str, found: Sequence[RereadRelation], names: Mapping[Name, Pointer]
+) -> tuple[Finding, ...]:
     edited = [item for item in found if item.is_edited]
     if edited:
         return tuple(
@@ -81,13 +85,13 @@ def _findings(gate: str, found: Sequence[Reread], names: Mapping[Name, Pointer])
     return (*((passed,) if told else ()), *((_untold(gate, untold),) if untold else ()))
 
 
-def _untold(gate: str, untold: Sequence[Reread]) -> Finding:
+def _untold(gate: str, untold: Sequence[RereadRelation]) -> Finding:
     more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
     told = f"{untold[0].words}{more}: whether it was edited cannot be told"
     return Finding(gate, "content", Verdict.WARNED, told, observed=len(untold), limit=0)
 
 
-def mended(pointer: Pointer, edited: Reread) -> str:
+def mended(pointer: Pointer, edited: RereadRelation) -> str:
     """Return what to do with a relation that was edited: declare that it was meant, or have it hold again what it should.
     Pure."""
     name = written(short_name(pointer.node) or pointer.name.identifier)

@@ -15,9 +15,18 @@ from typing import BinaryIO
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.promotions.work import Request, Work, following, listening
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.events import JUDGED, NODES, NOTICES, Fate, Judged, Level, NodeDone, Notice
+from prefect_sluice.runtime.events import (
+    JUDGED,
+    NODES,
+    NOTICES,
+    GateJudged,
+    Level,
+    NodeDone,
+    NodeFate,
+    Notice,
+)
 from prefect_sluice.runtime.redaction import concealer
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 FOLDER = "logs"
 _BIGGEST = 4 * 2**20
@@ -26,20 +35,20 @@ _PARTS = 4
 """Of a line: the time, the run, the level, the text."""
 BEGINS, OF_PROMOTION, ENDED = "begins: ", "promotion ", "ended: "
 _LEVELS = {Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
-_FATES = {Fate.FAILED: logging.ERROR, Fate.WARNED: logging.WARNING}
+_FATES = {NodeFate.FAILED: logging.ERROR, NodeFate.WARNED: logging.WARNING}
 
 
-def files_of(workshop: Workshop, environment: str) -> tuple[Path, ...]:
+def files_of(workspace: Workspace, environment: str) -> tuple[Path, ...]:
     """Return the files that hold an environment's log on this machine, oldest first; one or both may not exist."""
-    path = workshop.folder / FOLDER / f"{environment}.log"
+    path = workspace.folder / FOLDER / f"{environment}.log"
     return path.with_name(f"{path.name}.1"), path
 
 
 @contextmanager
-def logged(workshop: Workshop, request: Request) -> Generator[None]:
+def logged(workspace: Workspace, request: Request) -> Generator[None]:
     """Write down what the stages of a run tell while the block runs, and what breaks it. Call it under the lease: one run at
     a time writes an environment's file. A log that cannot be written stops nothing."""
-    handler = _handler(files_of(workshop, request.environment)[-1])
+    handler = _handler(files_of(workspace, request.environment)[-1])
     log = _Log(_logger(handler))
     try:
         with ExitStack() as stack:
@@ -124,10 +133,10 @@ class _Log:
             took = (node.ended - node.started).total_seconds()
             text = f"{node.kind} {node.name}: {node.fate.value} in {took:.2f} s"
             rows = "" if node.rows is None else f", {node.rows} rows"
-            message = f": {node.message}" if node.fate is Fate.FAILED and node.message else ""
+            message = f": {node.message}" if node.fate is NodeFate.FAILED and node.message else ""
             self.logger.log(_FATES.get(node.fate, logging.INFO), text + rows + message)
 
-    def judged(self, judged: Judged) -> None:
+    def judged(self, judged: GateJudged) -> None:
         report = judged.report
         if report.not_applicable:
             self.logger.info(f"gate {report.gate} was not asked: {report.not_applicable}")

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.domain import adoption, old_names
 from prefect_sluice.domain.generation import Cause, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 
 if TYPE_CHECKING:
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 
-def stored_plan(workshop: Workshop, digest: str) -> Plan:
+def stored_plan(workspace: Workspace, digest: str) -> Plan:
     """Return the plan of that digest; its own digest is the same. Raises BundleDamaged, and BadInput when it
     is missing."""
-    raw = cast(Mapping[str, Any], workshop.bundles.get_document(digest))
+    raw = cast(Mapping[str, Any], workspace.bundles.get_document(digest))
     return Plan(
         environment=raw["environment"],
         cause=Cause(raw["cause"]),
@@ -28,7 +28,7 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
         steps=tuple(_step(item) for item in raw["steps"]),
         edited=tuple(raw["edited"]),
         tests=tuple(raw["tests"]),
-        notes=Before.read(raw["notes"]),
+        notes=NotesBefore.read(raw["notes"]),
         adopted=adoption.read(raw.get("adopted", [])),
         select=tuple(raw.get("select", ())),
         held=raw.get("held", {}),
@@ -39,7 +39,7 @@ def stored_plan(workshop: Workshop, digest: str) -> Plan:
 
 
 def _step(raw: Mapping[str, Any]) -> Step:
-    name, kind = Name.parse(raw["name"]), Kind(raw["kind"])
+    name, kind = Name.parse(raw["name"]), NodeKind(raw["kind"])
     # The document holds of a pointer its address only; what else it had is the step's own.
     pointer = (
         Pointer(name, Name.parse(raw["address"]), raw["node"], kind, raw["fingerprint"], raw["inputs"])

@@ -15,7 +15,7 @@ from prefect_sluice.promotions.environment_order import before, comes_after
 from prefect_sluice.promotions.records import opened
 from prefect_sluice.promotions.work import Request, Status, Work, tell
 from prefect_sluice.workspace.policy_in_force import governance, governed
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 DIRTY = "dirty"
 
@@ -25,78 +25,78 @@ def take(work: Work) -> Work:
 
     No ref of the repository is looked at. Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
-    workshop, place = opened(work)
-    asked = _picked(workshop, place, work.request)
-    release = chosen(workshop, place, asked)
+    workspace, place = opened(work)
+    asked = _picked(workspace, place, work.request)
+    release = chosen(workspace, place, asked)
     tell(f"release {release.short}")
     told = replace(work, request=asked, change=release.change, release=release)
-    current = workshop.warehouse(place).generation(place.name)
-    if current.number == 0 or current.release != release.id or _is_unfinished(workshop, current.promotion):
+    current = workspace.warehouse(place).generation(place.name)
+    if current.number == 0 or current.release != release.id or _is_unfinished(workspace, current.promotion):
         return told
-    if governance(workshop, place.name, release, Cause.PROMOTION).changes:
+    if governance(workspace, place.name, release, Cause.PROMOTION).changes:
         return told
     serves = f"generation {current.number}, release {release.short}"
     if work.request.report:
         return told.ends(
-            Status.UNCHANGED, f"{_same(workshop, place, work.request)}; {place.name} serves {serves}"
+            Status.UNCHANGED, f"{_same(workspace, place, work.request)}; {place.name} serves {serves}"
         )
     return told.ends(Status.UNCHANGED, f"{place.name} serves this already: {serves}")
 
 
-def _same(workshop: Workshop, place: Place, request: Request) -> str:
+def _same(workspace: Workspace, place: Environment, request: Request) -> str:
     """Say that there is nothing to promote of a dashboard. The data is each environment's own, and may differ."""
-    origin = request.origin or before(place, workshop.places)
+    origin = request.origin or before(place, workspace.places)
     there = f"release {request.ref}" if request.ref else origin
     made = f"all that it reads is made in {place.name} as in {there}"
     return f"dashboard {request.report!r} already shows in {place.name} what it shows in {there}: {made}"
 
 
-def chosen(workshop: Workshop, place: Place, request: Request) -> Release:
+def chosen(workspace: Workspace, place: Environment, request: Request) -> Release:
     """Return the release that a promotion is to make current: a whole one, or one put together of a part. Repeatable.
 
     Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
-    release, select = _asked(workshop, place, _picked(workshop, place, request))
-    _permit(workshop, place, release)
-    return _part(governed(workshop, release), place, release, select, request.actor) if select else release
+    release, select = _asked(workspace, place, _picked(workspace, place, request))
+    _permit(workspace, place, release)
+    return _part(governed(workspace, release), place, release, select, request.actor) if select else release
 
 
-def _picked(workshop: Workshop, place: Place, request: Request) -> Request:
+def _picked(workspace: Workspace, place: Environment, request: Request) -> Request:
     """Return the request with the selector of the dashboard that it names, if it names one. Repeatable."""
     if not request.report:
         return request
-    whole = _whole(workshop, place, request)
-    where = f"release {whole.short}" if request.ref else request.origin or before(place, workshop.places)
-    found = selector(meant(declared_in(workshop, place, whole, request.origin), request.report, where))
+    whole = _whole(workspace, place, request)
+    where = f"release {whole.short}" if request.ref else request.origin or before(place, workspace.places)
+    found = selector(meant(declared_in(workspace, place, whole, request.origin), request.report, where))
     if request.select not in {"", found}:
         raise BadInput("a report and a selector are two answers to one question", fix="give one of them")
     return replace(request, select=found)
 
 
-def _is_unfinished(workshop: Workshop, id: str) -> bool:
+def _is_unfinished(workspace: Workspace, id: str) -> bool:
     """Say whether a promotion died between Deploy and Monitor: there is something left to do."""
-    promotion = workshop.store.promotion(id)
+    promotion = workspace.store.promotion(id)
     return promotion is not None and promotion.state is State.DEPLOYED
 
 
-def _asked(workshop: Workshop, place: Place, request: Request) -> tuple[Release, str]:
+def _asked(workspace: Workspace, place: Environment, request: Request) -> tuple[Release, str]:
     """Return the release as a whole, and the selector of the part to take ("" for all of it)."""
-    release = _whole(workshop, place, request)
+    release = _whole(workspace, place, request)
     made = release.composed
     if made is None or made.environment != place.name or request.select:
         return release, request.select
     # It was put together for this very environment: again, on what is served there now.
-    return _named(workshop, made.of), made.select
+    return _named(workspace, made.of), made.select
 
 
-def _whole(workshop: Workshop, place: Place, request: Request) -> Release:
+def _whole(workspace: Workspace, place: Environment, request: Request) -> Release:
     if request.ref and request.origin:
         raise BadInput("a release and --from are two answers to one question", fix="give one of them")
-    return _named(workshop, request.ref) if request.ref else served(workshop, place, request.origin)
+    return _named(workspace, request.ref) if request.ref else served(workspace, place, request.origin)
 
 
-def _named(workshop: Workshop, text: str) -> Release:
-    store = workshop.store
+def _named(workspace: Workspace, text: str) -> Release:
+    store = workspace.store
     found = store.release(text)
     if found is not None:
         return found
@@ -113,9 +113,9 @@ def _named(workshop: Workshop, text: str) -> Release:
     return of_commit[0]
 
 
-def served(workshop: Workshop, place: Place, origin: str) -> Release:
+def served(workspace: Workspace, place: Environment, origin: str) -> Release:
     """Return the release that `origin` serves, by default the environment before `place`. Raises BadInput, Refused."""
-    name = origin or before(place, workshop.places)
+    name = origin or before(place, workspace.places)
     if not name:
         raise BadInput(
             f"nothing says where a promotion to {place.name!r} comes from",
@@ -123,31 +123,31 @@ def served(workshop: Workshop, place: Place, origin: str) -> Release:
         )
     if name == place.name:
         raise BadInput(f"{name!r} cannot be promoted to itself", fix="name another environment: --from")
-    other = workshop.place(name)
-    current = workshop.warehouse(other).generation(name)
+    other = workspace.place(name)
+    current = workspace.warehouse(other).generation(name)
     if not current.number:
         raise Refused(
             f"environment {name!r} serves nothing yet",
             f"release something there: sluice release --env {name}",
         )
-    release = workshop.store.release(current.release)
+    release = workspace.store.release(current.release)
     if release is None:
         raise Refused(
             f"{name} serves release {current.release[:7]}, of which this state store knows nothing",
-            f"work where it was released, or name that state store in {workshop.file.name}: state",
+            f"work where it was released, or name that state store in {workspace.file.name}: state",
         )
     return release
 
 
-def _permit(workshop: Workshop, place: Place, release: Release) -> None:
+def _permit(workspace: Workspace, place: Environment, release: Release) -> None:
     """Raise Refused when the release may not come here yet, or would go backwards."""
     if place.approvals and release.change.commit == DIRTY:
         raise Refused(
             f"environment {place.name!r} needs approvals, and takes commits only",
             "commit first (git add -A && git commit), then release that",
         )
-    must, places = before(place, workshop.places), workshop.places
-    tried = [item for item in workshop.store.promotions() if item.release == release.id]
+    must, places = before(place, workspace.places), workspace.places
+    tried = [item for item in workspace.store.promotions() if item.release == release.id]
     stable = {item.environment for item in tried if item.state is State.STABLE}
     if must in stable or (not must and place.policy.after):
         return
@@ -161,7 +161,7 @@ def _permit(workshop: Workshop, place: Place, release: Release) -> None:
         raise Refused(
             f"release {release.short} was never stable in {must}, which comes before {place.name}"
             f"{_instead(tried, must)}",
-            _next(workshop, release, must),
+            _next(workspace, release, must),
         )
 
 
@@ -170,20 +170,20 @@ def _instead(tried: list[Promotion], environment: str) -> str:
     return f" (there it is {there[0].state.value})" if there else ""
 
 
-def _next(workshop: Workshop, release: Release, must: str) -> str:
+def _next(workspace: Workspace, release: Release, must: str) -> str:
     """Return the command that brings a release to the environment before."""
-    earlier = before(workshop.places[must], workshop.places)
+    earlier = before(workspace.places[must], workspace.places)
     if release.composed is not None or earlier:
         return f"bring it there first: sluice promote {release.short} --to {must}"
     return f"bring it there first: sluice release {release.change.short} --env {must}"
 
 
-def _part(workshop: Workshop, place: Place, release: Release, select: str, actor: str) -> Release:
-    current = workshop.warehouse(place).generation(place.name)
-    base = workshop.store.release(current.release) if current.number else None
+def _part(workspace: Workspace, place: Environment, release: Release, select: str, actor: str) -> Release:
+    current = workspace.warehouse(place).generation(place.name)
+    base = workspace.store.release(current.release) if current.number else None
     if base is None:
         raise Refused(
             f"environment {place.name!r} serves nothing yet that a part could be put on",
             "promote all of it: leave out --select",
         )
-    return release if base.id == release.id else compose(workshop, place, release, base, select, actor=actor)
+    return release if base.id == release.id else compose(workspace, place, release, base, select, actor=actor)

@@ -11,14 +11,14 @@ from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.planning.expectations import Edited
+from prefect_sluice.planning.expectations import ExpectedEdit
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.promotions import declared_edits
 from prefect_sluice.promotions.reread import mended
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.warehouse.base import Publication
-from prefect_sluice.warehouse.content import Content, Reread
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.warehouse.content import RelationContent, RereadRelation
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 STAGE = "stage"
 _KIND = "held.1"
@@ -47,47 +47,51 @@ def built_on(plan: Plan, nodes: Mapping[str, Node]) -> Mapping[Name, Pointer]:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubtful:
+class DoubtfulRelation:
     """A relation that is built on as it is, though it does not hold what was published, or nobody can tell. `meant` is the
     word of a commit for its edit."""
 
     pointer: Pointer
-    found: Reread
-    meant: Edited | None = None
+    found: RereadRelation
+    meant: ExpectedEdit | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ReuseCheck:
     """What was found: `doubtful` relations, and what commits declare of edits that are none, in words, with where."""
 
-    doubtful: tuple[Doubtful, ...] = ()
-    empty: tuple[tuple[Edited, str], ...] = ()
+    doubtful: tuple[DoubtfulRelation, ...] = ()
+    empty: tuple[tuple[ExpectedEdit, str], ...] = ()
 
     @property
-    def renewed(self) -> tuple[Content, ...]:
+    def renewed(self) -> tuple[RelationContent, ...]:
         """The digests that are written down in place of those that do not count any more."""
         return tuple(item.found.now for item in self.doubtful if item.found.now is not None)
 
 
 def look(
-    workshop: Workshop, place: Place, plan: Plan, nodes: Mapping[str, Node], meant: Sequence[Edited] = ()
-) -> Looked:
+    workspace: Workspace,
+    place: Environment,
+    plan: Plan,
+    nodes: Mapping[str, Node],
+    meant: Sequence[ExpectedEdit] = (),
+) -> ReuseCheck:
     """Return the relations under the plan of which it cannot be told whether they hold what was published, and those of which
     a commit declares that they were edited (`meant`), in every generation that can be served.
 
     Costs nothing where the file is as Sluice left it, else a scan of each of them. Raises Refused for one that was edited
     without such a word, and WarehouseBusy. Repeatable.
     """
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     declared = declared_edits.declared(plan, warehouse.kept(place.name) if meant else (), meant)
-    on = bool(plan.base) and workshop.settings.warehouse.reread_parents
+    on = bool(plan.base) and workspace.settings.warehouse.reread_parents
     reads = built_on(plan, nodes) if on else dict[Name, Pointer]()
     wanted = {**reads, **{address: item.pointer for address, item in declared.items()}}
     if not wanted:
-        return Looked(empty=declared_edits.empty(plan, meant, {}, ()))
+        return ReuseCheck(empty=declared_edits.empty(plan, meant, {}, ()))
     with warehouse.reader():  # keeps writers out while the stamp is taken and the rows are read
         stamp = warehouse.stamp()
-        known = _known(workshop, place, stamp)
+        known = _known(workspace, place, stamp)
         doubtful = sorted(wanted.keys() - known, key=str)
         if doubtful:
             tell(f"reading again {len(doubtful)} relations that are built on")
@@ -95,29 +99,29 @@ def look(
     _refuse_edited(found, wanted, declared, declared_edits.unknown(plan, meant))
     fresh = {item.address for item in found if item.holds}
     if fresh:
-        _remember(workshop, place, stamp, known | fresh)
+        _remember(workspace, place, stamp, known | fresh)
     # Of what a commit speaks of beside what is read: what is gone from an older generation is nothing to build on.
     others = tuple(
-        Doubtful(
+        DoubtfulRelation(
             wanted[item.address], item, declared[item.address].word if item.address in declared else None
         )
         for item in found
         if not item.holds and (item.now is not None or item.address in reads)
     )
     told = [item.found.address for item in others]
-    return Looked(others, declared_edits.empty(plan, meant, declared, told))
+    return ReuseCheck(others, declared_edits.empty(plan, meant, declared, told))
 
 
 def look_again(
-    workshop: Workshop,
-    place: Place,
+    workspace: Workspace,
+    place: Environment,
     plan: Plan,
     nodes: Mapping[str, Node],
-    meant: Sequence[Edited],
-    before: Looked,
+    meant: Sequence[ExpectedEdit],
+    before: ReuseCheck,
 ) -> None:
     """Raise Refused where what was built on is not what it was `before` the build: the build may have read either."""
-    now = look(workshop, place, plan, nodes, meant)
+    now = look(workspace, place, plan, nodes, meant)
     moved = [item for item in now.doubtful if item not in before.doubtful]
     if moved:
         raise Refused(
@@ -126,7 +130,7 @@ def look_again(
         )
 
 
-def report(looked: Looked) -> tuple[GateReport, ...]:
+def report(looked: ReuseCheck) -> tuple[GateReport, ...]:
     """Return what is built on although it was edited, as a commit declares, or nobody can tell, as warnings; none where all
     holds what was published."""
     findings = (
@@ -136,12 +140,12 @@ def report(looked: Looked) -> tuple[GateReport, ...]:
     return (GateReport(STAGE, findings),) if findings else ()
 
 
-def _said_for_nothing(word: Edited, why: str) -> Finding:
+def _said_for_nothing(word: ExpectedEdit, why: str) -> Finding:
     told = f"{word.where} declares an edit of {word.relation}: {why}"
     return Finding(STAGE, "content", Verdict.WARNED, told, location=word.where)
 
 
-def _finding(item: Doubtful) -> Finding:
+def _finding(item: DoubtfulRelation) -> Finding:
     found, name = item.found, item.pointer.name
     if item.meant is None:
         told = (
@@ -161,19 +165,21 @@ def _finding(item: Doubtful) -> Finding:
     )
 
 
-def carry_over(workshop: Workshop, place: Place, before: str, after: str, publication: Publication) -> None:
+def carry_over(
+    workspace: Workspace, place: Environment, before: str, after: str, publication: Publication
+) -> None:
     """Note what holds what was published under the stamp `after`: what did under `before`, since our own publish is all that
     was written, and what it brought, byte for byte as it was sealed."""
     brought = {item.address for item in (*publication.tables, *publication.views)}
-    known = _known(workshop, place, before) | brought
+    known = _known(workspace, place, before) | brought
     if after and known:
-        _remember(workshop, place, after, known)
+        _remember(workspace, place, after, known)
 
 
 def _refuse_edited(
-    found: Iterable[Reread],
+    found: Iterable[RereadRelation],
     pointers: Mapping[Name, Pointer],
-    declared: Mapping[Name, declared_edits.Declared],
+    declared: Mapping[Name, declared_edits.DeclaredEdit],
     unknown: str,
 ) -> None:
     edited = [item for item in found if item.is_edited and item.address not in declared]
@@ -187,21 +193,21 @@ def _refuse_edited(
         )
 
 
-def _entry(place: Place) -> str:
+def _entry(place: Environment) -> str:
     return digest(str(place.target.path.resolve()))
 
 
-def _known(workshop: Workshop, place: Place, stamp: str) -> frozenset[Name]:
+def _known(workspace: Workspace, place: Environment, stamp: str) -> frozenset[Name]:
     key = _entry(place)
-    entry = cast("dict[str, Any] | None", workshop.store.cached(_KIND, [key]).get(key))
+    entry = cast("dict[str, Any] | None", workspace.store.cached(_KIND, [key]).get(key))
     if not stamp or entry is None or entry["stamp"] != stamp:
         return frozenset()
     return frozenset(Name.parse(text) for text in entry["addresses"])
 
 
-def _remember(workshop: Workshop, place: Place, stamp: str, addresses: Collection[Name]) -> None:
+def _remember(workspace: Workspace, place: Environment, stamp: str, addresses: Collection[Name]) -> None:
     if not stamp:
         return
     entry: Json = {"stamp": stamp, "addresses": sorted(str(address) for address in addresses)}
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.put_cached(_KIND, _entry(place), entry)

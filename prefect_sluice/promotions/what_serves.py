@@ -5,21 +5,21 @@ from __future__ import annotations
 from prefect_sluice.domain import displaced_names
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Generation
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def know_what_serves(workshop: Workshop, place: Place, *, going_back: bool = False) -> Generation:
+def know_what_serves(workspace: Workspace, place: Environment, *, going_back: bool = False) -> Generation:
     """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens.
 
     Unless it is `going_back` to a generation that this one does know: so an older backup of the store is put to use.
     """
-    current = workshop.warehouse(place).generation(place.name)
-    if not current.number or workshop.store.promotion(current.promotion) is not None:
+    current = workspace.warehouse(place).generation(place.name)
+    if not current.number or workspace.store.promotion(current.promotion) is not None:
         return current
-    last = last_known(workshop, place)
+    last = last_known(workspace, place)
     if going_back and last:
         return current
-    fix = f"work where it was released, or name that state store in {workshop.file.name}: state"
+    fix = f"work where it was released, or name that state store in {workspace.file.name}: state"
     lost = (
         f"if it is lost, serve the last one that this one knows: sluice rollback --env {place.name} --to {last}"
         if last
@@ -31,9 +31,9 @@ def know_what_serves(workshop: Workshop, place: Place, *, going_back: bool = Fal
     )
 
 
-def public_names_are_ours(workshop: Workshop, place: Place) -> None:
+def public_names_are_ours(workspace: Workspace, place: Environment) -> None:
     """Raise Refused when something else stands under a public name than what was published: a `dbt run` did it, say."""
-    found = workshop.warehouse(place).displaced(place.name)
+    found = workspace.warehouse(place).displaced(place.name)
     if found:
         raise Refused(
             f"{place.name} does not serve what was published: {displaced_names.told(found)}",
@@ -41,20 +41,20 @@ def public_names_are_ours(workshop: Workshop, place: Place) -> None:
         )
 
 
-def last_known(workshop: Workshop, place: Place) -> int:
+def last_known(workspace: Workspace, place: Environment) -> int:
     """Return the newest generation that can be served and that the state store knows; 0 if there is none."""
-    warehouse = workshop.warehouse(place)
-    history = known_history(workshop, warehouse.generation(place.name), warehouse.history(place.name))
-    known = (item for item in history if not item.collected_at and workshop.store.promotion(item.promotion))
+    warehouse = workspace.warehouse(place)
+    history = known_history(workspace, warehouse.generation(place.name), warehouse.history(place.name))
+    known = (item for item in history if not item.collected_at and workspace.store.promotion(item.promotion))
     return next((item.number for item in known), 0)
 
 
 def known_history(
-    workshop: Workshop, current: Generation, history: tuple[Generation, ...]
+    workspace: Workspace, current: Generation, history: tuple[Generation, ...]
 ) -> tuple[Generation, ...]:
     """Return the history without what another state store released: nothing is known of it, so nobody goes back to it.
 
     What is served stays in it, and generation 0: that was adopted, and no promotion wrote it.
     """
-    ids = {item.id for item in workshop.store.promotions(environment=current.environment)}
+    ids = {item.id for item in workspace.store.promotions(environment=current.environment)}
     return tuple(item for item in history if item.number in {0, current.number} or item.promotion in ids)

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from prefect_sluice.domain.generation import Cause, Generation
-from prefect_sluice.domain.promotion import Lease, Promotion, Took
+from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.plan import Plan
@@ -43,7 +43,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class After:
+class RollbackFollowUp:
     """What a rollback is to bring with it: a hold, why, and a refresh of the older code's data."""
 
     hold: bool = True
@@ -70,7 +70,7 @@ class Request:
     dirty: bool = False
     actor: str = "unknown"
     adopt: bool = False
-    after: After = field(default_factory=After)
+    after: RollbackFollowUp = field(default_factory=RollbackFollowUp)
     past: str = ""
     origin: str = ""
     select: str = ""
@@ -98,7 +98,7 @@ class Work:
     resumed: bool = False
     published: Published | None = None
     outcome: Outcome | None = None
-    took: tuple[Took, ...] = field(default=(), compare=False)
+    took: tuple[StageTime, ...] = field(default=(), compare=False)
 
     def ends(self, status: Status, message: str, next: str = "") -> Work:
         """Return the work, ended."""
@@ -188,7 +188,7 @@ def walk(work: Work, *stages: Stage) -> Work:
         with stops_aloud():
             done = around(stage)(work) if around else stage(work)
         name = str(getattr(stage, "__name__", "stage"))
-        work = replace(done, took=(*work.took, Took(name, perf_counter() - started)))
+        work = replace(done, took=(*work.took, StageTime(name, perf_counter() - started)))
         for follower in _followers.get():
             follower(work)
         if work.outcome is not None:

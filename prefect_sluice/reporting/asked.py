@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_sluice.approvals.policy import Policy
+from prefect_sluice.approvals.policy import ApprovalPolicy
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.report.model import Report
@@ -10,7 +10,7 @@ from prefect_sluice.reporting.report.model import Report
 _MOST = 5
 
 
-def asked_line(report: Report, policy: Policy, gist: str, page: str = "") -> str:
+def asked_line(report: Report, policy: ApprovalPolicy, gist: str, page: str = "") -> str:
     """Return who may say yes, to what, what changes by it, and where it is said. `page` is the report's ("": none is served)."""
     promotion, release, way = report.dossier.promotion, report.dossier.release, report.dossier.way
     if promotion is None:
@@ -24,7 +24,7 @@ def asked_line(report: Report, policy: Policy, gist: str, page: str = "") -> str
     return " ".join(parts)
 
 
-def who(policy: Policy) -> str:
+def who(policy: ApprovalPolicy) -> str:
     """Return who may say yes, as far as it is said."""
     authors = {author.partition(" <")[0] for author in policy.authors}
     named = [name.partition(" <")[0] for name in policy.approvers]

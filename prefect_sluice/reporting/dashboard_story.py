@@ -5,11 +5,11 @@ from __future__ import annotations
 from prefect_sluice.planning.dashboards import called, picked
 from prefect_sluice.promotions.dashboards import recorded
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.reporting.terminal.dashboard import Story, story
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def told(work: Work) -> Story | None:
+def told(work: Work) -> DashboardStory | None:
     """Return what a promotion changes for the readers of its dashboard, as far as is known by now; None where it is none of
     a dashboard, or the gates have not looked yet. Changes nothing."""
     if work.release is None or work.plan is None or not work.reports:
@@ -18,7 +18,7 @@ def told(work: Work) -> Story | None:
     name = picked(work.request.select) or (picked(made.select) if made else "")
     if not name:
         return None
-    workshop = Workshop.at(work.request.folder)
-    known = recorded(workshop, [work.plan.environment], work.release.id) or ()
+    workspace = Workspace.at(work.request.folder)
+    known = recorded(workspace, [work.plan.environment], work.release.id) or ()
     found = called(known, name)
     return story(found, known, work.plan, reports=work.reports) if found else None

@@ -6,49 +6,51 @@ from contextlib import suppress
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.controls import in_force, of_release
-from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Cause, Generation
-from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.domain.release import Release
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.stored_plan import stored_plan
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.candidate import pace
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workspace.policy_in_force import recorded
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | None = None) -> Dossier:
+def dossier(
+    workspace: Workspace, promotion: Promotion | None, release: Release | None = None
+) -> ReleaseRecord:
     """Return all that is recorded of a promotion, or of a release that was never promoted. Changes nothing.
 
     What only the warehouse knows is left out while another process holds it. Raises BundleDamaged.
     """
-    store = workshop.store
+    store = workspace.store
     identifier = promotion.release if promotion else release.id if release else ""
     release = release or store.release(identifier)
     blocks = of_release(in_force(store.controls(), process.now()), identifier)
     if promotion is None:
-        return Dossier(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
-    place = workshop.places.get(promotion.environment)
-    plan, found = _plan(workshop, promotion), recorded(workshop, promotion)
+        return ReleaseRecord(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
+    place = workspace.places.get(promotion.environment)
+    plan, found = _plan(workspace, promotion), recorded(workspace, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
-    declared = store.declared(promotion.environment, identifier) or Declared()
+    declared = store.declared(promotion.environment, identifier) or Declarations()
     present = ledger.fold(entries).get(promotion.environment)
-    return Dossier(
+    return ReleaseRecord(
         release=release,
         promotion=promotion,
         plan=plan,
         reports=tuple(report for _, report in reports),
         approvals=store.approvals(promotion.id),
-        generations=_generations(workshop, place, promotion),
+        generations=_generations(workspace, place, promotion),
         others=tuple(
             item for item in store.promotions() if item.release == identifier and item.id != promotion.id
         ),
@@ -63,32 +65,36 @@ def dossier(workshop: Workshop, promotion: Promotion | None, release: Release | 
         consumers=tuple(declared.consumers.values()),
         described={uid: item.description for uid, item in declared.described.items()},
         runs=store.timings(promotion.id),
-        expected=_expected(workshop, place, promotion, plan),
+        expected=_expected(workspace, place, promotion, plan),
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
-        displaced=_displaced(workshop, place, promotion, present["generation"] if present else 0),
-        way=way_of(workshop, promotion),
+        displaced=_displaced(workspace, place, promotion, present["generation"] if present else 0),
+        way=way_of(workspace, promotion),
         at=process.now(),
     )
 
 
-def _plan(workshop: Workshop, promotion: Promotion) -> Plan | None:
+def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
     own = promotion.plan and promotion.cause is not Cause.ROLLBACK
-    return stored_plan(workshop, promotion.plan) if own else None
+    return stored_plan(workspace, promotion.plan) if own else None
 
 
-def _generations(workshop: Workshop, place: Place | None, promotion: Promotion) -> tuple[Generation, ...]:
+def _generations(
+    workspace: Workspace, place: Environment | None, promotion: Promotion
+) -> tuple[Generation, ...]:
     if place is None or promotion.generation is None or not place.target.path.exists():
         return ()
     with suppress(SluiceError):  # another process may hold it for good
-        history = workshop.warehouse(place).history(place.name)
+        history = workspace.warehouse(place).history(place.name)
         return tuple(item for item in history if item.promotion == promotion.id)
     return ()
 
 
-def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | None) -> tuple[Entry, ...]:
+def _entries(
+    entries: tuple[LedgerEntry, ...], release: str, promotion: Promotion | None
+) -> tuple[LedgerEntry, ...]:
     """Return the ledger's entries about a promotion, and the one that packed its release."""
 
-    def is_about(entry: Entry) -> bool:
+    def is_about(entry: LedgerEntry) -> bool:
         # What packed it, and what blocked it; the other entries with this release are other promotions'.
         events = {"release.packed", "release.composed", "block.placed", "block.lifted"}
         return (entry.event in events and entry.facts.get("release") == release) or (
@@ -99,23 +105,23 @@ def _entries(entries: tuple[Entry, ...], release: str, promotion: Promotion | No
 
 
 def _displaced(
-    workshop: Workshop, place: Place | None, promotion: Promotion, serves: int
+    workspace: Workspace, place: Environment | None, promotion: Promotion, serves: int
 ) -> tuple[Displaced, ...]:
     """Return the names that do not show what a promotion serves; none where it does not serve, or nobody can tell now."""
     if place is None or not serves or promotion.generation != serves or not place.target.path.exists():
         return ()
     with suppress(SluiceError):
-        return workshop.warehouse(place).displaced(place.name)
+        return workspace.warehouse(place).displaced(place.name)
     return ()
 
 
 def _expected(
-    workshop: Workshop, place: Place | None, promotion: Promotion, plan: Plan | None
+    workspace: Workspace, place: Environment | None, promotion: Promotion, plan: Plan | None
 ) -> Forecast | None:
     """Return how its publish is expected to go; None where it went or will not, or nobody can tell."""
     over = promotion.state in ENDED or promotion.state is State.DEPLOYED
     if place is None or plan is None or over or plan.changes_nothing:
         return None
     with suppress(SluiceError):
-        return publish_forecast.forecast(workshop, place, plan)
+        return publish_forecast.forecast(workspace, place, plan)
     return None

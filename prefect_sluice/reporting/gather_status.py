@@ -8,100 +8,107 @@ from dataclasses import replace
 
 from prefect_sluice.approvals.decide import policy_of, ruling
 from prefect_sluice.domain import ledger
-from prefect_sluice.domain.controls import Control, Kind, in_force, on
+from prefect_sluice.domain.controls import Control, ControlKind, in_force, on
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.planning.choices import report_called, report_line
-from prefect_sluice.promotions.control_commands import ALL, Act
+from prefect_sluice.promotions.control_commands import ALL, ControlAct
 from prefect_sluice.promotions.dashboards import recorded
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.reporting.asked import who
 from prefect_sluice.reporting.part import titled
-from prefect_sluice.reporting.status_page import Stand, Stop, Waits
+from prefect_sluice.reporting.status_page import ControlInForce, EnvironmentCard, WaitingPromotion
 from prefect_sluice.reporting.web_addresses import form_url, way_of
 from prefect_sluice.reporting.write_pages import address_of
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _OPEN = (State.STAGED, State.APPROVED, State.DEPLOYING)
 _MOST = 20
-_LIFTS = {Kind.HOLD: Act.UNHOLD, Kind.FREEZE: Act.UNFREEZE, Kind.BLOCK: Act.UNBLOCK}
+_LIFTS = {
+    ControlKind.HOLD: ControlAct.UNHOLD,
+    ControlKind.FREEZE: ControlAct.UNFREEZE,
+    ControlKind.BLOCK: ControlAct.UNBLOCK,
+}
 
 
-def standing(workshop: Workshop) -> tuple[Stand, ...]:
+def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
     """Return how each environment stands, in their order, and after them what is blocked wherever it goes. Changes nothing."""
-    found = in_force(workshop.store.controls(), process.now())
-    present = ledger.fold(workshop.store.entries())
+    found = in_force(workspace.store.controls(), process.now())
+    present = ledger.fold(workspace.store.entries())
     stands = tuple(
         replace(
-            _stand(workshop, name, present.get(name), found), dashboards=_dashboards(workshop, name, present)
+            _stand(workspace, name, present.get(name), found),
+            dashboards=_dashboards(workspace, name, present),
         )
-        for name in workshop.places
+        for name in workspace.places
     )
     told = {stop.id for stand in stands for stop in stand.stops}
-    rest = tuple(_stop(workshop, item) for item in found if item.id not in told)
-    return (*stands, Stand("", stops=rest)) if rest else stands
+    rest = tuple(_stop(workspace, item) for item in found if item.id not in told)
+    return (*stands, EnvironmentCard("", stops=rest)) if rest else stands
 
 
-def _stand(workshop: Workshop, name: str, now: ledger.Present | None, found: tuple[Control, ...]) -> Stand:
-    store = workshop.store
+def _stand(
+    workspace: Workspace, name: str, now: ledger.ServedNow | None, found: tuple[Control, ...]
+) -> EnvironmentCard:
+    store = workspace.store
     release = store.release(now["release"]) if now else None
     promotion = store.promotion(now["promotion"]) if now else None
     waiting = store.promotions(environment=name, states=_OPEN)
     links = (
-        ("release", form_url(workshop, "release", environment=name)),
-        ("refresh", form_url(workshop, "nightly-refresh", environment=name)),
-        ("plan", form_url(workshop, "plan", environment=name)),
-        ("roll back", form_url(workshop, "rollback", environment=name)),
-        ("hold", form_url(workshop, "controls", act=Act.HOLD.value, environment=name)),
+        ("release", form_url(workspace, "release", environment=name)),
+        ("refresh", form_url(workspace, "nightly-refresh", environment=name)),
+        ("plan", form_url(workspace, "plan", environment=name)),
+        ("roll back", form_url(workspace, "rollback", environment=name)),
+        ("hold", form_url(workspace, "controls", act=ControlAct.HOLD.value, environment=name)),
     )
-    return Stand(
+    return EnvironmentCard(
         name,
         now["generation"] if now else 0,
         titled(release, name).removesuffix(f" → {name}") if release else "",
         promotion.updated_at if promotion else None,
-        address_of(workshop, promotion.id) if promotion else "",
-        tuple(_waits(workshop, item) for item in waiting),
-        tuple(_stop(workshop, item) for item in on(found, name, now["release"] if now else "")),
+        address_of(workspace, promotion.id) if promotion else "",
+        tuple(_waits(workspace, item) for item in waiting),
+        tuple(_stop(workspace, item) for item in on(found, name, now["release"] if now else "")),
         tuple((text, url) for text, url in links if url),
     )
 
 
 def _dashboards(
-    workshop: Workshop, name: str, present: Mapping[str, ledger.Present]
+    workspace: Workspace, name: str, present: Mapping[str, ledger.ServedNow]
 ) -> tuple[tuple[str, str], ...]:
     """Return the dashboards of the environment before, while another release serves there, with the form that promotes one."""
-    origin = before(workshop.place(name), workshop.places)
+    origin = before(workspace.place(name), workspace.places)
     former, here = present.get(origin), present.get(name)
     if former is None or here is None or former["release"] == here["release"]:
         return ()
-    known = recorded(workshop, [origin], former["release"]) or ()
+    known = recorded(workspace, [origin], former["release"]) or ()
     lines = sorted(report_line(item) for item in known)[:_MOST]
     links = [
-        (report_called(line), form_url(workshop, "promote-report", report=line, environment=name))
+        (report_called(line), form_url(workspace, "promote-report", report=line, environment=name))
         for line in lines
     ]
     return tuple(item for item in links if item[1])
 
 
-def _waits(workshop: Workshop, promotion: Promotion) -> Waits:
-    release, way = workshop.store.release(promotion.release), way_of(workshop, promotion)
-    decided = promotion.state is not State.STAGED or ruling(workshop, promotion).by is not None
-    return Waits(
+def _waits(workspace: Workspace, promotion: Promotion) -> WaitingPromotion:
+    release, way = workspace.store.release(promotion.release), way_of(workspace, promotion)
+    decided = promotion.state is not State.STAGED or ruling(workspace, promotion).by is not None
+    return WaitingPromotion(
         promotion.id,
         titled(release, promotion.environment) if release else promotion.release[:7],
-        "" if decided else who(policy_of(workshop, promotion)),
+        "" if decided else who(policy_of(workspace, promotion)),
         promotion.updated_at,
         way,
-        address_of(workshop, promotion.id),
+        address_of(workspace, promotion.id),
     )
 
 
-def _stop(workshop: Workshop, control: Control) -> Stop:
+def _stop(workspace: Workspace, control: Control) -> ControlInForce:
     where = (
         {"release": control.target[:12]}
-        if control.kind is Kind.BLOCK
+        if control.kind is ControlKind.BLOCK
         else {"environment": control.target or ALL}
     )
-    return Stop(
-        control.id, control.told, form_url(workshop, "controls", act=_LIFTS[control.kind].value, **where)
+    return ControlInForce(
+        control.id, control.told, form_url(workspace, "controls", act=_LIFTS[control.kind].value, **where)
     )

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import TypeAlias
 
-from prefect_sluice.domain.controls import Control, Kind
+from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Generation
-from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Approval, Promotion
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport
@@ -86,8 +86,8 @@ def control(value: Control) -> Object:
     return {
         "id": value.id,
         "kind": value.kind.value,
-        "environment": None if value.kind is Kind.BLOCK else value.target or "*",
-        "release": value.target if value.kind is Kind.BLOCK else None,
+        "environment": None if value.kind is ControlKind.BLOCK else value.target or "*",
+        "release": value.target if value.kind is ControlKind.BLOCK else None,
         "by": value.by,
         "reason": value.reason,
         "at": value.at.isoformat(),
@@ -115,7 +115,7 @@ def generation(value: Generation) -> Object:
     }
 
 
-def entry(value: Entry) -> Object:
+def entry(value: LedgerEntry) -> Object:
     """Return a ledger entry with its digest."""
     return {
         "number": value.number,

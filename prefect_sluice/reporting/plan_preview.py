@@ -15,19 +15,19 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.domain.release import Release
-from prefect_sluice.planning.costs import Costs
+from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.dashboards import called, meant, picked
-from prefect_sluice.planning.expectations import Edited
-from prefect_sluice.planning.explain import Why, why
-from prefect_sluice.planning.impact import Known, Reached, reached
+from prefect_sluice.planning.expectations import ExpectedEdit
+from prefect_sluice.planning.explain import StepReasons, why
+from prefect_sluice.planning.impact import ImpactInputs, ReachedConsumer, reached
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.load_project import Loaded, load
+from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.promotions.lookups import displaced
 from prefect_sluice.promotions.publish_forecast import forecast
 from prefect_sluice.promotions.records import OutOfOrder
 from prefect_sluice.promotions.take_release import chosen
 from prefect_sluice.promotions.work import Request, Work
-from prefect_sluice.reporting.terminal.dashboard import Story, story
+from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.build import before, pack, plan_release
 from prefect_sluice.stages.candidate import pace
@@ -35,11 +35,11 @@ from prefect_sluice.stages.candidate.commit_expectations import edited
 from prefect_sluice.stages.source import source
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workspace.policy_in_force import governance, governed, refuse_uncommitted
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlanPreview:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
@@ -48,48 +48,50 @@ class Planned:
     plan: Plan
     release: Release
     expected: Forecast
-    reasons: tuple[Why, ...]
-    reached: tuple[Reached, ...] = ()
-    story: Story | None = None
+    reasons: tuple[StepReasons, ...]
+    reached: tuple[ReachedConsumer, ...] = ()
+    story: DashboardStory | None = None
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
-    costs: Costs | None = None
-    edited: tuple[Edited, ...] = ()
+    costs: ExpectedCosts | None = None
+    edited: tuple[ExpectedEdit, ...] = ()
 
 
-def planned(request: Request, named: tuple[str, ...] = ()) -> Planned:
+def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears."""
     process.be_quiet()
-    workshop = _aside(request.folder)
-    place = workshop.place(request.environment or None)
-    release = _release(workshop, place, request)
-    found = governance(workshop, place.name, release, request.cause)
-    refuse_uncommitted(workshop, found, release)
-    workshop = governed(workshop, release, found.counting)
-    place = workshop.place(place.name)
-    made = plan_release(workshop, place, release, request.cause, adopt=request.adopt)
-    live = workshop.warehouse(place).generation(place.name)
-    notes = before(workshop, live, made.ids)
-    loaded = load(workshop, place, release)
+    workspace = _aside(request.folder)
+    place = workspace.place(request.environment or None)
+    release = _release(workspace, place, request)
+    found = governance(workspace, place.name, release, request.cause)
+    refuse_uncommitted(workspace, found, release)
+    workspace = governed(workspace, release, found.counting)
+    place = workspace.place(place.name)
+    made = plan_release(workspace, place, release, request.cause, adopt=request.adopt)
+    live = workspace.warehouse(place).generation(place.name)
+    notes = before(workspace, live, made.ids)
+    loaded = load(workspace, place, release)
     nodes = loaded.project.nodes
     reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
-    known = Known(made, made.base_of(live).by_node(), notes)
+    known = ImpactInputs(made, made.base_of(live).by_node(), notes)
     declared = tuple(_consumers(loaded))
-    return Planned(
+    return PlanPreview(
         made,
         release,
-        forecast(workshop, place, made),
+        forecast(workspace, place, made),
         reasons,
         reached(known, declared),
         _story(request, release, declared, known),
         found,
-        displaced(workshop, place),
-        pace.expected(workshop.store, made),
-        edited(workshop, release, made),
+        displaced(workspace, place),
+        pace.expected(workspace.store, made),
+        edited(workspace, release, made),
     )
 
 
-def _story(request: Request, release: Release, declared: tuple[Consumer, ...], known: Known) -> Story | None:
+def _story(
+    request: Request, release: Release, declared: tuple[Consumer, ...], known: ImpactInputs
+) -> DashboardStory | None:
     made = release.composed
     if request.report:
         consumer = meant(declared, request.report, f"release {release.short}")
@@ -98,21 +100,21 @@ def _story(request: Request, release: Release, declared: tuple[Consumer, ...], k
     return story(consumer, declared, known.plan, known=known) if consumer else None
 
 
-def _consumers(loaded: Loaded) -> Iterable[Consumer]:
+def _consumers(loaded: LoadedProject) -> Iterable[Consumer]:
     from prefect_sluice.dbt.declarations import consumers
 
     return consumers(loaded.manifest).values()
 
 
-def _release(workshop: Workshop, place: Place, request: Request) -> Release:
+def _release(workspace: Workspace, place: Environment, request: Request) -> Release:
     if request.cause is Cause.PROMOTION:
-        return chosen(workshop, place, request)
+        return chosen(workspace, place, request)
     now = process.now()
     nobody = Lease(place.name, 0, "", now, now)
     change = source(Work(replace(request, environment=place.name), nobody)).change
     if change is None:
         raise OutOfOrder()
-    return pack(workshop, change, request.actor)
+    return pack(workspace, change, request.actor)
 
 
 def _meant(nodes: Mapping[str, Node], text: str) -> str:
@@ -133,11 +135,11 @@ def _called(node: Node) -> set[str]:
     return {node.unique_id.lower(), node.short.lower(), str(node.name).lower()}
 
 
-def _aside(folder: Path) -> Workshop:
-    """Return the workshop with work folders of its own: in the shared ones a release may be building right now."""
+def _aside(folder: Path) -> Workspace:
+    """Return the workspace with work folders of its own: in the shared ones a release may be building right now."""
 
-    class Aside(Workshop):
-        def work(self, place: Place) -> Path:
+    class Aside(Workspace):
+        def work(self, place: Environment) -> Path:
             return self.folder / "work" / f"{place.name}.plan"
 
     return Aside.at(folder)

@@ -11,13 +11,13 @@ from prefect_sluice.domain.node import Name, Node
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.load_project import load
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
+class PublishedRelation:
     """One public relation that a generation serves anew. `key` is `<engine>://<environment>/<schema>/<name>`, without a path or
     a secret; `reads` are the keys of what it is built from, `owners` who answers for it, `why` the plan's reason."""
 
@@ -30,16 +30,16 @@ class Asset:
     why: str
 
 
-def assets(work: Work) -> tuple[Asset, ...]:
+def assets(work: Work) -> tuple[PublishedRelation, ...]:
     """Return what the generation of this work serves anew, in build order; none for work that has no plan, as a rollback's."""
     from prefect_sluice.dbt.owners import owners
 
     if work.plan is None or work.release is None or work.generation is None:
         return ()
-    workshop = Workshop.at(work.request.folder)
-    place = workshop.place(work.request.environment)
-    loaded = load(workshop, place, work.release)
-    engine = workshop.warehouse(place).dialect
+    workspace = Workspace.at(work.request.folder)
+    place = workspace.place(work.request.environment)
+    loaded = load(workspace, place, work.release)
+    engine = workspace.warehouse(place).dialect
     return described(work.plan, work.generation, loaded.project.nodes, owners(loaded.manifest), engine)
 
 
@@ -49,7 +49,7 @@ def described(
     nodes: Mapping[str, Node],
     owners: Mapping[str, tuple[str, ...]],
     engine: str,
-) -> tuple[Asset, ...]:
+) -> tuple[PublishedRelation, ...]:
     """Return the relations that a plan makes or links anew, as they stand in the generation. Pure."""
     served, back = generation.by_node(), {*plan.relinked}
     steps = [step for step in plan.steps if step.action.makes or step.node in back]
@@ -57,14 +57,14 @@ def described(
     def key(name: Name) -> str:
         return asset_key(engine, generation.environment, name)
 
-    found: list[Asset] = []
+    found: list[PublishedRelation] = []
     for step in steps:
         pointer, node = served.get(step.node), nodes.get(step.node)
         if pointer is None:
             continue
         reads = _read(node, nodes) if node is not None else ()
         found.append(
-            Asset(
+            PublishedRelation(
                 key(pointer.name),
                 str(pointer.name),
                 pointer.kind.value,

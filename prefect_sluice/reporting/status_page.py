@@ -10,12 +10,12 @@ from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.prefect.links import link
 from prefect_sluice.reporting.report.html import sheet
 from prefect_sluice.reporting.report.markup import Markup, joined, tag
-from prefect_sluice.reporting.report.model import Way
+from prefect_sluice.reporting.report.model import WebLinks
 from prefect_sluice.reporting.wording import moment
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class WaitingPromotion:
     """A promotion that is not at its end: what it is called, who is asked ("": somebody has said yes or no), since when (UTC),
     and where its run, its form and its report (`page`) are."""
 
@@ -23,12 +23,12 @@ class Waits:
     title: str
     asked: str
     since: datetime
-    way: Way
+    way: WebLinks
     page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class ControlInForce:
     """A hold, freeze or block in force, and the form that lifts it ("": there is none)."""
 
     id: str
@@ -37,7 +37,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class EnvironmentCard:
     """How an environment stands ("": what is in no environment). `generation` 0: nothing is served. `title` is what serves,
     `since` when it was published (UTC), `page` its report, `links` are forms by what they do, `dashboards`
     those that can be promoted to it, with the form."""
@@ -47,13 +47,13 @@ class Stand:
     title: str = ""
     since: datetime | None = None
     page: str = ""
-    waits: tuple[Waits, ...] = ()
-    stops: tuple[Stop, ...] = ()
+    waits: tuple[WaitingPromotion, ...] = ()
+    stops: tuple[ControlInForce, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     dashboards: tuple[tuple[str, str], ...] = ()
 
 
-def standing_markdown(stands: Sequence[Stand], index: str = "") -> str:
+def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str:
     """Return it as Markdown. No time of its own is in it: it changes only when something did. `index` is the page of the same
     ("": none is served)."""
     lines = ["## What serves, what waits, what is held", ""]
@@ -70,18 +70,18 @@ def standing_markdown(stands: Sequence[Stand], index: str = "") -> str:
     return "\n".join([*lines, *([link("the same as a page", index), ""] if index else [])])
 
 
-def _serves(stand: Stand) -> str:
+def _serves(stand: EnvironmentCard) -> str:
     if not stand.generation:
         return "nothing is served yet"
     since = f", since {moment(stand.since)}" if stand.since else ""
     return f"serves generation **{stand.generation}**: {link(stand.title or 'what was adopted', stand.page)}{since}"
 
 
-def _lift(stop: Stop) -> str:
+def _lift(stop: ControlInForce) -> str:
     return f" — {link('lift it', stop.lift)}" if stop.lift else ""
 
 
-def _waiting(item: Waits) -> str:
+def _waiting(item: WaitingPromotion) -> str:
     told = f"{link(item.title, item.page)}, since {moment(item.since)}"
     if not item.asked:
         return f"{told}: answered, and not published yet{_run(item)}"
@@ -90,11 +90,11 @@ def _waiting(item: Waits) -> str:
     return f"{told}, waits for a yes of {escaped(item.asked)}{form}{_run(item)}"
 
 
-def _run(item: Waits) -> str:
+def _run(item: WaitingPromotion) -> str:
     return f" · {link('its run', item.way.run)}" if item.way.run else ""
 
 
-def standing_page(stands: Sequence[Stand], now: datetime, home: str = "") -> str:
+def standing_page(stands: Sequence[EnvironmentCard], now: datetime, home: str = "") -> str:
     """Return it as one HTML file, made at `now`. `home` is the page with all forms ("": no server is known)."""
     parts = [_section(stand) for stand in stands]
     top = tag("p", tag("a", "All forms", href=home)) if home else None
@@ -103,7 +103,7 @@ def standing_page(stands: Sequence[Stand], now: datetime, home: str = "") -> str
     return sheet(title, joined(tag("h1", title), top, *parts, made))
 
 
-def _section(stand: Stand) -> Markup:
+def _section(stand: EnvironmentCard) -> Markup:
     rows: list[Markup] = []
     if stand.environment:
         since = f", since {moment(stand.since)}" if stand.since else ""
@@ -122,7 +122,7 @@ def _section(stand: Stand) -> Markup:
     return tag("section", tag("h2", stand.environment or "Wherever it goes"), tag("ul", *rows))
 
 
-def _waits_row(item: Waits) -> Markup:
+def _waits_row(item: WaitingPromotion) -> Markup:
     told = f", waits for a yes of {item.asked}, since {moment(item.since)} " if item.asked else ", answered "
     way = item.way
     answer = (_a("say yes", way.yes), " or ", _a("say no", way.no)) if item.asked and way.yes else ()

@@ -15,7 +15,7 @@ from prefect_sluice.domain.verdict import GateReport
 T = TypeVar("T")
 
 
-class Channel(Generic[T]):
+class Topic(Generic[T]):
     """A kind of thing that is told. Who listens does so in its own thread and in those that it starts with a copied context."""
 
     def __init__(self, name: str) -> None:
@@ -70,7 +70,7 @@ class Notice:
     about: str = ""
 
 
-class Fate(StrEnum):
+class NodeFate(StrEnum):
     """What became of a node or a data test."""
 
     BUILT = "built"
@@ -88,7 +88,7 @@ class NodeDone:
     unique_id: str
     kind: str
     name: str
-    fate: Fate
+    fate: NodeFate
     message: str
     started: datetime
     ended: datetime
@@ -97,7 +97,7 @@ class NodeDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GateJudged:
     """A gate's report, just given, and when it was asked and answered (UTC). `blocks`: what it holds stops the release."""
 
     report: GateReport
@@ -106,11 +106,11 @@ class Judged:
     blocks: bool
 
 
-NOTICES: Channel[Notice] = Channel("notices")
+NOTICES: Topic[Notice] = Topic("notices")
 """Warnings and failures as they happen, dbt's own among them."""
 
-NODES: Channel[tuple[NodeDone, ...]] = Channel("nodes")
+NODES: Topic[tuple[NodeDone, ...]] = Topic("nodes")
 """The nodes of one build, or the data tests of one gate, once all of them have ended."""
 
-JUDGED: Channel[Judged] = Channel("judged")
+JUDGED: Topic[GateJudged] = Topic("judged")
 """Each gate's report, as it is given."""

@@ -17,7 +17,7 @@ SLEEP = "sleep:"
 """Before the point's name: the process stops there instead (SIGSTOP), until somebody wakes it (SIGCONT)."""
 
 
-class Point(StrEnum):
+class FaultPoint(StrEnum):
     """Every point there is. A new step gets its own; the crash test reads this list."""
 
     SOURCE_CHECKED_OUT = "source.checked-out"
@@ -57,7 +57,7 @@ class Point(StrEnum):
     COLLECT_FILES = "collect.files"
 
 
-def reach(point: Point) -> None:
+def reach(point: FaultPoint) -> None:
     """Die, sleep or raise OSError here, if the environment says so; otherwise do nothing."""
     wanted = os.environ.get(VARIABLE)
     if wanted == point.value:

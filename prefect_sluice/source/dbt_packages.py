@@ -12,7 +12,7 @@ from typing import Any, cast
 from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.source import git
-from prefect_sluice.source.git import File
+from prefect_sluice.source.git import TreeFile
 
 FOLDER = "dbt_packages"
 """Where `dbt deps` installs, in the project's folder."""
@@ -30,7 +30,7 @@ def named(project: str, read: Read) -> bool:
     return any(_listed(_joined(project, name), read) for name in _LISTS)
 
 
-def packed(repository: Path, project: str, paths: Collection[str], read: Read) -> Iterator[File]:
+def packed(repository: Path, project: str, paths: Collection[str], read: Read) -> Iterator[TreeFile]:
     """Yield what a release of these `paths` needs below `dbt_packages`, as files of the repository.
 
     A package that the release itself holds (`local:` in packages.yml, or a link that `dbt deps` made to a folder of the
@@ -89,8 +89,8 @@ def _joined(folder: str, path: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path))
 
 
-def _link(base: str, name: str, folder: str) -> File:
-    return File(f"{base}/{name}", "link", posixpath.relpath(folder, base).encode())
+def _link(base: str, name: str, folder: str) -> TreeFile:
+    return TreeFile(f"{base}/{name}", "link", posixpath.relpath(folder, base).encode())
 
 
 def _inside(package: Path, repository: Path) -> str:
@@ -99,7 +99,7 @@ def _inside(package: Path, repository: Path) -> str:
     return target.relative_to(top).as_posix() if target.is_relative_to(top) else ""
 
 
-def _content(package: Path, base: str) -> Iterator[File]:
+def _content(package: Path, base: str) -> Iterator[TreeFile]:
     for folder, names, files in os.walk(package):
         left_out = _NEVER | _AT_THE_TOP if Path(folder) == package else _NEVER
         names[:] = sorted(name for name in names if name not in left_out)
@@ -109,11 +109,11 @@ def _content(package: Path, base: str) -> Iterator[File]:
             yield _file(path, package, f"{base}/{path.relative_to(package).as_posix()}")
 
 
-def _file(path: Path, package: Path, place: str) -> File:
+def _file(path: Path, package: Path, place: str) -> TreeFile:
     if path.is_symlink() and not path.readlink().is_absolute() and path.resolve().is_relative_to(package):
-        return File(place, "link", os.fsencode(path.readlink()))
+        return TreeFile(place, "link", os.fsencode(path.readlink()))
     if not path.is_file():
         raise Refused(
             f"{place} leads out of its package, to {path.resolve()}", "install it anew: dbt clean && dbt deps"
         )
-    return File(place, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
+    return TreeFile(place, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())

@@ -27,7 +27,7 @@ IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class TreeFile:
     """One file of a tree: its path in the repository, "644", "755" or "link", and its bytes."""
 
     path: str
@@ -88,7 +88,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Authorship:
     """Who made a commit, as `Name <address>` and as it is written in it: author and committer; and its message.
 
     `commit` is its id, `at` the author's time, UTC; 1970 where what is written is no time.
@@ -105,7 +105,7 @@ class Made:
         return self.message.partition("\n")[0]
 
 
-def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Made, ...]:
+def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Authorship, ...]:
     """Return who made each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
 
     With `paths`, as they are in the repository, only commits that touch one of them. Raises BadInput when a revision is not
@@ -117,10 +117,10 @@ def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[
     return tuple(_made(*entry.split("\n", 3)) for entry in told.split("\0") if entry)
 
 
-def _made(head: str, author: str, committer: str, message: str = "") -> Made:
+def _made(head: str, author: str, committer: str, message: str = "") -> Authorship:
     commit, _, at = head.partition(" ")
     persons = tuple(dict.fromkeys(map(_whole, (author, committer))))
-    return Made(persons, _whole(message), commit, _time(at))
+    return Authorship(persons, _whole(message), commit, _time(at))
 
 
 def _time(told: str) -> datetime:
@@ -141,14 +141,14 @@ def is_cut(repository: Path, since: str, until: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RefNote:
     """What a ref carries beside code: its text, and who wrote it ("": a blob has nobody)."""
 
     text: str
     author: str
 
 
-def note(repository: Path, ref: str) -> Note | None:
+def note(repository: Path, ref: str) -> RefNote | None:
     """Return what a ref carries: the text of a blob, the message of a commit or annotated tag. None if there is no such ref.
 
     Raises BadInput for a ref to anything else.
@@ -162,11 +162,11 @@ def note(repository: Path, ref: str) -> Note | None:
         raise BadInput(f"{ref} is a {kind}", str(repository), "let it name a blob, a commit or a tag")
     text = _bytes(repository, "cat-file", kind, name).decode(errors="replace")
     if kind == "blob":
-        return Note(text, "")
+        return RefNote(text, "")
     head, _, body = text.partition("\n\n")
     role = "author " if kind == "commit" else "tagger "
     written = next((line[len(role) :] for line in head.splitlines() if line.startswith(role)), "")
-    return Note(body, written.partition(">")[0] + ">" if ">" in written else written)
+    return RefNote(body, written.partition(">")[0] + ">" if ">" in written else written)
 
 
 def _whole(message: str) -> str:
@@ -213,7 +213,7 @@ def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
 _MODES = {"100644": "644", "100755": "755", "120000": "link"}
 
 
-def files(repository: Path, commit: str) -> Iterator[File]:
+def files(repository: Path, commit: str) -> Iterator[TreeFile]:
     """Yield every file of a commit's tree, byte for byte: no attribute and no setting of this machine applies.
 
     Submodules are left out; they are other repositories.
@@ -232,7 +232,7 @@ def files(repository: Path, commit: str) -> Iterator[File]:
             raise BadInput(
                 f"git has no object {name[:12]} for {path}", str(repository), "mend the repository: git fsck"
             )
-        yield File(path, mode, answer.read(int(head[2])))
+        yield TreeFile(path, mode, answer.read(int(head[2])))
         answer.read(1)
 
 
@@ -242,16 +242,16 @@ def content(repository: Path, commit: str, path: str) -> bytes | None:
     return None if done.returncode else done.stdout
 
 
-def working_tree(repository: Path) -> Iterator[File]:
+def working_tree(repository: Path) -> Iterator[TreeFile]:
     """Yield the files of the working tree as they are: tracked ones and new ones that git does not ignore."""
     names = _out(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     for name in sorted({name for name in names if name}):
         _refuse_bytes(repository, name)
         path = repository / name
         if path.is_symlink():
-            yield File(name, "link", str(path.readlink()).encode())
+            yield TreeFile(name, "link", str(path.readlink()).encode())
         elif path.is_file():
-            yield File(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
+            yield TreeFile(name, "755" if path.stat().st_mode & 0o100 else "644", path.read_bytes())
 
 
 def _refuse_bytes(repository: Path, path: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prefect_sluice.sql.duckdb_functions import PURE
 from prefect_sluice.sql.duckdb_keywords import COLUMN_NAMES, RESERVED, TYPE_OR_FUNCTION, TYPES
-from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
+from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 _FOLDING = frozenset({"duckdb", "postgres"})
 """Dialects whose reserved words are those of `words`, or more; in others every word keeps its case."""
@@ -54,11 +54,11 @@ def spelled(found: tuple[Lexeme, ...], *, fold: bool = True) -> str:
 def _between(found: tuple[Lexeme, ...], number: int) -> str:
     """Return what stands before the lexeme `number`: a space, or what the text had where that changes what is read."""
     before, one = found[number - 1], found[number]
-    if before.kind is Kind.STRING and one.kind is Kind.STRING:
+    if before.kind is TokenKind.STRING and one.kind is TokenKind.STRING:
         return one.gap
     if one.gap:
         return " "
-    if before.kind is not Kind.SIGN and one.kind is not Kind.SIGN:
+    if before.kind is not TokenKind.SIGN and one.kind is not TokenKind.SIGN:
         return ""
     if "." in (before.text, one.text) or (before.text[-1] == ":" and one.text[0] in ":="):
         return ""
@@ -79,7 +79,7 @@ def _is_numbers_sign(found: tuple[Lexeme, ...], number: int) -> bool:
 def _folds(found: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> bool:
     """Say whether the lexeme is a word whose case nobody can see: neither a name nor the label of a column."""
     one = found[number]
-    if one.kind is not Kind.WORD:
+    if one.kind is not TokenKind.WORD:
         return False
     word, before, after = one.lower, _at(found, number - 1), _at(found, number + 1)
     if before == "." or after in (":", ":=", "=>"):
@@ -92,7 +92,7 @@ def _folds(found: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> boo
         return True
     if after == "(":
         return word in COLUMN_NAMES or word in PURE or word == "if"
-    if word in TYPES and number + 1 < len(found) and found[number + 1].kind is Kind.STRING:
+    if word in TYPES and number + 1 < len(found) and found[number + 1].kind is TokenKind.STRING:
         return True
     return (
         (word == "between" and _ends_expression(found, number - 1))
@@ -109,7 +109,7 @@ def _ends_expression(found: tuple[Lexeme, ...], number: int) -> bool:
     word = _at(found, number)
     if word in ("not", "end", "null", "true", "false", ")", "]", "}"):
         return True
-    return bool(word) and found[number].kind is not Kind.SIGN and word not in RESERVED
+    return bool(word) and found[number].kind is not TokenKind.SIGN and word not in RESERVED
 
 
 def _casts(found: tuple[Lexeme, ...]) -> frozenset[int]:
@@ -121,7 +121,7 @@ def _casts(found: tuple[Lexeme, ...]) -> frozenset[int]:
             open_casts.append(_at(found, number - 1) in ("cast", "try_cast"))
         elif one.text == ")" and open_casts:
             open_casts.pop()
-        elif one.lower == "as" and one.kind is Kind.WORD and open_casts and open_casts[-1]:
+        elif one.lower == "as" and one.kind is TokenKind.WORD and open_casts and open_casts[-1]:
             types.add(number + 1)
     return frozenset(types)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from prefect_sluice.sql.duckdb_keywords import listed
-from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
+from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 DAY, NOW, RANDOM = "clock:day", "clock:now", "random"
 
@@ -78,7 +78,7 @@ def _kind(word: str) -> str:
 def _asked(found: Sequence[Lexeme], number: int) -> str:
     """Return what the name at `number` asks if it is called there, or needs no call."""
     one = found[number]
-    if one.kind not in (Kind.WORD, Kind.QUOTED):
+    if one.kind not in (TokenKind.WORD, TokenKind.QUOTED):
         return ""
     word = one.lower.strip('"`')
     called = number + 1 < len(found) and found[number + 1].text == "("

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
+from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 _STOPS = frozenset(
     [
@@ -56,7 +56,7 @@ _LITERALS = frozenset({"true", "false", "null"})
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountableQuery:
     """A query whose rows can be counted with others in one scan of `relation` (as written).
 
     Its rows are those of the relation for which `condition` is true ("" : all). `exact` says that there are as many; else
@@ -92,7 +92,7 @@ class _Values:
     name: str
 
 
-def counted(sql: str, dialect: str) -> Counted | None:
+def counted(sql: str, dialect: str) -> CountableQuery | None:
     """Return how the rows of a query can be counted in a scan that others share; None where that is not certain. Pure."""
     words = lexemes(sql, dialect)
     if not words:
@@ -119,7 +119,7 @@ def _common_table(words: Texts, known: dict[str, _Rows | _Values]) -> Texts | No
     return words[end + 1 :]
 
 
-def _answer(words: Texts, known: Mapping[str, _Rows | _Values]) -> Counted | None:
+def _answer(words: Texts, known: Mapping[str, _Rows | _Values]) -> CountableQuery | None:
     parts = _clauses(words)
     if parts is None or "group" in parts or "having" in parts:
         return None
@@ -134,9 +134,9 @@ def _answer(words: Texts, known: Mapping[str, _Rows | _Values]) -> Counted | Non
     return _counted(rows.met(condition), names=not _is_star(parts["select"]))
 
 
-def _counted(rows: _Rows, more: str = "", *, exact: bool = True, names: bool = False) -> Counted:
+def _counted(rows: _Rows, more: str = "", *, exact: bool = True, names: bool = False) -> CountableQuery:
     conditions = [each for each in (*rows.conditions, more) if each]
-    return Counted(rows.relation, " and ".join(f"({each})" for each in conditions), exact, names)
+    return CountableQuery(rows.relation, " and ".join(f"({each})" for each in conditions), exact, names)
 
 
 def _rows(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Rows | None:
@@ -176,7 +176,9 @@ def _listed(condition: Texts, name: str) -> Texts | None:
     ):
         return None
     plain = all(
-        each.kind in {Kind.STRING, Kind.NUMBER} or each.text in {",", "-", "+"} or each.lower in _LITERALS
+        each.kind in {TokenKind.STRING, TokenKind.NUMBER}
+        or each.text in {",", "-", "+"}
+        or each.lower in _LITERALS
         for each in condition[4:-1]
     )
     return condition[1:] if plain and len(condition) > 5 else None
@@ -192,7 +194,7 @@ def _clauses(words: Texts) -> dict[str, Texts] | None:
         depth += (word.text in _OPEN) - (word.text in _CLOSE)
         if depth < 0:
             return None
-        plain = word.lower if depth == 0 and word.kind is Kind.WORD else ""
+        plain = word.lower if depth == 0 and word.kind is TokenKind.WORD else ""
         if plain in _STOPS or word.text == ";":
             return None
         if plain in _CLAUSES:
@@ -231,7 +233,7 @@ def _are_columns(words: Texts) -> bool:
 
 
 def _is_of_one_row(condition: Texts) -> bool:
-    return not any(each.kind is Kind.WORD and each.lower in _NOT_OF_ONE_ROW for each in condition)
+    return not any(each.kind is TokenKind.WORD and each.lower in _NOT_OF_ONE_ROW for each in condition)
 
 
 def _is_star(words: Texts) -> bool:
@@ -239,7 +241,7 @@ def _is_star(words: Texts) -> bool:
 
 
 def _is_literal(words: Sequence[Lexeme]) -> bool:
-    return len(words) == 1 and words[0].kind in {Kind.STRING, Kind.NUMBER}
+    return len(words) == 1 and words[0].kind in {TokenKind.STRING, TokenKind.NUMBER}
 
 
 def _is_dotted(words: Sequence[Lexeme]) -> bool:
@@ -253,7 +255,7 @@ def _is_dotted(words: Sequence[Lexeme]) -> bool:
 
 
 def _is_name(word: Lexeme) -> bool:
-    return word.kind is Kind.WORD or (word.kind is Kind.QUOTED and word.text.startswith('"'))
+    return word.kind is TokenKind.WORD or (word.kind is TokenKind.QUOTED and word.text.startswith('"'))
 
 
 def _bare(word: Lexeme) -> str:

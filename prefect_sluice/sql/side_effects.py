@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prefect_sluice.sql.duckdb_keywords import listed
-from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
+from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 THIS, ANY, SCHEMA = "__sluice_this__", "__sluice_any__", "__sluice_schema__"
 """Stand for `{{ this }}`, for an expression that nobody can know, and for the project's own schema."""
@@ -38,7 +38,7 @@ _HINT = re.compile(
 )
 
 
-class Does(StrEnum):
+class EffectType(StrEnum):
     """What a statement does."""
 
     WRITES = "writes"
@@ -55,18 +55,18 @@ class Does(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class StatementWrite:
     """One statement. `target` are the parts of the relation's name, unquoted (empty: none is said), `place` a file or
     database as written; `said` is how it begins."""
 
-    does: Does
+    does: EffectType
     said: str
     verb: str = ""
     target: tuple[str, ...] = ()
     place: str = ""
 
 
-def writes(sql: str, dialect: str) -> tuple[Write, ...] | None:
+def writes(sql: str, dialect: str) -> tuple[StatementWrite, ...] | None:
     """Return what the statements in `sql` do beside reading; None where they cannot be taken apart. Pure.
 
     What is for good only within the session (temporary tables, SET), and what changes no relation (grants, indexes,
@@ -90,9 +90,9 @@ def shown(text: str) -> str:
     return text
 
 
-def _writes(found: Sequence[Lexeme]) -> Iterator[Write]:
+def _writes(found: Sequence[Lexeme]) -> Iterator[StatementWrite]:
     for at, one in enumerate(found):
-        if one.kind is not Kind.WORD or (at and found[at - 1].text == "."):
+        if one.kind is not TokenKind.WORD or (at and found[at - 1].text == "."):
             continue
         write = _Statement(found, at).read()
         if write is not None:
@@ -106,7 +106,7 @@ class _Statement:
     found: Sequence[Lexeme]
     at: int
 
-    def read(self) -> Write | None:
+    def read(self) -> StatementWrite | None:
         word, after = self._word(0), self._word(1)
         if word == "insert":
             into = 1 if after == "into" else 3
@@ -116,14 +116,14 @@ class _Statement:
         if word == "create":
             return self._create()
         if word in _HTTP and after == "(":
-            return self._other(Does.CALLS, place=word)
+            return self._other(EffectType.CALLS, place=word)
         return self._first(word, after) if self._starts else None
 
     @property
     def _starts(self) -> bool:
         return self.at == 0 or self.found[self.at - 1].text == ";"
 
-    def _first(self, word: str, after: str) -> Write | None:
+    def _first(self, word: str, after: str) -> StatementWrite | None:
         """Return what a word means that means it only where a statement begins."""
         if not after:
             return None  # a word alone is a value, as in `x == 'copy'`
@@ -136,30 +136,30 @@ class _Statement:
         if word == "copy":
             return self._copied()
         if (word, after) == ("export", "database"):
-            return self._other(Does.COPIES_OUT, place=self._literal())
+            return self._other(EffectType.COPIES_OUT, place=self._literal())
         if (word, after) == ("import", "database"):
-            return self._other(Does.WRITES)
+            return self._other(EffectType.WRITES)
         if word == "attach":
             return self._attached()
         if (word in {"install", "load"} and self._is_brief) or (word, after) == ("force", "install"):
-            return self._other(Does.INSTALLS, place=after)
+            return self._other(EffectType.INSTALLS, place=after)
         if (word, after) in {("set", "global"), ("reset", "global")} or word == "pragma":
-            return self._other(Does.SETS, place=self._word(2) if after == "global" else after)
+            return self._other(EffectType.SETS, place=self._word(2) if after == "global" else after)
         moves = (word in {"use", "detach"} and self._is_brief) or (word, after) == ("detach", "database")
-        return self._other(Does.MOVES, place=f"{word} {after}") if moves else None
+        return self._other(EffectType.MOVES, place=f"{word} {after}") if moves else None
 
     @property
     def _is_brief(self) -> bool:
         """Say whether the statement is a word and a name, and no sentence of plain English that begins with that word."""
         return self._end() == 2 or self._word(2) in {".", "from"}
 
-    def _updated(self) -> Write | None:
+    def _updated(self) -> StatementWrite | None:
         """Return what is updated: a name, a few words at most (`as x`), and SET."""
         beyond = 1 + max(2 * len(self._name(1)) - 1, 1)
         has_set = "set" in {self._word(at) for at in range(beyond, beyond + 3)}
         return self._to("update", 1) if has_set or beyond >= self._end() else None
 
-    def _create(self) -> Write | None:
+    def _create(self) -> StatementWrite | None:
         at = 1
         flags: set[str] = set()
         while self._word(at) in _BEFORE_KIND:
@@ -167,19 +167,19 @@ class _Statement:
             at += 1
         kind = self._word(at)
         if kind == "secret":
-            return self._other(Does.KEEPS_SECRET) if "persistent" in flags else None
+            return self._other(EffectType.KEEPS_SECRET) if "persistent" in flags else None
         if kind not in _HAS_ROWS or flags & {"temp", "temporary"}:
             return None
         return self._to(f"create {kind}", self._beyond(at + 1, "if", "not", "exists"))
 
-    def _changed(self, word: str) -> Write | None:
+    def _changed(self, word: str) -> StatementWrite | None:
         kind = self._word(1)
         at = self._beyond(2, "if", "exists")
         if word == "drop" and kind in {"schema", "database"}:
-            return self._other(Does.DROPS_SCHEMA, place=".".join(self._name(at)))
+            return self._other(EffectType.DROPS_SCHEMA, place=".".join(self._name(at)))
         return self._to(f"{word} {shown(kind)}", at) if kind in _HAS_ROWS or ANY in kind else None
 
-    def _copied(self) -> Write | None:
+    def _copied(self) -> StatementWrite | None:
         depth = 0
         for at in range(1, len(self.found) - self.at):
             word = self._word(at)
@@ -187,23 +187,25 @@ class _Statement:
             if word == ";" and not depth:
                 return None
             if word == "to" and not depth:
-                return self._other(Does.COPIES_OUT, place=self._literal(at))
+                return self._other(EffectType.COPIES_OUT, place=self._literal(at))
             if word == "from" and not depth:
                 return self._to("copy into", 1)
         return None
 
-    def _attached(self) -> Write | None:
+    def _attached(self) -> StatementWrite | None:
         place = self._literal()
         words = {self._word(at) for at in range(1, self._end())}
         if place.strip("'") == ":memory:" or not (place[:1] == "'" or ANY in place):
             return None
-        return self._other(Does.READS_ELSEWHERE if "read_only" in words else Does.ATTACHES, place=place)
+        return self._other(
+            EffectType.READS_ELSEWHERE if "read_only" in words else EffectType.ATTACHES, place=place
+        )
 
-    def _to(self, verb: str, at: int) -> Write:
-        return Write(Does.WRITES, self._said(), verb, self._name(at))
+    def _to(self, verb: str, at: int) -> StatementWrite:
+        return StatementWrite(EffectType.WRITES, self._said(), verb, self._name(at))
 
-    def _other(self, does: Does, place: str = "") -> Write:
-        return Write(does, self._said(), place=shown(place))
+    def _other(self, does: EffectType, place: str = "") -> StatementWrite:
+        return StatementWrite(does, self._said(), place=shown(place))
 
     def _said(self) -> str:
         end = min(self._end(), _SAID)
@@ -220,7 +222,7 @@ class _Statement:
     def _literal(self, at: int = 0) -> str:
         """Return the first string after `at`, or what stands there instead."""
         for one in self.found[self.at + at : self.at + self._end()]:
-            if one.kind is Kind.STRING:
+            if one.kind is TokenKind.STRING:
                 return one.text
         return self._word(at + 1)
 
@@ -230,10 +232,12 @@ class _Statement:
     def _name(self, at: int) -> tuple[str, ...]:
         parts: list[str] = []
         place = self.at + at
-        while place < len(self.found) and self.found[place].kind in {Kind.WORD, Kind.QUOTED}:
+        while place < len(self.found) and self.found[place].kind in {TokenKind.WORD, TokenKind.QUOTED}:
             one = self.found[place]
             quote = one.text[0]
-            parts.append(one.text[1:-1].replace(quote * 2, quote) if one.kind is Kind.QUOTED else one.text)
+            parts.append(
+                one.text[1:-1].replace(quote * 2, quote) if one.kind is TokenKind.QUOTED else one.text
+            )
             if place + 1 >= len(self.found) or self.found[place + 1].text != ".":
                 break
             place += 2

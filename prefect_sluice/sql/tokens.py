@@ -21,7 +21,7 @@ _STRANGE = re.compile(r"[uU]&['\"]|[$\\]|\{[{%#]|[%#]\}")
 """Signs that no two lexers read alike: a text that holds one of them, strings apart, is left alone."""
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """What a lexeme is, as far as its spelling tells."""
 
     WORD = "word"
@@ -38,7 +38,7 @@ class Lexeme:
     A line's end is told apart because two strings with one between them are one string.
     """
 
-    kind: Kind
+    kind: TokenKind
     text: str
     gap: str
 
@@ -113,25 +113,25 @@ def _pieces(text: str, gap: str) -> Iterator[Lexeme]:
     words = text.split()
     if all(_WORD.fullmatch(word) for word in words):
         for number, word in enumerate(words):
-            yield Lexeme(Kind.WORD, word, " " if number else gap)
+            yield Lexeme(TokenKind.WORD, word, " " if number else gap)
 
 
-def _kind(text: str) -> Kind | None:
+def _kind(text: str) -> TokenKind | None:
     if _WORD.fullmatch(text):
-        return Kind.WORD
+        return TokenKind.WORD
     if text[0] in '"`' and len(text) > 1:
-        return Kind.QUOTED
+        return TokenKind.QUOTED
     if _STRING.match(text) and len(text) > 1:
-        return Kind.STRING
+        return TokenKind.STRING
     if text[:2] in ("E'", "e'"):
         # Backslashes escape inside it, and lexers differ in how.
-        return None if "\\" in text else Kind.STRING
+        return None if "\\" in text else TokenKind.STRING
     if _NUMBER.fullmatch(text):
-        return Kind.NUMBER
-    return None if re.search(r"[\w\s'\"]", text) else Kind.SIGN
+        return TokenKind.NUMBER
+    return None if re.search(r"[\w\s'\"]", text) else TokenKind.SIGN
 
 
 def _outside_strings(found: list[Lexeme]) -> str:
     """Return the text again, strings and quoted names emptied, with the gaps that the lexemes keep."""
-    empty = {Kind.STRING: "''", Kind.QUOTED: '""'}
+    empty = {TokenKind.STRING: "''", TokenKind.QUOTED: '""'}
     return "".join(one.gap + empty.get(one.kind, one.text) for one in found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prefect_sluice.domain import adoption
-from prefect_sluice.domain.adoption import Adopted, Taker
+from prefect_sluice.domain.adoption import Adopted, AdoptionTarget
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Node
@@ -17,7 +17,7 @@ from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.promotions import records
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.warehouse.base import Warehouse
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _MOST = 10
 
@@ -29,15 +29,15 @@ def look(
     if not adopt or live.number:
         return live, ()
     tell("looking at what stands there")
-    takers = {node.name.folded: Taker(node.unique_id, node.kind) for node in nodes.values()}
+    takers = {node.name.folded: AdoptionTarget(node.unique_id, node.kind) for node in nodes.values()}
     found = warehouse.adoptable([node.name for node in nodes.values()])
     return adoption.before_moving(live, found, takers), found
 
 
-def refuse_foreign_names(workshop: Workshop, place: Place, plan: Plan) -> None:
+def refuse_foreign_names(workspace: Workspace, place: Environment, plan: Plan) -> None:
     """Say now what Deploy would refuse later: a public name that holds what Sluice did not make, or what another
     environment serves."""
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     wanted = {step.name.folded for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
     owners = {name: owner for name, owner in warehouse.holders().items() if owner != place.name}
     theirs = sorted(str(name) for name in wanted & owners.keys())
@@ -70,19 +70,19 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
-def is_open(workshop: Workshop, place: Place, release: Release) -> bool:
+def is_open(workspace: Workspace, place: Environment, release: Release) -> bool:
     """Say whether a promotion of this release waits that adopts: whoever goes on with it need not say so again."""
     open_ones = (
         item
-        for item in workshop.store.promotions(environment=place.name, limit=20)
+        for item in workspace.store.promotions(environment=place.name, limit=20)
         if records.is_open(item) and item.release == release.id and item.plan and not item.base
     )
-    return any(planned(workshop, item) for item in open_ones)
+    return any(planned(workspace, item) for item in open_ones)
 
 
-def planned(workshop: Workshop, promotion: Promotion) -> tuple[Adopted, ...]:
+def planned(workspace: Workspace, promotion: Promotion) -> tuple[Adopted, ...]:
     """Return what the plan of a promotion adopts, as it was approved."""
     if not promotion.plan:
         return ()
-    document = cast(dict[str, Any], workshop.bundles.get_document(promotion.plan))
+    document = cast(dict[str, Any], workspace.bundles.get_document(promotion.plan))
     return adoption.read(document.get("adopted", []))

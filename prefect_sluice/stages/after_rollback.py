@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prefect_sluice.domain.controls import Control, Kind
+from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.promotions.controls import put
 from prefect_sluice.promotions.records import fenced, opened
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import Transaction
@@ -25,7 +25,7 @@ def place_hold(transaction: Transaction, promotion: Promotion, now: datetime) ->
     if wanted is not None and wanted.hold:
         hold = Control(
             promotion.id,
-            Kind.HOLD,
+            ControlKind.HOLD,
             promotion.environment,
             promotion.actor,
             wanted.hold,
@@ -43,7 +43,7 @@ def follow_up(work: Work) -> Request | None:
     promotion = work.promotion
     if promotion is None or work.outcome is None or work.outcome.status is not Status.DONE:
         return None
-    wanted = Workshop.at(work.request.folder).store.aftercare(promotion.id)
+    wanted = Workspace.at(work.request.folder).store.aftercare(promotion.id)
     if wanted is None or not wanted.catch_up or wanted.caught_up:
         return None
     return replace(work.request, cause=Cause.REFRESH, ref="", past=promotion.id)
@@ -57,10 +57,10 @@ def followed_up(work: Work) -> Work:
         again = f"{work.outcome.next}, then: sluice rollback --catch-up --env {work.request.environment}"
         return replace(work, outcome=replace(work.outcome, next=again))
     if work.outcome.status in {Status.DONE, Status.UNCHANGED}:
-        workshop, place = opened(work)
-        wanted = workshop.store.aftercare(work.request.past)
+        workspace, place = opened(work)
+        wanted = workspace.store.aftercare(work.request.past)
         if wanted is not None:
-            with fenced(workshop, place.name) as transaction:
+            with fenced(workspace, place.name) as transaction:
                 transaction.put_aftercare(replace(wanted, caught_up=True))
                 transaction.append(
                     "rollback.caught-up",

@@ -11,14 +11,14 @@ from prefect_sluice.approvals.decide import given, is_overdue, objection, ruling
 from prefect_sluice.approvals.why_again import planned_again
 from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
 from prefect_sluice.domain.errors import BadInput, Refused
-from prefect_sluice.domain.ledger import Entry
-from prefect_sluice.domain.promotion import Approval, Channel, Decision, Promotion, State
+from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.domain.promotion import AnswerChannel, Approval, Decision, Promotion, State
 from prefect_sluice.promotions.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.workspace.policy_in_force import needed, rules_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _PAST = frozenset({State.APPROVED, State.DEPLOYING})
 _OPEN = frozenset({State.STAGED, *_PAST})
@@ -26,58 +26,60 @@ _OPEN = frozenset({State.STAGED, *_PAST})
 
 def approve(work: Work) -> Work:
     """Return the work, approved; ended if it waits for a yes or got a no."""
-    workshop, _ = opened(work)
+    workspace, _ = opened(work)
     promotion = promotion_of(work)
-    must = needed(workshop, promotion)
+    must = needed(workspace, promotion)
     if promotion.state in _PAST:
-        last = ruling(workshop, promotion).by
+        last = ruling(workspace, promotion).by
         if last is not None and last.decision is Decision.REJECT:
             # Nothing of it is published: it would have been settled as such.
-            return _decided(workshop, work, promotion, last)
+            return _decided(workspace, work, promotion, last)
     if promotion.state in SERVED or (
-        promotion.state in _PAST and (not must or is_approved(workshop, promotion))
+        promotion.state in _PAST and (not must or is_approved(workspace, promotion))
     ):
         return work
     if not must:
         return replace(
             work,
             promotion=advance(
-                workshop, promotion, State.APPROVED, actor="policy", facts={"policy": "automatic"}
+                workspace, promotion, State.APPROVED, actor="policy", facts={"policy": "automatic"}
             ),
         )
-    for line in take_carried(workshop, promotion):
+    for line in take_carried(workspace, promotion):
         tell(line)
-    said = ruling(workshop, promotion)
+    said = ruling(workspace, promotion)
     if said.by is None:
-        why = said.ignored[-1] if said.ignored else planned_again(workshop, promotion)
+        why = said.ignored[-1] if said.ignored else planned_again(workspace, promotion)
         why = f" ({why})" if why else ""
         return work.ends(
             Status.WAITING,
             f"promotion {promotion.id} waits for an approval{why}",
             f"sluice approve {promotion.id}",
         )
-    return _decided(workshop, work, promotion, said.by)
+    return _decided(workspace, work, promotion, said.by)
 
 
-def is_approved(workshop: Workshop, promotion: Promotion, entries: Sequence[Entry] | None = None) -> bool:
+def is_approved(
+    workspace: Workspace, promotion: Promotion, entries: Sequence[LedgerEntry] | None = None
+) -> bool:
     """Say whether somebody's yes was used for exactly this promotion: Deploy asks again, whatever the state says.
 
     One that the ledger's `entries` (by default all that are of a yes or no here) do not have does not count.
     """
     used = [
         item
-        for item in workshop.store.approvals(promotion.id)
+        for item in workspace.store.approvals(promotion.id)
         if item.decision is Decision.APPROVE
         and item.used_at is not None
         and item.binding == promotion.binding
     ]
     if not used:
         return False
-    said = given(workshop, promotion) if entries is None else entries
+    said = given(workspace, promotion) if entries is None else entries
     return any(is_attested(item, said) for item in used)
 
 
-def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: Approval) -> Work:
+def _decided(workspace: Workspace, work: Work, promotion: Promotion, approval: Approval) -> Work:
     facts = {
         "approval": approval.id,
         "by": approval.by,
@@ -91,11 +93,11 @@ def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: App
             if approval.comment
             else f"rejected by {approval.who}"
         )
-        ended = advance(workshop, promotion, State.REJECTED, actor=approval.by, facts=facts, message=message)
+        ended = advance(workspace, promotion, State.REJECTED, actor=approval.by, facts=facts, message=message)
         return replace(work, promotion=ended).ends(Status.REJECTED, message)
     now = process.now()
     approved = advance(
-        workshop,
+        workspace,
         promotion,
         State.APPROVED,
         actor=approval.by,
@@ -103,18 +105,18 @@ def _decided(workshop: Workshop, work: Work, promotion: Promotion, approval: App
         message=f"approved by {approval.who}",
         also=lambda transaction: transaction.use_approval(approval.id, now),
     )
-    reach(Point.APPROVE_USED)
+    reach(FaultPoint.APPROVE_USED)
     return replace(work, promotion=approved)
 
 
 def record(
-    workshop: Workshop,
+    workspace: Workspace,
     promotion: Promotion,
     decision: Decision,
     *,
     by: str,
     comment: str = "",
-    channel: Channel = Channel.CLI,
+    channel: AnswerChannel = AnswerChannel.CLI,
     id: str = "",
 ) -> Approval:
     """Record a yes or no to a promotion as it is given here, with its ledger entry; every way to say it ends here.
@@ -126,15 +128,15 @@ def record(
     by, comment = " ".join(by.split()), " ".join(comment.split())
     if not by:
         raise BadInput("an approval needs a name", fix="say who you are: --as NAME")
-    _refuse_what_does_not_wait(workshop, promotion)
-    against = objection(workshop, promotion, decision, by)
+    _refuse_what_does_not_wait(workspace, promotion)
+    against = objection(workspace, promotion, decision, by)
     if against is not None:
         raise Refused(against.why, against.fix)
     now = process.now()
-    expires = now + rules_of(workshop, promotion).own.approval_expires
+    expires = now + rules_of(workspace, promotion).own.approval_expires
     name = id or uuid.uuid4().hex[:10]
     approval = Approval(name, promotion.id, promotion.binding, decision, by, comment, now, expires)
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         recorded = transaction.promotion(promotion.id)
         if recorded is None or recorded.state not in _OPEN or recorded.binding != promotion.binding:
             raise Refused(
@@ -157,7 +159,7 @@ def record(
         transaction.append(
             APPROVAL_GIVEN, environment=promotion.environment, actor=approval.by, facts=facts, at=now
         )
-    reach(Point.APPROVE_RECORDED)
+    reach(FaultPoint.APPROVE_RECORDED)
     return approval
 
 
@@ -173,7 +175,7 @@ def _same(recorded: Sequence[Approval], asked: Approval, *, by_id: bool) -> Appr
     return last if same else None
 
 
-def _refuse_what_does_not_wait(workshop: Workshop, promotion: Promotion) -> None:
+def _refuse_what_does_not_wait(workspace: Workspace, promotion: Promotion) -> None:
     if promotion.state not in _OPEN:
         told = promotion.state in {State.SUPERSEDED, State.EXPIRED} and promotion.message
         why = f" ({promotion.message})" if told else ""
@@ -181,28 +183,28 @@ def _refuse_what_does_not_wait(workshop: Workshop, promotion: Promotion) -> None
             f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval{why}",
             "see what does: sluice status",
         )
-    if is_overdue(workshop, promotion):
+    if is_overdue(workspace, promotion):
         raise Refused(
-            f"promotion {promotion.id} waited for longer than {waited(workshop, promotion)}, and has expired",
+            f"promotion {promotion.id} waited for longer than {waited(workspace, promotion)}, and has expired",
             "run it again: it asks anew",
         )
 
 
-def take_carried(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
+def take_carried(workspace: Workspace, promotion: Promotion) -> tuple[str, ...]:
     """Record what a file or a git ref says of a promotion, and return what came of it, a line each. Repeatable.
 
     What cannot be read, names another plan, or is by somebody whose word is not taken is told, and no more.
     """
     lines: list[str] = []
-    for found in carried(workshop, promotion):
+    for found in carried(workspace, promotion):
         if isinstance(found, str):
             lines.append(found)
             continue
-        if any(item.id == found.id for item in workshop.store.approvals(promotion.id)):
+        if any(item.id == found.id for item in workspace.store.approvals(promotion.id)):
             continue
         try:
             given = record(
-                workshop, promotion, found.decision, by=found.by, comment=found.comment,
+                workspace, promotion, found.decision, by=found.by, comment=found.comment,
                 channel=found.channel, id=found.id,
             )  # fmt: skip
         except (BadInput, Refused) as error:

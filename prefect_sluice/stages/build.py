@@ -21,9 +21,9 @@ from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.gates import checked
 from prefect_sluice.planning import history_by_name, source_versions, volatile_inputs
-from prefect_sluice.planning.make_plan import Asked
+from prefect_sluice.planning.make_plan import PlanInputs
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.load_project import load, packages_of
@@ -31,7 +31,7 @@ from prefect_sluice.promotions.observe_sources import observe, refuse_unknown_na
 from prefect_sluice.promotions.records import OutOfOrder, advance, is_open, opened
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.source import git
 from prefect_sluice.stages import adopt as adopting
 from prefect_sluice.stages.candidate.without_failed import held_back
@@ -40,7 +40,7 @@ from prefect_sluice.stages.select_nodes import moved, selected
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.workspace import policy_in_force
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _TOOLS = ("dbt-core", "dbt-duckdb", "duckdb")
 
@@ -50,46 +50,46 @@ def build(work: Work) -> Work:
 
     Raises DbtFailed when the project does not parse, Refused when the environment cannot take it.
     """
-    workshop, place = opened(work)
+    workspace, place = opened(work)
     if work.change is None:
         raise OutOfOrder()
-    release = work.release or pack(workshop, work.change, work.request.actor)
-    reach(Point.BUILD_PACKED)
-    permit(workshop, place.name, work.request.cause, release.id, past=work.request.past)
-    found = policy_in_force.governance(workshop, place.name, release, work.request.cause)
-    policy_in_force.refuse_uncommitted(workshop, found, release)
-    workshop = policy_in_force.governed(workshop, release, found.counting)
-    place = workshop.place(place.name)
-    _tell_policy(workshop, found)
-    adopt = work.request.adopt or adopting.is_open(workshop, place, release)
+    release = work.release or pack(workspace, work.change, work.request.actor)
+    reach(FaultPoint.BUILD_PACKED)
+    permit(workspace, place.name, work.request.cause, release.id, past=work.request.past)
+    found = policy_in_force.governance(workspace, place.name, release, work.request.cause)
+    policy_in_force.refuse_uncommitted(workspace, found, release)
+    workspace = policy_in_force.governed(workspace, release, found.counting)
+    place = workspace.place(place.name)
+    _tell_policy(workspace, found)
+    adopt = work.request.adopt or adopting.is_open(workspace, place, release)
     select = (
         work.request.select if work.request.cause is Cause.REFRESH else ""
     )  # of a promotion: in the release
-    plan = plan_release(workshop, place, release, work.request.cause, select, adopt=adopt)
-    reach(Point.BUILD_PLANNED)
+    plan = plan_release(workspace, place, release, work.request.cause, select, adopt=adopt)
+    reach(FaultPoint.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
-    adopting.refuse_foreign_names(workshop, place, plan)
-    _refuse_readers_of_old_names(plan, load(workshop, place, release).project.nodes)
-    publish_forecast.refuse_what_does_not_fit(workshop, place, plan)
+    adopting.refuse_foreign_names(workspace, place, plan)
+    _refuse_readers_of_old_names(plan, load(workspace, place, release).project.nodes)
+    publish_forecast.refuse_what_does_not_fit(workspace, place, plan)
     if (
         plan.base
         and plan.base_release == release.id
-        and (plan.changes_nothing or _is_the_rest(workshop, place, plan))
+        and (plan.changes_nothing or _is_the_rest(workspace, place, plan))
         and (work.request.cause is Cause.REFRESH or not found.changes)
     ):
-        unwatched = _unwatched(workshop, place)
+        unwatched = _unwatched(workspace, place)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
         return told.ends(Status.UNCHANGED, _unchanged(plan, release))
-    return replace(told, promotion=_promotion(workshop, plan, found, work.request.actor))
+    return replace(told, promotion=_promotion(workspace, plan, found, work.request.actor))
 
 
-def _tell_policy(workshop: Workshop, found: Governance) -> None:
+def _tell_policy(workspace: Workspace, found: Governance) -> None:
     """Check what the gates are told, and say aloud which policy counts where that is not plain. Raises ConfigInvalid."""
-    checked(found.proposed.gates, workshop.file.name)
+    checked(found.proposed.gates, workspace.file.name)
     if found.served is None:
         tell(
-            f"first release to {found.proposed.environment}: the policy of its own {workshop.file.name} counts"
+            f"first release to {found.proposed.environment}: the policy of its own {workspace.file.name} counts"
         )
     for change in found.changes:
         tell(f"policy changes{', after this release' if found.waits else ''}: {change.text}")
@@ -115,33 +115,33 @@ def _unchanged(plan: Plan, release: Release) -> str:
     return f"nothing new: {plan.environment} serves {serves}{left}"
 
 
-def _unwatched(workshop: Workshop, place: Place) -> Promotion | None:
+def _unwatched(workspace: Workspace, place: Environment) -> Promotion | None:
     """Return the promotion that serves, if its process died between Deploy and Monitor."""
-    current = workshop.warehouse(place).generation(place.name)
-    promotion = workshop.store.promotion(current.promotion)
+    current = workspace.warehouse(place).generation(place.name)
+    promotion = workspace.store.promotion(current.promotion)
     return promotion if promotion is not None and promotion.state is State.DEPLOYED else None
 
 
-def _is_the_rest(workshop: Workshop, place: Place, plan: Plan) -> bool:
+def _is_the_rest(workspace: Workspace, place: Environment, plan: Plan) -> bool:
     """Say whether all that is stale was left out by the refresh that serves, whose process died before Monitor."""
-    served = _unwatched(workshop, place)
+    served = _unwatched(workspace, place)
     return (
         served is not None
         and plan.cause is Cause.REFRESH
-        and moved(plan) <= held_back(workshop, served).keys()
+        and moved(plan) <= held_back(workspace, served).keys()
     )
 
 
-def pack(workshop: Workshop, change: Change, actor: str) -> Release:
+def pack(workspace: Workspace, change: Change, actor: str) -> Release:
     """Put every file of the change into the bundle store and record the release. Repeatable: the same bytes are one release."""
-    repository = git.root(workshop.root)
+    repository = git.root(workspace.root)
     tell("packing the bundle")
     tree = git.working_tree(repository) if change.commit == DIRTY else git.files(repository, change.commit)
-    files = {file.path: f"{file.mode}:{workshop.bundles.put(file.content)}" for file in tree}
+    files = {file.path: f"{file.mode}:{workspace.bundles.put(file.content)}" for file in tree}
     tools = {"prefect-sluice": __version__, **{name: importlib.metadata.version(name) for name in _TOOLS}}
-    release = Release(change, files, tools, packages=packages_of(workshop, change.project, files))
-    if workshop.store.release(release.id) is None:
-        with workshop.store.transaction() as transaction:
+    release = Release(change, files, tools, packages=packages_of(workspace, change.project, files))
+    if workspace.store.release(release.id) is None:
+        with workspace.store.transaction() as transaction:
             transaction.put_release(release)
             facts = {
                 "release": release.id,
@@ -154,8 +154,8 @@ def pack(workshop: Workshop, change: Change, actor: str) -> Release:
 
 
 def plan_release(
-    workshop: Workshop,
-    place: Place,
+    workspace: Workspace,
+    place: Environment,
     release: Release,
     cause: Cause,
     select: str = "",
@@ -168,49 +168,49 @@ def plan_release(
     names, and is nobody's, becomes what a first release goes on from. Raises BadInput when the selectors match nothing,
     Refused when only the selected nodes cannot be renewed.
     """
-    asked, adopted = _question(workshop, place, release, cause, adopt=adopt)
+    asked, adopted = _question(workspace, place, release, cause, adopt=adopt)
     if select:
-        asked = selected(asked, load(workshop, place, release), select)
-    return replace(attempt(workshop, asked), adopted=adopted)
+        asked = selected(asked, load(workspace, place, release), select)
+    return replace(attempt(workspace, asked), adopted=adopted)
 
 
-def question(workshop: Workshop, place: Place, release: Release, cause: Cause) -> Asked:
+def question(workspace: Workspace, place: Environment, release: Release, cause: Cause) -> PlanInputs:
     """Return what the plan of a release for an environment is made from. Changes nothing that anybody reads. Repeatable."""
-    return _question(workshop, place, release, cause, adopt=False)[0]
+    return _question(workspace, place, release, cause, adopt=False)[0]
 
 
 def _question(
-    workshop: Workshop, place: Place, release: Release, cause: Cause, *, adopt: bool
-) -> tuple[Asked, tuple[Adopted, ...]]:
+    workspace: Workspace, place: Environment, release: Release, cause: Cause, *, adopt: bool
+) -> tuple[PlanInputs, tuple[Adopted, ...]]:
     tell("parsing the project")
-    loaded = load(workshop, place, release)
-    reach(Point.SOURCE_CHECKED_OUT)
-    refuse_unknown_names(workshop, loaded, cause)
-    warehouse = workshop.warehouse(place)
+    loaded = load(workspace, place, release)
+    reach(FaultPoint.SOURCE_CHECKED_OUT)
+    refuse_unknown_names(workspace, loaded, cause)
+    warehouse = workspace.warehouse(place)
     kept = warehouse.kept(place.name)
-    nodes = forward(loaded.project.nodes, workshop.settings.models)
+    nodes = forward(loaded.project.nodes, workspace.settings.models)
     ids = {node.name.folded: uid for uid, node in nodes.items()}
     written = warehouse.generation(place.name)
     served = source_versions.still_there(written.known_as(ids), kept)
     live, adopted = adopting.look(warehouse, served, nodes, adopt=adopt)
-    notes = before(workshop, written, ids)
+    notes = before(workspace, written, ids)
     asks = history_by_name.wanted(nodes.values(), written, kept)
-    resting = at_rest(workshop, place) if asks else dict[Name, Pointer]()
+    resting = at_rest(workspace, place) if asks else dict[Name, Pointer]()
     tell("looking at the sources")
-    asked = Asked(
+    asked = PlanInputs(
         environment=place.name,
         cause=cause,
         release=release.id,
         nodes=nodes,
         tests={uid: test.fingerprint for uid, test in loaded.project.tests.items()},
         versions=_versions(
-            cause, nodes, observe(workshop, place, loaded, live, release.id), live, release, notes
+            cause, nodes, observe(workspace, place, loaded, live, release.id), live, release, notes
         ),
         live=live,
         kept=source_versions.by_content(kept),
         before=notes,
         old_names=old_names.of(written),
-        old_names_for=workshop.settings.warehouse.old_names,
+        old_names_for=workspace.settings.warehouse.old_names,
         unbound=frozenset(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),
@@ -225,7 +225,7 @@ def _versions(
     seen: Mapping[str, str],
     live: Generation,
     release: Release,
-    notes: Before | None,
+    notes: NotesBefore | None,
 ) -> Mapping[str, str]:
     unknown = source_versions.unknown(live, release.id)
     fleeting = volatile_inputs.versions(nodes, process.now(), unknown)
@@ -242,21 +242,21 @@ def forward(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[s
     }
 
 
-def before(workshop: Workshop, live: Generation, ids: Mapping[Name, str]) -> Before | None:
+def before(workspace: Workspace, live: Generation, ids: Mapping[Name, str]) -> NotesBefore | None:
     """Return the notes of the plan by which the environment came to be as it is, under the unique ids of today (`ids`, by
     folded public name); None when there is none. `live` bears the ids of then."""
-    promotion = workshop.store.promotion(live.promotion) if live.number else None
+    promotion = workspace.store.promotion(live.promotion) if live.number else None
     if promotion is None or not promotion.plan:
         return None
-    document = cast(dict[str, Any], workshop.bundles.get_document(promotion.plan))
-    return Before.read(document["notes"]).renamed(live.new_ids(ids))
+    document = cast(dict[str, Any], workspace.bundles.get_document(promotion.plan))
+    return NotesBefore.read(document["notes"]).renamed(live.new_ids(ids))
 
 
-def _promotion(workshop: Workshop, plan: Plan, found: Governance, actor: str) -> Promotion:
+def _promotion(workspace: Workspace, plan: Plan, found: Governance, actor: str) -> Promotion:
     """Return the open promotion for exactly this plan and policy, or start one and end those it takes the place of."""
-    policy = workshop.bundles.put_document(found.document())
+    policy = workspace.bundles.put_document(found.document())
     again: Promotion | None = None
-    for old in workshop.store.promotions(environment=plan.environment, limit=20):
+    for old in workspace.store.promotions(environment=plan.environment, limit=20):
         if not is_open(old) or old.state is State.DEPLOYED:
             continue
         if old.plan == plan.digest and old.policy in {"", policy} and again is None:
@@ -264,7 +264,7 @@ def _promotion(workshop: Workshop, plan: Plan, found: Governance, actor: str) ->
         elif plan.cause is not Cause.REFRESH or old.cause is Cause.REFRESH:
             # A refresh leaves a release that waits for its approval alone, until it publishes: it may well not.
             advance(
-                workshop,
+                workspace,
                 old,
                 State.SUPERSEDED,
                 actor=actor,
@@ -284,12 +284,12 @@ def _promotion(workshop: Workshop, plan: Plan, found: Governance, actor: str) ->
         actor,
         now,
         now,
-        plan=workshop.bundles.put_document(plan.document()),
+        plan=workspace.bundles.put_document(plan.document()),
         policy=policy,
     )
     if fresh.plan != plan.digest:
         raise Refused("the plan changed while it was stored", "run the command again")
     facts: dict[str, Json] = {"policy_changes": [item.document() for item in found.changes]}
     return advance(
-        workshop, fresh, State.STARTED, actor=actor, facts=facts if found.changes else None, message=""
+        workspace, fresh, State.STARTED, actor=actor, facts=facts if found.changes else None, message=""
     )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prefect_sluice.audit.attestation import contradiction
-from prefect_sluice.audit.ledger_check import Proof, proven
+from prefect_sluice.audit.ledger_check import VerifiedEntries, proven
 from prefect_sluice.domain import adoption, old_names
-from prefect_sluice.domain.adoption import Taker
+from prefect_sluice.domain.adoption import AdoptionTarget
 from prefect_sluice.domain.errors import EnvironmentMoved, Refused
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
@@ -17,7 +17,7 @@ from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.records import advance, fenced, opened, outdated, promotion_of
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages import adopt
 from prefect_sluice.stages.after_rollback import place_hold
 from prefect_sluice.stages.approve import is_approved
@@ -25,45 +25,45 @@ from prefect_sluice.strategies.all_at_once import flip
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.publishing import Published
 from prefect_sluice.workspace.policy_in_force import needed
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 def deploy(work: Work) -> Work:
     """Return the work with the generation it wrote. Raises Refused when anything is not as it was approved."""
-    workshop, place = opened(work)
+    workspace, place = opened(work)
     promotion = promotion_of(work)
     if promotion.state in {State.DEPLOYED, State.STABLE}:
         return replace(
-            work, generation=workshop.warehouse(place).generation(place.name, promotion.generation)
+            work, generation=workspace.warehouse(place).generation(place.name, promotion.generation)
         )
-    proof = proven(workshop, place)
-    publication = _publication(workshop, place, promotion, work, proof)
+    proof = proven(workspace, place)
+    publication = _publication(workspace, place, promotion, work, proof)
     intent = advance(
-        workshop,
+        workspace,
         promotion,
         State.DEPLOYING,
         actor=work.request.actor,
         facts={"to": publication.generation.number},
     )
-    reach(Point.DEPLOY_INTENT)
+    reach(FaultPoint.DEPLOY_INTENT)
     tell(f"publishing generation {publication.generation.number}")
     how: list[Published] = []
 
     def permitted() -> None:
         # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
-        permit(workshop, place.name, promotion.cause, promotion.release, past=work.request.past)
+        permit(workspace, place.name, promotion.cause, promotion.release, past=work.request.past)
 
-    written = flip(workshop, place, intent, publication, proof, permitted=permitted, told=how.append)
-    reach(Point.DEPLOY_FLIPPED)
-    done = record_written(workshop, intent, written, work.request.actor, how)
-    reach(Point.DEPLOY_RECORDED)
+    written = flip(workspace, place, intent, publication, proof, permitted=permitted, told=how.append)
+    reach(FaultPoint.DEPLOY_FLIPPED)
+    done = record_written(workspace, intent, written, work.request.actor, how)
+    reach(FaultPoint.DEPLOY_RECORDED)
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
 
 def _publication(
-    workshop: Workshop, place: Place, promotion: Promotion, work: Work, proof: Proof
+    workspace: Workspace, place: Environment, promotion: Promotion, work: Work, proof: VerifiedEntries
 ) -> Publication:
-    contents = contents_of(workshop, promotion)
+    contents = contents_of(workspace, promotion)
     if promotion.state not in {State.APPROVED, State.DEPLOYING}:
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, not approved",
@@ -74,14 +74,14 @@ def _publication(
             f"promotion {promotion.id} is not what the ledger says: {why}",
             "somebody wrote into the state store; see what else is wrong: sluice doctor",
         )
-    if needed(workshop, promotion) and not is_approved(workshop, promotion, proof.entries):
+    if needed(workspace, promotion) and not is_approved(workspace, promotion, proof.entries):
         raise Refused(
             f"promotion {promotion.id} has no approval that counts for it as it is now",
             f"ask for a yes to it as it is now: sluice approve {promotion.id}",
         )
-    if not candidate_is_whole(workshop, promotion):
+    if not candidate_is_whole(workspace, promotion):
         advance(
-            workshop,
+            workspace,
             promotion,
             State.FAILED,
             actor=work.request.actor,
@@ -91,10 +91,10 @@ def _publication(
             f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
             "nothing was published; release again: sluice release",
         )
-    live = workshop.warehouse(place).generation(place.name)
+    live = workspace.warehouse(place).generation(place.name)
     if live.number != promotion.base and live.promotion != promotion.id:
         raise EnvironmentMoved(place.name, promotion.base, live.number)
-    candidate = workshop.store.candidate(promotion.id)
+    candidate = workspace.store.candidate(promotion.id)
     number = promotion.base + 1
     generation = Generation(
         place.name,
@@ -107,19 +107,19 @@ def _publication(
         process.now().replace(microsecond=0),
         old_names.dated(contents.pointers, process.now().date()),
     )
-    file = workshop.folder / candidate.path if candidate and candidate.path else None
+    file = workspace.folder / candidate.path if candidate and candidate.path else None
     publication = Publication(
         generation, promotion.base, file, contents.tables, contents.views, held=contents.held
     )
-    adopted = adopt.planned(workshop, promotion) if not promotion.base else ()
+    adopted = adopt.planned(workspace, promotion) if not promotion.base else ()
     if not adopted:
         return publication
-    takers = {item.name.folded: Taker(item.node, item.kind) for item in contents.pointers}
+    takers = {item.name.folded: AdoptionTarget(item.node, item.kind) for item in contents.pointers}
     return replace(publication, adopt=adopted, zero=adoption.zero(generation, adopted, takers))
 
 
 def record_written(
-    workshop: Workshop,
+    workspace: Workspace,
     promotion: Promotion,
     generation: Generation,
     actor: str,
@@ -139,7 +139,7 @@ def record_written(
         **({"policy_digest": promotion.policy} if promotion.policy else {}),
         **({"publish": how[0].facts()} if how else {}),
     }
-    with fenced(workshop, promotion.environment) as transaction:
+    with fenced(workspace, promotion.environment) as transaction:
         recorded = transaction.promotion(promotion.id)
         if recorded is not None and recorded.state in {State.DEPLOYED, *ENDED}:
             return recorded  # another process settled it while this one slept
@@ -151,25 +151,25 @@ def record_written(
             place_hold(transaction, done, now)
         void = outdated(transaction, generation, actor=actor, now=now)
     for old in void:
-        tidy(workshop, old)
+        tidy(workspace, old)
     return done
 
 
-def settle(workshop: Workshop, place: Place) -> None:
+def settle(workspace: Workspace, place: Environment) -> None:
     """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable.
 
     An intent whose environment moved on without it cannot be carried out any more, and ends as superseded. Only under the lease.
     What such a process left in the warehouse's journal is written into its file, for those who copy the file alone.
     """
-    workshop.warehouse(place).empty_journal()
-    pending = workshop.store.promotions(environment=place.name, states=(State.DEPLOYING,))
+    workspace.warehouse(place).empty_journal()
+    pending = workspace.store.promotions(environment=place.name, states=(State.DEPLOYING,))
     if not pending:
         return
-    history = workshop.warehouse(place).history(place.name)
+    history = workspace.warehouse(place).history(place.name)
     written = {generation.promotion: generation for generation in history}
     for promotion in pending:
         if promotion.id in written:
-            record_written(workshop, promotion, written[promotion.id], "settled at start")
+            record_written(workspace, promotion, written[promotion.id], "settled at start")
         elif history and promotion.base < history[0].number:
             message = f"{place.name} moved on from generation {promotion.base} to {history[0].number} before it was published"
-            advance(workshop, promotion, State.SUPERSEDED, actor="settled at start", message=message)
+            advance(workspace, promotion, State.SUPERSEDED, actor="settled at start", message=message)

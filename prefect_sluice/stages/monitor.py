@@ -15,11 +15,11 @@ from prefect_sluice.promotions.environment_order import behind
 from prefect_sluice.promotions.records import OutOfOrder, advance, keep_reports, opened, promotion_of
 from prefect_sluice.promotions.reread import reread
 from prefect_sluice.promotions.work import Status, Work, tell
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate.without_failed import held_back
 from prefect_sluice.stages.candidate.without_failed import told as partly
 from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 STAGE = "monitor"
 NAMES = "names"
@@ -30,20 +30,20 @@ _SOME = 10
 
 def monitor(work: Work) -> Work:
     """Return the work, ended: stable, or failed with the next command. A failure rolls nothing back by itself yet."""
-    workshop, place = opened(work)
+    workspace, place = opened(work)
     promotion, generation = promotion_of(work), work.generation
     if generation is None:
         raise OutOfOrder()
     tell("reading what is served")
-    report = _look(workshop.warehouse(place), place.name, generation, promotion.base)
-    old = _reused(workshop.warehouse(place), generation, promotion.base)
-    report = replace(report, findings=(*report.findings, *reread(workshop, place, STAGE, old)))
-    keep_reports(workshop, promotion, STAGE, (report,))
-    reach(Point.MONITOR_JUDGED)
+    report = _look(workspace.warehouse(place), place.name, generation, promotion.base)
+    old = _reused(workspace.warehouse(place), generation, promotion.base)
+    report = replace(report, findings=(*report.findings, *reread(workspace, place, STAGE, old)))
+    keep_reports(workspace, promotion, STAGE, (report,))
+    reach(FaultPoint.MONITOR_JUDGED)
     told = replace(work, reports=(*work.reports, report))
     if not report.verdict.lets_through:
         bad = next(item for item in report.findings if not item.verdict.lets_through)
-        failed = advance(workshop, promotion, State.FAILED, actor=work.request.actor, message=bad.summary)
+        failed = advance(workspace, promotion, State.FAILED, actor=work.request.actor, message=bad.summary)
         return replace(told, promotion=failed).ends(
             Status.REFUSED,
             f"what is served is not right: {bad.summary}",
@@ -52,23 +52,23 @@ def monitor(work: Work) -> Work:
             if bad.check == "content"
             else bad.fix or f"sluice rollback --env {place.name} --from {generation.number}",
         )
-    stable = advance(workshop, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
-    reach(Point.MONITOR_CLOSED)
+    stable = advance(workspace, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
+    reach(FaultPoint.MONITOR_CLOSED)
     message = f"{place.name} serves generation {generation.number}, release {generation.release[:7]}"
-    held = held_back(workshop, stable)
+    held = held_back(workspace, stable)
     if held:
         return replace(told, promotion=stable).ends(
             Status.PARTIAL,
             f"{message}; {partly(held)}",
             f"mend what failed (sluice show {stable.id}), then: sluice refresh --env {place.name}",
         )
-    return replace(told, promotion=stable).ends(Status.DONE, message, _following(workshop, place, stable))
+    return replace(told, promotion=stable).ends(Status.DONE, message, _following(workspace, place, stable))
 
 
-def _following(workshop: Workshop, place: Place, promotion: Promotion) -> str:
+def _following(workspace: Workspace, place: Environment, promotion: Promotion) -> str:
     """Return the command that one would give after this: on to the next environment, if there is one."""
     forward = promotion.cause in {Cause.RELEASE, Cause.PROMOTION}
-    further = behind(place, workshop.places) if forward else ""
+    further = behind(place, workspace.places) if forward else ""
     return f"sluice promote --to {further}" if further else f"sluice status --env {place.name}"
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from prefect_sluice.domain.controls import Aftercare
+from prefect_sluice.domain.controls import RollbackExtras
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.records import fenced
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages.rollback_target import choose, is_done
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 def done_already(
-    workshop: Workshop,
+    workspace: Workspace,
     current: Generation,
     history: tuple[Generation, ...],
     request: Request,
@@ -27,7 +27,7 @@ def done_already(
     It serves, too, where the refresh that was asked for with it came after it. Who says nothing more while a release
     serves that is blocked (`barred`) means another step back.
     """
-    rolled = _written_by_rollback(workshop, current, history)
+    rolled = _written_by_rollback(workspace, current, history)
     if rolled is None:
         return None
     if rolled is not current and request.ref and not request.after.catch_up:
@@ -37,24 +37,24 @@ def done_already(
 
 
 def _written_by_rollback(
-    workshop: Workshop, current: Generation, history: tuple[Generation, ...]
+    workspace: Workspace, current: Generation, history: tuple[Generation, ...]
 ) -> Generation | None:
     """Return the generation of the rollback that serves, with or without its catch-up; None if anything else does."""
     if current.cause is Cause.ROLLBACK:
         return current
-    promotion = workshop.store.promotion(current.promotion) if current.cause is Cause.REFRESH else None
+    promotion = workspace.store.promotion(current.promotion) if current.cause is Cause.REFRESH else None
     if promotion is None:
         return None
     before = next((item for item in history if item.number == promotion.base), None)
     if before is None or before.cause is not Cause.ROLLBACK:
         return None
-    wanted = workshop.store.aftercare(before.promotion)
+    wanted = workspace.store.aftercare(before.promotion)
     return before if wanted is not None and wanted.catch_up else None
 
 
 def again(
     work: Work,
-    workshop: Workshop,
+    workspace: Workspace,
     current: Generation,
     rolled: Generation,
     further: str,
@@ -65,7 +65,7 @@ def again(
     found not to answer: to say "done" of that would be untrue.
     """
     place = current.environment
-    promotion = workshop.store.promotion(rolled.promotion)
+    promotion = workspace.store.promotion(rolled.promotion)
     did = f"{place} was rolled back from generation {rolled.number - 1} to {rolled.origin} already"
     if promotion is None:
         return work.ends(Status.UNCHANGED, _told(did, rolled, "", further))
@@ -73,7 +73,7 @@ def again(
         return replace(work, promotion=promotion, generation=current)
     if rolled == current and promotion.state is State.FAILED:
         raise Refused(f"{did}, and what it serves is not right: {promotion.message}", further)
-    if work.request.after.catch_up and _has_to_catch_up(workshop, promotion):
+    if work.request.after.catch_up and _has_to_catch_up(workspace, promotion):
         return replace(work, promotion=promotion).ends(
             Status.DONE,
             f"{place} was rolled back already; catching up goes on",
@@ -89,12 +89,12 @@ def _told(did: str, rolled: Generation, by: str, further: str) -> str:
     return f"{at}; to go further back: {further}" if further else at
 
 
-def _has_to_catch_up(workshop: Workshop, promotion: Promotion) -> bool:
+def _has_to_catch_up(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether the data is still to catch up; who asks for it after the rollback asks for it from now on."""
-    wanted = workshop.store.aftercare(promotion.id) or Aftercare(promotion.id, "", catch_up=False)
+    wanted = workspace.store.aftercare(promotion.id) or RollbackExtras(promotion.id, "", catch_up=False)
     if not wanted.catch_up:
         wanted = replace(wanted, catch_up=True)
-        with fenced(workshop, promotion.environment) as transaction:
+        with fenced(workspace, promotion.environment) as transaction:
             transaction.put_aftercare(wanted)
     return not wanted.caught_up
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from prefect_sluice.approvals.decide import ruling
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.promotion import ENDED, Lease, Promotion, Question, State
+from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Lease, Promotion, State
 from prefect_sluice.promotions.candidate_files import candidate_is_whole
 from prefect_sluice.promotions.stored_plan import stored_plan
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.workspace.policy_in_force import needed
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _ENDS = {
     State.STABLE: Status.UNCHANGED,
@@ -26,41 +26,41 @@ _ENDS = {
 }
 
 
-def ask(workshop: Workshop, run: str, attempt: int, promotion: Promotion) -> Question:
+def ask(workspace: Workspace, run: str, attempt: int, promotion: Promotion) -> ApprovalQuestion:
     """Record what a run asks from now on, in place of what it asked before, and return it. Each call is another question."""
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         before = transaction.question(run)
         number = before.number + 1 if before is not None else 1
-        question = Question(run, promotion.id, promotion.binding, attempt, number, process.now())
+        question = ApprovalQuestion(run, promotion.id, promotion.binding, attempt, number, process.now())
         transaction.put_question(question)
     return question
 
 
-def no_answer(workshop: Workshop, question: Question) -> None:
+def no_answer(workspace: Workspace, question: ApprovalQuestion) -> None:
     """Have no answer to a question count any more, whoever fills in its form. Repeatable."""
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.put_question(replace(question, attempt=0))
 
 
-def forget(workshop: Workshop, run: str) -> None:
+def forget(workspace: Workspace, run: str) -> None:
     """Forget what a run asked. Repeatable."""
-    if workshop.store.question(run) is not None:
-        with workshop.store.transaction() as transaction:
+    if workspace.store.question(run) is not None:
+        with workspace.store.transaction() as transaction:
             transaction.drop_question(run)
 
 
-def is_decided(workshop: Workshop, promotion: Promotion) -> bool:
+def is_decided(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether there is more to do for a promotion than to wait: it ended, somebody said yes or no, by whatever way, or
     nobody has to any more."""
-    if promotion.state is not State.STAGED or not needed(workshop, promotion):
+    if promotion.state is not State.STAGED or not needed(workspace, promotion):
         return True
-    take_carried(workshop, promotion)
-    return ruling(workshop, promotion).by is not None
+    take_carried(workspace, promotion)
+    return ruling(workspace, promotion).by is not None
 
 
-def pinned(workshop: Workshop, request: Request, promotion: Promotion) -> Request:
+def pinned(workspace: Workspace, request: Request, promotion: Promotion) -> Request:
     """Return the request for the very release that a promotion is of, wherever its branch is by now."""
-    release = workshop.store.release(promotion.release)
+    release = workspace.store.release(promotion.release)
     at = replace(request, environment=promotion.environment)
     if promotion.cause is Cause.RELEASE and release is not None:
         return replace(at, ref=release.change.commit)
@@ -71,19 +71,19 @@ def pinned(workshop: Workshop, request: Request, promotion: Promotion) -> Reques
 
 
 def recorded_work(
-    workshop: Workshop, request: Request, promotion: Promotion, lease: Lease | None = None
+    workspace: Workspace, request: Request, promotion: Promotion, lease: Lease | None = None
 ) -> Work:
     """Return the work as it was when the promotion was staged. Without a lease it is only for looking at."""
     now = process.now()
-    release = workshop.store.release(promotion.release)
+    release = workspace.store.release(promotion.release)
     return Work(
         request,
         lease or Lease(promotion.environment, 0, "", now, now),
         change=release.change if release else None,
         release=release,
-        plan=stored_plan(workshop, promotion.plan) if promotion.plan else None,
+        plan=stored_plan(workspace, promotion.plan) if promotion.plan else None,
         promotion=promotion,
-        reports=tuple(report for _, report in workshop.store.reports(promotion.id)),
+        reports=tuple(report for _, report in workspace.store.reports(promotion.id)),
         resumed=True,
     )
 
@@ -108,16 +108,16 @@ def going_on(work: Work, promotion: str) -> Work | None:
     It is gone on with as it stands only if the environment still serves what it was planned from, and the candidate is there,
     byte for byte: so what is published is what was approved. Under the environment's lease.
     """
-    workshop = Workshop.at(work.request.folder)
-    found = workshop.store.promotion(promotion)
+    workspace = Workspace.at(work.request.folder)
+    found = workspace.store.promotion(promotion)
     if found is None:
         return None
-    then = recorded_work(workshop, work.request, found, work.lease)
+    then = recorded_work(workspace, work.request, found, work.lease)
     if found.state in ENDED:
         return ended(then, found)
     if found.state is State.DEPLOYED:
         return then
-    live = workshop.warehouse(workshop.place(found.environment)).generation(found.environment)
-    if live.number != found.base or not found.evidence or not candidate_is_whole(workshop, found):
+    live = workspace.warehouse(workspace.place(found.environment)).generation(found.environment)
+    if live.number != found.base or not found.evidence or not candidate_is_whole(workspace, found):
         return None
     return then

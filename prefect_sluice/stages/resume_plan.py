@@ -8,39 +8,39 @@ from typing import Any, cast
 
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
-from prefect_sluice.planning.make_plan import Asked, make_plan
+from prefect_sluice.planning.make_plan import PlanInputs, make_plan
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.refresh_subset import volatile_texts
 from prefect_sluice.promotions.records import is_open
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def attempt(workshop: Workshop, asked: Asked) -> Plan:
+def attempt(workspace: Workspace, asked: PlanInputs) -> Plan:
     """Return the plan of the open promotion that asks the same, else a new one. Repeatable."""
     plan = make_plan(asked)
-    for promotion in workshop.store.promotions(environment=asked.environment, limit=20):
+    for promotion in workspace.store.promotions(environment=asked.environment, limit=20):
         if not is_open(promotion) or promotion.state is State.DEPLOYED or not promotion.plan:
             continue
-        document = cast(Mapping[str, Any], workshop.bundles.get_document(promotion.plan))
-        again = _again(asked, plan, promotion, document, _keeps_its_day(workshop, promotion))
+        document = cast(Mapping[str, Any], workspace.bundles.get_document(promotion.plan))
+        again = _again(asked, plan, promotion, document, _keeps_its_day(workspace, promotion))
         if again is not None:
             return again
     return plan
 
 
-def _keeps_its_day(workshop: Workshop, promotion: Promotion) -> bool:
+def _keeps_its_day(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether a promotion goes on with the day it was planned on: a release does, a refresh once somebody said yes.
 
     A refresh that waits unanswered is overtaken by that of the next day: what it would publish is no longer of today.
     """
     if promotion.cause is not Cause.REFRESH:
         return True
-    approvals = workshop.store.approvals(promotion.id)
+    approvals = workspace.store.approvals(promotion.id)
     return any(item.decision is Decision.APPROVE and item.binding == promotion.binding for item in approvals)
 
 
 def _again(
-    asked: Asked, plan: Plan, promotion: Promotion, document: Mapping[str, Any], keeps_its_day: bool
+    asked: PlanInputs, plan: Plan, promotion: Promotion, document: Mapping[str, Any], keeps_its_day: bool
 ) -> Plan | None:
     then = asked
     if keeps_its_day:

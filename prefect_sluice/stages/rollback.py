@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from prefect_sluice.audit.ledger_check import proven
 from prefect_sluice.domain import old_names
-from prefect_sluice.domain.controls import Aftercare, blocked
+from prefect_sluice.domain.controls import RollbackExtras, blocked
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import Promotion, State
@@ -18,14 +18,14 @@ from prefect_sluice.promotions.records import advance, is_open, opened
 from prefect_sluice.promotions.what_serves import known_history
 from prefect_sluice.promotions.work import Request, Work, tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages import repeated_rollback
 from prefect_sluice.stages.deploy import record_written
 from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.strategies.all_at_once import flip
 from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.publishing import Published
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 def rollback(work: Work) -> Work:
@@ -35,28 +35,28 @@ def rollback(work: Work) -> Work:
     again, a rollback is no change. Raises Refused when there is nothing to go back to, BadInput for a generation or release
     that never served.
     """
-    workshop, place = opened(work)
-    warehouse = workshop.warehouse(place)
+    workspace, place = opened(work)
+    warehouse = workspace.warehouse(place)
     current = warehouse.generation(place.name)
     whole = warehouse.history(place.name)
-    history = known_history(workshop, current, whole)
+    history = known_history(workspace, current, whole)
     _refuse_the_unknown(work.request.ref, [item for item in whole if item not in history])
-    barred = blocked(controls_in_force(workshop))
-    rolled = repeated_rollback.done_already(workshop, current, history, work.request, barred)
+    barred = blocked(controls_in_force(workspace))
+    rolled = repeated_rollback.done_already(workspace, current, history, work.request, barred)
     if rolled is not None:
         further = repeated_rollback.one_step_further(current, history, barred)
-        return repeated_rollback.again(work, workshop, current, rolled, further)
+        return repeated_rollback.again(work, workspace, current, rolled, further)
     _refuse_another_start(current, work.request.back_from)
     unknown = len([item for item in whole if item not in history and item.number < current.number])
     chosen = choose(current, history, work.request.ref, barred, unknown=unknown)
     target = warehouse.generation(place.name, chosen.number)
     _all_there(warehouse, target)
-    proof = proven(workshop, place)
-    permit(workshop, place.name, Cause.ROLLBACK, target.release)
+    proof = proven(workspace, place)
+    permit(workspace, place.name, Cause.ROLLBACK, target.release)
     for line in _who_and_why(current, target, work.request):
         tell(line)
-    promotion = _intent(workshop, current, target, work.request)
-    reach(Point.ROLLBACK_INTENT)
+    promotion = _intent(workspace, current, target, work.request)
+    reach(FaultPoint.ROLLBACK_INTENT)
     number = current.number + 1
     generation = replace(
         target,
@@ -72,13 +72,13 @@ def rollback(work: Work) -> Work:
     how: list[Published] = []
 
     def permitted() -> None:
-        permit(workshop, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
+        permit(workspace, place.name, Cause.ROLLBACK, target.release)  # a block that came meanwhile
 
     asked = Publication(generation, current.number)
-    written = flip(workshop, place, promotion, asked, proof, permitted=permitted, told=how.append)
-    reach(Point.ROLLBACK_FLIPPED)
-    done = record_written(workshop, promotion, written, work.request.actor, how)
-    reach(Point.ROLLBACK_HELD)
+    written = flip(workspace, place, promotion, asked, proof, permitted=permitted, told=how.append)
+    reach(FaultPoint.ROLLBACK_FLIPPED)
+    done = record_written(workspace, promotion, written, work.request.actor, how)
+    reach(FaultPoint.ROLLBACK_HELD)
     if work.request.after.hold:
         tell(f"{place.name} is held: no release and no refresh until sluice unhold {place.name} --reason WHY")
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
@@ -127,19 +127,19 @@ def _all_there(warehouse: Warehouse, target: Generation) -> None:
         )
 
 
-def _intent(workshop: Workshop, current: Generation, target: Generation, request: Request) -> Promotion:
+def _intent(workspace: Workspace, current: Generation, target: Generation, request: Request) -> Promotion:
     actor = request.actor
-    for old in workshop.store.promotions(environment=current.environment, limit=20):
+    for old in workspace.store.promotions(environment=current.environment, limit=20):
         if is_open(old) and old.state is not State.DEPLOYED:
             tell(f"promotion {old.id}, which was {old.state.value}, ends: {current.environment} moves on")
             advance(
-                workshop,
+                workspace,
                 old,
                 State.SUPERSEDED,
                 actor=actor,
                 message=f"rolled back to generation {target.number}",
             )
-    source = workshop.store.promotion(target.promotion)
+    source = workspace.store.promotion(target.promotion)
     now = process.now()
     promotion = Promotion(
         uuid.uuid4().hex[:10],
@@ -157,7 +157,7 @@ def _intent(workshop: Workshop, current: Generation, target: Generation, request
         message=f"back to generation {target.number}",
     )
     return advance(
-        workshop,
+        workspace,
         promotion,
         State.DEPLOYING,
         actor=actor,
@@ -166,9 +166,9 @@ def _intent(workshop: Workshop, current: Generation, target: Generation, request
     )
 
 
-def _aftercare(promotion: Promotion, current: Generation, request: Request) -> Aftercare:
+def _aftercare(promotion: Promotion, current: Generation, request: Request) -> RollbackExtras:
     """Return what this rollback brings with it: recorded now, so that it comes with the generation or not at all."""
     why = f"rolled back from generation {current.number} by {request.actor}"
     if request.after.reason.strip():
         why += f": {request.after.reason.strip()}"
-    return Aftercare(promotion.id, why if request.after.hold else "", request.after.catch_up)
+    return RollbackExtras(promotion.id, why if request.after.hold else "", request.after.catch_up)

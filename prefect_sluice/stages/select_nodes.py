@@ -6,16 +6,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from prefect_sluice.domain.errors import BadInput, Refused
-from prefect_sluice.planning.make_plan import Asked, live_versions, make_plan
+from prefect_sluice.planning.make_plan import PlanInputs, live_versions, make_plan
 from prefect_sluice.planning.plan import UNCHANGED, Plan
-from prefect_sluice.planning.refresh_subset import Cut, cut, source_texts
-from prefect_sluice.promotions.load_project import Loaded
+from prefect_sluice.planning.refresh_subset import RefreshSubset, cut, source_texts
+from prefect_sluice.promotions.load_project import LoadedProject
 
 NOT_SELECTED = "stale, and not selected: it stays as it is"
 _MOST = 12
 
 
-def selected(asked: Asked, loaded: Loaded, select: str) -> Asked:
+def selected(asked: PlanInputs, loaded: LoadedProject, select: str) -> PlanInputs:
     """Return the question with every stale node held that the selectors leave out. What reads a renewed node goes along.
 
     Raises BadInput for selectors that match no relation, Refused with the list of what must be selected, too.
@@ -34,7 +34,7 @@ def selected(asked: Asked, loaded: Loaded, select: str) -> Asked:
     return replace(asked, held=held, select=tuple(select.split()))
 
 
-def renewed(asked: Asked, whole: Plan, wanted: Collection[str]) -> Cut:
+def renewed(asked: PlanInputs, whole: Plan, wanted: Collection[str]) -> RefreshSubset:
     """Return what of the whole plan is renewed when only `wanted` are asked for; what serves nothing yet always is."""
     fresh = asked.nodes.keys() - asked.live.by_node().keys()
     stale = _stale_by_themselves(asked, whole)
@@ -48,7 +48,7 @@ def moved(plan: Plan) -> frozenset[str]:
     )
 
 
-def _stale_by_themselves(asked: Asked, whole: Plan) -> frozenset[str]:
+def _stale_by_themselves(asked: PlanInputs, whole: Plan) -> frozenset[str]:
     was, live, all_moved = live_versions(asked), asked.live.by_node(), moved(whole)
     found: set[str] = set()
     for uid in all_moved:
@@ -60,7 +60,7 @@ def _stale_by_themselves(asked: Asked, whole: Plan) -> frozenset[str]:
     return frozenset(found)
 
 
-def _torn(asked: Asked, found: Cut) -> str:
+def _torn(asked: PlanInputs, found: RefreshSubset) -> str:
     return (
         f"{_names(asked, found.renewed)} cannot be refreshed alone: it would read new and old data of one source"
         if len(found.renewed) == 1
@@ -68,6 +68,6 @@ def _torn(asked: Asked, found: Cut) -> str:
     )
 
 
-def _names(asked: Asked, uids: Collection[str]) -> str:
+def _names(asked: PlanInputs, uids: Collection[str]) -> str:
     names = sorted(asked.nodes[uid].short for uid in uids)
     return " ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")

@@ -18,7 +18,7 @@ from prefect_sluice.promotions.take_release import take
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import settings_path
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 DIRTY = "dirty"
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -31,38 +31,38 @@ _FOLDERS = {
 
 def source(work: Work) -> Work:
     """Return the work with its change. Raises BadInput (no repository, no such ref) and Refused (a dirty tree)."""
-    workshop, place = opened(work)
-    gates.checked(workshop.settings.gates, str(workshop.file))
+    workspace, place = opened(work)
+    gates.checked(workspace.settings.gates, str(workspace.file))
     if work.request.cause is Cause.REFRESH:
-        release = serving(workshop, place)
+        release = serving(workspace, place)
         return replace(work, change=release.change, release=release)
     if work.request.cause is Cause.PROMOTION:
         return take(work)
-    _refuse_detour(workshop, place)
-    repository = git.root(workshop.root)
-    project = workshop.project.relative_to(repository).as_posix()
+    _refuse_detour(workspace, place)
+    repository = git.root(workspace.root)
+    project = workspace.project.relative_to(repository).as_posix()
     tell(f"resolving {work.request.ref}")
     change = (
         _dirty(repository, project, work, place)
         if work.request.dirty
-        else _clean(repository, project, workshop, work)
+        else _clean(repository, project, workspace, work)
     )
     return replace(work, change=change)
 
 
-def _refuse_detour(workshop: Workshop, place: Place) -> None:
+def _refuse_detour(workspace: Workspace, place: Environment) -> None:
     if place.policy.direct == "deny":
-        first = before(place, workshop.places)
+        first = before(place, workspace.places)
         raise Refused(
             f"environment {place.name!r} takes no release directly (direct: deny)",
             f"release to {first or 'another'} first, then: sluice promote --to {place.name}",
         )
 
 
-def serving(workshop: Workshop, place: Place) -> Release:
+def serving(workspace: Workspace, place: Environment) -> Release:
     """Return the release that the environment serves. Raises Refused when it serves none."""
-    current = workshop.warehouse(place).generation(place.name)
-    release = workshop.store.release(current.release) if current.number else None
+    current = workspace.warehouse(place).generation(place.name)
+    release = workspace.store.release(current.release) if current.number else None
     if release is None:
         served = "what was adopted, of no release" if current.number else "no release yet"
         raise Refused(
@@ -72,14 +72,14 @@ def serving(workshop: Workshop, place: Place) -> Release:
     return release
 
 
-def _clean(repository: Path, project: str, workshop: Workshop, work: Work) -> Change:
+def _clean(repository: Path, project: str, workspace: Workspace, work: Work) -> Change:
     ref = work.request.ref
     change = git.resolve(repository, ref, project)
     if ref == "HEAD":
         changed = [
             path
-            for path in git.uncommitted(repository, _folders(workshop.project, project))
-            if Path(path).name != workshop.file.name
+            for path in git.uncommitted(repository, _folders(workspace.project, project))
+            if Path(path).name != workspace.file.name
         ]
         if changed:
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -87,17 +87,17 @@ def _clean(repository: Path, project: str, workshop: Workshop, work: Work) -> Ch
                 f"not committed: {changed[0]}{more}",
                 "commit first (git add -A && git commit), name a ref (sluice release main), or add --dirty in dev",
             )
-    _tell_uncommitted(repository, workshop, change)
+    _tell_uncommitted(repository, workspace, change)
     return change
 
 
-def _tell_uncommitted(repository: Path, workshop: Workshop, change: Change) -> None:
+def _tell_uncommitted(repository: Path, workspace: Workspace, change: Change) -> None:
     """Say aloud that the sluice.yml that lies here is not the one that counts."""
-    name, path = workshop.file.name, settings_path(workshop, change.project)
+    name, path = workspace.file.name, settings_path(workspace, change.project)
     committed = git.content(repository, change.commit, path)
     if committed is None:
         tell(f"{name} is not in commit {change.short}: its defaults count, and nothing that is written here")
-    elif committed != workshop.file.read_bytes():
+    elif committed != workspace.file.read_bytes():
         tell(f"{name} differs from the one of commit {change.short}, which is the one that counts")
 
 
@@ -109,7 +109,7 @@ def _folders(folder: Path, project: str) -> tuple[str, ...]:
     return tuple(name if project == "." else f"{project}/{name}" for name in inside)
 
 
-def _dirty(repository: Path, project: str, work: Work, place: Place) -> Change:
+def _dirty(repository: Path, project: str, work: Work, place: Environment) -> Change:
     if place.approvals:
         raise Refused(
             f"environment {place.name!r} needs approvals, and takes commits only",

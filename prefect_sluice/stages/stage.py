@@ -28,12 +28,12 @@ from prefect_sluice.promotions.records import (
 )
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.events import JUDGED, NODES, Judged
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.events import JUDGED, NODES, GateJudged
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidate import conditions, make, outcomes, servable, without_failed
 from prefect_sluice.stages.candidate.judge import judge
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import Transaction
@@ -43,77 +43,81 @@ STAGE = "stage"
 
 def stage(work: Work) -> Work:
     """Return the work with its candidate and the findings on it; ended if the gates do not let it through."""
-    workshop, place = opened(work)
+    workspace, place = opened(work)
     promotion, plan, release = promotion_of(work), work.plan, work.release
     if plan is None or release is None:
         raise OutOfOrder()
     if promotion.state in SERVED:
         return work
-    if promotion.evidence and candidate_is_whole(workshop, promotion):
-        return replace(work, reports=(*work.reports, *recorded(workshop, promotion, STAGE)), resumed=True)
-    made = make.make(workshop, place, release, plan, promotion)
-    reach(Point.STAGE_BUILT)
+    if promotion.evidence and candidate_is_whole(workspace, promotion):
+        return replace(work, reports=(*work.reports, *recorded(workspace, promotion, STAGE)), resumed=True)
+    made = make.make(workspace, place, release, plan, promotion)
+    reach(FaultPoint.STAGE_BUILT)
     NODES.tell(outcomes.nodes_done(made.results, made.rows, process.now()))
     with JUDGED.heard_by(lambda judged: _tell_tests(judged, made.tests)):
-        reports = (*judge(workshop, place, release, plan, made), *verify_reused.report(made.looked))
-        if gates.judge(reports, workshop.settings.gates).lets_through:
-            reports = (*reports, *servable.report(workshop.warehouse(place), place.name, made))
-    reach(Point.STAGE_JUDGED)
-    conditions.remember(workshop, place, load(workshop, place, release), promotion)
+        reports = (*judge(workspace, place, release, plan, made), *verify_reused.report(made.looked))
+        if gates.judge(reports, workspace.settings.gates).lets_through:
+            reports = (*reports, *servable.report(workspace.warehouse(place), place.name, made))
+    reach(FaultPoint.STAGE_JUDGED)
+    conditions.remember(workspace, place, load(workspace, place, release), promotion)
     why_not = ""
-    if not gates.judge(reports, workshop.settings.gates).lets_through:
-        less = _without_what_failed(work, workshop, plan, reports)
+    if not gates.judge(reports, workspace.settings.gates).lets_through:
+        less = _without_what_failed(work, workspace, plan, reports)
         if isinstance(less, Work):
             return stage(less)
         why_not = less
-    keep_reports(workshop, promotion, STAGE, reports)
-    if not gates.judge(reports, workshop.settings.gates).lets_through:
-        return refuse(work, workshop, reports, STAGE, why_not)
-    share(workshop, promotion.id, made.file, made.contents.file)
-    staged = _record(workshop, work, promotion, made, reports)
-    reach(Point.STAGE_RECORDED)
+    keep_reports(workspace, promotion, STAGE, reports)
+    if not gates.judge(reports, workspace.settings.gates).lets_through:
+        return refuse(work, workspace, reports, STAGE, why_not)
+    share(workspace, promotion.id, made.file, made.contents.file)
+    staged = _record(workspace, work, promotion, made, reports)
+    reach(FaultPoint.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
 
 
-def _tell_tests(judged: Judged, tests: tuple[DataTest, ...]) -> None:
+def _tell_tests(judged: GateJudged, tests: tuple[DataTest, ...]) -> None:
     if judged.report.gate == "data_tests":
         NODES.tell(outcomes.answered_tests(judged, tests))
 
 
 def _without_what_failed(
-    work: Work, workshop: Workshop, plan: Plan, reports: tuple[GateReport, ...]
+    work: Work, workspace: Workspace, plan: Plan, reports: tuple[GateReport, ...]
 ) -> Work | str:
     """Return the work with the plan that leaves out what failed; where nothing may be published then, why ("": nobody asked).
 
     It is built and judged again: what the gates saw beside the failed relations is not what would be served.
     """
-    place, promotion = workshop.place(plan.environment), promotion_of(work)
+    place, promotion = workspace.place(plan.environment), promotion_of(work)
     if plan.cause is not Cause.REFRESH or place.policy.partial == "deny" or work.release is None:
         return ""
-    asked = question(workshop, place, work.release, plan.cause)
+    asked = question(workspace, place, work.release, plan.cause)
     asked = replace(
         asked, versions=plan.notes.versions, select=plan.select, held=plan.held, instead=plan.instead
     )
     if make_plan(asked).digest != plan.digest:
         return "what it was planned from changed meanwhile"
-    less = without_failed.reduced(asked, plan, reports, workshop.settings.gates)
+    less = without_failed.reduced(asked, plan, reports, workspace.settings.gates)
     if isinstance(less, str):
         return less
-    keep_reports(workshop, promotion, f"{STAGE} of all" if not plan.instead else f"{STAGE} of less", reports)
-    moved = without_failed.record(workshop, promotion, less, work.request.actor)
-    reach(Point.STAGE_REDUCED)
+    keep_reports(workspace, promotion, f"{STAGE} of all" if not plan.instead else f"{STAGE} of less", reports)
+    moved = without_failed.record(workspace, promotion, less, work.request.actor)
+    reach(FaultPoint.STAGE_REDUCED)
     tell(f"again without what failed: {moved.message}")
     return replace(work, plan=less, promotion=moved)
 
 
 def _record(
-    workshop: Workshop, work: Work, promotion: Promotion, made: make.Made, reports: tuple[GateReport, ...]
+    workspace: Workspace,
+    work: Work,
+    promotion: Promotion,
+    made: make.MadeCandidate,
+    reports: tuple[GateReport, ...],
 ) -> Promotion:
-    contents = workshop.bundles.put_document(made.contents.document())
-    evidence = workshop.bundles.put_document(evidence_document(contents, (*work.reports, *reports)))
+    contents = workspace.bundles.put_document(made.contents.document())
+    evidence = workspace.bundles.put_document(evidence_document(contents, (*work.reports, *reports)))
     candidate = Candidate(
         promotion.id,
-        str(made.file.relative_to(workshop.folder)) if made.file else "",
+        str(made.file.relative_to(workspace.folder)) if made.file else "",
         made.contents.file,
         process.now(),
     )
@@ -123,7 +127,7 @@ def _record(
         transaction.put_relations(made.relations)
 
     return advance(
-        workshop,
+        workspace,
         promotion,
         State.STAGED,
         actor=work.request.actor,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, ancestors
+from prefect_sluice.domain.node import NodeKind, ancestors
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Needs, UnitResults
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.load_project import Loaded, load, selector
+from prefect_sluice.promotions.load_project import LoadedProject, load, selector
 from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
@@ -26,50 +26,50 @@ from prefect_sluice.promotions.records import (
     refuse,
 )
 from prefect_sluice.promotions.work import Work, tell
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate import ask_gates
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
-    from prefect_sluice.dbt.nodes import Test
+    from prefect_sluice.dbt.nodes import DbtTest
 
 STAGE = "test"
 
 
 def test(work: Work) -> Work:
     """Return the work with the findings of the source gates; ended if they do not let it through."""
-    workshop, place = opened(work)
+    workspace, place = opened(work)
     promotion, plan = promotion_of(work), work.plan
     if plan is None or work.release is None:
         raise OutOfOrder()
     if promotion.state in SERVED:
         return work
-    reports = recorded(workshop, promotion, STAGE) or _judged(workshop, place, work, plan)
-    reach(Point.TEST_JUDGED)
+    reports = recorded(workspace, promotion, STAGE) or _judged(workspace, place, work, plan)
+    reach(FaultPoint.TEST_JUDGED)
     # Nothing here may apply (no linter, no tests); that the relations were built is Stage's to find out.
     applies = [report for report in reports if not report.not_applicable]
-    if applies and not gates.judge(applies, workshop.settings.gates).lets_through:
-        return refuse(work, workshop, reports, STAGE)
+    if applies and not gates.judge(applies, workspace.settings.gates).lets_through:
+        return refuse(work, workspace, reports, STAGE)
     return replace(work, reports=(*work.reports, *reports))
 
 
-def _judged(workshop: Workshop, place: Place, work: Work, plan: Plan) -> tuple[GateReport, ...]:
+def _judged(workspace: Workspace, place: Environment, work: Work, plan: Plan) -> tuple[GateReport, ...]:
     assert work.release is not None
-    loaded = load(workshop, place, work.release)
-    known = ask_gates.subject(workshop, place, loaded, work.release, plan)
+    loaded = load(workspace, place, work.release)
+    known = ask_gates.subject(workspace, place, loaded, work.release, plan)
     known = replace(
         known,
-        unit_tests=partial(_unit_tests, workshop, place, loaded, plan),
-        without_rows=partial(_without_rows, workshop, place, loaded, plan),
+        unit_tests=partial(_unit_tests, workspace, place, loaded, plan),
+        without_rows=partial(_without_rows, workspace, place, loaded, plan),
     )
     # A refresh has the code that passed these gates already.
     needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
-    reports = ask_gates.ask(gates.asked(workshop.settings.gates, needs), known, workshop)
-    keep_reports(workshop, promotion_of(work), STAGE, reports)
+    reports = ask_gates.ask(gates.asked(workspace.settings.gates, needs), known, workspace)
+    keep_reports(workspace, promotion_of(work), STAGE, reports)
     return reports
 
 
-def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> UnitResults:
+def _unit_tests(workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan) -> UnitResults:
     made = set(plan.made)
     wanted = [
         test
@@ -79,42 +79,42 @@ def _unit_tests(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) ->
     if not wanted:
         return UnitResults()
     tell(f"{len(wanted)} unit tests")
-    unbuilt = _prepare_columns(workshop, place, loaded, plan, wanted)
+    unbuilt = _prepare_columns(workspace, place, loaded, plan, wanted)
     results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
     models = {test.unique_id: test.model for test in wanted}
     return UnitResults(tuple(results), len(wanted), models, unbuilt)
 
 
 def _without_rows(
-    workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, wanted: Sequence[str]
+    workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan, wanted: Sequence[str]
 ) -> Sequence[NodeResult]:
     """Build nodes, and those of the plan that they read, without rows. Nobody reads the side database afterwards."""
     made = {uid for uid in wanted if uid in plan.made}
     if not made:
         return ()
     tell(f"{len(made)} contracts without rows")
-    _lay(workshop, place, loaded, plan)
+    _lay(workspace, place, loaded, plan)
     chosen = {*made, *ancestors(loaded.project.nodes, made, set(plan.made))}
     selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]
     return loaded.session.build_empty(loaded.manifest, "--select", *selectors)
 
 
-def _lay(workshop: Workshop, place: Place, loaded: Loaded, plan: Plan) -> None:
+def _lay(workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan) -> None:
     """Make the side database anew, with what is served and is not built standing in it."""
-    warehouse = workshop.warehouse(place, loaded.session.cwd)
+    warehouse = workspace.warehouse(place, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(place.name))
     laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
 
 
 def _prepare_columns(
-    workshop: Workshop, place: Place, loaded: Loaded, plan: Plan, tests: Sequence[Test]
+    workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan, tests: Sequence[DbtTest]
 ) -> Mapping[str, str]:
     """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built.
 
     Returns why it cannot be, by unique id.
     """
-    _lay(workshop, place, loaded, plan)
+    _lay(workspace, place, loaded, plan)
     needed = _needed(loaded, tests, set(plan.made))
     if not needed:
         return {}
@@ -132,11 +132,11 @@ def _built(result: NodeResult) -> bool:
     return result.ok or result.kind == "operation"
 
 
-def _needed(loaded: Loaded, tests: Sequence[Test], made: set[str]) -> tuple[str, ...]:
+def _needed(loaded: LoadedProject, tests: Sequence[DbtTest], made: set[str]) -> tuple[str, ...]:
     """Return what is to be built before unit tests can run, in build order: what their models read, and an incremental
     model itself, since a test may mock what is there of it already."""
     nodes = loaded.project.nodes
     looked_at = {parent for test in tests for parent in test.parents}
-    growing = {uid for uid in looked_at if uid in nodes and nodes[uid].kind is Kind.INCREMENTAL}
+    growing = {uid for uid in looked_at if uid in nodes and nodes[uid].kind is NodeKind.INCREMENTAL}
     above = ancestors(nodes, looked_at, made)
     return tuple(uid for uid in nodes if uid in made and (uid in above or uid in growing))

@@ -31,7 +31,7 @@ _AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class StoreCopy:
     """What was copied: rows by table, and the ledger's last number and digest. `broken` says why its chain is not whole."""
 
     rows: Mapping[str, int]
@@ -40,7 +40,7 @@ class Copied:
     broken: str = ""
 
 
-def back_up(url: str, file: Path) -> Copied:
+def back_up(url: str, file: Path) -> StoreCopy:
     """Write the store at `url`, as it is at one moment, into a new SQLite file; others go on with their work.
 
     The file is there whole or not at all, and is a state store itself. Raises BadInput when it is there already or
@@ -61,7 +61,7 @@ def back_up(url: str, file: Path) -> Copied:
     return copied
 
 
-def restore(file: Path, url: str, *, actor: str, at: datetime) -> Copied:
+def restore(file: Path, url: str, *, actor: str, at: datetime) -> StoreCopy:
     """Write a backup into the store at `url`, which has to be empty or not there yet; all of it or nothing.
 
     A backup that an older version made is upgraded on the way, and is itself not changed. Nobody holds a lease
@@ -127,14 +127,14 @@ def _table(source: Connection, target: Connection, table: Table) -> int:
     return count
 
 
-def _looked_at(connection: Connection, rows: Mapping[str, int], place: str) -> Copied:
+def _looked_at(connection: Connection, rows: Mapping[str, int], place: str) -> StoreCopy:
     last = connection.execute(select(func.max(LEDGER.c.number))).scalar() or 0
     head = connection.execute(select(LEDGER.c.digest).where(LEDGER.c.number == last)).scalar() or ""
     try:
         ledger.verify(Transaction(connection, place).entries())
     except LedgerBroken as error:
-        return Copied(rows, error.number, str(head), error.why)
-    return Copied(rows, last, str(head))
+        return StoreCopy(rows, error.number, str(head), error.why)
+    return StoreCopy(rows, last, str(head))
 
 
 def _go_on_counting(connection: Connection) -> None:

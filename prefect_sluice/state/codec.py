@@ -10,14 +10,22 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, cast
 
-from prefect_sluice.domain.controls import Aftercare, Control
-from prefect_sluice.domain.controls import Kind as ControlKind
+from prefect_sluice.domain.controls import Control, RollbackExtras
+from prefect_sluice.domain.controls import ControlKind as ControlKind
 from prefect_sluice.domain.digests import Json, canonical
 from prefect_sluice.domain.errors import BadInput, LedgerBroken
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.ledger import Entry
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.domain.promotion import Approval, Candidate, Decision, Lease, Promotion, Question, State
+from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.domain.promotion import (
+    Approval,
+    ApprovalQuestion,
+    Candidate,
+    Decision,
+    Lease,
+    Promotion,
+    State,
+)
 from prefect_sluice.domain.relation import Relation, RelationState
 from prefect_sluice.domain.release import Change, Commit, Composed, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
@@ -109,7 +117,7 @@ def relation_row(relation: Relation) -> dict[str, Any]:
 def relation(row: Columns) -> Relation:
     """Return the relation."""
     address = Name(row["schema"], row["identifier"])
-    kind, state = Kind(row["kind"]), RelationState(row["state"])
+    kind, state = NodeKind(row["kind"]), RelationState(row["state"])
     return Relation(**_only(Relation, row, address=address, kind=kind, state=state))
 
 
@@ -123,9 +131,9 @@ def approval(row: Columns) -> Approval:
     return Approval(**_only(Approval, row, decision=Decision(row["decision"])))
 
 
-def question(row: Columns) -> Question:
+def question(row: Columns) -> ApprovalQuestion:
     """Return what a run asks."""
-    return Question(**_only(Question, row))
+    return ApprovalQuestion(**_only(ApprovalQuestion, row))
 
 
 def control_row(control: Control) -> dict[str, Any]:
@@ -138,9 +146,9 @@ def control(row: Columns) -> Control:
     return Control(**_only(Control, row, kind=ControlKind(row["kind"])))
 
 
-def aftercare(row: Columns) -> Aftercare:
+def aftercare(row: Columns) -> RollbackExtras:
     """Return what a rollback brings with it."""
-    return Aftercare(**_only(Aftercare, row))
+    return RollbackExtras(**_only(RollbackExtras, row))
 
 
 def lease(row: Columns) -> Lease | None:
@@ -148,17 +156,17 @@ def lease(row: Columns) -> Lease | None:
     return Lease(**_only(Lease, row)) if row["expires_at"] else None
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
+def entry_row(entry: LedgerEntry) -> dict[str, Any]:
     """Return the columns of a ledger entry, its digest among them."""
     at = entry.at.isoformat(timespec="microseconds")
     return {**asdict(entry), "at": at, "facts": canonical(entry.facts).decode(), "digest": entry.digest}
 
 
-def entry(row: Columns) -> Entry:
+def entry(row: Columns) -> LedgerEntry:
     """Return the ledger entry. Raises LedgerBroken when it is not, to the byte, what was written."""
     try:
-        found = Entry(
-            **_only(Entry, row, at=datetime.fromisoformat(row["at"]), facts=json.loads(row["facts"]))
+        found = LedgerEntry(
+            **_only(LedgerEntry, row, at=datetime.fromisoformat(row["at"]), facts=json.loads(row["facts"]))
         )
         same = entry_row(found) == dict(row)
     except (ValueError, TypeError) as error:

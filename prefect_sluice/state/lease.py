@@ -68,7 +68,7 @@ def runs_here(pid: int) -> bool:
     return process_stat(pid) is not None or _exists(pid)
 
 
-class Held:
+class HeldLease:
     """A lease that a thread of this process keeps from running out, until the `held` block ends."""
 
     def __init__(self, store: StateStore, lease: Lease, ttl: timedelta) -> None:
@@ -129,7 +129,7 @@ def held(
     ttl: timedelta = TTL,
     wait: timedelta = timedelta(0),
     on_wait: OnWait | None = None,
-) -> Generator[Held]:
+) -> Generator[HeldLease]:
     """Hold the lease on an environment while the block runs, and give it back at its end.
 
     A holder that died on this host is not waited for. Raises LeaseHeld when another one has it still after
@@ -137,7 +137,7 @@ def held(
     """
     _running.add(holder)  # before the lease is there: another thread may look at once
     try:
-        keeper = Held(store, _taken(store, environment, holder, ttl, wait, on_wait), ttl)
+        keeper = HeldLease(store, _taken(store, environment, holder, ttl, wait, on_wait), ttl)
         keeper.start()
         try:
             yield keeper

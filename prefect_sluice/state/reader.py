@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
 
-from prefect_sluice.domain.controls import Aftercare, Control
+from prefect_sluice.domain.controls import Control, RollbackExtras
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.ledger import Entry
-from prefect_sluice.domain.promotion import Approval, Candidate, Lease, Promotion, Question, State
+from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.domain.promotion import Approval, ApprovalQuestion, Candidate, Lease, Promotion, State
 from prefect_sluice.domain.relation import Relation
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
@@ -152,11 +152,11 @@ class Reads(RecordReads, ABC):
         with codec.readable("an approval" + (f" of promotion {promotion}" if promotion else ""), self.place):
             return tuple(codec.approval(row) for row in rows)
 
-    def question(self, run: str) -> Question | None:
+    def question(self, run: str) -> ApprovalQuestion | None:
         """Return what a run of a scheduler asked last; None if it asks nothing."""
         return next((item for item in self.questions() if item.run == run), None)
 
-    def questions(self) -> tuple[Question, ...]:
+    def questions(self) -> tuple[ApprovalQuestion, ...]:
         """Return what runs of a scheduler ask, the oldest first."""
         rows = self._rows(select(QUESTION).order_by(QUESTION.c.at, QUESTION.c.run))
         with codec.readable("a question", self.place):
@@ -171,7 +171,7 @@ class Reads(RecordReads, ABC):
         with codec.readable("a hold, freeze or block", self.place):
             return tuple(codec.control(row) for row in rows)
 
-    def aftercare(self, promotion: str) -> Aftercare | None:
+    def aftercare(self, promotion: str) -> RollbackExtras | None:
         """Return what a rollback brings with it; None for any other promotion."""
         rows = self._rows(select(AFTERCARE).where(AFTERCARE.c.promotion == promotion))
         with codec.readable(f"the rollback {promotion}", self.place):
@@ -190,7 +190,7 @@ class Reads(RecordReads, ABC):
         event: str | None = None,
         after: int = 0,
         limit: int | None = None,
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[LedgerEntry, ...]:
         """Return the ledger's entries with a number above `after`, in order; of one environment and event where given.
 
         Raises LedgerBroken for an entry without the digest it was stored under; whether they follow from one

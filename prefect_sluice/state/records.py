@@ -13,12 +13,12 @@ from typing import Any, cast
 from sqlalchemy import Connection, RowMapping, Select, Table, delete, insert, select
 
 from prefect_sluice.domain.build_conditions import Conditions
-from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.digests import canonical
-from prefect_sluice.domain.poll_rules import Base, Try
-from prefect_sluice.domain.promotion import Run, State, Took
-from prefect_sluice.domain.refresh_rules import Attempt
-from prefect_sluice.domain.run_signs import Sign
+from prefect_sluice.domain.poll_rules import PollAttempt, PollBase
+from prefect_sluice.domain.promotion import Run, StageTime, State
+from prefect_sluice.domain.refresh_rules import RefreshAttempt
+from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.state import codec
 from prefect_sluice.state.tables import ALERT, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
 
@@ -27,7 +27,7 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertRecord:
     """The problems of what was looked at that people were told last, and when (UTC). Empty: that they are over."""
 
     problems: tuple[str, ...]
@@ -42,11 +42,11 @@ class RecordReads(ABC):
     @abstractmethod
     def _rows(self, query: Select[Any]) -> Sequence[RowMapping]: ...
 
-    def declared(self, environment: str, release: str) -> Declared | None:
+    def declared(self, environment: str, release: str) -> Declarations | None:
         """Return what a release declared in an environment; None if it was never looked at there."""
         query = select(DECLARED).where(DECLARED.c.environment == environment, DECLARED.c.release == release)
         with codec.readable(f"what release {release[:7]} declared", self.place):
-            return next((Declared.read(json.loads(row["document"])) for row in self._rows(query)), None)
+            return next((Declarations.read(json.loads(row["document"])) for row in self._rows(query)), None)
 
     def conditions(self, promotion: str) -> tuple[datetime, Conditions] | None:
         """Return what a promotion was built under, and when that was looked at (UTC); None if nobody looked."""
@@ -55,24 +55,24 @@ class RecordReads(ABC):
             rows = self._rows(query)
             return next(((row["at"], Conditions.read(json.loads(row["document"]))) for row in rows), None)
 
-    def refresh(self, environment: str) -> Attempt | None:
+    def refresh(self, environment: str) -> RefreshAttempt | None:
         """Return the last attempt to refresh all of an environment; None if there was none."""
         query = select(REFRESH).where(REFRESH.c.environment == environment)
         with codec.readable(f"the last refresh of {environment!r}", self.place):
             return next((_attempt(row) for row in self._rows(query)), None)
 
-    def poll(self, environment: str) -> Try | None:
+    def poll(self, environment: str) -> PollAttempt | None:
         """Return the scheduled release that broke last before there was a promotion; None if none did."""
         query = select(POLL).where(POLL.c.environment == environment)
         with codec.readable(f"the last look at git for {environment!r}", self.place):
             return next((_try(row) for row in self._rows(query)), None)
 
-    def alert(self, scope: str) -> Alert | None:
+    def alert(self, scope: str) -> AlertRecord | None:
         """Return what people were told last of what was looked at; None if nothing."""
         query = select(ALERT).where(ALERT.c.scope == scope)
         with codec.readable(f"the last alert about {scope!r}", self.place):
             rows = self._rows(query)
-            return next((Alert(tuple(json.loads(row["problems"])), row["at"]) for row in rows), None)
+            return next((AlertRecord(tuple(json.loads(row["problems"])), row["at"]) for row in rows), None)
 
     def timings(self, promotion: str) -> tuple[Run, ...]:
         """Return the runs of a promotion and what their stages took, the first one first."""
@@ -80,11 +80,11 @@ class RecordReads(ABC):
         with codec.readable(f"what the stages of promotion {promotion} took", self.place):
             return tuple(_run(row) for row in self._rows(query))
 
-    def signs(self) -> tuple[Sign, ...]:
+    def signs(self) -> tuple[SignOfLife, ...]:
         """Return the last sign of life of every flow run that has not ended in good order, by the run's id."""
         with codec.readable("a sign of life", self.place):
             rows = self._rows(select(SIGN).order_by(SIGN.c.run))
-            return tuple(Sign(row["run"], row["holder"], row["seen"]) for row in rows)
+            return tuple(SignOfLife(row["run"], row["holder"], row["seen"]) for row in rows)
 
 
 class RecordWrites(ABC):
@@ -97,7 +97,7 @@ class RecordWrites(ABC):
         self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True
     ) -> None: ...
 
-    def put_declared(self, environment: str, release: str, declared: Declared) -> None:
+    def put_declared(self, environment: str, release: str, declared: Declarations) -> None:
         """Record what a release declares in an environment; what is recorded of it already stays."""
         document = canonical(declared.document()).decode()
         row = {"environment": environment, "release": release, "document": document}
@@ -108,11 +108,11 @@ class RecordWrites(ABC):
         row = {"promotion": promotion, "at": at, "document": canonical(conditions.document()).decode()}
         self._put(CONDITIONS, [row], ("promotion",))
 
-    def put_refresh(self, environment: str, attempt: Attempt) -> None:
+    def put_refresh(self, environment: str, attempt: RefreshAttempt) -> None:
         """Record an attempt to refresh all of an environment, in place of the one before."""
         self._put(REFRESH, [{"environment": environment, **asdict(attempt)}], ("environment",))
 
-    def put_poll(self, environment: str, broken: Try) -> None:
+    def put_poll(self, environment: str, broken: PollAttempt) -> None:
         """Record that the scheduled release of a commit broke, in place of the one that did before."""
         row = {
             "environment": environment,
@@ -123,7 +123,7 @@ class RecordWrites(ABC):
         }
         self._put(POLL, [row], ("environment",))
 
-    def put_alert(self, scope: str, alert: Alert) -> None:
+    def put_alert(self, scope: str, alert: AlertRecord) -> None:
         """Record what people were told of what was looked at, in place of what they were told before."""
         problems = canonical(list(alert.problems)).decode()
         self._put(ALERT, [{"scope": scope, "problems": problems, "at": alert.at}], ("scope",))
@@ -133,7 +133,7 @@ class RecordWrites(ABC):
         took = canonical([[stage.stage, stage.seconds] for stage in run.took]).decode()
         self._connection.execute(insert(TIMING).values(promotion=promotion, at=run.at, took=took))
 
-    def put_sign(self, sign: Sign) -> None:
+    def put_sign(self, sign: SignOfLife) -> None:
         """Record that a flow run lives."""
         self._put(SIGN, [asdict(sign)], ("run",))
 
@@ -158,15 +158,15 @@ def _pieces(keys: Iterable[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _attempt(row: RowMapping) -> Attempt:
-    return Attempt(row["at"], row["ended"], row["status"], row["message"], row["by"])
+def _attempt(row: RowMapping) -> RefreshAttempt:
+    return RefreshAttempt(row["at"], row["ended"], row["status"], row["message"], row["by"])
 
 
-def _try(row: RowMapping) -> Try:
-    base = Base(row["generation"], row["release"])
-    return Try(row["commit"], State.FAILED.value, base, row["message"])
+def _try(row: RowMapping) -> PollAttempt:
+    base = PollBase(row["generation"], row["release"])
+    return PollAttempt(row["commit"], State.FAILED.value, base, row["message"])
 
 
 def _run(row: RowMapping) -> Run:
     stages = cast(list[tuple[str, float]], json.loads(row["took"]))
-    return Run(row["at"], tuple(Took(stage, seconds) for stage, seconds in stages))
+    return Run(row["at"], tuple(StageTime(stage, seconds) for stage, seconds in stages))

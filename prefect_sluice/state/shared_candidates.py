@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import BadInput, SluiceError
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.state.bundles import BundleStore
 
 _CHUNK = 1 << 20
@@ -20,13 +20,13 @@ _FOLDER = "candidates"
 
 
 @dataclass(eq=False)
-class ShelfAway(BadInput):
+class SharedStoreAway(BadInput):
     """The shared store does not answer, or does not keep what it is given. It may pass by itself."""
 
     retry: ClassVar[bool] = True
 
 
-class Shelf:
+class SharedCandidates:
     """Files at `<url>/candidates/<promotion>/<digest>`.
 
     Nothing here counts by being there: a file is what it should be only if its bytes have the digest of its name, and
@@ -51,9 +51,9 @@ class Shelf:
             with file.open("rb") as source, files.open(place, "wb") as target:
                 while piece := source.read(_CHUNK):
                     target.write(piece)
-                    reach(Point.STAGE_SHARING)
+                    reach(FaultPoint.STAGE_SHARING)
             if _digest(files, place) != digest:
-                raise ShelfAway(
+                raise SharedStoreAway(
                     f"does not give back the candidate of promotion {promotion} as it was given",
                     self._url,
                     "run the command again; look at the store if it stays so",
@@ -108,7 +108,9 @@ class Shelf:
             raise
         except Exception as error:  # each file system has errors of its own
             said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ShelfAway(f"the shared store failed: {said}", self._url, "run the command again") from error
+            raise SharedStoreAway(
+                f"the shared store failed: {said}", self._url, "run the command again"
+            ) from error
 
 
 def _digest(files: Any, place: str) -> str:

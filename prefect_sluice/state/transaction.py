@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from prefect_sluice.domain.controls import Aftercare, Control
+from prefect_sluice.domain.controls import Control, RollbackExtras
 from prefect_sluice.domain.digests import Json, canonical
 from prefect_sluice.domain.errors import Refused
-from prefect_sluice.domain.ledger import Entry, chain
-from prefect_sluice.domain.promotion import Approval, Candidate, Lease, Promotion, Question
+from prefect_sluice.domain.ledger import LedgerEntry, chain
+from prefect_sluice.domain.promotion import Approval, ApprovalQuestion, Candidate, Lease, Promotion
 from prefect_sluice.domain.relation import Relation
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
@@ -109,7 +109,7 @@ class Transaction(Reads, RecordWrites):
         unused = (APPROVAL.c.id == id) & APPROVAL.c.used_at.is_(None)
         return self._connection.execute(update(APPROVAL).where(unused).values(used_at=at)).rowcount == 1
 
-    def put_question(self, question: Question) -> None:
+    def put_question(self, question: ApprovalQuestion) -> None:
         """Record what a run asks, in place of what it asked before. Safe to repeat."""
         self._put(QUESTION, [asdict(question)], ("run",))
 
@@ -121,7 +121,7 @@ class Transaction(Reads, RecordWrites):
         """Record a hold, freeze or block, or that it was lifted. Safe to repeat."""
         self._put(CONTROL, [codec.control_row(control)], ("id",))
 
-    def put_aftercare(self, aftercare: Aftercare) -> None:
+    def put_aftercare(self, aftercare: RollbackExtras) -> None:
         """Record what a rollback brings with it, or how far that is. Safe to repeat."""
         self._put(AFTERCARE, [asdict(aftercare)], ("promotion",))
 
@@ -153,7 +153,7 @@ class Transaction(Reads, RecordWrites):
         at: datetime,
         environment: str = "",
         facts: Mapping[str, Json] | None = None,
-    ) -> Entry:
+    ) -> LedgerEntry:
         """Write the next entry of the ledger and return it. Not repeatable: each call is another entry.
 
         Other processes' entries wait until this transaction is over. Raises LedgerBroken when the last entry

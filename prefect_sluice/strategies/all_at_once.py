@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from prefect_sluice.audit.ledger_check import Proof, since
+from prefect_sluice.audit.ledger_check import VerifiedEntries, since
 from prefect_sluice.domain.errors import CannotPublish, Refused
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Promotion, State
@@ -14,15 +14,15 @@ from prefect_sluice.promotions.records import advance, lease_of
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.publishing import Told
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 def flip(
-    workshop: Workshop,
-    place: Place,
+    workspace: Workspace,
+    place: Environment,
     promotion: Promotion,
     publication: Publication,
-    proof: Proof,
+    proof: VerifiedEntries,
     *,
     permitted: Callable[[], None],
     told: Told,
@@ -38,22 +38,22 @@ def flip(
     """
     stamps: list[tuple[str, str]] = []
     try:
-        with workshop.store.fenced(lease_of(workshop), now=process.now()):
+        with workspace.store.fenced(lease_of(workspace), now=process.now()):
             permitted()
-            head = since(workshop, proof.head, "what is published now").head
+            head = since(workspace, proof.head, "what is published now").head
             generation = replace(publication.generation, head=head)
-            written = workshop.warehouse(place).publish(
+            written = workspace.warehouse(place).publish(
                 replace(publication, generation=generation),
                 told=told,
                 seen=lambda before, after: stamps.append((before, after)),
             )
     except CannotPublish as error:
-        advance(workshop, promotion, State.FAILED, actor=promotion.actor, message=error.why)
+        advance(workspace, promotion, State.FAILED, actor=promotion.actor, message=error.why)
         raise Refused(
             f"promotion {promotion.id} cannot be published, and has ended: {error.why}",
             f"look what is wrong: sluice doctor; then run it again: sluice {promotion.cause.value} --env {place.name}",
         ) from error
     for before, after in stamps:
-        observe_sources.carry_over(workshop, place, before, after)
-        verify_reused.carry_over(workshop, place, before, after, publication)
+        observe_sources.carry_over(workspace, place, before, after)
+        verify_reused.carry_over(workspace, place, before, after, publication)
     return written

@@ -12,7 +12,7 @@ from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.coming_and_going import Movable
-from prefect_sluice.warehouse.content import Content
+from prefect_sluice.warehouse.content import RelationContent
 from prefect_sluice.warehouse.inventory import Keeper
 from prefect_sluice.warehouse.publishing import Told
 
@@ -79,7 +79,7 @@ class Stub:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedRelation:
     """A relation found in the served database; `is_view` tells a view from a table."""
 
     name: Name
@@ -87,7 +87,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Bring:
+class IncomingTable:
     """A table of the candidate, by the name it has there, and the physical address it gets."""
 
     source: Name
@@ -95,7 +95,7 @@ class Bring:
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedView:
     """A physical view: its address, and its query, in which every relation is a physical address."""
 
     address: Name
@@ -112,25 +112,25 @@ class Publication:
     generation: Generation
     base: int
     candidate: Path | None = None
-    tables: tuple[Bring, ...] = ()
-    views: tuple[Linked, ...] = ()
+    tables: tuple[IncomingTable, ...] = ()
+    views: tuple[LinkedView, ...] = ()
     adopt: tuple[Adopted, ...] = ()
     zero: Generation | None = None
-    held: tuple[Content, ...] = ()
+    held: tuple[RelationContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class SideLinks:
     """How physical addresses hang together in a side database: the tables built there, the relations that live on
     in the served one, and the views over both, each with the public name that dbt built it under."""
 
-    tables: tuple[Bring, ...]
+    tables: tuple[IncomingTable, ...]
     live: tuple[Name, ...]
-    views: tuple[tuple[Linked, Name], ...]
+    views: tuple[tuple[LinkedView, Name], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedCandidate:
     """The digest of a side database's bytes. `broken` are views that could not be linked; they, and other views that
     are served as tables, are `pinned`: tables in the side database already, at their physical address. `unread` are views of
     which no row can be read, with the engine's reason, by address: they are linked to nothing. `held` is what the tables hold."""
@@ -139,7 +139,7 @@ class Sealed:
     broken: tuple[Name, ...]
     pinned: tuple[Name, ...]
     unread: Mapping[Name, str] = field(default_factory=dict[Name, str])
-    held: tuple[Content, ...] = ()
+    held: tuple[RelationContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ class Warehouse(Movable, Keeper, Protocol):
         """
         ...
 
-    def relations(self) -> tuple[Served, ...]:
+    def relations(self) -> tuple[ServedRelation, ...]:
         """Return every relation in the database outside Sluice's own schemas."""
         ...
 
@@ -245,7 +245,7 @@ class Warehouse(Movable, Keeper, Protocol):
         """
         ...
 
-    def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
+    def take(self, side: Path, candidate: Path, tables: Sequence[IncomingTable]) -> None:
         """Copy relations of a sealed side database into another one, in place of the stubs at these names.
 
         Repeatable. Raises QueryFailed when one is not there.
@@ -256,7 +256,7 @@ class Warehouse(Movable, Keeper, Protocol):
         """Open a side database for reading, the served one attached as LIVE (when there is one), `baseline` as BASELINE."""
         ...
 
-    def seal(self, side: Path, links: Links) -> Sealed:
+    def seal(self, side: Path, links: SideLinks) -> SealedCandidate:
         """Try the linked views in the side database, write its journal into its file, and return the SHA-256 of the bytes.
 
         A view that does not give the columns of the one dbt built is named in `broken`, one that cannot be read in `unread`.

@@ -11,7 +11,7 @@ QUERY = "query"
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RelationContent:
     """The digest of a relation's columns and of all its rows, whatever their order; of a view, of its query (`rows` is 0).
 
     `algorithm` names how it was made, with the engine's version where that counts: two digests say something of each other
@@ -30,13 +30,13 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Reread:
+class RereadRelation:
     """A relation, read again. `was` is what was written down (None: nothing), `now` what it holds (None: it is gone, or is a view
     that the engine's parser cannot take apart)."""
 
     address: Name
-    was: Content | None
-    now: Content | None
+    was: RelationContent | None
+    now: RelationContent | None
 
     @property
     def holds(self) -> bool:

@@ -11,11 +11,11 @@ from typing import Protocol
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.content import RereadRelation
 
 
 @dataclass(frozen=True, slots=True)
-class Physical:
+class StoredRelation:
     """A relation in the store. `sql` is a view's query ("" for a table), `rows` what the engine counts, `size` its
     bytes on disk (None where nobody measured; a view has 0)."""
 
@@ -27,7 +27,7 @@ class Physical:
 
 
 @dataclass(frozen=True, slots=True)
-class Public:
+class PublicRelation:
     """A relation outside Sluice's own schemas. `sql` is a view's query, "" for a table."""
 
     name: Name
@@ -36,7 +36,7 @@ class Public:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PointerSpan:
     """A pointer, and the generations that have it: from `since` to before `until` (None: it serves now)."""
 
     environment: str
@@ -63,9 +63,9 @@ class Inventory:
     ever was, what stands in the store and outside of it. `runs` are the collections that were committed."""
 
     generations: tuple[Generation, ...] = ()
-    spans: tuple[Span, ...] = ()
-    physical: tuple[Physical, ...] = ()
-    public: tuple[Public, ...] = ()
+    spans: tuple[PointerSpan, ...] = ()
+    physical: tuple[StoredRelation, ...] = ()
+    public: tuple[PublicRelation, ...] = ()
     file: FileUse = FileUse()
     runs: frozenset[str] = frozenset()
 
@@ -124,7 +124,9 @@ class Keeper(Protocol):
         """
         ...
 
-    def reread(self, addresses: Sequence[Name], *, within: timedelta | None = None) -> tuple[Reread, ...]:
+    def reread(
+        self, addresses: Sequence[Name], *, within: timedelta | None = None
+    ) -> tuple[RereadRelation, ...]:
         """Read physical relations again, and return of each what it holds and what was written down when it was published.
 
         In this order, until the time `within` is over; one of them is read whatever it takes. Changes nothing.

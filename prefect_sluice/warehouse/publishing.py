@@ -17,7 +17,7 @@ _MARGIN = 1.1
 """What a file takes beside its tables: headers, free blocks, the bookkeeping."""
 
 
-class Way(StrEnum):
+class PublishMode(StrEnum):
     """IN_PLACE: readers are locked out while it lasts. COPY: nobody waits; readers see it when they connect again."""
 
     IN_PLACE = "in_place"
@@ -26,19 +26,19 @@ class Way(StrEnum):
     @property
     def words(self) -> str:
         """The way, as a sentence has it."""
-        return "in place" if self is Way.IN_PLACE else "by a copy"
+        return "in place" if self is PublishMode.IN_PLACE else "by a copy"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PublishRule:
     """What sluice.yml says: `way` None chooses by itself, and takes a copy where readers would wait longer than `lock`."""
 
-    way: Way | None = None
+    way: PublishMode | None = None
     lock: timedelta = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class PublishWeight:
     """What a publish has to do: bytes to bring in, public names to point anew, and the served file's size in bytes."""
 
     bring: int
@@ -53,7 +53,7 @@ class Forecast:
     `brings` is what comes into the file, `needs` and `free` are bytes where it lies (a clone may need less), all estimates.
     """
 
-    way: Way
+    way: PublishMode
     why: str
     lock: timedelta
     takes: timedelta
@@ -78,7 +78,7 @@ class Forecast:
 class Published:
     """How a publish went. `locked`: for how long no reader could open the file; `writers`: no other writer."""
 
-    way: Way
+    way: PublishMode
     why: str
     locked: timedelta
     writers: timedelta
@@ -97,30 +97,30 @@ Told = Callable[[Published], object]
 """Hears how a publish went, once it is done."""
 
 
-def forecast(rule: Rule, weight: Weight, *, free: int, readers_hold: bool = False) -> Forecast:
+def forecast(rule: PublishRule, weight: PublishWeight, *, free: int, readers_hold: bool = False) -> Forecast:
     """Return which way a publish of this weight goes. Times are estimates from measured rates."""
     lock = _in_place(weight)
     way, why = _chosen(rule, lock, readers_hold=readers_hold)
-    if way is Way.IN_PLACE:
+    if way is PublishMode.IN_PLACE:
         return Forecast(way, why, lock, lock, weight.bring, int(weight.bring * _MARGIN), free)
     takes = lock + timedelta(seconds=weight.file / _COPIED_PER_SECOND)
     needs = int((weight.bring + weight.file) * _MARGIN)
     return Forecast(way, why, timedelta(0), takes, weight.bring, needs, free)
 
 
-def _in_place(weight: Weight) -> timedelta:
+def _in_place(weight: PublishWeight) -> timedelta:
     seconds = weight.bring / _BYTES_PER_SECOND + weight.pointers * _SECONDS_PER_POINTER
     return timedelta(seconds=_OPENED_AND_CLOSED + seconds)
 
 
-def _chosen(rule: Rule, lock: timedelta, *, readers_hold: bool) -> tuple[Way, str]:
+def _chosen(rule: PublishRule, lock: timedelta, *, readers_hold: bool) -> tuple[PublishMode, str]:
     if rule.way is not None:
         return rule.way, "sluice.yml says so"
     if lock > rule.lock:
-        return Way.COPY, f"in place would lock readers out for {_told(lock)}, over {_told(rule.lock)}"
+        return PublishMode.COPY, f"in place would lock readers out for {_told(lock)}, over {_told(rule.lock)}"
     if readers_hold:
-        return Way.COPY, "a reader holds the file"
-    return Way.IN_PLACE, f"at most {_told(rule.lock)} are allowed"
+        return PublishMode.COPY, "a reader holds the file"
+    return PublishMode.IN_PLACE, f"at most {_told(rule.lock)} are allowed"
 
 
 def _told(time: timedelta) -> str:

@@ -21,13 +21,13 @@ from prefect_sluice.warehouse.duckdb.database_name import catalog_name
 from prefect_sluice.warehouse.side_catalogue import SEEN
 
 if TYPE_CHECKING:
-    from prefect_sluice.config.policy import Rules
+    from prefect_sluice.config.policy import ReleaseRules
     from prefect_sluice.domain.digests import Json
     from prefect_sluice.state.bundles import BundleStore
-    from prefect_sluice.state.shared_candidates import Shelf
+    from prefect_sluice.state.shared_candidates import SharedCandidates
     from prefect_sluice.state.store import StateStore
     from prefect_sluice.warehouse.base import Engine, Warehouse
-    from prefect_sluice.warehouse.duckdb.opening import Room
+    from prefect_sluice.warehouse.duckdb.opening import SideOpener
 
 FOLDER = ".sluice"
 _STORES = ("environ", "store", "bundles", "shelf")
@@ -37,17 +37,17 @@ STATE, BUNDLES, BUNDLES_OPTIONS = "SLUICE_STATE", "SLUICE_BUNDLES", "SLUICE_BUND
 
 
 @dataclass(frozen=True)
-class Place:
+class Environment:
     """An environment, resolved: its dbt target, and its policy as sluice.yml has it here (`written`)."""
 
     name: str
     target: Target
-    written: config.Environment
-    rules: Callable[[], Rules | None] = field(default=lambda: None, compare=False, repr=False)
+    written: config.EnvironmentPolicy
+    rules: Callable[[], ReleaseRules | None] = field(default=lambda: None, compare=False, repr=False)
     """Gives the policy in force, which goes before; None where the one that is written counts."""
 
     @cached_property
-    def policy(self) -> config.Environment:
+    def policy(self) -> config.EnvironmentPolicy:
         """The policy that counts. Looked up when it is first asked for: it takes the state store."""
         rules = self.rules()
         return rules.own if rules else self.written
@@ -61,7 +61,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Workspace:
     """One sluice.yml and what it names. Nothing is opened before it is asked for.
 
     `judged_by` is the policy that judges the promotion at work (None: none is at work); every other environment has the one
@@ -71,16 +71,16 @@ class Workshop:
 
     file: Path
     settings: config.Config
-    judged_by: Rules | None = None
+    judged_by: ReleaseRules | None = None
     lease: Lease | None = None
 
     @classmethod
-    def at(cls, folder: Path) -> Workshop:
+    def at(cls, folder: Path) -> Workspace:
         """Open the nearest sluice.yml. Raises ConfigInvalid."""
         file = config.find(folder.resolve())
         return cls(file, config.load(file))
 
-    def under(self, lease: Lease | None) -> Workshop:
+    def under(self, lease: Lease | None) -> Workspace:
         """Return the same for who works under a lease, with the same state store where it is open already."""
         other = replace(self, lease=lease)
         if "store" in self.__dict__:
@@ -123,9 +123,11 @@ class Workshop:
         return profile.load(self.project, self.environ, folder=folder, variables=variables, home=self.home)
 
     @cached_property
-    def places(self) -> Mapping[str, Place]:
+    def places(self) -> Mapping[str, Environment]:
         """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
-        written = self.settings.environments or {name: config.Environment() for name in self.profile.files()}
+        written = self.settings.environments or {
+            name: config.EnvironmentPolicy() for name in self.profile.files()
+        }
         if not written:
             raise ConfigInvalid(
                 "no target is a DuckDB file",
@@ -133,7 +135,7 @@ class Workshop:
                 "add an output of type duckdb with a path",
             )
         found = {
-            name: Place(
+            name: Environment(
                 name, self.profile.target(self._target(name, policy)), policy, partial(self._rules, name)
             )
             for name, policy in written.items()
@@ -141,7 +143,7 @@ class Workshop:
         self._distinct(found)
         return found
 
-    def _rules(self, environment: str) -> Rules | None:
+    def _rules(self, environment: str) -> ReleaseRules | None:
         """Return the policy that counts in an environment, whatever sluice.yml says here; None where that counts."""
         from prefect_sluice.workspace.policy_in_force import standing
 
@@ -149,14 +151,14 @@ class Workshop:
             return self.judged_by
         return standing(self, environment)
 
-    def with_settings(self, settings: config.Config, judged_by: Rules | None) -> Workshop:
+    def with_settings(self, settings: config.Config, judged_by: ReleaseRules | None) -> Workspace:
         """Return it with other settings, and the stores that are open already."""
         made = replace(self, settings=settings, judged_by=judged_by)
         opened = {name: self.__dict__[name] for name in _STORES if name in self.__dict__}
         made.__dict__.update(opened)
         return made
 
-    def place(self, name: str | None = None) -> Place:
+    def place(self, name: str | None = None) -> Environment:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
         wanted = name or self.settings.default_environment or self._default()
         if wanted not in self.places and not self.settings.environments and wanted in self.profile.outputs:
@@ -175,12 +177,12 @@ class Workshop:
         ]
         return at_default[0] if at_default else next(iter(self.places))
 
-    def _target(self, name: str, policy: config.Environment) -> str:
+    def _target(self, name: str, policy: config.EnvironmentPolicy) -> str:
         if policy.target:
             return policy.target
         return name if name in self.profile.outputs else self.profile.default
 
-    def _distinct(self, places: Mapping[str, Place]) -> None:
+    def _distinct(self, places: Mapping[str, Environment]) -> None:
         seen: dict[tuple[Path, str], str] = {}
         for name, place in places.items():
             if place.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE, SEEN}:
@@ -267,20 +269,22 @@ class Workshop:
         return cast("dict[str, Json]", read)
 
     @cached_property
-    def shelf(self) -> Shelf | None:
+    def shelf(self) -> SharedCandidates | None:
         """Where candidates are shared with other machines; None where the bundle store is a folder of this one."""
-        from prefect_sluice.state.shared_candidates import Shelf
+        from prefect_sluice.state.shared_candidates import SharedCandidates
 
-        return Shelf(self.bundles) if "://" in self.bundles.url else None
+        return SharedCandidates(self.bundles) if "://" in self.bundles.url else None
 
-    def warehouse(self, place: Place, folder: Path | None = None) -> Warehouse:
+    def warehouse(self, place: Environment, folder: Path | None = None) -> Warehouse:
         """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
         side databases are then opened as dbt opens them, and relative paths start there."""
         from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
-        from prefect_sluice.warehouse.publishing import Rule, Way
+        from prefect_sluice.warehouse.publishing import PublishMode, PublishRule
 
         settings = self.settings.warehouse
-        rule = Rule(None if settings.publish == "auto" else Way(settings.publish), settings.lock)
+        rule = PublishRule(
+            None if settings.publish == "auto" else PublishMode(settings.publish), settings.lock
+        )
         return DuckDB(
             place.target.path,
             store=settings.store,
@@ -289,15 +293,15 @@ class Workshop:
             room=self._room(place, folder),
         )
 
-    def _room(self, place: Place, folder: Path | None) -> Room:
-        from prefect_sluice.warehouse.duckdb.opening import Room
+    def _room(self, place: Environment, folder: Path | None) -> SideOpener:
+        from prefect_sluice.warehouse.duckdb.opening import SideOpener
 
         if folder is None:
-            return Room()
+            return SideOpener()
         from prefect_sluice.dbt.warehouse_session import opener
 
         connect = opener(place.target, self.project, self.settings.vars)
-        return Room(connect, folder) if connect else Room(folder=folder)
+        return SideOpener(connect, folder) if connect else SideOpener(folder=folder)
 
     def engine(self, settings: Mapping[str, str]) -> Engine:
         """Return what a session of the engine with these settings is like on this machine. Opens no warehouse."""
@@ -305,6 +309,6 @@ class Workshop:
 
         return engine(settings)
 
-    def work(self, place: Place) -> Path:
+    def work(self, place: Environment) -> Path:
         """The folder that keeps an environment's parse state and its side database between releases."""
         return self.folder / "work" / place.name

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.approvals.carried import Carried, carried, written
+from prefect_sluice.approvals.carried import CarriedDecision, carried, written
 from prefect_sluice.approvals.decide import Authors, authors_of, ruling
 from prefect_sluice.approvals.expire import expire
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.promotion import Channel, Decision, Promotion, State
+from prefect_sluice.domain.promotion import AnswerChannel, Decision, Promotion, State
 from prefect_sluice.domain.release import Composed, Release
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions.commits import as_part, written_as_part
 from prefect_sluice.promotions.hold_lease import holding
 from prefect_sluice.source import git
 from prefect_sluice.stages.approve import record, take_carried
 from prefect_sluice.stages.build import pack
 from prefect_sluice.stages.candidate.commit_expectations import said
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.policies import judge_by
 from tests.repository import repository
 
@@ -52,7 +52,7 @@ def committed(folder: Path, author: str, message: str = "change") -> Release:
 
 def packed(folder: Path) -> Release:
     """Return the release of HEAD, recorded."""
-    return pack(Workshop.at(folder), git.resolve(folder, "HEAD", "."), "Ada")
+    return pack(Workspace.at(folder), git.resolve(folder, "HEAD", "."), "Ada")
 
 
 def waiting(folder: Path, release: Release, base: Release | None = None) -> Promotion:
@@ -61,7 +61,7 @@ def waiting(folder: Path, release: Release, base: Release | None = None) -> Prom
         "p1", "prod", release.id, Cause.RELEASE, 1 if base else 0, base.id if base else "", State.STAGED,
         "Ada", NOW, NOW, plan="plan", evidence="evidence",
     )  # fmt: skip
-    with Workshop.at(folder).store.transaction() as transaction:
+    with Workspace.at(folder).store.transaction() as transaction:
         transaction.put_promotion(found)
     return found
 
@@ -71,7 +71,7 @@ def test_all_who_committed_since_what_serves_are_authors(folder: Path) -> None:
     base = committed(folder, "Old <old@example.com>")
     committed(folder, "Lin <lin@example.com>")
     release = committed(folder, "Bo <bo@example.com>", "two\n\nCo-authored-by: Kim <kim@example.com>")
-    found = authors_of(Workshop.at(folder), waiting(folder, release, base))
+    found = authors_of(Workspace.at(folder), waiting(folder, release, base))
     # Ada committed all of them.
     ada = "Ada <ada@example.com>"
     assert (found.persons, found.untold) == (
@@ -87,7 +87,7 @@ def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
         subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
         message = f"{name}\n\nExpect: {name} rows"
         whole = committed(folder, f"{name.title()} <{name}@example.com>", message)
-    commits = written_as_part(Workshop.at(folder), whole, base, ("sales.sql",))
+    commits = written_as_part(Workspace.at(folder), whole, base, ("sales.sql",))
     assert [(item.author, item.subject) for item in commits] == [("Sales <sales@example.com>", "sales")]
     part = Release(
         replace(as_part(whole.change, commits), files=("sales.sql",)), {}, {},
@@ -98,22 +98,22 @@ def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
         change=replace(part.change, files=("customers.sql",)),
         composed=Composed("prod", whole.id, part.id, "customers"),
     )
-    with Workshop.at(folder).store.transaction() as transaction:
+    with Workspace.at(folder).store.transaction() as transaction:
         for release in (part, rest):
             transaction.put_release(release)
-    assert Workshop.at(folder).store.release(part.id) == part
+    assert Workspace.at(folder).store.release(part.id) == part
     ada = "Ada <ada@example.com>"
 
     def persons(release: Release, onto: Release) -> set[str]:
-        return set(authors_of(Workshop.at(folder), waiting(folder, release, onto)).persons)
+        return set(authors_of(Workspace.at(folder), waiting(folder, release, onto)).persons)
 
     assert persons(part, base) == {"Sales <sales@example.com>", ada}
     assert {"Customers <customers@example.com>", ada} <= persons(rest, part)
     assert {"Sales <sales@example.com>", "Customers <customers@example.com>"} <= persons(whole, part)
 
     def declared(release: Release, onto: Release) -> list[str]:
-        plan = Plan("prod", Cause.PROMOTION, release.id, 1, onto.id, (), (), (), Before({}, {}))
-        return sorted(item.relation for item in said(Workshop.at(folder), release, plan).expected)
+        plan = Plan("prod", Cause.PROMOTION, release.id, 1, onto.id, (), (), (), NotesBefore({}, {}))
+        return sorted(item.relation for item in said(Workspace.at(folder), release, plan).expected)
 
     assert declared(part, base) == ["sales"]
     assert declared(rest, part) == ["customers"]
@@ -122,33 +122,33 @@ def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
 
 def test_of_a_first_release_it_is_who_wrote_its_commit(folder: Path) -> None:
     release = committed(folder, "Lin <lin@example.com>")
-    found = authors_of(Workshop.at(folder), waiting(folder, release))
+    found = authors_of(Workspace.at(folder), waiting(folder, release))
     assert found == Authors(("Lin <lin@example.com>", "Ada <ada@example.com>"))
 
 
 def test_a_refresh_has_no_author(folder: Path) -> None:
     release = packed(folder)
-    assert authors_of(Workshop.at(folder), waiting(folder, release, release)) == Authors()
+    assert authors_of(Workspace.at(folder), waiting(folder, release, release)) == Authors()
 
 
 def test_where_git_knows_no_more_nobody_may_who_is_not_listed(folder: Path) -> None:
     """Another clone has other commits, as one has whose history was written anew: whoever may have written one of them."""
     base, release = packed(folder), committed(folder, "Lin <lin@example.com>")
     there = replace(base, change=replace(base.change, commit="0" * 40))
-    with Workshop.at(folder).store.transaction() as transaction:
+    with Workspace.at(folder).store.transaction() as transaction:
         transaction.put_release(there)
     asked = waiting(folder, release, there)
-    found = authors_of(Workshop.at(folder), asked)
+    found = authors_of(Workspace.at(folder), asked)
     assert (set(found.persons), found.untold) == (
         {"Lin <lin@example.com>", "Ada <ada@example.com>"},
         "commit 0000000 is not in this clone",
     )
     with pytest.raises(Refused, match=r"cannot be told: commit 0000000 is not .*git fetch --unshallow"):
-        record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace")
+        record(Workspace.at(folder), asked, Decision.APPROVE, by="Grace")
     judge_by(folder, SETTINGS.replace("approvals: 1", "approvals: 1, approvers: [Grace, Lin]"))
     with pytest.raises(Refused, match="Lin is an author"):
-        record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Lin")
-    assert record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Grace").by == "Grace"
+        record(Workspace.at(folder), stored(folder), Decision.APPROVE, by="Lin")
+    assert record(Workspace.at(folder), stored(folder), Decision.APPROVE, by="Grace").by == "Grace"
 
 
 def test_a_shallow_clone_knows_not_all(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -163,7 +163,7 @@ def test_a_shallow_clone_knows_not_all(folder: Path, tmp_path_factory: pytest.Te
     ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     release = packed(folder)
-    whole = authors_of(Workshop.at(folder), waiting(folder, release, base))
+    whole = authors_of(Workspace.at(folder), waiting(folder, release, base))
     assert ("Kim <kim@example.com>" in whole.persons, whole.untold) == (True, "")
     clone = tmp_path_factory.mktemp("clone") / "shop"
     command = ["git", "clone", "-q", "--depth", "2", f"file://{folder}", str(clone)]
@@ -171,7 +171,7 @@ def test_a_shallow_clone_knows_not_all(folder: Path, tmp_path_factory: pytest.Te
     state = str(folder / ".sluice" / "state.db")
     text = f"state: {state}\nbundles: {folder / '.sluice' / 'bundles'}\n{SETTINGS}"
     (clone / "sluice.yml").write_text(text, encoding="utf-8")
-    cut = authors_of(Workshop.at(clone), waiting(folder, release, base))
+    cut = authors_of(Workspace.at(clone), waiting(folder, release, base))
     assert "Kim <kim@example.com>" not in cut.persons
     assert "this clone is shallow" in cut.untold
 
@@ -187,13 +187,13 @@ def test_a_mailmap_makes_more_people_authors_and_never_fewer(folder: Path) -> No
     asked = waiting(folder, release, base)
     for by in ("Lin Wu", "lin@example.com", "wu", "Nobody"):
         with pytest.raises(Refused, match="is an author of the change"):
-            record(Workshop.at(folder), asked, Decision.APPROVE, by=by)
-    assert record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace").who == "Grace (unauthenticated)"
+            record(Workspace.at(folder), asked, Decision.APPROVE, by=by)
+    assert record(Workspace.at(folder), asked, Decision.APPROVE, by="Grace").who == "Grace (unauthenticated)"
 
 
 def stored(folder: Path) -> Promotion:
     """Return the promotion as it is recorded."""
-    found = Workshop.at(folder).store.promotion("p1")
+    found = Workspace.at(folder).store.promotion("p1")
     assert found is not None
     return found
 
@@ -201,54 +201,54 @@ def stored(folder: Path) -> Promotion:
 def test_a_yes_is_refused_with_the_setting_and_the_next_command(folder: Path) -> None:
     asked = waiting(folder, packed(folder))
     with pytest.raises(Refused) as told:
-        record(Workshop.at(folder), asked, Decision.APPROVE, by="Ada")
+        record(Workspace.at(folder), asked, Decision.APPROVE, by="Ada")
     assert "Ada is an author of the change" in str(told.value)
     assert "sluice approve --as NAME" in str(told.value)
     assert "environments.prod.self_approval: allow" in str(told.value)
     allows = SETTINGS.replace("approvals: 1", "approvals: 1, self_approval: allow")
     (folder / "sluice.yml").write_text(allows, encoding="utf-8")
     with pytest.raises(Refused, match="an author"):  # what lies here is no policy
-        record(Workshop.at(folder), asked, Decision.APPROVE, by="Ada")
+        record(Workspace.at(folder), asked, Decision.APPROVE, by="Ada")
     judge_by(folder, allows)
-    assert record(Workshop.at(folder), stored(folder), Decision.APPROVE, by="Ada").by == "Ada"
+    assert record(Workspace.at(folder), stored(folder), Decision.APPROVE, by="Ada").by == "Ada"
     # What is allowed no more has not been said.
     judge_by(folder, SETTINGS)
-    assert ruling(Workshop.at(folder), stored(folder)).by is None
+    assert ruling(Workspace.at(folder), stored(folder)).by is None
 
 
 def test_what_is_another_one_by_now_is_not_approved(folder: Path) -> None:
     """Between looking and saying yes it was staged again."""
     asked = waiting(folder, packed(folder))
-    with Workshop.at(folder).store.transaction() as transaction:
+    with Workspace.at(folder).store.transaction() as transaction:
         transaction.put_promotion(replace(asked, evidence="other"))
     with pytest.raises(Refused, match="is not what it was"):
-        record(Workshop.at(folder), asked, Decision.APPROVE, by="Grace")
+        record(Workspace.at(folder), asked, Decision.APPROVE, by="Grace")
 
 
-def expired(workshop: Workshop) -> list[str]:
+def expired(workspace: Workspace) -> list[str]:
     """Expire what is overdue, and return what is said of each."""
-    with holding(workshop, workshop.place("prod"), "Ada") as ours:
+    with holding(workspace, workspace.place("prod"), "Ada") as ours:
         return [item.message for item in expire(ours, ours.place("prod"))]
 
 
 def test_what_is_decided_does_not_expire(folder: Path) -> None:
     asked = waiting(folder, packed(folder))
     old = replace(asked, updated_at=NOW - timedelta(days=6, hours=23))
-    with Workshop.at(folder).store.transaction() as transaction:
+    with Workspace.at(folder).store.transaction() as transaction:
         transaction.put_promotion(old)
-    workshop = Workshop.at(folder)
-    assert expired(workshop) == []
-    with workshop.store.transaction() as transaction:
+    workspace = Workspace.at(folder)
+    assert expired(workspace) == []
+    with workspace.store.transaction() as transaction:
         transaction.put_promotion(asked)
     judge_by(folder, SETTINGS.replace("approvals: 1", "approvals: 1, waits: 1h"))
-    record(workshop, stored(folder), Decision.APPROVE, by="Grace")
-    with workshop.store.transaction() as transaction:
+    record(workspace, stored(folder), Decision.APPROVE, by="Grace")
+    with workspace.store.transaction() as transaction:
         transaction.put_promotion(replace(stored(folder), updated_at=NOW - timedelta(hours=2)))
-    workshop = Workshop.at(folder)
-    assert expired(workshop) == []
-    with workshop.store.transaction() as transaction:
-        transaction.use_approval(workshop.store.approvals("p1")[0].id, NOW)
-    assert expired(workshop) == ["nobody decided within 1h (environments.prod.waits); run it again"]
+    workspace = Workspace.at(folder)
+    assert expired(workspace) == []
+    with workspace.store.transaction() as transaction:
+        transaction.use_approval(workspace.store.approvals("p1")[0].id, NOW)
+    assert expired(workspace) == ["nobody decided within 1h (environments.prod.waits); run it again"]
 
 
 def test_a_file_says_what_was_written(folder: Path) -> None:
@@ -257,18 +257,18 @@ def test_a_file_says_what_was_written(folder: Path) -> None:
     (folder / "said").mkdir()
     text = written(asked, Decision.APPROVE, 'Grace: "G" # <g@example.com>', "a: b\nc")
     (folder / "said" / "p1.yml").write_text(text, encoding="utf-8")
-    (found,) = carried(Workshop.at(folder), asked)
-    assert isinstance(found, Carried)
+    (found,) = carried(Workspace.at(folder), asked)
+    assert isinstance(found, CarriedDecision)
     assert (found.channel, found.decision, found.by) == (
-        Channel.FILE,
+        AnswerChannel.FILE,
         Decision.APPROVE,
         'Grace: "G" # <g@example.com>',
     )
-    assert take_carried(Workshop.at(folder), asked) == (
+    assert take_carried(Workspace.at(folder), asked) == (
         'said/p1.yml: approve by Grace: "G" # <g@example.com> (unauthenticated)',
     )
-    assert take_carried(Workshop.at(folder), asked) == ()
-    assert len(Workshop.at(folder).store.approvals("p1")) == 1
+    assert take_carried(Workspace.at(folder), asked) == ()
+    assert len(Workspace.at(folder).store.approvals("p1")) == 1
 
 
 WRONG = {
@@ -291,13 +291,13 @@ WRONG = {
 
 def test_a_file_that_says_nothing_is_told_and_no_more(folder: Path) -> None:
     asked = waiting(folder, packed(folder))
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     (folder / "said").mkdir()
     for name, (text, why) in WRONG.items():
         (folder / "said" / "p1.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
-        (line,) = take_carried(workshop, asked)
+        (line,) = take_carried(workspace, asked)
         assert (why in line, "said/p1.yml" in line, "\n" in line) == (True, True, False), (name, line)
-    assert workshop.store.approvals("p1") == ()
+    assert workspace.store.approvals("p1") == ()
 
 
 def test_a_tag_a_blob_and_a_tree(folder: Path) -> None:
@@ -311,22 +311,22 @@ def test_a_tag_a_blob_and_a_tree(folder: Path) -> None:
 
     subprocess.run(["git", "tag", "-a", "yes", "-m", told], cwd=folder, check=True)
     point("refs/tags/yes")
-    (found,) = carried(Workshop.at(folder), asked)
-    assert isinstance(found, Carried)
-    assert (found.channel, found.by) == (Channel.REF, "Ada <ada@example.com>")
+    (found,) = carried(Workspace.at(folder), asked)
+    assert isinstance(found, CarriedDecision)
+    assert (found.channel, found.by) == (AnswerChannel.REF, "Ada <ada@example.com>")
     # Ada wrote the change.
-    assert "an author of the change" in take_carried(Workshop.at(folder), asked)[0]
+    assert "an author of the change" in take_carried(Workspace.at(folder), asked)[0]
     blob = subprocess.run(
         ["git", "hash-object", "-w", "--stdin"], cwd=folder, check=True, capture_output=True,
         input=f"{told}name: Grace\n".encode(),
     )  # fmt: skip
     point(blob.stdout.decode().strip())
-    assert take_carried(Workshop.at(folder), asked) == (f"{ref}: approve by Grace (unauthenticated)",)
+    assert take_carried(Workspace.at(folder), asked) == (f"{ref}: approve by Grace (unauthenticated)",)
     point("HEAD^{tree}")
-    assert "is a tree" in take_carried(Workshop.at(folder), asked)[0]
+    assert "is a tree" in take_carried(Workspace.at(folder), asked)[0]
 
 
 def test_a_ref_that_is_none_is_a_mistake_in_the_file(folder: Path) -> None:
     (folder / "sluice.yml").write_text("approvals: {ref: approvals}\n", encoding="utf-8")
     with pytest.raises(BadInput, match="refs/sluice/approvals"):
-        Workshop.at(folder)
+        Workspace.at(folder)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_sluice.approvals.policy import (
-    Policy,
+    ApprovalPolicy,
     aliases,
     co_authors,
     known_as,
@@ -133,34 +133,38 @@ def test_the_order_in_which_they_are_read_does_not_count(given: list[Approval]) 
 
 GRACE, ADA = "Grace Hopper <grace@example.com>", "Ada <ada@example.com>"
 WHOSE = [
-    (Policy("prod"), "Grace", ""),
-    (Policy("prod"), "  ", "needs a name"),
-    (Policy("prod"), "\u200b", "needs a name"),
-    (Policy("prod", authors=(ADA,)), "Grace", ""),
-    (Policy("prod", authors=(ADA,)), " ADA ", "an author"),
-    (Policy("prod", authors=(ADA,)), "Ada\u200b", "an author"),
-    (Policy("prod", authors=(ADA,)), "ada@example.com", "an author"),
-    (Policy("prod", authors=(ADA,)), "A. L. <Ada@Example.com>", "an author"),
-    (Policy("prod", (GRACE,)), "grace hopper", ""),
-    (Policy("prod", (GRACE,)), "grace@example.com", ""),
-    (Policy("prod", (GRACE,)), "Grace", "not one of the approvers of prod"),
+    (ApprovalPolicy("prod"), "Grace", ""),
+    (ApprovalPolicy("prod"), "  ", "needs a name"),
+    (ApprovalPolicy("prod"), "\u200b", "needs a name"),
+    (ApprovalPolicy("prod", authors=(ADA,)), "Grace", ""),
+    (ApprovalPolicy("prod", authors=(ADA,)), " ADA ", "an author"),
+    (ApprovalPolicy("prod", authors=(ADA,)), "Ada\u200b", "an author"),
+    (ApprovalPolicy("prod", authors=(ADA,)), "ada@example.com", "an author"),
+    (ApprovalPolicy("prod", authors=(ADA,)), "A. L. <Ada@Example.com>", "an author"),
+    (ApprovalPolicy("prod", (GRACE,)), "grace hopper", ""),
+    (ApprovalPolicy("prod", (GRACE,)), "grace@example.com", ""),
+    (ApprovalPolicy("prod", (GRACE,)), "Grace", "not one of the approvers of prod"),
     # Where nobody can tell who all the authors are, only who is listed, and none of those that are known.
-    (Policy("prod", untold="commit 1 is not here"), "Grace", "the authors of the change cannot be told"),
-    (Policy("prod", (GRACE,), (ADA,), "commit 1 is not here"), "Grace Hopper", ""),
-    (Policy("prod", (GRACE, ADA), (ADA,), "commit 1 is not here"), "Ada", "an author"),
+    (
+        ApprovalPolicy("prod", untold="commit 1 is not here"),
+        "Grace",
+        "the authors of the change cannot be told",
+    ),
+    (ApprovalPolicy("prod", (GRACE,), (ADA,), "commit 1 is not here"), "Grace Hopper", ""),
+    (ApprovalPolicy("prod", (GRACE, ADA), (ADA,), "commit 1 is not here"), "Ada", "an author"),
     # Known by both, whichever was typed and whichever git has.
-    (Policy("prod", (GRACE,), ("G <grace@example.com>",)), "Grace Hopper", "an author"),
+    (ApprovalPolicy("prod", (GRACE,), ("G <grace@example.com>",)), "Grace Hopper", "an author"),
 ]
 
 
 @pytest.mark.parametrize(("policy", "by", "why"), WHOSE)
-def test_whose_yes_is_taken(policy: Policy, by: str, why: str) -> None:
+def test_whose_yes_is_taken(policy: ApprovalPolicy, by: str, why: str) -> None:
     found = objection(policy, Decision.APPROVE, by)
     assert why in found.why if found and why else found is None
 
 
-@pytest.mark.parametrize("policy", [Policy("prod", (GRACE,), (ADA,)), Policy("prod")])
-def test_a_no_needs_a_name_only(policy: Policy) -> None:
+@pytest.mark.parametrize("policy", [ApprovalPolicy("prod", (GRACE,), (ADA,)), ApprovalPolicy("prod")])
+def test_a_no_needs_a_name_only(policy: ApprovalPolicy) -> None:
     assert objection(policy, Decision.REJECT, "Ada") is None
     assert objection(policy, Decision.REJECT, " ") is not None
 

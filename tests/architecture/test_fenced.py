@@ -95,4 +95,4 @@ def test_promotions_are_written_under_the_lease_only() -> None:
 def test_a_write_beside_the_fence_is_found() -> None:
     beside = "with store.transaction() as transaction:\n    transaction.put_promotion(found)\n"
     assert list(unfenced(ast.parse(beside))) == [2]
-    assert list(unfenced(ast.parse(beside.replace("store.transaction()", "fenced(workshop, name)")))) == []
+    assert list(unfenced(ast.parse(beside.replace("store.transaction()", "fenced(workspace, name)")))) == []

@@ -14,7 +14,7 @@ CORE = ROOT / "prefect_sluice"
 
 ROOT_ENTRIES = 30
 FILES_IN_A_FOLDER = 30
-SAME_TYPE_NAME = 43
+SAME_TYPE_NAME = 0
 """How many names of types are used for more than one type."""
 SAME_FILE_NAME = 16
 """How many names of files are used more than twice, but for those that each gate, engine or package has."""

@@ -11,7 +11,7 @@ import pytest
 from prefect_sluice.audit.attestation import APPROVAL_GIVEN, contradiction, is_attested
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.ledger import GENERATION_WRITTEN, Entry, chain
+from prefect_sluice.domain.ledger import GENERATION_WRITTEN, LedgerEntry, chain
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ ROW = Promotion(
 FACTS: Mapping[str, Json] = {"promotion": "p1", "release": "r1", "from": 3, "plan": "d1", "evidence": "e1"}
 
 
-def given(approval: Approval) -> Entry:
+def given(approval: Approval) -> LedgerEntry:
     facts = {
         "promotion": approval.promotion,
         "decision": approval.decision.value,
@@ -36,8 +36,8 @@ def given(approval: Approval) -> Entry:
     )
 
 
-def entries(*events: tuple[str, Mapping[str, Json]]) -> list[Entry]:
-    made: list[Entry] = []
+def entries(*events: tuple[str, Mapping[str, Json]]) -> list[LedgerEntry]:
+    made: list[LedgerEntry] = []
     for event, facts in events:
         made.append(
             chain(

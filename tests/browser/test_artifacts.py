@@ -18,7 +18,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect_sluice.orchestration.shown.links import artifact_url
 from prefect_sluice.reporting.prefect.diff import diff_page, report_page
 from prefect_sluice.reporting.prefect.generation import generation_page
-from prefect_sluice.reporting.prefect.links import Kind, Links, key
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report.build import report
 from tests.browser.test_report import FLAGS, NAMES, SCREENSHOTS
@@ -37,18 +37,20 @@ def _program() -> str:
     return program
 
 
-def _made() -> Mapping[Kind, UUID]:
+def _made() -> Mapping[ArtifactKind, UUID]:
     """Put a run's artifacts on the server, each leading to those before it."""
-    made: dict[Kind, UUID] = {}
-    pages: dict[Kind, Callable[[Links], str]] = {
-        Kind.PLAN: lambda links: plan_page(report(WAITING), links),
-        Kind.REPORT: lambda links: report_page(report(huge(60, rows=12)), links),
-        Kind.DIFF: lambda links: diff_page(report(WAITING), links),
-        Kind.GENERATION: lambda links: generation_page(report(SERVING), links, AFTER, BEFORE),
+    made: dict[ArtifactKind, UUID] = {}
+    pages: dict[ArtifactKind, Callable[[RunLinks], str]] = {
+        ArtifactKind.PLAN: lambda links: plan_page(report(WAITING), links),
+        ArtifactKind.REPORT: lambda links: report_page(report(huge(60, rows=12)), links),
+        ArtifactKind.DIFF: lambda links: diff_page(report(WAITING), links),
+        ArtifactKind.GENERATION: lambda links: generation_page(report(SERVING), links, AFTER, BEFORE),
     }
     with get_client(sync_client=True) as client:
         for kind, page in pages.items():
-            links = Links("a run", "", {each: artifact_url(identifier) for each, identifier in made.items()})
+            links = RunLinks(
+                "a run", "", {each: artifact_url(identifier) for each, identifier in made.items()}
+            )
             wanted = ArtifactCreate(key=key(kind, "browsed"), type="markdown", data=page(links))
             made[kind] = client.create_artifact(wanted).id
     return made
@@ -85,7 +87,7 @@ def test_the_diff_is_drawn_and_leads_to_the_rest(prefect_server: str) -> None:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(viewport={"width": 1300, "height": 1400}, color_scheme="light")
         _with_its_ui(page, prefect_server)
-        page.goto(artifact_url(made[Kind.DIFF]))
+        page.goto(artifact_url(made[ArtifactKind.DIFF]))
         drawn = page.locator("svg[id^=mermaid]").get_by_text("Morning board")
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
@@ -93,7 +95,7 @@ def test_the_diff_is_drawn_and_leads_to_the_rest(prefect_server: str) -> None:
             page.screenshot(path=SCREENSHOTS / f"artifact-diff-{scheme}.png")
         page.get_by_role("link", name="plan", exact=True).click()
         page.get_by_role("heading", name="Plan: release").wait_for(timeout=30_000)
-        for kind in (Kind.REPORT, Kind.GENERATION):
+        for kind in (ArtifactKind.REPORT, ArtifactKind.GENERATION):
             page.goto(artifact_url(made[kind]))
             page.get_by_role("heading", level=2).first.wait_for(timeout=30_000)
             page.screenshot(path=SCREENSHOTS / f"artifact-{kind.value}.png")

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page as made_page
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.report.model import ReleaseRecord
 from tests.reporting.reported import ATTACKS, FULL, WAITING, attacked, huge
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 # --no-sandbox: CI often runs as root. The rest keeps it from looking for updates and for Google.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-PAGES: dict[str, Callable[[], Dossier]] = {
+PAGES: dict[str, Callable[[], ReleaseRecord]] = {
     "refused": lambda: FULL,
     "waiting": lambda: WAITING,
     "attacked": lambda: attacked(ATTACKS[1]),

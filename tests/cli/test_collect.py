@@ -16,7 +16,7 @@ from prefect_sluice.domain.errors import LeaseLost
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.runtime.process import now
 from prefect_sluice.state.lease import held
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -87,13 +87,13 @@ def test_what_goes_is_said_before_it_goes(run: Run, older: Path, commit: Callabl
 
 
 def test_while_a_release_is_at_work_nothing_goes(run: Run, older: Path) -> None:
-    workshop = Workshop.at(older)
-    with held(workshop.store, "prod", "grace@elsewhere pid 1"):
+    workspace = Workspace.at(older)
+    with held(workspace.store, "prod", "grace@elsewhere pid 1"):
         answer = run("collect", "-C", older)
         assert answer.code == 1
         assert "grace on host elsewhere" in answer.err
         assert run("collect", "-C", older, "--env", "dev").code == 0, "another file"
-    workshop.store.close()
+    workspace.store.close()
     assert run("collect", "-C", older).code == 0
 
 
@@ -116,8 +116,8 @@ def test_files_that_nothing_needs_go_and_the_waiting_candidate_stays(run: Run, o
 
 def test_a_collector_that_lost_a_lease_drops_nothing(released: Path) -> None:
     """All the leases are checked under one fence; one that another has by now is enough."""
-    workshop = Workshop.at(released)
-    store = workshop.store
+    workspace = Workspace.at(released)
+    store = workspace.store
     with held(store, "dev", "ada@here pid 1") as dev, held(store, "prod", "ada@here pid 1") as prod:
         stale = Lease("prod", prod.lease.token - 1, prod.lease.holder, now(), now() + timedelta(minutes=1))
         with store.fenced(prod.lease, dev.lease, now=now()):

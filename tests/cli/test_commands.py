@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -235,7 +235,7 @@ def test_a_rollback_asked_for_again_is_no_change(run: Run, released: Path) -> No
     """After a kill before it was told, or by a second person: nothing is written, and the next step back is named."""
     first = run("rollback", "-C", released, "--as", "Ada", "--no-hold")
     assert first.code == 0
-    entries = len(Workshop.at(released).store.entries())
+    entries = len(Workspace.at(released).store.entries())
     told = "unchanged: dev was rolled back from generation 2 to 1 already by Ada on "
     for again in ((), ("--from", "2"), ("--to", "1"), ("--from", "2", "--to", "1")):
         answer = run("rollback", "-C", released, "--as", "Bo", *again)
@@ -243,7 +243,7 @@ def test_a_rollback_asked_for_again_is_no_change(run: Run, released: Path) -> No
         assert told in answer.out
     document = json.loads(run("rollback", "-C", released, "--json").out)
     assert (document["exit_code"], document["generation"]) == (0, None)
-    assert len(Workshop.at(released).store.entries()) == entries
+    assert len(Workspace.at(released).store.entries()) == entries
     assert "dev generation 3 = generation 1 again" in lines(run("status", "-C", released).out)[0]
     late = run("rollback", "-C", released, "--from", "1", "--as", "Bo")
     assert late.code == 1

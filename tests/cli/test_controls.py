@@ -22,7 +22,7 @@ from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages import deploy
 from prefect_sluice.stages.approve import record
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -40,7 +40,7 @@ def environment(run: Run, folder: Path, name: str = "dev") -> dict[str, Any]:
 
 def events(run: Run, folder: Path) -> list[str]:
     """Return what the ledger holds of controls and rollbacks."""
-    store = Workshop.at(folder).store
+    store = Workspace.at(folder).store
     found = [entry.event for entry in store.entries()]
     store.close()
     return [event for event in found if event.split(".")[0] in {"hold", "freeze", "block", "rollback"}]
@@ -237,9 +237,9 @@ def test_a_hold_placed_while_it_is_built_stops_it_before_the_flip(
     run: Run, released: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The candidate stays, and goes on when the hold is lifted: nothing is built again, no approval asked again."""
-    workshop = Workshop.at(released)
-    promotion = workshop.store.promotions(environment="prod")[0]
-    record(workshop, promotion, Decision.APPROVE, by="Bo")
+    workspace = Workspace.at(released)
+    promotion = workspace.store.promotions(environment="prod")[0]
+    record(workspace, promotion, Decision.APPROVE, by="Bo")
     real = deploy.advance
 
     def late(*arguments: Any, **named: Any) -> Any:
@@ -253,7 +253,7 @@ def test_a_hold_placed_while_it_is_built_stops_it_before_the_flip(
         pipeline.run(request)
     monkeypatch.setattr(deploy, "advance", real)
     assert not (released / "prod.duckdb").exists() or environment(run, released, "prod")["generation"] is None
-    stopped = workshop.store.promotion(promotion.id)
+    stopped = workspace.store.promotion(promotion.id)
     assert stopped is not None
     assert stopped.state is State.DEPLOYING
     assert (released / ".sluice" / "candidates" / promotion.id).is_dir()
@@ -297,7 +297,7 @@ def test_a_refresh_voids_what_waits_for_an_approval_only_when_it_publishes(
 @contextmanager
 def busy(folder: Path, name: str) -> Generator[None]:
     """Hold an environment's lease as another run of this process would."""
-    store = Workshop.at(folder).store
+    store = Workspace.at(folder).store
     with held(store, name, this_process("Grace")):
         yield
     store.close()
@@ -331,17 +331,17 @@ def outcome(work: Work) -> Status:
 
 def test_a_rollback_asked_for_twice_by_a_crash_is_one(run: Run, released: Path) -> None:
     """The hold comes with the generation, in one transaction: settled by whoever comes next, before anything else."""
-    workshop = Workshop.at(released)
+    workspace = Workspace.at(released)
     request = Request(released, "dev", Cause.ROLLBACK, "", actor="Ada")
     work = pipeline.run(request)
     assert work.promotion is not None
     assert outcome(work) is Status.DONE
-    with workshop.store.transaction() as transaction:  # as if the outcome had not been written
+    with workspace.store.transaction() as transaction:  # as if the outcome had not been written
         transaction.put_promotion(replace(work.promotion, state=State.DEPLOYING, generation=None))
     stopped = run("refresh", "-C", released)
     assert stopped.code == 1
     assert "rolled back from generation 2 by Ada" in stopped.err
-    assert len(workshop.store.controls()) == 1
+    assert len(workspace.store.controls()) == 1
 
 
 def test_each_kind_is_lifted_by_its_own_command_and_no_other(run: Run, released: Path) -> None:

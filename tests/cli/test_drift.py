@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from prefect_sluice.monitoring.care import care_for
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import Run, git
 from tests.cli.test_doctor import repaired, sql
 
@@ -78,8 +78,8 @@ def test_status_and_the_monitor_say_what_stands_there(run: Run, drifted: Path) -
         told = run(*words, "--env", "dev", "-C", drifted).out
         assert "a table stands at main.orders, main.totals" in told, words
         assert "sluice doctor --repair" in told, words
-    workshop = Workshop.at(drifted)
-    health = care_for(workshop, workshop.place("dev"), "Ada")
+    workspace = Workspace.at(drifted)
+    health = care_for(workspace, workspace.place("dev"), "Ada")
     assert health.line.endswith("3 of the names do not show what was published")
     assert "another view stands at main.customers, not what was published and 2 more" in health.problem
     assert "sluice doctor --repair" in health.problem

@@ -15,9 +15,9 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.monitoring import care
 from prefect_sluice.promotions import reread as rereading
 from prefect_sluice.runtime import process
-from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.content import RereadRelation
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -85,7 +85,7 @@ def test_nothing_is_built_on_edited_rows_and_nothing_is_read_again_where_only_sl
     read: list[int] = []
     reread = DuckDB.reread
 
-    def counting(warehouse: DuckDB, addresses: Sequence[Name], **how: Any) -> tuple[Reread, ...]:
+    def counting(warehouse: DuckDB, addresses: Sequence[Name], **how: Any) -> tuple[RereadRelation, ...]:
         if not how:  # Monitor's turns have an end
             read.append(len(addresses))
         return reread(warehouse, addresses, **how)
@@ -157,15 +157,15 @@ def test_an_edit_that_was_meant_is_declared_by_a_commit_and_counts_for_one_relea
 
 
 def test_the_hourly_look_reads_by_turns(run: Run, released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workshop = Workshop.at(released)
-    place = workshop.place("dev")
+    workspace = Workspace.at(released)
+    place = workspace.place("dev")
     edit(released, "totals", "update {} set orders = 0")
     start = process.now()
     problems: list[str] = []
     for hour in range(1, 4):
         monkeypatch.setattr(process, "now", lambda at=hour: start + at * timedelta(hours=2))
-        problems.append(care.care_for(workshop, place, "Ada").problem)
-        assert not rereading.is_due(workshop, place)
+        problems.append(care.care_for(workspace, place, "Ada").problem)
+        assert not rereading.is_due(workspace, place)
     assert any("main.totals" in problem and "was edited" in problem for problem in problems)
 
 

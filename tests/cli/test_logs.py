@@ -15,7 +15,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.run_log import Tail, files_of, logged, runs
 from prefect_sluice.promotions.work import Request, tell
 from prefect_sluice.reporting.styled_text import plain
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
 
@@ -47,28 +47,28 @@ def test_the_last_runs_of_an_environment_are_shown_and_followed_to_their_end(run
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    """A workshop that needs no project."""
+def workspace(tmp_path: Path) -> Workspace:
+    """A workspace that needs no project."""
     (tmp_path / "sluice.yml").write_text("project: .\n", encoding="utf-8")
-    return Workshop.at(tmp_path)
+    return Workspace.at(tmp_path)
 
 
-def _logged(workshop: Workshop, error: Exception) -> str:
+def _logged(workspace: Workspace, error: Exception) -> str:
     def break_off() -> None:
-        with logged(workshop, Request(workshop.root, "prod", Cause.REFRESH, actor="ada")):
+        with logged(workspace, Request(workspace.root, "prod", Cause.REFRESH, actor="ada")):
             tell("a line\nand another")
             raise error
 
     with pytest.raises(type(error)):
         break_off()
-    return files_of(workshop, "prod")[-1].read_text(encoding="utf-8")
+    return files_of(workspace, "prod")[-1].read_text(encoding="utf-8")
 
 
 def test_an_error_that_nobody_foresaw_is_there_with_its_traceback(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "hunter22")
-    text = _logged(workshop, ValueError("no hunter22 here"))
+    text = _logged(workspace, ValueError("no hunter22 here"))
     [run] = runs(text)
     assert run.ended
     assert "raise error" in text
@@ -77,13 +77,13 @@ def test_an_error_that_nobody_foresaw_is_there_with_its_traceback(
     assert "  and another" in run.lines
 
 
-def test_an_error_of_ours_is_a_line(workshop: Workshop) -> None:
-    assert "Traceback" not in _logged(workshop, BadInput("that is not there"))
+def test_an_error_of_ours_is_a_line(workspace: Workspace) -> None:
+    assert "Traceback" not in _logged(workspace, BadInput("that is not there"))
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(workshop: Workshop) -> None:
-    files_of(workshop, "prod")[-1].mkdir(parents=True)
-    with logged(workshop, Request(workshop.root, "prod", Cause.REFRESH)):
+def test_a_log_that_cannot_be_written_stops_nothing(workspace: Workspace) -> None:
+    files_of(workspace, "prod")[-1].mkdir(parents=True)
+    with logged(workspace, Request(workspace.root, "prod", Cause.REFRESH)):
         tell("a line")
 
 
@@ -123,9 +123,9 @@ def test_a_log_that_grows_is_read_on_and_one_begun_anew_or_cut_short_from_its_be
 
 
 def test_following_shows_each_line_of_the_run_once_also_over_a_file_that_is_begun_anew(
-    workshop: Workshop,
+    workspace: Workspace,
 ) -> None:
-    before, now = files_of(workshop, "prod")
+    before, now = files_of(workspace, "prod")
     now.parent.mkdir(parents=True)
     head = "2026-12-01T02:00:00Z"
     now.write_text(f"{head} aa INFO  ended: done: x\n{head} bb INFO  one\n", encoding="utf-8")
@@ -135,7 +135,7 @@ def test_following_shows_each_line_of_the_run_once_also_over_a_file_that_is_begu
         lambda: now.write_text(now.read_text() + f"{head} bb INFO  ended: done: y\n{head} cc INFO  three\n"),
     ]
     shown: list[str] = []
-    code = _follow(workshop, "prod", "bb", lambda lines: shown.append(plain(lines)), lambda _: then.pop(0)())
+    code = _follow(workspace, "prod", "bb", lambda lines: shown.append(plain(lines)), lambda _: then.pop(0)())
     assert (code, then) == (0, [])
     assert [line.split("bb ")[-1].split()[-1] for line in "".join(shown).splitlines()] == [
         "one",

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.release import Release
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import Run, git
 from tests.repository import repository
 
@@ -55,7 +55,7 @@ def test_each_release_serves_the_packages_of_its_own_commit(run: Run, tmp_path: 
     assert "unchanged" in run("refresh", "-C", folder).out, "what serves was packed with the former one"
     assert run("release", "main", "-C", folder).code == 0
     assert served(folder) == (2, 6)
-    store = Workshop.at(folder).store
+    store = Workspace.at(folder).store
     ids = {release.id for release in store.releases(10)}
     assert len(ids) == 2, "other bytes are another release"
     packed = next(

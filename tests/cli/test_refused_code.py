@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from prefect_sluice.stages.candidate import baseline
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import git
 
 Run = Callable[..., Any]
@@ -89,8 +89,8 @@ def test_nothing_that_is_refused_leaves_a_trace(run: Run, leaving: Path, outside
     for command in (["release"], ["diff"], ["refresh"], ["plan", "--refresh"], ["promote", "--to", "prod"]):
         run(*command, "-C", leaving)
         assert traces(outside) == [], command
-    workshop = Workshop.at(leaving)
-    found = baseline.build(workshop, workshop.place("dev"), ["model.shop.orders"])
+    workspace = Workspace.at(leaving)
+    found = baseline.build(workspace, workspace.place("dev"), ["model.shop.orders"])
     assert (found.why, traces(outside)) == ("", []), (
         "a baseline is of the code that serves, whatever lies in the tree"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.stages.candidate import servable
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import Run
 
 SETTINGS = (
@@ -45,7 +45,7 @@ def test_what_was_not_built_is_not_served(
         assert (answer.code, answer.err) == (1, "")
         assert "main.orders was not built, so it cannot be served, whatever gates.build says" in answer.out
         assert "stopped it in stage" in answer.out
-    states = {item.state for item in Workshop.at(released).store.promotions(environment="dev", limit=2)}
+    states = {item.state for item in Workspace.at(released).store.promotions(environment="dev", limit=2)}
     assert states == {State.REFUSED}
     commit(released, "Mended", orders="select range as id, range * 30 as amount from range(30)\n")
     assert run("release", "-C", released, "--as", "Ada").code == 0
@@ -62,7 +62,7 @@ def test_what_the_engine_cannot_publish_ends(
     assert answer.code == 1
     assert "cannot be published, and has ended" in answer.err
     assert "nothing was published" in answer.err
-    (last,) = Workshop.at(released).store.promotions(environment="dev", limit=1)
+    (last,) = Workspace.at(released).store.promotions(environment="dev", limit=1)
     assert last.state is State.FAILED
     commit(released, "Mended", orders="select range as id, range * 30 as amount from range(30)\n")
     assert run("release", "-C", released, "--as", "Ada").code == 0

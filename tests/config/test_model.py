@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prefect_sluice.config import Config, Environment, find, load
+from prefect_sluice.config import Config, EnvironmentPolicy, find, load
 from prefect_sluice.config.base import parse_duration
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates.catalog import json_schema, write_schema
@@ -35,7 +35,7 @@ def test_every_key_has_a_default(tmp_path: Path, text: str) -> None:
     assert (found.environments, found.gates, found.vars, found.default_environment) == ({}, {}, {}, None)
     assert (found.source.include, found.warehouse.store) == ((), "sluice_store")
     assert found.warehouse.patience == timedelta(seconds=5)
-    environment = Environment()
+    environment = EnvironmentPolicy()
     assert (environment.target, environment.approvals, environment.refresh_approvals) == (None, None, 0)
     assert environment.approval_expires == timedelta(hours=72)
 
@@ -63,7 +63,7 @@ warehouse: {store: shelf, patience: 90s}
 def test_the_whole_file(tmp_path: Path) -> None:
     found = load(written(tmp_path, WHOLE))
     assert list(found.environments) == ["dev", "staging", "prod"]
-    assert found.environments["dev"] == Environment()
+    assert found.environments["dev"] == EnvironmentPolicy()
     assert found.environments["prod"].approval_expires == timedelta(days=7)
     assert {name: gate.on for name, gate in found.gates.items()} == {
         "lint": "warn",

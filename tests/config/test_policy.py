@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_sluice import config
-from prefect_sluice.config.policy import Governance, Rules, changes, written
+from prefect_sluice.config.policy import Governance, ReleaseRules, changes, written
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
@@ -19,7 +19,7 @@ gates:
 """
 
 
-def rules(text: str = BASE, environment: str = "prod") -> Rules:
+def rules(text: str = BASE, environment: str = "prod") -> ReleaseRules:
     """Return the policy of an environment in a sluice.yml."""
     found = written(config.parse(text, "sluice.yml"), environment)
     assert found is not None
@@ -35,7 +35,7 @@ def test_what_it_defaults_to_is_written_down() -> None:
 
 
 def test_a_document_reads_back() -> None:
-    assert Rules.read(rules().document()) == rules()
+    assert ReleaseRules.read(rules().document()) == rules()
     governance = Governance(Cause.RELEASE, None, rules())
     assert Governance.read(governance.document()) == governance
     empty: dict[str, Json] = {}

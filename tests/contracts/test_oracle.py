@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pandera.backends.ibis.register import register_ibis_backends
 from pandera.errors import SchemaErrors
 
-from prefect_sluice.contracts.compile import Compiled, compile_contract
+from prefect_sluice.contracts.compile import CompiledContract, compile_contract
 from prefect_sluice.contracts.describe import describe
-from prefect_sluice.contracts.measure import Counted, count, failing_rows
+from prefect_sluice.contracts.measure import MeasureResult, count, failing_rows
 from prefect_sluice.contracts.weakened import losses
 from prefect_sluice.domain.verdict import Verdict
 from tests.gates.duck import DuckReader
@@ -168,14 +168,14 @@ def pandera_says_no(schema: Any, duck: DuckReader) -> bool:
     return False
 
 
-def answers(compiled: Compiled, duck: DuckReader) -> list[Counted]:
+def answers(compiled: CompiledContract, duck: DuckReader) -> list[MeasureResult]:
     found = list(count(compiled, duck, "t"))
-    counted = [each for each in found if isinstance(each, Counted)]
+    counted = [each for each in found if isinstance(each, MeasureResult)]
     assert counted == found, "nothing here is beyond the warehouse"
     return counted
 
 
-def we_say_no(compiled: Compiled, found: Sequence[Counted]) -> bool:
+def we_say_no(compiled: CompiledContract, found: Sequence[MeasureResult]) -> bool:
     settled = [each.verdict for each in compiled.settled]
     rows = [each.measure.failing for each in found if each.holds is False]
     unsure = [Verdict.INCONCLUSIVE for each in found if each.holds is None]

@@ -13,7 +13,7 @@ from prefect_sluice.domain import ledger
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import ENDED, State
 from prefect_sluice.maintenance import collect
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 Content = tuple[int, int]
 """The factor of the code, and the number of days of orders: all that the rows of a generation follow from."""
@@ -73,15 +73,15 @@ class Judge:
     def looks(self, may: set[Content], what: str) -> None:
         """Assert all that holds at any time. At most one generation may be new, and hold one of `may`; none, if `what`
         writes none."""
-        workshop = Workshop.at(self.folder)
+        workspace = Workspace.at(self.folder)
         try:
-            history = workshop.warehouse(workshop.place()).history("prod")
+            history = workspace.warehouse(workspace.place()).history("prod")
             self._in_order(history)
             found = self._served()
             self._new(history[0], found, may, what)
-            self._told(workshop, history[0])
+            self._told(workspace, history[0])
         finally:
-            workshop.store.close()
+            workspace.store.close()
 
     def _in_order(self, history: tuple[Generation, ...]) -> None:
         numbers = [item.number for item in history]
@@ -125,37 +125,37 @@ class Judge:
                 found[name] = _plain(rows)
             return found
 
-    def _told(self, workshop: Workshop, current: Generation) -> None:
+    def _told(self, workspace: Workspace, current: Generation) -> None:
         """The ledger is whole, and says the same; or the intent that the warehouse is ahead by is there."""
-        entries = workshop.store.entries()
+        entries = workspace.store.entries()
         ledger.verify(entries)
         told = ledger.fold(entries)["prod"]
         if told["generation"] == current.number:
             assert told["release"] == current.release
             return
-        promotion = workshop.store.promotion(current.promotion)
+        promotion = workspace.store.promotion(current.promotion)
         assert told["generation"] == current.number - 1, (told, current.number)
         assert promotion is not None
         assert promotion.state is State.DEPLOYING, promotion
 
     def settled(self) -> None:
         """Assert what holds when nobody is at work: nothing open, no lease, nothing that a collection would still take."""
-        workshop = Workshop.at(self.folder)
-        promotions = workshop.store.promotions(environment="prod", limit=500)
+        workspace = Workspace.at(self.folder)
+        promotions = workspace.store.promotions(environment="prod", limit=500)
         assert [item for item in promotions if item.state not in ENDED] == []
-        assert workshop.store.lease("prod") is None
-        place = workshop.place()
-        warehouse = workshop.warehouse(place)
+        assert workspace.store.lease("prod") is None
+        place = workspace.place()
+        warehouse = workspace.warehouse(place)
         inventory = warehouse.inventory()
-        assert collect.plan_warehouse(workshop, warehouse, inventory, [place]).drops == ()
+        assert collect.plan_warehouse(workspace, warehouse, inventory, [place]).drops == ()
         written = {item.promotion for item in inventory.generations if item.number}
-        entries = [item for item in workshop.store.entries() if item.event == ledger.GENERATION_WRITTEN]
+        entries = [item for item in workspace.store.entries() if item.event == ledger.GENERATION_WRITTEN]
         assert [item.facts["promotion"] for item in entries] == [
             item.promotion for item in sorted(inventory.generations, key=lambda item: item.number)
         ]
         whole = {item.address for item in inventory.physical}
         named = {span.pointer.address for span in inventory.spans}
-        workshop.store.close()
+        workspace.store.close()
         assert whole <= named, whole - named
         assert len(written) == len(entries)
         states = {item.id: item.state.value for item in promotions}

@@ -19,7 +19,7 @@ from prefect_sluice.promotions.work import Request, Status
 from prefect_sluice.runtime.faults import SLEEP, VARIABLE
 from prefect_sluice.stages.approve import record
 from prefect_sluice.state.lease import TTL
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.policies import put_in_force
 
 FILES = {
@@ -154,7 +154,7 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
     )
     work = pipeline.run(request, ttl=ttl)
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
-        record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
+        record(Workspace.at(folder), work.promotion, Decision.APPROVE, by="Grace")
         work = pipeline.run(request, ttl=ttl)
     if work.outcome is None or work.outcome.status not in {
         Status.DONE,
@@ -179,8 +179,8 @@ def leave(folder: Path, fault: str = "") -> None:
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
-    workshop = Workshop.at(folder)
-    stage.leave(workshop, workshop.place("prod"), actor="Ada")
+    workspace = Workspace.at(folder)
+    stage.leave(workspace, workspace.place("prod"), actor="Ada")
 
 
 def build(folder: Path) -> None:
@@ -202,7 +202,7 @@ def collect(folder: Path, fault: str = "") -> None:
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
-    upkeep.collect(upkeep.Request(folder, actor="Ada"))
+    upkeep.collect(upkeep.CollectRequest(folder, actor="Ada"))
 
 
 def load_more(folder: Path) -> None:

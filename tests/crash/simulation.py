@@ -22,49 +22,54 @@ from time import monotonic
 
 import duckdb
 
-from prefect_sluice.domain.controls import Kind
+from prefect_sluice.domain.controls import ControlKind
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions import controls
-from prefect_sluice.runtime.faults import SLEEP, Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import SLEEP, FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.crash.judged import Content, Judge, content
 from tests.crash.watching import Ended, Nursery, is_locked, lease_runs_out, nursing, scene
 from tests.policies import put_in_force
 
 FENCED = {
-    Point.DEPLOY_RELATIONS,
-    Point.DEPLOY_VIEWS,
-    Point.COLLECT_DROPPED,
+    FaultPoint.DEPLOY_RELATIONS,
+    FaultPoint.DEPLOY_VIEWS,
+    FaultPoint.COLLECT_DROPPED,
 }
 """Who sleeps there keeps both files locked: all others would only wait for it."""
 
 COMMON = (
-    Point.SOURCE_CHECKED_OUT,
-    Point.BUILD_PLANNED,
-    Point.STAGE_PREPARED,
-    Point.STAGE_BUILT,
-    Point.STAGE_JUDGED,
-    Point.STAGE_RECORDED,
-    Point.DEPLOY_INTENT,
-    Point.DEPLOY_RELATIONS,
-    Point.DEPLOY_VIEWS,
-    Point.DEPLOY_FLIPPED,
-    Point.DEPLOY_RECORDED,
-    Point.MONITOR_JUDGED,
+    FaultPoint.SOURCE_CHECKED_OUT,
+    FaultPoint.BUILD_PLANNED,
+    FaultPoint.STAGE_PREPARED,
+    FaultPoint.STAGE_BUILT,
+    FaultPoint.STAGE_JUDGED,
+    FaultPoint.STAGE_RECORDED,
+    FaultPoint.DEPLOY_INTENT,
+    FaultPoint.DEPLOY_RELATIONS,
+    FaultPoint.DEPLOY_VIEWS,
+    FaultPoint.DEPLOY_FLIPPED,
+    FaultPoint.DEPLOY_RECORDED,
+    FaultPoint.MONITOR_JUDGED,
 )
 POINTS = {
-    "release": (*COMMON, Point.TEST_JUDGED, Point.APPROVE_USED),
+    "release": (*COMMON, FaultPoint.TEST_JUDGED, FaultPoint.APPROVE_USED),
     "refresh": COMMON,
     "rollback": (
-        Point.ROLLBACK_INTENT,
-        Point.DEPLOY_RELATIONS,
-        Point.ROLLBACK_FLIPPED,
-        Point.ROLLBACK_HELD,
-        Point.MONITOR_JUDGED,
+        FaultPoint.ROLLBACK_INTENT,
+        FaultPoint.DEPLOY_RELATIONS,
+        FaultPoint.ROLLBACK_FLIPPED,
+        FaultPoint.ROLLBACK_HELD,
+        FaultPoint.MONITOR_JUDGED,
     ),
-    "collect": (Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES),
-    "ask": (Point.STAGE_PREPARED, Point.STAGE_BUILT, Point.STAGE_RECORDED),
+    "collect": (
+        FaultPoint.COLLECT_INTENT,
+        FaultPoint.COLLECT_DROPPED,
+        FaultPoint.COLLECT_COMMITTED,
+        FaultPoint.COLLECT_FILES,
+    ),
+    "ask": (FaultPoint.STAGE_PREPARED, FaultPoint.STAGE_BUILT, FaultPoint.STAGE_RECORDED),
 }
 """The actors, and where each may fall asleep."""
 
@@ -80,7 +85,7 @@ class Actor:
     """Somebody at work, asleep at a point. `may` is what a generation that he writes may hold."""
 
     what: str
-    point: Point
+    point: FaultPoint
     pid: int
     nursery: Nursery
     may: set[Content] = field(default_factory=set[Content])
@@ -192,14 +197,14 @@ class Simulation:
 
     def _hold(self) -> None:
         self.say("  prod is held")
-        controls.place(Workshop.at(self.folder), Kind.HOLD, "prod", by="Linus", reason="simulated")
+        controls.place(Workspace.at(self.folder), ControlKind.HOLD, "prod", by="Linus", reason="simulated")
 
     def _lift(self) -> None:
         with suppress(Refused):
-            controls.lift(Workshop.at(self.folder), "prod", by="Linus", reason="simulated")
+            controls.lift(Workspace.at(self.folder), "prod", by="Linus", reason="simulated")
 
     def _is_held(self) -> bool:
-        return bool(controls.current(Workshop.at(self.folder)))
+        return bool(controls.current(Workspace.at(self.folder)))
 
     # ---- what actors do -------------------------------------------------------------------------------------
 

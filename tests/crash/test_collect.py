@@ -14,12 +14,17 @@ import pytest
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.promotions.controls import lift
-from prefect_sluice.runtime.faults import Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.crash.watching import Nursery, scene
 from tests.policies import put_in_force
 
-POINTS = (Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES)
+POINTS = (
+    FaultPoint.COLLECT_INTENT,
+    FaultPoint.COLLECT_DROPPED,
+    FaultPoint.COLLECT_COMMITTED,
+    FaultPoint.COLLECT_FILES,
+)
 
 pytestmark = [
     pytest.mark.crash,
@@ -69,12 +74,12 @@ def reads(folder: Path) -> dict[str, Any]:
 
 def end(folder: Path) -> dict[str, Any]:
     """Return everything that must be the same: what is read, what stands in the store, files, collections in the ledger."""
-    workshop = Workshop.at(folder)
-    inventory = workshop.warehouse(workshop.place()).inventory()
-    entries = workshop.store.entries()
+    workspace = Workspace.at(folder)
+    inventory = workspace.warehouse(workspace.place()).inventory()
+    entries = workspace.store.entries()
     ledger.verify(entries)
-    lease = workshop.store.lease("prod")
-    workshop.store.close()
+    lease = workspace.store.lease("prod")
+    workspace.store.close()
     ours = folder / ".sluice"
     return {
         "reads": reads(folder),
@@ -107,7 +112,7 @@ def test_a_collection_leaves_what_is_served_and_takes_the_rest(
     assert undisturbed["reads"] == reads(full)
     assert undisturbed["collected"] == [1]
     assert (undisturbed["runs"], undisturbed["told"]) == (1, 1)
-    before = Workshop.at(full)
+    before = Workspace.at(full)
     stored = before.warehouse(before.place()).inventory().physical
     assert 0 < len(undisturbed["stored"]) < len(stored)
     # Of the first release nothing is left to build from, of the one that serves everything.
@@ -119,7 +124,7 @@ def test_a_collection_leaves_what_is_served_and_takes_the_rest(
 
 @pytest.mark.parametrize("point", POINTS, ids=[point.value for point in POINTS])
 def test_killed_there_and_run_again(
-    nursery: Nursery, full: Path, undisturbed: dict[str, Any], tmp_path: Path, point: Point
+    nursery: Nursery, full: Path, undisturbed: dict[str, Any], tmp_path: Path, point: FaultPoint
 ) -> None:
     """Readers never notice; the rerun ends as undisturbed."""
     folder = copied(full, tmp_path / "shop")
@@ -136,10 +141,10 @@ def test_what_serves_can_be_built_on_and_gone_back_from_afterwards(
     folder = copied(full, tmp_path / "shop")
     assert nursery.go(folder, "collect") == 0
     assert nursery.go(folder, "rollback") == 0
-    lift(Workshop.at(folder), "prod", by="Grace", reason="seen to")
+    lift(Workspace.at(folder), "prod", by="Grace", reason="seen to")
     scene("load_more", folder=folder)
     assert nursery.go(folder, "refresh") == 0
 
 
 def test_every_point_of_a_collection_is_tried() -> None:
-    assert set(POINTS) == {point for point in Point if point.value.startswith("collect.")}
+    assert set(POINTS) == {point for point in FaultPoint if point.value.startswith("collect.")}

@@ -12,8 +12,8 @@ import pytest
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.runtime.faults import ERROR, Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import ERROR, FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.crash import test_collect, test_moving
 from tests.crash.test_collect import full, undisturbed  # noqa: F401  # pyright: ignore[reportUnusedImport]  # fixtures
 from tests.crash.test_every_point import CASES
@@ -39,10 +39,10 @@ class Walk:
     looks: tuple[Any, ...]
     """What readers may see after an error: all of the old, or all of the new."""
 
-    def through(self, points: tuple[Point, ...], base: Path) -> list[Point]:
+    def through(self, points: tuple[FaultPoint, ...], base: Path) -> list[FaultPoint]:
         """Strike at each point; return those that a rerun did not pass, its work being done: each has been struck
         first thing in a folder of its own instead."""
-        missed: list[Point] = []
+        missed: list[FaultPoint] = []
         rest, turn = list(points), 0
         while rest:
             folder = base / str(turn) / "shop"
@@ -54,8 +54,8 @@ class Walk:
             turn += 1
         return missed
 
-    def _struck(self, folder: Path, points: list[Point]) -> list[Point]:
-        struck: list[Point] = []
+    def _struck(self, folder: Path, points: list[FaultPoint]) -> list[FaultPoint]:
+        struck: list[FaultPoint] = []
         for point in points:
             ended = self.nursery.run(folder, self.command, ERROR + point.value)
             if ended.code == 0:
@@ -72,7 +72,7 @@ class Walk:
 
 def state_is_sound(folder: Path) -> None:
     """The ledger is whole, and who failed gave its lease back."""
-    store = Workshop.at(folder).store
+    store = Workspace.at(folder).store
     ledger.verify(store.entries())
     lease = store.lease("prod")
     store.close()
@@ -80,29 +80,29 @@ def state_is_sound(folder: Path) -> None:
 
 
 ROLLBACK = (
-    Point.ROLLBACK_INTENT,
-    Point.DEPLOY_RELATIONS,
-    Point.DEPLOY_VIEWS,
-    Point.DEPLOY_COMMITTED,
-    Point.ROLLBACK_FLIPPED,
-    Point.ROLLBACK_HELD,
-    Point.MONITOR_JUDGED,
-    Point.MONITOR_CLOSED,
+    FaultPoint.ROLLBACK_INTENT,
+    FaultPoint.DEPLOY_RELATIONS,
+    FaultPoint.DEPLOY_VIEWS,
+    FaultPoint.DEPLOY_COMMITTED,
+    FaultPoint.ROLLBACK_FLIPPED,
+    FaultPoint.ROLLBACK_HELD,
+    FaultPoint.MONITOR_JUDGED,
+    FaultPoint.MONITOR_CLOSED,
 )
 
 
-def of(cause: Cause) -> tuple[Point, ...]:
+def of(cause: Cause) -> tuple[FaultPoint, ...]:
     """Return the points of a way in, in the order in which it passes them."""
     here = {point for way, point in CASES if way is cause}
-    order = ROLLBACK if cause is Cause.ROLLBACK else (Point.PROMOTE_COMPOSED, *Point)
+    order = ROLLBACK if cause is Cause.ROLLBACK else (FaultPoint.PROMOTE_COMPOSED, *FaultPoint)
     return tuple(dict.fromkeys(point for point in order if point in here))
 
 
 DONE_BEFORE = {
-    Cause.RELEASE: [Point.DEPLOY_FLIPPED, Point.DEPLOY_RECORDED],
-    Cause.PROMOTION: [Point.DEPLOY_FLIPPED, Point.DEPLOY_RECORDED],
-    Cause.REFRESH: [Point.DEPLOY_FLIPPED, Point.DEPLOY_RECORDED],
-    Cause.ROLLBACK: [Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD],
+    Cause.RELEASE: [FaultPoint.DEPLOY_FLIPPED, FaultPoint.DEPLOY_RECORDED],
+    Cause.PROMOTION: [FaultPoint.DEPLOY_FLIPPED, FaultPoint.DEPLOY_RECORDED],
+    Cause.REFRESH: [FaultPoint.DEPLOY_FLIPPED, FaultPoint.DEPLOY_RECORDED],
+    Cause.ROLLBACK: [FaultPoint.ROLLBACK_FLIPPED, FaultPoint.ROLLBACK_HELD],
 }
 """The points that a rerun passes no more after an error at the flip: what it wrote is recorded at the start then."""
 

@@ -12,46 +12,53 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.runtime.faults import Point
+from prefect_sluice.runtime.faults import FaultPoint
 from tests.crash.watching import Before, Nursery, asleep, end, lease_runs_out, ledger_of, scene, serves
 
-ROLLBACK = {Point.ROLLBACK_INTENT, Point.ROLLBACK_FLIPPED, Point.ROLLBACK_HELD}
-PROMOTION = {Point.PROMOTE_COMPOSED}
-PARTIAL = {Point.STAGE_REDUCED}
+ROLLBACK = {FaultPoint.ROLLBACK_INTENT, FaultPoint.ROLLBACK_FLIPPED, FaultPoint.ROLLBACK_HELD}
+PROMOTION = {FaultPoint.PROMOTE_COMPOSED}
+PARTIAL = {FaultPoint.STAGE_REDUCED}
 MOVING = {
-    Point.DEPLOY_ADOPTED,
-    Point.COPY_MADE,
-    Point.COPY_WRITTEN,
-    Point.COPY_REPLACED,
-    Point.LEAVE_WRITTEN,
-    Point.LEAVE_DONE,
+    FaultPoint.DEPLOY_ADOPTED,
+    FaultPoint.COPY_MADE,
+    FaultPoint.COPY_WRITTEN,
+    FaultPoint.COPY_REPLACED,
+    FaultPoint.LEAVE_WRITTEN,
+    FaultPoint.LEAVE_DONE,
 }
 """Points of adopting, leaving and publishing by a copy: `test_moving` tries them."""
-COLLECT = {Point.COLLECT_INTENT, Point.COLLECT_DROPPED, Point.COLLECT_COMMITTED, Point.COLLECT_FILES}
+COLLECT = {
+    FaultPoint.COLLECT_INTENT,
+    FaultPoint.COLLECT_DROPPED,
+    FaultPoint.COLLECT_COMMITTED,
+    FaultPoint.COLLECT_FILES,
+}
 """Points of `sluice collect`, which `test_collect` kills: nothing is promoted there."""
-SHARING = {Point.STAGE_SHARING, Point.STAGE_SHARED}
+SHARING = {FaultPoint.STAGE_SHARING, FaultPoint.STAGE_SHARED}
 """Points of a candidate that goes to a shared store: `test_shared` tries them."""
 ELSEWHERE = MOVING | COLLECT | PARTIAL | SHARING
 NOT_IN_REFRESH = (
-    {Point.BUILD_PACKED, Point.TEST_JUDGED, Point.APPROVE_RECORDED, Point.APPROVE_USED} | ROLLBACK | PROMOTION
+    {FaultPoint.BUILD_PACKED, FaultPoint.TEST_JUDGED, FaultPoint.APPROVE_RECORDED, FaultPoint.APPROVE_USED}
+    | ROLLBACK
+    | PROMOTION
 )
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
 
 CASES = [
-    *((Cause.RELEASE, point) for point in Point if point not in ROLLBACK | PROMOTION | ELSEWHERE),
-    *((Cause.PROMOTION, point) for point in Point if point not in ROLLBACK | ELSEWHERE),
-    *((Cause.REFRESH, point) for point in Point if point not in NOT_IN_REFRESH | ELSEWHERE),
+    *((Cause.RELEASE, point) for point in FaultPoint if point not in ROLLBACK | PROMOTION | ELSEWHERE),
+    *((Cause.PROMOTION, point) for point in FaultPoint if point not in ROLLBACK | ELSEWHERE),
+    *((Cause.REFRESH, point) for point in FaultPoint if point not in NOT_IN_REFRESH | ELSEWHERE),
     *(
         (Cause.ROLLBACK, point)
         for point in (
             *sorted(ROLLBACK),
-            Point.DEPLOY_RELATIONS,
-            Point.DEPLOY_VIEWS,
-            Point.DEPLOY_COMMITTED,
-            Point.MONITOR_JUDGED,
-            Point.MONITOR_CLOSED,
+            FaultPoint.DEPLOY_RELATIONS,
+            FaultPoint.DEPLOY_VIEWS,
+            FaultPoint.DEPLOY_COMMITTED,
+            FaultPoint.MONITOR_JUDGED,
+            FaultPoint.MONITOR_CLOSED,
         )
     ),
 ]
@@ -72,7 +79,7 @@ def test_killed_there_and_run_again(
     before: Before,
     tmp_path: Path,
     cause: Cause,
-    point: Point,
+    point: FaultPoint,
 ) -> None:
     """The process dies at the point (not elsewhere, not never); readers then see old or new; the rerun ends as undisturbed,
     and leaves no journal beside the warehouse: a plain copy of the file has everything."""
@@ -93,7 +100,7 @@ def test_a_journal_that_a_reader_keeps_is_left_to_the_next_command(
     """The rerun ends all the same; the one after it finds nothing to do, and writes the journal into the file."""
     folder = tmp_path / "shop"
     shutil.copytree(before.folder(Cause.RELEASE), folder, symlinks=True)
-    assert nursery.go(folder, Cause.RELEASE, Point.DEPLOY_COMMITTED) == -signal.SIGKILL
+    assert nursery.go(folder, Cause.RELEASE, FaultPoint.DEPLOY_COMMITTED) == -signal.SIGKILL
     journal = folder / "shop.duckdb.wal"
     with duckdb.connect(str(folder / "shop.duckdb"), read_only=True):
         assert nursery.go(folder, Cause.RELEASE) == 0
@@ -118,9 +125,9 @@ def spoiled(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathF
     return folder, found
 
 
-@pytest.mark.parametrize("point", [*sorted(PARTIAL), Point.STAGE_RECORDED, Point.DEPLOY_FLIPPED])
+@pytest.mark.parametrize("point", [*sorted(PARTIAL), FaultPoint.STAGE_RECORDED, FaultPoint.DEPLOY_FLIPPED])
 def test_killed_while_a_part_is_published(
-    nursery: Nursery, spoiled: tuple[Path, Any], tmp_path: Path, point: Point
+    nursery: Nursery, spoiled: tuple[Path, Any], tmp_path: Path, point: FaultPoint
 ) -> None:
     """The rerun goes on with what is left, and does not take up what failed."""
     before, undisturbed = spoiled
@@ -135,16 +142,16 @@ def test_killed_while_a_part_is_published(
 
 def test_every_point_is_tried() -> None:
     """A new point gets its crash test by being there."""
-    assert {point for _, point in CASES} | ELSEWHERE == set(Point)
+    assert {point for _, point in CASES} | ELSEWHERE == set(FaultPoint)
 
 
 SLEEPERS = [
-    (Cause.RELEASE, Point.STAGE_BUILT),
-    (Cause.RELEASE, Point.DEPLOY_INTENT),
-    (Cause.RELEASE, Point.DEPLOY_FLIPPED),
-    (Cause.REFRESH, Point.DEPLOY_INTENT),
-    (Cause.ROLLBACK, Point.ROLLBACK_INTENT),
-    (Cause.ROLLBACK, Point.ROLLBACK_FLIPPED),
+    (Cause.RELEASE, FaultPoint.STAGE_BUILT),
+    (Cause.RELEASE, FaultPoint.DEPLOY_INTENT),
+    (Cause.RELEASE, FaultPoint.DEPLOY_FLIPPED),
+    (Cause.REFRESH, FaultPoint.DEPLOY_INTENT),
+    (Cause.ROLLBACK, FaultPoint.ROLLBACK_INTENT),
+    (Cause.ROLLBACK, FaultPoint.ROLLBACK_FLIPPED),
 ]
 
 
@@ -157,7 +164,7 @@ def test_who_slept_past_the_lease_writes_nothing(
     before: Before,
     tmp_path: Path,
     cause: Cause,
-    point: Point,
+    point: FaultPoint,
 ) -> None:
     """A real process, stopped (SIGSTOP) until its lease ran out and another did its work: woken, it changes nothing more."""
     folder, pid = asleep(dormitory, before.folder(cause), tmp_path, cause, point)

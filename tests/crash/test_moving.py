@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.runtime.faults import Point
+from prefect_sluice.runtime.faults import FaultPoint
 from tests.crash.test_every_point import MOVING
 from tests.crash.watching import Nursery, end, scene
 
@@ -23,12 +23,12 @@ pytestmark = [
     pytest.mark.xdist_group("moving"),
 ]
 
-COPY = (Point.COPY_MADE, Point.COPY_WRITTEN, Point.COPY_REPLACED)
+COPY = (FaultPoint.COPY_MADE, FaultPoint.COPY_WRITTEN, FaultPoint.COPY_REPLACED)
 CASES = [
-    *(("adopt", point) for point in (Point.DEPLOY_ADOPTED, Point.DEPLOY_FLIPPED)),
-    *(("adopt by copy", point) for point in (Point.COPY_WRITTEN, Point.COPY_REPLACED)),
+    *(("adopt", point) for point in (FaultPoint.DEPLOY_ADOPTED, FaultPoint.DEPLOY_FLIPPED)),
+    *(("adopt by copy", point) for point in (FaultPoint.COPY_WRITTEN, FaultPoint.COPY_REPLACED)),
     *(("rollback by copy", point) for point in COPY),
-    *(("leave", point) for point in (Point.LEAVE_WRITTEN, Point.LEAVE_DONE)),
+    *(("leave", point) for point in (FaultPoint.LEAVE_WRITTEN, FaultPoint.LEAVE_DONE)),
     *(("leave by copy", point) for point in COPY),
 ]
 COMMANDS = {"adopt": Cause.ADOPTION, "rollback": Cause.ROLLBACK, "leave": "leave"}
@@ -82,7 +82,7 @@ def ways(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Ways:
 
 
 @pytest.mark.parametrize(("way", "point"), CASES, ids=[f"{way}-{point.value}" for way, point in CASES])
-def test_killed_there_and_run_again(ways: Ways, tmp_path: Path, way: str, point: Point) -> None:
+def test_killed_there_and_run_again(ways: Ways, tmp_path: Path, way: str, point: FaultPoint) -> None:
     """It dies at the point; readers then have all rows of before or all of after; the rerun ends as undisturbed."""
     folder = tmp_path / "shop"
     shutil.copytree(ways.before(way), folder, symlinks=True)

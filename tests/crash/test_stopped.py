@@ -14,19 +14,19 @@ import pytest
 
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.runtime.cancellation import stops_aloud, told_to_stop
-from prefect_sluice.runtime.faults import Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.crash.watching import Before, Nursery, end, serves
 from tests.warm import python_path
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
 POINTS = [
-    Point.BUILD_PLANNED,
-    Point.STAGE_BUILT,
-    Point.DEPLOY_VIEWS,
-    Point.DEPLOY_FLIPPED,
-    Point.MONITOR_JUDGED,
+    FaultPoint.BUILD_PLANNED,
+    FaultPoint.STAGE_BUILT,
+    FaultPoint.DEPLOY_VIEWS,
+    FaultPoint.DEPLOY_FLIPPED,
+    FaultPoint.MONITOR_JUDGED,
 ]
 
 
@@ -35,7 +35,7 @@ POINTS = [
     [pytest.param(one, id=one.value, marks=pytest.mark.xdist_group(Cause.RELEASE.value)) for one in POINTS],
 )
 def test_cancelled_there_and_run_again(
-    nursery: Nursery, dormitory: Nursery, before: Before, tmp_path: Path, point: Point
+    nursery: Nursery, dormitory: Nursery, before: Before, tmp_path: Path, point: FaultPoint
 ) -> None:
     """Readers see old or new, the lease is given back at once, and the next run ends as if nothing had happened."""
     undisturbed = before.undisturbed(Cause.RELEASE)
@@ -47,7 +47,7 @@ def test_cancelled_there_and_run_again(
     os.kill(pid, signal.SIGCONT)
     ended = dormitory.answer()
     assert (ended.code, ended.error) == (70, "Stopping")
-    with Workshop.at(folder).store as store:
+    with Workspace.at(folder).store as store:
         assert store.lease("prod") is None
     assert serves(folder) in (old, undisturbed["serves"])
     assert nursery.go(folder, Cause.RELEASE) == 0

@@ -22,8 +22,8 @@ import pytest
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import ENDED, State
-from prefect_sluice.runtime.faults import SLEEP, Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import SLEEP, FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.warm import python_path
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ class Nursery:
 
     process: subprocess.Popen[str]
 
-    def go(self, folder: Path, cause: Cause | str, fault: Point | None = None, *, how: str = "") -> int:
+    def go(self, folder: Path, cause: Cause | str, fault: FaultPoint | None = None, *, how: str = "") -> int:
         """Return the exit code of one run; negative is the signal that killed it. `how` is what happens at `fault`:
         death, or ERROR."""
         return self.run(folder, cause, how + fault.value if fault else "").code
@@ -54,7 +54,7 @@ class Nursery:
         self._ask(folder, cause, fault)
         return self.answer()
 
-    def put_to_sleep(self, folder: Path, cause: Cause, fault: Point) -> int:
+    def put_to_sleep(self, folder: Path, cause: Cause, fault: FaultPoint) -> int:
         """Start one run that stops at `fault`; return its process id once it sleeps."""
         return self.run(folder, cause, SLEEP + fault.value).asleep
 
@@ -134,7 +134,9 @@ class Before:
         return self._ends[cause]
 
 
-def asleep(dormitory: Nursery, before: Path, tmp_path: Path, cause: Cause, point: Point) -> tuple[Path, int]:
+def asleep(
+    dormitory: Nursery, before: Path, tmp_path: Path, cause: Cause, point: FaultPoint
+) -> tuple[Path, int]:
     """Return a folder, and the process that sleeps in it at the point: not while it writes to the state store.
 
     There it would keep everybody out until it is woken or killed; that is another story, and no writing.
@@ -165,7 +167,7 @@ def is_locked(file: Path) -> bool:
 
 def lease_runs_out(folder: Path) -> None:
     """Return when nobody holds the environment any more: its holder sleeps, and cannot renew."""
-    store, tick = Workshop.at(folder).store, threading.Event()
+    store, tick = Workspace.at(folder).store, threading.Event()
     for _ in range(1000):
         lease = store.lease("prod")
         if lease is None or lease.expires_at <= datetime.now(UTC):
@@ -175,9 +177,9 @@ def lease_runs_out(folder: Path) -> None:
     pytest.fail("the lease did not run out")
 
 
-def ledger_of(folder: Path) -> tuple[ledger.Entry, ...]:
+def ledger_of(folder: Path) -> tuple[ledger.LedgerEntry, ...]:
     """Return every entry."""
-    store = Workshop.at(folder).store
+    store = Workspace.at(folder).store
     entries = store.entries()
     store.close()
     return entries
@@ -203,10 +205,10 @@ def serves(folder: Path) -> dict[str, Any]:
 
 def end(folder: Path) -> dict[str, Any]:
     """Return everything that must be the same: what is served, the pointers, what the state store says, an unbroken ledger."""
-    workshop = Workshop.at(folder)
-    place = workshop.place()
-    current = workshop.warehouse(place).generation(place.name)
-    store = workshop.store
+    workspace = Workspace.at(folder)
+    place = workspace.place()
+    current = workspace.warehouse(place).generation(place.name)
+    store = workspace.store
     entries = store.entries()
     ledger.verify(entries)
     assert ledger.fold(entries)[place.name]["generation"] == current.number

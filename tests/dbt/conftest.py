@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from prefect_sluice.dbt import profile
-from prefect_sluice.dbt.fingerprints.compiled_facts import Facts, facts
+from prefect_sluice.dbt.fingerprints.compiled_facts import CompiledFacts, facts
 from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
 from prefect_sluice.dbt.fingerprints.settings import Settings, packages
 from prefect_sluice.dbt.nodes import Project, asks_incremental, code_key, read, sql_nodes
@@ -81,7 +81,7 @@ class Shop:
     folder: Path
     state: Path
     files: Mapping[str, str] = field(default_factory=lambda: FILES)
-    known: dict[str, Facts] = field(default_factory=dict[str, Facts])
+    known: dict[str, CompiledFacts] = field(default_factory=dict[str, CompiledFacts])
 
     def write(self, path: str, text: str) -> None:
         """Write one file of the project."""
@@ -114,10 +114,10 @@ class Shop:
             variables, packages(self.folder), dict(os.environ), session.target.name, session.target.settings
         )
         prints = Fingerprints(manifest, self.folder, settings)
-        found = self.facts(session, prints) if compiled else dict[str, Facts]()
+        found = self.facts(session, prints) if compiled else dict[str, CompiledFacts]()
         return read(manifest, prints, found, "shop")
 
-    def facts(self, session: Session, prints: Fingerprints) -> Mapping[str, Facts]:
+    def facts(self, session: Session, prints: Fingerprints) -> Mapping[str, CompiledFacts]:
         """Return what the compiled texts tell; a text seen before is not compiled again."""
         manifest = prints.manifest
         keys = {uid: code_key(manifest, prints, uid) for uid in sql_nodes(manifest)}

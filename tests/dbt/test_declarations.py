@@ -7,7 +7,7 @@ import json
 import pytest
 
 from prefect_sluice.dbt.declarations import declared
-from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.declarations import Declarations
 from tests.dbt.conftest import Shop
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ models:
 
 
 @pytest.fixture(scope="module")
-def found(parsed: Shop) -> Declared:
+def found(parsed: Shop) -> Declarations:
     shop = parsed
     shop.reset()
     shop.write("models/more_exposures.yml", EXPOSURES)
@@ -50,7 +50,7 @@ def found(parsed: Shop) -> Declared:
     return declared(shop.session().parse())
 
 
-def test_consumers_and_the_columns_they_say_they_read(found: Declared) -> None:
+def test_consumers_and_the_columns_they_say_they_read(found: Declarations) -> None:
     board = found.consumers["exposure.shop.board"]
     assert (board.name, board.label, board.kind, board.owner) == ("board", "The board", "dashboard", "Ops")
     assert board.parents == ("model.shop.c", "model.shop.b")
@@ -58,7 +58,7 @@ def test_consumers_and_the_columns_they_say_they_read(found: Declared) -> None:
     assert (board.url, board.path) == ("https://example.org/board", "models/more_exposures.yml")
 
 
-def test_data_tests_with_their_arguments_and_config(found: Declared) -> None:
+def test_data_tests_with_their_arguments_and_config(found: Declarations) -> None:
     on_id = {
         item.generic: item for item in found.tests.values() if item.node == "model.shop.c" and item.generic
     }
@@ -71,13 +71,13 @@ def test_data_tests_with_their_arguments_and_config(found: Declared) -> None:
     assert set(on_id["relationships"].parents) == {"model.shop.c", "model.shop.b"}
 
 
-def test_unit_tests_name_what_they_test(found: Declared) -> None:
+def test_unit_tests_name_what_they_test(found: Declarations) -> None:
     units = [item for item in found.tests.values() if item.is_unit]
     assert units
     assert all(item.node in item.parents for item in units)
 
 
-def test_descriptions_types_and_contracts(found: Declared) -> None:
+def test_descriptions_types_and_contracts(found: Declarations) -> None:
     told = found.described["model.shop.c"]
     assert (told.description, told.columns["id"], told.columns["n"]) == ("What it is", "the key", "")
     assert told.types == {"id": "integer", "n": "integer"}
@@ -86,7 +86,7 @@ def test_descriptions_types_and_contracts(found: Declared) -> None:
     assert not found.described["model.shop.b"].enforced
 
 
-def test_code_that_runs_beside_the_queries(found: Declared) -> None:
+def test_code_that_runs_beside_the_queries(found: Declarations) -> None:
     hooks = [item for item in found.code if item.kind == "pre-hook"]
     assert [(item.node, item.text) for item in hooks] == [
         ("model.shop.c", "select 1"),
@@ -98,9 +98,9 @@ def test_code_that_runs_beside_the_queries(found: Declared) -> None:
     assert not any(uid.startswith("macro.dbt.") for uid in macros)
 
 
-def test_what_is_kept_is_read_again(found: Declared) -> None:
+def test_what_is_kept_is_read_again(found: Declarations) -> None:
     kept = json.loads(json.dumps(found.document()))
-    again = Declared.read(kept)
+    again = Declarations.read(kept)
     assert (again.consumers, again.tests, again.described) == (found.consumers, found.tests, found.described)
     assert again.code == ()
 

@@ -8,7 +8,7 @@ import pytest
 
 from prefect_sluice.dbt.nodes import Project
 from prefect_sluice.domain.errors import DbtFailed
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.sql.write_targets import Targets
 from tests.dbt.conftest import Shop
 
@@ -83,8 +83,12 @@ def test_files_that_the_sql_opens(nodes: Mapping[str, Node]) -> None:
 
 def test_kinds_keys_and_names(nodes: Mapping[str, Node]) -> None:
     kinds = {name: node.kind for name, node in nodes.items()}
-    assert (kinds["a"], kinds["numbers"], kinds["history"]) == (Kind.TABLE, Kind.SEED, Kind.SNAPSHOT)
-    assert (kinds["yesterday"], nodes["yesterday"].unique_key) == (Kind.INCREMENTAL, ("id", "day"))
+    assert (kinds["a"], kinds["numbers"], kinds["history"]) == (
+        NodeKind.TABLE,
+        NodeKind.SEED,
+        NodeKind.SNAPSHOT,
+    )
+    assert (kinds["yesterday"], nodes["yesterday"].unique_key) == (NodeKind.INCREMENTAL, ("id", "day"))
     assert (nodes["a"].name, nodes["a"].path, nodes["a"].language) == (
         Name("main", "a"),
         "models/a.sql",

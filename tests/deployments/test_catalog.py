@@ -14,15 +14,15 @@ import pytest
 import yaml
 
 from prefect_sluice import __version__
-from prefect_sluice.config.schedules import Clock, Every, Poll, Schedules
+from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll, Schedules
 from prefect_sluice.deployments.applying import apply, schema_of
-from prefect_sluice.deployments.catalog import ROWS, Row, Timing, timing
+from prefect_sluice.deployments.catalog import ROWS, DeploymentRow, Timing, timing
 from prefect_sluice.deployments.prefect_yaml import FILE, text
-from prefect_sluice.planning.choices import Choices
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.planning.choices import FormChoices
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
-CHOICES = Choices(("dev", "staging", "prod"), "dev")
+CHOICES = FormChoices(("dev", "staging", "prod"), "dev")
 BY_NAME = {row.name: row for row in ROWS}
 
 
@@ -33,7 +33,7 @@ def test_prefect_knows_each_flow_by_one_name() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_form_shows_what_its_flow_takes(row: Row) -> None:
+def test_a_form_shows_what_its_flow_takes(row: DeploymentRow) -> None:
     taken = set(schema_of(row)["properties"])
     assert {*row.fields, *row.parameters, "folder"} <= taken
     assert set(row.required) <= set(row.fields)
@@ -44,8 +44,8 @@ def test_a_form_shows_what_its_flow_takes(row: Row) -> None:
 def test_schedules_are_those_of_the_configuration() -> None:
     asked = Schedules(
         release=Poll(every=timedelta(minutes=1), branch="trunk"),
-        refresh=Clock(cron="30 3 * * 1-5", timezone="Europe/Berlin"),
-        collect=Clock(cron="0 5 * * 0", environment="prod"),
+        refresh=CronSchedule(cron="30 3 * * 1-5", timezone="Europe/Berlin"),
+        collect=CronSchedule(cron="0 5 * * 0", environment="prod"),
     )
     found = {row.name: timing(row, asked, CHOICES) for row in ROWS}
     own = {"actor": "schedule"}
@@ -66,8 +66,8 @@ def test_what_is_off_does_not_run_by_itself() -> None:
 
 
 def test_what_is_for_all_environments_names_none() -> None:
-    row = Row("watch", "collect", "**For on-call.**", ("sluice",), (), timer="monitor")
-    found = timing(row, Schedules(monitor=Every(every=timedelta(minutes=5))), CHOICES)
+    row = DeploymentRow("watch", "collect", "**For on-call.**", ("sluice",), (), timer="monitor")
+    found = timing(row, Schedules(monitor=IntervalSchedule(every=timedelta(minutes=5))), CHOICES)
     assert found == Timing(every=timedelta(minutes=5), parameters={"actor": "schedule"})
 
 
@@ -92,8 +92,8 @@ def test_both_ways_make_the_same_deployments(prefect_server: str, tmp_path: Path
         "SLUICE_VERSION": __version__,
         "SLUICE_ENVIRONMENT": "prod",
     }
-    workshop = Workshop.at(project)
-    made = apply(workshop, Choices(("dev", "prod"), "dev"), pool="sluice")
+    workspace = Workspace.at(project)
+    made = apply(workspace, FormChoices(("dev", "prod"), "dev"), pool="sluice")
     with get_client(sync_client=True) as client:
         ours = [_told(client.read_deployment(one.id)) for one in made]
         command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(FILE)]

@@ -11,18 +11,18 @@ import pytest
 from prefect.utilities.schema_tools import ValidationError, validate
 
 from prefect_sluice.deployments.applying import schema_of
-from prefect_sluice.deployments.catalog import ROWS, Row
-from prefect_sluice.deployments.form_refusals import Wording, in_words
+from prefect_sluice.deployments.catalog import ROWS, DeploymentRow
+from prefect_sluice.deployments.form_refusals import FormWording, in_words
 from prefect_sluice.deployments.forms import form
-from prefect_sluice.planning.choices import FORMER, Choices
+from prefect_sluice.planning.choices import FORMER, FormChoices
 from prefect_sluice.promotions.control_commands import ALL
 
 LINE = "prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC"
-CHOICES = Choices(("dev", "prod"), "dev", (LINE,), ("Delays (dashboard), Ops [delays]",))
+CHOICES = FormChoices(("dev", "prod"), "dev", (LINE,), ("Delays (dashboard), Ops [delays]",))
 BY_NAME = {row.name: row for row in ROWS}
 
 
-def made(name: str, choices: Choices = CHOICES) -> dict[str, Any]:
+def made(name: str, choices: FormChoices = CHOICES) -> dict[str, Any]:
     """Return the form of a Prefect deployment."""
     return form(schema_of(BY_NAME[name]), BY_NAME[name], choices)
 
@@ -38,7 +38,7 @@ def refused(name: str, parameters: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_each_field_has_a_title_a_help_text_and_its_place(row: Row) -> None:
+def test_each_field_has_a_title_a_help_text_and_its_place(row: DeploymentRow) -> None:
     found = made(row.name)
     assert list(found["properties"]) == list(row.fields)
     for position, (name, field) in enumerate(found["properties"].items()):
@@ -49,7 +49,7 @@ def test_each_field_has_a_title_a_help_text_and_its_place(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_nobody_is_asked_where_the_project_is(row: Row) -> None:
+def test_nobody_is_asked_where_the_project_is(row: DeploymentRow) -> None:
     assert {"folder", "wait_seconds", "dirty", "adopt"} & set(made(row.name)["properties"]) == set()
 
 
@@ -65,7 +65,7 @@ def test_drop_downs_hold_what_the_project_has() -> None:
 
 
 def test_a_project_of_which_nothing_is_known_yet_has_a_form_all_the_same() -> None:
-    found = made("rollback", Choices())["properties"]
+    found = made("rollback", FormChoices())["properties"]
     assert "enum" not in found["environment"]
     assert found["to"]["enum"] == [FORMER]
 
@@ -97,7 +97,7 @@ def test_a_refusal_has_the_words_of_the_form() -> None:
             sent.append(message)
 
         scope = {"type": "http", "method": "POST", "path": path}
-        asyncio.run(Wording(app)(scope, lambda: None, send))  # pyright: ignore[reportArgumentType]
+        asyncio.run(FormWording(app)(scope, lambda: None, send))  # pyright: ignore[reportArgumentType]
         body = b"".join(item["body"] for item in sent[1:])
         return body.decode(), dict(sent[0]["headers"])[b"content-length"].decode()
 
@@ -111,7 +111,7 @@ def test_a_refusal_has_the_words_of_the_form() -> None:
 
 
 def test_reports_are_chosen_from_the_exposures() -> None:
-    row = Row("promote-report", "promote_report", "**For analysts.**", ("sluice",), ("report",))
+    row = DeploymentRow("promote-report", "promote_report", "**For analysts.**", ("sluice",), ("report",))
     schema = {"type": "object", "properties": {"report": {"type": "string"}, "folder": {"type": "string"}}}
     assert form(schema, row, CHOICES)["properties"]["report"]["enum"] == ["Delays (dashboard), Ops [delays]"]
 

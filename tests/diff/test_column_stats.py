@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_sluice.diff import measure
-from prefect_sluice.diff.column_stats import ColumnNumbers, Numbers, readable
+from prefect_sluice.diff.column_stats import ColumnStats, ColumnStatsPair, readable
 from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.diff.remembered import read
@@ -33,7 +33,7 @@ def differ(before: str, after: str, *key: str) -> RelationDiff:
     return compare(reader(before, after), "before", "after", key, "t")
 
 
-def numbers(diff: RelationDiff) -> Mapping[str, ColumnNumbers]:
+def numbers(diff: RelationDiff) -> Mapping[str, ColumnStatsPair]:
     return {each.name: each for each in diff.numbers}
 
 
@@ -53,13 +53,13 @@ _rows = st.dictionaries(
 Cell = str | float | int | None
 
 
-def _oracle(values: Sequence[Cell]) -> Numbers:
+def _oracle(values: Sequence[Cell]) -> ColumnStats:
     known = [value for value in values if value is not None]
     texts = [value for value in known if isinstance(value, str)]
     plain = [value for value in known if not isinstance(value, str)]
     # DuckDB orders texts by their UTF-8 bytes.
     ends: Sequence[Cell] = sorted(texts, key=str.encode) or sorted(plain)
-    return Numbers(
+    return ColumnStats(
         len(values) - len(known),
         len(set(known)),
         False,

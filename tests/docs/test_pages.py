@@ -15,7 +15,7 @@ import pytest
 
 from prefect_sluice import __version__
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.runtime.faults import Point
+from prefect_sluice.runtime.faults import FaultPoint
 
 if TYPE_CHECKING:
     import click
@@ -223,8 +223,8 @@ def test_the_schema_for_editors_is_what_the_code_says() -> None:
     assert json.loads(read(ROOT / "prefect_sluice" / "config" / "sluice.schema.json")) == json_schema()
 
 
-def untested(points: Iterable[Point], tests: str) -> list[str]:
-    """Return the points that the text of the crash tests does not name; a loop over `Point` names all."""
+def untested(points: Iterable[FaultPoint], tests: str) -> list[str]:
+    """Return the points that the text of the crash tests does not name; a loop over `FaultPoint` names all."""
     if re.search(r"\b(list|tuple|sorted)\(Point\)|\bin Point\b|, Point\)", tests):
         return []
     return [point.name for point in points if f"Point.{point.name}" not in tests and point.value not in tests]
@@ -232,7 +232,9 @@ def untested(points: Iterable[Point], tests: str) -> list[str]:
 
 def test_every_fault_point_is_in_the_crash_tests() -> None:
     assert (
-        untested(Point, "\n".join(read(path) for path in sorted((ROOT / "tests" / "crash").rglob("*.py"))))
+        untested(
+            FaultPoint, "\n".join(read(path) for path in sorted((ROOT / "tests" / "crash").rglob("*.py")))
+        )
         == []
     )
 
@@ -245,14 +247,14 @@ def test_every_fault_point_is_reached_somewhere() -> None:
         for path in (ROOT / folder).rglob("*.py")
     ]
     used = "\n".join(read(path) for path in product if path.name != "faults.py")
-    assert [point.name for point in Point if f"Point.{point.name}" not in used] == []
+    assert [point.name for point in FaultPoint if f"Point.{point.name}" not in used] == []
 
 
 def test_a_fault_point_without_a_test_is_found() -> None:
-    assert untested((Point.BUILD_PACKED, Point.BUILD_PLANNED), 'Point.BUILD_PACKED, "stage.built"') == [
-        "BUILD_PLANNED"
-    ]
-    assert untested(Point, '@pytest.mark.parametrize("point", list(Point))') == []
+    assert untested(
+        (FaultPoint.BUILD_PACKED, FaultPoint.BUILD_PLANNED), 'Point.BUILD_PACKED, "stage.built"'
+    ) == ["BUILD_PLANNED"]
+    assert untested(FaultPoint, '@pytest.mark.parametrize("point", list(Point))') == []
 
 
 def test_every_decision_is_in_the_list() -> None:

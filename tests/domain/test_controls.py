@@ -13,7 +13,7 @@ from prefect_sluice.config.base import parse_end
 from prefect_sluice.domain.controls import (
     EVERYWHERE,
     Control,
-    Kind,
+    ControlKind,
     blocked,
     forbidding,
     in_force,
@@ -24,10 +24,10 @@ from prefect_sluice.domain.generation import Cause
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 BAD = "bad" + "0" * 61
-HOLD = Control("h", Kind.HOLD, "prod", "Grace", "close of books", NOW)
-FREEZE = Control("f", Kind.FREEZE, "prod", "Ada", "peak", NOW, until=NOW + timedelta(hours=2))
+HOLD = Control("h", ControlKind.HOLD, "prod", "Grace", "close of books", NOW)
+FREEZE = Control("f", ControlKind.FREEZE, "prod", "Ada", "peak", NOW, until=NOW + timedelta(hours=2))
 ALL = replace(FREEZE, id="a", target=EVERYWHERE, until=None)
-BLOCK = Control("b", Kind.BLOCK, BAD, "Bo", "counts twice", NOW)
+BLOCK = Control("b", ControlKind.BLOCK, BAD, "Bo", "counts twice", NOW)
 CHANGING = [cause for cause in Cause if cause is not Cause.ROLLBACK]
 
 
@@ -82,7 +82,7 @@ CONTROLS = st.lists(
     st.builds(
         Control,
         id=st.uuids().map(str),
-        kind=st.sampled_from(Kind),
+        kind=st.sampled_from(ControlKind),
         target=st.sampled_from(["prod", "dev", EVERYWHERE, BAD, "good"]),
         by=st.just("Ada"),
         reason=st.just("why"),

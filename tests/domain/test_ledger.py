@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import LedgerBroken
-from prefect_sluice.domain.ledger import FIRST, GENERATION_WRITTEN, Entry, chain, fold, verify
+from prefect_sluice.domain.ledger import FIRST, GENERATION_WRITTEN, LedgerEntry, chain, fold, verify
 
 NOW = datetime(2026, 3, 1, 12, 30, 5, 123456, tzinfo=UTC)
 
@@ -46,8 +46,8 @@ WRITTEN = st.builds(written, ENVIRONMENTS, st.integers(1, 99), RELEASES)
 HISTORY = st.lists(OTHER | WRITTEN, max_size=8)
 
 
-def ledger(history: list[Event]) -> list[Entry]:
-    entries: list[Entry] = []
+def ledger(history: list[Event]) -> list[LedgerEntry]:
+    entries: list[LedgerEntry] = []
     for event, environment, facts in history:
         previous = entries[-1] if entries else None
         entries.append(

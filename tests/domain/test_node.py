@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from prefect_sluice.domain.node import Kind, Name, Node, ancestors, descendants
+from prefect_sluice.domain.node import Name, Node, NodeKind, ancestors, descendants
 
 READS = {"a": (), "b": ("a",), "c": ("b", "source.x"), "d": ("a",), "e": ("c", "d")}
 NODES = {
-    uid: Node(uid, Kind.TABLE, Name("main", uid), "", "sql", (), "f", parents=parents)
+    uid: Node(uid, NodeKind.TABLE, Name("main", uid), "", "sql", (), "f", parents=parents)
     for uid, parents in READS.items()
 }
 

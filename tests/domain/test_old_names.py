@@ -9,7 +9,7 @@ import pytest
 
 from prefect_sluice.domain import old_names
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.old_names import OldName
 
 DAYS = timedelta(days=30)
@@ -21,7 +21,7 @@ def name(identifier: str) -> Name:
 
 
 def pointer(public: str) -> Pointer:
-    return Pointer(name(public), Name("store", f"{public}__1"), f"m.s.{public}", Kind.TABLE, "f", "i")
+    return Pointer(name(public), Name("store", f"{public}__1"), f"m.s.{public}", NodeKind.TABLE, "f", "i")
 
 
 A = OldName(name("a"), name("b"), "2026-12-31")

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.domain.refresh_rules import SKIPPED, Attempt, Occasion, answered
+from prefect_sluice.domain.refresh_rules import SKIPPED, RefreshAttempt, ScheduledTime, answered
 
 FOUR = datetime(2026, 3, 4, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-DONE = Attempt(FOUR + HOUR, FOUR + 2 * HOUR, "done", "prod serves generation 7", "other")
-MINE = Occasion(FOUR, "mine")
+DONE = RefreshAttempt(FOUR + HOUR, FOUR + 2 * HOUR, "done", "prod serves generation 7", "other")
+MINE = ScheduledTime(FOUR, "mine")
 
 
 def test_what_was_due_before_the_last_one_began_was_caught_up() -> None:
@@ -43,11 +43,11 @@ def test_what_is_to_be_done() -> None:
 
 @given(st.permutations(range(7)))
 def test_of_seven_late_ones_one_does_the_work_in_whatever_order_they_start(order: list[int]) -> None:
-    last: Attempt | None = None
+    last: RefreshAttempt | None = None
     worked = 0
     for step, night in enumerate(order):
-        occasion = Occasion(FOUR + night * timedelta(days=1), f"run {night}")
+        occasion = ScheduledTime(FOUR + night * timedelta(days=1), f"run {night}")
         if not answered(occasion, last):
             at = FOUR + timedelta(days=7, minutes=step)
-            last, worked = Attempt(at, at, "done", "", occasion.by), worked + 1
+            last, worked = RefreshAttempt(at, at, "done", "", occasion.by), worked + 1
     assert worked == 1

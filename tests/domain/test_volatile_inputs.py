@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning import volatile_inputs
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.refresh_subset import source_texts
 
 NOW = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
@@ -18,7 +18,7 @@ URL = "file:https://example.com/x.csv"
 
 
 def node(name: str, fingerprint: str = "f", /, **more: object) -> Node:
-    return Node(name, Kind.TABLE, Name("main", name), "", "sql", (name,), fingerprint, **more)  # pyright: ignore[reportArgumentType]  # the cases give the fields
+    return Node(name, NodeKind.TABLE, Name("main", name), "", "sql", (name,), fingerprint, **more)  # pyright: ignore[reportArgumentType]  # the cases give the fields
 
 
 def live(*nodes: Node) -> Generation:
@@ -54,7 +54,7 @@ def test_a_release_keeps_the_answer_of_unchanged_code(
     before, now = node("a", **reads), node("a", code, **reads)
     (text,) = source_texts(now)
     found = volatile_inputs.settled(
-        cause, project(now), {text: "new", "raw.x": "1"}, frozenset({text}), live(before), Before({}, {}, {text: "old"})
+        cause, project(now), {text: "new", "raw.x": "1"}, frozenset({text}), live(before), NotesBefore({}, {}, {text: "old"})
     )  # fmt: skip
     assert found == {text: version, "raw.x": "1"}
 
@@ -64,7 +64,7 @@ def test_what_one_changed_node_reads_anew_all_its_readers_do() -> None:
     reads = {"files": ("https://example.com/x.csv",)}
     nodes = project(node("a", **reads), node("b", "changed", **reads))
     served = live(node("a", **reads), node("b", **reads))
-    before = Before({}, {}, {URL: "old"})
+    before = NotesBefore({}, {}, {URL: "old"})
     assert volatile_inputs.settled(Cause.RELEASE, nodes, {URL: "new"}, frozenset({URL}), served, before) == {
         URL: "new"
     }
@@ -72,7 +72,9 @@ def test_what_one_changed_node_reads_anew_all_its_readers_do() -> None:
 
 def test_a_node_that_stayed_behind_keeps_what_it_was_built_from() -> None:
     item = node("a", volatile=("clock:day",))
-    before = Before({}, {}, {"clock:day in a": "2026-03-01"}, behind={"a": {"clock:day in a": "2026-02-27"}})
+    before = NotesBefore(
+        {}, {}, {"clock:day in a": "2026-03-01"}, behind={"a": {"clock:day in a": "2026-02-27"}}
+    )
     found = volatile_inputs.settled(
         Cause.RELEASE, project(item), {"clock:day in a": "2026-03-02"}, frozenset({"clock:day in a"}), live(item), before
     )  # fmt: skip
@@ -85,7 +87,7 @@ def test_nothing_is_kept_where_nothing_was_noted() -> None:
     assert (
         volatile_inputs.settled(Cause.RELEASE, project(item), text, frozenset(text), live(item), None) == text
     )
-    empty = Before({}, {})
+    empty = NotesBefore({}, {})
     assert (
         volatile_inputs.settled(Cause.RELEASE, project(item), text, frozenset(text), live(item), empty)
         == text

@@ -17,7 +17,7 @@ from prefect.states import Pending
 
 from prefect_sluice.flows.release import release
 from prefect_sluice.stages.resume import ask
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Deployed:
     @classmethod
     def waiting(cls, folder: Path) -> Deployed:
         """Return a run that waits for the newest promotion, as if an earlier start of it had staged that: in no time."""
-        found, workshop = cls.planned(folder), Workshop.at(folder)
-        ask(workshop, str(found.id), 0, workshop.store.promotions(limit=1)[0])
+        found, workspace = cls.planned(folder), Workspace.at(folder)
+        ask(workspace, str(found.id), 0, workspace.store.promotions(limit=1)[0])
         return found.start()
 
     def start(self) -> Deployed:

@@ -24,8 +24,8 @@ from prefect.states import Cancelling, Scheduled
 from prefect_sluice.domain import lease_holder
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.orchestration.dead_runs import reap
-from prefect_sluice.runtime.faults import SLEEP, VARIABLE, Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import SLEEP, VARIABLE, FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
@@ -117,7 +117,7 @@ def process(folder: Path) -> int:
     found: list[int] = []
 
     def sleeps() -> bool:
-        lease = Workshop.at(folder).store.lease("prod")
+        lease = Workspace.at(folder).store.lease("prod")
         who = lease_holder.read(lease.holder) if lease else None
         stat = Path(f"/proc/{who.pid}/stat") if who else None
         if who is None or stat is None or not stat.exists():
@@ -150,14 +150,14 @@ def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Pat
     """One run's story in the UI: Cancel, Retry, its process is killed, Retry, and once more Retry. Nothing is half done at
     any time, and nothing is built twice."""
     folder = repository(tmp_path / "shop", FILES)
-    run = team.start(folder, Point.DEPLOY_VIEWS)
+    run = team.start(folder, FaultPoint.DEPLOY_VIEWS)
     pid = process(folder)
     team.client.set_flow_run_state(run, Cancelling())
     until(lambda: _pending(pid), "a SIGTERM from the worker")
     os.kill(pid, signal.SIGCONT)
     team.ends(run, "Cancelled")
     until(lambda: not Path(f"/proc/{pid}").exists(), "the end of its process")
-    with Workshop.at(folder).store as store:
+    with Workspace.at(folder).store as store:
         assert store.lease("prod") is None
         (promotion,) = store.promotions(environment="prod")
         assert promotion.state is State.DEPLOYING
@@ -166,14 +166,14 @@ def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Pat
     os.kill(process(folder), signal.SIGKILL)
     team.ends(run, "Crashed")
     told = "The run's process was killed while publishing. Nothing is half done; prod serves nothing yet. Run it again:"
-    assert told in "".join(reap(Workshop.at(folder)))
+    assert told in "".join(reap(Workspace.at(folder)))
     assert told in str(cast(Any, team.ends(run, "Crashed").state).message)
 
     team.retry(run)
     os.kill(process(folder), signal.SIGCONT)
     assert "prod serves generation 1" in str(cast(Any, team.ends(run, "Released").state).message)
     assert amounts(folder) == [(1, 10)]
-    with Workshop.at(folder).store as store:
+    with Workspace.at(folder).store as store:
         assert [item.id for item in store.promotions(environment="prod")] == [promotion.id]
     team.retry(run)
     team.ends(run, "Unchanged")

@@ -19,7 +19,7 @@ from prefect_sluice.flows.collect import collect
 from prefect_sluice.promotions.controls import lift
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
 
@@ -74,7 +74,7 @@ def released(folder: Path) -> Work:
     """Release, with the approval that production asks for."""
     waiting = ask(folder)
     assert waiting.promotion is not None
-    record(Workshop.at(folder), waiting.promotion, Decision.APPROVE, by="Grace")
+    record(Workspace.at(folder), waiting.promotion, Decision.APPROVE, by="Grace")
     return ask(folder)
 
 
@@ -102,7 +102,7 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
     assert waiting.outcome.status is Status.WAITING
     assert not (project / "shop.duckdb").exists()
     assert waiting.promotion is not None
-    record(Workshop.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
+    record(Workspace.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
     done = ask(project)
     assert done.generation is not None
     assert (done.generation.number, amounts(project)) == (1, [(1, 10)])
@@ -118,7 +118,7 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
     assert amounts(project) == [(1, 10)]
     with pytest.raises(Stopped, match=r"prod is held by Ada.*rolled back from generation 2 by Ada"):
         ask(project, Cause.REFRESH)
-    lift(Workshop.at(project), "prod", by="Grace", reason="seen")
+    lift(Workspace.at(project), "prod", by="Grace", reason="seen")
     unchanged = ask(project, Cause.REFRESH)
     assert unchanged.outcome is not None
     assert unchanged.outcome.status is Status.UNCHANGED
@@ -155,7 +155,7 @@ def test_a_rejected_release_is_cancelled_not_failed(prefect_server: str, project
     """A person's no neither crashes nor fails the run."""
     waiting = ask(project)
     assert waiting.promotion is not None
-    record(Workshop.at(project), waiting.promotion, Decision.REJECT, by="Grace", comment="not on a Friday")
+    record(Workspace.at(project), waiting.promotion, Decision.REJECT, by="Grace", comment="not on a Friday")
     work = ask(project)
     assert work.outcome is not None
     assert work.outcome.message == "rejected by Grace (unauthenticated): not on a Friday"
@@ -188,7 +188,7 @@ def test_a_promotion_goes_on_through_prefect(prefect_server: str, project: Path)
     request = Request(project, "prod", Cause.PROMOTION, "", actor="Ada", origin="dev")
     waiting = run(request)
     assert waiting.promotion is not None
-    record(Workshop.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
+    record(Workspace.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
     done = run(request)
     assert done.generation is not None
     assert (done.generation.cause, amounts(project)) == (Cause.PROMOTION, [(1, 10)])

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MOD
 from prefect_sluice import pipeline
 from prefect_sluice.flows.release import release
 from prefect_sluice.promotions.work import Request
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.deployed import Deployed
 from tests.flows.processes import Site, until
 from tests.repository import repository
@@ -54,7 +54,7 @@ def test_a_waiting_run_outlives_the_server_and_the_worker(tmp_path: Path) -> Non
             run = scheduled(folder)
             with site.worker("sluice"):
                 until(lambda: run.name == "Suspended", 120, "it waits")
-        assert len(Workshop.at(folder).store.questions()) == 1
+        assert len(Workspace.at(folder).store.questions()) == 1
         with site.server():
             assert run.name == "Suspended"
             resume_flow_run(run.id, run_input={"decision": "approve", "name": "Grace"})
@@ -62,5 +62,5 @@ def test_a_waiting_run_outlives_the_server_and_the_worker(tmp_path: Path) -> Non
                 until(lambda: run.state.is_final(), 120, "it ends")
             assert (run.name, run.state.message) == (
                 "Released",
-                f"prod serves generation 1, release {Workshop.at(folder).store.releases()[0].short}",
+                f"prod serves generation 1, release {Workspace.at(folder).store.releases()[0].short}",
             )

@@ -15,7 +15,7 @@ from prefect.schedules import Cron, Interval
 from prefect.states import Paused, Pending, Running, Scheduled
 
 from prefect_sluice import pipeline
-from prefect_sluice.domain.controls import Kind
+from prefect_sluice.domain.controls import ControlKind
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.flows import monitor as monitoring
 from prefect_sluice.flows.monitor import monitor
@@ -30,7 +30,7 @@ from prefect_sluice.promotions.work import Request
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import held, this_process
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.scheduled import Deployed, client
 from tests.repository import repository
 
@@ -84,22 +84,22 @@ def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
             prefect.set_flow_run_state(waited.id, before, force=True)
     assert nightly.execute(waited).name == "Unchanged", "what is resumed is not left out"
 
-    workshop = Workshop.at(project)
-    controls.place(workshop, Kind.HOLD, "prod", by="Grace", reason="close of books")
-    remember_forms(workshop, {"controls": ("http://127.0.0.1/form", {})})
+    workspace = Workspace.at(project)
+    controls.place(workspace, ControlKind.HOLD, "prod", by="Grace", reason="close of books")
+    remember_forms(workspace, {"controls": ("http://127.0.0.1/form", {})})
     state = nightly.execute(nightly.asked())
     assert (state.type, state.name) == (StateType.CANCELLED, "Skipped")
     assert "prod is held by Grace" in str(state.message)
     assert "form controls, http://127.0.0.1/form?" in str(state.message), "who reads it is in a browser"
     assert "sluice" not in str(state.message)
-    entry = workshop.store.entries(environment="prod")[-1]
+    entry = workspace.store.entries(environment="prod")[-1]
     assert (entry.event, "held by Grace" in str(entry.facts["why"])) == ("refresh.skipped", True)
-    found = last(workshop.store, "prod")
+    found = last(workspace.store, "prod")
     assert found is not None
     assert found.status == "skipped"
-    controls.lift(workshop, "prod", by="Grace", reason="closed")
+    controls.lift(workspace, "prod", by="Grace", reason="closed")
 
-    with held(workshop.store, "prod", this_process("Bo")):
+    with held(workspace.store, "prod", this_process("Bo")):
         state = nightly.execute(nightly.asked(wait_seconds=0))
     assert (state.name, "is being worked on by Bo" in str(state.message)) == ("Skipped", True)
 
@@ -199,8 +199,8 @@ DIES = """
 import os, sys
 from pathlib import Path
 from prefect_sluice.monitoring.run_signs import signed
-from prefect_sluice.workspace.workspace import Workshop
-store = Workshop.at(Path(sys.argv[1])).store
+from prefect_sluice.workspace.workspace import Workspace
+store = Workspace.at(Path(sys.argv[1])).store
 kept = [signed(store, run, "Ada") for run in sys.argv[2:]]
 for block in kept:
     block.__enter__()
@@ -218,7 +218,7 @@ def test_a_run_whose_process_is_gone_is_ended_and_a_suspended_one_is_not(
         prefect.set_flow_run_state(waiting.id, Paused(name="Suspended"), force=True)
     program = [sys.executable, "-c", DIES, str(project), str(running.id), str(waiting.id)]
     subprocess.run(program, check=False)
-    store = Workshop.at(project).store
+    store = Workspace.at(project).store
     assert {sign.run for sign in signs(store)} == {str(running.id), str(waiting.id)}
     state: Any = monitor(environment="prod", folder=str(project), return_state=True)
     assert state.name == "Attended"
@@ -259,10 +259,10 @@ def test_how_long_a_run_may_take_to_begin() -> None:
 
 def test_a_run_at_work_gives_signs_and_takes_them_back(prefect_server: str, project: Path) -> None:
     seen: list[int] = []
-    store = Workshop.at(project).store
+    store = Workspace.at(project).store
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "be_quiet", lambda: seen.append(len(signs(store))))
         refresh(environment="prod", folder=str(project), return_state=True)
     assert seen[-1] == 1
     assert signs(store) == ()
-    assert Workshop.at(project).store.promotions(environment="prod")[0].cause is Cause.RELEASE
+    assert Workspace.at(project).store.promotions(environment="prod")[0].cause is Cause.RELEASE

@@ -19,7 +19,7 @@ from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.promotions.controls import lift
 from prefect_sluice.promotions.work import Request, Status, Work
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 # One tells on where the other ended, so they stay in one process.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("tutorial")]
@@ -183,7 +183,7 @@ def test_6_a_rollback_holds_until_somebody_lifts_that(shop: Shop) -> None:
     with pytest.raises(Stopped, match="rolled back from generation 2"):
         shop.run()
     assert shop.report() == {"DE": 10, "FR": 20}
-    lift(Workshop.at(shop.folder), "dev", by="Grace", reason="it was a false alarm")
+    lift(Workspace.at(shop.folder), "dev", by="Grace", reason="it was a false alarm")
 
 
 def test_7_what_was_built_once_is_not_built_again(shop: Shop) -> None:

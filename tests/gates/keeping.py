@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.gates.base import Past
+from prefect_sluice.gates.base import PastMeasure
 
 
 class Kept(dict[str, Json]):
@@ -32,10 +32,10 @@ class Told:
     def __init__(self, values: Mapping[tuple[str, str], Sequence[float]]) -> None:
         self._values = values
 
-    def of(self, subject: str, metric: str) -> Sequence[Past]:
+    def of(self, subject: str, metric: str) -> Sequence[PastMeasure]:
         """See History."""
         last = datetime(2026, 3, 31, tzinfo=UTC)
         return [
-            Past(value, last - timedelta(days=day), f"p{day}")
+            PastMeasure(value, last - timedelta(days=day), f"p{day}")
             for day, value in enumerate(self._values.get((subject, metric), ()))
         ]

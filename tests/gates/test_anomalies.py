@@ -13,17 +13,17 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.anomalies.gate import Anomalies, Settings
-from prefect_sluice.gates.anomalies.measure import Profile, profile, time_column
-from prefect_sluice.gates.base import Gate, Needs, Past, Subject
+from prefect_sluice.gates.anomalies.measure import RelationNumbers, profile, time_column
+from prefect_sluice.gates.base import Gate, Needs, PastMeasure, Subject
 from prefect_sluice.warehouse.base import Column
 from tests.gates.duck import DuckReader
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 UID = "model.flights.t"
-NODE = Node(UID, Kind.INCREMENTAL, Name("main", "t"), "models/t.sql", "sql", (), "f1", unique_key=("id",))
+NODE = Node(UID, NodeKind.INCREMENTAL, Name("main", "t"), "models/t.sql", "sql", (), "f1", unique_key=("id",))
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 NIGHT = """
     select row_number() over () + {before} as id, timestamp '{day}' + interval (range % 20) hour as event_time,
@@ -55,10 +55,12 @@ class Nights:
     def now(self) -> datetime:
         return START + timedelta(days=self.count)
 
-    def of(self, subject: str, metric: str) -> Sequence[Past]:
+    def of(self, subject: str, metric: str) -> Sequence[PastMeasure]:
         """See History."""
         return [
-            Past(found[subject, metric], at, "p") for at, found in self.kept if (subject, metric) in found
+            PastMeasure(found[subject, metric], at, "p")
+            for at, found in self.kept
+            if (subject, metric) in found
         ]
 
     def night(self, *changes: str, rows: int | None = None, **settings: Any) -> GateReport:
@@ -222,7 +224,7 @@ def test_no_new_rows_where_that_happens_warns() -> None:
 
 
 def test_a_table_is_looked_at_as_a_whole() -> None:
-    found = Nights(replace(NODE, kind=Kind.TABLE))
+    found = Nights(replace(NODE, kind=NodeKind.TABLE))
     for _ in range(10):
         found.serve(found.night())
     assert found.night().verdict is PASSED
@@ -254,7 +256,7 @@ def test_columns_are_ignored_and_times_are_named(nights: Nights) -> None:
 # ---- what is measured ----------------------------------------------------------------------------------
 
 
-def measured(sql: str, node: Node = NODE, live: str = "", **more: Any) -> Profile:
+def measured(sql: str, node: Node = NODE, live: str = "", **more: Any) -> RelationNumbers:
     connection = duckdb.connect()
     connection.execute(f"create table new as {sql}")
     connection.execute(f"create table live as {live or f'select * from ({sql}) limit 0'}")
@@ -282,7 +284,7 @@ def test_new_rows_are_those_beyond_what_is_served() -> None:
         4,
     )
     assert found.numbers["new mean x"] == 7.5
-    whole = measured(sql, replace(NODE, kind=Kind.TABLE), "select 1 as id, 1.0::double as x")
+    whole = measured(sql, replace(NODE, kind=NodeKind.TABLE), "select 1 as id, 1.0::double as x")
     assert (whole.rows, whole.numbers["rows"], whole.numbers["rows added"]) == (10, 10, 9)
 
 
@@ -301,6 +303,6 @@ def test_huge_values_do_not_break_the_query() -> None:
 def test_the_surest_time_is_taken() -> None:
     columns = [Column(name, "TIMESTAMP") for name in ("created_at", "Event_Time", "born", "dbt_valid_from")]
     assert time_column(NODE, columns, None) == "Event_Time"
-    assert time_column(replace(NODE, kind=Kind.SNAPSHOT), columns, None) == "dbt_valid_from"
+    assert time_column(replace(NODE, kind=NodeKind.SNAPSHOT), columns, None) == "dbt_valid_from"
     assert time_column(NODE, columns, "BORN") == "born"
     assert time_column(NODE, columns[2:3], None) == ""

@@ -10,12 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from prefect_sluice.config import Gate as Own
+from prefect_sluice.config import GateSettings as Own
 from prefect_sluice.domain.errors import ConfigInvalid
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport, Measure, Verdict
-from prefect_sluice.gates.base import Built, Gate, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, Gate, Needs, Subject
 from prefect_sluice.gates.budget.gate import Budget, Settings, parse_bytes
 from prefect_sluice.gates.catalog import checked
 from tests.gates.duck import DuckReader
@@ -23,7 +23,7 @@ from tests.gates.keeping import Told
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 UID = "model.flights.t"
-NODE = Node(UID, Kind.TABLE, Name("main", "t"), "models/t.sql", "sql", (), "f1")
+NODE = Node(UID, NodeKind.TABLE, Name("main", "t"), "models/t.sql", "sql", (), "f1")
 
 
 def built(seconds: float, uid: str = UID) -> NodeResult:
@@ -49,7 +49,7 @@ def subject(
         candidate=DuckReader(connection),
         candidate_relations={UID: "t"},
         live_relations={} if live is None else {UID: "was"},
-        built=Built((built(seconds),)),
+        built=BuildOutcome((built(seconds),)),
         history=Told({(UID, metric): values for metric, values in (past or {}).items()}),
     )
 
@@ -147,7 +147,7 @@ def test_a_limit_for_no_model_could_not_be_checked() -> None:
 
 
 def test_what_was_taken_over_has_no_seconds_of_its_own() -> None:
-    taken = replace(subject(), built=Built((built(0.0),), taken=1))
+    taken = replace(subject(), built=BuildOutcome((built(0.0),), taken=1))
     assert {measure.metric for measure in check(taken).measures} == {"rows", "bytes"}
 
 
@@ -190,7 +190,7 @@ def test_bytes_are_those_on_disk(tmp_path: Path) -> None:
         view = "model.flights.v"
         asked = Subject(
             Path(),
-            {UID: NODE, view: replace(NODE, unique_id=view, kind=Kind.VIEW)},
+            {UID: NODE, view: replace(NODE, unique_id=view, kind=NodeKind.VIEW)},
             (UID, view),
             candidate=DuckReader(connection),
             candidate_relations={UID: '"side"."my marts"."a b"', view: '"side"."main"."v"'},

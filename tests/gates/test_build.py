@@ -12,7 +12,7 @@ import pytest
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Built, Gate, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, Gate, Needs, Subject
 from prefect_sluice.gates.build.gate import Build, first_line
 
 
@@ -31,7 +31,7 @@ def check(
     made = tuple(f"model.shop.{name}" for name in changed)
     gate: Gate = Build()
     assert (gate.id, gate.needs) == ("build", Needs.CANDIDATE)
-    return gate.check(Subject(Path(), {}, made, built=Built(results, notes or {}, reused=7)))
+    return gate.check(Subject(Path(), {}, made, built=BuildOutcome(results, notes or {}, reused=7)))
 
 
 def only(report: GateReport) -> Finding:
@@ -138,7 +138,7 @@ def test_a_file_that_is_missed_and_lies_where_dbt_was_called_names_the_setting(t
         result("a", "error", missed.replace("x.", "y.")),
     )
     asked = Subject(
-        tmp_path / "dbt", {}, ("model.shop.a",), built=Built(results, {}, reused=0), change=change
+        tmp_path / "dbt", {}, ("model.shop.a",), built=BuildOutcome(results, {}, reused=0), change=change
     )
     fixes = {item.subject: item.fix for item in Build().check(asked).findings}
     assert fixes == {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.config import Gate as Own
+from prefect_sluice.config import GateSettings as Own
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates import catalog
 from prefect_sluice.gates.base import Needs

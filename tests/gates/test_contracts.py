@@ -17,12 +17,12 @@ from pandera.errors import SchemaErrors
 
 from prefect_sluice.contracts.load import load_schema, project_modules
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.contracts.gate import Contracts
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
 
@@ -48,7 +48,7 @@ def project(folder: Path, body: str, *, name: str = "contracts/marts.py") -> Pat
 
 def node(name: str = "punctuality", contract: str = "contracts.marts:M") -> Node:
     return Node(
-        f"model.flights.{name}", Kind.TABLE, Name("main", name), "", "sql", (), "f1", contract=contract
+        f"model.flights.{name}", NodeKind.TABLE, Name("main", name), "", "sql", (), "f1", contract=contract
     )
 
 
@@ -234,7 +234,7 @@ def test_a_contract_for_pandas_is_asked_in_the_warehouse(tmp_path: Path) -> None
 def test_a_contract_that_changed_is_held_against_what_stays(tmp_path: Path) -> None:
     kept, duck = Kept(), reader()
     step = Step(Action.REUSE, node().unique_id, node().name, node().kind, "unchanged", "f1", "i1", None)
-    plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), Before({}, {}))
+    plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}))
 
     def ask(limit: int) -> GateReport:
         project(tmp_path, f"class M(pa.DataFrameModel):\n    id: pa.typing.dt.Int32 = Field(le={limit})\n".replace(

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.config import Gate as Own
+from prefect_sluice.config import GateSettings as Own
 from prefect_sluice.domain.coverage import (
     ASPECTS,
     BASELINE,
-    Baseline,
+    CoverageBaseline,
     covered,
     lacking,
     read_baseline,
     share,
     table,
 )
-from prefect_sluice.domain.declarations import Declared, DeclaredTest, Described
+from prefect_sluice.domain.declarations import Declarations, DeclaredTest, NodeDescription
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
@@ -28,11 +28,11 @@ from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.catalog import checked
 from prefect_sluice.gates.coverage.gate import Coverage, Settings
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 
 PASSED, WARNED, FAILED, ERRORED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED, Verdict.ERRORED
-GOOD = Described("an order", {"id": "its number"}, enforced=True, path="models/orders.sql")
-BARE = Described(path="models/bare.sql")
+GOOD = NodeDescription("an order", {"id": "its number"}, enforced=True, path="models/orders.sql")
+BARE = NodeDescription(path="models/bare.sql")
 ORDERS, BARELY, NEW = "model.shop.orders", "model.shop.bare", "model.shop.neu und schön"
 
 
@@ -44,19 +44,19 @@ def unit(node: str) -> DeclaredTest:
     return DeclaredTest(f"unit_test.shop.{node}", "adds_up", is_unit=True, node=node)
 
 
-def declares(models: Mapping[str, Described], *tests: DeclaredTest) -> Declared:
-    return Declared(tests={test.unique_id: test for test in tests}, described=models)
+def declares(models: Mapping[str, NodeDescription], *tests: DeclaredTest) -> Declarations:
+    return Declarations(tests={test.unique_id: test for test in tests}, described=models)
 
 
 WHOLE = declares({ORDERS: GOOD, BARELY: BARE}, key(ORDERS), unit(ORDERS))
 
 
 def plan(base_release: str) -> Plan:
-    return Plan("dev", Cause.RELEASE, "r2", 1, base_release, (), (), (), Before({}, {}))
+    return Plan("dev", Cause.RELEASE, "r2", 1, base_release, (), (), (), NotesBefore({}, {}))
 
 
 def subject(
-    folder: Path, now: Declared, before: Declared | None = None, edited: Iterable[str] = ()
+    folder: Path, now: Declarations, before: Declarations | None = None, edited: Iterable[str] = ()
 ) -> Subject:
     (folder / "dbt_project.yml").write_text("name: shop\n")
     return Subject(folder, {}, (), tuple(edited), declared=now, declared_before=before)
@@ -103,15 +103,15 @@ def test_which_tests_are_of_a_key(generic: str, counts: bool) -> None:
 @pytest.mark.parametrize(
     ("told", "aspect", "has"),
     [
-        (Described("  \n"), "description", False),
-        (Described(columns={"a": "x", "b": " "}), "columns", False),
-        (Described(columns={}), "columns", False),
-        (Described(contract="contracts.a:B"), "contract", True),
-        (Described(keyed=True), "key_test", False),
-        (Described(keyed=True, enforced=True), "key_test", True),
+        (NodeDescription("  \n"), "description", False),
+        (NodeDescription(columns={"a": "x", "b": " "}), "columns", False),
+        (NodeDescription(columns={}), "columns", False),
+        (NodeDescription(contract="contracts.a:B"), "contract", True),
+        (NodeDescription(keyed=True), "key_test", False),
+        (NodeDescription(keyed=True, enforced=True), "key_test", True),
     ],
 )
-def test_what_says_enough(told: Described, aspect: str, has: bool) -> None:
+def test_what_says_enough(told: NodeDescription, aspect: str, has: bool) -> None:
     assert (aspect in covered(declares({ORDERS: told}), "shop")[ORDERS]) is has
 
 
@@ -132,7 +132,7 @@ def test_only_the_projects_own_models_with_rows_count() -> None:
 def test_without_configuration_a_first_release_has_nothing_to_answer(tmp_path: Path) -> None:
     report = ask(subject(tmp_path, WHOLE, edited=[ORDERS, BARELY]))
     assert report.not_applicable == "nothing serves yet to compare with, and no bar is set"
-    assert ask(subject(tmp_path, Declared())).not_applicable == "the project has no models"
+    assert ask(subject(tmp_path, Declarations())).not_applicable == "the project has no models"
 
 
 def test_the_same_again_passes_with_the_shares(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_settings_that_mean_nothing_are_refused(said: dict[str, object]) -> None
 # ---- the baseline ----------------------------------------------------------------------------------------
 
 
-def write(folder: Path, baseline: Baseline) -> None:
+def write(folder: Path, baseline: CoverageBaseline) -> None:
     folder.mkdir(exist_ok=True)
     (folder / BASELINE).write_text(baseline.text(), encoding="utf-8")
 
@@ -257,29 +257,32 @@ def test_the_baseline_lets_pass_what_is_required(tmp_path: Path) -> None:
 
 def test_a_baseline_that_grew_holds(tmp_path: Path) -> None:
     older = tmp_path / "before"
-    write(older, Baseline({BARELY: frozenset({"contract"})}))
-    write(tmp_path, Baseline({BARELY: frozenset({"contract", "unit_test"})}))
+    write(older, CoverageBaseline({BARELY: frozenset({"contract"})}))
+    write(tmp_path, CoverageBaseline({BARELY: frozenset({"contract", "unit_test"})}))
     asked = replace(subject(tmp_path, WHOLE, WHOLE), earlier=lambda: older)
     found = of(ask(asked), "baseline")
     assert (found.verdict, found.observed) == (FAILED, 1)
     assert found.evidence is not None
     assert found.evidence.rows == (("bare", "unit_test"),)
     # One more and one fewer is one more.
-    write(tmp_path, Baseline({BARELY: frozenset({"unit_test"})}))
+    write(tmp_path, CoverageBaseline({BARELY: frozenset({"unit_test"})}))
     assert of(ask(asked), "baseline").verdict is FAILED
     # The release that serves had none: it is adopted now.
     assert of(ask(replace(asked, earlier=lambda: tmp_path / "nothing")), "baseline").verdict is PASSED
 
 
 def test_a_baseline_that_is_outlived_says_so(tmp_path: Path) -> None:
-    write(tmp_path, Baseline({ORDERS: frozenset({"contract"}), "model.shop.gone": frozenset({"columns"})}))
+    write(
+        tmp_path,
+        CoverageBaseline({ORDERS: frozenset({"contract"}), "model.shop.gone": frozenset({"columns"})}),
+    )
     found = of(ask(subject(tmp_path, WHOLE, WHOLE)), "baseline")
     assert (found.verdict, found.observed) == (WARNED, 2)
 
 
 def test_what_is_lost_cannot_be_let_pass_by_the_baseline(tmp_path: Path) -> None:
     less = declares({ORDERS: GOOD, BARELY: BARE}, unit(ORDERS))
-    write(tmp_path, Baseline({ORDERS: frozenset({"key_test"})}))
+    write(tmp_path, CoverageBaseline({ORDERS: frozenset({"key_test"})}))
     assert (FAILED, "key_test", ORDERS) in bad(ask(subject(tmp_path, less, WHOLE)))
 
 

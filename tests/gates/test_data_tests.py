@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Built, Subject
+from prefect_sluice.gates.base import BuildOutcome, Subject
 from prefect_sluice.gates.data_tests.gate import DataTests, Settings
 from tests.gates.duck import DuckReader
 
@@ -27,7 +27,7 @@ def check(
     orders: str,
     live: str | None = None,
     settings: Settings | None = None,
-    kind: Kind = Kind.TABLE,
+    kind: NodeKind = NodeKind.TABLE,
 ) -> tuple[GateReport, list[str]]:
     """Ask the gate of a candidate that holds `orders`; return what it says, and what it asked."""
     with duckdb.connect() as connection:
@@ -43,7 +43,7 @@ def check(
             candidate=reader,
             candidate_relations={MODEL: "orders"},
             live_relations={} if live is None else {MODEL: "live"},
-            built=Built(tests=tests),
+            built=BuildOutcome(tests=tests),
         )
         return DataTests(settings or Settings()).check(subject), reader.asked
 
@@ -60,12 +60,12 @@ def rows_of(report: GateReport) -> Finding:
     return finding
 
 
-@pytest.mark.parametrize("kind", [Kind.TABLE, Kind.VIEW])
-def test_tests_of_one_relation_are_one_query(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NodeKind.TABLE, NodeKind.VIEW])
+def test_tests_of_one_relation_are_one_query(kind: NodeKind) -> None:
     """And of a view one scan: it is computed once."""
     report, asked = check(NOT_NULL, IN_RANGE, TOTAL, orders=FULL, kind=kind)
     [query] = [sql for sql in asked if sql.startswith("with counted")]
-    assert query.count('"main"."orders"') == (1 if kind is Kind.VIEW else 2)
+    assert query.count('"main"."orders"') == (1 if kind is NodeKind.VIEW else 2)
     assert [(item.check, item.verdict, item.observed) for item in report.findings] == [
         ("not_null_id", Verdict.PASSED, 0),
         ("in_range", Verdict.FAILED, 10),
@@ -135,5 +135,5 @@ def test_a_relation_that_may_be_empty_is_named(glob: str, verdict: Verdict) -> N
 
 
 def test_tests_without_a_candidate_are_no_yes() -> None:
-    report = DataTests().check(Subject(Path(), {}, (), built=Built(tests=(NOT_NULL,))))
+    report = DataTests().check(Subject(Path(), {}, (), built=BuildOutcome(tests=(NOT_NULL,))))
     assert report.verdict is Verdict.ERRORED

@@ -20,10 +20,10 @@ from prefect_sluice.dbt import profile
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test, only_dbt
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, Verdict
-from prefect_sluice.gates.base import Built, Subject
+from prefect_sluice.gates.base import BuildOutcome, Subject
 from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
 from prefect_sluice.sql.countable_tests import counted
 from tests.gates.duck import DuckReader
@@ -66,7 +66,9 @@ TABLES = {
 SAME_WORD = "CREATE TABLE folded (s VARCHAR COLLATE NOCASE); INSERT INTO folded VALUES ('a'), ('A'), ('b')"
 MEANS = {Verdict.PASSED: "pass", Verdict.WARNED: "warn", Verdict.FAILED: "fail", Verdict.ERRORED: "error"}
 
-VIEWS = {name: Node(name, Kind.VIEW, Name("main", name), "", "sql", (), "f") for name in (*TABLES, "folded")}
+VIEWS = {
+    name: Node(name, NodeKind.VIEW, Name("main", name), "", "sql", (), "f") for name in (*TABLES, "folded")
+}
 
 Spec = tuple[str, str, dict[str, Any]]
 """Table, column ("" for the table), and the test as YAML has it."""
@@ -126,7 +128,7 @@ def judged(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Cas
     tests = [data_test(manifest, uid, texts[uid], ("source.shop.raw.x",)) for uid in uids]
     with duckdb.connect(str(session.side), read_only=True) as connection:
         reader = DuckReader(connection)
-        subject = Subject(Path(), {}, (), candidate=reader, built=Built(tests=tuple(tests)))
+        subject = Subject(Path(), {}, (), candidate=reader, built=BuildOutcome(tests=tuple(tests)))
         findings = DataTests().check(subject).findings
         as_views = DataTests().check(replace(subject, nodes=VIEWS)).findings
     results = plain_dbt(folder)
@@ -321,7 +323,7 @@ def test_of_very_many_failing_rows_a_hundred_are_fetched() -> None:
         )
         reader = DuckReader(connection)
         test = DataTest("test.shop.not_null_wide_id.1", "select * from wide where id is null")
-        subject = Subject(Path(), {}, (), candidate=reader, built=Built(tests=(test,)))
+        subject = Subject(Path(), {}, (), candidate=reader, built=BuildOutcome(tests=(test,)))
         [finding] = DataTests().check(subject).findings
     assert finding.evidence
     assert (len(finding.evidence.rows), finding.evidence.total) == (EVIDENCE_ROWS, 2_000_000)

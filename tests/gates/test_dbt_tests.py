@@ -11,7 +11,7 @@ import pytest
 
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Built, Gate, Needs, Subject, UnitResults
+from prefect_sluice.gates.base import BuildOutcome, Gate, Needs, Subject, UnitResults
 from prefect_sluice.gates.data_tests.gate import DataTests
 from prefect_sluice.gates.unit_tests.gate import UnitTests
 from tests.gates.duck import DuckReader
@@ -40,7 +40,7 @@ def check(*results: NodeResult, rows: int = 0) -> GateReport:
         connection.execute(
             f"create table audit.bad as select v as id, null as gap, date '2026-03-01' as day from range({rows}) t(v)"
         )
-        subject = Subject(Path(), {}, (MODEL,), candidate=DuckReader(connection), built=Built(results))
+        subject = Subject(Path(), {}, (MODEL,), candidate=DuckReader(connection), built=BuildOutcome(results))
         return DataTests().check(subject)
 
 

@@ -14,12 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_sluice.config import Gate as Own
+from prefect_sluice.config import GateSettings as Own
 from prefect_sluice.diff.compare import compare
-from prefect_sluice.diff.relation import Cell, ChangedColumn, ChangedRow, RelationDiff, Respelled, Retyped
+from prefect_sluice.diff.relation import (
+    Cell,
+    ChangedColumn,
+    ChangedRow,
+    NameCaseChange,
+    RelationDiff,
+    TypeChange,
+)
 from prefect_sluice.diff.text import render_text
 from prefect_sluice.domain.errors import ConfigInvalid
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Evidence, Finding, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.catalog import checked
@@ -113,7 +120,7 @@ def test_columns_that_come_go_and_change_type() -> None:
     diff = differ("SELECT 1 AS id, 2 AS n, 'x' AS gone", "SELECT 1 AS id, '2' AS n, 3 AS new", "id")
     assert diff.columns_added == (Column("new", "INTEGER"),)
     assert diff.columns_removed == (Column("gone", "VARCHAR"),)
-    assert diff.columns_retyped == (Retyped("n", "INTEGER", "VARCHAR"),)
+    assert diff.columns_retyped == (TypeChange("n", "INTEGER", "VARCHAR"),)
     assert diff.same_rows
     assert not diff.identical
     assert (diff.is_breaking, diff.other_columns) == (True, ("column n is VARCHAR, was INTEGER",))
@@ -174,7 +181,7 @@ def test_values_of_a_changed_type_are_compared_by_their_value(
 def test_names_are_what_the_engine_takes_them_for_and_another_spelling_is_told() -> None:
     diff = differ('SELECT 1 AS "Id", 2 AS n', "SELECT 1 AS id, 2 AS N", "ID")
     assert (diff.rows_changed, diff.columns_added, diff.columns_removed) == (0, (), ())
-    assert diff.columns_respelled == (Respelled("Id", "id"), Respelled("n", "N"))
+    assert diff.columns_respelled == (NameCaseChange("Id", "id"), NameCaseChange("n", "N"))
     assert not diff.identical
     assert diff.other_columns == ("column Id is spelled id", "column n is spelled N")
     assert diff.headline == "same 1 row; respelled columns: id, N"
@@ -342,7 +349,11 @@ def test_without_a_key_it_counts_what_python_counts(
 
 
 def judge(
-    duck: DuckReader, gate: Diff | None = None, *, key: tuple[str, ...] = ("id",), kind: Kind = Kind.TABLE
+    duck: DuckReader,
+    gate: Diff | None = None,
+    *,
+    key: tuple[str, ...] = ("id",),
+    kind: NodeKind = NodeKind.TABLE,
 ) -> Finding:
     node = Node("model.flights.t", kind, Name("main", "t"), "", "sql", (), "f1", unique_key=key)
     known = {node.unique_id: node}
@@ -456,7 +467,7 @@ def test_evidence_is_the_changed_values() -> None:
 
 def test_a_snapshot_is_told_apart_by_its_validity_too() -> None:
     before = "SELECT 1 AS id, unnest([1, 2]) AS dbt_valid_from, 0 AS n"
-    finding = judge(reader(before, before.replace("0 AS n", "1 AS n")), kind=Kind.SNAPSHOT)
+    finding = judge(reader(before, before.replace("0 AS n", "1 AS n")), kind=NodeKind.SNAPSHOT)
     assert "2 of 2 rows changed" in finding.summary
 
 
@@ -472,14 +483,14 @@ def test_a_relation_that_cannot_be_read_is_an_error() -> None:
 
 
 def test_a_new_relation_has_nothing_to_be_compared_with() -> None:
-    node = Node("model.flights.t", Kind.TABLE, Name("main", "t"), "", "sql", (), "f1")
+    node = Node("model.flights.t", NodeKind.TABLE, Name("main", "t"), "", "sql", (), "f1")
     known = {node.unique_id: node}
     report = Diff().check(Subject(Path(), known, tuple(known), candidate_relations={node.unique_id: "after"}))
     assert report.not_applicable == "nothing is served yet to compare with"
 
 
 def test_a_changed_relation_without_candidate_is_an_error() -> None:
-    node = Node("model.flights.t", Kind.TABLE, Name("main", "t"), "", "sql", (), "f1")
+    node = Node("model.flights.t", NodeKind.TABLE, Name("main", "t"), "", "sql", (), "f1")
     known = {node.unique_id: node}
     report = Diff().check(Subject(Path(), known, tuple(known), live_relations={node.unique_id: "before"}))
     assert report.verdict is ERRORED

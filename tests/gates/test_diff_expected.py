@@ -8,11 +8,11 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.base import Subject
 from prefect_sluice.gates.diff.gate import Diff, Settings
-from prefect_sluice.planning.expectations import Said, from_message
+from prefect_sluice.planning.expectations import CommitDeclarations, from_message
 from tests.gates.duck import DuckReader
 
 PASSED, WARNED, FAILED, INCONCLUSIVE = (
@@ -27,10 +27,10 @@ GONE = f"{BEFORE} WHERE range < 98"
 
 
 def node(name: str, key: tuple[str, ...] = ("id",)) -> Node:
-    return Node(f"model.shop.{name}", Kind.TABLE, Name("main", name), "", "sql", (), "f", unique_key=key)
+    return Node(f"model.shop.{name}", NodeKind.TABLE, Name("main", name), "", "sql", (), "f", unique_key=key)
 
 
-def said(*lines: str) -> Said:
+def said(*lines: str) -> CommitDeclarations:
     return from_message("1a2b3c4", "\n".join(["Change it", "", *lines]))
 
 

@@ -10,35 +10,35 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.domain.declarations import Consumer, Declared
+from prefect_sluice.domain.declarations import Consumer, Declarations
 from prefect_sluice.domain.generation import Cause, Pointer
-from prefect_sluice.domain.node import Kind, Makeup, Name, Node
+from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Evidence, GateReport, Verdict
 from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.impact.gate import Impact, Settings
 from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from tests.gates.duck import DuckReader
 
 UID = "model.shop.totals"
 BOARD = Consumer(
     "exposure.shop.board", "board", label="Board", owner="Ops", path="models/x.yml", parents=(UID,)
 )
-ROWS = Makeup("w1", rows="r", columns={"id": "i", "total": "t", "late": "l"})
+ROWS = FingerprintParts("w1", rows="r", columns={"id": "i", "total": "t", "late": "l"})
 BEFORE = "SELECT 1 AS id, 2::BIGINT AS total, 3 AS late"
-NODE = Node(UID, Kind.TABLE, Name("main", "totals"), "models/totals.sql", "sql", (), "f")
+NODE = Node(UID, NodeKind.TABLE, Name("main", "totals"), "models/totals.sql", "sql", (), "f")
 
 
-def subject(after: str | None, *, now: Makeup = ROWS, action: Action = Action.BUILD) -> Subject:
+def subject(after: str | None, *, now: FingerprintParts = ROWS, action: Action = Action.BUILD) -> Subject:
     """Return what the gate is asked with: `after` is the query of the new relation, None where it was not built."""
     duck = DuckReader(duckdb.connect())
     duck.connection.execute(f"CREATE TABLE live AS {BEFORE}")
     if after:
         duck.connection.execute(f"CREATE TABLE totals AS {after}")
     changed = action is Action.BUILD
-    step = Step(action, UID, NODE.name, Kind.TABLE, "" if changed else UNCHANGED, "f", "x")
-    plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), Before({}, {}, makeup={UID: now}))
+    step = Step(action, UID, NODE.name, NodeKind.TABLE, "" if changed else UNCHANGED, "f", "x")
+    plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}, makeup={UID: now}))
     return Subject(
         Path(),
         {UID: NODE},
@@ -46,16 +46,16 @@ def subject(after: str | None, *, now: Makeup = ROWS, action: Action = Action.BU
         candidate=duck,
         candidate_relations={UID: "totals"} if after and changed else {},
         live_relations={UID: "live"} if changed else {},
-        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, Kind.TABLE, "f", "x")},
-        noted=Before({}, {}, makeup={UID: ROWS}),
+        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, NodeKind.TABLE, "f", "x")},
+        noted=NotesBefore({}, {}, makeup={UID: ROWS}),
         plan=plan,
-        declared=Declared({BOARD.unique_id: BOARD}),
-        declared_before=Declared(),
+        declared=Declarations({BOARD.unique_id: BOARD}),
+        declared_before=Declarations(),
     )
 
 
 def declaring(given: Subject, now: Consumer | None, before: Consumer | None = None) -> Subject:
-    sides = [Declared({one.unique_id: one} if one else {}) for one in (now, before)]
+    sides = [Declarations({one.unique_id: one} if one else {}) for one in (now, before)]
     return replace(given, declared=sides[0], declared_before=sides[1])
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.memory import Memory
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Memory, Needs, Subject
+from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.lint.gate import Lint, Settings
 from tests.gates.keeping import Kept
 
@@ -30,7 +31,7 @@ def write(project: Path, files: Mapping[str, str]) -> None:
         (project / name).write_text(text, encoding="utf-8")
 
 
-def node(path: str, kind: Kind = Kind.TABLE, language: str = "sql") -> Node:
+def node(path: str, kind: NodeKind = NodeKind.TABLE, language: str = "sql") -> Node:
     stem = Path(path).stem
     return Node(f"model.shop.{stem}", kind, Name("shop", stem), path, language, ("shop", stem), "0" * 8)
 
@@ -114,8 +115,8 @@ def test_only_what_was_edited_is_linted(tmp_path: Path) -> None:
     "other",
     [
         node("models/m.py", language="python"),
-        node("seeds/s.csv", Kind.SEED),
-        node("snapshots/s.yml", Kind.SNAPSHOT),
+        node("seeds/s.csv", NodeKind.SEED),
+        node("snapshots/s.yml", NodeKind.SNAPSHOT),
     ],
     ids=["python", "seed", "snapshot in YAML"],
 )
@@ -341,7 +342,7 @@ def test_a_snapshot_block_is_looked_into(tmp_path: Path) -> None:
     write(
         tmp_path, {".sqlfluff": "[sqlfluff]\ndialect = duckdb\nrules = LT01, LT02\n", "snapshots/s.sql": text}
     )
-    finding = only(ask(Lint(), tmp_path, node("snapshots/s.sql", Kind.SNAPSHOT)))
+    finding = only(ask(Lint(), tmp_path, node("snapshots/s.sql", NodeKind.SNAPSHOT)))
     assert (finding.check, finding.location) == ("LT01 layout.spacing", "snapshots/s.sql:2")
 
 

@@ -16,20 +16,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_sluice import gates
-from prefect_sluice.domain.build_conditions import Conditions, Proven
+from prefect_sluice.domain.build_conditions import Conditions, ConditionsBefore
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.declarations import Code, Consumer, Declared, DeclaredTest, Described
+from prefect_sluice.domain.declarations import CodeText, Consumer, Declarations, DeclaredTest, NodeDescription
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.generation import Cause, Pointer
-from prefect_sluice.domain.node import Kind, Makeup, Name, Node
+from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport, Verdict
-from prefect_sluice.gates.base import Built, Gate, Past, Subject, UnitResults
+from prefect_sluice.gates.base import BuildOutcome, Gate, PastMeasure, Subject, UnitResults
 from prefect_sluice.gates.catalog import GATES, known
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.warehouse.base import Column, Rows
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
@@ -43,9 +43,9 @@ FILES = {
     "contracts/marts.py": "import pandera.ibis as pa\n\n\nclass T(pa.DataFrameModel):\n    id: int = pa.Field(ge=0)\n",
     "tests/test_x.py": "def test_x():\n    assert True\n",
 }
-MAKEUP = Makeup("w1", rows="r", columns={"id": "i"})
+MAKEUP = FingerprintParts("w1", rows="r", columns={"id": "i"})
 NODE = Node(
-    UID, Kind.INCREMENTAL, Name("main", "t"), "models/t.sql", "sql", ("shop", "t"), "f",
+    UID, NodeKind.INCREMENTAL, Name("main", "t"), "models/t.sql", "sql", ("shop", "t"), "f",
     unique_key=("id",), contract="contracts.marts:T", makeup=MAKEUP,
 )  # fmt: skip
 BOARD = Consumer("exposure.shop.board", "board", parents=(UID,))
@@ -55,11 +55,13 @@ READ_ROWS = ("data_tests", "contracts", "diff", "impact", "budget", "anomalies")
 class Always:
     """A history in which everything was as it is now."""
 
-    def of(self, subject: str, metric: str) -> Sequence[Past]:
+    def of(self, subject: str, metric: str) -> Sequence[PastMeasure]:
         """See History."""
         usual = {"rows": 100.0, "seconds": 1.0, "bytes": 262144.0}.get(metric)
         last = datetime(2026, 3, 1, tzinfo=UTC)
-        return [Past(usual, last - timedelta(days=day), f"p{day}") for day in range(30)] if usual else []
+        return (
+            [PastMeasure(usual, last - timedelta(days=day), f"p{day}") for day in range(30)] if usual else []
+        )
 
 
 def result(uid: str, kind: str, status: str = "success") -> NodeResult:
@@ -74,13 +76,13 @@ def world(folder: Path) -> Subject:
     connection = duckdb.connect()
     connection.execute("create table t as select range::bigint as id from range(100)")
     connection.execute("create table live as from t where id < 99")
-    step = Step(Action.BUILD, UID, NODE.name, Kind.TABLE, "", "f", "x")
-    described = {UID: Described("what it is", {"id": "the key"}, contract=NODE.contract)}
+    step = Step(Action.BUILD, UID, NODE.name, NodeKind.TABLE, "", "f", "x")
+    described = {UID: NodeDescription("what it is", {"id": "the key"}, contract=NODE.contract)}
     unique = DeclaredTest(
         "test.shop.unique_t_id.1", "unique_t_id", "unique", node=UID, column="id", parents=(UID,)
     )
-    hook = Code(f"{UID}.post-hook", "post-hook", "analyze", node=UID, path="models/t.sql", runs="beside")
-    declared = Declared({BOARD.unique_id: BOARD}, {unique.unique_id: unique}, described, (hook,))
+    hook = CodeText(f"{UID}.post-hook", "post-hook", "analyze", node=UID, path="models/t.sql", runs="beside")
+    declared = Declarations({BOARD.unique_id: BOARD}, {unique.unique_id: unique}, described, (hook,))
     now = replace(MAKEUP, whole="w2", columns={"id": "j"})
     conditions = Conditions({"tools": {"duckdb": "1.5.5"}, "settings": {"timezone": "UTC"}})
     return Subject(
@@ -93,17 +95,17 @@ def world(folder: Path) -> Subject:
         candidate=DuckReader(connection),
         candidate_relations={UID: "t"},
         live_relations={UID: "live"},
-        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, Kind.TABLE, "f", "x")},
-        noted=Before({}, {}, makeup={UID: MAKEUP}),
+        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, NodeKind.TABLE, "f", "x")},
+        noted=NotesBefore({}, {}, makeup={UID: MAKEUP}),
         environment="dev",
-        plan=Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), Before({}, {}, makeup={UID: now})),
+        plan=Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}, makeup={UID: now})),
         change=Change("c", "t", ".", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s"),
         declared=declared,
         declared_before=declared,
         earlier=lambda: folder,
         unit_tests=lambda: UnitResults((result(UNIT, "unit_test", "pass"),), 1, {UNIT: UID}, {}),
-        built=Built((result(UID, "model"),), tests=(DataTest(TEST, "select * from t where id is null", (UID,)),)),
-        conditions=lambda: Proven("staging", conditions, conditions),
+        built=BuildOutcome((result(UID, "model"),), tests=(DataTest(TEST, "select * from t where id is null", (UID,)),)),
+        conditions=lambda: ConditionsBefore("staging", conditions, conditions),
         variables={},
         memory=Kept(),
         history=Always(),
@@ -227,7 +229,9 @@ def test_no_rows_is_no_yes(healthy: Subject, name: str) -> None:
 
 @pytest.mark.parametrize("name", READ_ROWS)
 def test_a_relation_that_is_not_there_is_no_yes(healthy: Subject, name: str) -> None:
-    gone = replace(healthy, candidate_relations={}, built=Built(tests=healthy.built.tests), memory=Kept())
+    gone = replace(
+        healthy, candidate_relations={}, built=BuildOutcome(tests=healthy.built.tests), memory=Kept()
+    )
     if name == "data_tests":
         gone = replace(gone, candidate=DuckReader(duckdb.connect()))
     report = gates.run(asked(name), of(name, gone), {})
@@ -258,7 +262,7 @@ def test_whatever_dbt_says_but_success_is_no_yes(healthy: Subject, status: str) 
     if status in {"success", "pass"}:
         return
     units = UnitResults((result(UNIT, "unit_test", status),), 1, {UNIT: UID}, {})
-    built = Built((result(UID, "model", status), result(TEST, "test", status)))
+    built = BuildOutcome((result(UID, "model", status), result(TEST, "test", status)))
     told = replace(healthy, built=built, unit_tests=lambda: units)
     for name in ("build", "unit_tests", "data_tests"):
         if name != "build" or status != "warn":
@@ -266,7 +270,7 @@ def test_whatever_dbt_says_but_success_is_no_yes(healthy: Subject, status: str) 
 
 
 def test_what_did_not_run_is_no_yes(healthy: Subject) -> None:
-    none = replace(healthy, built=Built(), unit_tests=lambda: UnitResults((), 1, {UNIT: UID}, {}))
+    none = replace(healthy, built=BuildOutcome(), unit_tests=lambda: UnitResults((), 1, {UNIT: UID}, {}))
     for name in ("build", "unit_tests"):
         assert not says_yes(gates.run(asked(name), none, {})), name
 
@@ -282,7 +286,7 @@ class Breaks:
         """See Memory."""
         raise OSError("the disk is gone")
 
-    def of(self, subject: str, metric: str) -> Sequence[Past]:
+    def of(self, subject: str, metric: str) -> Sequence[PastMeasure]:
         """See History."""
         raise OSError("the disk is gone")
 
@@ -314,7 +318,7 @@ def test_a_garbled_memory_makes_no_yes_of_a_no(healthy: Subject, name: str, answ
     bad = replace(
         healthy,
         candidate=Faulty(healthy.candidate, refuses, 0, ever_after=True),
-        built=Built(),
+        built=BuildOutcome(),
         memory=Garbled(answer),
     )
     report = gates.run(asked(name), of(name, bad), {})

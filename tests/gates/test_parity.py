@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.domain.build_conditions import Conditions, Difference, Proven, differences, told
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.build_conditions import (
+    ConditionDifference,
+    Conditions,
+    ConditionsBefore,
+    differences,
+    told,
+)
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.parity.gate import Parity, Settings
@@ -26,7 +32,7 @@ SAME: Mapping[str, Mapping[str, str]] = {
 def node() -> Node:
     return Node(
         ORDERS,
-        Kind.TABLE,
+        NodeKind.TABLE,
         Name("main", "orders"),
         "models/orders.sql",
         "sql",
@@ -42,7 +48,7 @@ def facts(**changed: Mapping[str, str]) -> Conditions:
 
 def ask(before: Conditions, here: Conditions, *, notes: tuple[str, ...] = (), **said: object) -> GateReport:
     gate: Gate = Parity(Settings.model_validate(said))
-    proven = Proven("dev", before, here, notes)
+    proven = ConditionsBefore("dev", before, here, notes)
     return gate.check(Subject(Path(), {ORDERS: node()}, (), environment="prod", conditions=lambda: proven))
 
 
@@ -146,7 +152,7 @@ def test_conditions_are_what_was_kept() -> None:
     assert Conditions.read(kept.document()) == kept
     assert list(differences(kept, kept)) == []
     other = Conditions({"vars": {"x": "1"}, "env": {"Y": "1"}})
-    assert Difference("env", "Y", "-", "1") in differences(kept, other)
+    assert ConditionDifference("env", "Y", "-", "1") in differences(kept, other)
     assert not [item for item in differences(kept, other) if item.group == "vars"]
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.contracts.dependencies import Texts
+from prefect_sluice.contracts.dependencies import ModuleTexts
 from prefect_sluice.contracts.find import bind, bound, find, snake
 from prefect_sluice.contracts.weakened import narrower
-from prefect_sluice.domain.declarations import Consumer, Declared, Described
+from prefect_sluice.domain.declarations import Consumer, Declarations, NodeDescription
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.dbt_contracts import Mismatch, mismatches
 from prefect_sluice.gates.promises.gate import Promises
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from tests.gates.keeping import Kept
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
@@ -38,18 +38,20 @@ def write(folder: Path, body: str, name: str = "contracts/marts.py") -> Path:
 
 
 def node(name: str = "orders", contract: str = "", **other: object) -> Node:
-    made = Node(f"model.shop.{name}", Kind.TABLE, Name("main", name), f"models/{name}.sql", "sql", (), "f1")
+    made = Node(
+        f"model.shop.{name}", NodeKind.TABLE, Name("main", name), f"models/{name}.sql", "sql", (), "f1"
+    )
     return replace(made, contract=contract, **other)  # pyright: ignore[reportArgumentType]
 
 
 def plan(release: str = "now", base: str = "then") -> Plan:
-    return Plan("dev", Cause.RELEASE, release, 1, base, (), (), (), Before({}, {}))
+    return Plan("dev", Cause.RELEASE, release, 1, base, (), (), (), NotesBefore({}, {}))
 
 
 def subject(folder: Path, *nodes: Node, **other: object) -> Subject:
     """Return a release after one that declared nothing; given a checkout of that one, all is to be found there."""
     known = bound(folder, {each.unique_id: each for each in nodes or (node(),)})
-    before = None if "earlier" in other else Declared()
+    before = None if "earlier" in other else Declarations()
     made = Subject(folder, known, (), plan=plan(), memory=Kept(), declared_before=before)
     return replace(made, **other)  # pyright: ignore[reportArgumentType]
 
@@ -210,14 +212,14 @@ def test_the_text_is_that_of_all_it_imports(tmp_path: Path) -> None:
     write(tmp_path, "from contracts import common\nfrom .deeper.limits import LIMIT\n")
     write(tmp_path, "LIMIT = 1\n", "contracts/deeper/limits.py")
     write(tmp_path, "", "contracts/unread.py")
-    seen = {Texts(tmp_path).digest("contracts.marts:M")}
+    seen = {ModuleTexts(tmp_path).digest("contracts.marts:M")}
     write(tmp_path, "LIMIT = 2\n", "contracts/deeper/limits.py")
-    seen.add(Texts(tmp_path).digest("contracts.marts:M"))
+    seen.add(ModuleTexts(tmp_path).digest("contracts.marts:M"))
     write(tmp_path, "import json\n", "contracts/common.py")
-    seen.add(Texts(tmp_path).digest("contracts.marts:M"))
+    seen.add(ModuleTexts(tmp_path).digest("contracts.marts:M"))
     assert len(seen) == 3
     write(tmp_path, "import os\n", "contracts/unread.py")
-    assert Texts(tmp_path).digest("contracts.marts:M") in seen
+    assert ModuleTexts(tmp_path).digest("contracts.marts:M") in seen
 
 
 # --- whether it promises less ---
@@ -357,7 +359,7 @@ def test_a_constant_of_the_module_is_part_of_a_check(tmp_path: Path) -> None:
 
 def test_a_contract_that_is_gone_is_a_promise_broken(tmp_path: Path) -> None:
     then = release(tmp_path, "then", "id: int")
-    before = Declared(described={UID: Described(contract="contracts.marts:Orders")})
+    before = Declarations(described={UID: NodeDescription(contract="contracts.marts:Orders")})
     (tmp_path / "now").mkdir()
     [found] = ask(subject(tmp_path / "now", earlier=lambda: then, declared_before=before)).findings
     assert found.verdict is FAILED
@@ -375,7 +377,7 @@ def test_it_names_who_reads_it(tmp_path: Path) -> None:
         "d": Consumer("d", "elsewhere", parents=("model.shop.other",)),
     }
     asked = subject(release(tmp_path, "now", "id: int"), earlier=lambda: then)
-    report = ask(replace(asked, declared=Declared(consumers=consumers)))
+    report = ask(replace(asked, declared=Declarations(consumers=consumers)))
     assert told(report) == ["orders.more is promised no longer: breaking for consumers (dashboard, finance)"]
 
 
@@ -404,9 +406,9 @@ def test_a_former_contract_that_cannot_be_had_is_inconclusive(tmp_path: Path) ->
     found = only(ask(subject(now, earlier=lambda: broken)), "no weaker")
     assert found.verdict is INCONCLUSIVE
     assert "ModuleNotFoundError" in found.summary
-    before = Declared(described={UID: Described(contract="contracts.marts:Orders")})
+    before = Declarations(described={UID: NodeDescription(contract="contracts.marts:Orders")})
     assert only(ask(subject(now, declared_before=before)), "no weaker").verdict is INCONCLUSIVE
-    first = replace(before, described={UID: Described()})
+    first = replace(before, described={UID: NodeDescription()})
     assert ask(subject(now, declared_before=first)).verdict is PASSED
 
 
@@ -454,12 +456,14 @@ def test_the_columns_of_dbts_message() -> None:
     assert mismatches("Runtime Error in model orders") == ()
 
 
-def dbt(folder: Path, result: NodeResult | None, before: Described | None = None) -> GateReport:
+def dbt(folder: Path, result: NodeResult | None, before: NodeDescription | None = None) -> GateReport:
     def without_rows(wanted: Sequence[str]) -> Sequence[NodeResult]:
         return [result] if result and result.unique_id in wanted else []
 
-    now = Declared(described={UID: Described(types={"id": "bigint"}, rules=("id: not_null",), enforced=True)})
-    former = Declared(described={UID: before} if before else {})
+    now = Declarations(
+        described={UID: NodeDescription(types={"id": "bigint"}, rules=("id: not_null",), enforced=True)}
+    )
+    former = Declarations(described={UID: before} if before else {})
     asked = subject(folder, changed=(UID,), without_rows=without_rows, declared=now, declared_before=former)
     return ask(asked)
 
@@ -498,7 +502,7 @@ def test_what_dbt_cannot_tell_without_rows_it_tells_at_the_build(
 
 
 def test_dbts_contract_got_weaker(tmp_path: Path) -> None:
-    before = Described(
+    before = NodeDescription(
         types={"id": "INT8", "more": "text"}, rules=("id: not_null", "id: unique"), enforced=True
     )
     assert told(dbt(tmp_path, answer("success"), before), FAILED) == [
@@ -509,8 +513,8 @@ def test_dbts_contract_got_weaker(tmp_path: Path) -> None:
     assert told(dbt(tmp_path, answer("success"), wider), FAILED) == [
         "orders.id was integer, is bigint: breaking for consumers"
     ]
-    declared = Declared(described={UID: Described(types={"id": "bigint"})})
-    off = subject(tmp_path, declared=declared, declared_before=Declared(described={UID: before}))
+    declared = Declarations(described={UID: NodeDescription(types={"id": "bigint"})})
+    off = subject(tmp_path, declared=declared, declared_before=Declarations(described={UID: before}))
     assert told(ask(off), FAILED) == ["orders dbt does not enforce its contract now: breaking for consumers"]
     assert ask(replace(off, declared_before=declared)).not_applicable
 

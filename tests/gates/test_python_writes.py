@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.gates.safety.python_writes import Deed, deeds
+from prefect_sluice.gates.safety.python_writes import PythonEffect, deeds
 
 
-def seen(code: str) -> tuple[Deed, ...]:
+def seen(code: str) -> tuple[PythonEffect, ...]:
     found = deeds(code)
     assert found is not None
     return found

@@ -76,7 +76,7 @@ def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
 )  # fmt: skip
 def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
     told = yaml_file.read(passing(finding, date(2026, 12, 15)), "")
-    own = config.Gate.model_validate(told["gates"][finding.gate])
+    own = config.GateSettings.model_validate(told["gates"][finding.gate])
     [item] = excepted(GateReport(finding.gate, (finding,)), own.exceptions, TODAY).findings
     assert item.verdict is Verdict.WARNED
 

@@ -11,7 +11,7 @@ from typing import ClassVar, cast
 import pytest
 
 from prefect_sluice import config, gates
-from prefect_sluice.config import Gate as Settings
+from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
 
@@ -26,7 +26,7 @@ class Odd:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "odd"
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         return cast(GateReport, self.answer())

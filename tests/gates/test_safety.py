@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.domain.declarations import Code, Declared
+from prefect_sluice.domain.declarations import CodeText, Declarations
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.safety.gate import Safety, Settings
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from tests.gates.keeping import Kept
 
 PASSED, WARNED, INCONCLUSIVE, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.INCONCLUSIVE, Verdict.FAILED
@@ -25,22 +25,22 @@ ORDERS, TOTALS = "model.shop.orders", "model.shop.totals"
 
 
 def node(uid: str, language: str = "sql", path: str = "models/x.sql") -> Node:
-    return Node(uid, Kind.TABLE, Name("marts", uid.rpartition(".")[2]), path, language, (), "f")
+    return Node(uid, NodeKind.TABLE, Name("marts", uid.rpartition(".")[2]), path, language, (), "f")
 
 
 def plan(release: str = "r2", base: str = "r1") -> Plan:
-    return Plan("dev", Cause.RELEASE, release, 1, base, (), (), (), Before({}, {}))
+    return Plan("dev", Cause.RELEASE, release, 1, base, (), (), (), NotesBefore({}, {}))
 
 
-def hook(text: str, kind: str = "post-hook") -> Code:
-    return Code(f"{ORDERS}.{kind}", kind, text, ORDERS, "models/orders.sql")
+def hook(text: str, kind: str = "post-hook") -> CodeText:
+    return CodeText(f"{ORDERS}.{kind}", kind, text, ORDERS, "models/orders.sql")
 
 
-def macro(text: str, *, runs: str = "beside", package: str = "") -> Code:
-    return Code("macro.shop.m", "macro", text, path="macros/m.sql", package=package, runs=runs)
+def macro(text: str, *, runs: str = "beside", package: str = "") -> CodeText:
+    return CodeText("macro.shop.m", "macro", text, path="macros/m.sql", package=package, runs=runs)
 
 
-def subject(*code: Code, folder: Path = Path("nowhere"), nodes: tuple[Node, ...] = ()) -> Subject:
+def subject(*code: CodeText, folder: Path = Path("nowhere"), nodes: tuple[Node, ...] = ()) -> Subject:
     """Return a release of which an earlier one, without any of the code, serves."""
     there = (node(ORDERS), node(TOTALS), *nodes)
     kept = Kept()
@@ -52,7 +52,7 @@ def subject(*code: Code, folder: Path = Path("nowhere"), nodes: tuple[Node, ...]
         catalog="shop",
         environment="dev",
         plan=plan(),
-        declared=Declared(code=code),
+        declared=Declarations(code=code),
         memory=kept,
     )
 
@@ -157,13 +157,13 @@ def test_what_serves_already_is_listed_and_no_more() -> None:
     given = subject(hook("insert into audit.log select 1"))
     assert [finding.verdict for finding in told(given)] == [FAILED]
     other = hook("insert into audit.log select 2 -- with other values")
-    later = replace(given, plan=plan("r3", base="r2"), declared=Declared(code=(other,)))
+    later = replace(given, plan=plan("r3", base="r2"), declared=Declarations(code=(other,)))
     [finding] = Safety().check(later).findings
     assert finding.verdict is PASSED
     assert finding.summary == "one hook, operation, macro or Python model looked at, and nothing new in them " \
         "leads outside the candidate; 1 known from before"  # fmt: skip
     assert finding.evidence
-    more = replace(later, declared=Declared(code=(other, hook("drop schema x", "pre-hook"))))
+    more = replace(later, declared=Declarations(code=(other, hook("drop schema x", "pre-hook"))))
     assert [finding.check for finding in told(more)] == ["drops-schema"]
 
 
@@ -172,7 +172,7 @@ def test_the_first_time_it_warns_unless_something_leaves(known: bool) -> None:
     code = (hook("insert into audit.log select 1"), hook("insert into {{ x }} select 1", "pre-hook"))
     given = replace(subject(*code), plan=plan(base="r1" if known else ""), memory=Kept())
     assert [finding.verdict for finding in told(given)] == [WARNED, WARNED]
-    leaving = replace(given, declared=Declared(code=(hook("copy {{ this }} to '/x.csv'"),)))
+    leaving = replace(given, declared=Declarations(code=(hook("copy {{ this }} to '/x.csv'"),)))
     assert [finding.verdict for finding in told(leaving)] == [FAILED]
 
 
@@ -231,7 +231,7 @@ def test_it_says_where(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    operation = Code(
+    operation = CodeText(
         "operation.shop.shop-on-run-end-0", "on-run-end", "drop schema audit", path="./dbt_project.yml"
     )
     code = (hook("insert into audit.log select 1"), macro(files["macros/m.sql"][29:]), operation)

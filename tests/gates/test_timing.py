@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from prefect_sluice import config, gates
-from prefect_sluice.config import Gate as Settings
+from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
@@ -30,7 +30,7 @@ class Patient:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "patient"
     needs: ClassVar[Needs] = Needs.CANDIDATE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
     asked: int = 3
 
     def check(self, subject: Subject) -> GateReport:

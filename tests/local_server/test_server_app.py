@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from prefect_sluice.local_server import prefect_server
-from prefect_sluice.local_server.server_app import Guard
+from prefect_sluice.local_server.server_app import OriginGuard
 from tests.machines.servers import free_port, wait_until
 from tests.prefect_api import client
 
@@ -26,7 +26,7 @@ async def _app(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"in"})
 
 
-def answer(guard: Guard, kind: str = "http", **headers: str) -> dict[str, Any]:
+def answer(guard: OriginGuard, kind: str = "http", **headers: str) -> dict[str, Any]:
     """Return the first message that a request or web socket gets."""
     sent: list[dict[str, Any]] = []
 
@@ -60,20 +60,22 @@ def answer(guard: Guard, kind: str = "http", **headers: str) -> dict[str, Any]:
 )
 def test_host_and_origin(host: str, origin: str, status: int) -> None:
     headers = {"host": host, **({"origin": origin} if origin else {})}
-    assert answer(Guard(_app, ORIGINS), **headers)["status"] == status
-    opened = answer(Guard(_app, ORIGINS), "websocket", **headers)
+    assert answer(OriginGuard(_app, ORIGINS), **headers)["status"] == status
+    opened = answer(OriginGuard(_app, ORIGINS), "websocket", **headers)
     assert (opened["type"] == "websocket.close") is (status == 403)
 
 
 def test_more_origins_are_the_users_to_name() -> None:
     """Behind a proxy the server has the proxy's name; "*" is for who wants it so."""
     assert (
-        answer(Guard(_app, ("https://flows.example",)), host="flows.example", origin="https://flows.example")[
-            "status"
-        ]
+        answer(
+            OriginGuard(_app, ("https://flows.example",)),
+            host="flows.example",
+            origin="https://flows.example",
+        )["status"]
         == 200
     )
-    assert answer(Guard(_app, ("*",)), host="x", origin="http://y")["status"] == 200
+    assert answer(OriginGuard(_app, ("*",)), host="x", origin="http://y")["status"] == 200
 
 
 def test_what_is_set_already_stays_as_it_is(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.errors import Refused
-from prefect_sluice.local_server.processes import MARK, Known, kill, members
+from prefect_sluice.local_server.processes import MARK, KnownProcess, kill, members
 from prefect_sluice.local_server.supervisor import ChildDied, Family
 
 pytestmark = pytest.mark.skipif(
@@ -58,7 +58,7 @@ def family(tmp_path: Path, told: list[str]) -> Generator[Family]:
     found.close()
 
 
-def started(family: Family, command: tuple[str, ...], count: int = 1) -> Known:
+def started(family: Family, command: tuple[str, ...], count: int = 1) -> KnownProcess:
     """Start a worker, and wait until as many processes are there as it has."""
     found = family.start("worker", command, os.environ).known
     assert found is not None
@@ -129,7 +129,7 @@ def test_what_a_killed_one_left_is_ended_by_the_next(tmp_path: Path, told: list[
     done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     children = json.loads((folder / "processes.json").read_text(encoding="utf-8"))["children"]
-    left = [Known(**item) for item in children]
+    left = [KnownProcess(**item) for item in children]
     try:
         until(lambda: [len(members(one)) for one in left] == [1, 2])
         family = Family(folder, told.append)

@@ -20,9 +20,9 @@ from sqlalchemy import create_engine, text
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.promotion import Decision, State
-from prefect_sluice.runtime.faults import VARIABLE, Point
+from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.machines.servers import serving, started, wait_until
 from tests.repository import repository
 
@@ -57,9 +57,9 @@ class Team:
         """Return what a machine's worker, and the runs on it, wrote."""
         return (self.base / machine / "worker-start.log").read_text()
 
-    def workshop(self) -> Workshop:
+    def workspace(self) -> Workspace:
         """Open what they share from a third machine."""
-        return Workshop.at(self.base / "origin")
+        return Workspace.at(self.base / "origin")
 
 
 def _project(base: Path, state: str) -> Path:
@@ -109,16 +109,16 @@ def team(postgres_server: str, tmp_path: Path) -> Generator[Team]:
 
 def test_one_is_killed_the_other_finishes_and_what_it_staged_the_first_deploys(team: Team) -> None:
     """Kill -9 on a, the rest on b up to the approval, the deployment on a: built once after the approval was asked for."""
-    killed = team.on("a", **{VARIABLE: Point.STAGE_BUILT.value})
+    killed = team.on("a", **{VARIABLE: FaultPoint.STAGE_BUILT.value})
     assert killed.state_type is not None
     assert killed.state_type.value == "CRASHED"
 
     waits = team.on("b")
     assert (waits.state_name, "building 1 relations" in team.log("b")) == ("Suspended", True), team.log("b")
-    workshop = team.workshop()
-    (promotion,) = workshop.store.promotions(environment="prod", states=(State.STAGED,))
+    workspace = team.workspace()
+    (promotion,) = workspace.store.promotions(environment="prod", states=(State.STAGED,))
     assert not (team.base / "shop.duckdb").exists()
-    record(workshop, promotion, Decision.APPROVE, by="Grace")
+    record(workspace, promotion, Decision.APPROVE, by="Grace")
 
     for kept in (team.base / "a" / "sluice").glob("repositories/*/kept/candidates"):
         shutil.rmtree(kept)  # what the dead run had built there: the same code gives the same bytes
@@ -129,11 +129,11 @@ def test_one_is_killed_the_other_finishes_and_what_it_staged_the_first_deploys(t
     assert f"fetching the candidate of promotion {promotion.id}" in team.log("a")
     with duckdb.connect(str(team.base / "shop.duckdb"), read_only=True) as connection:
         assert connection.execute("select amount from main.orders").fetchall() == [(10,)]
-    served = workshop.store.promotion(promotion.id)
+    served = workspace.store.promotion(promotion.id)
     assert served is not None
     assert served.state is State.STABLE
-    ledger.verify(workshop.store.entries())
-    workshop.store.close()
+    ledger.verify(workspace.store.entries())
+    workspace.store.close()
 
     # Nothing but the URLs: neither machine knows the other's folder, and none is in the origin.
     assert not (team.base / "origin" / ".sluice" / "candidates").exists()

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.maintenance.collect_plan import Asked, Retention, plan_collection, whole
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.maintenance.collect_plan import CollectInputs, Retention, plan_collection, whole
 from prefect_sluice.warehouse.base import References
-from prefect_sluice.warehouse.inventory import Inventory, Physical, Public, Span
+from prefect_sluice.warehouse.inventory import Inventory, PointerSpan, PublicRelation, StoredRelation
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 STORE = "sluice_store"
@@ -36,8 +36,8 @@ class History:
     """Writes generations as a warehouse would."""
 
     generations: list[Generation] = field(default_factory=list[Generation])
-    spans: list[Span] = field(default_factory=list[Span])
-    physical: dict[Name, Physical] = field(default_factory=dict[Name, Physical])
+    spans: list[PointerSpan] = field(default_factory=list[PointerSpan])
+    physical: dict[Name, StoredRelation] = field(default_factory=dict[Name, StoredRelation])
     at: datetime = NOW - timedelta(days=30)
 
     def write(self, environment: str, tables: dict[str, str], after: timedelta = timedelta(hours=1)) -> None:
@@ -54,21 +54,21 @@ class History:
         live = {(s.environment, s.pointer.name.identifier): s for s in self.spans if s.until is None}
         for (owner, name), span in live.items():
             if owner == environment and pointers.get(name) != span.pointer:
-                self.spans[self.spans.index(span)] = Span(owner, span.pointer, span.since, number)
+                self.spans[self.spans.index(span)] = PointerSpan(owner, span.pointer, span.since, number)
         for name, pointer in pointers.items():
             old = live.get((environment, name))
             if old is None or old.pointer != pointer:
-                self.spans.append(Span(environment, pointer, number, None))
+                self.spans.append(PointerSpan(environment, pointer, number, None))
 
     def _built(self, name: str, text: str) -> Pointer:
         short, view, query = text.partition(" ")
         made = address(short)
         if made not in self.physical:
             sql = ", ".join(f"{STORE}.{item}" for item in query.removeprefix("from ").split(", "))
-            self.physical[made] = Physical(made, bool(view), f"from {sql}" if view else "", 10, 100)
-        return Pointer(Name("main", name), made, f"model.x.{name}", Kind.TABLE, "f", "i")
+            self.physical[made] = StoredRelation(made, bool(view), f"from {sql}" if view else "", 10, 100)
+        return Pointer(Name("main", name), made, f"model.x.{name}", NodeKind.TABLE, "f", "i")
 
-    def inventory(self, *public: Public) -> Inventory:
+    def inventory(self, *public: PublicRelation) -> Inventory:
         return Inventory(tuple(self.generations), tuple(self.spans), tuple(self.physical.values()), public)
 
 
@@ -77,7 +77,7 @@ LAST_TWO = {"prod": Retention(2, timedelta(0))}
 
 def drops(history: History, keep: dict[str, Retention] = LAST_TWO, **more: object) -> list[str]:
     public = more.pop("public", ())
-    asked = Asked(history.inventory(*public), keep, NOW, **more)  # type: ignore[arg-type, misc]  # pyright: ignore
+    asked = CollectInputs(history.inventory(*public), keep, NOW, **more)  # type: ignore[arg-type, misc]  # pyright: ignore
     return [item.address.identifier for item in plan_collection(asked, reads).drops]
 
 
@@ -86,7 +86,7 @@ def test_the_last_generations_stay() -> None:
     for number in range(1, 6):
         history.write("prod", {"a": f"a{number}", "b": "b1"})
     assert drops(history) == ["a1", "a2", "a3"]
-    asked = Asked(history.inventory(), LAST_TWO, NOW)
+    asked = CollectInputs(history.inventory(), LAST_TWO, NOW)
     plan = plan_collection(asked, reads)
     assert plan.generations == (("prod", 1), ("prod", 2), ("prod", 3))
     assert plan.kept[address("b1")] == "generation 5 of prod"
@@ -97,7 +97,7 @@ def test_a_generation_that_loses_nothing_is_not_collected() -> None:
     history = History()
     for content in ("a1", "a2", "a1", "a2"):
         history.write("prod", {"a": content})
-    plan = plan_collection(Asked(history.inventory(), LAST_TWO, NOW), reads)
+    plan = plan_collection(CollectInputs(history.inventory(), LAST_TWO, NOW), reads)
     assert (plan.drops, plan.generations) == ((), ())
 
 
@@ -135,7 +135,7 @@ def test_a_view_that_nobody_can_parse_keeps_whatever_it_names() -> None:
     history = History()
     history.write("prod", {"t": "t1", "u": "u1", "v": "v1 from t1"})
     sql = f'pivot "{STORE}"."T1" on x'
-    history.physical[address("v1")] = Physical(address("v1"), True, sql)
+    history.physical[address("v1")] = StoredRelation(address("v1"), True, sql)
     for number in range(2, 4):
         history.write("prod", {"t": f"t{number}", "v": "v1 from t1"})
     assert drops(history) == ["u1"]
@@ -160,14 +160,14 @@ def test_what_sluice_did_not_make_stays_with_all_that_it_reads() -> None:
     history = History()
     for number in range(1, 5):
         history.write("prod", {"a": f"a{number}"})
-    history.physical[address("hand")] = Physical(address("hand"), False)
-    history.physical[address("view")] = Physical(address("view"), True, f"from {STORE}.a1")
-    outside = Public(Name("me", "mine"), True, f"from {STORE}.a2")
-    plan = plan_collection(Asked(history.inventory(outside), LAST_TWO, NOW), reads)
+    history.physical[address("hand")] = StoredRelation(address("hand"), False)
+    history.physical[address("view")] = StoredRelation(address("view"), True, f"from {STORE}.a1")
+    outside = PublicRelation(Name("me", "mine"), True, f"from {STORE}.a2")
+    plan = plan_collection(CollectInputs(history.inventory(outside), LAST_TWO, NOW), reads)
     assert plan.drops == ()
     assert plan.strangers == (address("hand"), address("view"))
     assert plan.kept[address("a2")] == "view me.mine reads it"
-    ours = Asked(history.inventory(outside), LAST_TWO, NOW, ours=frozenset({address("hand")}))
+    ours = CollectInputs(history.inventory(outside), LAST_TWO, NOW, ours=frozenset({address("hand")}))
     assert [item.address for item in plan_collection(ours, reads).drops] == [address("hand")]
 
 
@@ -186,7 +186,7 @@ def histories(draw: st.DrawFn) -> History:
             base = draw(st.sets(names, min_size=1, max_size=2))
             made = [f"{item}{draw(versions)}" for item in sorted(base)]
             for one in made:
-                history.physical.setdefault(address(one), Physical(address(one), False, "", 10, 100))
+                history.physical.setdefault(address(one), StoredRelation(address(one), False, "", 10, 100))
             tables[name] = f"{name}{draw(versions)} from {', '.join(made)}"
         history.write(environment, tables, timedelta(hours=draw(st.integers(0, 400))))
     return history
@@ -211,7 +211,7 @@ def test_nothing_needed_goes_and_everything_else_does(
     """Against a second way to say it: walk from every kept table of pointers, and see what is never met."""
     inventory = history.inventory()
     ours = frozenset(history.physical)
-    asked = Asked(inventory, keep, NOW, dict.fromkeys(waiting, "waits"), ours)
+    asked = CollectInputs(inventory, keep, NOW, dict.fromkeys(waiting, "waits"), ours)
     plan = plan_collection(asked, reads)
     met = set(waiting)
     for generation in inventory.generations:
@@ -247,5 +247,5 @@ def test_nothing_needed_goes_and_everything_else_does(
         inventory.spans,
         tuple(item for item in inventory.physical if item not in plan.drops),
     )
-    again = plan_collection(Asked(left, keep, NOW, dict.fromkeys(waiting, "waits"), ours), reads)
+    again = plan_collection(CollectInputs(left, keep, NOW, dict.fromkeys(waiting, "waits"), ours), reads)
     assert again.drops == ()

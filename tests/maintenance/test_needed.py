@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import Promotion, State
-from prefect_sluice.maintenance.needed import Standing, forgotten
+from prefect_sluice.maintenance.needed import NeededInputs, forgotten
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 OLD = NOW - timedelta(days=90)
@@ -28,7 +28,7 @@ def test_records_go_with_the_report_and_what_serves_or_waits_keeps_its_own() -> 
         promotion("fresh", "r2", State.REFUSED, NOW),
         promotion("dev", "r0", where="dev"),
     )
-    standing = Standing(promotions, (whole,), (whole,), NOW - timedelta(days=7))
+    standing = NeededInputs(promotions, (whole,), (whole,), NOW - timedelta(days=7))
     assert forgotten(standing, {"prod"}) == (("gone", "same"), (("prod", "r0"),))
     assert forgotten(standing, {"dev", "prod"})[1] == (("prod", "r0"), ("dev", "r0"))
     assert forgotten(standing, ()) == ((), ())

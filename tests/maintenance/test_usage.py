@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.maintenance.usage import usage
-from prefect_sluice.warehouse.inventory import FileUse, Inventory, Physical, Span
+from prefect_sluice.warehouse.inventory import FileUse, Inventory, PointerSpan, StoredRelation
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -17,10 +17,10 @@ def address(text: str) -> Name:
     return Name("sluice_store", text)
 
 
-def span(name: str, made: str, since: int, until: int | None) -> Span:
-    return Span(
+def span(name: str, made: str, since: int, until: int | None) -> PointerSpan:
+    return PointerSpan(
         "prod",
-        Pointer(Name("main", name), address(made), f"model.x.{name}", Kind.TABLE, "f", "i"),
+        Pointer(Name("main", name), address(made), f"model.x.{name}", NodeKind.TABLE, "f", "i"),
         since,
         until,
     )
@@ -40,11 +40,11 @@ def test_bytes_of_one_generation_and_bytes_that_are_shared() -> None:
             span("v", "v1", 1, None),
         ),
         physical=(
-            Physical(address("a1"), False, "", 5, 50),
-            Physical(address("a2"), False, "", 6, 60),
-            Physical(address("a3"), False, "", 7, 70),
-            Physical(address("t1"), False, "", 8, 80),
-            Physical(address("v1"), True, "from t1", 0, 0),
+            StoredRelation(address("a1"), False, "", 5, 50),
+            StoredRelation(address("a2"), False, "", 6, 60),
+            StoredRelation(address("a3"), False, "", 7, 70),
+            StoredRelation(address("t1"), False, "", 8, 80),
+            StoredRelation(address("v1"), True, "from t1", 0, 0),
         ),
         file=FileUse(1000, 100),
     )

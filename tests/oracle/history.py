@@ -19,8 +19,8 @@ from typing import Any, cast
 import duckdb
 
 from prefect_sluice.domain.node import Name
-from prefect_sluice.runtime.faults import Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.oracle.blueprint import RAW, Blueprint
 from tests.oracle.moves import any_move, start
 from tests.oracle.served import Content, broken, differences, number, old_names, relations
@@ -138,7 +138,7 @@ class History:
 
     def _run(self, cause: str) -> None:
         """Run one command, maybe killed at some point and then run again, and compare."""
-        fault = self.dice.choice(list(Point)).value if self.dice.random() < 0.25 else ""
+        fault = self.dice.choice(list(FaultPoint)).value if self.dice.random() < 0.25 else ""
         abandoned = bool(fault) and self.dice.random() < 0.3
         before, served = number(self.file), self._relations()
         if fault:
@@ -185,9 +185,9 @@ class History:
         if lost and cause == "release":
             self._declare(lost, message)
             return
-        workshop = Workshop.at(self.project)
-        promotion = workshop.store.promotions(environment="dev", limit=1)[0]
-        workshop.store.close()
+        workspace = Workspace.at(self.project)
+        promotion = workspace.store.promotions(environment="dev", limit=1)[0]
+        workspace.store.close()
         if not self._plain(promotion.plan, promotion.release):
             raise self._wrong(f"{cause} was refused ({promotion.message}), and plain dbt builds it")
 
@@ -207,10 +207,10 @@ class History:
 
     def _compare(self, now: int) -> None:
         """Raise Wrong unless what is served is what plain dbt gives for the release that is served, on these inputs."""
-        workshop = Workshop.at(self.project)
-        current = workshop.warehouse(workshop.place("dev")).generation("dev")
-        promotion = workshop.store.promotion(current.promotion)
-        workshop.store.close()
+        workspace = Workspace.at(self.project)
+        current = workspace.warehouse(workspace.place("dev")).generation("dev")
+        promotion = workspace.store.promotion(current.promotion)
+        workspace.store.close()
         if promotion is None:
             raise self._wrong(f"generation {now} has no promotion")
         found = self._relations()
@@ -240,12 +240,14 @@ class History:
         """Build a release with plain dbt, each relation with the history that the plan gives it; return what failed."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
-        workshop = Workshop.at(self.project)
+        workspace = Workspace.at(self.project)
         document = (
-            cast("dict[str, Any]", workshop.bundles.get_document(plan)) if plan else self._as_it_is(workshop)
+            cast("dict[str, Any]", workspace.bundles.get_document(plan))
+            if plan
+            else self._as_it_is(workspace)
         )
-        packed = workshop.store.release(release)
-        workshop.store.close()
+        packed = workspace.store.release(release)
+        workspace.store.close()
         assert packed is not None
         archive = self._git("archive", packed.change.commit)
         with tarfile.open(fileobj=BytesIO(archive)) as tar:
@@ -255,9 +257,9 @@ class History:
         told = self.player.dbt(self.scratch, self._plain_file, "build", *words)
         return told["message"] if told["status"] != "done" else ""
 
-    def _as_it_is(self, workshop: Workshop) -> dict[str, Any]:
+    def _as_it_is(self, workspace: Workspace) -> dict[str, Any]:
         """Return a plan that carries over every history that is served."""
-        pointers = workshop.warehouse(workshop.place("dev")).generation("dev").pointers
+        pointers = workspace.warehouse(workspace.place("dev")).generation("dev").pointers
         steps = [
             {
                 "action": "carry over",

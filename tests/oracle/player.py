@@ -18,7 +18,7 @@ from dbt.cli.main import dbtRunner
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.promotions.work import After, Request
+from prefect_sluice.promotions.work import Request, RollbackFollowUp
 from prefect_sluice.runtime.faults import VARIABLE
 from tests.warm import end_with, warm
 
@@ -45,7 +45,9 @@ def sluice(asked: dict[str, Any]) -> dict[str, Any]:
     cause = Cause(asked["cause"])
     ref = "" if cause is Cause.ROLLBACK else "HEAD"
     try:
-        request = Request(Path(asked["folder"]), "dev", cause, ref, actor="oracle", after=After(hold=False))
+        request = Request(
+            Path(asked["folder"]), "dev", cause, ref, actor="oracle", after=RollbackFollowUp(hold=False)
+        )
         work = pipeline.run(request)
     except SluiceError as error:
         return {"status": "error", "message": f"{type(error).__name__}: {error}"}

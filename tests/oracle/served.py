@@ -11,7 +11,7 @@ import duckdb
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.promotion import ENDED, State
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 OF_THE_RUN = frozenset({"dbt_scd_id", "dbt_valid_from", "dbt_updated_at", "dbt_valid_to"})
 """Columns of a snapshot that hold the time of the run; of the last, whether there is one is compared."""
@@ -115,11 +115,11 @@ def broken(folder: Path, file: Path, immutable: dict[str, str]) -> list[str]:
 
 
 def _state(folder: Path) -> list[str]:
-    workshop = Workshop.at(folder)
-    place = workshop.place("dev")
-    store = workshop.store
+    workspace = Workspace.at(folder)
+    place = workspace.place("dev")
+    store = workspace.store
     try:
-        current = workshop.warehouse(place).generation(place.name)
+        current = workspace.warehouse(place).generation(place.name)
         entries = store.entries()
         ledger.verify(entries)
         told: list[str] = []

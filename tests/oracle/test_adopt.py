@@ -15,7 +15,7 @@ from prefect_sluice.cli import main
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.work import Request, Status, Work
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -140,7 +140,7 @@ def test_who_adopts_with_approval_need_not_say_it_twice(team: Path) -> None:
     assert main(["leave", "dev", "--yes", "-C", str(team)]) == 1, "a promotion is open"
     assert main(["approve", waiting.promotion.id, "--yes", "--deploy", "-C", str(team)]) == 0
     assert sql(team, "select count(*) from mart.events") == [(6,)]
-    workshop = Workshop.at(team)
-    facts = [entry.facts for entry in workshop.store.entries() if entry.event == "generation.written"]
+    workspace = Workspace.at(team)
+    facts = [entry.facts for entry in workspace.store.entries() if entry.event == "generation.written"]
     assert facts[0]["publish"]["way"] == "in_place"  # type: ignore[index,call-overload]
-    workshop.store.close()
+    workspace.store.close()

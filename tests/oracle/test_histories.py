@@ -16,7 +16,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, State
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -193,16 +193,16 @@ def test_an_approval_is_of_the_bytes_that_were_judged(project: Project) -> None:
     project.write({"sluice.yml": "environments: {dev: {approvals: 1}}\n"})
     waiting = project.release({"models/a.sql": TABLE + "select 1 as x"})
     assert waiting.promotion is not None
-    workshop = Workshop.at(project.folder)
-    record(workshop, waiting.promotion, Decision.APPROVE, by="Grace")
-    candidate = workshop.store.candidate(waiting.promotion.id)
+    workspace = Workspace.at(project.folder)
+    record(workspace, waiting.promotion, Decision.APPROVE, by="Grace")
+    candidate = workspace.store.candidate(waiting.promotion.id)
     assert candidate is not None
-    file = workshop.folder / candidate.path
+    file = workspace.folder / candidate.path
     with duckdb.connect(str(file)) as connection:
         connection.execute("update main.a set x = 666")
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.put_candidate(replace(candidate, digest=digest_file(file)))
-    workshop.store.close()
+    workspace.store.close()
     again = status(pipeline.run(Request(project.folder, "dev")))
     served = project.read("main.a") if (project.folder / "w.duckdb").exists() else []
     assert (again, served) in [(Status.WAITING, []), (Status.DONE, [(1,)])]
@@ -213,10 +213,10 @@ def test_a_state_that_says_approved_is_no_approval(project: Project) -> None:
     project.write({"sluice.yml": "environments: {dev: {approvals: 1}}\n"})
     waiting = project.release({"models/a.sql": TABLE + "select 1 as x"})
     assert waiting.promotion is not None
-    workshop = Workshop.at(project.folder)
-    with workshop.store.transaction() as transaction:
+    workspace = Workspace.at(project.folder)
+    with workspace.store.transaction() as transaction:
         transaction.put_promotion(replace(waiting.promotion, state=State.APPROVED))
-    workshop.store.close()
+    workspace.store.close()
     assert status(pipeline.run(Request(project.folder, "dev"))) is Status.WAITING
     assert not (project.folder / "w.duckdb").exists()
 

@@ -12,8 +12,8 @@ import pytest
 
 from prefect_sluice.cli import main
 from prefect_sluice.maintenance.doctor.examine import examine
-from prefect_sluice.runtime.faults import VARIABLE, Point
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -38,7 +38,7 @@ def sluice(folder: Path, *words: str) -> int:
     return main([*words, "-C", str(folder)])
 
 
-def killed(folder: Path, point: Point, *words: str) -> int:
+def killed(folder: Path, point: FaultPoint, *words: str) -> int:
     """Run a command that dies at a point; return how it ended."""
     command = (sys.executable, "-P", "-m", "prefect_sluice.cli", *words, "-C", str(folder))
     return subprocess.run(command, env={**os.environ, VARIABLE: point.value}, check=False).returncode
@@ -46,9 +46,9 @@ def killed(folder: Path, point: Point, *words: str) -> int:
 
 def wrong(folder: Path) -> list[str]:
     """Return what the doctor finds."""
-    workshop = Workshop.at(folder)
-    found = [item.thing for item in examine(workshop).complaints if not item.note]
-    workshop.store.close()
+    workspace = Workspace.at(folder)
+    found = [item.thing for item in examine(workspace).complaints if not item.note]
+    workspace.store.close()
     return found
 
 
@@ -74,7 +74,7 @@ def test_the_doctor_knows_who_left_and_who_was_adopted(team: Path) -> None:
 
 def test_leaving_that_died_is_told_and_ended(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sluice(team, "release") == 0
-    assert killed(team, Point.LEAVE_DONE, "leave", "dev", "--yes") < 0
+    assert killed(team, FaultPoint.LEAVE_DONE, "leave", "dev", "--yes") < 0
     assert rows(team, "mart.two") == [(2,)]
     capsys.readouterr()
     assert sluice(team, "doctor") == 1
@@ -85,7 +85,7 @@ def test_leaving_that_died_is_told_and_ended(team: Path, capsys: pytest.CaptureF
 
 def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path) -> None:
     """Killed before Monitor, then something else is released: the dead promotion is at its end, and nothing waits for it."""
-    assert killed(team, Point.DEPLOY_RECORDED, "release") < 0
+    assert killed(team, FaultPoint.DEPLOY_RECORDED, "release") < 0
     assert [item.partition(" is ")[2] for item in wrong(team) if item.startswith("promotion")] == [
         "deployed, and nobody works on it"
     ]
@@ -95,7 +95,7 @@ def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path) -> None:
     assert wrong(team) == []
     left = list((team / ".sluice" / "candidates").glob("*/*.duckdb"))
     assert left == [], "what was served is in the store: nobody takes anything from its candidate"
-    assert killed(team, Point.ROLLBACK_FLIPPED, "rollback") < 0
+    assert killed(team, FaultPoint.ROLLBACK_FLIPPED, "rollback") < 0
     assert sluice(team, "rollback") == 0
     assert rows(team, "mart.two") == [(2,)]
     assert sluice(team, "history") == 0

@@ -33,7 +33,7 @@ from prefect_sluice.promotions.work import Request
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.reporting.write_pages import INDEX, path_of
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.deployed import Deployed
 from tests.policies import judge_by
 from tests.repository import repository
@@ -90,12 +90,12 @@ def amount(project: Path) -> int | None:
 
 def promotion(project: Path) -> Promotion:
     """Return the newest promotion."""
-    return Workshop.at(project).store.promotions(limit=1)[0]
+    return Workspace.at(project).store.promotions(limit=1)[0]
 
 
 def channels(project: Path) -> list[object]:
     """Return by which ways a yes or no came."""
-    entries = Workshop.at(project).store.entries()
+    entries = Workspace.at(project).store.entries()
     return [entry.facts["channel"] for entry in entries if entry.event == "approval.given"]
 
 
@@ -111,7 +111,7 @@ def test_the_form_approves_and_nothing_secret_stays(prefect_server: str, project
         "Anybody but Ada: may 'first' go to prod? What changes in prod: "
     )
     assert "Answer: ⋮ → Resume here" in str(waiting.state.message)
-    assert f"/v2/runs/flow-run/{waiting.id}" in path_of(Workshop.at(project), asked.id).read_text(
+    assert f"/v2/runs/flow-run/{waiting.id}" in path_of(Workspace.at(project), asked.id).read_text(
         encoding="utf-8"
     )
     waiting.answer(decision="approve", name="Grace", comment="seen")
@@ -125,7 +125,7 @@ def test_the_form_approves_and_nothing_secret_stays(prefect_server: str, project
         {"decision", "name", "comment"},
         {"decision", "name"},
     )
-    assert Workshop.at(project).store.questions() == ()
+    assert Workspace.at(project).store.questions() == ()
 
 
 def test_the_form_rejects_and_a_retry_asks_anew(waiting: Deployed, project: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_form_rejects_and_a_retry_asks_anew(waiting: Deployed, project: Path
     again = promotion(project)
     assert waiting.name == "Suspended"
     assert again.id != first.id
-    assert Workshop.at(project).store.approvals(again.id) == ()
+    assert Workspace.at(project).store.approvals(again.id) == ()
     # A retry while it waits: the same promotion, and another question still.
     key = waiting.state.state_details.pause_key
     waiting.put(Scheduled(name="AwaitingRetry"), force=True).start()
@@ -266,7 +266,7 @@ def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) 
     commit(project, 20)
     overtaking = pipeline.run(Request(project, "prod", actor="Ada")).promotion
     assert overtaking is not None
-    record(Workshop.at(project), overtaking, Decision.APPROVE, by="Grace")
+    record(Workspace.at(project), overtaking, Decision.APPROVE, by="Grace")
     pipeline.run(Request(project, "prod", actor="Ada"))
     wake(project)
     assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Superseded")
@@ -283,13 +283,13 @@ def test_a_branch_that_moved_is_not_what_was_approved(waiting: Deployed, project
 
 def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deployed, project: Path) -> None:
     """Should the decision not count any more by then, the run asks again: nobody typed what stands there."""
-    record(Workshop.at(project), promotion(project), Decision.APPROVE, by="Grace")
+    record(Workspace.at(project), promotion(project), Decision.APPROVE, by="Grace")
     wake(project)
     before = promotion(project)
     judge_by(project, SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Lin]}"))
     waiting.start()
     assert (waiting.name, amount(project)) == ("Suspended", None)
-    with Workshop.at(project).store.transaction() as transaction:
+    with Workspace.at(project).store.transaction() as transaction:
         transaction.put_promotion(before)
     wake(project)
     assert waiting.start().name == "Released"
@@ -297,7 +297,7 @@ def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deploye
 
 def test_an_answer_about_another_plan_is_none(waiting: Deployed, project: Path) -> None:
     """It was staged again while somebody looked at the form: the run asks about what there is now."""
-    asked, store = promotion(project), Workshop.at(project).store
+    asked, store = promotion(project), Workspace.at(project).store
     with store.transaction() as transaction:
         transaction.put_promotion(replace(asked, evidence="f" * 64))
     waiting.answer(decision="approve", name="Grace")
@@ -311,7 +311,7 @@ def test_a_form_of_its_own_answers_and_the_run_goes_on(waiting: Deployed, projec
     refused: Any = answer("approve", folder=str(project), actor="Ada", return_state=True)
     assert (refused.name, "Ada is an author of the change" in refused.message) == ("Refused", True)
     asked = promotion(project)
-    remember_forms(Workshop.at(project), {"answer": ("http://127.0.0.1/form", {})})
+    remember_forms(Workspace.at(project), {"answer": ("http://127.0.0.1/form", {})})
     old = asked_for(asked.id, "0" * 64, "first → prod")
     moved: Any = answer("approve", old, folder=str(project), actor="Grace", return_state=True)
     assert (moved.name, "has moved since the page that led here" in moved.message) == ("Refused", True)
@@ -332,7 +332,7 @@ def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_th
 ) -> None:
     """The answer's own run does the work then: the candidate is there, nothing is built again."""
     form, asked = "http://127.0.0.1/v2/deployments/deployment/1/run", promotion(project)
-    remember_forms(Workshop.at(project), {"answer": (form, {"folder": str(project)})})
+    remember_forms(Workspace.at(project), {"answer": (form, {"folder": str(project)})})
     waiting.put(Cancelled(), force=True)
     [line] = wake(project)
     assert waiting.state.message == line
@@ -344,7 +344,7 @@ def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_th
         for decision in ("reject", "approve")
     ]
     assert wake(project) == ()
-    shown = path_of(Workshop.at(project), INDEX)
+    shown = path_of(Workspace.at(project), INDEX)
     said: Any = answer("approve", asked.id[:6], folder=str(project), actor="Grace", return_state=True)
     assert (said.name, amount(project)) == ("Released", 10)
     assert "serves generation <strong>1</strong>" in shown.read_text(encoding="utf-8")
@@ -354,7 +354,7 @@ def test_where_the_run_that_asked_crashed_the_answer_does_its_work(waiting: Depl
     waiting.put(Crashed(), force=True)
     said: Any = answer("approve", folder=str(project), actor="Grace", return_state=True)
     assert (said.name, amount(project)) == ("Released", 10)
-    assert Workshop.at(project).store.questions() == ()
+    assert Workspace.at(project).store.questions() == ()
 
 
 def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, prefect_server: str) -> None:
@@ -370,7 +370,7 @@ def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, pr
         mark = digest(str(project))[:8]
         return [str(item.data) for item in found if mark in str(item.data)]
 
-    remember_forms(Workshop.at(project), {"controls": ("http://127.0.0.1/form", {})})
+    remember_forms(Workspace.at(project), {"controls": ("http://127.0.0.1/form", {})})
     held = asked("hold", environment="prod", reason="look first")
     assert (held.name, held.message.startswith("prod is held by Olga since ")) == ("InForce", True)
     assert asked("hold", environment="prod", reason="look first").message.endswith("it was so already")
@@ -378,7 +378,7 @@ def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, pr
     assert "waits for a yes of Anybody but Ada" in status()[0]
     lift = "http://127.0.0.1/form?parameters=%7B%22act%22%3A%22lift%20the%20hold%22%2C%22environment%22%3A%22prod%22%7D"
     assert f"look first — [lift it]({lift})" in status()[0]
-    page = path_of(Workshop.at(project), INDEX)
+    page = path_of(Workspace.at(project), INDEX)
     assert "look first" in page.read_text(encoding="utf-8")
     assert asked("lift the hold", environment="prod", reason="seen").name == "Lifted"
     assert "look first" not in page.read_text(encoding="utf-8")
@@ -389,12 +389,12 @@ def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, pr
 
 
 def test_a_plan_is_seen_and_nothing_is_changed(project: Path, prefect_server: str) -> None:
-    before = len(Workshop.at(project).store.entries())
+    before = len(Workspace.at(project).store.entries())
     commit(project, 20)
     seen: Any = plan("release", "prod", folder=str(project), actor="Ada", return_state=True)
     assert (seen.name, seen.message) == (
         "Planned",
         "prod would have 1 built, 0 reused, 0 removed. Nothing was changed",
     )
-    entries = Workshop.at(project).store.entries()[before:]
+    entries = Workspace.at(project).store.entries()[before:]
     assert {entry.event for entry in entries} <= {"release.packed"}

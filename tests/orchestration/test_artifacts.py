@@ -22,7 +22,7 @@ from prefect_sluice.orchestration.shown.links import artifact_url, ui_url
 from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.reporting.write_pages import path_of
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.test_flows import FILES, commit
 from tests.repository import repository
 
@@ -53,7 +53,7 @@ def ask(folder: Path, cause: Cause = Cause.RELEASE) -> Work:
 
 def approve(folder: Path, work: Work) -> None:
     assert work.promotion is not None
-    record(Workshop.at(folder), work.promotion, Decision.APPROVE, by="Grace")
+    record(Workspace.at(folder), work.promotion, Decision.APPROVE, by="Grace")
 
 
 def shown() -> dict[str, list[Artifact]]:
@@ -70,7 +70,7 @@ def shown() -> dict[str, list[Artifact]]:
 
 def page(folder: Path, work: Work) -> str:
     assert work.promotion is not None
-    return path_of(Workshop.at(folder), work.promotion.id).read_text(encoding="utf-8")
+    return path_of(Workspace.at(folder), work.promotion.id).read_text(encoding="utf-8")
 
 
 def test_each_run_shows_what_it_did_and_the_pages_keep_up(prefect_server: str, project: Path) -> None:

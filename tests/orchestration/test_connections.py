@@ -152,9 +152,9 @@ def test_a_form_explains_every_field(kind: type[Block]) -> None:
 
 
 def test_an_unknown_option_is_said_without_its_value(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     monkeypatch.setenv("SLUICE_BUNDLES_OPTIONS", "hush-hush")
     with pytest.raises(BadInput, match="SLUICE_BUNDLES_OPTIONS: is not JSON") as caught:
-        _ = Workshop.at(project).bundles
+        _ = Workspace.at(project).bundles
     assert "hush-hush" not in str(caught.value)

@@ -10,22 +10,22 @@ import pytest
 
 from prefect_sluice.domain.digests import canonical, digest
 from prefect_sluice.domain.generation import Cause, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
-from prefect_sluice.planning.candidate import Contents, address, link, pointers, stays_a_view
+from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.planning.candidate import CandidateContents, address, link, pointers, stays_a_view
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
-from prefect_sluice.warehouse.base import Bring, Linked
+from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.warehouse.base import IncomingTable, LinkedView
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 
 LINKER = DuckLinker("shop")
-LOG = Pointer(Name("audit", "runs"), Name("store", "runs__0"), "hook.audit.runs", Kind.TABLE, "x", "")
+LOG = Pointer(Name("audit", "runs"), Name("store", "runs__0"), "hook.audit.runs", NodeKind.TABLE, "x", "")
 
 
 def uid(name: str) -> str:
     return f"model.shop.{name.lower()}"
 
 
-def node(name: str, kind: Kind = Kind.TABLE, *, outside: bool = False) -> Node:
+def node(name: str, kind: NodeKind = NodeKind.TABLE, *, outside: bool = False) -> Node:
     return Node(
         uid(name),
         kind,
@@ -47,7 +47,7 @@ def plan(nodes: Mapping[str, Node], live: Mapping[str, Pointer], extra: tuple[St
         )
         for name, item in nodes.items()
     ]  # fmt: skip
-    return Plan("prod", Cause.RELEASE, "r", 1, "r0", (*steps, *extra), (), (), Before({}, {}))
+    return Plan("prod", Cause.RELEASE, "r", 1, "r0", (*steps, *extra), (), (), NotesBefore({}, {}))
 
 
 def served(item: Node) -> Pointer:
@@ -72,7 +72,12 @@ def test_pointers_of_a_plan() -> None:
     hook = Step(Action.CARRY, LOG.node, LOG.name, LOG.kind, "", pointer=LOG)
     found = pointers(plan(nodes, live, (hook,)), "store", "run001")
     made = Pointer(
-        Name("main", "b"), Name("store", "b__print of b_run001"), uid("b"), Kind.TABLE, "print of b", "data"
+        Name("main", "b"),
+        Name("store", "b__print of b_run001"),
+        uid("b"),
+        NodeKind.TABLE,
+        "print of b",
+        "data",
     )
     assert found == (live[uid("a")], made)
 
@@ -85,10 +90,10 @@ def test_what_is_removed_has_no_pointer() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "outside", "view"),
-    [(Kind.VIEW, False, True), (Kind.VIEW, True, False)]
-    + [(kind, False, False) for kind in Kind if kind is not Kind.VIEW],
+    [(NodeKind.VIEW, False, True), (NodeKind.VIEW, True, False)]
+    + [(kind, False, False) for kind in NodeKind if kind is not NodeKind.VIEW],
 )
-def test_only_a_view_over_our_own_relations_stays_one(kind: Kind, outside: bool, view: bool) -> None:
+def test_only_a_view_over_our_own_relations_stays_one(kind: NodeKind, outside: bool, view: bool) -> None:
     assert stays_a_view(node("a", kind, outside=outside)) is view
 
 
@@ -110,7 +115,7 @@ def linked(
 
 
 def test_a_view_reads_physical_addresses() -> None:
-    tables, views = linked({uid("v"): "select * from shop.main.a"}, node("a"), node("v", Kind.VIEW))
+    tables, views = linked({uid("v"): "select * from shop.main.a"}, node("a"), node("v", NodeKind.VIEW))
     assert tables == {uid("a")}
     assert views == {uid("v"): 'select * from "store"."a__print of a_run001" as "a"'}
 
@@ -118,19 +123,19 @@ def test_a_view_reads_physical_addresses() -> None:
 def test_a_view_reads_what_is_reused_where_it_is() -> None:
     old = node("a")
     _, views = linked(
-        {uid("v"): "select * from main.a"}, old, node("v", Kind.VIEW), live={uid("a"): served(old)}
+        {uid("v"): "select * from main.a"}, old, node("v", NodeKind.VIEW), live={uid("a"): served(old)}
     )
     assert views == {uid("v"): 'select * from "store"."a__old" as "a"'}
 
 
 def test_names_are_found_in_any_spelling() -> None:
-    _, views = linked({uid("v"): "select * from MAIN.Orders"}, node("ORDERS"), node("v", Kind.VIEW))
+    _, views = linked({uid("v"): "select * from MAIN.Orders"}, node("ORDERS"), node("v", NodeKind.VIEW))
     assert views == {uid("v"): 'select * from "store"."ORDERS__print of ORD_run001" as "Orders"'}
 
 
 def test_a_view_over_a_view() -> None:
     compiled = {uid("v"): "select * from main.a", uid("w"): "select * from main.v"}
-    _, views = linked(compiled, node("a"), node("v", Kind.VIEW), node("w", Kind.VIEW))
+    _, views = linked(compiled, node("a"), node("v", NodeKind.VIEW), node("w", NodeKind.VIEW))
     assert views[uid("w")] == 'select * from "store"."v__print of v_run001" as "v"'
 
 
@@ -145,46 +150,49 @@ def test_a_view_over_a_view() -> None:
     ],
 )
 def test_a_view_that_reads_anything_else_becomes_a_table(sql: str) -> None:
-    tables, views = linked({uid("v"): sql}, node("a"), node("v", Kind.VIEW))
+    tables, views = linked({uid("v"): sql}, node("a"), node("v", NodeKind.VIEW))
     assert (tables, views) == ({uid("a"), uid("v")}, {})
 
 
 def test_a_view_over_a_source_becomes_a_table_whatever_it_says() -> None:
-    tables, _ = linked({uid("v"): "select * from main.a"}, node("a"), node("v", Kind.VIEW, outside=True))
+    tables, _ = linked({uid("v"): "select * from main.a"}, node("a"), node("v", NodeKind.VIEW, outside=True))
     assert uid("v") in tables
 
 
 def test_a_view_whose_text_nobody_has_becomes_a_table() -> None:
-    assert linked({}, node("v", Kind.VIEW))[0] == {uid("v")}
+    assert linked({}, node("v", NodeKind.VIEW))[0] == {uid("v")}
 
 
-CONTENTS = Contents(
-    (Bring(Name("main", "a"), Name("store", "a__1")), Bring(Name("main", 'o"d.d'), Name("store", "ü__1"))),
-    (Linked(Name("store", "v__1"), "select\n'ü'"),),
-    (LOG, served(node("a", Kind.SNAPSHOT))),
+CONTENTS = CandidateContents(
+    (
+        IncomingTable(Name("main", "a"), Name("store", "a__1")),
+        IncomingTable(Name("main", 'o"d.d'), Name("store", "ü__1")),
+    ),
+    (LinkedView(Name("store", "v__1"), "select\n'ü'"),),
+    (LOG, served(node("a", NodeKind.SNAPSHOT))),
     "0" * 64,
 )
 
 
 def test_a_document_can_be_read_back() -> None:
-    assert Contents.read(CONTENTS.document()) == CONTENTS
-    assert Contents.read(json.loads(canonical(CONTENTS.document()))) == CONTENTS
-    empty = Contents((), (), (), "")
-    assert Contents.read(empty.document()) == empty
+    assert CandidateContents.read(CONTENTS.document()) == CONTENTS
+    assert CandidateContents.read(json.loads(canonical(CONTENTS.document()))) == CONTENTS
+    empty = CandidateContents((), (), (), "")
+    assert CandidateContents.read(empty.document()) == empty
 
 
 def test_the_document_says_everything() -> None:
     others = (
         replace(CONTENTS, tables=CONTENTS.tables[:1]),
-        replace(CONTENTS, tables=(Bring(Name("main", "a"), Name("store", "a__2")), CONTENTS.tables[1])),
+        replace(CONTENTS, tables=(IncomingTable(Name("main", "a"), Name("store", "a__2")), CONTENTS.tables[1])),
         replace(CONTENTS, views=()),
-        replace(CONTENTS, views=(Linked(Name("store", "v__1"), "select 'ü'"),)),
+        replace(CONTENTS, views=(LinkedView(Name("store", "v__1"), "select 'ü'"),)),
         replace(CONTENTS, pointers=CONTENTS.pointers[::-1]),
         replace(CONTENTS, file="1" * 64),
         *(
             replace(CONTENTS, pointers=(replace(LOG, **change), CONTENTS.pointers[1]))  # pyright: ignore[reportArgumentType]  # the cases give the fields
             for change in (
-                {"name": Name("main", "x")}, {"address": Name("store", "x")}, {"node": "x"}, {"kind": Kind.VIEW},
+                {"name": Name("main", "x")}, {"address": Name("store", "x")}, {"node": "x"}, {"kind": NodeKind.VIEW},
                 {"fingerprint": "y"}, {"inputs": "y"},
             )
         ),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_sluice.planning.compose import (
-    Part,
+    NodePart,
+    PartQuestion,
     Parts,
-    Question,
     dropped,
     files,
     judged,
@@ -27,14 +27,14 @@ SHARED = ("macro0", "macro1", "yml0")
 
 def parsed(content: Files) -> Parts:
     """Parse a project whose nodes are the files `n*`: what a node is, is a function of the files that it needs."""
-    nodes: dict[str, Part] = {}
+    nodes: dict[str, NodePart] = {}
     for path in sorted(name for name in content if name.startswith("n")):
         _, reads, needs = content[path].split("|")
         parents = tuple(name for name in reads.split(",") if name in nodes)
         wanted = frozenset({path, *(name for name in needs.split(",") if name)})
         own = repr(sorted((name, content.get(name)) for name in wanted))
         above = [nodes[parent].fingerprint for parent in parents]
-        nodes[path] = Part(own, repr((own, above)), parents, path, wanted)
+        nodes[path] = NodePart(own, repr((own, above)), parents, path, wanted)
     return Parts(nodes)
 
 
@@ -69,9 +69,9 @@ def unreadable(path: str, content: Files) -> bool:
     return any(name and (name not in content or unreadable(name, content)) for name in reads)
 
 
-def question(base: Files, source: Files, selected: Set[str]) -> Question:
+def question(base: Files, source: Files, selected: Set[str]) -> PartQuestion:
     differing = {path for path in base.keys() | source.keys() if base.get(path) != source.get(path)}
-    return Question(frozenset(selected), parsed(source), parsed(base), frozenset(differing))
+    return PartQuestion(frozenset(selected), parsed(source), parsed(base), frozenset(differing))
 
 
 @given(projects(), st.data())
@@ -121,9 +121,9 @@ def test_who_reads_what_is_removed_must_go_along() -> None:
 
 
 def test_a_node_that_moved_leaves_its_old_place() -> None:
-    moved = Part("x", "x", (), "new/n3", frozenset({"new/n3"}))
+    moved = NodePart("x", "x", (), "new/n3", frozenset({"new/n3"}))
     before = replace(parsed(BASE).nodes["n3"])
-    asked = Question(
+    asked = PartQuestion(
         frozenset({"n3"}), Parts({"n3": moved}), Parts({"n3": before}), frozenset({"n3", "new/n3"})
     )
     assert files(asked, {"new/n3": "1||"}, {"n3": "0||"}) == {"new/n3": "1||"}

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.planning.costs import Costs, costs
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.planning.costs import ExpectedCosts, costs
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.reporting.terminal.plan import costs_told
 
 
 def plan(**actions: Action) -> Plan:
     steps = tuple(
-        Step(action, uid, Name("m", uid), Kind.TABLE, "", "f", "x") for uid, action in actions.items()
+        Step(action, uid, Name("m", uid), NodeKind.TABLE, "", "f", "x") for uid, action in actions.items()
     )
-    return Plan("prod", Cause.RELEASE, "r", 1, "q", steps, (), (), Before({}, {}))
+    return Plan("prod", Cause.RELEASE, "r", 1, "q", steps, (), (), NotesBefore({}, {}))
 
 
 def test_the_usual_seconds_and_what_there_was_last() -> None:
@@ -29,7 +29,7 @@ def test_the_usual_seconds_and_what_there_was_last() -> None:
         ("c", "seconds"): (7.0,),
     }
     found = costs(made, past)
-    assert found == Costs(3, 2, 2, 50.0, 1_200_000, 80 * 2**20)
+    assert found == ExpectedCosts(3, 2, 2, 50.0, 1_200_000, 80 * 2**20)
     assert costs_told(found) == (
         "expected: about 50 s (from 2 builds), 1.2 M rows, 83.9 MB; of 1 relation the time is not known yet"
     )

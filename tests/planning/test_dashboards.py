@@ -7,11 +7,11 @@ import pytest
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Makeup, Name
+from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.planning.dashboards import called, meant, picked, selector
 from prefect_sluice.planning.plan import NEW, UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.dashboard import sentences, story, story_markdown
 
@@ -59,20 +59,20 @@ def test_a_selector_tells_whose_reading_it_is(select: str, name: str) -> None:
 
 def step(name: str, action: Action = Action.BUILD, reason: str = "its own code changed") -> Step:
     """Return one step."""
-    return Step(action, f"model.s.{name}", Name("main", name), Kind.TABLE, reason)
+    return Step(action, f"model.s.{name}", Name("main", name), NodeKind.TABLE, reason)
 
 
 def plan() -> Plan:
     """Return a plan in which `orders` and what reads it moves, `clicks` stays, and `other` reads `orders`, too."""
     reads = {"orders": ("raw",), "totals": ("orders", "clicks"), "other": ("orders",)}
     makeup = {
-        f"model.s.{name}": Makeup("", reads=dict.fromkeys(f"model.s.{one}" for one in parents))
+        f"model.s.{name}": FingerprintParts("", reads=dict.fromkeys(f"model.s.{one}" for one in parents))
         for name, parents in reads.items()
     }
     steps = (
         step("clicks", Action.REUSE, UNCHANGED), step("orders"), step("totals"), step("other"), step("fresh", reason=NEW),
     )  # fmt: skip
-    return Plan("prod", Cause.PROMOTION, "a", 1, "b", steps, (), (), Before({}, {}, makeup=makeup))
+    return Plan("prod", Cause.PROMOTION, "a", 1, "b", steps, (), (), NotesBefore({}, {}, makeup=makeup))
 
 
 def found(name: str, changed: str | None, columns: tuple[tuple[str, str], ...] = ()) -> Finding:

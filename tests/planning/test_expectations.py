@@ -7,7 +7,7 @@ import pytest
 from prefect_sluice import config
 from prefect_sluice.config.expected_change import Expectation
 from prefect_sluice.domain.errors import ConfigInvalid
-from prefect_sluice.planning.expectations import Expected, from_config, from_message
+from prefect_sluice.planning.expectations import ExpectedChange, from_config, from_message
 
 COMMIT = "1a2b3c4d5e"
 
@@ -83,7 +83,7 @@ def test_the_column_rows_is_not_the_rows() -> None:
 
 
 def test_names_match_whatever_their_case_and_may_be_patterns() -> None:
-    expected = Expected("Mart_*", "Price*", 1.0, "")
+    expected = ExpectedChange("Mart_*", "Price*", 1.0, "")
     assert expected.is_of(["model.shop.x", "mart_sales"])
     assert not expected.is_of(["sales"])
     assert expected.is_column("PRICE_NET")
@@ -127,6 +127,6 @@ def test_a_file_that_cannot_be_read_says_where(text: str, where: str) -> None:
 
 
 def test_it_reads_as_one_would_write_it() -> None:
-    assert str(Expected("a", "b", 0.03, "")) == "a.b up to 3 %"
-    assert str(Expected("a", "rows", 1.0, "")) == "a rows"
+    assert str(ExpectedChange("a", "b", 0.03, "")) == "a.b up to 3 %"
+    assert str(ExpectedChange("a", "rows", 1.0, "")) == "a rows"
     assert Expectation(relation="a", reason="b").column == "*"

@@ -8,28 +8,32 @@ from dataclasses import replace
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Makeup, Name, Node
-from prefect_sluice.planning.explain import ALL, ROWS, Above, why
+from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
+from prefect_sluice.planning.explain import ALL, ROWS, ChangedParent, why
 from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.explain import why_lines
 
 P, C = "model.shop.p", "model.shop.c"
-PARENT = Makeup("p1", {"code": "1"}, "r1", {"id": "i1", "amount": "a1", "day": "d1"})
-CHILD = Makeup("c1", {"code": "1", "var x": "1"}, "r", {"id": "1"}, {P: ("amount", "id")})
+PARENT = FingerprintParts("p1", {"code": "1"}, "r1", {"id": "i1", "amount": "a1", "day": "d1"})
+CHILD = FingerprintParts("c1", {"code": "1", "var x": "1"}, "r", {"id": "1"}, {P: ("amount", "id")})
 NODE = Node(
-    C, Kind.TABLE, Name("main", "c"), "", "sql", (), "", parents=(P,), sources=(Name("raw", "orders"),)
+    C, NodeKind.TABLE, Name("main", "c"), "", "sql", (), "", parents=(P,), sources=(Name("raw", "orders"),)
 )
 
 
-def planned(makeup: Mapping[str, Makeup], versions: Mapping[str, str] | None = None) -> Plan:
-    step = Step(Action.REUSE, C, Name("main", "c"), Kind.TABLE, UNCHANGED)
-    return Plan("dev", Cause.RELEASE, "r", 1, "r0", (step,), (), (), Before({}, {}, versions or {}, makeup))
+def planned(makeup: Mapping[str, FingerprintParts], versions: Mapping[str, str] | None = None) -> Plan:
+    step = Step(Action.REUSE, C, Name("main", "c"), NodeKind.TABLE, UNCHANGED)
+    return Plan(
+        "dev", Cause.RELEASE, "r", 1, "r0", (step,), (), (), NotesBefore({}, {}, versions or {}, makeup)
+    )
 
 
-def told(parent: Makeup = PARENT, child: Makeup = CHILD, before: Before | None = None) -> str:
-    then = before or Before({}, {}, {}, {P: PARENT, C: CHILD})
+def told(
+    parent: FingerprintParts = PARENT, child: FingerprintParts = CHILD, before: NotesBefore | None = None
+) -> str:
+    then = before or NotesBefore({}, {}, {}, {P: PARENT, C: CHILD})
     return plain(why_lines(why(planned({P: parent, C: child}), then, {C: NODE}, C))).splitlines()[-1].strip()
 
 
@@ -54,11 +58,11 @@ def test_a_parent_that_came_left_or_is_read_whole() -> None:
     new = replace(CHILD, reads={P: None, "model.shop.q": ("id",)})
     found = why(
         planned({P: replace(PARENT, whole="p2"), C: new}),
-        Before({}, {}, {}, {P: PARENT, C: CHILD}),
+        NotesBefore({}, {}, {}, {P: PARENT, C: CHILD}),
         {C: NODE},
         C,
     )
-    assert found.above == (Above(P, (ALL,)), Above("model.shop.q", (ALL,)))
+    assert found.above == (ChangedParent(P, (ALL,)), ChangedParent("model.shop.q", (ALL,)))
     assert ROWS != ALL
 
 
@@ -71,7 +75,7 @@ def test_ingredients_of_its_own() -> None:
 
 
 def test_new_data() -> None:
-    before = Before({}, {}, {"raw.orders": "1"}, {P: PARENT, C: CHILD})
+    before = NotesBefore({}, {}, {"raw.orders": "1"}, {P: PARENT, C: CHILD})
     found = why(planned({P: PARENT, C: CHILD}, {"raw.orders": "2"}), before, {C: NODE}, C)
     assert found.fresh == ("raw.orders",)
     assert "new data in raw.orders" in plain(why_lines(found))
@@ -81,8 +85,8 @@ def test_new_data() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("before", [None, Before({}, {}), Before({}, {}, {}, {P: PARENT})])
-def test_nothing_to_compare_with(before: Before | None) -> None:
+@pytest.mark.parametrize("before", [None, NotesBefore({}, {}), NotesBefore({}, {}, {}, {P: PARENT})])
+def test_nothing_to_compare_with(before: NotesBefore | None) -> None:
     found = why(planned({P: PARENT, C: CHILD}), before, {C: NODE}, C)
     assert not found.noted
     assert "nothing is noted of what serves" in plain(why_lines(found))

@@ -7,25 +7,25 @@ from datetime import UTC, datetime
 
 import pytest
 
-from prefect_sluice.domain.declarations import Consumer, Declared, DeclaredTest, Described
+from prefect_sluice.domain.declarations import Consumer, Declarations, DeclaredTest, NodeDescription
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Makeup, Name, Node
+from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
 from prefect_sluice.planning import history_by_name
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 
 NONE = history_by_name.Renames()
-INCREMENTAL, SNAPSHOT, TABLE, VIEW = Kind.INCREMENTAL, Kind.SNAPSHOT, Kind.TABLE, Kind.VIEW
+INCREMENTAL, SNAPSHOT, TABLE, VIEW = NodeKind.INCREMENTAL, NodeKind.SNAPSHOT, NodeKind.TABLE, NodeKind.VIEW
 
 
 def name(identifier: str) -> Name:
     return Name("main", identifier)
 
 
-def pointer(node: str, public: str, kind: Kind = INCREMENTAL, fingerprint: str = "f") -> Pointer:
+def pointer(node: str, public: str, kind: NodeKind = INCREMENTAL, fingerprint: str = "f") -> Pointer:
     return Pointer(name(public), Name("store", f"{public}__{fingerprint}"), node, kind, fingerprint, "i")
 
 
-def node(uid: str, public: str, kind: Kind = INCREMENTAL, fingerprint: str = "f", **more: object) -> Node:
+def node(uid: str, public: str, kind: NodeKind = INCREMENTAL, fingerprint: str = "f", **more: object) -> Node:
     made = Node(uid, kind, name(public), "", "sql", (), fingerprint)
     return replace(made, **more)  # pyright: ignore[reportArgumentType]  # the cases give the fields
 
@@ -64,8 +64,8 @@ def test_what_served_is_known_by_its_name(
 
 
 def test_notes_follow_the_name() -> None:
-    makeup = Makeup("1", {"code": "c"}, reads={"m.s.p": None})
-    noted = Before(
+    makeup = FingerprintParts("1", {"code": "c"}, reads={"m.s.p": None})
+    noted = NotesBefore(
         {"m.s.a": "1", "m.s.p": "2"}, {"t": "1"}, {"clock:day in m.s.a": "d", "raw.x": "v"},
         {"m.s.a": makeup}, {"m.s.a": {"clock:day in m.s.a": "d"}}, {"m.s.a": ("m.s.oldest",)},
     )  # fmt: skip
@@ -76,17 +76,19 @@ def test_notes_follow_the_name() -> None:
     assert moved.makeup["m.t.a"].reads == {"m.t.p": None}
     assert moved.former == {"m.t.a": ("m.s.a", "m.s.oldest"), "m.t.p": ("m.s.p",)}
     assert moved.new_ids == {"m.s.a": "m.t.a", "m.s.oldest": "m.t.a", "m.s.p": "m.t.p"}
-    assert Before.read(moved.document()) == moved
+    assert NotesBefore.read(moved.document()) == moved
     assert noted.renamed({}) == noted
 
 
 def test_declarations_follow_the_name() -> None:
     reader = Consumer("exposure.s.r", "r", parents=("m.s.a",), columns={"m.s.a": ("id",)})
     test = DeclaredTest("test.s.t", "t", node="m.s.a", parents=("m.s.a",))
-    found = Declared({"r": reader}, {"t": test}, {"m.s.a": Described("told")}).renamed({"m.s.a": "m.t.a"})
+    found = Declarations({"r": reader}, {"t": test}, {"m.s.a": NodeDescription("told")}).renamed(
+        {"m.s.a": "m.t.a"}
+    )
     assert (found.consumers["r"].parents, found.consumers["r"].columns) == (("m.t.a",), {"m.t.a": ("id",)})
     assert (found.tests["t"].node, found.tests["t"].parents) == ("m.t.a", ("m.t.a",))
-    assert found.described == {"m.t.a": Described("told")}
+    assert found.described == {"m.t.a": NodeDescription("told")}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_declarations_follow_the_name() -> None:
         (TABLE, node("m", "x", TABLE), False, ""),
     ],
 )
-def test_what_goes_on_and_what_is_said(past: Kind, now: Node, goes_on: bool, says: str) -> None:
+def test_what_goes_on_and_what_is_said(past: NodeKind, now: Node, goes_on: bool, says: str) -> None:
     before = pointer("m", "x", past)
     assert history_by_name.carries(now, before, {"same"}) is goes_on
     assert history_by_name.note(now, before, {"same"}) == says
@@ -123,7 +125,7 @@ def test_what_goes_on_and_what_is_said(past: Kind, now: Node, goes_on: bool, say
 
 def _made(uid: str, reads: tuple[str, ...] = (), **parts: str) -> Node:
     words = {"code": "c", **{key.replace("__", " "): value for key, value in parts.items()}}
-    makeup = Makeup("w", words, reads=dict.fromkeys(reads))
+    makeup = FingerprintParts("w", words, reads=dict.fromkeys(reads))
     return node(uid, uid.rpartition(".")[2], parents=reads, makeup=makeup)
 
 
@@ -133,14 +135,14 @@ def test_code_is_the_same_where_only_ids_changed() -> None:
         _made("m.t.a"), _made("m.t.b", ("m.t.a",)), _made("m.t.c", code="changed"), _made("m.t.d", ("m.t.c",)),
     ]  # fmt: skip
     then = {
-        "m.t.a": Makeup("v", {"code": "c"}),
-        "m.t.b": Makeup("v", {"code": "c"}, reads={"m.t.a": None}),
-        "m.t.c": Makeup("v", {"code": "c"}),
-        "m.t.d": Makeup("v", {"code": "c"}, reads={"m.t.c": None}),
+        "m.t.a": FingerprintParts("v", {"code": "c"}),
+        "m.t.b": FingerprintParts("v", {"code": "c"}, reads={"m.t.a": None}),
+        "m.t.c": FingerprintParts("v", {"code": "c"}),
+        "m.t.d": FingerprintParts("v", {"code": "c"}, reads={"m.t.c": None}),
     }
     former = {uid: (uid.replace(".t.", ".s."),) for uid in then}
     nodes = {item.unique_id: item for item in now}
-    noted = Before({}, {}, makeup=then)
+    noted = NotesBefore({}, {}, makeup=then)
     assert history_by_name.same_code(nodes, replace(noted, former=former), NONE) == {"m.t.a", "m.t.b"}
     assert history_by_name.same_code(nodes, noted, NONE) == frozenset()
     assert history_by_name.same_code(nodes, noted, NONE, moved=True) == {"m.t.a", "m.t.b"}, (
@@ -149,20 +151,20 @@ def test_code_is_the_same_where_only_ids_changed() -> None:
 
 
 def test_a_macro_of_the_project_keeps_its_name_without_the_project() -> None:
-    makeup = Makeup("w", {"macro t.money": "1", "on-run-start t-on-run-start-0": "2"})
+    makeup = FingerprintParts("w", {"macro t.money": "1", "on-run-start t-on-run-start-0": "2"})
     nodes = {"m.t.a": node("m.t.a", "a", makeup=makeup)}
-    then = Makeup("v", {"macro s.money": "1", "on-run-start s-on-run-start-0": "2"})
+    then = FingerprintParts("v", {"macro s.money": "1", "on-run-start s-on-run-start-0": "2"})
     assert history_by_name.same_code(
-        nodes, Before({}, {}, makeup={"m.t.a": then}, former={"m.t.a": ("m.s.a",)}), NONE
+        nodes, NotesBefore({}, {}, makeup={"m.t.a": then}, former={"m.t.a": ("m.s.a",)}), NONE
     )
 
 
 def test_what_reads_itself_is_the_same_as_it_is_written() -> None:
     """`{{ this }}` gives another text under another name: its compiled code, and so its fingerprint, differ."""
-    then = Makeup("v", {"code": "reads itself as a"}, text="as written")
-    now = Makeup("w", {"code": "reads itself as b"}, text="as written")
+    then = FingerprintParts("v", {"code": "reads itself as a"}, text="as written")
+    now = FingerprintParts("w", {"code": "reads itself as b"}, text="as written")
     b = node("m.s.b", "b", fingerprint="w", makeup=now)
-    noted = Before({}, {}, makeup={"m.s.a": then})
+    noted = NotesBefore({}, {}, makeup={"m.s.a": then})
     gone = {"m.s.a": pointer("m.s.a", "a", fingerprint="v")}
     found = history_by_name.renames({"m.s.b": b}, gone, noted, ())
     assert found.found == {"m.s.b": gone["m.s.a"]}

@@ -9,47 +9,55 @@ import pytest
 
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.generation import Cause, Pointer
-from prefect_sluice.domain.node import Kind, Makeup, Name
-from prefect_sluice.planning.impact import Counted, Known, Schema, reached, without
+from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
+from prefect_sluice.planning.impact import ImpactInputs, RowChanges, Schema, reached, without
 from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 
 UID = "model.shop.totals"
 BOARD = Consumer("exposure.shop.board", "board", label="Board", owner="Ops", parents=(UID,))
-SHAPED = Makeup("w1", rows="r", columns={"id": "i", "total": "t", "late": "l"}, complete=True)
+SHAPED = FingerprintParts("w1", rows="r", columns={"id": "i", "total": "t", "late": "l"}, complete=True)
 
 
 def pointer(uid: str = UID, name: str = "main.totals", inputs: str = "x") -> Pointer:
-    return Pointer(Name.parse(name), Name("store", f"{uid}_1"), uid, Kind.TABLE, "f", inputs)
+    return Pointer(Name.parse(name), Name("store", f"{uid}_1"), uid, NodeKind.TABLE, "f", inputs)
 
 
 def step(action: Action = Action.BUILD, reason: str = "", uid: str = UID, name: str = "main.totals") -> Step:
-    return Step(action, uid, Name.parse(name), Kind.TABLE, reason, "f", "x")
+    return Step(action, uid, Name.parse(name), NodeKind.TABLE, reason, "f", "x")
 
 
 def known(
     *steps: Step,
-    now: Makeup = SHAPED,
-    then: Makeup | None = SHAPED,
+    now: FingerprintParts = SHAPED,
+    then: FingerprintParts | None = SHAPED,
     schemas: Mapping[str, tuple[Schema, Schema]] | None = None,
     served: Sequence[Pointer] = (pointer(),),
-) -> Known:
+) -> ImpactInputs:
     plan = Plan(
-        "dev", Cause.RELEASE, "r2", 1, "r1", steps or (step(),), (), (), Before({}, {}, makeup={UID: now})
+        "dev",
+        Cause.RELEASE,
+        "r2",
+        1,
+        "r1",
+        steps or (step(),),
+        (),
+        (),
+        NotesBefore({}, {}, makeup={UID: now}),
     )
-    before = Before({}, {}, makeup={UID: then}) if then else None
-    return Known(plan, {item.node: item for item in served}, before, schemas or {})
+    before = NotesBefore({}, {}, makeup={UID: then}) if then else None
+    return ImpactInputs(plan, {item.node: item for item in served}, before, schemas or {})
 
 
-def told(known: Known, *consumers: Consumer) -> list[str]:
+def told(known: ImpactInputs, *consumers: Consumer) -> list[str]:
     return [item.told() for item in reached(known, consumers or (BOARD,))]
 
 
-def columns(**moved: str) -> Makeup:
+def columns(**moved: str) -> FingerprintParts:
     return replace(SHAPED, whole="w2", columns={**SHAPED.columns, **moved})
 
 
-DROPPED = Makeup("w2", rows="r", columns={"id": "i", "total": "t"}, complete=True)
+DROPPED = FingerprintParts("w2", rows="r", columns={"id": "i", "total": "t"}, complete=True)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +72,19 @@ DROPPED = Makeup("w2", rows="r", columns={"id": "i", "total": "t"}, complete=Tru
         (columns(late=""), SHAPED, ["totals: late is dropped"]),
         (replace(columns(total="other"), rows="others"), SHAPED, ["totals: its rows may change"]),
         (replace(DROPPED, rows="others"), SHAPED, ["totals: late is dropped, its rows may change"]),
-        (Makeup("w2", doubt="a Python model"), SHAPED, ["totals: any column may change (a Python model)"]),
+        (
+            FingerprintParts("w2", doubt="a Python model"),
+            SHAPED,
+            ["totals: any column may change (a Python model)"],
+        ),
         (SHAPED, None, ["totals: any column may change"]),
         (replace(SHAPED, whole="w2", complete=False), SHAPED, ["totals: any column may change"]),
         (replace(SHAPED, whole="w2"), SHAPED, []),
     ],
 )
-def test_what_the_code_tells(now: Makeup, then: Makeup | None, expected: list[str]) -> None:
+def test_what_the_code_tells(
+    now: FingerprintParts, then: FingerprintParts | None, expected: list[str]
+) -> None:
     assert told(known(now=now, then=then)) == expected
 
 
@@ -88,23 +102,23 @@ def test_what_the_code_tells(now: Makeup, then: Makeup | None, expected: list[st
 )
 def test_what_the_columns_tell(before: Schema, after: Schema, expected: list[str]) -> None:
     every: Schema = {"a": "p", "b": "p", "a b": "p"}
-    one = Makeup("w1", rows="r", columns=every)
+    one = FingerprintParts("w1", rows="r", columns=every)
     assert told(known(now=replace(one, whole="w2"), then=one, schemas={UID: (before, after)})) == expected
 
 
 @pytest.mark.parametrize(
     ("counted", "expected"),
     [
-        (Counted(), []),
-        (Counted(("total",)), ["totals: total changes"]),
-        (Counted(("late",), "3 rows come"), ["totals: late changes, 3 rows come"]),
+        (RowChanges(), []),
+        (RowChanges(("total",)), ["totals: total changes"]),
+        (RowChanges(("late",), "3 rows come"), ["totals: late changes, 3 rows come"]),
     ],
 )
 @pytest.mark.parametrize(
-    "now", [Makeup("w2", doubt="a Python model"), replace(SHAPED, whole="w2", rows="others")]
+    "now", [FingerprintParts("w2", doubt="a Python model"), replace(SHAPED, whole="w2", rows="others")]
 )
 def test_what_was_counted_takes_the_place_of_what_the_code_tells(
-    now: Makeup, counted: Counted, expected: list[str]
+    now: FingerprintParts, counted: RowChanges, expected: list[str]
 ) -> None:
     assert told(replace(known(now=now), counted={UID: counted})) == expected
 

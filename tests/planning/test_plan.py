@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Makeup, Name, Node, descendants
-from prefect_sluice.planning.make_plan import Asked, make_plan
+from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind, descendants
+from prefect_sluice.planning.make_plan import PlanInputs, make_plan
 from prefect_sluice.planning.plan import ANEW, AS_TABLE, UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.refresh_subset import source_texts
 from prefect_sluice.planning.source_versions import by_content
 from prefect_sluice.promotions.verify_reused import built_on
@@ -29,7 +29,7 @@ def uid(name: str) -> str:
     return f"model.shop.{name}"
 
 
-def node(name: str, *parents: str, code: str = "1", kind: Kind = Kind.TABLE, **more: object) -> Node:
+def node(name: str, *parents: str, code: str = "1", kind: NodeKind = NodeKind.TABLE, **more: object) -> Node:
     """Return a node; `code` stands for its text. Its fingerprint is left open: `project` fills it in."""
     draft = Node(
         uid(name),
@@ -59,7 +59,7 @@ class Environment:
 
     name: str = "prod"
     generations: list[Generation] = field(default_factory=list[Generation])
-    notes: Before | None = None
+    notes: NotesBefore | None = None
     kept: tuple[Pointer, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ class Environment:
         tests: Mapping[str, str] | None = None,
     ) -> Plan:
         found = ORDERS if versions is None else versions
-        asked = Asked(
+        asked = PlanInputs(
             self.name,
             Cause.RELEASE,
             "release",
@@ -242,7 +242,7 @@ def test_what_was_built_before_and_is_kept_is_not_built_again() -> None:
 def test_the_reason_is_what_changed(parts: Mapping[str, str], reason: str) -> None:
     then = {"code": "1", "the whole project": "1"}
     before, now = (
-        replace(node("a", code=code), makeup=Makeup(code, found))
+        replace(node("a", code=code), makeup=FingerprintParts(code, found))
         for code, found in (("1", then), ("2", {**then, **parts}))
     )
     assert told(after_first(before).plan(project(now)))["a"] == (Action.BUILD, reason)
@@ -250,9 +250,9 @@ def test_the_reason_is_what_changed(parts: Mapping[str, str], reason: str) -> No
 
 def test_a_view_is_linked_anew_when_what_it_reads_moves() -> None:
     """Its fingerprint may stay (it reads no column that changed), but its query holds the addresses of its first day."""
-    a, b = node("a"), node("b", "a", kind=Kind.VIEW)
-    environment = after_first(a, b, node("c", "b", kind=Kind.VIEW), node("d", "b"))
-    nodes = dict(project(a, b, node("c", "b", kind=Kind.VIEW), node("d", "b")))
+    a, b = node("a"), node("b", "a", kind=NodeKind.VIEW)
+    environment = after_first(a, b, node("c", "b", kind=NodeKind.VIEW), node("d", "b"))
+    nodes = dict(project(a, b, node("c", "b", kind=NodeKind.VIEW), node("d", "b")))
     nodes[uid("a")] = replace(nodes[uid("a")], own="a:2", fingerprint="another")
     assert told(environment.plan(nodes)) == {
         "a": (Action.BUILD, "its own code changed"),
@@ -263,7 +263,7 @@ def test_a_view_is_linked_anew_when_what_it_reads_moves() -> None:
 
 
 def test_a_view_that_is_served_as_a_table_stays() -> None:
-    shop = (node("a"), node("b", "a", kind=Kind.VIEW, reads_outside=True))
+    shop = (node("a"), node("b", "a", kind=NodeKind.VIEW, reads_outside=True))
     environment = after_first(*shop)
     nodes = dict(project(*shop))
     nodes[uid("a")] = replace(nodes[uid("a")], fingerprint="another")
@@ -272,7 +272,7 @@ def test_a_view_that_is_served_as_a_table_stays() -> None:
 
 def test_a_view_that_was_built_before_is_linked_anew() -> None:
     """Nobody noted which addresses it read then, and the collector may have dropped them."""
-    shop = (node("a", sources=(RAW,)), node("b", "a", kind=Kind.VIEW))
+    shop = (node("a", sources=(RAW,)), node("b", "a", kind=NodeKind.VIEW))
     environment = after_first(*shop)
     environment.release(project(node("a", code="2", sources=(RAW,)), shop[1]))
     plan = environment.plan(project(*shop))
@@ -280,7 +280,7 @@ def test_a_view_that_was_built_before_is_linked_anew() -> None:
 
 
 def test_a_view_over_what_goes_back_to_an_older_relation_is_linked_to_it() -> None:
-    shop = (node("a"), node("b", kind=Kind.VIEW))
+    shop = (node("a"), node("b", kind=NodeKind.VIEW))
     environment = after_first(*shop)
     environment.release(project(node("a", code="2"), shop[1]))
     nodes = dict(project(*shop))
@@ -296,10 +296,12 @@ def test_a_view_over_what_goes_back_to_an_older_relation_is_linked_to_it() -> No
 
 
 def test_notes_are_read_as_they_were_written() -> None:
-    makeup = Makeup("12", {"code": "1"}, "r", {"id": "2"}, {uid("x"): None, uid("y"): ("id",)})
-    notes = Before({"a": "1"}, {"t": "2"}, {"raw.orders": "3"}, {"a": makeup, "b": Makeup("34")})
-    assert Before.read(notes.document()) == notes
-    assert Before.read({"nodes": {"a": "1"}, "tests": {}}) == Before({"a": "1"}, {})
+    makeup = FingerprintParts("12", {"code": "1"}, "r", {"id": "2"}, {uid("x"): None, uid("y"): ("id",)})
+    notes = NotesBefore(
+        {"a": "1"}, {"t": "2"}, {"raw.orders": "3"}, {"a": makeup, "b": FingerprintParts("34")}
+    )
+    assert NotesBefore.read(notes.document()) == notes
+    assert NotesBefore.read({"nodes": {"a": "1"}, "tests": {}}) == NotesBefore({"a": "1"}, {})
 
 
 def test_kept_is_used_for_old_data_too() -> None:
@@ -332,7 +334,7 @@ def test_a_node_under_another_public_name_is_built() -> None:
 
 def test_a_view_over_a_source_says_that_it_becomes_a_table() -> None:
     plan = Environment().plan(
-        project(node("a", kind=Kind.VIEW, reads_outside=True), node("b", kind=Kind.VIEW))
+        project(node("a", kind=NodeKind.VIEW, reads_outside=True), node("b", kind=NodeKind.VIEW))
     )
     assert [step.note for step in plan.steps] == [AS_TABLE, ""]
 
@@ -340,12 +342,12 @@ def test_a_view_over_a_source_says_that_it_becomes_a_table() -> None:
 # ---- what keeps history --------------------------------------------------------------------------------
 
 
-def history(kind: Kind, code: str = "1") -> tuple[Node, ...]:
+def history(kind: NodeKind, code: str = "1") -> tuple[Node, ...]:
     return (node("h", code=code, kind=kind, sources=(RAW,)), node("r", "h"))
 
 
-@pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
-def test_new_data_is_added_to_what_keeps_history(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NodeKind.INCREMENTAL, NodeKind.SNAPSHOT])
+def test_new_data_is_added_to_what_keeps_history(kind: NodeKind) -> None:
     environment = after_first(*history(kind))
     plan = environment.plan(project(*history(kind)), versions={"raw.orders": "v2"})
     assert told(plan) == {"h": (Action.CARRY, "new data in raw.orders"), "r": (Action.BUILD, "new data in h")}
@@ -354,24 +356,24 @@ def test_new_data_is_added_to_what_keeps_history(kind: Kind) -> None:
 
 
 def test_new_code_builds_an_incremental_model_anew() -> None:
-    plan = after_first(*history(Kind.INCREMENTAL)).plan(project(*history(Kind.INCREMENTAL, "2")))
+    plan = after_first(*history(NodeKind.INCREMENTAL)).plan(project(*history(NodeKind.INCREMENTAL, "2")))
     assert told(plan)["h"] == (Action.BUILD, "its own code changed")
 
 
 def test_new_code_keeps_the_history_of_a_snapshot() -> None:
-    environment = after_first(*history(Kind.SNAPSHOT))
-    plan = environment.plan(project(*history(Kind.SNAPSHOT, "2")))
+    environment = after_first(*history(NodeKind.SNAPSHOT))
+    plan = environment.plan(project(*history(NodeKind.SNAPSHOT, "2")))
     assert told(plan)["h"] == (Action.CARRY, "its own code changed")
     assert plan.of(Action.CARRY)[0].pointer == environment.live.by_node()[uid("h")]
 
 
-@pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
-def test_the_first_build_of_what_keeps_history_carries_nothing(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NodeKind.INCREMENTAL, NodeKind.SNAPSHOT])
+def test_the_first_build_of_what_keeps_history_carries_nothing(kind: NodeKind) -> None:
     assert actions(Environment().plan(project(*history(kind))))["h"] is Action.BUILD
 
 
-@pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
-def test_history_is_not_lost_when_a_source_is_again_as_it_was(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NodeKind.INCREMENTAL, NodeKind.SNAPSHOT])
+def test_history_is_not_lost_when_a_source_is_again_as_it_was(kind: NodeKind) -> None:
     """v1, v2, v1: the relation of the first v1 does not hold what v2 added, nor do those that read it."""
     environment = after_first(*history(kind))
     environment.release(project(*history(kind)), versions={"raw.orders": "v2"})
@@ -381,8 +383,8 @@ def test_history_is_not_lost_when_a_source_is_again_as_it_was(kind: Kind) -> Non
     assert environment.plan(project(*history(kind))).changes_nothing
 
 
-@pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
-def test_after_a_rollback_the_same_history_is_there_still(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NodeKind.INCREMENTAL, NodeKind.SNAPSHOT])
+def test_after_a_rollback_the_same_history_is_there_still(kind: NodeKind) -> None:
     """Back to v1 and forward to v2 again: the relation that v2 made of v1 is what is wanted."""
     environment = after_first(*history(kind))
     environment.release(project(*history(kind)), versions={"raw.orders": "v2"})
@@ -394,7 +396,7 @@ def test_after_a_rollback_the_same_history_is_there_still(kind: Kind) -> None:
 
 # ---- by-products, tests --------------------------------------------------------------------------------
 
-LOG = Pointer(Name("audit", "runs"), Name("store", "runs__1"), "hook.audit.runs", Kind.TABLE, "x", "")
+LOG = Pointer(Name("audit", "runs"), Name("store", "runs__1"), "hook.audit.runs", NodeKind.TABLE, "x", "")
 
 
 def test_what_hooks_write_to_is_carried_whenever_they_run() -> None:
@@ -414,7 +416,7 @@ def test_what_hooks_write_to_is_carried_whenever_they_run() -> None:
 
 def test_new_and_changed_tests_are_run() -> None:
     environment = after_first()
-    environment.notes = Before(
+    environment.notes = NotesBefore(
         environment.notes.nodes if environment.notes else {}, {"t1": "1", "t2": "1", "gone": "1"}
     )
     plan = environment.plan(project(*SHOP), tests={"t1": "1", "t2": "2", "t3": "1"})
@@ -451,7 +453,11 @@ def projects(draw: st.DrawFn) -> tuple[Node, ...]:
     for number, letter in enumerate(LETTERS[: draw(st.integers(1, len(LETTERS)))]):
         parents = draw(st.sets(st.sampled_from(LETTERS[:number]), max_size=3)) if number else set[str]()
         sources = draw(st.sets(st.sampled_from([RAW, Name("raw", "refunds")]), max_size=1))
-        kind = draw(st.sampled_from([Kind.TABLE, Kind.VIEW, Kind.INCREMENTAL, Kind.SNAPSHOT, Kind.SEED]))
+        kind = draw(
+            st.sampled_from(
+                [NodeKind.TABLE, NodeKind.VIEW, NodeKind.INCREMENTAL, NodeKind.SNAPSHOT, NodeKind.SEED]
+            )
+        )
         nodes.append(node(letter, *sorted(parents), kind=kind, sources=tuple(sources)))
     return tuple(nodes)
 
@@ -506,14 +512,14 @@ def test_the_digest_changes_with_everything_that_the_document_says() -> None:
         replace(plan, steps=plan.steps[::-1]),
         replace(plan, edited=()),
         replace(plan, tests=()),
-        replace(plan, notes=Before({}, {})),
+        replace(plan, notes=NotesBefore({}, {})),
         *(
             replace(plan, steps=(changed, *plan.steps[1:]))
             for changed in (
                 replace(step, action=Action.CARRY),
                 replace(step, node="model.shop.z"),
                 replace(step, name=Name("main", "z")),
-                replace(step, kind=Kind.VIEW),
+                replace(step, kind=NodeKind.VIEW),
                 replace(step, reason="other"),
                 replace(step, fingerprint="other"),
                 replace(step, inputs="other"),
@@ -538,9 +544,9 @@ def test_what_is_built_on_is_the_direct_parents_through_views_and_history_but_no
             node("far"),
             node("table", "far"),
             node("base"),
-            node("view", "base", kind=Kind.VIEW),
+            node("view", "base", kind=NodeKind.VIEW),
             node("other"),
-            node("grows", "other", kind=Kind.INCREMENTAL, forward_only=True, code=code),
+            node("grows", "other", kind=NodeKind.INCREMENTAL, forward_only=True, code=code),
             node("mart", "table", "view", code=code),
         )
 

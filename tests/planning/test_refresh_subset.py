@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.domain.node import Kind, Name, Node
-from prefect_sluice.planning.refresh_subset import Cut, behind, built_after, built_from, cut
+from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.planning.refresh_subset import RefreshSubset, behind, built_after, built_from, cut
 
 
 def node(name: str, parents: Collection[str] = (), sources: Collection[str] = ()) -> Node:
     return Node(
-        name, Kind.TABLE, Name("main", name), "", "sql", (name,), "f",
+        name, NodeKind.TABLE, Name("main", name), "", "sql", (name,), "f",
         parents=tuple(parents), sources=tuple(Name("raw", source) for source in sources),
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ SHOP = project(
 OLD = {"raw.o": "1", "raw.p": "1", "raw.d": "1"}
 
 
-def asked(wanted: str, **fresh: str) -> Cut:
+def asked(wanted: str, **fresh: str) -> RefreshSubset:
     now = {**OLD, **{f"raw.{source}": version for source, version in fresh.items()}}
     was = built_from(SHOP, SHOP, OLD, {})
     stale = {
@@ -133,7 +133,7 @@ class World:
 
 
 def decide(world: World, noted: Mapping[str, Mapping[str, str]], noted_for: Mapping[str, str],
-           now: Mapping[str, str], wanted: Collection[str]) -> tuple[Cut, set[str]]:  # fmt: skip
+           now: Mapping[str, str], wanted: Collection[str]) -> tuple[RefreshSubset, set[str]]:  # fmt: skip
     was = built_from(world.nodes, world.nodes, noted_for, noted)
     stale = {
         uid

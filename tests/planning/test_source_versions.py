@@ -10,21 +10,22 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.source_versions import before_build, by_content, stubs, versions
 from prefect_sluice.sql.write_targets import Targets
-from prefect_sluice.warehouse.base import Served, Stub
+from prefect_sluice.warehouse.base import ServedRelation, Stub
 from tests.gates.duck import DuckReader
 
 RAW = Name("raw", "orders")
 
 
 def node(**reads: tuple[object, ...]) -> Node:
-    return Node("model.shop.a", Kind.TABLE, Name("main", "a"), "a.sql", "sql", ("shop", "a"), "f", **reads)  # pyright: ignore[reportArgumentType]  # the cases give the fields
+    made = Node("model.shop.a", NodeKind.TABLE, Name("main", "a"), "a.sql", "sql", ("shop", "a"), "f")
+    return replace(made, **reads)  # pyright: ignore[reportArgumentType]  # the cases give the fields
 
 
 def version(sql: str, folder: Path) -> str:
@@ -131,7 +132,7 @@ def test_the_version_of_a_pattern_is_that_of_all_its_files(tmp_path: Path, patte
 # ---- stubs ---------------------------------------------------------------------------------------------
 
 
-def pointer(identifier: str, kind: Kind, unique_id: str = "") -> Pointer:
+def pointer(identifier: str, kind: NodeKind, unique_id: str = "") -> Pointer:
     name = Name("main", identifier)
     return Pointer(
         name, Name("store", f"{identifier}__1"), unique_id or f"model.shop.{identifier}", kind, "f", "i"
@@ -143,13 +144,13 @@ def live(*pointers: Pointer) -> Generation:
 
 
 def test_what_is_live_stands_under_its_public_name() -> None:
-    table, view = pointer("t", Kind.TABLE), pointer("v", Kind.VIEW)
+    table, view = pointer("t", NodeKind.TABLE), pointer("v", NodeKind.VIEW)
     expected = (Stub(table.name, table.address), Stub(view.name, view.address, is_view=True))
     assert stubs(live(table, view), (), ["model.shop.t"], Targets()) == expected
 
 
-@pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.SNAPSHOT])
-def test_what_keeps_history_is_cloned_or_not_there(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [NodeKind.INCREMENTAL, NodeKind.SNAPSHOT])
+def test_what_keeps_history_is_cloned_or_not_there(kind: NodeKind) -> None:
     history = pointer("h", kind)
     assert stubs(live(history), (), (), Targets()) == (Stub(history.name, history.address, clone=True),)
     assert stubs(live(history), (), [history.node], Targets()) == (), (
@@ -158,13 +159,17 @@ def test_what_keeps_history_is_cloned_or_not_there(kind: Kind) -> None:
 
 
 def test_what_hooks_write_to_is_cloned() -> None:
-    log = pointer("log", Kind.TABLE, "hook.main.log")
+    log = pointer("log", NodeKind.TABLE, "hook.main.log")
     assert stubs(live(log), (), (), Targets()) == (Stub(log.name, log.address, clone=True),)
 
 
 def test_relations_of_others_stand_there_too() -> None:
-    ours = pointer("a", Kind.TABLE)
-    found = (Served(ours.name, True), Served(RAW, False), Served(Name("raw", "clean"), True))
+    ours = pointer("a", NodeKind.TABLE)
+    found = (
+        ServedRelation(ours.name, True),
+        ServedRelation(RAW, False),
+        ServedRelation(Name("raw", "clean"), True),
+    )
     made = stubs(
         live(ours), found, (), Targets(words="insert into RAW.Orders values (1); from raw.clean".lower())
     )
@@ -175,20 +180,20 @@ def test_relations_of_others_stand_there_too() -> None:
 
 
 def test_of_pointers_with_the_same_content_the_last_counts() -> None:
-    first, second = pointer("a", Kind.TABLE), pointer("a", Kind.VIEW)
+    first, second = pointer("a", NodeKind.TABLE), pointer("a", NodeKind.VIEW)
     assert by_content([first, second]) == {("main.a", "f", "i"): second}
 
 
 def test_an_old_name_is_not_there_and_what_takes_it_finds_its_history() -> None:
     """`b` is renamed back to `a`, whose old name still stands as a view: dbt must find the rows there, not that view."""
-    b = pointer("b", Kind.INCREMENTAL)
+    b = pointer("b", NodeKind.INCREMENTAL)
     a = Name("main", "a")
     steps = (
-        Step(Action.CARRY, "model.shop.a", a, Kind.INCREMENTAL, "renamed", "f", "i", b),
+        Step(Action.CARRY, "model.shop.a", a, NodeKind.INCREMENTAL, "renamed", "f", "i", b),
         Step(Action.REMOVE, b.node, b.name, b.kind, "renamed", pointer=b),
     )
-    plan = Plan("prod", Cause.RELEASE, "r2", 1, "r", steps, (), (), Before({}, {}))
+    plan = Plan("prod", Cause.RELEASE, "r2", 1, "r", steps, (), (), NotesBefore({}, {}))
     old, ended = OldName(b.name, a, "+30"), OldName(a, b.name, "2026-12-31")
     plan = replace(plan, old_names=(old,), ended=(ended,))
-    found = (Served(a, True), Served(b.name, True))
+    found = (ServedRelation(a, True), ServedRelation(b.name, True))
     assert before_build(live(b), plan, found, Targets()) == (Stub(a, b.address, clone=True),)

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.config import Environment
+from prefect_sluice.config import EnvironmentPolicy
 from prefect_sluice.dbt.profile import Target
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.promotions.environment_order import before, comes_after, ordered
-from prefect_sluice.workspace.workspace import Place
+from prefect_sluice.workspace.workspace import Environment
 
 
-def places(**after: str | None) -> dict[str, Place]:
+def places(**after: str | None) -> dict[str, Environment]:
     """Return environments by name, each with its `after`."""
     return {
-        name: Place(name, Target("shop", name, {}, {}, Path(f"{name}.duckdb")), Environment(after=value))
+        name: Environment(
+            name, Target("shop", name, {}, {}, Path(f"{name}.duckdb")), EnvironmentPolicy(after=value)
+        )
         for name, value in after.items()
     }
 

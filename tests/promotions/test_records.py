@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.domain.controls import Aftercare
+from prefect_sluice.domain.controls import RollbackExtras
 from prefect_sluice.domain.errors import LeaseLost
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import Lease, Promotion, State
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.promotions.records import advance, fenced, keep_reports
 from prefect_sluice.stages.deploy import record_written, settle
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 NOW = datetime.now(UTC)
 FILES = {
@@ -28,69 +28,71 @@ PROMOTION = Promotion("p1", "prod", "r1", Cause.RELEASE, 0, "", State.APPROVED, 
 WRITTEN = Generation("prod", 1, "r1", "p1", 1, Cause.RELEASE, 1, NOW, ())
 
 
-def taken(workshop: Workshop, holder: str, *, ttl: timedelta = timedelta(minutes=1)) -> Lease:
+def taken(workspace: Workspace, holder: str, *, ttl: timedelta = timedelta(minutes=1)) -> Lease:
     """Take the lease as somebody; `ttl` may be over already."""
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         return transaction.take_lease("prod", holder, now=datetime.now(UTC), ttl=ttl)
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def workspace(tmp_path: Path) -> Workspace:
     """A project whose promotion was approved, by who works under the lease."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    found = Workshop.at(tmp_path)
+    found = Workspace.at(tmp_path)
     lease = taken(found, "Ada")
     with found.store.transaction() as transaction:
         transaction.put_promotion(PROMOTION)
     return found.under(lease)
 
 
-def intent(workshop: Workshop) -> object:
-    return advance(workshop, PROMOTION, State.DEPLOYING, actor="Ada")
+def intent(workspace: Workspace) -> object:
+    return advance(workspace, PROMOTION, State.DEPLOYING, actor="Ada")
 
 
-def outcome(workshop: Workshop) -> object:
-    return record_written(workshop, PROMOTION, WRITTEN, "Ada")
+def outcome(workspace: Workspace) -> object:
+    return record_written(workspace, PROMOTION, WRITTEN, "Ada")
 
 
-def reports(workshop: Workshop) -> object:
-    return keep_reports(workshop, PROMOTION, "stage", (GateReport("build", ()),))
+def reports(workspace: Workspace) -> object:
+    return keep_reports(workspace, PROMOTION, "stage", (GateReport("build", ()),))
 
 
-def what_follows(workshop: Workshop) -> object:
-    with fenced(workshop, "prod") as transaction:
-        transaction.put_aftercare(Aftercare("p1", "why", catch_up=False))
+def what_follows(workspace: Workspace) -> object:
+    with fenced(workspace, "prod") as transaction:
+        transaction.put_aftercare(RollbackExtras("p1", "why", catch_up=False))
 
 
-def derived(workshop: Workshop) -> object:
-    with workshop.store.transaction() as transaction:
+def derived(workspace: Workspace) -> object:
+    with workspace.store.transaction() as transaction:
         transaction.put_cached("a fact", "p1", 1)
 
 
 WRITES = [intent, outcome, reports, what_follows, derived]
 
 
-def everything(workshop: Workshop) -> object:
+def everything(workspace: Workspace) -> object:
     """Return all that is recorded."""
-    store = workshop.store
+    store = workspace.store
     kept = (store.aftercare("p1"), store.cached("a fact", ["p1"]), store.reports("p1"))
     return store.promotion("p1"), store.entries(), kept
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_who_lost_the_lease_records_nothing(workshop: Workshop, write: Callable[[Workshop], object]) -> None:
+def test_who_lost_the_lease_records_nothing(
+    workspace: Workspace, write: Callable[[Workspace], object]
+) -> None:
     """Taken by another one, or run out with nobody there: looked at in the transaction that would write."""
-    assert workshop.lease is not None
-    before = everything(workshop)
-    with workshop.store.under(None).transaction() as transaction:
-        transaction.drop_lease(workshop.lease)
+    assert workspace.lease is not None
+    before = everything(workspace)
+    with workspace.store.under(None).transaction() as transaction:
+        transaction.drop_lease(workspace.lease)
         transaction.take_lease("prod", "Bo", now=datetime.now(UTC), ttl=timedelta(minutes=1))
     with pytest.raises(LeaseLost):
-        write(workshop)
-    late = Workshop.at(workshop.root)
+        write(workspace)
+    late = Workspace.at(workspace.root)
     with late.store.transaction() as transaction:
-        lease = replace(workshop.lease, token=workshop.lease.token + 1)
+        lease = replace(workspace.lease, token=workspace.lease.token + 1)
         transaction.drop_lease(lease)
     over = taken(late, "Cy", ttl=timedelta(0))
     with pytest.raises(LeaseLost):
@@ -100,30 +102,30 @@ def test_who_lost_the_lease_records_nothing(workshop: Workshop, write: Callable[
 
 @pytest.mark.parametrize("write", WRITES[:-1])
 def test_without_a_lease_nothing_of_a_promotion_is_recorded(
-    workshop: Workshop, write: Callable[[Workshop], object]
+    workspace: Workspace, write: Callable[[Workspace], object]
 ) -> None:
     with pytest.raises(RuntimeError, match="recorded without its lease"):
-        write(workshop.under(None))
+        write(workspace.under(None))
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_who_holds_it_records(workshop: Workshop, write: Callable[[Workshop], object]) -> None:
-    before = everything(workshop)
-    write(workshop)
-    assert everything(workshop) != before
+def test_who_holds_it_records(workspace: Workspace, write: Callable[[Workspace], object]) -> None:
+    before = everything(workspace)
+    write(workspace)
+    assert everything(workspace) != before
 
 
-def test_an_intent_that_the_environment_passed_by_is_ended(workshop: Workshop, tmp_path: Path) -> None:
+def test_an_intent_that_the_environment_passed_by_is_ended(workspace: Workspace, tmp_path: Path) -> None:
     """As an earlier version left it: nobody can carry it out, and no advice may send anybody after it."""
     from prefect_sluice.warehouse.base import Publication
 
-    place = workshop.place("prod")
+    place = workspace.place("prod")
     for number in (1, 2):
         wrote = replace(WRITTEN, number=number, promotion=f"other{number}", token=1)
-        workshop.warehouse(place).publish(Publication(wrote, number - 1))
-    intent(workshop)
-    settle(workshop, place)
-    ended = workshop.store.promotion("p1")
+        workspace.warehouse(place).publish(Publication(wrote, number - 1))
+    intent(workspace)
+    settle(workspace, place)
+    ended = workspace.store.promotion("p1")
     assert ended is not None
     assert (ended.state, ended.message) == (
         State.SUPERSEDED,

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Makeup, Name
-from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, State, Took
+from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
+from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, StageTime, State
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.planning.plan import NEW, UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.reporting.report.model import ReleaseRecord
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 CHANGE = Change(
@@ -29,15 +29,16 @@ def uid(name: str) -> str:
 
 
 def step(name: str, action: Action, reason: str) -> Step:
-    return Step(action, uid(name), Name("marts", name), Kind.TABLE, reason)
+    return Step(action, uid(name), Name("marts", name), NodeKind.TABLE, reason)
 
 
 def plan(steps: tuple[Step, ...], reads: dict[str, tuple[str, ...]], edited: tuple[str, ...] = ()) -> Plan:
     """Return a plan whose nodes read so: by name."""
     makeup = {
-        uid(name): Makeup(reads={uid(parent): None for parent in parents}) for name, parents in reads.items()
+        uid(name): FingerprintParts(reads={uid(parent): None for parent in parents})
+        for name, parents in reads.items()
     }
-    notes = Before({}, {}, makeup=makeup)
+    notes = NotesBefore({}, {}, makeup=makeup)
     return Plan("prod", Cause.RELEASE, RELEASE.id, 3, FORMER.id, steps, tuple(map(uid, edited)), (), notes)
 
 
@@ -127,7 +128,7 @@ APPROVAL = Approval(
     NOW,
     NOW + timedelta(hours=72),
 )
-FULL = Dossier(
+FULL = ReleaseRecord(
     RELEASE,
     replace(PROMOTION, state=State.REFUSED, message="2 findings of data_tests stopped it in stage"),
     PLAN,
@@ -140,7 +141,17 @@ FULL = Dossier(
     asked=1,
     consumers=(BOARD,),
     described={uid("daily"): "Flights per day,\nas the board shows them."},
-    runs=(Run(NOW, (Took("source", 0.02), Took("build", 3.5), Took("test", 8), Took("stage", 2.2))),),
+    runs=(
+        Run(
+            NOW,
+            (
+                StageTime("source", 0.02),
+                StageTime("build", 3.5),
+                StageTime("test", 8),
+                StageTime("stage", 2.2),
+            ),
+        ),
+    ),
     at=NOW,
 )
 WAITING = replace(
@@ -163,7 +174,7 @@ ATTACKS = (
 )
 
 
-def attacked(attack: str) -> Dossier:
+def attacked(attack: str) -> ReleaseRecord:
     """Return a dossier in which each text that comes from a project, its data or its people is the attack."""
     release = replace(
         RELEASE, change=replace(CHANGE, subject=attack, author=attack, files=(attack,)), tools={"dbt": attack}
@@ -181,7 +192,7 @@ def attacked(attack: str) -> Dossier:
         "diff", attack, Verdict.WARNED, attack, f"model.flights.{attack}", 0.5, 0.1, attack, rows, (rows,)
     )
     node = Step(
-        Action.BUILD, f"model.flights.{attack}", Name("marts", attack), Kind.TABLE, attack, note=attack
+        Action.BUILD, f"model.flights.{attack}", Name("marts", attack), NodeKind.TABLE, attack, note=attack
     )
     consumer = Consumer("exposure.x", attack, attack, attack, attack, attack, attack, attack, (node.node,))
     known = replace(
@@ -211,7 +222,7 @@ def attacked(attack: str) -> Dossier:
     )
 
 
-def huge(findings: int, rows: int = 100) -> Dossier:
+def huge(findings: int, rows: int = 100) -> ReleaseRecord:
     """Return a dossier with so many findings, one of them the worst, and as many relations in a chain."""
     table = Evidence(
         tuple(f"column {n}" for n in range(20)),

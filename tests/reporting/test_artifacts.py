@@ -14,25 +14,25 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.approvals.policy import Policy
+from prefect_sluice.approvals.policy import ApprovalPolicy
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind as NodeKind
 from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.node import NodeKind as NodeKind
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.domain.release import Commit, Composed
-from prefect_sluice.planning.costs import Costs
+from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.history_by_name import IN_FULL
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.reporting.asked import asked_line, who
 from prefect_sluice.reporting.prefect.approval import approval_page, lasting_things, request_text
 from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_page
 from prefect_sluice.reporting.prefect.generation import generation_page, moved
-from prefect_sluice.reporting.prefect.links import Kind, Links, key, link, relinked
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key, link, relinked
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report import html
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.markdown import markdown
-from prefect_sluice.reporting.report.model import Dossier, Report, Way
+from prefect_sluice.reporting.report.model import ReleaseRecord, Report, WebLinks
 from prefect_sluice.reporting.terminal.plan import costs_told
 from tests.reporting.reported import (
     APPROVAL,
@@ -50,11 +50,11 @@ from tests.reporting.reported import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
-LINKS = Links(
+LINKS = RunLinks(
     "release HEAD → prod",
     "https://prefect.example.com/v2/runs/flow-run/1",
-    {Kind.PLAN: "https://prefect.example.com/v2/artifacts/artifact/2",
-     Kind.DIFF: "https://prefect.example.com/v2/artifacts/artifact/3"},
+    {ArtifactKind.PLAN: "https://prefect.example.com/v2/artifacts/artifact/2",
+     ArtifactKind.DIFF: "https://prefect.example.com/v2/artifacts/artifact/3"},
     "https://reports.example.com/5e9c1d2f3a.html",
 )  # fmt: skip
 
@@ -113,7 +113,7 @@ def test_each_says_what_it_is_about_and_where_the_rest_is(form: str) -> None:
 
 
 def test_without_a_web_server_it_says_how_to_make_the_page() -> None:
-    assert f"`sluice report {PROMOTION.id} --output report.html`" in plan_page(report(WAITING), Links())
+    assert f"`sluice report {PROMOTION.id} --output report.html`" in plan_page(report(WAITING), RunLinks())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -149,7 +149,7 @@ def test_a_plan_of_a_thousand_relations_says_why_and_folds_the_rest() -> None:
 
 
 def test_a_plan_says_what_its_build_is_expected_to_cost_as_the_terminal_does() -> None:
-    known = Costs(2, 2, 5, 40.0, 1_200_000, 80_000_000)
+    known = ExpectedCosts(2, 2, 5, 40.0, 1_200_000, 80_000_000)
     assert f"\n{costs_told(known)}\n" in plan_page(report(replace(WAITING, costs=known)), LINKS)
 
 
@@ -194,7 +194,7 @@ def test_the_form_names_what_a_yes_is_to() -> None:
 def test_where_a_run_waits_nobody_is_asked_for_a_terminal() -> None:
     run = "https://prefect.example.com/v2/runs/flow-run/1"
     yes, no = (f"https://prefect.example.com/form?parameters={number}" for number in (1, 2))
-    known = report(replace(WAITING, way=Way(run, "release a1b2c3d → prod", yes, no, resumes=True)))
+    known = report(replace(WAITING, way=WebLinks(run, "release a1b2c3d → prod", yes, no, resumes=True)))
     for page in (approval_page(known, LINKS), request_text(known, LINKS), html.page(known)):
         assert "sluice approve" not in page
         assert "sluice report" not in page
@@ -204,13 +204,13 @@ def test_where_a_run_waits_nobody_is_asked_for_a_terminal() -> None:
     )
     told = html.page(known)
     assert (f'href="{yes}"' in told and f'href="{no}"' in told, told.count(f'href="{run}"')) == (True, 2)
-    policy = Policy("prod", ("Grace", "Ada <ada@example.com>"), ("Ada <ada@example.com>",))
+    policy = ApprovalPolicy("prod", ("Grace", "Ada <ada@example.com>"), ("Ada <ada@example.com>",))
     line = asked_line(known, policy, "What changes", "https://reports.example.com/1.html")
     assert line == (
         "Grace: may 'Count a flight once' go to prod? What changes. "
         f"Answer: ⋮ → Resume here. Yes: {yes} No: {no} All of it: https://reports.example.com/1.html"
     )
-    assert who(Policy("prod", (), ("Ada <ada@example.com>",))) == "Anybody but Ada"
+    assert who(ApprovalPolicy("prod", (), ("Ada <ada@example.com>",))) == "Anybody but Ada"
 
 
 def test_what_a_rollback_does_not_undo_is_said() -> None:
@@ -228,7 +228,9 @@ def test_where_nobody_compared_there_is_no_diff() -> None:
 
 
 def test_a_plan_that_does_nothing_has_a_page_without_a_promotion() -> None:
-    text = plan_page(report(Dossier(RELEASE, plan=replace(PLAN, steps=PLAN.steps[:2]))), Links("a run"))
+    text = plan_page(
+        report(ReleaseRecord(RELEASE, plan=replace(PLAN, steps=PLAN.steps[:2]))), RunLinks("a run")
+    )
     assert "No name gets another relation." in text
 
 
@@ -238,9 +240,9 @@ def test_names_that_differ_in_letters_only_are_the_same_name() -> None:
 
 
 def test_a_key_is_what_prefect_takes_and_one_environment_has_one() -> None:
-    assert key(Kind.PLAN, "prod") == "plan-prod"
+    assert key(ArtifactKind.PLAN, "prod") == "plan-prod"
     names = ["Prod", "prod", "dev_jo", "dev-jo", "prod.eu", "прод", "dev jo"]
-    keys = [key(Kind.DIFF, name) for name in names]
+    keys = [key(ArtifactKind.DIFF, name) for name in names]
     assert len(set(keys)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9]+(-+[a-z0-9]+)*-*[a-z0-9]*", one) for one in keys)
 
@@ -250,8 +252,8 @@ def test_a_link_cannot_be_ended_by_its_address() -> None:
 
 
 def test_an_older_artifact_leads_to_a_newer_one() -> None:
-    old = plan_page(report(WAITING), Links())
-    new = relinked(old, LINKS, PROMOTION.id, Kind.PLAN)
+    old = plan_page(report(WAITING), RunLinks())
+    new = relinked(old, LINKS, PROMOTION.id, ArtifactKind.PLAN)
     assert "[diff](" in new
     assert new.replace(next(line for line in new.split("\n") if line.startswith("→")), "") == old.replace(
         next(line for line in old.split("\n") if line.startswith("→")), ""

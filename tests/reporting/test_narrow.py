@@ -20,7 +20,7 @@ from prefect_sluice.reporting.terminal.promotion import promotion_lines
 from prefect_sluice.reporting.terminal.publishing import adopted_lines
 from prefect_sluice.reporting.terminal.show import dossier_lines
 from prefect_sluice.reporting.terminal.stages import stage_lines
-from prefect_sluice.reporting.terminal.status import Standing, status_lines
+from prefect_sluice.reporting.terminal.status import EnvironmentStanding, status_lines
 from prefect_sluice.warehouse.base import Column
 from tests.reporting.reported import CHANGE, FULL, NOW, PLAN, PROMOTION, RELEASE
 from tests.reporting.test_rendered_pages import G2, LEASE
@@ -37,7 +37,9 @@ TEXTS: dict[str, Callable[[], str]] = {
     "adopted": lambda: plain(adopted_lines([ADOPTED], width=80)),
     "promotion": lambda: plain(promotion_lines(PROMOTION, RELEASED, RELEASED, width=80)),
     "show": lambda: plain(dossier_lines(report(replace(FULL, release=RELEASED)), width=80)),
-    "status": lambda: plain(status_lines([Standing("prod", G2, RELEASED, "prod.duckdb", 1)], NOW, width=80)),
+    "status": lambda: plain(
+        status_lines([EnvironmentStanding("prod", G2, RELEASED, "prod.duckdb", 1)], NOW, width=80)
+    ),
     "diff": lambda: render_text(RelationDiff("t", 1, 1, columns_added=COLUMNS), 80),
 }
 

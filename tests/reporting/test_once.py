@@ -12,7 +12,7 @@ import pytest
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.show import dossier_lines
 from tests.reporting.reported import BOARD, FULL, REPORTS, WAITING, uid
@@ -57,7 +57,7 @@ def _parts(text: str) -> Iterable[str]:
     return re.split(r"\n|\||<[^>]*>|[;.](?=\s)|\*\*|: ", text)
 
 
-def on_a_terminal(found: Dossier) -> str:
+def on_a_terminal(found: ReleaseRecord) -> str:
     return plain(dossier_lines(report(found), width=400))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.plan import ANEW, UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.reporting.published_relations import asset_key, described
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -28,18 +28,19 @@ def test_what_is_made_or_linked_anew_is_told_with_what_it_reads() -> None:
     uid = {name: f"model.p.{name}" for name in reasons}
     names = {name: Name("main", name) for name in reasons}
     pointers = {
-        name: Pointer(names[name], Name("store", f"{name}__1"), uid[name], Kind.TABLE, "f", "i")
+        name: Pointer(names[name], Name("store", f"{name}__1"), uid[name], NodeKind.TABLE, "f", "i")
         for name in reasons
     }
+    raw = Name("raw", "orders")
     nodes = {
-        uid["a"]: Node(uid["a"], Kind.TABLE, names["a"], "", "sql", (), "f", sources=(Name("raw", "orders"),), description="All"),
-        uid["v"]: Node(uid["v"], Kind.VIEW, names["v"], "", "sql", (), "f", parents=(uid["a"], "source.p.raw.orders")),
+        uid["a"]: Node(uid["a"], NodeKind.TABLE, names["a"], "", "sql", (), "f", sources=(raw,), description="All"),
+        uid["v"]: Node(uid["v"], NodeKind.VIEW, names["v"], "", "sql", (), "f", parents=(uid["a"], "source.p.raw.orders")),
     }  # fmt: skip
     steps = tuple(
-        Step(action, uid[name], names[name], Kind.TABLE, why, pointer=pointers[name])
+        Step(action, uid[name], names[name], NodeKind.TABLE, why, pointer=pointers[name])
         for name, (action, why) in reasons.items()
     )
-    plan = Plan("prod", Cause.RELEASE, "r", 0, "", steps, (), (), Before({}, {}))
+    plan = Plan("prod", Cause.RELEASE, "r", 0, "", steps, (), (), NotesBefore({}, {}))
     generation = Generation("prod", 1, "r", "p", 1, Cause.RELEASE, 1, AT, tuple(pointers.values()))
     told = described(plan, generation, nodes, {uid["a"]: ("Grace",)}, "duckdb")
     assert [(item.key, item.reads, item.owners, item.description, item.why) for item in told] == [

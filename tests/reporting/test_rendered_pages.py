@@ -13,21 +13,21 @@ import pytest
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.controls import EVERYWHERE, Control
-from prefect_sluice.domain.controls import Kind as ControlKind
+from prefect_sluice.domain.controls import ControlKind as ControlKind
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.domain.promotion import Approval, Decision, Lease, Promotion, Run, State, Took
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.domain.promotion import Approval, Decision, Lease, Promotion, Run, StageTime, State
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
-from prefect_sluice.planning.impact import Effect, Reached, What
+from prefect_sluice.planning.impact import Effect, EffectKind, ReachedConsumer
 from prefect_sluice.planning.plan import AS_TABLE, UNCHANGED, Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.reporting import json_documents
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.markdown import markdown
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.styled_text import Line, plain
 from prefect_sluice.reporting.terminal.controls import (
     despite_lines,
@@ -43,7 +43,12 @@ from prefect_sluice.reporting.terminal.plan import plan_lines
 from prefect_sluice.reporting.terminal.promotion import approvals_lines, promotion_lines
 from prefect_sluice.reporting.terminal.show import dossier_lines
 from prefect_sluice.reporting.terminal.stages import stage_lines
-from prefect_sluice.reporting.terminal.status import Attempt, Standing, blocks_lines, status_lines
+from prefect_sluice.reporting.terminal.status import (
+    EnvironmentStanding,
+    OpenPromotion,
+    blocks_lines,
+    status_lines,
+)
 from tests.reporting.test_artifacts import ARTIFACTS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,7 +73,7 @@ FORMER = Release(replace(CHANGE, commit="0f" * 20, subject="First", files=()), {
 BLOCK = Control("b", ControlKind.BLOCK, FORMER.id, "Bo", "counts twice", NOW - timedelta(hours=1))
 
 
-def step(action: Action, name: str, reason: str, note: str = "", kind: Kind = Kind.TABLE) -> Step:
+def step(action: Action, name: str, reason: str, note: str = "", kind: NodeKind = NodeKind.TABLE) -> Step:
     return Step(action, f"model.flights.{name}", Name("marts", name), kind, reason, note=note)
 
 
@@ -79,32 +84,35 @@ PLAN = Plan(
     base=3,
     base_release=FORMER.id,
     steps=(
-        step(Action.REUSE, "stg_flights", UNCHANGED, kind=Kind.VIEW),
+        step(Action.REUSE, "stg_flights", UNCHANGED, kind=NodeKind.VIEW),
         step(Action.BUILD, "fct_flights", "its own code changed"),
-        step(Action.BUILD, "daily", "reads fct_flights", AS_TABLE, Kind.VIEW),
-        step(Action.CARRY, "history", "new data in raw.flights", kind=Kind.INCREMENTAL),
+        step(Action.BUILD, "daily", "reads fct_flights", AS_TABLE, NodeKind.VIEW),
+        step(Action.CARRY, "history", "new data in raw.flights", kind=NodeKind.INCREMENTAL),
         step(Action.REUSE, "carriers", "built before, and kept"),
         step(Action.REMOVE, "old_report", "no longer in the project"),
     ),
     edited=("model.flights.fct_flights",),
     tests=(),
-    notes=Before({}, {}),
+    notes=NotesBefore({}, {}),
 )
 FLIGHTS = "model.flights.fct_flights"
 REACHED = [
-    Reached(
+    ReachedConsumer(
         Consumer("exposure.flights.board", "board", label="Morning board", owner="Ops"),
-        (Effect(FLIGHTS, What.DATA),),
+        (Effect(FLIGHTS, EffectKind.DATA),),
     ),
-    Reached(
+    ReachedConsumer(
         Consumer("exposure.flights.card", "card"),
         (
-            Effect(FLIGHTS, What.DROPPED, "late", note="renamed to tardy?"),
-            *(Effect(FLIGHTS, What.VALUES, name) for name in ("share", "delay", "größe", "a b", "day")),
-            Effect("model.flights.daily", What.NARROWED, "flights", "BIGINT", "INTEGER"),
+            Effect(FLIGHTS, EffectKind.DROPPED, "late", note="renamed to tardy?"),
+            *(Effect(FLIGHTS, EffectKind.VALUES, name) for name in ("share", "delay", "größe", "a b", "day")),
+            Effect("model.flights.daily", EffectKind.NARROWED, "flights", "BIGINT", "INTEGER"),
         ),
     ),
-    *(Reached(Consumer(f"exposure.flights.e{n}", f"e{n}"), (Effect(FLIGHTS, What.ROWS),)) for n in range(9)),
+    *(
+        ReachedConsumer(Consumer(f"exposure.flights.e{n}", f"e{n}"), (Effect(FLIGHTS, EffectKind.ROWS),))
+        for n in range(9)
+    ),
 ]
 EMPTY = replace(PLAN, base=0, base_release="", steps=())
 
@@ -167,7 +175,7 @@ APPROVAL = Approval(
 
 def pointer(name: str, address: str) -> Pointer:
     return Pointer(
-        Name("marts", name), Name("sluice_store", address), f"model.flights.{name}", Kind.TABLE, "f", "i"
+        Name("marts", name), Name("sluice_store", address), f"model.flights.{name}", NodeKind.TABLE, "f", "i"
     )
 
 
@@ -213,16 +221,16 @@ def _stages() -> list[Line]:
 
 
 def _status() -> list[Line]:
-    waiting = Attempt(PROMOTION, CHANGE.commit)
-    said_yes = Attempt(replace(PROMOTION, id="0" * 10), CHANGE.commit, APPROVAL)
-    unwatched = Attempt(
+    waiting = OpenPromotion(PROMOTION, CHANGE.commit)
+    said_yes = OpenPromotion(replace(PROMOTION, id="0" * 10), CHANGE.commit, APPROVAL)
+    unwatched = OpenPromotion(
         replace(PROMOTION, id="1" * 10, cause=Cause.REFRESH, state=State.DEPLOYED), CHANGE.commit
     )
     none = generation(0, FORMER)
     return status_lines(
         [
-            Standing("dev", none, None, "dev.duckdb", 0),
-            Standing(
+            EnvironmentStanding("dev", none, None, "dev.duckdb", 0),
+            EnvironmentStanding(
                 "staging",
                 None,
                 None,
@@ -231,7 +239,7 @@ def _status() -> list[Line]:
                 problem="the warehouse is held by process 7",
                 recorded=5,
             ),
-            Standing(
+            EnvironmentStanding(
                 "prod",
                 G3,
                 FORMER,
@@ -274,7 +282,7 @@ BOARD = Consumer(
     "exposure.flights.board", "board", "dashboard", "Morning board", "Ops", "https://example.com/b", "Read at six.",
     parents=("model.flights.daily", "model.flights.fct_flights"),
 )  # fmt: skip
-DOSSIER = Dossier(
+DOSSIER = ReleaseRecord(
     RELEASE,
     replace(PROMOTION, state=State.REFUSED, message="1 finding of data_tests stopped it in stage"),
     PLAN,
@@ -288,13 +296,27 @@ DOSSIER = Dossier(
     serves=3,
     asked=1,
     consumers=(BOARD,),
-    runs=(Run(NOW, (Took("source", 0.02), Took("build", 3.5), Took("test", 8), Took("stage", 75.6))),),
+    runs=(
+        Run(
+            NOW,
+            (
+                StageTime("source", 0.02),
+                StageTime("build", 3.5),
+                StageTime("test", 8),
+                StageTime("stage", 75.6),
+            ),
+        ),
+    ),
     at=NOW,
 )
 
 
 def _show() -> list[Line]:
-    return [*dossier_lines(report(DOSSIER)), (), *dossier_lines(report(Dossier(FORMER, blocks=(BLOCK,))))]
+    return [
+        *dossier_lines(report(DOSSIER)),
+        (),
+        *dossier_lines(report(ReleaseRecord(FORMER, blocks=(BLOCK,)))),
+    ]
 
 
 PAGES: dict[str, Callable[[], list[Line]]] = {
@@ -334,7 +356,7 @@ PAGES: dict[str, Callable[[], list[Line]]] = {
 MARKDOWN = {
     "report": lambda: markdown(report(DOSSIER)),
     "report_short": lambda: markdown(report(DOSSIER), limit=2_500),
-    "report_unpromoted": lambda: markdown(report(Dossier(FORMER, blocks=(BLOCK,)))),
+    "report_unpromoted": lambda: markdown(report(ReleaseRecord(FORMER, blocks=(BLOCK,)))),
 }
 
 

@@ -15,12 +15,12 @@ from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.orchestration.cut_off_runs import cut_off
 from prefect_sluice.planning.choices import was_asked
 from prefect_sluice.reporting.gather_status import standing
-from prefect_sluice.reporting.report.model import Way
+from prefect_sluice.reporting.report.model import WebLinks
 from prefect_sluice.reporting.status_page import standing_markdown
 from prefect_sluice.reporting.web_addresses import form_url, remember_forms, remember_run, way_of
 from prefect_sluice.source import git
 from prefect_sluice.stages.build import pack
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -36,9 +36,9 @@ FILES = {
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def workspace(tmp_path: Path) -> Workspace:
     """A project whose first release waits for a yes."""
-    made = Workshop.at(repository(tmp_path, FILES))
+    made = Workspace.at(repository(tmp_path, FILES))
     release = pack(made, git.resolve(made.root, "HEAD", "."), "Ada")
     promotion = Promotion(
         "p1", "prod", release.id, Cause.RELEASE, 0, "", State.STAGED, "Ada", NOW, NOW, "plan", "evidence"
@@ -48,37 +48,37 @@ def workshop(tmp_path: Path) -> Workshop:
     return made
 
 
-def put(workshop: Workshop, state: State) -> Promotion:
+def put(workspace: Workspace, state: State) -> Promotion:
     """Have the promotion in another state."""
-    found = workshop.store.promotion("p1")
+    found = workspace.store.promotion("p1")
     assert found is not None
     moved = replace(found, state=state)
-    with workshop.store.transaction() as transaction:
+    with workspace.store.transaction() as transaction:
         transaction.put_promotion(moved)
     return moved
 
 
-def test_a_form_is_opened_filled_in(workshop: Workshop) -> None:
+def test_a_form_is_opened_filled_in(workspace: Workspace) -> None:
     """With what the Prefect deployment has for itself beside it; nobody noted it: there is no link."""
-    assert form_url(workshop, "answer", promotion="p1") == ""
-    remember_forms(workshop, {"answer": (FORM, {"folder": "/srv/shop", "wait_seconds": 600})})
-    url = form_url(workshop, "answer", promotion="p&1 # é")
+    assert form_url(workspace, "answer", promotion="p1") == ""
+    remember_forms(workspace, {"answer": (FORM, {"folder": "/srv/shop", "wait_seconds": 600})})
+    url = form_url(workspace, "answer", promotion="p&1 # é")
     assert url.partition("?")[0] == FORM
     [filled] = parse_qs(urlsplit(url).query, strict_parsing=True)["parameters"]
     assert json.loads(filled) == {"folder": "/srv/shop", "wait_seconds": 600, "promotion": "p&1 # é"}
 
 
-def test_only_what_waits_leads_to_an_answer(workshop: Workshop) -> None:
-    remember_forms(workshop, {"answer": (FORM, {})})
-    remember_run(workshop, "p1", "r1", RUN, "release a1b2c3d → prod", resumes=True)
-    waits = way_of(workshop, put(workshop, State.STAGED))
+def test_only_what_waits_leads_to_an_answer(workspace: Workspace) -> None:
+    remember_forms(workspace, {"answer": (FORM, {})})
+    remember_run(workspace, "p1", "r1", RUN, "release a1b2c3d → prod", resumes=True)
+    waits = way_of(workspace, put(workspace, State.STAGED))
     filled = [json.loads(parse_qs(urlsplit(url).query)["parameters"][0]) for url in (waits.yes, waits.no)]
-    waiting = put(workshop, State.STAGED)
+    waiting = put(workspace, State.STAGED)
     assert [was_asked(str(each["promotion"])) for each in filled] == [("p1", waiting.binding[:8])] * 2
     assert [each["decision"] for each in filled] == ["approve", "reject"]
     assert filled[0]["promotion"].endswith(": first → prod")
     assert (waits.run, waits.resumes, waits.is_there, FORM in waits.yes) == (RUN, True, True, True)
-    assert way_of(workshop, put(workshop, State.STABLE)) == Way(RUN, "release a1b2c3d → prod")
+    assert way_of(workspace, put(workspace, State.STABLE)) == WebLinks(RUN, "release a1b2c3d → prod")
 
 
 @pytest.mark.parametrize(
@@ -89,20 +89,20 @@ def test_only_what_waits_leads_to_an_answer(workshop: Workshop) -> None:
         (State.STABLE, "The worker was killed. "),
     ],
 )
-def test_a_run_that_was_cut_off_says_what_it_was_at(workshop: Workshop, state: State, told: str) -> None:
+def test_a_run_that_was_cut_off_says_what_it_was_at(workspace: Workspace, state: State, told: str) -> None:
     rest = "Nothing is half done; prod serves nothing yet. Run it again: it goes on."
-    put(workshop, state)
-    assert cut_off(workshop, "r1", "The worker was killed").startswith(
+    put(workspace, state)
+    assert cut_off(workspace, "r1", "The worker was killed").startswith(
         "The worker was killed. Nothing is half done. "
     )
-    remember_run(workshop, "p1", "r1", RUN, "a run", resumes=True)
-    assert cut_off(workshop, "r1", "The worker was killed") == f"{told}{rest}"
+    remember_run(workspace, "p1", "r1", RUN, "a run", resumes=True)
+    assert cut_off(workspace, "r1", "The worker was killed") == f"{told}{rest}"
 
 
-def test_what_stands_is_told_without_a_warehouse(workshop: Workshop) -> None:
-    remember_forms(workshop, {"answer": (FORM, {}), "release": (FORM, {})})
-    text = standing_markdown(standing(workshop))
+def test_what_stands_is_told_without_a_warehouse(workspace: Workspace) -> None:
+    remember_forms(workspace, {"answer": (FORM, {}), "release": (FORM, {})})
+    text = standing_markdown(standing(workspace))
     assert "* nothing is served yet" in text
     assert "first, since 2026-03-04 12:00 UTC, waits for a yes of Grace — [say yes](" in text
-    assert text == standing_markdown(standing(workshop)), "no clock is in it"
-    assert not (workshop.root / "shop.duckdb").exists()
+    assert text == standing_markdown(standing(workspace)), "no clock is in it"
+    assert not (workspace.root / "shop.duckdb").exists()

@@ -14,83 +14,85 @@ import pytest
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.work import listening
 from prefect_sluice.reporting.write_pages import address_of, path_of, renewed
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.reporting.reported import PROMOTION, RELEASE
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\nversion: '1.0'\n", encoding="utf-8")
     outputs = "prod: {type: duckdb, path: shop.duckdb}"
     (tmp_path / "profiles.yml").write_text(
         f"shop: {{target: prod, outputs: {{{outputs}}}}}\n", encoding="utf-8"
     )
     (tmp_path / "sluice.yml").write_text(f"bundles: memory://{uuid4().hex}\n", encoding="utf-8")
-    return Workshop.at(tmp_path)
+    return Workspace.at(tmp_path)
 
 
-def kept(workshop: Workshop, promotion: Promotion) -> Promotion:
-    with workshop.store.transaction() as transaction:
+def kept(workspace: Workspace, promotion: Promotion) -> Promotion:
+    with workspace.store.transaction() as transaction:
         transaction.put_release(RELEASE)
         transaction.put_promotion(replace(promotion, plan=""))
     return promotion
 
 
-def page(workshop: Workshop, promotion: Promotion) -> str:
-    return path_of(workshop, promotion.id).read_text(encoding="utf-8")
+def page(workspace: Workspace, promotion: Promotion) -> str:
+    return path_of(workspace, promotion.id).read_text(encoding="utf-8")
 
 
-def test_a_page_is_there_as_soon_as_there_is_something_to_read(workshop: Workshop) -> None:
-    begun = kept(workshop, replace(PROMOTION, state=State.STARTED, evidence=""))
-    renewed(workshop, begun)
-    assert not path_of(workshop, begun.id).exists()
-    renewed(workshop, kept(workshop, PROMOTION))
-    assert ">WAITING<" in page(workshop, PROMOTION)
+def test_a_page_is_there_as_soon_as_there_is_something_to_read(workspace: Workspace) -> None:
+    begun = kept(workspace, replace(PROMOTION, state=State.STARTED, evidence=""))
+    renewed(workspace, begun)
+    assert not path_of(workspace, begun.id).exists()
+    renewed(workspace, kept(workspace, PROMOTION))
+    assert ">WAITING<" in page(workspace, PROMOTION)
 
 
-def test_a_page_is_written_anew_when_its_promotion_moved_on(workshop: Workshop) -> None:
-    old = kept(workshop, replace(PROMOTION, id="0" * 10))
-    renewed(workshop, old)
-    other = kept(workshop, replace(PROMOTION, id="1" * 10))
-    kept(workshop, replace(old, state=State.SUPERSEDED, updated_at=old.updated_at + timedelta(days=9_999)))
-    renewed(workshop, other)
-    assert ">SUPERSEDED<" in page(workshop, old)
+def test_a_page_is_written_anew_when_its_promotion_moved_on(workspace: Workspace) -> None:
+    old = kept(workspace, replace(PROMOTION, id="0" * 10))
+    renewed(workspace, old)
+    other = kept(workspace, replace(PROMOTION, id="1" * 10))
+    kept(workspace, replace(old, state=State.SUPERSEDED, updated_at=old.updated_at + timedelta(days=9_999)))
+    renewed(workspace, other)
+    assert ">SUPERSEDED<" in page(workspace, old)
 
 
-def test_what_nobody_moved_is_left_alone(workshop: Workshop) -> None:
-    old = kept(workshop, replace(PROMOTION, id="0" * 10))
-    renewed(workshop, old)
-    path_of(workshop, old.id).write_text("as it was", encoding="utf-8")
-    renewed(workshop, kept(workshop, replace(PROMOTION, id="1" * 10)))
-    assert page(workshop, old) == "as it was"
+def test_what_nobody_moved_is_left_alone(workspace: Workspace) -> None:
+    old = kept(workspace, replace(PROMOTION, id="0" * 10))
+    renewed(workspace, old)
+    path_of(workspace, old.id).write_text("as it was", encoding="utf-8")
+    renewed(workspace, kept(workspace, replace(PROMOTION, id="1" * 10)))
+    assert page(workspace, old) == "as it was"
 
 
-def test_any_machine_finds_it_beside_a_remote_bundle_store(workshop: Workshop) -> None:
-    renewed(workshop, kept(workshop, PROMOTION))
+def test_any_machine_finds_it_beside_a_remote_bundle_store(workspace: Workspace) -> None:
+    renewed(workspace, kept(workspace, PROMOTION))
     fsspec: Any = import_module("fsspec")  # it has no types
-    file = fsspec.open(f"{workshop.settings.bundles}/reports/{PROMOTION.id}.html")
+    file = fsspec.open(f"{workspace.settings.bundles}/reports/{PROMOTION.id}.html")
     with file as opened:
-        assert opened.read().decode() == page(workshop, PROMOTION)
+        assert opened.read().decode() == page(workspace, PROMOTION)
 
 
-def test_its_address_is_where_the_web_server_is(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    renewed(workshop, kept(workshop, PROMOTION))
-    assert address_of(workshop, PROMOTION.id) == ""
+def test_its_address_is_where_the_web_server_is(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed(workspace, kept(workspace, PROMOTION))
+    assert address_of(workspace, PROMOTION.id) == ""
     monkeypatch.setenv("SLUICE_REPORTS_URL", "https://data.example.com/reports/")
-    assert address_of(workshop, PROMOTION.id) == f"https://data.example.com/reports/{PROMOTION.id}.html"
-    assert address_of(workshop, "never-there") == ""
+    assert address_of(workspace, PROMOTION.id) == f"https://data.example.com/reports/{PROMOTION.id}.html"
+    assert address_of(workspace, "never-there") == ""
 
 
-def test_a_page_that_cannot_be_written_is_told_and_stops_nothing(workshop: Workshop) -> None:
-    (workshop.folder / "reports").write_text("a file in its place", encoding="utf-8")
+def test_a_page_that_cannot_be_written_is_told_and_stops_nothing(workspace: Workspace) -> None:
+    (workspace.folder / "reports").write_text("a file in its place", encoding="utf-8")
     told: list[str] = []
     with listening(told.append):
-        renewed(workshop, kept(workshop, PROMOTION))
+        renewed(workspace, kept(workspace, PROMOTION))
     assert [line.partition(":")[0] for line in told] == [
         f"the page of promotion {PROMOTION.id} could not be written"
     ]
 
 
-def test_another_user_s_web_server_may_read_it(workshop: Workshop) -> None:
-    renewed(workshop, kept(workshop, PROMOTION))
-    assert path_of(workshop, PROMOTION.id).stat().st_mode & 0o777 == 0o644
+def test_another_user_s_web_server_may_read_it(workspace: Workspace) -> None:
+    renewed(workspace, kept(workspace, PROMOTION))
+    assert path_of(workspace, PROMOTION.id).stat().st_mode & 0o777 == 0o644

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from threading import Thread
 
-from prefect_sluice.runtime.events import Channel
+from prefect_sluice.runtime.events import Topic
 
 
 def test_all_who_listen_hear_it_while_they_do() -> None:
-    channel: Channel[int] = Channel("numbers")
+    channel: Topic[int] = Topic("numbers")
     one: list[int] = []
     other: list[int] = []
     channel.tell(0)
@@ -25,7 +25,7 @@ def test_all_who_listen_hear_it_while_they_do() -> None:
 
 def test_another_thread_reaches_them_by_a_teller() -> None:
     """dbt says what it does in threads of its own."""
-    channel: Channel[int] = Channel("numbers")
+    channel: Topic[int] = Topic("numbers")
     heard: list[int] = []
     with channel.heard_by(heard.append):
         threads = [Thread(target=channel.tell, args=(1,)), Thread(target=channel.teller(), args=(2,))]

@@ -9,7 +9,7 @@ import pytest
 
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.source import dbt_packages
-from prefect_sluice.source.git import File
+from prefect_sluice.source.git import TreeFile
 from tests.repository import repository
 
 FILES = {
@@ -22,7 +22,7 @@ FILES = {
 }
 
 
-def packed(folder: Path, files: Mapping[str, str] = FILES) -> dict[str, File]:
+def packed(folder: Path, files: Mapping[str, str] = FILES) -> dict[str, TreeFile]:
     return {file.path: file for file in dbt_packages.packed(folder, ".", files, files.get)}
 
 
@@ -47,7 +47,7 @@ def test_a_local_package_is_a_link_inside_the_release_and_an_installed_one_its_b
     assert found.keys() == {
         "dbt_packages/lib_name", "dbt_packages/deeper", "dbt_packages/hub/dbt_project.yml", "dbt_packages/hub/macros/h.sql",
     }  # fmt: skip
-    assert found["dbt_packages/lib_name"] == File("dbt_packages/lib_name", "link", b"../lib")
+    assert found["dbt_packages/lib_name"] == TreeFile("dbt_packages/lib_name", "link", b"../lib")
     assert found["dbt_packages/deeper"].content == b"../deep/er"
     assert found["dbt_packages/hub/macros/h.sql"].content == b"2"
 
@@ -73,7 +73,7 @@ def test_a_link_that_dbt_made_leads_into_the_release_or_its_bytes_are_taken(
 def test_links_in_a_package_stay_in_it(folder: Path) -> None:
     hub = folder / "dbt_packages" / "hub"
     (hub / "docs").symlink_to("macros")
-    assert packed(folder)["dbt_packages/hub/docs"] == File("dbt_packages/hub/docs", "link", b"macros")
+    assert packed(folder)["dbt_packages/hub/docs"] == TreeFile("dbt_packages/hub/docs", "link", b"macros")
     (hub / "away").symlink_to(folder / "lib")
     with pytest.raises(Refused, match="dbt_packages/hub/away leads out of its package"):
         packed(folder)
@@ -86,7 +86,7 @@ def test_packages_that_git_tracks_are_the_commits(folder: Path) -> None:
 def test_a_project_may_lie_in_a_folder_and_its_packages_beside_it(folder: Path) -> None:
     files = {"dbt/packages.yml": "packages: [{local: ../lib}]", "lib/dbt_project.yml": "name: lib"}
     found = list(dbt_packages.packed(folder, "dbt", files, files.get))
-    assert found == [File("dbt/dbt_packages/lib", "link", b"../../lib")]
+    assert found == [TreeFile("dbt/dbt_packages/lib", "link", b"../../lib")]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.source import git
-from prefect_sluice.source.git import File
+from prefect_sluice.source.git import TreeFile
 
 
 class Repository:
@@ -290,11 +290,11 @@ def tree(repository: Repository) -> None:
 
 
 EXPECTED = {
-    "models/größe x.sql": File("models/größe x.sql", "644", "select 'ü'".encode()),
-    "bin/run.sh": File("bin/run.sh", "755", b"#!/bin/sh"),
-    "link": File("link", "link", "models/größe x.sql".encode()),
-    "empty": File("empty", "644", b""),
-    "bytes.bin": File("bytes.bin", "644", bytes(range(256))),
+    "models/größe x.sql": TreeFile("models/größe x.sql", "644", "select 'ü'".encode()),
+    "bin/run.sh": TreeFile("bin/run.sh", "755", b"#!/bin/sh"),
+    "link": TreeFile("link", "link", "models/größe x.sql".encode()),
+    "empty": TreeFile("empty", "644", b""),
+    "bytes.bin": TreeFile("bytes.bin", "644", bytes(range(256))),
 }
 
 
@@ -314,7 +314,7 @@ def test_the_files_of_the_working_tree(repository: Repository) -> None:
     (repository.folder / "empty").unlink()
     found = {file.path: file for file in git.working_tree(repository.folder)}
     expected = {path: file for path, file in EXPECTED.items() if path != "empty"}
-    assert found == {**expected, "new.sql": File("new.sql", "644", b"new")}
+    assert found == {**expected, "new.sql": TreeFile("new.sql", "644", b"new")}
 
 
 def test_a_commit_and_a_clean_working_tree_have_the_same_files(repository: Repository) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.errors import BadInput, DbtFailed
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.source import ignored_inputs
 
 
 def node(name: str, *files: str) -> Node:
     return Node(
         unique_id=f"model.p.{name}",
-        kind=Kind.TABLE,
+        kind=NodeKind.TABLE,
         name=Name("main", name),
         path=f"models/{name}.sql",
         language="sql",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from prefect_sluice.sql import duckdb_keywords
 from prefect_sluice.sql.canonical import canonical
-from prefect_sluice.sql.tokens import Kind, Lexeme, lexemes
+from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 CORPUS = (
     "select id, amount / 100 as Amount from t where id > 1 and not amount is null order by id",
@@ -155,9 +155,13 @@ def test_one_edit_that_leaves_the_spelling_leaves_the_answer(pair: tuple[str, st
 def test_another_name_number_or_string_is_another_query(sql: str, data: st.DataObject) -> None:
     found = lexemes(sql, "duckdb")
     assert found is not None
-    number = data.draw(st.sampled_from([n for n, one in enumerate(found) if one.kind is not Kind.SIGN]))
+    number = data.draw(st.sampled_from([n for n, one in enumerate(found) if one.kind is not TokenKind.SIGN]))
     one = found[number]
-    text = one.text + "1" if one.kind in (Kind.WORD, Kind.NUMBER) else one.text[:1] + "z" + one.text[1:]
+    text = (
+        one.text + "1"
+        if one.kind in (TokenKind.WORD, TokenKind.NUMBER)
+        else one.text[:1] + "z" + one.text[1:]
+    )
     other = "".join(each.gap + (text if each is one else each.text) for each in found)
     assert canonical(other, "duckdb") != canonical(sql, "duckdb")
 
@@ -254,8 +258,8 @@ def test_no_two_words_of_which_one_is_reserved_share_a_spelling() -> None:
 
 def test_a_lexeme_knows_what_stands_before_it() -> None:
     assert lexemes("a 'b'\n'c' /* \n */ 'd'", "duckdb") == (
-        Lexeme(Kind.WORD, "a", ""),
-        Lexeme(Kind.STRING, "'b'", " "),
-        Lexeme(Kind.STRING, "'c'", "\n"),
-        Lexeme(Kind.STRING, "'d'", " "),
+        Lexeme(TokenKind.WORD, "a", ""),
+        Lexeme(TokenKind.STRING, "'b'", " "),
+        Lexeme(TokenKind.STRING, "'c'", "\n"),
+        Lexeme(TokenKind.STRING, "'d'", " "),
     )

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.sql.countable_tests import Counted, counted
+from prefect_sluice.sql.countable_tests import CountableQuery, counted
 
 R = '"db"."main"."orders"'
 VALUES = f"with all_values as (select s as value_field, count(*) as n_records from {R} group by s) select * from all_values "
 
-SHARED: dict[str, Counted] = {
-    f"\n\nselect id\nfrom {R}\nwhere id is null\n": Counted(R, "(id is null)", names=True),
-    f"select * from {R}": Counted(R, ""),
-    f"select 1 from {R} where a or b -- why": Counted(R, "(a or b)", names=True),
-    f'select o."a b", "q""q" from {R} where "a b" is null': Counted(R, '("a b" is null)', names=True),
-    f"select * from (select * from {R} where a or b) dbt_subquery where c": Counted(R, "(a or b) and (c)"),
-    f"with m as(select * from {R} where a), v as (select * from m where b or c) select * from v": Counted(
+SHARED: dict[str, CountableQuery] = {
+    f"\n\nselect id\nfrom {R}\nwhere id is null\n": CountableQuery(R, "(id is null)", names=True),
+    f"select * from {R}": CountableQuery(R, ""),
+    f"select 1 from {R} where a or b -- why": CountableQuery(R, "(a or b)", names=True),
+    f'select o."a b", "q""q" from {R} where "a b" is null': CountableQuery(R, '("a b" is null)', names=True),
+    f"select * from (select * from {R} where a or b) dbt_subquery where c": CountableQuery(
+        R, "(a or b) and (c)"
+    ),
+    f"with m as(select * from {R} where a), v as (select * from m where b or c) select * from v": CountableQuery(
         R, "(a) and (b or c)"
     ),
-    f"select i from {R} where extract(year from d) > (1 + 2)": Counted(
+    f"select i from {R} where extract(year from d) > (1 + 2)": CountableQuery(
         R, "(extract(year from d) > (1 + 2))", names=True
     ),
-    VALUES + "where value_field not in ('a', 'from')": Counted(R, "(s not in ('a', 'from'))", exact=False),
-    VALUES + "where value_field not in (-1, 2.5, true, null)": Counted(
+    VALUES + "where value_field not in ('a', 'from')": CountableQuery(
+        R, "(s not in ('a', 'from'))", exact=False
+    ),
+    VALUES + "where value_field not in (-1, 2.5, true, null)": CountableQuery(
         R, "(s not in (-1, 2.5, true, null))", exact=False
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_sluice.domain.node import Name
-from prefect_sluice.sql.columns.shape import Part, Shape, doubt, from_json, shape, to_json
+from prefect_sluice.sql.columns.shape import ColumnOrigin, Shape, doubt, from_json, shape, to_json
 
 DBT = """
 with source as (select * from {{ raw }}),
@@ -29,14 +29,14 @@ def shaped(sql: str) -> Shape:
     return found
 
 
-def part(sql: str, column: str) -> Part:
+def part(sql: str, column: str) -> ColumnOrigin:
     """Return one column of a query that must have it."""
     found = shaped(sql).part(column)
     assert found is not None
     return found
 
 
-def read(part: Part | None) -> list[str]:
+def read(part: ColumnOrigin | None) -> list[str]:
     """Return what a column reads as texts."""
     assert part is not None
     return [f"{name}.{column}" for name, column in part.reads]

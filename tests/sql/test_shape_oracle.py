@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_sluice.domain.node import Name
-from prefect_sluice.sql.columns.shape import ALL, Part, Shape, shape
+from prefect_sluice.sql.columns.shape import ALL, ColumnOrigin, Shape, shape
 from tests.sql.mutants import TABLES, mutated, query
 
 SEEDS = st.integers(0, 2**32)
@@ -63,7 +63,7 @@ def asked(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer | None:
     return Answer([column[0] for column in answer.description], answer.fetchall())
 
 
-def parts(found: Shape, names: list[str]) -> Mapping[str, Part]:
+def parts(found: Shape, names: list[str]) -> Mapping[str, ColumnOrigin]:
     """Return the part of each column; every column that is there has one."""
     parts = {name.lower(): found.part(name) for name in names}
     assert None not in parts.values(), f"a column of {names} has no part"

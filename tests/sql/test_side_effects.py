@@ -5,12 +5,12 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from prefect_sluice.sql.side_effects import ANY, REF, THIS, Does, Write, writes
+from prefect_sluice.sql.side_effects import ANY, REF, THIS, EffectType, StatementWrite, writes
 
-W = Does.WRITES
+W = EffectType.WRITES
 
 
-def seen(sql: str) -> tuple[Write, ...]:
+def seen(sql: str) -> tuple[StatementWrite, ...]:
     found = writes(sql, "duckdb")
     assert found is not None
     return found
@@ -53,26 +53,26 @@ def test_what_is_written_to(sql: str, target: tuple[str, ...]) -> None:
     [
         (
             "copy (select 'x' as to) to 's3://b/x.parquet' (format parquet)",
-            Does.COPIES_OUT,
+            EffectType.COPIES_OUT,
             "'s3://b/x.parquet'",
         ),
-        (f"copy {THIS} to 'out.csv'", Does.COPIES_OUT, "'out.csv'"),
-        ("export database 'folder'", Does.COPIES_OUT, "'folder'"),
-        ("attach 'other.duckdb' as other", Does.ATTACHES, "'other.duckdb'"),
-        ("attach if not exists 'x.db' as x (read_only)", Does.READS_ELSEWHERE, "'x.db'"),
-        ("drop schema if exists other cascade", Does.DROPS_SCHEMA, "other"),
-        ("set global memory_limit = '1GB'", Does.SETS, "memory_limit"),
-        ("pragma threads = 2", Does.SETS, "threads"),
-        ("install httpfs", Does.INSTALLS, "httpfs"),
-        ("force install spatial from community", Does.INSTALLS, "install"),
-        ("load httpfs", Does.INSTALLS, "httpfs"),
-        ("create persistent secret s (type s3)", Does.KEEPS_SECRET, ""),
-        ("use other", Does.MOVES, "use other"),
-        ("detach database if exists other", Does.MOVES, "detach database"),
-        ("select http_post('https://example.org', 'x')", Does.CALLS, "http_post"),
+        (f"copy {THIS} to 'out.csv'", EffectType.COPIES_OUT, "'out.csv'"),
+        ("export database 'folder'", EffectType.COPIES_OUT, "'folder'"),
+        ("attach 'other.duckdb' as other", EffectType.ATTACHES, "'other.duckdb'"),
+        ("attach if not exists 'x.db' as x (read_only)", EffectType.READS_ELSEWHERE, "'x.db'"),
+        ("drop schema if exists other cascade", EffectType.DROPS_SCHEMA, "other"),
+        ("set global memory_limit = '1GB'", EffectType.SETS, "memory_limit"),
+        ("pragma threads = 2", EffectType.SETS, "threads"),
+        ("install httpfs", EffectType.INSTALLS, "httpfs"),
+        ("force install spatial from community", EffectType.INSTALLS, "install"),
+        ("load httpfs", EffectType.INSTALLS, "httpfs"),
+        ("create persistent secret s (type s3)", EffectType.KEEPS_SECRET, ""),
+        ("use other", EffectType.MOVES, "use other"),
+        ("detach database if exists other", EffectType.MOVES, "detach database"),
+        ("select http_post('https://example.org', 'x')", EffectType.CALLS, "http_post"),
     ],
 )
-def test_what_leads_out(sql: str, does: Does, place: str) -> None:
+def test_what_leads_out(sql: str, does: EffectType, place: str) -> None:
     [write] = seen(sql)
     assert (write.does, write.place) == (does, place)
 
@@ -115,7 +115,7 @@ def test_several_statements_are_all_seen() -> None:
     found = seen("insert into a select 1; select 2; copy b to 'c';\n delete from d")
     assert [(write.does, write.target, write.place) for write in found] == [
         (W, ("a",), ""),
-        (Does.COPIES_OUT, (), "'c'"),
+        (EffectType.COPIES_OUT, (), "'c'"),
         (W, ("d",), ""),
     ]
     assert found[0].said == "insert into a select 1"

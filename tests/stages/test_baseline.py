@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.stages.candidate.baseline import only
 
 
 def step(name: str, action: Action) -> Step:
-    return Step(action, f"model.shop.{name}", Name("main", name), Kind.TABLE, "new data", "f", "x")
+    return Step(action, f"model.shop.{name}", Name("main", name), NodeKind.TABLE, "new data", "f", "x")
 
 
 def test_what_is_not_asked_for_stays_as_it_serves() -> None:
     made = (step(name, Action.BUILD) for name in ("a", "b", "new"))
     steps = (*made, step("same", Action.REUSE))
-    plan = Plan("dev", Cause.REFRESH, "r1", 1, "r1", steps, (), (), Before({}, {}))
+    plan = Plan("dev", Cause.REFRESH, "r1", 1, "r1", steps, (), (), NotesBefore({}, {}))
     pointers = tuple(
-        Pointer(Name("main", name), Name("s", name), f"model.shop.{name}", Kind.TABLE, "f", "w")
+        Pointer(Name("main", name), Name("s", name), f"model.shop.{name}", NodeKind.TABLE, "f", "w")
         for name in ("a", "b", "same")
     )
     live = Generation("dev", 1, "r1", "p1", 1, Cause.RELEASE, 1, datetime(2026, 3, 1, tzinfo=UTC), pointers)

@@ -13,7 +13,7 @@ from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.promotion import ENDED
 from prefect_sluice.promotions.work import Request, Status
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -39,7 +39,7 @@ def test_a_name_that_somebody_else_owns_is_refused_before_the_build(project: Pat
         connection.execute("create table Orders as select 7 as id")
     with pytest.raises(Refused, match=r"did not make: main\.Orders"):
         pipeline.run(Request(project, "dev"))
-    store = Workshop.at(project).store
+    store = Workspace.at(project).store
     assert not store.promotions()
     store.close()
     with duckdb.connect(str(project / "shop.duckdb"), read_only=True) as connection:
@@ -66,7 +66,7 @@ def test_what_does_not_fit_the_disk_is_refused_before_the_build(
         Refused, match=r"publishing in place needs about .* MB beside .*, and 0 MB are free; make room"
     ):
         pipeline.run(Request(project, "dev", adopt=True))
-    store = Workshop.at(project).store
+    store = Workspace.at(project).store
     assert not store.promotions()
     store.close()
 
@@ -83,7 +83,7 @@ def test_the_same_working_tree_is_the_same_release(project: Path) -> None:
     assert first.outcome is not None
     assert again.outcome is not None
     assert (first.outcome.status, again.outcome.status) == (Status.DONE, Status.UNCHANGED)
-    store = Workshop.at(project).store
+    store = Workspace.at(project).store
     assert {promotion.state for promotion in store.promotions()} <= ENDED
     store.close()
     assert not list((project / ".sluice" / "candidates").iterdir())

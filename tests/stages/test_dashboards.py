@@ -13,7 +13,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.dashboards import reports
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.reporting.dashboard_story import told
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 from tests.stages.test_promote import write
 
@@ -64,8 +64,8 @@ def test_what_a_dashboard_reads_goes_on_and_nothing_else(tmp_path: Path) -> None
     write(folder, second, "second")
     pipeline.run(Request(folder, "dev", actor="Ada"))
 
-    workshop = Workshop.at(folder)
-    assert [item.label for item in reports(workshop)] == ["Everything", "People", "Totals"]
+    workspace = Workspace.at(folder)
+    assert [item.label for item in reports(workspace)] == ["Everything", "People", "Totals"]
     with pytest.raises(
         BadInput, match=r"what dev serves has no dashboard 'Nobody'; it has: Everything, People, Totals"
     ):

@@ -211,7 +211,7 @@ def test_an_old_name_gives_way_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPa
     )
     day = process.now() + timedelta(days=30)
     monkeypatch.setattr(process, "now", lambda: day)
-    [swept] = collect.collect(collect.Request(shop.folder)).warehouses
+    [swept] = collect.collect(collect.CollectRequest(shop.folder)).warehouses
     assert [str(name) for _, name in swept.plan.over] == [
         "main.called_otherwise",
         "main.inline_old",
@@ -219,7 +219,7 @@ def test_an_old_name_gives_way_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPa
     ]
     with pytest.raises(duckdb.CatalogException):
         shop.ids("called_otherwise")
-    assert collect.collect(collect.Request(shop.folder)).is_empty
+    assert collect.collect(collect.CollectRequest(shop.folder)).is_empty
 
 
 def test_a_loss_is_refused_until_a_commit_declares_it(shop: Shop) -> None:
@@ -257,10 +257,10 @@ def test_what_leaves_keeps_its_rows_until_somebody_lets_them_go(shop: Shop) -> N
     done(shop.release({"snapshots/off_hist.yml": ""}))
     done(shop.release({"models/one.sql": "select 1 as n\n"}))
     done(shop.release({"models/two.sql": "select 2 as n\n"}))
-    [swept] = collect.collect(collect.Request(shop.folder)).warehouses
+    [swept] = collect.collect(collect.CollectRequest(shop.folder)).warehouses
     assert [str(name) for _, name in swept.plan.resting] == ["main.off_hist"]
     assert shop.stored("off_hist") == 1
-    asked = collect.Request(shop.folder, drop_history=("main.OFF_HIST", "main.nobody"))
+    asked = collect.CollectRequest(shop.folder, drop_history=("main.OFF_HIST", "main.nobody"))
     gone = collect.collect(asked)
     assert [str(name) for _, name in gone.warehouses[0].plan.ended] == ["main.off_hist"]
     assert [note.partition(" was")[0] for note in gone.notes] == ["no history of main.nobody"]

@@ -10,7 +10,7 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.promotions.work import After, Request, Status, Work
+from prefect_sluice.promotions.work import Request, RollbackFollowUp, Status, Work
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -77,7 +77,9 @@ class Shop:
         return pipeline.run(Request(self.folder, "dev", Cause.REFRESH))
 
     def rollback(self, to: int) -> Work:
-        return pipeline.run(Request(self.folder, "dev", Cause.ROLLBACK, str(to), after=After(hold=False)))
+        return pipeline.run(
+            Request(self.folder, "dev", Cause.ROLLBACK, str(to), after=RollbackFollowUp(hold=False))
+        )
 
     def load(self, *rows: tuple[int, int], day: int) -> None:
         """Replace the raw orders: what was there before is nowhere else. In the future: dbt compares them with its own clock."""

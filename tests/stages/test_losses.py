@@ -8,34 +8,34 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.domain.declarations import Code, Declared
+from prefect_sluice.domain.declarations import CodeText, Declarations
 from prefect_sluice.domain.generation import Cause, Pointer
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.base import Subject
-from prefect_sluice.gates.diff.comparison import Comparing
+from prefect_sluice.gates.diff.comparison import ComparisonSettings
 from prefect_sluice.planning.expectations import from_message
 from prefect_sluice.planning.history_by_name import FORWARD_ONLY
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.stages.candidate import losses
 from tests.gates.duck import DuckReader
 
 UID, T = "model.shop.t", Name("main", "t")
 BEFORE = "SELECT range AS id, 0 AS n, range AS dbt_valid_from FROM range(100)"
 GONE = f"{BEFORE} WHERE range < 98"
-HOOK = Declared(code=(Code("operation.shop.end", "on-run-end", "delete from main.t where id > 97"),))
+HOOK = Declarations(code=(CodeText("operation.shop.end", "on-run-end", "delete from main.t where id > 97"),))
 
 
 def judged(
     action: Action,
-    kind: Kind = Kind.SNAPSHOT,
+    kind: NodeKind = NodeKind.SNAPSHOT,
     *lines: str,
     before: str = BEFORE,
     after: str = GONE,
     was: str = "old",
     note: str = "",
-    hooks: tuple[Declared, Declared] = (Declared(), Declared()),
+    hooks: tuple[Declarations, Declarations] = (Declarations(), Declarations()),
     key: tuple[str, ...] = ("id",),
     dialect: str = "duckdb",
     live: Mapping[str, str] | None = None,
@@ -47,7 +47,7 @@ def judged(
     duck.dialect = dialect
     past = Pointer(T, Name("store", "t__1"), UID, kind, was, "")
     step = Step(action, UID, T, kind, "why", "new", pointer=past, note=note)
-    plan = Plan("dev", Cause.RELEASE, "r", 1, "b", (step,), (), (), Before({}, {}))
+    plan = Plan("dev", Cause.RELEASE, "r", 1, "b", (step,), (), (), NotesBefore({}, {}))
     subject = Subject(
         Path(),
         {UID: Node(UID, kind, T, "models/t.sql", "sql", (), "new", unique_key=key)},
@@ -61,19 +61,21 @@ def judged(
         declared_before=hooks[1],
         expected=lambda: from_message("1a2b3c4", "\n".join(["Change it", "", *lines])),
     )
-    return tuple(finding for report in losses.report(subject, Comparing()) for finding in report.findings)
+    return tuple(
+        finding for report in losses.report(subject, ComparisonSettings()) for finding in report.findings
+    )
 
 
 @pytest.mark.parametrize(
     ("action", "kind", "note"),
     [
-        (Action.BUILD, Kind.INCREMENTAL, ""),
-        (Action.CARRY, Kind.INCREMENTAL, FORWARD_ONLY),
-        (Action.CARRY, Kind.SNAPSHOT, ""),
+        (Action.BUILD, NodeKind.INCREMENTAL, ""),
+        (Action.CARRY, NodeKind.INCREMENTAL, FORWARD_ONLY),
+        (Action.CARRY, NodeKind.SNAPSHOT, ""),
     ],
 )
 def test_rows_that_other_code_takes_from_a_history_stop_it_until_a_commit_says_so(
-    action: Action, kind: Kind, note: str
+    action: Action, kind: NodeKind, note: str
 ) -> None:
     [finding] = judged(action, kind, note=note)
     assert (finding.verdict, finding.subject) == (Verdict.FAILED, UID)
@@ -94,13 +96,13 @@ def test_rows_that_other_code_takes_from_a_history_stop_it_until_a_commit_says_s
 def test_what_the_same_code_takes_from_its_own_history_is_no_loss() -> None:
     """As with dbt alone: `delete+insert`, microbatch, a hook that deletes what is old."""
     assert not judged(Action.CARRY, was="new")
-    assert not judged(Action.CARRY, Kind.INCREMENTAL, was="renamed, by its text")
+    assert not judged(Action.CARRY, NodeKind.INCREMENTAL, was="renamed, by its text")
     assert not judged(Action.CARRY, was="new", hooks=(HOOK, HOOK))
     assert not judged(Action.CARRY, was="adopted:1"), "nobody knows which code built it"
 
 
 def test_a_hook_that_is_new_may_delete_from_any_history() -> None:
-    [finding] = judged(Action.CARRY, was="new", hooks=(HOOK, Declared()))
+    [finding] = judged(Action.CARRY, was="new", hooks=(HOOK, Declarations()))
     assert finding.verdict is Verdict.FAILED
 
 
@@ -121,7 +123,7 @@ def test_a_history_that_somebody_dropped_does_not_begin_anew_without_a_word() ->
         finding.summary
         == "t: store.t__1, which keeps its history, was dropped: all of its rows go, and no commit says so"
     )
-    [finding] = judged(Action.BUILD, Kind.SNAPSHOT, "Expect: t rows", live={})
+    [finding] = judged(Action.BUILD, NodeKind.SNAPSHOT, "Expect: t rows", live={})
     assert finding.verdict is Verdict.WARNED
 
 

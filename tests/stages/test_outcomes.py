@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.runtime.events import Fate, Judged
+from prefect_sluice.runtime.events import GateJudged, NodeFate
 from prefect_sluice.stages.candidate.outcomes import answered_tests, called, nodes_done, rows
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
 
@@ -50,29 +50,29 @@ def test_a_node_is_called_as_people_call_it(uid: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("result", "count", "fate", "message"),
     [
-        (BUILT, 1234, Fate.BUILT, "1,234 rows in 0.21 s"),
-        (BUILT, 1, Fate.BUILT, "1 row in 0.21 s"),
-        (BUILT, None, Fate.BUILT, "0.21 s"),
-        (replace(BUILT, status="error", message="Binder Error"), None, Fate.FAILED, "Binder Error"),
-        (replace(BUILT, status="error", message=""), None, Fate.FAILED, "dbt gave no message"),
+        (BUILT, 1234, NodeFate.BUILT, "1,234 rows in 0.21 s"),
+        (BUILT, 1, NodeFate.BUILT, "1 row in 0.21 s"),
+        (BUILT, None, NodeFate.BUILT, "0.21 s"),
+        (replace(BUILT, status="error", message="Binder Error"), None, NodeFate.FAILED, "Binder Error"),
+        (replace(BUILT, status="error", message=""), None, NodeFate.FAILED, "dbt gave no message"),
         (
             replace(BUILT, status="skipped", started=None, ended=None),
             None,
-            Fate.SKIPPED,
+            NodeFate.SKIPPED,
             "not built, because something it reads failed",
         ),
-        (replace(BUILT, kind="test", status="pass", message=""), None, Fate.PASSED, "holds"),
-        (replace(BUILT, kind="test", status="warn", message="Got 2"), None, Fate.WARNED, "Got 2"),
+        (replace(BUILT, kind="test", status="pass", message=""), None, NodeFate.PASSED, "holds"),
+        (replace(BUILT, kind="test", status="warn", message="Got 2"), None, NodeFate.WARNED, "Got 2"),
         (
             replace(BUILT, started=None, ended=None, message="built for promotion a1, and taken from there"),
             None,
-            Fate.BUILT,
+            NodeFate.BUILT,
             "built for promotion a1, and taken from there",
         ),
-        (replace(BUILT, status="a word of tomorrow"), None, Fate.SKIPPED, "not built, because something it reads failed"),
+        (replace(BUILT, status="a word of tomorrow"), None, NodeFate.SKIPPED, "not built, because something it reads failed"),
     ],
 )  # fmt: skip
-def test_a_result_of_dbt_is_told(result: NodeResult, count: int | None, fate: Fate, message: str) -> None:
+def test_a_result_of_dbt_is_told(result: NodeResult, count: int | None, fate: NodeFate, message: str) -> None:
     counts = {} if count is None else {result.unique_id: count}
     (done,) = nodes_done([result], counts, AT)
     assert (done.fate, done.message, done.rows, done.name) == (fate, message, count, "orders")
@@ -82,7 +82,12 @@ def test_a_result_of_dbt_is_told(result: NodeResult, count: int | None, fate: Fa
 def test_rows_are_counted_for_tables_only() -> None:
     nodes = {
         f"model.p.{name}": Node(f"model.p.{name}", kind, Name("main", name), "", "sql", (), "")
-        for name, kind in (("a", Kind.TABLE), ("b", Kind.TABLE), ("gone", Kind.INCREMENTAL), ("v", Kind.VIEW))
+        for name, kind in (
+            ("a", NodeKind.TABLE),
+            ("b", NodeKind.TABLE),
+            ("gone", NodeKind.INCREMENTAL),
+            ("v", NodeKind.VIEW),
+        )
     }
     results = [replace(BUILT, unique_id=uid) for uid in nodes]
     with duckdb.connect() as connection:
@@ -103,10 +108,10 @@ def test_tests_that_the_gate_asked_took_its_time() -> None:
             "data_tests", "two", Verdict.FAILED, "1 row breaks it", "model.p.orders", location="models/s.yml"
         ),
     )
-    judged = Judged(GateReport("data_tests", findings), AT, AT + timedelta(seconds=3), blocks=True)
+    judged = GateJudged(GateReport("data_tests", findings), AT, AT + timedelta(seconds=3), blocks=True)
     done = answered_tests(judged, asked)
     assert [(item.name, item.fate, item.message) for item in done] == [
-        ("one", Fate.PASSED, "holds"),
-        ("two", Fate.FAILED, "1 row breaks it"),
+        ("one", NodeFate.PASSED, "holds"),
+        ("two", NodeFate.FAILED, "1 row breaks it"),
     ]
     assert {(item.started, item.ended) for item in done} == {(AT, AT + timedelta(seconds=3))}

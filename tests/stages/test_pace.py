@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.stages.candidate.pace import Pace, left, remaining
+from prefect_sluice.stages.candidate.pace import BuildPace, left, remaining
 
 
 def test_the_rest_is_told_at_the_pace_of_what_is_done() -> None:
@@ -21,5 +21,5 @@ def test_the_rest_in_words(seconds: float, told: str) -> None:
 
 
 def test_what_has_no_past_is_counted_and_not_guessed() -> None:
-    pace = Pace(2, {})
+    pace = BuildPace(2, {})
     assert [pace.done("a"), pace.done("b")] == [("1/2", ""), ("2/2", "")]

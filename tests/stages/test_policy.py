@@ -21,7 +21,7 @@ from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.terminal.policy import policy_document, policy_told
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace import policy_in_force
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.policies import forget_policies
 from tests.repository import repository
 
@@ -62,13 +62,13 @@ def status(work: Work) -> Status:
 
 def say(folder: Path, work: Work, by: str) -> None:
     """Say yes to what waits."""
-    record(Workshop.at(folder), waiting(folder, work), Decision.APPROVE, by=by)
+    record(Workspace.at(folder), waiting(folder, work), Decision.APPROVE, by=by)
 
 
 def waiting(folder: Path, work: Work) -> Promotion:
     """Return the promotion as it stands now."""
     assert work.promotion is not None
-    found = Workshop.at(folder).store.promotion(work.promotion.id)
+    found = Workspace.at(folder).store.promotion(work.promotion.id)
     assert found is not None
     return found
 
@@ -83,7 +83,7 @@ def release(folder: Path) -> Work:
 
 def asked_by_what_serves(folder: Path) -> int | None:
     """Return how many approvals the policy in force asks for."""
-    found = policy_in_force.in_force(Workshop.at(folder), "prod")
+    found = policy_in_force.in_force(Workspace.at(folder), "prod")
     assert found is not None
     return found.own.approvals
 
@@ -148,12 +148,12 @@ def test_a_change_of_it_is_approved_by_the_one_that_serves(shop: Path) -> None:
     assert status(work) is Status.WAITING
     with pytest.raises(Refused, match="Ada is an author of the change"):
         say(shop, work, "Ada")
-    workshop, asked = Workshop.at(shop), waiting(shop, work)
-    told = report(dossier(workshop, asked))
+    workspace, asked = Workspace.at(shop), waiting(shop, work)
+    told = report(dossier(workspace, asked))
     assert "approvals: 1 → 0 (weaker); self_approval: deny → allow (weaker)" in told.points[0].text
     assert "the policy that serves judges it" in policy_told(told.dossier.policy)
     assert asked.policy
-    begun = [item for item in workshop.store.entries() if item.event == "promotion.started"][-1]
+    begun = [item for item in workspace.store.entries() if item.event == "promotion.started"][-1]
     assert (begun.facts["policy_digest"], len(str(begun.facts["policy_changes"])) > 0) == (asked.policy, True)
     say(shop, work, "Grace")
     assert status(run(shop)) is Status.DONE
@@ -174,7 +174,7 @@ def test_a_change_of_nothing_else_is_a_release(shop: Path) -> None:
     commit(shop, {"sluice.yml": SETTINGS})
     work = run(shop)
     assert status(work) is Status.WAITING
-    found = policy_in_force.recorded(Workshop.at(shop), waiting(shop, work))
+    found = policy_in_force.recorded(Workspace.at(shop), waiting(shop, work))
     assert "it counts at once" in policy_told(found)
     assert [item.text for item in found.changes] == ["approvals: 0 → 1", "self_approval: allow → deny"]
 

@@ -16,7 +16,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("promote")]
 
@@ -78,10 +78,10 @@ def promote(folder: Path, to: str = "prod", ref: str = "", select: str = "", ori
 def approve(folder: Path, work: Work) -> None:
     """Say yes to what waits."""
     assert work.promotion is not None
-    with Workshop.at(folder).store as store:
+    with Workspace.at(folder).store as store:
         promotion = store.promotion(work.promotion.id)
     assert promotion is not None
-    record(Workshop.at(folder), promotion, Decision.APPROVE, by="Grace")
+    record(Workspace.at(folder), promotion, Decision.APPROVE, by="Grace")
 
 
 def done(work: Work) -> Work:
@@ -100,7 +100,7 @@ def built(work: Work) -> set[str]:
 def promotion(folder: Path, work: Work) -> Promotion:
     """Return the promotion as it stands now."""
     assert work.promotion is not None
-    found = Workshop.at(folder).store.promotion(work.promotion.id)
+    found = Workspace.at(folder).store.promotion(work.promotion.id)
     assert found is not None
     return found
 
@@ -143,8 +143,8 @@ def shop(second: Path, tmp_path: Path) -> Path:
 
 def test_a_release_goes_on_by_its_own_bundle(first: Path) -> None:
     """No ref of git was looked at, since there was none: three environments serve one release."""
-    workshop = Workshop.at(first)
-    current = [workshop.warehouse(place).generation(name) for name, place in workshop.places.items()]
+    workspace = Workspace.at(first)
+    current = [workspace.warehouse(place).generation(name) for name, place in workspace.places.items()]
     assert len({item.release for item in current}) == 1
     assert [item.cause for item in current] == [Cause.RELEASE, Cause.PROMOTION, Cause.PROMOTION]
     assert rows(first, "orders") == rows(first, "orders", "dev")
@@ -155,7 +155,7 @@ def test_a_release_goes_on_by_its_own_bundle(first: Path) -> None:
 
 def test_the_order_of_environments_is_kept(second: Path) -> None:
     """Every way that does not go on is refused with the command that does."""
-    with Workshop.at(second).store as store:
+    with Workspace.at(second).store as store:
         newest, oldest = (item.id for item in store.releases())
     with pytest.raises(Refused, match=r"is past dev: .* sluice release \w+ --env dev"):
         promote(second, "dev", ref=oldest)

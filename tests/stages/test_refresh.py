@@ -26,7 +26,7 @@ from prefect_sluice.stages import build
 from prefect_sluice.stages.approve import record
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("refreshes")]
 
@@ -267,7 +267,7 @@ def test_what_failed_stays_behind_and_the_rest_is_published(shop: Shop) -> None:
     assert work.plan.held["model.p.paid"] == "reads stg_orders, which failed"
     assert "left as it was (failed: unique_stg_orders_id" in message(work)
     assert work.promotion is not None
-    store = Workshop.at(shop.folder).store
+    store = Workspace.at(shop.folder).store
     facts = [entry.facts for entry in store.entries() if entry.event == "promotion.reduced"]
     assert facts[0]["held"] == work.plan.held
     stages = {stage for stage, _ in store.reports(work.promotion.id)}
@@ -306,9 +306,9 @@ def test_a_partial_refresh_waits_for_its_approval_as_what_it_is(shop: Shop) -> N
     again = shop.refresh()
     assert status(again) is Status.WAITING
     assert again.promotion == work.promotion, "the same attempt goes on, with what it left out"
-    workshop = Workshop.at(shop.folder)
-    record(workshop, work.promotion, Decision.APPROVE, by="Grace")
-    workshop.store.close()
+    workspace = Workspace.at(shop.folder)
+    record(workspace, work.promotion, Decision.APPROVE, by="Grace")
+    workspace.store.close()
     done = shop.refresh()
     assert status(done) is Status.PARTIAL
     assert done.promotion is not None
@@ -317,9 +317,9 @@ def test_a_partial_refresh_waits_for_its_approval_as_what_it_is(shop: Shop) -> N
 
 
 def test_the_stamp_is_not_told_beside_a_journal(shop: Shop) -> None:
-    workshop = Workshop.at(shop.folder)
+    workspace = Workspace.at(shop.folder)
     _old_enough(shop)
-    warehouse = workshop.warehouse(workshop.place("dev"))
+    warehouse = workspace.warehouse(workspace.place("dev"))
     assert warehouse.stamp()
     journal = shop.folder / "w.duckdb.wal"
     journal.touch()
@@ -327,8 +327,8 @@ def test_the_stamp_is_not_told_beside_a_journal(shop: Shop) -> None:
     journal.unlink()
     (shop.folder / "w.duckdb").touch()
     assert warehouse.stamp() == "", "written this very moment"
-    observe_sources.carry_over(workshop, workshop.place("dev"), "", "x")
-    workshop.store.close()
+    observe_sources.carry_over(workspace, workspace.place("dev"), "", "x")
+    workspace.store.close()
 
 
 # ---- what no source tells ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from prefect_sluice.maintenance.leftovers import SHARED
 from prefect_sluice.promotions.work import Request, Status, Work, listening
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import record
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -48,7 +48,7 @@ class Machine:
 
     def yes(self, promotion: Promotion) -> None:
         """Approve it."""
-        record(Workshop.at(self.folder), promotion, Decision.APPROVE, by="Grace")
+        record(Workspace.at(self.folder), promotion, Decision.APPROVE, by="Grace")
 
     def candidates(self) -> set[str]:
         """Return the promotions that have a candidate here."""
@@ -145,7 +145,7 @@ def test_finished_work_of_another_machine_is_taken(team: Team) -> None:
         subprocess.run(["git", *command], cwd=team.b.folder, check=True)
     team.b.yes(team.b.staged())
     team.b.run()
-    superseded = Workshop.at(team.b.folder).store.promotion(old.id)
+    superseded = Workspace.at(team.b.folder).store.promotion(old.id)
     assert superseded is not None
     assert superseded.state is State.SUPERSEDED
     assert team.shelf() == {old.id}
@@ -158,17 +158,17 @@ def test_collect_removes_what_is_left_in_the_shared_store(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promotion = team.a.staged()
-    record(Workshop.at(team.a.folder), promotion, Decision.REJECT, by="Grace")
+    record(Workspace.at(team.a.folder), promotion, Decision.REJECT, by="Grace")
     left = team.base / "bundles" / "candidates"
     shutil.copytree(left, team.base / "kept")
     team.a.run()
     assert team.shelf() == set()
     shutil.copytree(team.base / "kept", left, dirs_exist_ok=True)  # a process that died before it had tidied
     shutil.copytree(team.base / "kept" / promotion.id, left / "anothers")
-    assert collect.collect(collect.Request(team.b.folder)).files == ()
+    assert collect.collect(collect.CollectRequest(team.b.folder)).files == ()
     later = process.now() + timedelta(days=2)
     monkeypatch.setattr(process, "now", lambda: later)
-    seen = collect.collect(collect.Request(team.b.folder, dry_run=True))
+    seen = collect.collect(collect.CollectRequest(team.b.folder, dry_run=True))
     assert [(item.path.name, item.kind) for item in seen.files] == [(promotion.id, SHARED)]
-    collect.collect(collect.Request(team.b.folder))
+    collect.collect(collect.CollectRequest(team.b.folder))
     assert team.shelf() == {"anothers"}

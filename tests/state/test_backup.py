@@ -12,18 +12,18 @@ from sqlalchemy import select
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.build_conditions import Conditions
-from prefect_sluice.domain.declarations import Declared, Described
+from prefect_sluice.domain.declarations import Declarations, NodeDescription
 from prefect_sluice.domain.errors import BadInput, LeaseHeld, LedgerBroken, Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.poll_rules import Base, Try
-from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, State, Took
-from prefect_sluice.domain.refresh_rules import Attempt
-from prefect_sluice.domain.run_signs import Sign
+from prefect_sluice.domain.poll_rules import PollAttempt, PollBase
+from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, StageTime, State
+from prefect_sluice.domain.refresh_rules import RefreshAttempt
+from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.domain.verdict import Finding, GateReport, Measure, Verdict
 from prefect_sluice.state import backup
 from prefect_sluice.state import engine as database
-from prefect_sluice.state.backup import Copied, back_up, restore
-from prefect_sluice.state.records import Alert
+from prefect_sluice.state.backup import StoreCopy, back_up, restore
+from prefect_sluice.state.records import AlertRecord
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.state.tables import METADATA
 from tests.state.older import engine_at
@@ -50,13 +50,13 @@ def fill(url: str, *, entries: int = 3) -> None:
             tx.put_reports(promotion.id, "stage", [report])
             tx.append("promotion.started", actor="Ada", at=NOW, environment="prod", facts={"n": number})
         tx.put_cached("source", "key", {"a": 1})
-        tx.put_declared("prod", "r0", Declared(described={"model.a": Described("all of it")}))
+        tx.put_declared("prod", "r0", Declarations(described={"model.a": NodeDescription("all of it")}))
         tx.put_conditions("p0", NOW, Conditions({"tools": {"dbt": "1"}}))
-        tx.put_refresh("prod", Attempt(NOW, NOW, "stable", "done"))
-        tx.put_poll("prod", Try("c0", "failed", Base(1, "r0"), "it broke"))
-        tx.put_alert("all", Alert(("a problem",), NOW))
-        tx.add_timing("p0", Run(NOW, (Took("build", 1.5),)))
-        tx.put_sign(Sign("run", "ada@host pid 1", NOW))
+        tx.put_refresh("prod", RefreshAttempt(NOW, NOW, "stable", "done"))
+        tx.put_poll("prod", PollAttempt("c0", "failed", PollBase(1, "r0"), "it broke"))
+        tx.put_alert("all", AlertRecord(("a problem",), NOW))
+        tx.add_timing("p0", Run(NOW, (StageTime("build", 1.5),)))
+        tx.put_sign(SignOfLife("run", "ada@host pid 1", NOW))
         tx.take_lease("prod", "ada@host pid 1", now=NOW, ttl=TTL)
 
 
@@ -74,7 +74,7 @@ def content(url: str) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-def back(file: Path, url: str) -> Copied:
+def back(file: Path, url: str) -> StoreCopy:
     return restore(file, url, actor="Ada", at=NOW)
 
 

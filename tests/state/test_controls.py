@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from prefect_sluice.domain.controls import EVERYWHERE, Aftercare, Control, Kind
+from prefect_sluice.domain.controls import EVERYWHERE, Control, ControlKind, RollbackExtras
 from prefect_sluice.domain.errors import LeaseHeld
 from prefect_sluice.state.lease import held, this_process
 from prefect_sluice.state.store import StateStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TTL = timedelta(seconds=60)
-HOLD = Control("h", Kind.HOLD, "prod", "Grace", "close of books", NOW, promotion="p1")
-FREEZE = Control("f", Kind.FREEZE, EVERYWHERE, "Ada", "peak\nhours", NOW, until=NOW + TTL)
-BLOCK = Control("b", Kind.BLOCK, "9" * 64, "Bo", "counts twice", NOW)
+HOLD = Control("h", ControlKind.HOLD, "prod", "Grace", "close of books", NOW, promotion="p1")
+FREEZE = Control("f", ControlKind.FREEZE, EVERYWHERE, "Ada", "peak\nhours", NOW, until=NOW + TTL)
+BLOCK = Control("b", ControlKind.BLOCK, "9" * 64, "Bo", "counts twice", NOW)
 
 
 def test_what_is_placed_is_read_back_in_order_until_it_is_lifted(store: StateStore) -> None:
@@ -36,8 +36,8 @@ def test_what_is_placed_is_read_back_in_order_until_it_is_lifted(store: StateSto
 def test_what_a_rollback_brings_with_it(store: StateStore) -> None:
     assert store.aftercare("p1") is None
     for wanted in (
-        Aftercare("p1", "why", catch_up=True),
-        Aftercare("p1", "why", catch_up=True, caught_up=True),
+        RollbackExtras("p1", "why", catch_up=True),
+        RollbackExtras("p1", "why", catch_up=True, caught_up=True),
     ):
         with store.transaction() as tx:
             tx.put_aftercare(wanted)

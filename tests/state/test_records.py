@@ -10,26 +10,26 @@ import pytest
 from sqlalchemy import text
 
 from prefect_sluice.domain.build_conditions import Conditions
-from prefect_sluice.domain.declarations import Consumer, Declared, Described
+from prefect_sluice.domain.declarations import Consumer, Declarations, NodeDescription
 from prefect_sluice.domain.digests import canonical
-from prefect_sluice.domain.poll_rules import Base, Try
-from prefect_sluice.domain.promotion import Run, Took
-from prefect_sluice.domain.refresh_rules import Attempt
-from prefect_sluice.domain.run_signs import Sign
+from prefect_sluice.domain.poll_rules import PollAttempt, PollBase
+from prefect_sluice.domain.promotion import Run, StageTime
+from prefect_sluice.domain.refresh_rules import RefreshAttempt
+from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.runtime import process
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
-from prefect_sluice.state.records import Alert
+from prefect_sluice.state.records import AlertRecord
 from prefect_sluice.state.store import StateStore
 from tests.state.older import engine_at
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DECLARED = Declared(
+DECLARED = Declarations(
     consumers={"exposure.p.x": Consumer("exposure.p.x", "x", columns={"model.p.a": ("id",)})},
-    described={"model.p.a": Described("all of it", rules=("id: not_null",))},
+    described={"model.p.a": NodeDescription("all of it", rules=("id: not_null",))},
 )
 CONDITIONS = Conditions({"tools": {"dbt-core": "1.10"}}, {"env": "nobody looked"}, {"source.p.a": "raw.a"})
-RUNS = (Run(NOW, (Took("source", 0.5), Took("build", 2.0))), Run(NOW + timedelta(hours=1), ()))
+RUNS = (Run(NOW, (StageTime("source", 0.5), StageTime("build", 2.0))), Run(NOW + timedelta(hours=1), ()))
 
 
 def of_before(connection: Any) -> None:
@@ -65,11 +65,11 @@ def check_moved(store: StateStore) -> None:
     assert store.declared("prod", "r0") is None
     assert store.conditions("p1") == (NOW, CONDITIONS)
     assert store.conditions("broken") is None
-    assert store.refresh("prod") == Attempt(NOW, by="run")
-    assert store.poll("prod") == Try("c1", "failed", Base(3, "r1"), "it broke")
-    assert store.alert("all") == Alert(("a", "ü"), NOW)
+    assert store.refresh("prod") == RefreshAttempt(NOW, by="run")
+    assert store.poll("prod") == PollAttempt("c1", "failed", PollBase(3, "r1"), "it broke")
+    assert store.alert("all") == AlertRecord(("a", "ü"), NOW)
     assert store.timings("p1") == RUNS
-    assert store.signs() == (Sign("run", "ada@host pid 1", NOW),)
+    assert store.signs() == (SignOfLife("run", "ada@host pid 1", NOW),)
     assert store.cached("facts.2", ["key"]) == {"key": {"reads": []}}
     assert store.cached("gate.secrets", ["key"]) == {"key": "clean"}
 
@@ -118,21 +118,21 @@ def test_records_are_replaced_and_runs_are_added(store: StateStore) -> None:
     later = NOW + timedelta(minutes=5)
     for at, problems in ((NOW, ("a",)), (later, ())):
         with store.transaction() as tx:
-            tx.put_declared("prod", "r1", DECLARED if at == NOW else Declared())
+            tx.put_declared("prod", "r1", DECLARED if at == NOW else Declarations())
             tx.put_conditions("p1", at, CONDITIONS)
-            tx.put_refresh("prod", Attempt(at, at, "stable", "done", "run"))
-            tx.put_poll("prod", Try(f"c{at.minute}", "failed", Base(1, "r1"), "it broke"))
-            tx.put_alert("all", Alert(problems, at))
-            tx.add_timing("p1", Run(at, (Took("build", 1.5),)))
-            tx.put_sign(Sign("run", "holder", at))
+            tx.put_refresh("prod", RefreshAttempt(at, at, "stable", "done", "run"))
+            tx.put_poll("prod", PollAttempt(f"c{at.minute}", "failed", PollBase(1, "r1"), "it broke"))
+            tx.put_alert("all", AlertRecord(problems, at))
+            tx.add_timing("p1", Run(at, (StageTime("build", 1.5),)))
+            tx.put_sign(SignOfLife("run", "holder", at))
     assert store.declared("prod", "r1") == DECLARED  # a release declares the same for ever
     assert store.declared("dev", "r1") is None
     assert store.conditions("p1") == (later, CONDITIONS)
-    assert store.refresh("prod") == Attempt(later, later, "stable", "done", "run")
-    assert store.poll("prod") == Try("c5", "failed", Base(1, "r1"), "it broke")
-    assert store.alert("all") == Alert((), later)
+    assert store.refresh("prod") == RefreshAttempt(later, later, "stable", "done", "run")
+    assert store.poll("prod") == PollAttempt("c5", "failed", PollBase(1, "r1"), "it broke")
+    assert store.alert("all") == AlertRecord((), later)
     assert [run.at for run in store.timings("p1")] == [NOW, later]
-    assert store.signs() == (Sign("run", "holder", later),)
+    assert store.signs() == (SignOfLife("run", "holder", later),)
     with store.transaction() as tx:
         tx.drop_sign("run")
         tx.drop_sign("run")

@@ -9,12 +9,12 @@ import pytest
 
 from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.state.bundles import BundleStore
-from prefect_sluice.state.shared_candidates import Shelf, ShelfAway
+from prefect_sluice.state.shared_candidates import SharedCandidates, SharedStoreAway
 
 
 @pytest.fixture(params=["file", "memory"])
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    return Shelf(
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> SharedCandidates:
+    return SharedCandidates(
         BundleStore(f"file://{tmp_path}/a%20shelf" if request.param == "file" else f"memory://{uuid4()}")
     )
 
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_was_put_comes_back_elsewhere(shelf: Shelf, file: Path, tmp_path: Path) -> None:
+def test_what_was_put_comes_back_elsewhere(shelf: SharedCandidates, file: Path, tmp_path: Path) -> None:
     digest, there = digest_file(file), tmp_path / "there" / "shop.duckdb"
     assert shelf.promotions() == {}
     assert not shelf.fetch("p1", digest, there)
@@ -45,7 +45,7 @@ def test_what_was_put_comes_back_elsewhere(shelf: Shelf, file: Path, tmp_path: P
 
 
 def test_half_an_upload_is_no_file_and_is_put_again(file: Path, tmp_path: Path) -> None:
-    shelf, digest = Shelf(BundleStore(f"file://{tmp_path}/shelf")), digest_file(file)
+    shelf, digest = SharedCandidates(BundleStore(f"file://{tmp_path}/shelf")), digest_file(file)
     shelf.put("p1", file, digest)
     stored = tmp_path / "shelf" / "candidates" / "p1" / digest
     stored.write_bytes(stored.read_bytes()[:1000])
@@ -58,5 +58,5 @@ def test_half_an_upload_is_no_file_and_is_put_again(file: Path, tmp_path: Path) 
 
 def test_a_store_that_cannot_be_written_is_named(file: Path, tmp_path: Path) -> None:
     (tmp_path / "shelf").write_text("a file, where a folder should be")
-    with pytest.raises(ShelfAway, match=r"shelf: the shared store failed: .*; run the command again"):
-        Shelf(BundleStore(f"file://{tmp_path}/shelf")).put("p1", file, digest_file(file))
+    with pytest.raises(SharedStoreAway, match=r"shelf: the shared store failed: .*; run the command again"):
+        SharedCandidates(BundleStore(f"file://{tmp_path}/shelf")).put("p1", file, digest_file(file))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Approval, Candidate, Decision, Promotion, State
 from prefect_sluice.domain.relation import Relation, RelationState
 from prefect_sluice.domain.release import Change, Release
@@ -85,7 +85,7 @@ def a_relation(identifier: str, **changed: object) -> Relation:
     plain = Relation(
         address=Name("store", identifier),
         node=f"model.flights.{identifier}",
-        kind=Kind.TABLE,
+        kind=NodeKind.TABLE,
         fingerprint="f" * 64,
         inputs="i" * 64,
         promotion="p1",
@@ -256,7 +256,7 @@ def test_a_candidate_is_replaced(store: StateStore) -> None:
 def test_relations_are_put_by_address(store: StateStore) -> None:
     relations = [a_relation(name) for name in ("b", "a", "B")]
     ready = replace(relations[0], state=RelationState.READY, rows=336_776 * 10**5, seconds=0.1 + 0.2)
-    other = a_relation("z", promotion="p2", kind=Kind.INCREMENTAL)
+    other = a_relation("z", promotion="p2", kind=NodeKind.INCREMENTAL)
     with store.transaction() as tx:
         tx.put_relations(relations)
         tx.put_relations([ready, other])

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.warehouse.base import Bring, Linked, Publication, Rows, Warehouse, quoted
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.warehouse.base import IncomingTable, LinkedView, Publication, Rows, Warehouse, quoted
 from prefect_sluice.warehouse.duckdb.opening import CONFIG
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 
@@ -34,7 +34,7 @@ def run_sql(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def pointer(name: Name, run: str, kind: Kind = Kind.TABLE, node: str = "") -> Pointer:
+def pointer(name: Name, run: str, kind: NodeKind = NodeKind.TABLE, node: str = "") -> Pointer:
     """Return a pointer to the relation that `run` built under a public name."""
     address = Name(STORE, f"{name.identifier}__{run}")
     return Pointer(
@@ -85,7 +85,7 @@ class Scene:
         self.runs += 1
         run = f"{self.runs:06}"
         made = {name: pointer(name, run) for name in tables}
-        made |= {name: pointer(name, run, Kind.VIEW) for name in views or {}}
+        made |= {name: pointer(name, run, NodeKind.VIEW) for name in views or {}}
         pointers = {**live.by_name(), **made}
         for name in gone:
             del pointers[name]
@@ -100,8 +100,8 @@ class Scene:
             at=NOW,
             pointers=tuple(pointers[name] for name in sorted(pointers)),
         )
-        bring = tuple(Bring(name, made[name].address) for name in tables)
-        linked = tuple(Linked(made[name].address, sql) for name, sql in (views or {}).items())
+        bring = tuple(IncomingTable(name, made[name].address) for name in tables)
+        linked = tuple(LinkedView(made[name].address, sql) for name, sql in (views or {}).items())
         return Publication(generation, live.number, side, bring, linked)
 
     def publish(self, tables: Mapping[Name, str], environment: str = "prod", token: int = 1) -> Generation:

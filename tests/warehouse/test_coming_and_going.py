@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain import adoption
-from prefect_sluice.domain.adoption import Adopted, Taker
+from prefect_sluice.domain.adoption import Adopted, AdoptionTarget
 from prefect_sluice.domain.errors import EnvironmentMoved, Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
-from prefect_sluice.warehouse.publishing import Published, Rule, Way
+from prefect_sluice.warehouse.publishing import Published, PublishMode, PublishRule
 from tests.warehouse.scenes import STORE, Scene, run_sql, written
 
 ORDERS, BIG, RECENT = Name("main", "orders"), Name("mart", "big"), Name("main", "recent")
@@ -32,7 +32,7 @@ BEFORE = (
     "create view main.recent (identity) as select id from mart.big",
     "create table main.theirs as select 7 as v",
 )
-TAKERS = {name.folded: Taker(f"model.shop.{name.identifier}", Kind.TABLE) for name in NAMES}
+TAKERS = {name.folded: AdoptionTarget(f"model.shop.{name.identifier}", NodeKind.TABLE) for name in NAMES}
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def back(scene: Scene, number: int) -> None:
 # ---- adopting ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [Rule(Way.IN_PLACE), Rule(Way.COPY)])
-def test_even_the_first_release_can_be_rolled_back(shop: Scene, rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [PublishRule(PublishMode.IN_PLACE), PublishRule(PublishMode.COPY)])
+def test_even_the_first_release_can_be_rolled_back(shop: Scene, rule: PublishRule) -> None:
     before = rows(shop)
     shop.warehouse = DuckDB(shop.file, patience=timedelta(0), rule=rule)
     found = shop.warehouse.adoptable(NAMES)
@@ -179,7 +179,7 @@ def test_foreign_keys_decide_the_order_and_those_of_others_refuse(shop: Scene) -
     ):
         shop.warehouse.publish(adopting(shop, shop.warehouse.adoptable(NAMES)))
     lines = Name("main", "lines")
-    takers = {**TAKERS, lines: Taker("model.shop.lines", Kind.TABLE)}
+    takers = {**TAKERS, lines: AdoptionTarget("model.shop.lines", NodeKind.TABLE)}
     found = shop.warehouse.adoptable([*NAMES, lines])
     asked = shop.publication(dict.fromkeys((*NAMES, lines), "select 9 as v"))
     shop.warehouse.publish(replace(asked, adopt=found, zero=adoption.zero(asked.generation, found, takers)))
@@ -189,8 +189,8 @@ def test_foreign_keys_decide_the_order_and_those_of_others_refuse(shop: Scene) -
 # ---- leaving -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [Rule(Way.IN_PLACE), Rule(Way.COPY)])
-def test_who_leaves_has_plain_relations_and_nothing_of_ours(shop: Scene, rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [PublishRule(PublishMode.IN_PLACE), PublishRule(PublishMode.COPY)])
+def test_who_leaves_has_plain_relations_and_nothing_of_ours(shop: Scene, rule: PublishRule) -> None:
     before = rows(shop)
     shop.warehouse = DuckDB(shop.file, patience=timedelta(0), rule=rule)
     shop.warehouse.publish(adopting(shop, shop.warehouse.adoptable(NAMES)))
@@ -267,4 +267,4 @@ def test_a_publish_that_changes_10_of_1000_pointers_touches_10(tmp_path: Path) -
     assert scene.read(stored).rows == ((1010,),)
     assert scene.read("select count(*) from sluice.pointer where since = 2").rows == ((10,),)
     assert scene.read("select count(*) from sluice.pointer where until = 2").rows == ((10,),)
-    assert how[0].way is Way.IN_PLACE
+    assert how[0].way is PublishMode.IN_PLACE

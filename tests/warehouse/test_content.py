@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.content import Content, Reread
+from prefect_sluice.warehouse.content import RelationContent, RereadRelation
 from prefect_sluice.warehouse.duckdb import content_digests
 
 ADDRESS = Name("main", "t")
@@ -53,7 +53,7 @@ EDITS = [
 ]
 
 
-def content(connection: duckdb.DuckDBPyConnection, relation: str = '"main"."t"') -> Content:
+def content(connection: duckdb.DuckDBPyConnection, relation: str = '"main"."t"') -> RelationContent:
     (found,) = content_digests.of_tables(connection, [(relation, ADDRESS)])
     return found
 
@@ -112,7 +112,7 @@ def test_a_column_renamed_or_of_another_type_changes_it_and_no_rows_have_one() -
 def test_the_zone_of_a_session_changes_nothing() -> None:
     with duckdb.connect() as connection:
         connection.execute("create table t as select [timestamptz '2026-01-01 00:00:00+00'] as a, now() as b")
-        found = set[Content]()
+        found = set[RelationContent]()
         for zone in ("Asia/Tokyo", "America/New_York"):
             connection.execute(f"set timezone = '{zone}'")
             found.add(content(connection))
@@ -126,7 +126,7 @@ def test_what_is_kept_is_compared_by_turns_and_another_engines_digest_is_not() -
             connection.execute(f"create table {name.identifier} as select 1 as x")
         connection.execute("create view v as select 2 as x")
         tables = [(f'"{name.identifier}"', name) for name in names[:4] if name.identifier != "b"]
-        older = Content(names[1], "hash-1 duckdb 0.9.0", 1, "d")
+        older = RelationContent(names[1], "hash-1 duckdb 0.9.0", 1, "d")
         held = (
             *content_digests.of_tables(connection, tables),
             *content_digests.of_views(connection, names[4:]),
@@ -185,7 +185,11 @@ def test_what_is_made_anew_in_other_words_or_letters_is_an_edit(edit: str) -> No
 def test_digests_of_two_engines_are_compared_as_far_as_they_say_something(
     was: tuple[str, int, str] | None, now: tuple[str, int, str] | None, holds: bool, edited: bool
 ) -> None:
-    found = Reread(ADDRESS, Content(ADDRESS, *was) if was else None, Content(ADDRESS, *now) if now else None)
+    found = RereadRelation(
+        ADDRESS,
+        RelationContent(ADDRESS, *was) if was else None,
+        RelationContent(ADDRESS, *now) if now else None,
+    )
     assert (found.holds, found.is_edited, found.is_told) == (holds, edited, holds or edited)
     assert str(ADDRESS) in found.words
 

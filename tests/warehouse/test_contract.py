@@ -10,8 +10,17 @@ import pytest
 from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import BadInput, EnvironmentMoved, LeaseLost, QueryFailed, Refused
 from prefect_sluice.domain.generation import Cause, Generation
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.warehouse.base import LIVE, Bring, Column, Linked, Links, Publication, Stub, quoted
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.warehouse.base import (
+    LIVE,
+    Column,
+    IncomingTable,
+    LinkedView,
+    Publication,
+    SideLinks,
+    Stub,
+    quoted,
+)
 from tests.warehouse.scenes import STORE, Scene, pointer, run_sql, written
 
 A, B, C = Name("main", "a"), Name("main", "b"), Name("mart", "c")
@@ -140,21 +149,21 @@ def test_a_clone_can_be_written_to_and_leaves_the_original_alone(scene: Scene) -
 def test_relations_are_taken_from_a_sealed_file_in_place_of_their_stubs(scene: Scene) -> None:
     live = scene.publish({A: "select 1 as v", C: "select 2 as v"})
     old = scene.build({A: "select 7 as v", C: "select 8 as v"})
-    scene.warehouse.seal(old, Links((), (), ()))
+    scene.warehouse.seal(old, SideLinks((), (), ()))
     side = scene.side()
     scene.warehouse.prepare(
         side, [Stub(A, live.by_name()[A].address), Stub(C, live.by_name()[C].address, clone=True)]
     )
     new = Name("fresh", "b")
     for _ in range(2):
-        scene.warehouse.take(side, old, [Bring(A, A), Bring(C, C), Bring(A, new)])
+        scene.warehouse.take(side, old, [IncomingTable(A, A), IncomingTable(C, C), IncomingTable(A, new)])
     with scene.warehouse.candidate(side) as reader:
         for name, value in ((A, 7), (C, 8), (new, 7)):
             relation = quoted(scene.warehouse.catalog, name.schema, name.identifier)
             assert reader.query(f"select v from {relation}").rows == ((value,),)
     assert scene.values(A, C) == [1, 2]
     with pytest.raises(QueryFailed):
-        scene.warehouse.take(side, old, [Bring(Name("main", "nowhere"), A)])
+        scene.warehouse.take(side, old, [IncomingTable(Name("main", "nowhere"), A)])
 
 
 def test_preparing_again_starts_afresh(scene: Scene) -> None:
@@ -196,8 +205,8 @@ def sealed_views(scene: Scene, built: str, linked: str, *before: str) -> tuple[N
     """Return what is broken when the view that dbt built as `built` is linked as `linked`."""
     side = scene.build({A: "select 1 as v, 2 as w"})
     run_sql(side, *before, f"create view main.b as {built}")
-    view = (Linked(address("b"), linked), B)
-    return scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), (view,))).broken
+    view = (LinkedView(address("b"), linked), B)
+    return scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), (view,))).broken
 
 
 @pytest.mark.parametrize(
@@ -237,18 +246,20 @@ def test_a_view_over_a_broken_one_reads_what_dbt_built(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     run_sql(side, "create view main.b as select v from main.a", "create view mart_c as select v from main.b")
     views = (
-        (Linked(address("b"), "select wrong from sluice_store.a__1"), B),
-        (Linked(address("c"), "select v from sluice_store.b__1"), Name("main", "mart_c")),
+        (LinkedView(address("b"), "select wrong from sluice_store.a__1"), B),
+        (LinkedView(address("c"), "select v from sluice_store.b__1"), Name("main", "mart_c")),
     )
-    assert scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), views)).broken == (address("b"),)
+    assert scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), views)).broken == (
+        address("b"),
+    )
 
 
 def test_a_view_of_which_no_row_can_be_read_is_named(scene: Scene) -> None:
     """It has the columns that dbt built: only a look at its rows says what Monitor would say once it is served."""
     side = scene.build({A: "select 1 as v"})
     run_sql(side, "create view main.b as select ('x' || v)::int as v from main.a")
-    views = ((Linked(address("b"), "select ('x' || v)::int as v from sluice_store.a__1"), B),)
-    sealed = scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), views))
+    views = ((LinkedView(address("b"), "select ('x' || v)::int as v from sluice_store.a__1"), B),)
+    sealed = scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), views))
     assert (sealed.broken, list(sealed.unread)) == ((), [address("b")])
     assert "Could not convert string 'x1'" in sealed.unread[address("b")]
 
@@ -261,7 +272,10 @@ def test_a_view_may_read_what_is_live(scene: Scene) -> None:
     run_sql(side, attach, "create view main.b as select v + 1 as v from main.a")
     sql = f"select v + 1 as v from {written(live.address)}"
     assert (
-        scene.warehouse.seal(side, Links((), (live.address,), ((Linked(address("b"), sql), B),))).broken == ()
+        scene.warehouse.seal(
+            side, SideLinks((), (live.address,), ((LinkedView(address("b"), sql), B),))
+        ).broken
+        == ()
     )
 
 
@@ -270,13 +284,15 @@ def test_a_relation_that_was_dropped_behind_our_back_is_named(scene: Scene) -> N
     side = scene.build({B: "select 2 as v"})
     run_sql(scene.file, f"drop table {written(address)}")
     with pytest.raises(Refused, match=rf"{address} is to be served again, and is not in the store any more"):
-        scene.warehouse.seal(side, Links((), (address,), ()))
+        scene.warehouse.seal(side, SideLinks((), (address,), ()))
 
 
 def test_what_is_a_view_and_will_be_a_table_is_among_the_sealed_bytes(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     run_sql(side, "create view main.b as select v + 1 as v from main.a")
-    sealed = scene.warehouse.seal(side, Links((Bring(A, address("a")), Bring(B, address("b"))), (), ()))
+    sealed = scene.warehouse.seal(
+        side, SideLinks((IncomingTable(A, address("a")), IncomingTable(B, address("b"))), (), ())
+    )
     assert (sealed.broken, sealed.pinned) == ((), (address("b"),))
     with scene.warehouse.candidate(side) as reader:
         assert reader.query("select v from sluice_store.b__1").rows == ((2,),)
@@ -285,8 +301,8 @@ def test_what_is_a_view_and_will_be_a_table_is_among_the_sealed_bytes(scene: Sce
 def test_a_broken_view_is_pinned_as_dbt_built_it(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     run_sql(side, "create view main.b as select v + 1 as v from main.a")
-    views = ((Linked(address("b"), "select 'x' as v"), B),)
-    sealed = scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), views))
+    views = ((LinkedView(address("b"), "select 'x' as v"), B),)
+    sealed = scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), views))
     assert (sealed.broken, sealed.pinned) == ((address("b"),), (address("b"),))
     with scene.warehouse.candidate(side) as reader:
         assert reader.query("select v from sluice_store.b__1").rows == ((2,),)
@@ -294,7 +310,7 @@ def test_a_broken_view_is_pinned_as_dbt_built_it(scene: Scene) -> None:
 
 def test_what_is_sealed_is_all_in_the_file(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
-    sealed = scene.warehouse.seal(side, Links((Bring(A, address("a")),), (), ()))
+    sealed = scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), ()))
     assert sealed.digest == digest_file(side)
     assert [path.name for path in side.parent.iterdir()] == [side.name], (
         "a journal would not be in the digest"
@@ -324,7 +340,7 @@ def test_a_publication_brings_tables_and_views(scene: Scene) -> None:
 def test_publishing_does_all_or_nothing(scene: Scene) -> None:
     scene.publish({A: "select 1 as v", B: "select 1 as v"})
     publication = scene.publication({A: "select 2 as v", B: "select 2 as v"})
-    broken = Linked(Name(STORE, "c__x"), "select nothing from nowhere")
+    broken = LinkedView(Name(STORE, "c__x"), "select nothing from nowhere")
     with pytest.raises(QueryFailed, match=r"nothing was published: .*nowhere"):
         scene.warehouse.publish(replace(publication, views=(broken,)))
     assert scene.warehouse.generation("prod").number == 1
@@ -459,7 +475,7 @@ def test_a_relation_that_is_there_already_is_not_brought_twice(scene: Scene) -> 
     again = scene.publication({A: "select 2 as v"})
     old = first.by_name()[A]
     generation = replace(again.generation, pointers=(old,))
-    scene.warehouse.publish(replace(again, generation=generation, tables=(Bring(A, old.address),)))
+    scene.warehouse.publish(replace(again, generation=generation, tables=(IncomingTable(A, old.address),)))
     assert scene.values(A) == [1]
 
 
@@ -473,7 +489,7 @@ def test_an_empty_generation_serves_nothing(scene: Scene) -> None:
 
 def test_kinds_come_back(scene: Scene) -> None:
     publication = scene.publication({A: "select 1 as v"})
-    for number, kind in enumerate(Kind):
+    for number, kind in enumerate(NodeKind):
         made = pointer(A, publication.generation.by_name()[A].address.identifier.partition("__")[2], kind)
         generation = replace(
             publication.generation, number=number + 1, promotion=kind.value, pointers=(made,)
@@ -516,7 +532,7 @@ def test_what_lists_databases_and_relations_sees_nothing_of_ours_beside_the_proj
 def test_a_view_that_becomes_a_table_is_judged_as_it_will_be_served(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     run_sql(side, "create view main.b as select v from main.a")
-    scene.warehouse.seal(side, Links((Bring(B, address("b")),), (), ()))
+    scene.warehouse.seal(side, SideLinks((IncomingTable(B, address("b")),), (), ()))
     run_sql(side, "insert into main.a values (2)")
     with scene.warehouse.candidate(side) as reader:
         assert reader.query(f"select v from {written(B)}").rows == ((1,),)

@@ -22,8 +22,8 @@ import pytest
 from prefect_sluice.dbt.profile import Target
 from prefect_sluice.domain.errors import WarehouseBusy, WarehouseDamaged
 from prefect_sluice.domain.generation import Cause, Generation
-from prefect_sluice.domain.node import Kind, Name
-from prefect_sluice.warehouse.base import Linked, Publication
+from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.warehouse.base import LinkedView, Publication
 from prefect_sluice.warehouse.duckdb.opening import CONFIG
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from tests.warehouse.scenes import NOW, Scene, pointer, run_sql
@@ -236,9 +236,9 @@ def test_a_reader_in_the_same_process_never_sees_two_generations(shop: Scene) ->
 
 def constants(number: int) -> Publication:
     """Return the publication of generation `number`, whose relations all say so; nothing has to be built for it."""
-    pointers = tuple(pointer(name, f"{number:06}", Kind.VIEW) for name in NAMES)
+    pointers = tuple(pointer(name, f"{number:06}", NodeKind.VIEW) for name in NAMES)
     generation = Generation("prod", number, "r", f"p{number}", 1, Cause.RELEASE, number, NOW, pointers)
-    views = tuple(Linked(item.address, f"select {number} as v") for item in pointers)
+    views = tuple(LinkedView(item.address, f"select {number} as v") for item in pointers)
     return Publication(generation, number - 1, views=views)
 
 

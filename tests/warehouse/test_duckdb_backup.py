@@ -17,7 +17,7 @@ import pytest
 
 from prefect_sluice.domain.errors import BadInput, Refused, WarehouseBusy
 from prefect_sluice.domain.node import Name
-from prefect_sluice.runtime.faults import VARIABLE, Point
+from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.warehouse.duckdb import copy_and_replace
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from tests.warehouse.scenes import Scene
@@ -37,7 +37,7 @@ def shop(tmp_path: Path) -> Scene:
 @pytest.fixture
 def killed(shop: Scene) -> Scene:
     """A warehouse whose second generation is in its journal only: its publisher was killed after the commit."""
-    environ = {**os.environ, VARIABLE: Point.DEPLOY_COMMITTED.value}
+    environ = {**os.environ, VARIABLE: FaultPoint.DEPLOY_COMMITTED.value}
     command = [sys.executable, "-m", "tests.warehouse.worker", "publish", str(shop.file)]
     done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, check=False)
     assert done.returncode == -signal.SIGKILL

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.domain.displaced_names import Displaced, Instead
+from prefect_sluice.domain.displaced_names import Displaced, Replacement
 from prefect_sluice.domain.errors import EnvironmentMoved, QueryFailed, Refused, WarehouseDamaged
 from prefect_sluice.domain.generation import Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.warehouse.duckdb.adopt import query_of
-from prefect_sluice.warehouse.inventory import Collection, Inventory, Public
+from prefect_sluice.warehouse.inventory import Collection, Inventory, PublicRelation
 from tests.warehouse.scenes import NOW, Scene, run_sql, written
 
 A, B, V = Name("main", "a"), Name("main", "b"), Name("main", "v")
@@ -62,7 +62,7 @@ def test_the_inventory_has_all_there_is(scene: Scene) -> None:
     assert scene.warehouse.linker.references(view.sql) is not None
     outside = {item.name: item for item in found.public}
     assert {A, B, V, Name("hand", "w"), Name("hand", "t")} == set(outside)
-    assert outside[Name("hand", "t")] == Public(Name("hand", "t"), False)
+    assert outside[Name("hand", "t")] == PublicRelation(Name("hand", "t"), False)
     assert outside[Name("hand", "w")].sql.lower().startswith("select")
 
 
@@ -107,7 +107,7 @@ def test_a_warehouse_that_moved_is_planned_anew(scene: Scene) -> None:
 def test_an_old_name_that_is_over_goes_and_what_somebody_put_there_stays(scene: Scene) -> None:
     address = scene.publish({A: "select 1 as n"}).pointers[0].address
     asked = scene.publication({})
-    old = [Pointer(name, address, "renamed.2026-01-01.main.a", Kind.VIEW, "", "") for name in (B, V)]
+    old = [Pointer(name, address, "renamed.2026-01-01.main.a", NodeKind.VIEW, "", "") for name in (B, V)]
     after = replace(asked.generation, pointers=(*asked.generation.pointers, *old))
     scene.warehouse.publish(replace(asked, generation=after))
     assert scene.values(A, B, V) == [1, 1, 1]
@@ -139,8 +139,8 @@ def test_public_views_are_made_again(scene: Scene) -> None:
     addresses = {name: pointer.address for name, pointer in live.by_name().items()}
     run_sql(scene.file, "drop view main.a", "create or replace view main.b as select 666 as n")
     assert scene.warehouse.displaced("prod") == (
-        Displaced(A, addresses[A], Instead.NOTHING),
-        Displaced(B, addresses[B], Instead.VIEW),
+        Displaced(A, addresses[A], Replacement.NOTHING),
+        Displaced(B, addresses[B], Replacement.VIEW),
     )
     assert scene.warehouse.mend("prod", addresses) == {A: None, B: None}
     assert scene.values(A, B) == [1, 2]
@@ -166,7 +166,7 @@ def test_a_table_that_stands_there_is_set_aside_and_never_dropped(
     names = {A: live.pointers[0].address}
     table = "create table main.A (n int)"
     run_sql(scene.file, "drop view main.a", table, "insert into main.A values (666)", *more)
-    assert scene.warehouse.displaced("prod") == (Displaced(A, names[A], Instead.TABLE),)
+    assert scene.warehouse.displaced("prod") == (Displaced(A, names[A], Replacement.TABLE),)
     assert scene.warehouse.mend("prod", names) == {A: Name("main", "A__set_aside")}
     assert scene.values(A, Name("main", "a__set_aside")) == [1, 666]
     run_sql(scene.file, "drop view main.a", "create table main.a as select 667 as n")

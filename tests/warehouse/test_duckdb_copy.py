@@ -23,13 +23,13 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.duckdb import copy_and_replace
 from prefect_sluice.warehouse.duckdb.opening import CONFIG
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
-from prefect_sluice.warehouse.publishing import Published, Rule, Way, Weight, forecast
+from prefect_sluice.warehouse.publishing import Published, PublishMode, PublishRule, PublishWeight, forecast
 from tests.warehouse.scenes import Scene, run_sql
 from tests.warehouse.worker import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 A = Name("main", "a")
-COPY = Rule(Way.COPY)
+COPY = PublishRule(PublishMode.COPY)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def shop(tmp_path: Path) -> Scene:
     return scene
 
 
-def by(rule: Rule, scene: Scene, *, patience: float = 0) -> DuckDB:
+def by(rule: PublishRule, scene: Scene, *, patience: float = 0) -> DuckDB:
     """Return the scene's warehouse, publishing by a rule."""
     warehouse = DuckDB(scene.file, patience=timedelta(seconds=patience), rule=rule)
     scene.warehouse = warehouse
@@ -88,25 +88,27 @@ def left_behind(scene: Scene) -> list[str]:
 @pytest.mark.parametrize(
     ("rule", "weight", "way"),
     [
-        (Rule(), Weight(0, 10, 10**12), Way.IN_PLACE),
-        (Rule(), Weight(10**9, 10, 10**9), Way.COPY),
-        (Rule(lock=timedelta(seconds=60)), Weight(10**9, 10, 10**9), Way.IN_PLACE),
-        (Rule(lock=timedelta(0)), Weight(0, 1, 1), Way.COPY),
-        (Rule(Way.IN_PLACE), Weight(10**12, 10, 10**12), Way.IN_PLACE),
-        (Rule(Way.COPY), Weight(0, 1, 10**6), Way.COPY),
+        (PublishRule(), PublishWeight(0, 10, 10**12), PublishMode.IN_PLACE),
+        (PublishRule(), PublishWeight(10**9, 10, 10**9), PublishMode.COPY),
+        (PublishRule(lock=timedelta(seconds=60)), PublishWeight(10**9, 10, 10**9), PublishMode.IN_PLACE),
+        (PublishRule(lock=timedelta(0)), PublishWeight(0, 1, 1), PublishMode.COPY),
+        (PublishRule(PublishMode.IN_PLACE), PublishWeight(10**12, 10, 10**12), PublishMode.IN_PLACE),
+        (PublishRule(PublishMode.COPY), PublishWeight(0, 1, 10**6), PublishMode.COPY),
     ],
 )
-def test_readers_never_wait_longer_than_the_limit(rule: Rule, weight: Weight, way: Way) -> None:
+def test_readers_never_wait_longer_than_the_limit(
+    rule: PublishRule, weight: PublishWeight, way: PublishMode
+) -> None:
     found = forecast(rule, weight, free=0)
     assert found.way is way
-    assert (found.lock == timedelta(0)) == (way is Way.COPY)
+    assert (found.lock == timedelta(0)) == (way is PublishMode.COPY)
     assert found.takes >= found.lock
-    assert found.needs >= weight.bring + (weight.file if way is Way.COPY else 0)
+    assert found.needs >= weight.bring + (weight.file if way is PublishMode.COPY else 0)
 
 
 def test_how_long_it_locks_follows_the_change_and_not_the_warehouse() -> None:
-    small, large = Weight(10**6, 10, 10**7), Weight(10**6, 10, 10**12)
-    assert forecast(Rule(), small, free=0).lock == forecast(Rule(), large, free=0).lock
+    small, large = PublishWeight(10**6, 10, 10**7), PublishWeight(10**6, 10, 10**12)
+    assert forecast(PublishRule(), small, free=0).lock == forecast(PublishRule(), large, free=0).lock
 
 
 # ---- a reader that never lets go -----------------------------------------------------------------------
@@ -114,11 +116,11 @@ def test_how_long_it_locks_follows_the_change_and_not_the_warehouse() -> None:
 
 @pytest.mark.slow
 def test_a_reader_that_never_lets_go_keeps_its_generation_and_nobody_out(shop: Scene) -> None:
-    by(Rule(), shop)
+    by(PublishRule(), shop)
     with worker("read", shop.file) as reader:
         assert heard(reader) == "reading"
         (how,) = publish(shop, 2)
-        assert (how.way, how.locked) == (Way.COPY, timedelta(0))
+        assert (how.way, how.locked) == (PublishMode.COPY, timedelta(0))
         assert f"process {reader.pid}" in how.why
         assert asked(reader, "select v from main.a") == "1"
         assert asked(reader, "select max(number) from sluice.generation") == "1"
@@ -126,16 +128,16 @@ def test_a_reader_that_never_lets_go_keeps_its_generation_and_nobody_out(shop: S
             assert heard(newcomer) == "reading"
             assert asked(newcomer, "select v from mart.c") == "2"
             (how,) = publish(shop, 3)
-            assert how.way is Way.COPY
+            assert how.way is PublishMode.COPY
         assert asked(reader, "select v from main.b") == "1"
     assert shop.values(*NAMES) == [3, 3, 3]
     assert left_behind(shop) == []
-    assert publish(shop, 4)[0].way is Way.IN_PLACE, "nobody holds it any more"
+    assert publish(shop, 4)[0].way is PublishMode.IN_PLACE, "nobody holds it any more"
 
 
 @pytest.mark.slow
 def test_in_place_only_is_in_place_only(shop: Scene) -> None:
-    by(Rule(Way.IN_PLACE), shop)
+    by(PublishRule(PublishMode.IN_PLACE), shop)
     with worker("read", shop.file) as reader:
         assert heard(reader) == "reading"
         with pytest.raises(WarehouseBusy, match=f"held by process {reader.pid}"):
@@ -144,8 +146,8 @@ def test_in_place_only_is_in_place_only(shop: Scene) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", [Rule(), COPY])
-def test_a_writer_that_never_lets_go_is_named_and_nothing_is_lost(shop: Scene, rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [PublishRule(), COPY])
+def test_a_writer_that_never_lets_go_is_named_and_nothing_is_lost(shop: Scene, rule: PublishRule) -> None:
     by(rule, shop)
     publication = shop.publication({A: "select 2 as v"})
     with worker("hold", shop.file) as writer:
@@ -180,7 +182,7 @@ def test_a_journal_of_a_writer_at_work_is_waited_for(shop: Scene) -> None:
         assert shop.file.with_name("shop.duckdb.wal").stat().st_size
         assert writer.stdin is not None
         threading.Timer(0.3, writer.stdin.close).start()
-        warehouse._writer.write(more, Weight(0, 0, 0), None)  # pyright: ignore[reportPrivateUsage]
+        warehouse._writer.write(more, PublishWeight(0, 0, 0), None)  # pyright: ignore[reportPrivateUsage]
     assert shop.read("from theirs").rows == ((8,),)
 
 
@@ -204,7 +206,7 @@ def test_readers_never_see_two_generations(shop: Scene) -> None:
 
 def test_a_connection_of_this_very_process_stays_in_the_way(shop: Scene) -> None:
     """It would go on showing this process the old file, and Monitor with it."""
-    by(Rule(), shop)
+    by(PublishRule(), shop)
     with (
         duckdb.connect(str(shop.file), read_only=True, config=dict(CONFIG)),
         pytest.raises(WarehouseBusy, match="this very process"),
@@ -290,14 +292,16 @@ def test_a_journal_of_a_killed_writer_is_written_into_the_file_first(shop: Scene
     killed_writer(shop.file)
     assert shop.file.with_name("shop.duckdb.wal").exists()
     by(COPY, shop)
-    assert publish(shop, 2)[0].way is Way.COPY
+    assert publish(shop, 2)[0].way is PublishMode.COPY
     assert shop.read("from theirs").rows == ((7,),)
     assert left_behind(shop) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", [Rule(), COPY])
-def test_a_journal_that_a_reader_keeps_from_being_written_is_a_refusal(shop: Scene, rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [PublishRule(), COPY])
+def test_a_journal_that_a_reader_keeps_from_being_written_is_a_refusal(
+    shop: Scene, rule: PublishRule
+) -> None:
     killed_writer(shop.file)
     by(rule, shop)
     with worker("read", shop.file) as reader:
@@ -342,9 +346,9 @@ def test_a_disk_without_room_is_a_refusal(shop: Scene, monkeypatch: pytest.Monke
 
 def test_a_file_with_two_names_is_published_in_place(shop: Scene) -> None:
     os.link(shop.file, shop.folder / "second name")
-    by(Rule(lock=timedelta(0)), shop)
+    by(PublishRule(lock=timedelta(0)), shop)
     (how,) = publish(shop, 2)
-    assert how.way is Way.IN_PLACE
+    assert how.way is PublishMode.IN_PLACE
     assert "more than one name" in how.why
     by(COPY, shop)
     with pytest.raises(Refused, match="more than one name"):

@@ -16,7 +16,7 @@ from prefect_sluice.cli.console import Console
 if TYPE_CHECKING:
     from prefect_sluice.domain.promotion import Approval, Promotion
     from prefect_sluice.reporting.styled_text import Line
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 _COMMENT = click.option("--comment", default="", metavar="TEXT", help="Why; kept in the ledger.")
 
@@ -53,15 +53,15 @@ def approve(
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.stages.approve import record
 
-    workshop, found = _found(folder, promotion)
-    console.show(_lines(workshop, found, console.width))
+    workspace, found = _found(folder, promotion)
+    console.show(_lines(workspace, found, console.width))
     if not (yes or console.json) and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Approve promotion {found.id}?", abort=True)
     by = who(actor, folder)
     if write is not None:
         return _write(found, write, by, comment, console)
-    given = record(workshop, found, Decision.APPROVE, by=by, comment=comment)
-    return _go_on(workshop, found, by, console) if deploy else _tell(workshop, found, given, console)
+    given = record(workspace, found, Decision.APPROVE, by=by, comment=comment)
+    return _go_on(workspace, found, by, console) if deploy else _tell(workspace, found, given, console)
 
 
 @click.command()
@@ -78,20 +78,20 @@ def reject(promotion: str, actor: str, comment: str, folder: Path, console: Cons
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.stages.approve import record
 
-    workshop, found = _found(folder, promotion)
-    given = record(workshop, found, Decision.REJECT, by=who(actor, folder), comment=comment)
-    return _tell(workshop, found, given, console)
+    workspace, found = _found(folder, promotion)
+    given = record(workspace, found, Decision.REJECT, by=who(actor, folder), comment=comment)
+    return _tell(workspace, found, given, console)
 
 
-def _found(folder: Path, text: str) -> tuple[Workshop, Promotion]:
+def _found(folder: Path, text: str) -> tuple[Workspace, Promotion]:
     from prefect_sluice.promotions.lookups import existing_store, waiting_promotion
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    return workshop, waiting_promotion(existing_store(workshop), text)
+    workspace = Workspace.at(folder)
+    return workspace, waiting_promotion(existing_store(workspace), text)
 
 
-def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
+def _lines(workspace: Workspace, promotion: Promotion, width: int) -> list[Line]:
     """Return what exactly is approved: from, to, relations, verdicts, changes."""
     from prefect_sluice.reporting.styled_text import BLANK
     from prefect_sluice.reporting.terminal.findings import (
@@ -105,7 +105,7 @@ def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
     from prefect_sluice.reporting.terminal.promotion import promotion_lines, section
     from prefect_sluice.workspace.policy_in_force import recorded
 
-    store = workshop.store
+    store = workspace.store
     reports = tuple(report for _, report in store.reports(promotion.id))
     built = store.relations(promotion.id)
     names = ", ".join(sorted(item.node.split(".")[-1] for item in built))
@@ -113,7 +113,7 @@ def _lines(workshop: Workshop, promotion: Promotion, width: int) -> list[Line]:
     bad = [finding for finding in notable(reports) if finding.gate != DIFF]
     return [
         *promotion_lines(promotion, release, former, width=width),
-        *section("Policy", policy_lines(recorded(workshop, promotion), width=width)),
+        *section("Policy", policy_lines(recorded(workspace, promotion), width=width)),
         *section(f"{len(built)} built", _words(names, width)),
         *section("Gates", gates_table(reports, width=width)),
         *section("To look at", findings_lines(bad, width=width)),
@@ -130,7 +130,7 @@ def _words(text: str, width: int) -> list[Line]:
     return [line(part, indent=2) for part in wrap(text, width - 2)]
 
 
-def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Console) -> int:
+def _tell(workspace: Workspace, promotion: Promotion, given: Approval, console: Console) -> int:
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.styled_text import Span, Style, line, strong
@@ -139,7 +139,7 @@ def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Co
     said_yes = given.decision is Decision.APPROVE
     head = Span("approved", Style.GOOD) if said_yes else Span("rejected", Style.BAD)
     until = f", good until {moment(given.expires_at)}" if said_yes else ""
-    step, told = _next(workshop, promotion), _woken(workshop, promotion)
+    step, told = _next(workspace, promotion), _woken(workspace, promotion)
     console.show([
         line(head, f": promotion {promotion.id} by {given.who}{until}"
                    + ("" if told else "; next: "), strong("" if told else step)),
@@ -157,14 +157,14 @@ def _tell(workshop: Workshop, promotion: Promotion, given: Approval, console: Co
     return 0
 
 
-def _woken(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
+def _woken(workspace: Workspace, promotion: Promotion) -> tuple[str, ...]:
     """Have the Prefect run that waits for this go on, and return what came of it; nothing where none waits.
 
     The yes is recorded by now: whatever goes wrong here is one line, and costs a minute.
     """
     import os
 
-    if not any(item.promotion == promotion.id for item in workshop.store.questions()):
+    if not any(item.promotion == promotion.id for item in workspace.store.questions()):
         return ()
     later = "its run goes on when the flow `monitor` sees it, within a minute"
     url = os.environ.get("PREFECT_API_URL")
@@ -175,7 +175,7 @@ def _woken(workshop: Workshop, promotion: Promotion) -> tuple[str, ...]:
     try:
         from prefect_sluice.orchestration.wake_runs import wake
 
-        return wake(workshop.root) or ("a Prefect run waits for it, and is on its way",)
+        return wake(workspace.root) or ("a Prefect run waits for it, and is on its way",)
     except Exception as error:
         return (f"the Prefect run that waits for it was not told ({type(error).__name__}): {later}",)
 
@@ -221,25 +221,25 @@ def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Con
     return 0
 
 
-def _next(workshop: Workshop, promotion: Promotion) -> str:
+def _next(workspace: Workspace, promotion: Promotion) -> str:
     from prefect_sluice.reporting.terminal.promotion import going_on
 
-    release = workshop.store.release(promotion.release)
+    release = workspace.store.release(promotion.release)
     return going_on(promotion, release.change.commit if release else "HEAD")
 
 
-def _go_on(workshop: Workshop, promotion: Promotion, by: str, console: Console) -> int:
+def _go_on(workspace: Workspace, promotion: Promotion, by: str, console: Console) -> int:
     """Run the stages again: the ones before Approve find their work done."""
     from prefect_sluice.cli.run_stages import run_and_show
     from prefect_sluice.domain.generation import Cause
     from prefect_sluice.promotions.work import Request
     from prefect_sluice.reporting.styled_text import line
 
-    release = workshop.store.release(promotion.release)
+    release = workspace.store.release(promotion.release)
     ref = release.change.commit if release else "HEAD"
     if promotion.cause is Cause.PROMOTION:
         ref = promotion.release
-    request = Request(workshop.root, promotion.environment, promotion.cause, ref, actor=by)
+    request = Request(workspace.root, promotion.environment, promotion.cause, ref, actor=by)
     code = run_and_show(request, console, wait=timedelta(0), via="local")
-    console.show([line(one) for one in _woken(workshop, promotion)])
+    console.show([line(one) for one in _woken(workspace, promotion)])
     return code

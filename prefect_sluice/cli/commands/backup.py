@@ -13,8 +13,8 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
-    from prefect_sluice.state.backup import Copied
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.state.backup import StoreCopy
+    from prefect_sluice.workspace.workspace import Workspace
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -32,28 +32,28 @@ def backup(file: Path, of_warehouse: bool, environment: str, folder: Path, conso
     FILE must not be there yet. It holds one moment, whole. A state store can be looked into: SLUICE_STATE=FILE sluice history.
     """
     from prefect_sluice.domain.errors import BadInput
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     if of_warehouse:
-        return _warehouse(workshop, environment, file, console)
+        return _warehouse(workspace, environment, file, console)
     if environment:
         raise BadInput(
             "the state store is that of all environments",
             fix="leave out --env, or add --warehouse for the warehouse of one",
         )
-    return _state(workshop, file, console)
+    return _state(workspace, file, console)
 
 
-def _state(workshop: Workshop, file: Path, console: Console) -> int:
+def _state(workspace: Workspace, file: Path, console: Console) -> int:
     from prefect_sluice.domain.errors import BadInput
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.styled_text import Span, Style, line
     from prefect_sluice.state import backup as copying
 
-    if existing_store(workshop) is None:
-        raise BadInput("there is no state store yet", workshop.state, "release something: sluice release")
-    done = copying.back_up(workshop.state, file)
+    if existing_store(workspace) is None:
+        raise BadInput("there is no state store yet", workspace.state, "release something: sluice release")
+    done = copying.back_up(workspace.state, file)
     if done.broken:
         told = f"the ledger is broken at entry {done.number}: {done.broken}; the file has it as it is"
         console.show([_line(done, f"backed up to {file}"), line(Span(told, Style.BAD))])
@@ -63,12 +63,12 @@ def _state(workshop: Workshop, file: Path, console: Console) -> int:
     return 1 if done.broken else 0
 
 
-def _warehouse(workshop: Workshop, environment: str, file: Path, console: Console) -> int:
+def _warehouse(workspace: Workspace, environment: str, file: Path, console: Console) -> int:
     from prefect_sluice.reporting.styled_text import line
     from prefect_sluice.reporting.wording import count
 
-    place = workshop.place(environment or None)
-    done = workshop.warehouse(place).back_up(place.name, file)
+    place = workspace.place(environment or None)
+    done = workspace.warehouse(place).back_up(place.name, file)
     current = done.generation
     serves = f"generation {current.number}, {count(len(current.relations), 'relation')}"
     told = serves if current.number else "nothing is served yet"
@@ -99,11 +99,11 @@ def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
     from prefect_sluice.reporting.styled_text import faint, line
     from prefect_sluice.runtime import process
     from prefect_sluice.state import backup as copying
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    _ = workshop.folder
-    done = copying.restore(file, workshop.state, actor=who(actor, folder), at=process.now())
+    workspace = Workspace.at(folder)
+    _ = workspace.folder
+    done = copying.restore(file, workspace.state, actor=who(actor, folder), at=process.now())
     console.show([
         _line(done, f"restored from {file}"),
         line(faint("see what does not agree with it: sluice doctor")),
@@ -112,7 +112,7 @@ def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
     return 0
 
 
-def _line(done: Copied, what: str):
+def _line(done: StoreCopy, what: str):
     from prefect_sluice.reporting.styled_text import line
     from prefect_sluice.reporting.wording import count
 
@@ -122,7 +122,7 @@ def _line(done: Copied, what: str):
     )
 
 
-def _document(done: Copied, file: Path) -> Json:
+def _document(done: StoreCopy, file: Path) -> Json:
     return {
         "file": str(file),
         "rows": dict(done.rows),

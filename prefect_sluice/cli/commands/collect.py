@@ -46,17 +46,19 @@ def collect(
     from prefect_sluice.maintenance import collect as core
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.terminal import collected
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     if environment:
-        workshop.place(environment)
-    if existing_store(workshop) is None and not any(p.target.path.exists() for p in workshop.places.values()):
+        workspace.place(environment)
+    if existing_store(workspace) is None and not any(
+        p.target.path.exists() for p in workspace.places.values()
+    ):
         done = core.Collected(dry_run, (), ())
     else:
         with progress(console):
-            request = core.Request(folder, environment, dry_run, who(actor, folder), drop_history)
+            request = core.CollectRequest(folder, environment, dry_run, who(actor, folder), drop_history)
             done = core.collect(request, wait=wait)
-    console.show(collected.lines(done, workshop.root, width=console.width))
-    console.answer(collected.document(done, workshop.root))
+    console.show(collected.lines(done, workspace.root, width=console.width))
+    console.answer(collected.document(done, workspace.root))
     return 0

@@ -13,9 +13,9 @@ from prefect_sluice.cli.actor import actor as who
 from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
-    from prefect_sluice.domain.controls import Control, Kind
-    from prefect_sluice.promotions.controls import Placed
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.domain.controls import Control, ControlKind
+    from prefect_sluice.promotions.controls import PlacedControl
+    from prefect_sluice.workspace.workspace import Workspace
 
 _REASON = click.option(
     "--reason", required=True, metavar="TEXT", help="Why; kept in the ledger, and told to whoever is stopped."
@@ -44,13 +44,13 @@ def hold(environment: str, reason: str, actor: str, folder: Path, console: Conso
 
     No release, refresh or promotion changes it until the hold is lifted. A rollback does.
     """
-    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.domain.controls import ControlKind
     from prefect_sluice.promotions.controls import place
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    target = workshop.place(environment).name
-    placed = place(workshop, Kind.HOLD, target, by=who(actor, folder), reason=reason)
+    workspace = Workspace.at(folder)
+    target = workspace.place(environment).name
+    placed = place(workspace, ControlKind.HOLD, target, by=who(actor, folder), reason=reason)
     return _tell_placed(placed, console)
 
 
@@ -80,14 +80,14 @@ def freeze(
 
     No release, refresh or promotion changes anything there until the freeze ends or is lifted. A rollback does.
     """
-    from prefect_sluice.domain.controls import EVERYWHERE, Kind
+    from prefect_sluice.domain.controls import EVERYWHERE, ControlKind
     from prefect_sluice.promotions.controls import place
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     _one_of(environment, everywhere)
-    target = EVERYWHERE if everywhere else workshop.place(environment).name
-    placed = place(workshop, Kind.FREEZE, target, by=who(actor, folder), reason=reason, until=until)
+    target = EVERYWHERE if everywhere else workspace.place(environment).name
+    placed = place(workspace, ControlKind.FREEZE, target, by=who(actor, folder), reason=reason, until=until)
     return _tell_placed(placed, console)
 
 
@@ -102,14 +102,14 @@ def block(release: str, reason: str, actor: str, folder: Path, console: Console)
     It is not released, promoted, refreshed or rolled back to anywhere until the block is lifted. RELEASE is the
     beginning of its id, or of its commit.
     """
-    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.domain.controls import ControlKind
     from prefect_sluice.promotions.controls import place
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    target = _release(workshop, release)
-    placed = place(workshop, Kind.BLOCK, target, by=who(actor, folder), reason=reason)
-    return _tell_placed(placed, console, _served_by(workshop, target))
+    workspace = Workspace.at(folder)
+    target = _release(workspace, release)
+    placed = place(workspace, ControlKind.BLOCK, target, by=who(actor, folder), reason=reason)
+    return _tell_placed(placed, console, _served_by(workspace, target))
 
 
 @click.command()
@@ -122,12 +122,12 @@ def unhold(environment: str, reason: str, actor: str, folder: Path, console: Con
 
     Those of a rollback, too. A freeze or a block stays.
     """
-    from prefect_sluice.domain.controls import Kind
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.domain.controls import ControlKind
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     return _lift(
-        workshop, _environment(workshop, environment), who(actor, folder), reason, console, Kind.HOLD
+        workspace, _environment(workspace, environment), who(actor, folder), reason, console, ControlKind.HOLD
     )
 
 
@@ -144,13 +144,13 @@ def unfreeze(
 
     With --all, the freeze of every environment; those of single environments stay. A hold or a block stays.
     """
-    from prefect_sluice.domain.controls import EVERYWHERE, Kind
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.domain.controls import EVERYWHERE, ControlKind
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     _one_of(environment, everywhere)
-    target = EVERYWHERE if everywhere else _environment(workshop, environment)
-    return _lift(workshop, target, who(actor, folder), reason, console, Kind.FREEZE)
+    target = EVERYWHERE if everywhere else _environment(workspace, environment)
+    return _lift(workspace, target, who(actor, folder), reason, console, ControlKind.FREEZE)
 
 
 @click.command()
@@ -163,11 +163,13 @@ def unblock(release: str, reason: str, actor: str, folder: Path, console: Consol
 
     RELEASE is the beginning of its id, or of its commit.
     """
-    from prefect_sluice.domain.controls import Kind
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.domain.controls import ControlKind
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    return _lift(workshop, _release(workshop, release), who(actor, folder), reason, console, Kind.BLOCK)
+    workspace = Workspace.at(folder)
+    return _lift(
+        workspace, _release(workspace, release), who(actor, folder), reason, console, ControlKind.BLOCK
+    )
 
 
 @click.command("release-hold")
@@ -185,27 +187,27 @@ def release_hold(
     freeze of every environment; those of single environments stay.
     """
     from prefect_sluice.domain.controls import EVERYWHERE
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     _one_of(target, everywhere)
-    exactly = EVERYWHERE if everywhere else _target(workshop, target)
-    return _lift(workshop, exactly, who(actor, folder), reason, console)
+    exactly = EVERYWHERE if everywhere else _target(workspace, target)
+    return _lift(workspace, exactly, who(actor, folder), reason, console)
 
 
 def _lift(
-    workshop: Workshop, target: str, by: str, reason: str, console: Console, kind: Kind | None = None
+    workspace: Workspace, target: str, by: str, reason: str, console: Console, kind: ControlKind | None = None
 ) -> int:
     from prefect_sluice.promotions.controls import lift
 
-    lifted = lift(workshop, target, by=by, reason=reason, kind=kind)
-    return _tell_lifted(workshop, lifted, target, console)
+    lifted = lift(workspace, target, by=by, reason=reason, kind=kind)
+    return _tell_lifted(workspace, lifted, target, console)
 
 
-def _environment(workshop: Workshop, name: str) -> str:
+def _environment(workspace: Workspace, name: str) -> str:
     """Return the name of an environment, also of one that is no longer in sluice.yml but is still stopped."""
-    held = {item.target for item in workshop.store.controls()}
-    return name if name in held else workshop.place(name).name
+    held = {item.target for item in workspace.store.controls()}
+    return name if name in held else workspace.place(name).name
 
 
 def _one_of(target: str, everywhere: bool) -> None:
@@ -216,20 +218,20 @@ def _one_of(target: str, everywhere: bool) -> None:
         raise BadInput(given, fix="name one environment, or say --all")
 
 
-def _target(workshop: Workshop, text: str) -> str:
+def _target(workspace: Workspace, text: str) -> str:
     """Return the environment of that name, else the whole id of the release that is meant."""
-    held = {item.target for item in workshop.store.controls()}
-    return text if text in workshop.places or text in held else _release(workshop, text)
+    held = {item.target for item in workspace.store.controls()}
+    return text if text in workspace.places or text in held else _release(workspace, text)
 
 
-def _release(workshop: Workshop, text: str) -> str:
+def _release(workspace: Workspace, text: str) -> str:
     """Return the whole id of the release whose id, or whose commit, begins so. Raises BadInput for none or several."""
     from prefect_sluice.domain.errors import BadInput
     from prefect_sluice.promotions.lookups import releases_of
 
-    found = list(releases_of(workshop.store, text))
+    found = list(releases_of(workspace.store, text))
     if not found:
-        known = ", ".join(workshop.places)
+        known = ", ".join(workspace.places)
         raise BadInput(
             f"there is no environment and no release {text!r} (environments: {known})",
             fix="see which releases there are: sluice history",
@@ -240,21 +242,21 @@ def _release(workshop: Workshop, text: str) -> str:
     return found[0].id
 
 
-def _served_by(workshop: Workshop, release: str) -> tuple[str, ...]:
+def _served_by(workspace: Workspace, release: str) -> tuple[str, ...]:
     """Return the environments that serve a release now, as far as their warehouses can be asked."""
     from contextlib import suppress
 
     from prefect_sluice.domain.errors import SluiceError
 
     served: list[str] = []
-    for place in workshop.places.values():
+    for place in workspace.places.values():
         with suppress(SluiceError):
-            if workshop.warehouse(place).generation(place.name).release == release:
+            if workspace.warehouse(place).generation(place.name).release == release:
                 served.append(place.name)
     return tuple(served)
 
 
-def _tell_placed(placed: Placed, console: Console, served: tuple[str, ...] = ()) -> int:
+def _tell_placed(placed: PlacedControl, console: Console, served: tuple[str, ...] = ()) -> int:
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.terminal.controls import placed_lines
 
@@ -269,14 +271,14 @@ def _tell_placed(placed: Placed, console: Console, served: tuple[str, ...] = ())
     return 0
 
 
-def _tell_lifted(workshop: Workshop, lifted: tuple[Control, ...], target: str, console: Console) -> int:
-    from prefect_sluice.domain.controls import Kind, on
+def _tell_lifted(workspace: Workspace, lifted: tuple[Control, ...], target: str, console: Console) -> int:
+    from prefect_sluice.domain.controls import ControlKind, on
     from prefect_sluice.promotions.controls import current
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.terminal.controls import lifted_lines
 
-    is_block = any(item.kind is Kind.BLOCK for item in lifted)
-    left = () if is_block else on(current(workshop), target)
+    is_block = any(item.kind is ControlKind.BLOCK for item in lifted)
+    left = () if is_block else on(current(workspace), target)
     console.show(lifted_lines(lifted, left))
     console.answer({
         "lifted": [json_documents.control(item) for item in lifted],

@@ -12,7 +12,7 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.coverage import Covered
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 
 @click.command()
@@ -30,12 +30,12 @@ def coverage(environment: str, write_baseline: bool, folder: Path, console: Cons
     """
     from prefect_sluice.domain.coverage import BASELINE, lacking, read_baseline
     from prefect_sluice.reporting.terminal import coverage as page
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    baseline = read_baseline(workshop.project)
-    now = _covered(workshop, environment)
-    file = workshop.project / BASELINE
+    workspace = Workspace.at(folder)
+    baseline = read_baseline(workspace.project)
+    now = _covered(workspace, environment)
+    file = workspace.project / BASELINE
     if write_baseline:
         baseline = lacking(now, baseline)
         file.write_text(baseline.text(), encoding="utf-8")
@@ -45,7 +45,7 @@ def coverage(environment: str, write_baseline: bool, folder: Path, console: Cons
     return 0
 
 
-def _covered(workshop: Workshop, environment: str) -> Covered:
+def _covered(workspace: Workspace, environment: str) -> Covered:
     from typing import cast
 
     from prefect_sluice.dbt.declarations import declared
@@ -56,21 +56,21 @@ def _covered(workshop: Workshop, environment: str) -> Covered:
     from prefect_sluice.runtime import process
 
     process.be_quiet()
-    place = workshop.place(environment)
+    place = workspace.place(environment)
     # A folder of its own: in the shared one a release may be at work, and it is of another checkout.
-    work = workshop.folder / "work" / f"{place.name}.tree"
+    work = workspace.folder / "work" / f"{place.name}.tree"
     side = work / "side" / place.target.path.name
     session = Session(
         place.target,
-        workshop.project,
-        workshop.home,
+        workspace.project,
+        workspace.home,
         work,
         side,
         place.target.path,
-        workshop.settings.vars,
-        workshop.home,
+        workspace.settings.vars,
+        workspace.home,
     )
     manifest = session.parse()
-    gates = asked(workshop.settings.gates, (Coverage.needs,))
+    gates = asked(workspace.settings.gates, (Coverage.needs,))
     gate = cast(Coverage, next(one for one in gates if one.id == Coverage.id))
     return covered(declared(manifest), str(manifest.metadata.project_name), gate.settings.key_tests)

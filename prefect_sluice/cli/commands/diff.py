@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from prefect_sluice.domain.generation import Generation, Pointer
     from prefect_sluice.gates.diff.gate import Settings
-    from prefect_sluice.reporting.terminal.generations import Difference
+    from prefect_sluice.reporting.terminal.generations import RelationDifference
     from prefect_sluice.warehouse.base import Reader
-    from prefect_sluice.workspace.workspace import Place, Workshop
+    from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @click.command()
@@ -43,27 +43,27 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     from prefect_sluice.promotions.lookups import displaced
     from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
     from prefect_sluice.reporting.terminal.generations import differences_lines, document
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    place = workshop.place(environment)
-    before, after = _two(workshop, place, a, b)
+    workspace = Workspace.at(folder)
+    place = workspace.place(environment)
+    before, after = _two(workspace, place, a, b)
     keys = tuple(part.strip() for part in key.split(",") if part.strip())
-    found = _compared(workshop, place, before, after, relation, keys)
-    taken = displaced(workshop, place)
+    found = _compared(workspace, place, before, after, relation, keys)
+    taken = displaced(workspace, place)
     lines = differences_lines(before, after, found, width=console.width)
     console.page([*displaced_lines(taken, width=console.width), *lines])
     console.answer({**document(before, after, found), "displaced": [item.document() for item in taken]})
     return 0
 
 
-def _two(workshop: Workshop, place: Place, a: str, b: str) -> tuple[Generation, Generation]:
+def _two(workspace: Workspace, place: Environment, a: str, b: str) -> tuple[Generation, Generation]:
     """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an
     unknown one."""
     from prefect_sluice.domain.errors import Refused
     from prefect_sluice.promotions.lookups import generation_named
 
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     history = warehouse.history(place.name)
     if not history:
         raise Refused(
@@ -85,32 +85,32 @@ def _two(workshop: Workshop, place: Place, a: str, b: str) -> tuple[Generation, 
 
 
 def _compared(
-    workshop: Workshop,
-    place: Place,
+    workspace: Workspace,
+    place: Environment,
     before: Generation,
     after: Generation,
     relation: str,
     key: tuple[str, ...],
-) -> tuple[Difference, ...]:
+) -> tuple[RelationDifference, ...]:
     from prefect_sluice.cli.declared_keys import declared_keys
     from prefect_sluice.reporting.terminal.generations import differences
 
     found = differences(before, after, relation)
     if relation and not found:
         raise _unknown(relation, before, after)
-    store_release = workshop.store.release(after.release)
-    keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workshop, store_release)
-    near = _tolerance(workshop)
-    with workshop.warehouse(place).reader() as reader:
+    store_release = workspace.store.release(after.release)
+    keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workspace, store_release)
+    near = _tolerance(workspace)
+    with workspace.warehouse(place).reader() as reader:
         return tuple(_with_rows(reader, item, key, keys, near) for item in found)
 
 
-def _tolerance(workshop: Workshop) -> Settings:
+def _tolerance(workspace: Workspace) -> Settings:
     """Return what the gate `diff` takes for the same number: this command must not say otherwise."""
     from prefect_sluice.gates.catalog import settings_of
     from prefect_sluice.gates.diff.gate import Settings
 
-    own = settings_of("diff", workshop.settings.gates)
+    own = settings_of("diff", workspace.settings.gates)
     assert isinstance(own, Settings)
     return own
 
@@ -128,11 +128,11 @@ def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
 
 def _with_rows(
     reader: Reader,
-    item: Difference,
+    item: RelationDifference,
     key: tuple[str, ...],
     keys: Mapping[str, tuple[str, ...]],
     near: Settings,
-) -> Difference:
+) -> RelationDifference:
     """Return the difference with the rows of a relation that has another address now."""
     from dataclasses import replace
 

@@ -26,13 +26,13 @@ def doctor(environment: str, repair: bool, deep: bool, actor: str, folder: Path,
     """
     from prefect_sluice.maintenance.doctor import examine
     from prefect_sluice.reporting.terminal import complaints
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
+    workspace = Workspace.at(folder)
     if repair:
-        report = examine.repair(workshop, environment, actor=who(actor, folder), deep=deep)
+        report = examine.repair(workspace, environment, actor=who(actor, folder), deep=deep)
     else:
-        report = examine.examine(workshop, environment, deep=deep)
+        report = examine.examine(workspace, environment, deep=deep)
     console.show(complaints.lines(report))
     console.answer(complaints.document(report))
     return 0 if report.is_clean else 1

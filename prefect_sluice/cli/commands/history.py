@@ -13,9 +13,9 @@ from prefect_sluice.cli.console import Console
 if TYPE_CHECKING:
     from prefect_sluice.domain.controls import Control
     from prefect_sluice.domain.digests import Json
-    from prefect_sluice.reporting.terminal.history import Event
+    from prefect_sluice.reporting.terminal.history import HistoryEvent
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.workspace.workspace import Place, Workshop
+    from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @click.command()
@@ -33,14 +33,14 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     from prefect_sluice.promotions.lookups import displaced, existing_store
     from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
     from prefect_sluice.reporting.terminal.history import history_lines, ledger_line
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    place = workshop.place(environment)
-    store = existing_store(workshop)
-    found = _events(workshop, place, store)
+    workspace = Workspace.at(folder)
+    place = workspace.place(environment)
+    store = existing_store(workspace)
+    found = _events(workspace, place, store)
     entries, problem = _ledger(store)
-    taken = displaced(workshop, place)
+    taken = displaced(workspace, place)
     console.page([
         *displaced_lines(taken, width=console.width),
         *history_lines(found, limit=limit, width=console.width),
@@ -55,12 +55,12 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     return 1 if problem else 0
 
 
-def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple[Event, ...]:
+def _events(workspace: Workspace, place: Environment, store: StateStore | None) -> tuple[HistoryEvent, ...]:
     from prefect_sluice.reporting.terminal.history import events
 
     if store is None and not place.target.path.exists():
         return ()
-    generations = workshop.warehouse(place).history(place.name)
+    generations = workspace.warehouse(place).history(place.name)
     if store is None:
         return events(generations, (), {}, {})
     promotions = store.promotions(environment=place.name)
@@ -76,12 +76,12 @@ def _events(workshop: Workshop, place: Place, store: StateStore | None) -> tuple
     )
 
 
-def _controls(store: StateStore, place: Place, releases: set[str]) -> tuple[Control, ...]:
+def _controls(store: StateStore, place: Environment, releases: set[str]) -> tuple[Control, ...]:
     """Return every hold and freeze there ever was here, and the blocks of releases that came to this environment."""
-    from prefect_sluice.domain.controls import Kind, on
+    from prefect_sluice.domain.controls import ControlKind, on
 
     everything = store.controls(lifted=True)
-    blocks = (item for item in everything if item.kind is Kind.BLOCK and item.target in releases)
+    blocks = (item for item in everything if item.kind is ControlKind.BLOCK and item.target in releases)
     return (*on(everything, place.name), *blocks)
 
 
@@ -100,7 +100,7 @@ def _ledger(store: StateStore | None) -> tuple[int, str]:
     return len(entries), ""
 
 
-def _document(event: Event) -> Json:
+def _document(event: HistoryEvent) -> Json:
     from prefect_sluice.reporting import json_documents
 
     return {

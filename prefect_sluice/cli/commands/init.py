@@ -203,28 +203,32 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     from prefect_sluice.reporting.styled_text import Span, Style, faint, line
     from prefect_sluice.reporting.table import table
     from prefect_sluice.source import git
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(file.parent)
+    workspace = Workspace.at(file.parent)
     head = (
         line(Span("written", Style.GOOD), f": {file}")
         if written
         else line(f"{file} is there already; nothing was changed")
     )
     rows = [
-        (place.name, _shown(place.target.path, workshop.root), "needs an approval" if place.approvals else "")
-        for place in workshop.places.values()
+        (
+            place.name,
+            _shown(place.target.path, workspace.root),
+            "needs an approval" if place.approvals else "",
+        )
+        for place in workspace.places.values()
     ]
-    default = workshop.place().name
-    top = git.root(workshop.root)
-    found = survey(workshop.project, top)
+    default = workspace.place().name
+    top = git.root(workspace.root)
+    found = survey(workspace.project, top)
     is_committed = git.content(top, "HEAD", file.relative_to(top).as_posix()) == file.read_bytes()
-    following = next_steps(found, _shown(workshop.project, workshop.root), is_committed=is_committed)
+    following = next_steps(found, _shown(workspace.project, workspace.root), is_committed=is_committed)
     console.show(
         [
             head,
-            line(faint("project      "), _shown(workshop.project, workshop.root)),
-            line(faint("profile      "), _shown(workshop.profile.file, workshop.root)),
+            line(faint("project      "), _shown(workspace.project, workspace.root)),
+            line(faint("profile      "), _shown(workspace.profile.file, workspace.root)),
             *table(rows, indent=2, width=console.width),
             line(faint("default      "), default),
             *(line(faint(f"{name:<12} "), told) for name, told in found_told(found)),
@@ -234,10 +238,10 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     console.answer({
         "file": str(file),
         "written": written,
-        "project": str(workshop.project),
+        "project": str(workspace.project),
         "environments": [
             {"name": place.name, "warehouse": str(place.target.path), "approvals": place.approvals}
-            for place in workshop.places.values()
+            for place in workspace.places.values()
         ],
         "default_environment": default,
         "found": dict(found_told(found)),

@@ -15,7 +15,7 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
-    from prefect_sluice.maintenance.leave import Leaving, Left
+    from prefect_sluice.maintenance.leave import LeaveOutcome, LeavePlan
 
 
 @click.command()
@@ -42,11 +42,11 @@ def leave(
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.maintenance import leave as stage
     from prefect_sluice.reporting.terminal.leaving import leaving_lines, left_lines
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    place = workshop.place(environment or None)
-    leaving = stage.look(workshop, place)
+    workspace = Workspace.at(folder)
+    place = workspace.place(environment or None)
+    leaving = stage.look(workspace, place)
     console.show(leaving_lines(place.name, leaving, width=console.width))
     if dry_run:
         console.answer(_planned(place.name, leaving))
@@ -54,7 +54,7 @@ def leave(
     if leaving.generation.number and not yes:
         _ask(place.name, console)
     with progress(console):
-        left = stage.leave(workshop, place, actor=who(actor, folder), wait=wait)
+        left = stage.leave(workspace, place, actor=who(actor, folder), wait=wait)
     console.show(left_lines(place.name, left, width=console.width))
     console.answer(_done(place.name, left))
     return 0
@@ -68,7 +68,7 @@ def _ask(environment: str, console: Console) -> None:
     click.confirm(f"Leave {environment}? No rollback leads back", abort=True)
 
 
-def _planned(environment: str, leaving: Leaving) -> Json:
+def _planned(environment: str, leaving: LeavePlan) -> Json:
     return {
         "environment": environment,
         "generation": leaving.generation.number,
@@ -81,7 +81,7 @@ def _planned(environment: str, leaving: Leaving) -> Json:
     }
 
 
-def _done(environment: str, left: Left) -> Json:
+def _done(environment: str, left: LeaveOutcome) -> Json:
     return {
         "environment": environment,
         "generation": left.generation.number,

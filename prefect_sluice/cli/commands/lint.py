@@ -30,16 +30,16 @@ def lint(
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.terminal.linted import document, lint_lines
     from prefect_sluice.stages.candidate.ask_gates import remembering
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    picked = chosen(workshop, workshop.place(environment), paths, everything=everything)
-    memory = remembering(workshop, "lint") if existing_store(workshop) else None
+    workspace = Workspace.at(folder)
+    picked = chosen(workspace, workspace.place(environment), paths, everything=everything)
+    memory = remembering(workspace, "lint") if existing_store(workspace) else None
     with progress(console):
-        mended = mend(workshop, picked.files) if fix else ()
-        report = linted(workshop, picked.files, memory)
-    warns = "lint" in workshop.settings.gates and workshop.settings.gates["lint"].on == "warn"
+        mended = mend(workspace, picked.files) if fix else ()
+        report = linted(workspace, picked.files, memory)
+    warns = "lint" in workspace.settings.gates and workspace.settings.gates["lint"].on == "warn"
     code = 0 if report.not_applicable or warns or report.verdict.lets_through else 1
-    console.show(lint_lines(picked, report, mended, root=workshop.root, width=console.width))
-    console.answer(document(picked, report, mended, code, root=workshop.root))
+    console.show(lint_lines(picked, report, mended, root=workspace.root, width=console.width))
+    console.answer(document(picked, report, mended, code, root=workspace.root))
     return code

@@ -16,7 +16,7 @@ from prefect_sluice.cli.console import Console
 if TYPE_CHECKING:
     from prefect_sluice.promotions.run_log import RunLog
     from prefect_sluice.reporting.styled_text import Line
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 _EVERY = 0.5
 """Seconds between two looks at a log that is followed."""
@@ -44,13 +44,13 @@ def logs(
     the run, a level and a text; an error that nobody foresaw is there with its traceback. Prefect has the log of its own
     runs, too, on whatever machine they ran.
     """
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    every = _found(workshop, environment, promotion)
+    workspace = Workspace.at(folder)
+    every = _found(workspace, environment, promotion)
     where, found = every[-1][0], [run for _, run in every[-(many or (len(every) if promotion else 1)) :]]
     if follow and not console.json and not found[-1].ended:
-        return _follow(workshop, where, found[-1].id, console.show, threading.Event().wait)
+        return _follow(workspace, where, found[-1].id, console.show, threading.Event().wait)
     console.page([line for run in found for line in _lines(run)])
     console.answer([
         {"run": run.id, "promotion": run.promotion or None, "ended": run.ended, "lines": list(run.lines)} for run in found
@@ -58,13 +58,13 @@ def logs(
     return 0
 
 
-def _found(workshop: Workshop, environment: str, promotion: str) -> list[tuple[str, RunLog]]:
+def _found(workspace: Workspace, environment: str, promotion: str) -> list[tuple[str, RunLog]]:
     """Return the runs that are asked for, each with its environment, oldest first; at least one. Raises BadInput."""
     from prefect_sluice.domain.errors import BadInput
 
-    names = [workshop.place(environment).name] if environment or not promotion else list(workshop.places)
+    names = [workspace.place(environment).name] if environment or not promotion else list(workspace.places)
     found = [
-        (name, run) for name in names for run in _read(workshop, name) if run.promotion.startswith(promotion)
+        (name, run) for name in names for run in _read(workspace, name) if run.promotion.startswith(promotion)
     ]
     if found:
         return found
@@ -75,15 +75,15 @@ def _found(workshop: Workshop, environment: str, promotion: str) -> list[tuple[s
     )
 
 
-def _read(workshop: Workshop, environment: str) -> tuple[RunLog, ...]:
+def _read(workspace: Workspace, environment: str) -> tuple[RunLog, ...]:
     from prefect_sluice.promotions.run_log import files_of, runs
 
-    files = (file for file in files_of(workshop, environment) if file.exists())
+    files = (file for file in files_of(workspace, environment) if file.exists())
     return runs("".join(file.read_text(encoding="utf-8", errors="replace") for file in files))
 
 
 def _follow(
-    workshop: Workshop,
+    workspace: Workspace,
     environment: str,
     run: str,
     show: Callable[[list[Line]], None],
@@ -92,7 +92,7 @@ def _follow(
     """Show a run's lines as they come, until it ends or whoever watches stops it. Each line is read once."""
     from prefect_sluice.promotions.run_log import Tail, ends, files_of, parted
 
-    before, now = files_of(workshop, environment)
+    before, now = files_of(workspace, environment)
     last, lines = "", before.read_text("utf-8", errors="replace").splitlines() if before.exists() else []
     with closing(Tail(now)) as tail:
         while True:

@@ -14,7 +14,7 @@ from prefect_sluice.domain.untrusted_text import number
 
 if TYPE_CHECKING:
     from prefect_sluice.reporting.report.model import Report
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 _FORMATS = ("markdown", "html", "json")
 _BY_SUFFIX = {".html": "html", ".htm": "html", ".json": "json"}
@@ -73,10 +73,10 @@ def report(
     And what to do next. It is named by the beginning of its id, of its commit, or by a generation's number; by default the newest
     promotion. What does not fit the limit is left out, the least telling first, and counted.
     """
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     form = form or ("json" if console.json else _BY_SUFFIX.get(output.suffix.lower(), "") if output else "")
-    text = _text(_report(Workshop.at(folder), environment, what), form or "markdown", limit)
+    text = _text(_report(Workspace.at(folder), environment, what), form or "markdown", limit)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -93,11 +93,11 @@ def open_report(what: str, environment: str, folder: Path, console: Console) -> 
 
     It is written anew, as one page in Sluice's folder. It is named as in `sluice report`; by default it is the newest.
     """
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    text = _text(_report(workshop, environment, what), "html", None)
-    output = workshop.folder / "opened.html"
+    workspace = Workspace.at(folder)
+    text = _text(_report(workspace, environment, what), "html", None)
+    output = workspace.folder / "opened.html"
     _put(output, text)
     _tell_opened(output, webbrowser.open(output.as_uri()), console)
     return 0
@@ -112,19 +112,19 @@ def _tell_opened(output: Path, opened: bool, console: Console) -> None:
     console.answer({"written": str(output), "opened": opened, "exit_code": 0})
 
 
-def _report(workshop: Workshop, environment: str, what: str) -> Report:
+def _report(workspace: Workspace, environment: str, what: str) -> Report:
     from prefect_sluice.cli.commands.show import named
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.gather_report import dossier
     from prefect_sluice.reporting.report.build import report
 
-    store = existing_store(workshop)
+    store = existing_store(workspace)
     if store is not None and not what:
         newest = store.promotions(environment=environment or None, limit=1)
         if newest:
-            return report(dossier(workshop, newest[0]))
-    release, promotion = named(workshop, store, environment, what)
-    return report(dossier(workshop, promotion, release))
+            return report(dossier(workspace, newest[0]))
+    release, promotion = named(workspace, store, environment, what)
+    return report(dossier(workspace, promotion, release))
 
 
 def _text(found: Report, form: str, limit: int | None) -> str:

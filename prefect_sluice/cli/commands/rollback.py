@@ -65,10 +65,10 @@ def rollback(
     from prefect_sluice.cli.progress import waits
     from prefect_sluice.cli.run_stages import EXIT_CODES
     from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import After, Request
+    from prefect_sluice.promotions.work import Request, RollbackFollowUp
     from prefect_sluice.reporting import json_documents
 
-    after = After(hold=not no_hold, reason=reason, catch_up=catch_up)
+    after = RollbackFollowUp(hold=not no_hold, reason=reason, catch_up=catch_up)
     request = Request(
         folder,
         environment,
@@ -102,22 +102,22 @@ def _in_the_way(work: Work) -> tuple[Control | None, tuple[Control, ...]]:
     """Return the hold that this rollback placed, and the holds and freezes that did not stop it."""
     from prefect_sluice.domain.controls import on
     from prefect_sluice.promotions.controls import current
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     mine = work.promotion.id if work.promotion else ""
-    there = on(current(Workshop.at(work.request.folder)), work.request.environment)
+    there = on(current(Workspace.at(work.request.folder)), work.request.environment)
     hold = next((item for item in there if mine and item.promotion == mine), None)
     return hold, tuple(item for item in there if item != hold)
 
 
 def _origin(work: Work) -> Generation | None:
     """Return the generation whose data is served again."""
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     if work.generation is None:
         return None
-    workshop = Workshop.at(work.request.folder)
-    history = workshop.warehouse(workshop.place(work.request.environment)).history(
+    workspace = Workspace.at(work.request.folder)
+    history = workspace.warehouse(workspace.place(work.request.environment)).history(
         work.generation.environment
     )
     return next((item for item in history if item.number == work.generation.origin), None)
@@ -127,12 +127,12 @@ def _lines(work: Work, origin: Generation | None, took: float, width: int) -> li
     from prefect_sluice.promotions.work import Status
     from prefect_sluice.reporting.terminal.outcome import outcome_lines, rollback_line
     from prefect_sluice.runtime import process
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     generation = work.generation
     if generation is None or (work.outcome and work.outcome.status is not Status.DONE):
         return outcome_lines(work, width=width)
-    release = Workshop.at(work.request.folder).store.release(generation.release)
+    release = Workspace.at(work.request.folder).store.release(generation.release)
     return [rollback_line(generation, release, origin, took, process.now())]
 
 

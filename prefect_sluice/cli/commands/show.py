@@ -14,9 +14,9 @@ from prefect_sluice.domain.untrusted_text import number
 if TYPE_CHECKING:
     from prefect_sluice.domain.promotion import Promotion
     from prefect_sluice.domain.release import Release
-    from prefect_sluice.reporting.report.model import Dossier
+    from prefect_sluice.reporting.report.model import ReleaseRecord
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
 
 @click.command()
@@ -32,21 +32,21 @@ def show(what: str, environment: str, folder: Path, console: Console) -> int:
     from prefect_sluice.reporting.report.build import report
     from prefect_sluice.reporting.report.document import dossier_document
     from prefect_sluice.reporting.terminal.show import dossier_lines
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    found = _dossier(workshop, environment, what)
+    workspace = Workspace.at(folder)
+    found = _dossier(workspace, environment, what)
     console.page(dossier_lines(report(found), width=console.width))
     console.answer(dossier_document(found))
     return 0
 
 
-def _dossier(workshop: Workshop, environment: str, what: str) -> Dossier:
+def _dossier(workspace: Workspace, environment: str, what: str) -> ReleaseRecord:
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.gather_report import dossier
 
-    release, promotion = named(workshop, existing_store(workshop), environment, what)
-    return dossier(workshop, promotion, release)
+    release, promotion = named(workspace, existing_store(workspace), environment, what)
+    return dossier(workspace, promotion, release)
 
 
 def _unknown(what: str) -> Exception:
@@ -60,24 +60,24 @@ def _unknown(what: str) -> Exception:
 
 
 def named(
-    workshop: Workshop, store: StateStore | None, environment: str, what: str
+    workspace: Workspace, store: StateStore | None, environment: str, what: str
 ) -> tuple[Release | None, Promotion | None]:
     """Return what the user names; at least one of the two. A number is a generation's if there is such a one. Raises
     BadInput when there is no such thing."""
-    release, promotion = _named(workshop, store, environment, what) if store else (None, None)
+    release, promotion = _named(workspace, store, environment, what) if store else (None, None)
     if release is None and promotion is None:
         raise _unknown(what)
     return release, promotion
 
 
 def _named(
-    workshop: Workshop, store: StateStore, environment: str, what: str
+    workspace: Workspace, store: StateStore, environment: str, what: str
 ) -> tuple[Release | None, Promotion | None]:
     from prefect_sluice.promotions.lookups import release_of
 
     if not what or number(what) is not None:
-        place = workshop.place(environment)
-        history = workshop.warehouse(place).history(place.name) if place.target.path.exists() else ()
+        place = workspace.place(environment)
+        history = workspace.warehouse(place).history(place.name) if place.target.path.exists() else ()
         numbered = [item for item in history if not what or item.number == number(what)]
         if numbered:
             return store.release(numbered[0].release), store.promotion(numbered[0].promotion)

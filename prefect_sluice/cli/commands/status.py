@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
     from prefect_sluice.domain.generation import Generation
     from prefect_sluice.domain.promotion import Lease
-    from prefect_sluice.domain.refresh_rules import Attempt as LastRefresh
+    from prefect_sluice.domain.refresh_rules import RefreshAttempt as LastRefresh
     from prefect_sluice.maintenance.usage import WarehouseUse
-    from prefect_sluice.reporting.terminal.status import Attempt, Standing
+    from prefect_sluice.reporting.terminal.status import EnvironmentStanding, OpenPromotion
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.workspace.workspace import Place, Workshop
+    from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @click.command()
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 @options.common
 def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     """Show what each environment serves, and what waits."""
-    from prefect_sluice.domain.controls import Kind, in_force
+    from prefect_sluice.domain.controls import ControlKind, in_force
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.terminal.status import blocks_lines, status_lines
     from prefect_sluice.runtime import process
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
-    workshop = Workshop.at(folder)
-    places = [workshop.place(environment)] if environment else list(workshop.places.values())
-    store = existing_store(workshop)
+    workspace = Workspace.at(folder)
+    places = [workspace.place(environment)] if environment else list(workspace.places.values())
+    store = existing_store(workspace)
     found = in_force(store.controls(), process.now()) if store else ()
-    standings = [_standing(workshop, place, store, found) for place in places]
+    standings = [_standing(workspace, place, store, found) for place in places]
     elsewhere = _elsewhere(found, standings)
     console.show([
         *status_lines(standings, process.now(), width=console.width),
@@ -48,12 +48,12 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     ])  # fmt: skip
     answer: dict[str, Json] = {
         "environments": [_document(standing) for standing in standings],
-        "blocks": [json_documents.control(item) for item in found if item.kind is Kind.BLOCK],
+        "blocks": [json_documents.control(item) for item in found if item.kind is ControlKind.BLOCK],
     }
     if disk:
         from prefect_sluice.reporting.terminal import disk as shown
 
-        warehouses, folders = _usage(workshop, places)
+        warehouses, folders = _usage(workspace, places)
         console.show(shown.lines(warehouses, folders, width=console.width))
         answer["disk"] = shown.document(warehouses, folders)
     console.answer(answer)
@@ -61,7 +61,7 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
 
 
 def _usage(
-    workshop: Workshop, places: Sequence[Place]
+    workspace: Workspace, places: Sequence[Environment]
 ) -> tuple[Mapping[str, WarehouseUse], Mapping[str, int]]:
     """Return what generations take by warehouse file, and bytes by folder. Raises WarehouseBusy."""
     from prefect_sluice.maintenance.collect_plan import dependencies
@@ -71,38 +71,38 @@ def _usage(
 
     found: dict[str, WarehouseUse] = {}
     for path, place in {place.target.path: place for place in places}.items():
-        warehouse = workshop.warehouse(place)
+        warehouse = workspace.warehouse(place)
         inventory = warehouse.inventory(measured=True)
         use = usage(inventory, dependencies(inventory, warehouse.linker.references))
-        found[_shown(path, workshop.root)] = use
-    bundles = workshop.bundles.folder
-    ours = {name: workshop.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
+        found[_shown(path, workspace.root)] = use
+    bundles = workspace.bundles.folder
+    ours = {name: workspace.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
     folders = {"bundles": bundles, **ours} if bundles else ours
     return found, {name: size_of(path) for name, path in folders.items()}
 
 
-def _elsewhere(found: tuple[Control, ...], standings: list[Standing]) -> tuple[Control, ...]:
+def _elsewhere(found: tuple[Control, ...], standings: list[EnvironmentStanding]) -> tuple[Control, ...]:
     """Return the blocks of releases that serve in none of these environments: those that do are told there."""
-    from prefect_sluice.domain.controls import Kind
+    from prefect_sluice.domain.controls import ControlKind
 
     told = {item.id for standing in standings for item in standing.controls}
-    return tuple(item for item in found if item.kind is Kind.BLOCK and item.id not in told)
+    return tuple(item for item in found if item.kind is ControlKind.BLOCK and item.id not in told)
 
 
 def _standing(
-    workshop: Workshop, place: Place, store: StateStore | None, found: tuple[Control, ...]
-) -> Standing:
+    workspace: Workspace, place: Environment, store: StateStore | None, found: tuple[Control, ...]
+) -> EnvironmentStanding:
     from prefect_sluice.domain.controls import on
-    from prefect_sluice.reporting.terminal.status import Standing
+    from prefect_sluice.reporting.terminal.status import EnvironmentStanding
 
-    generation, problem = _generation(workshop, place)
+    generation, problem = _generation(workspace, place)
     release = store.release(generation.release) if store and generation else None
     file = place.target.path
-    return Standing(
+    return EnvironmentStanding(
         name=place.name,
         generation=generation,
         release=release,
-        warehouse=_shown(file, workshop.root),
+        warehouse=_shown(file, workspace.root),
         size=file.stat().st_size if file.is_file() else 0,
         open=_open(store, place) if store else (),
         lease=_lease(store, place) if store else None,
@@ -110,11 +110,13 @@ def _standing(
         recorded=_recorded(store, place) if store and generation is None else 0,
         controls=on(found, place.name, generation.release if generation else ""),
         refresh=_refresh(store, place) if store else None,
-        displaced=workshop.warehouse(place).displaced(place.name) if generation and generation.number else (),
+        displaced=workspace.warehouse(place).displaced(place.name)
+        if generation and generation.number
+        else (),
     )
 
 
-def _generation(workshop: Workshop, place: Place) -> tuple[Generation | None, str]:
+def _generation(workspace: Workspace, place: Environment) -> tuple[Generation | None, str]:
     from datetime import UTC, datetime
 
     from prefect_sluice.domain.errors import WarehouseBusy
@@ -123,42 +125,42 @@ def _generation(workshop: Workshop, place: Place) -> tuple[Generation | None, st
     if not place.target.path.exists():
         return Generation(place.name, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ()), ""
     try:
-        return workshop.warehouse(place).generation(place.name), ""
+        return workspace.warehouse(place).generation(place.name), ""
     except WarehouseBusy as error:
         return None, f"the warehouse is held by {error.holder or 'another process'}"
 
 
-def _recorded(store: StateStore, place: Place) -> int:
+def _recorded(store: StateStore, place: Environment) -> int:
     from prefect_sluice.domain import ledger
 
     present = ledger.fold(store.entries(environment=place.name)).get(place.name)
     return present["generation"] if present else 0
 
 
-def _open(store: StateStore, place: Place) -> tuple[Attempt, ...]:
+def _open(store: StateStore, place: Environment) -> tuple[OpenPromotion, ...]:
     from prefect_sluice.approvals.policy import rule
     from prefect_sluice.domain.promotion import ENDED, State
-    from prefect_sluice.reporting.terminal.status import Attempt
+    from prefect_sluice.reporting.terminal.status import OpenPromotion
     from prefect_sluice.runtime import process
 
     now = process.now()
-    attempts: list[Attempt] = []
+    attempts: list[OpenPromotion] = []
     for item in store.promotions(
         environment=place.name, states=[state for state in State if state not in ENDED]
     ):
         release = store.release(item.release)
         decision = rule(item, store.approvals(item.id), now).by if item.state is State.STAGED else None
-        attempts.append(Attempt(item, release.change.commit if release else "", decision))
+        attempts.append(OpenPromotion(item, release.change.commit if release else "", decision))
     return tuple(attempts)
 
 
-def _refresh(store: StateStore, place: Place) -> LastRefresh | None:
+def _refresh(store: StateStore, place: Environment) -> LastRefresh | None:
     from prefect_sluice.promotions.refresh_history import last
 
     return last(store, place.name)
 
 
-def _lease(store: StateStore, place: Place) -> Lease | None:
+def _lease(store: StateStore, place: Environment) -> Lease | None:
     from prefect_sluice.runtime import process
     from prefect_sluice.state.lease import holder_is_dead
 
@@ -172,7 +174,7 @@ def _shown(file: Path, root: Path) -> str:
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
-def _document(standing: Standing) -> Json:
+def _document(standing: EnvironmentStanding) -> Json:
     from prefect_sluice.domain import old_names
     from prefect_sluice.reporting import json_documents
 
@@ -196,7 +198,7 @@ def _document(standing: Standing) -> Json:
     }
 
 
-def _refresh_document(standing: Standing) -> Json:
+def _refresh_document(standing: EnvironmentStanding) -> Json:
     last = standing.refresh
     if last is None:
         return None

@@ -21,8 +21,8 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
-    from prefect_sluice.local_server.up import Ready, Up, Wish
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.local_server.up import Running, Up, UpOptions
+    from prefect_sluice.workspace.workspace import Workspace
 
 
 @click.command()
@@ -63,20 +63,20 @@ def up(
     is up again.
     """
     from prefect_sluice.runtime import process
-    from prefect_sluice.workspace.workspace import Workshop
+    from prefect_sluice.workspace.workspace import Workspace
 
     _check_installed()
-    workshop = Workshop.at(folder)
-    _ = workshop.places  # what is wrong in there is said before anything is started
+    workspace = Workspace.at(folder)
+    _ = workspace.places  # what is wrong in there is said before anything is started
     process.be_quiet()
-    from prefect_sluice.local_server.up import Wish
+    from prefect_sluice.local_server.up import UpOptions
 
     serves = not (no_server or only)
-    api = _api(workshop, port) if serves else _given()
+    api = _api(workspace, port) if serves else _given()
     # Only this machine reaches a server of our own: whoever fills in its forms is whoever started it.
     me = who("", folder) if serves else ""
-    wish = Wish(api, port, pool, serves, not (no_worker or only), notify, me)
-    return _run(workshop, wish, console, stays=not only, opens=opens)
+    wish = UpOptions(api, port, pool, serves, not (no_worker or only), notify, me)
+    return _run(workspace, wish, console, stays=not only, opens=opens)
 
 
 def _check_installed() -> None:
@@ -86,13 +86,13 @@ def _check_installed() -> None:
         raise BadInput("Prefect is not installed", fix="pip install 'prefect-sluice[prefect]'")
 
 
-def _api(workshop: Workshop, port: int) -> str:
+def _api(workspace: Workspace, port: int) -> str:
     """Return the address of our own server, and set the environment of it, the worker and this process."""
     from prefect_sluice.local_server.prefect_server import api_of, variables
     from prefect_sluice.local_server.up import home
 
     api = api_of(port)
-    os.environ.update(variables(os.environ, home(workshop), api))
+    os.environ.update(variables(os.environ, home(workspace), api))
     return api
 
 
@@ -111,12 +111,12 @@ def _given() -> str:
     return api
 
 
-def _run(workshop: Workshop, wish: Wish, console: Console, *, stays: bool, opens: bool) -> int:
+def _run(workspace: Workspace, wish: UpOptions, console: Console, *, stays: bool, opens: bool) -> int:
     from prefect_sluice.local_server.up import Up
 
     stop = threading.Event()
     tell = _Teller(console)
-    one = Up(workshop, wish, dict(os.environ), tell=tell, stop=stop)
+    one = Up(workspace, wish, dict(os.environ), tell=tell, stop=stop)
     _end_on_signals(one, stop)
     try:
         ready = one.start()
@@ -166,7 +166,7 @@ def _end_on_signals(one: Up, stop: threading.Event) -> None:
         signal.signal(number, heard)
 
 
-def _show(ready: Ready, wish: Wish, console: Console, *, stays: bool) -> None:
+def _show(ready: Running, wish: UpOptions, console: Console, *, stays: bool) -> None:
     from prefect_sluice.reporting.styled_text import BLANK, line, strong
 
     if console.json:
@@ -202,7 +202,7 @@ def _told(every: timedelta | None) -> str:
     return f"{seconds} s"
 
 
-def _document(ready: Ready, wish: Wish) -> Mapping[str, Json]:
+def _document(ready: Running, wish: UpOptions) -> Mapping[str, Json]:
     return {
         "ready": True,
         "pid": os.getpid(),

@@ -21,7 +21,7 @@ _ALL = "*"
 
 
 @dataclass(slots=True)
-class Print:
+class RelationFingerprint:
     """The fingerprint of one relation, and, where its shape is known, of its rows and of each column that is asked for.
 
     `below` are the prints of the project's relations by name (lower case); any other name is a relation outside,
@@ -31,7 +31,7 @@ class Print:
     whole: str
     shape: Shape | None = None
     besides: str = ""
-    below: Mapping[Name, Print] = field(default_factory=dict[Name, "Print"])
+    below: Mapping[Name, RelationFingerprint] = field(default_factory=dict[Name, "RelationFingerprint"])
     columns: dict[str, str] = field(default_factory=dict[str, str])
     rows: str = ""
 

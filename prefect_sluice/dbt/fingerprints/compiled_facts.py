@@ -19,7 +19,7 @@ _AT_HOME = '"the home database"'
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CompiledFacts:
     """About one node's compiled text. `references` is None where the parser cannot tell; `code` is the digest of the
     canonical text, or texts: an incremental model has two; `volatile` as in Node; `shapes` are those of the texts, none
     of them where one is in `doubt`, a few words for what nothing could be proven of."""
@@ -31,7 +31,7 @@ class Facts:
     doubt: str = "it could not be compiled ahead"
 
 
-def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> Facts:
+def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> CompiledFacts:
     """Return what these texts of one node tell: one, or for an incremental model how it begins and how it goes on. Pure."""
     from prefect_sluice.sql.canonical import canonical
     from prefect_sluice.sql.clock_and_chance import volatile
@@ -39,7 +39,7 @@ def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> F
 
     read = [linker.references(text) for text in texts]
     shapes = [shape(text, dialect, catalog) for text in texts]
-    return Facts(
+    return CompiledFacts(
         references=_together(read),
         code=digest([canonical(_at_home(text, catalog), dialect) for text in texts]),
         volatile=tuple(sorted({asked for text in texts for asked in volatile(text, dialect)})),
@@ -62,7 +62,7 @@ def _together(read: Iterable[References | None]) -> References | None:
     return together(known) if len(known) == len(found) else None
 
 
-def to_json(found: Facts) -> Json:
+def to_json(found: CompiledFacts) -> Json:
     """Return facts as JSON, for the cache."""
     from prefect_sluice.sql.columns import shape
 
@@ -84,7 +84,7 @@ def to_json(found: Facts) -> Json:
     }
 
 
-def from_json(value: Any) -> Facts:
+def from_json(value: Any) -> CompiledFacts:
     """Read what `to_json` wrote."""
     from prefect_sluice.sql.columns import shape
 
@@ -95,4 +95,4 @@ def from_json(value: Any) -> Facts:
         names = tuple(Name.parse(text) for text in relations)
         references = References(names, tuple(files), tuple(elsewhere), by_name, everything)
     shapes = tuple(shape.from_json(one) for one in value["shapes"])
-    return Facts(references, value["code"], tuple(value["volatile"]), shapes, value["doubt"])
+    return CompiledFacts(references, value["code"], tuple(value["volatile"]), shapes, value["doubt"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import __version__
-from prefect_sluice.dbt.fingerprints.macros import Macros, Reach
+from prefect_sluice.dbt.fingerprints.macros import MacroReach, Macros
 from prefect_sluice.dbt.fingerprints.python_models import PythonCode
 from prefect_sluice.dbt.fingerprints.settings import Settings, plain
 from prefect_sluice.dbt.fingerprints.template_reads import without_comments, without_names
@@ -64,7 +64,7 @@ class Fingerprints:
         """The project's Python."""
         return PythonCode(self.project)
 
-    def reach(self, node: Any) -> Reach:
+    def reach(self, node: Any) -> MacroReach:
         """Return what a node's own text comes to."""
         return self.macros.reach((str(node.raw_code or ""),), getattr(node.depends_on, "macros", ()))
 
@@ -95,7 +95,7 @@ class Fingerprints:
         """Say whether code that is not dbt's has a part in how the relation is made of the text."""
         return bool(self.making(node).own)
 
-    def making(self, node: Any) -> Reach:
+    def making(self, node: Any) -> MacroReach:
         """Return what a node's materialization comes to."""
         return self._making(node.config.to_dict())
 
@@ -105,7 +105,7 @@ class Fingerprints:
         common = [self.settings.identity, self.settings.rows, _tools(), __version__]
         return digest({"texts": cast(Json, texts), "relation": str(node.relation_name), "common": common})
 
-    def _making(self, config: Mapping[str, Any]) -> Reach:
+    def _making(self, config: Mapping[str, Any]) -> MacroReach:
         return self.macros.reach(
             (), self.macros.materialization(str(config.get("materialized")), _strategy(config))
         )
@@ -154,7 +154,7 @@ class Fingerprints:
         found = {"code": digest(without_comments(text)), **self._asked(node, reached)}
         return {**found, "reads": self._reads(node)} if "{" in text else found
 
-    def _asked(self, node: Any, reached: Reach) -> Parts:
+    def _asked(self, node: Any, reached: MacroReach) -> Parts:
         """Return the ingredients that templates come to: macros, variables, the target, the node itself, all nodes."""
         asks = reached.asks
         found: dict[str, str] = {f"macro {self._short(uid)}": self._macro(uid) for uid in sorted(reached.own)}

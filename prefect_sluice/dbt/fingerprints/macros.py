@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from prefect_sluice.dbt.fingerprints.template_reads import Uses, uses
+from prefect_sluice.dbt.fingerprints.template_reads import TemplateReads, uses
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -17,13 +17,13 @@ IS_INCREMENTAL = "macro.dbt.is_incremental"
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class MacroReach:
     """What a template comes to, through all macros it may call. `own` are unique ids of macros that are not dbt's;
     `asks` what it and they ask for; `looks` says that code which is not dbt's reads configuration or documentation;
     `incremental` that it asks dbt's `is_incremental`, which is not looked into."""
 
     own: frozenset[str]
-    asks: Uses
+    asks: TemplateReads
     looks: bool
     incremental: bool
 
@@ -57,9 +57,9 @@ class Macros:
         self._calls = lru_cache(maxsize=None)(self._read)
         self._reached = lru_cache(maxsize=None)(self._close)
 
-    def reach(self, templates: Iterable[str], named: Iterable[str] = ()) -> Reach:
+    def reach(self, templates: Iterable[str], named: Iterable[str] = ()) -> MacroReach:
         """Return what these templates come to; `named` are unique ids of macros known to be called."""
-        asked = Uses()
+        asked = TemplateReads()
         called = {uid for uid in named if uid in self._all}
         for template in templates:
             found = uses(template)
@@ -69,9 +69,9 @@ class Macros:
         asks = asked | below.asks
         looks = asked.looks_at_the_node or below.looks
         if not asks.computed:
-            return Reach(below.own, asks, looks, below.incremental)
+            return MacroReach(below.own, asks, looks, below.incremental)
         asks = replace(asks, variables=asks.variables | {None}, environ=asks.environ | {None})
-        return Reach(self._own, asks, True, below.incremental)
+        return MacroReach(self._own, asks, True, below.incremental)
 
     def materialization(self, kind: str, strategy: str) -> tuple[str, ...]:
         """Return the unique ids of the macros that may build a node so materialized; dbt puts their names together."""
@@ -79,7 +79,7 @@ class Macros:
         named = [uid for name in own for uid in self._by_name.get(name, ())]
         return (*self._materializations.get(kind, ()), *named)
 
-    def _candidates(self, found: Uses) -> set[str]:
+    def _candidates(self, found: TemplateReads) -> set[str]:
         called: set[str] = set()
         for name in found.names | found.parts:
             for uid in self._by_name.get(name, ()):
@@ -88,11 +88,11 @@ class Macros:
                     called.add(uid)
         return called
 
-    def _judged(self, found: Uses) -> Uses:
+    def _judged(self, found: TemplateReads) -> TemplateReads:
         strange = {name for name in found.unknown if name not in self._by_name and name not in self._packages}
         return replace(found, unsteady=found.unsteady | strange) if strange else found
 
-    def _read(self, uid: str) -> tuple[Uses, frozenset[str]]:
+    def _read(self, uid: str) -> tuple[TemplateReads, frozenset[str]]:
         macro = self._all[uid]
         found = uses(str(macro.macro_sql))
         known = {name for name in macro.depends_on.macros if name in self._all}
@@ -101,10 +101,10 @@ class Macros:
             found = replace(found, computed=False)
         return self._judged(found), frozenset(self._candidates(found) | known)
 
-    def _close(self, called: frozenset[str]) -> Reach:
+    def _close(self, called: frozenset[str]) -> MacroReach:
         seen: set[str] = set()
         todo = list(called)
-        asks, looks = Uses(), False
+        asks, looks = TemplateReads(), False
         while todo:
             uid = todo.pop()
             if uid in seen:
@@ -116,4 +116,4 @@ class Macros:
             looks = looks or (uid in self._own and asked.looks_at_the_node)
             asks |= asked
             todo.extend(calls - seen)
-        return Reach(frozenset(seen & self._own), asks, looks, IS_INCREMENTAL in seen)
+        return MacroReach(frozenset(seen & self._own), asks, looks, IS_INCREMENTAL in seen)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 
 
-class Written:
+class MentionFinder:
     """Looks for the names of one project's and one warehouse's relations in text. `served` are in lower case."""
 
     def __init__(self, manifest: Manifest, served: Collection[Name]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from prefect_sluice.dbt.fingerprints.columns import Print, columns_read
-from prefect_sluice.dbt.fingerprints.compiled_facts import Facts
+from prefect_sluice.dbt.fingerprints.columns import RelationFingerprint, columns_read
+from prefect_sluice.dbt.fingerprints.compiled_facts import CompiledFacts
 from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints, own_hooks
 from prefect_sluice.domain.digests import Json, digest
-from prefect_sluice.domain.node import Kind, Makeup, Name, Node
+from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
 
 if TYPE_CHECKING:
     from prefect_sluice.sql.columns.shape import Shape
@@ -21,7 +21,7 @@ _TEXT = 16
 _DIALECT = "duckdb"
 
 
-class Printer:
+class NodeFingerprinter:
     """Gives nodes their fingerprints, parents first. `named` are the project's relations by name, in lower case."""
 
     def __init__(self, prints: Fingerprints, named: Mapping[Name, str]) -> None:
@@ -29,10 +29,10 @@ class Printer:
         self._prints = prints
         self._named = named
         self._names = {uid: name for name, uid in named.items()}
-        self._done: dict[str, Print] = {}
-        self._by_name: dict[Name, Print] = {}
+        self._done: dict[str, RelationFingerprint] = {}
+        self._by_name: dict[Name, RelationFingerprint] = {}
 
-    def printed(self, node: Node, raw: Any, facts: Facts, inlined: Sequence[Any]) -> Node:
+    def printed(self, node: Node, raw: Any, facts: CompiledFacts, inlined: Sequence[Any]) -> Node:
         """Return the node with its fingerprints; its parents must have been given before. `raw` is dbt's node."""
         steady = self._prints.is_steady(raw, inlined)
         parts = self._prints.parts(raw, facts.code if steady else "", inlined)
@@ -66,7 +66,7 @@ class Printer:
         parts: Mapping[str, str],
         shape: Shape | None,
         reads: Mapping[str, tuple[str, ...] | None],
-    ) -> Print:
+    ) -> RelationFingerprint:
         # By name, too: the same names may come to stand for other parents.
         above: dict[str, Json] = {
             f"{uid} {self._names[uid]}": self._done[uid].of(reads.get(uid))
@@ -75,11 +75,11 @@ class Printer:
         }
         whole = digest({"own": own, "parents": above})
         if shape is None:
-            return Print(whole)
+            return RelationFingerprint(whole)
         besides = digest({name: value for name, value in parts.items() if name != "code"})
-        return Print(whole, shape, besides, self._by_name)
+        return RelationFingerprint(whole, shape, besides, self._by_name)
 
-    def _doubt(self, node: Node, raw: Any, facts: Facts, *, steady: bool) -> str:
+    def _doubt(self, node: Node, raw: Any, facts: CompiledFacts, *, steady: bool) -> str:
         """Return what there may be to the node beside its compiled query, or in that nothing is proven of; "" if it is
         known which columns it reads."""
         if raw.resource_type.value not in {"model", "snapshot"} or node.language != "sql":
@@ -117,7 +117,9 @@ class Printer:
             for uid in node.parents
         }
 
-    def _volatile(self, raw: Any, facts: Facts, inlined: Sequence[Any], steady: bool) -> tuple[str, ...]:
+    def _volatile(
+        self, raw: Any, facts: CompiledFacts, inlined: Sequence[Any], steady: bool
+    ) -> tuple[str, ...]:
         if str(getattr(raw, "language", "sql")) == "python":
             return self._prints.python.volatile(str(raw.raw_code))
         from prefect_sluice.sql.clock_and_chance import volatile
@@ -136,15 +138,18 @@ class Printer:
 
 def _closed(node: Node, raw: Any) -> str:
     """Return why readers depend on all of a node although its query is understood; "" if they do not."""
-    if node.kind not in {Kind.VIEW, Kind.TABLE}:
+    if node.kind not in {NodeKind.VIEW, NodeKind.TABLE}:
         return f"a relation of kind {node.kind.value}"
     return "its contract is enforced" if raw.config.to_dict().get("contract", {}).get("enforced") else ""
 
 
 def _makeup(
-    parts: Mapping[str, str], found: Print, reads: Mapping[str, tuple[str, ...] | None], doubt: str
-) -> Makeup:
-    return Makeup(
+    parts: Mapping[str, str],
+    found: RelationFingerprint,
+    reads: Mapping[str, tuple[str, ...] | None],
+    doubt: str,
+) -> FingerprintParts:
+    return FingerprintParts(
         found.whole[:_SHORT],
         _shortened(parts),
         found.rows[:_SHORT],

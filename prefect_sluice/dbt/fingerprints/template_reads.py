@@ -53,7 +53,7 @@ _NO_CONFIG = re.compile(r"\{\{-?\s*config\s*\(\s*\)\s*-?\}\}\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
+class TemplateReads:
     """What one template asks for.
 
     `names` are those it takes from outside, `parts` what stands after a dot or is dispatched to: either may be a macro;
@@ -74,9 +74,9 @@ class Uses:
     computed: bool = False
     free: frozenset[str] = frozenset()
 
-    def __or__(self, other: Uses) -> Uses:
+    def __or__(self, other: TemplateReads) -> TemplateReads:
         """Return what either asks for."""
-        return Uses(
+        return TemplateReads(
             self.names | other.names,
             self.parts | other.parts,
             self.bound | other.bound,
@@ -105,7 +105,7 @@ class Uses:
         return bool(self.unsteady & _WHOLE) or "config" in self.reads
 
 
-UNREADABLE = Uses(
+UNREADABLE = TemplateReads(
     variables=frozenset({None}),
     environ=frozenset({None}),
     reads=frozenset({"config", "target", "this"}),
@@ -115,10 +115,10 @@ UNREADABLE = Uses(
 
 
 @lru_cache(maxsize=65536)
-def uses(template: str) -> Uses:
+def uses(template: str) -> TemplateReads:
     """Return what a template asks for. Pure."""
     if "{{" not in template and "{%" not in template:
-        return Uses()
+        return TemplateReads()
     try:
         tree = environment().parse(template)
     except (TemplateError, RecursionError):
@@ -186,8 +186,8 @@ class _Reader:
         self._bound |= {macro.name.removeprefix("dbt_macro__") for macro in tree.find_all(nodes.Macro)}
         self._walk(tree)
 
-    def found(self) -> Uses:
-        return Uses(
+    def found(self) -> TemplateReads:
+        return TemplateReads(
             frozenset(self._names),
             frozenset(self._parts),
             frozenset(self._bound),

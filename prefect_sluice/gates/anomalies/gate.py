@@ -14,8 +14,8 @@ from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Measure, Verdict
-from prefect_sluice.gates.anomalies.measure import Profile, profile
-from prefect_sluice.gates.anomalies.questions import Answer, Dated, Question, answers, questions
+from prefect_sluice.gates.anomalies.measure import RelationNumbers, profile
+from prefect_sluice.gates.anomalies.questions import Dated, NumberQuestion, UsualRange, answers, questions
 from prefect_sluice.gates.base import History, Needs, Subject
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import Reader, quoted
@@ -26,7 +26,7 @@ _SHARES = "select {name}::varchar as v, count(*) / sum(count(*)) over () as s fr
 _FIX = "look at the source; if it is meant, let it pass once by an exception with its last day: it is usual from then on"
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     false_alarms: float = Field(
@@ -52,8 +52,8 @@ class Settings(config.Gate):
 @dataclass(frozen=True, slots=True)
 class _Seen:
     node: Node
-    profile: Profile
-    answers: tuple[Answer, ...] = ()
+    profile: RelationNumbers
+    answers: tuple[UsualRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Anomalies:
     now: Callable[[], datetime] = process.now
     id: ClassVar[str] = "anomalies"
     needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per anomaly, and one for each relation that is as usual. Repeatable."""
@@ -110,7 +110,7 @@ class Anomalies:
     def _judged(self, seen: Sequence[_Seen], history: History) -> list[_Seen]:
         """Ask all questions at once: how sure an alarm must be depends on how many there are."""
         asked: list[tuple[_Seen, int]] = []
-        every: list[Question] = []
+        every: list[NumberQuestion] = []
         for item in seen:
             own = questions(item.profile, self._recall(history, item.node.unique_id), self.settings.minimum)
             asked.append((item, len(own)))
@@ -168,7 +168,7 @@ def _finding(
     )  # fmt: skip
 
 
-def _anomaly(item: _Seen, answer: Answer, reader: Reader) -> Finding:
+def _anomaly(item: _Seen, answer: UsualRange, reader: Reader) -> Finding:
     question, (low, high) = answer.question, answer.span
     now = question.shown(question.now)
     limit = high if question.now > answer.usual.middle else low
@@ -196,7 +196,7 @@ _WORDS = {
 }
 
 
-def _usually(question: Question, low: float, high: float) -> str:
+def _usually(question: NumberQuestion, low: float, high: float) -> str:
     if question.upward_only:
         return f"at most {_plain(question.check, high)}"
     return f"{_plain(question.check, low)} to {_plain(question.check, high)}"
@@ -210,7 +210,7 @@ def _plain(check: str, value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
-def _history(answer: Answer) -> Evidence:
+def _history(answer: UsualRange) -> Evidence:
     shown = answer.question.shown
     rows = [("this one", _figure(shown(answer.question.now)))]
     rows += [(f"{at:%Y-%m-%d %H:%M}", _figure(shown(value))) for value, at in answer.question.past]
@@ -221,7 +221,7 @@ def _figure(value: float) -> str:
     return f"{value:.6g}" if value % 1 else f"{value:.0f}"
 
 
-def _table(answered: Sequence[Answer]) -> Evidence:
+def _table(answered: Sequence[UsualRange]) -> Evidence:
     rows = tuple(
         (
             answer.question.check,
@@ -236,7 +236,7 @@ def _table(answered: Sequence[Answer]) -> Evidence:
     return Evidence(columns, rows[:EVIDENCE_ROWS], len(rows), title="numbers")
 
 
-def _top(reader: Reader, found: Profile, column: str) -> tuple[Evidence, ...]:
+def _top(reader: Reader, found: RelationNumbers, column: str) -> tuple[Evidence, ...]:
     """Return the most frequent values of a column, with their shares of what is new and of what is served."""
     name = quoted(column)
     sql = f"""

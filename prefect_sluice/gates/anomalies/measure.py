@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.node import Kind, Node
+from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.warehouse.base import Column, Reader, quoted
 
 BINS = 8
@@ -26,7 +26,7 @@ _DAYS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RelationPart:
     """Which rows of a relation are looked at: those beyond the greatest `column` that is served, or all ("")."""
 
     relation: str
@@ -44,7 +44,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class RelationNumbers:
     """The numbers of one relation by metric, which become history; `rows` is how many rows were looked at, `part` says which.
 
     `ranges` gives by metric of a mean how far apart the least and the greatest value are.
@@ -52,7 +52,7 @@ class Profile:
 
     numbers: Mapping[str, float]
     rows: int
-    part: Part
+    part: RelationPart
     total: int = 0
     before: int = 0
     ranges: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -66,7 +66,7 @@ def profile(
     now: datetime,
     time: str | None = None,
     ignored: Collection[str] = (),
-) -> Profile:
+) -> RelationNumbers:
     """Measure the new rows of a relation. `time` names its time column ("": it has none; None: guess, carefully).
 
     Columns in `ignored` are not looked at.
@@ -77,7 +77,7 @@ def profile(
         raise BadInput(f"relations in {reader.dialect!r} cannot be measured")
     every = tuple(reader.columns(relation))
     named = time_column(node, every, time)
-    part = Part(relation, live, _beyond(node, every, named))
+    part = RelationPart(relation, live, _beyond(node, every, named))
     blind = {name.lower() for name in ignored}
     columns = [column for column in every if column.name.lower() not in blind]
     asked = {"n": "count(*)"}
@@ -92,7 +92,7 @@ def profile(
     found = {name: _number(value) for name, value in zip(answer.columns, answer.rows[0], strict=True)}
     numbers = dict(_named(found, columns, part, now))
     sizes = [int(found[name] or 0) for name in ("n", "total", "before")]
-    return Profile(numbers, sizes[0], part, *sizes[1:], ranges=_ranges(found, columns, part))
+    return RelationNumbers(numbers, sizes[0], part, *sizes[1:], ranges=_ranges(found, columns, part))
 
 
 def time_column(node: Node, columns: Sequence[Column], told: str | None) -> str:
@@ -104,7 +104,7 @@ def time_column(node: Node, columns: Sequence[Column], told: str | None) -> str:
         return times[told.lower()]
     if told == "":
         return ""
-    first = ("dbt_valid_from",) if node.kind is Kind.SNAPSHOT else ()
+    first = ("dbt_valid_from",) if node.kind is NodeKind.SNAPSHOT else ()
     return next((times[name] for name in (*first, *_TIMES) if name in times), "")
 
 
@@ -145,7 +145,9 @@ def _number(value: object) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def _ranges(found: Mapping[str, float | None], columns: Sequence[Column], part: Part) -> dict[str, float]:
+def _ranges(
+    found: Mapping[str, float | None], columns: Sequence[Column], part: RelationPart
+) -> dict[str, float]:
     ends = [(column.name, found.get(f"min{n}"), found.get(f"max{n}")) for n, column in enumerate(columns)]
     of = "new " if part.column else ""
     return {
@@ -156,7 +158,7 @@ def _ranges(found: Mapping[str, float | None], columns: Sequence[Column], part: 
 
 
 def _named(
-    found: Mapping[str, float | None], columns: Sequence[Column], part: Part, now: datetime
+    found: Mapping[str, float | None], columns: Sequence[Column], part: RelationPart, now: datetime
 ) -> Iterable[tuple[str, float]]:
     """Yield the numbers under the names that they are kept by; those of a part are never compared with those of all."""
     rows, of = found["n"] or 0, "new " if part.column else ""

@@ -10,8 +10,8 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import TypeAlias
 
-from prefect_sluice.gates.anomalies.measure import BINS, Profile
-from prefect_sluice.gates.statistics import Usual, shared, usual
+from prefect_sluice.gates.anomalies.measure import BINS, RelationNumbers
+from prefect_sluice.gates.statistics import UsualValues, shared, usual
 
 Dated: TypeAlias = "tuple[float, datetime]"
 Recall: TypeAlias = Callable[[str], Sequence[Dated]]
@@ -19,7 +19,7 @@ Recall: TypeAlias = Callable[[str], Sequence[Dated]]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class NumberQuestion:
     """One number beside those of earlier refreshes. `now` and `past` are on the scale on which they are compared: `shown`
     leads back. `floor` is the least spread to reckon with, `least` the least difference that matters to anybody."""
 
@@ -37,19 +37,19 @@ class Question:
         """Say whether it is about the relation, and not about one of its columns."""
         return not self.column
 
-    def answer(self, at: datetime, chance: float) -> Answer:
+    def answer(self, at: datetime, chance: float) -> UsualRange:
         """Judge the number at a chance of a false alarm."""
         found = usual(self.past, at, self.floor)
         reach = max(found.reach(chance if self.upward_only else chance / 2), self.least)
-        return Answer(self, found, reach)
+        return UsualRange(self, found, reach)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UsualRange:
     """What is usual of a number, and how far from that it may be."""
 
-    question: Question
-    usual: Usual
+    question: NumberQuestion
+    usual: UsualValues
     reach: float
 
     @property
@@ -72,9 +72,9 @@ class Answer:
         return shown(self.usual.middle - self.reach), shown(self.usual.middle + self.reach)
 
 
-def questions(found: Profile, recall: Recall, minimum: int) -> tuple[Question, ...]:
+def questions(found: RelationNumbers, recall: Recall, minimum: int) -> tuple[NumberQuestion, ...]:
     """Return a question for each number with at least `minimum` earlier ones."""
-    asked: list[Question] = []
+    asked: list[NumberQuestion] = []
     for metric, value in found.numbers.items():
         past = recall(metric)
         if len(past) >= minimum:
@@ -82,7 +82,7 @@ def questions(found: Profile, recall: Recall, minimum: int) -> tuple[Question, .
     return (*asked, *_shapes(found, recall, minimum))
 
 
-def answers(asked: Iterable[Question], at: datetime, false_alarms: float) -> tuple[Answer, ...]:
+def answers(asked: Iterable[NumberQuestion], at: datetime, false_alarms: float) -> tuple[UsualRange, ...]:
     """Judge all questions of one refresh: the chance that any of them is a false alarm is `false_alarms`.
 
     Half of it is for volume and freshness, however many columns there are; each half is shared out evenly.
@@ -94,26 +94,28 @@ def answers(asked: Iterable[Question], at: datetime, false_alarms: float) -> tup
     return tuple(question.answer(at, chances[question.first]) for question in every)
 
 
-def _question(metric: str, value: float, past: Sequence[Dated], found: Profile) -> Iterable[Question]:
+def _question(
+    metric: str, value: float, past: Sequence[Dated], found: RelationNumbers
+) -> Iterable[NumberQuestion]:
     of = metric.removeprefix("new ")
     word, _, column = of.partition(" ")
     middle = median(item for item, _ in past)
     if word == "rows":
         told = tuple((_count(item), at) for item, at in past)
-        yield Question(of, "", _count(value), told, 1.0, 0.05 * abs(_count(middle)), shown=_counted)
+        yield NumberQuestion(of, "", _count(value), told, 1.0, 0.05 * abs(_count(middle)), shown=_counted)
     elif word == "age":
-        yield Question("age", "", value, tuple(past), 0.25, _late(past), upward_only=True)
+        yield NumberQuestion("age", "", value, tuple(past), 0.25, _late(past), upward_only=True)
     elif word == "missing":
         rows = max(found.rows, 1)
         share = min(0.5, max(middle, fmean(item for item, _ in past), 1 / rows))
         noise = math.sqrt(share * (1 - share) / rows) + 0.0005
-        yield Question("missing", column, value, tuple(past), noise, 0.005, upward_only=True)
+        yield NumberQuestion("missing", column, value, tuple(past), noise, 0.005, upward_only=True)
     elif word == "mean":
         least = abs(middle) * 0.05
-        yield Question("mean", column, value, tuple(past), _mean_floor(metric, past, found), least)
+        yield NumberQuestion("mean", column, value, tuple(past), _mean_floor(metric, past, found), least)
     elif word == "distinct":
         told = tuple((math.log1p(item), at) for item, at in past)
-        yield Question("distinct", column, math.log1p(value), told, 0.03, 0.41, shown=math.expm1)
+        yield NumberQuestion("distinct", column, math.log1p(value), told, 0.03, 0.41, shown=math.expm1)
 
 
 def _count(value: float) -> float:
@@ -131,7 +133,7 @@ def _late(past: Sequence[Dated]) -> float:
     return max(1.0, 0.5 * median(gaps or [0]))
 
 
-def _mean_floor(metric: str, past: Sequence[Dated], found: Profile) -> float:
+def _mean_floor(metric: str, past: Sequence[Dated], found: RelationNumbers) -> float:
     values = [item for item, _ in past]
     floor = 0.005 * abs(median(values))
     if 2 * len(set(values)) > len(values):
@@ -140,7 +142,7 @@ def _mean_floor(metric: str, past: Sequence[Dated], found: Profile) -> float:
     return max(floor, found.ranges.get(metric, 0.0) / (2 * math.sqrt(max(found.rows, 1))))
 
 
-def _shapes(found: Profile, recall: Recall, minimum: int) -> Iterable[Question]:
+def _shapes(found: RelationNumbers, recall: Recall, minimum: int) -> Iterable[NumberQuestion]:
     columns: dict[str, list[str]] = {}
     for metric in found.numbers:
         word, _, column = metric.removeprefix("new ").partition(" ")
@@ -154,7 +156,7 @@ def _shapes(found: Profile, recall: Recall, minimum: int) -> Iterable[Question]:
             yield _shape(column, now, [item[:nights] for item in past], found.rows)
 
 
-def _shape(column: str, now: Sequence[float], past: Sequence[Sequence[Dated]], rows: int) -> Question:
+def _shape(column: str, now: Sequence[float], past: Sequence[Sequence[Dated]], rows: int) -> NumberQuestion:
     """Ask how far the shares are from the usual ones, beside how far those of earlier refreshes were."""
     middle = [median(value for value, _ in part) for part in past]
     nights = len(past[0])
@@ -165,7 +167,7 @@ def _shape(column: str, now: Sequence[float], past: Sequence[Sequence[Dated]], r
         for night in range(nights)
     )
     floor = 0.005 + 0.2 / math.sqrt(max(rows, 1))
-    return Question("shape", column, _distance(now, middle), before, floor, 0.05, upward_only=True)
+    return NumberQuestion("shape", column, _distance(now, middle), before, floor, 0.05, upward_only=True)
 
 
 def _distance(one: Sequence[float], other: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from prefect_sluice import config
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
-from prefect_sluice.gates.base import History, Needs, Past, Subject
+from prefect_sluice.gates.base import History, Needs, PastMeasure, Subject
 from prefect_sluice.gates.budget import measure
 from prefect_sluice.gates.statistics import scale
 
@@ -50,7 +50,7 @@ def _number(word: str, value: float | str) -> float:
 Limits = Annotated[dict[Literal["seconds", "rows", "bytes"], float | str], AfterValidator(_limits)]
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     max_seconds_ratio: float = Field(
@@ -102,7 +102,7 @@ class Budget:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "budget"
     needs: ClassVar[Needs] = Needs.CANDIDATE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding for each number over its budget, and one for each other model that has one. Repeatable."""
@@ -193,7 +193,7 @@ class Budget:
         return cast(Mapping[str, float], models.get(node.unique_id) or models.get(node.short) or {})
 
     def _past(self, history: History | None, uid: str, metric: str) -> tuple[float, ...]:
-        found: Sequence[Past] = history.of(uid, metric) if history else ()
+        found: Sequence[PastMeasure] = history.of(uid, metric) if history else ()
         return tuple(item.value for item in found[: self.settings.history])
 
     def _over(self, node: Node, item: _Judged, numbers: Sequence[_Judged]) -> Finding:

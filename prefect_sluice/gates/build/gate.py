@@ -13,7 +13,7 @@ from typing import ClassVar
 from prefect_sluice import config
 from prefect_sluice.domain.results import DROPPED, NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Built, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, Needs, Subject
 from prefect_sluice.gates.dbt_contracts import mismatches, table
 
 _MISSED = re.compile(r"(?:No files found that match the pattern|Cannot open file) \"([^\"/][^\"]*)\"")
@@ -22,7 +22,7 @@ _MOST = 3
 """How many names stand in one sentence."""
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
 
@@ -33,7 +33,7 @@ class Build:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "build"
     needs: ClassVar[Needs] = Needs.CANDIDATE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per relation that failed or was left out, and one for the rest."""
@@ -75,7 +75,7 @@ class Build:
         return GateReport(self.id, tuple(findings))
 
 
-def _told(good: int, seconds: float, built: Built) -> str:
+def _told(good: int, seconds: float, built: BuildOutcome) -> str:
     if not good:
         return f"nothing to build, {built.reused} reused"
     before = f"{built.taken} taken from an earlier attempt, " if built.taken else ""

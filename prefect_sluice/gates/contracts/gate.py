@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from prefect_sluice import config
-from prefect_sluice.contracts.compile import Compiled, Settled, Shape, compile_contract
-from prefect_sluice.contracts.dependencies import Texts
+from prefect_sluice.contracts.compile import CompiledContract, MeasureScope, SettledCheck, compile_contract
+from prefect_sluice.contracts.dependencies import ModuleTexts
 from prefect_sluice.contracts.load import ContractInvalid, blame, load_schema, project_modules, ready
-from prefect_sluice.contracts.measure import Counted, count, failing_rows
+from prefect_sluice.contracts.measure import MeasureResult, count, failing_rows
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
@@ -20,7 +20,7 @@ from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.warehouse.base import Reader
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
 
@@ -31,7 +31,7 @@ class Contracts:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "contracts"
     needs: ClassVar[Needs] = Needs.CANDIDATE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per check of each contract of a changed model, and of each contract that a model which did
@@ -69,7 +69,7 @@ def _keys(subject: Subject) -> Mapping[str, str]:
     """Return under what to remember that a relation was held to its contract: what it was built from, and the text."""
     if subject.plan is None:
         return {}
-    texts = Texts(subject.project)
+    texts = ModuleTexts(subject.project)
     return {
         step.node: digest(
             [subject.environment, step.node, step.fingerprint, step.inputs, texts.digest(node.contract)]
@@ -95,7 +95,7 @@ class _Place:
     reader: Reader
     relation: str
 
-    def finding(self, of: Settled, location: str = "") -> Finding:
+    def finding(self, of: SettledCheck, location: str = "") -> Finding:
         return Finding(
             "contracts", of.check, of.verdict, of.summary, subject=self.node.unique_id, location=location
         )
@@ -125,55 +125,57 @@ def _judge(node: Node, subject: Subject) -> Iterable[Finding]:
     return _findings(compiled, _Place(node, subject, subject.candidate, relation))
 
 
-def _findings(compiled: Compiled, place: _Place) -> list[Finding]:
+def _findings(compiled: CompiledContract, place: _Place) -> list[Finding]:
     found = [_settled(each, place) for each in compiled.settled]
     found.extend(_answered(each, place) for each in _answers(compiled, place))
     if found:
         return found
-    empty = Settled(place.node.contract, Verdict.INCONCLUSIVE, "the contract has no column and no check")
+    empty = SettledCheck(place.node.contract, Verdict.INCONCLUSIVE, "the contract has no column and no check")
     return [place.finding(empty)]
 
 
-def _settled(settled: Settled, place: _Place) -> Finding:
+def _settled(settled: SettledCheck, place: _Place) -> Finding:
     location = blame(settled.error, place.subject.project) if settled.error else ""
     return place.finding(settled, location)
 
 
-def _answers(compiled: Compiled, place: _Place) -> list[Counted | Settled]:
+def _answers(compiled: CompiledContract, place: _Place) -> list[MeasureResult | SettledCheck]:
     """Return the answers in the order of the contract, those that fail with the rows behind them."""
     answers = list(count(compiled, place.reader, place.relation))
-    wrong = [n for n, each in enumerate(answers) if isinstance(each, Counted) and each.failing]
+    wrong = [n for n, each in enumerate(answers) if isinstance(each, MeasureResult) and each.failing]
     if wrong:
-        failed = [each for each in answers if isinstance(each, Counted) and each.failing]
+        failed = [each for each in answers if isinstance(each, MeasureResult) and each.failing]
         shown = failing_rows(compiled, failed, place.reader, place.relation)
         for n, each in zip(wrong, shown, strict=True):
             answers[n] = each
     return answers
 
 
-def _answered(answer: Counted | Settled, place: _Place) -> Finding:
-    if isinstance(answer, Settled):
+def _answered(answer: MeasureResult | SettledCheck, place: _Place) -> Finding:
+    if isinstance(answer, SettledCheck):
         return place.finding(answer)
-    if answer.measure.shape is Shape.WHOLE:
+    if answer.measure.shape is MeasureScope.WHOLE:
         return place.finding(_whole(answer))
     if answer.rows == 0:
-        return place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, "no rows to check"))
+        return place.finding(SettledCheck(answer.measure.check, Verdict.INCONCLUSIVE, "no rows to check"))
     if answer.holds is None:
         told = f"{answer.rows} rows: {answer.measure.check} is NULL in every one, neither true nor false"
-        return place.finding(Settled(answer.measure.check, Verdict.INCONCLUSIVE, told))
+        return place.finding(SettledCheck(answer.measure.check, Verdict.INCONCLUSIVE, told))
     if answer.failing == 0:
         return _counted(answer, place, Verdict.PASSED, f"{answer.rows} rows")
     summary = f"{answer.failing} of {answer.rows} rows: {answer.measure.complaint}"
     return _counted(answer, place, answer.measure.failing, summary)
 
 
-def _whole(answer: Counted) -> Settled:
+def _whole(answer: MeasureResult) -> SettledCheck:
     measure, said = answer.measure, {True: "true", False: "false", None: "NULL, neither true nor false"}
     verdict = {True: Verdict.PASSED, False: measure.failing, None: Verdict.INCONCLUSIVE}[answer.holds]
-    return Settled(measure.check, verdict, f"{answer.rows} rows: {measure.check} is {said[answer.holds]}")
+    return SettledCheck(
+        measure.check, verdict, f"{answer.rows} rows: {measure.check} is {said[answer.holds]}"
+    )
 
 
-def _counted(answer: Counted, place: _Place, verdict: Verdict, summary: str) -> Finding:
+def _counted(answer: MeasureResult, place: _Place, verdict: Verdict, summary: str) -> Finding:
     return Finding(
         "contracts",
         answer.measure.check,

@@ -16,7 +16,7 @@ from prefect_sluice.domain.coverage import (
     KEY_TESTS,
     WORDS,
     Aspect,
-    Baseline,
+    CoverageBaseline,
     Covered,
     covered,
     read_baseline,
@@ -31,7 +31,7 @@ from prefect_sluice.gates.unknown_declarations import undeclared
 _ID = "coverage"
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     require: tuple[Aspect, ...] = Field(
@@ -57,7 +57,7 @@ class Coverage:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per share, and one per model that lost something or has not what it must. Repeatable."""
@@ -79,7 +79,7 @@ class Coverage:
             before: Covered = {}
         else:
             before = covered(subject.declared_before, package, self.settings.key_tests)
-        asked = _Asked(subject, now, before, baseline or Baseline({}))
+        asked = _Asked(subject, now, before, baseline or CoverageBaseline({}))
         findings += [*self._lost(asked), *self._required(asked), *self._shares(asked)]
         return GateReport(_ID, tuple(findings))
 
@@ -137,7 +137,7 @@ class Coverage:
         return _said(aspect, verdict, told, observed=now, limit=limit, evidence=_models(without), fix=fix)
 
     def _against_baseline(
-        self, subject: Subject, now: Covered, baseline: Baseline | None
+        self, subject: Subject, now: Covered, baseline: CoverageBaseline | None
     ) -> Iterator[Finding]:
         """Yield what the baseline file lets pass that it did not before, and what it need not list any more."""
         if baseline is None:
@@ -165,7 +165,7 @@ class _Asked:
     subject: Subject
     now: Covered
     before: Covered
-    baseline: Baseline
+    baseline: CoverageBaseline
 
     def path(self, uid: str) -> str:
         """The file in which a model is written."""

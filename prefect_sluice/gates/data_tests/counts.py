@@ -11,7 +11,7 @@ from prefect_sluice.domain.data_test import DataTest, counts_rows
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence
-from prefect_sluice.sql.countable_tests import Counted, counted
+from prefect_sluice.sql.countable_tests import CountableQuery, counted
 from prefect_sluice.warehouse.base import Reader, quoted
 
 _SKIPS = frozenset({"duckdb"})
@@ -21,7 +21,7 @@ _FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class TestCount:
     """What one test counted, and what its own limits say of that; `error` is why there is no number."""
 
     failures: int = 0
@@ -30,9 +30,9 @@ class Count:
     error: str = ""
 
 
-def counts(tests: Iterable[DataTest], reader: Reader, views: Collection[Name] = ()) -> dict[str, Count]:
+def counts(tests: Iterable[DataTest], reader: Reader, views: Collection[Name] = ()) -> dict[str, TestCount]:
     """Return what each test counts, by unique id: the number that dbt would get of it. `views` are computed when read."""
-    found: dict[str, Count] = {}
+    found: dict[str, TestCount] = {}
     computed = tuple(quoted(name.schema, name.identifier).lower() for name in views)
     for relation, shared in _shared(tests, reader.dialect).items():
         once = relation.lower().endswith(computed) or reader.dialect not in _SKIPS
@@ -60,12 +60,12 @@ def first_rows(source: str, reader: Reader, total: int | None = None) -> Evidenc
     return Evidence(found.columns, shown, max(int(str(count)), len(shown)))
 
 
-_Shared = Sequence[tuple[DataTest, Counted]]
+_Shared = Sequence[tuple[DataTest, CountableQuery]]
 
 
 def _shared(tests: Iterable[DataTest], dialect: str) -> dict[str, _Shared]:
     """Return the tests that one scan can answer, by what is scanned."""
-    found: dict[str, list[tuple[DataTest, Counted]]] = {}
+    found: dict[str, list[tuple[DataTest, CountableQuery]]] = {}
     for test in tests:
         shape = counted(test.sql, dialect) if counts_rows(test.fail_calc) else None
         if shape is not None:
@@ -73,7 +73,7 @@ def _shared(tests: Iterable[DataTest], dialect: str) -> dict[str, _Shared]:
     return dict(found)
 
 
-def _together(relation: str, shared: _Shared, reader: Reader, *, once: bool) -> dict[str, Count]:
+def _together(relation: str, shared: _Shared, reader: Reader, *, once: bool) -> dict[str, TestCount]:
     """Return what these tests count, by one query; those that it cannot tell are left out. `once`: the relation is read once.
 
     One that fails is found by halves: it then fails on its own, in its own words.
@@ -90,7 +90,7 @@ def _together(relation: str, shared: _Shared, reader: Reader, *, once: bool) -> 
         }
     if len(answer[0]) != 3 * len(shared):  # a condition that the engine makes several of
         return {}
-    found: dict[str, Count] = {}
+    found: dict[str, TestCount] = {}
     for at, (test, shape) in enumerate(shared):
         failures, warns, errs = answer[0][3 * at : 3 * at + 3]
         plain = all(isinstance(truth, bool) for truth in (warns, errs))
@@ -137,7 +137,7 @@ def _reads(test: DataTest, reader: Reader) -> bool:
     return True
 
 
-def _alone(test: DataTest, reader: Reader) -> Count:
+def _alone(test: DataTest, reader: Reader) -> TestCount:
     """Ask what dbt itself would ask."""
     calc = test.fail_calc
     sql = (
@@ -147,22 +147,22 @@ def _alone(test: DataTest, reader: Reader) -> Count:
     try:
         answer = reader.query(sql).rows
     except QueryFailed as error:
-        return Count(error=str(error).splitlines()[0])
+        return TestCount(error=str(error).splitlines()[0])
     if len(answer) != 1 or len(answer[0]) != 3:
-        return Count(error=f"fail_calc gives {len(answer)} rows, and is to give one number: {calc}")
+        return TestCount(error=f"fail_calc gives {len(answer)} rows, and is to give one number: {calc}")
     try:
         return _count(answer[0])
     except ValueError as error:
-        return Count(error=str(error))
+        return TestCount(error=str(error))
 
 
 def _limited(test: DataTest) -> str:
     return test.sql if test.limit is None else f"{test.sql}\nlimit {test.limit}"
 
 
-def _count(answer: Sequence[object]) -> Count:
+def _count(answer: Sequence[object]) -> TestCount:
     failures, warns, errs = answer
-    return Count(_whole(failures), _truth(warns), _truth(errs))
+    return TestCount(_whole(failures), _truth(warns), _truth(errs))
 
 
 def _whole(value: object) -> int:

@@ -13,12 +13,12 @@ from pydantic import Field
 from prefect_sluice import config
 from prefect_sluice.domain.data_test import DataTest, counts_rows
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.domain.node import Kind, short_name
+from prefect_sluice.domain.node import NodeKind, short_name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.build.gate import first_line
-from prefect_sluice.gates.data_tests.counts import Count, counts, first_rows, rows
+from prefect_sluice.gates.data_tests.counts import TestCount, counts, first_rows, rows
 from prefect_sluice.warehouse.base import Reader
 
 _VERDICTS = {
@@ -32,7 +32,7 @@ _VERDICTS = {
 _ABOVE = re.compile(r"\s*(?:(?:!=|<>)\s*(?P<any>0)|>\s*(?P<more>\d+)|>=\s*(?P<least>\d+))\s*")
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     allow_empty: tuple[str, ...] = Field(
@@ -48,7 +48,7 @@ class DataTests:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "data_tests"
     needs: ClassVar[Needs] = Needs.CANDIDATE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per data test, and one per relation that has no rows to be tested."""
@@ -60,7 +60,7 @@ class DataTests:
             return GateReport(self.id, (Finding(self.id, "gate", Verdict.ERRORED, "there is no candidate"),))
         findings = [_answered(self.id, result, subject.candidate) for result in results]
         if subject.candidate is not None:
-            views = [node.name for node in subject.nodes.values() if node.kind is Kind.VIEW]
+            views = [node.name for node in subject.nodes.values() if node.kind is NodeKind.VIEW]
             found = counts(tests, subject.candidate, views)
             findings += [_asked(self.id, test, found[test.unique_id], subject.candidate) for test in tests]
             findings += self._empty(subject, subject.candidate)
@@ -114,7 +114,7 @@ def verdict_of(result: NodeResult) -> Verdict:
     return _VERDICTS.get(result.status, Verdict.INCONCLUSIVE)
 
 
-def _asked(gate: str, test: DataTest, count: Count, reader: Reader) -> Finding:
+def _asked(gate: str, test: DataTest, count: TestCount, reader: Reader) -> Finding:
     verdict, limit = _judged(test, count)
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
     number = _number_of(test.fail_calc, count.failures)
@@ -131,7 +131,7 @@ def _asked(gate: str, test: DataTest, count: Count, reader: Reader) -> Finding:
     )  # fmt: skip
 
 
-def _judged(test: DataTest, count: Count) -> tuple[Verdict, str]:
+def _judged(test: DataTest, count: TestCount) -> tuple[Verdict, str]:
     """Return dbt's verdict, and the limit that it is about."""
     if count.error:
         return Verdict.ERRORED, ""

@@ -12,11 +12,11 @@ from prefect_sluice import config
 from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.float_tolerance import RELATIVE, Tolerance
 from prefect_sluice.diff.relation import RelationDiff
-from prefect_sluice.domain.node import Kind, Node
+from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.gates.base import Subject
 
 
-class Comparing(config.Gate):
+class ComparisonSettings(config.GateSettings):
     """What sluice.yml may say of how two states of a relation are compared."""
 
     tolerance: float = Field(
@@ -39,7 +39,7 @@ class Comparing(config.Gate):
         return partial(Tolerance(self.tolerance, self.tolerances).of, tuple(names))
 
 
-def compared(subject: Subject, node: Node, before: str, after: str, how: Comparing) -> RelationDiff:
+def compared(subject: Subject, node: Node, before: str, after: str, how: ComparisonSettings) -> RelationDiff:
     """Return what differs between two states of a node's relation, in quoted SQL. Repeatable.
 
     A snapshot whose key is none there (it was another once, or is an expression) is compared by the column that tells its
@@ -48,7 +48,7 @@ def compared(subject: Subject, node: Node, before: str, after: str, how: Compari
     assert subject.candidate is not None
     near, key = how.near(names(node)), _key(node, how)
     found = compare(subject.candidate, before, after, key, node.short, subject.memory, near)
-    if node.kind is not Kind.SNAPSHOT or found.key or found.same_rows:
+    if node.kind is not NodeKind.SNAPSHOT or found.key or found.same_rows:
         return found
     by_version = compare(subject.candidate, before, after, (node.version,), node.short, subject.memory, near)
     return by_version if by_version.key else found
@@ -70,10 +70,10 @@ def above(share: float) -> str:
     return f"{min(int(share * 1000 + 0.999999) / 10, 100):g}"
 
 
-def _key(node: Node, how: Comparing) -> tuple[str, ...]:
+def _key(node: Node, how: ComparisonSettings) -> tuple[str, ...]:
     told = how.keys.get(node.unique_id)
     if told is not None:
         return (told,) if isinstance(told, str) else tuple(told)
-    if node.kind is Kind.SNAPSHOT and node.unique_key:
+    if node.kind is NodeKind.SNAPSHOT and node.unique_key:
         return (*node.unique_key, "dbt_valid_from")  # a snapshot holds every version of a row
     return node.unique_key

@@ -12,13 +12,13 @@ from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.base import Subject
 from prefect_sluice.gates.diff.comparison import names
-from prefect_sluice.planning.expectations import Expected, Said
+from prefect_sluice.planning.expectations import CommitDeclarations, ExpectedChange
 
 _CHECK = "expect"
 
 
 def judge_expectations(
-    gate: str, subject: Subject, said: Said, diffs: Mapping[str, RelationDiff]
+    gate: str, subject: Subject, said: CommitDeclarations, diffs: Mapping[str, RelationDiff]
 ) -> tuple[Finding, ...]:
     """Return a finding for each expectation that cannot be read (INCONCLUSIVE: what it was to explain, nobody knows) or that
     is of nothing or of what did not happen (WARNED). `diffs` are the differences by unique id."""
@@ -52,11 +52,11 @@ def judge_expectations(
     )
 
 
-def _meant(item: Expected, subject: Subject) -> list[Node]:
+def _meant(item: ExpectedChange, subject: Subject) -> list[Node]:
     return [node for node in subject.nodes.values() if item.is_of(names(node))]
 
 
-def _why_not(item: Expected, subject: Subject, diffs: Mapping[str, RelationDiff]) -> str:
+def _why_not(item: ExpectedChange, subject: Subject, diffs: Mapping[str, RelationDiff]) -> str:
     meant = _meant(item, subject)
     if not meant:
         near = get_close_matches(item.relation, [node.short for node in subject.nodes.values()], n=1)
@@ -74,7 +74,7 @@ def _why_not(item: Expected, subject: Subject, diffs: Mapping[str, RelationDiff]
     return "nothing of it changed"
 
 
-def _happened(item: Expected, diff: RelationDiff) -> bool:
+def _happened(item: ExpectedChange, diff: RelationDiff) -> bool:
     return any(part.by is item for part in parts(diff, [item]))
 
 

@@ -16,13 +16,13 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.diff.comparison import Comparing, above, compared, names, written
+from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, names, written
 from prefect_sluice.gates.diff.expectations import judge_expectations
-from prefect_sluice.planning.expectations import Said
+from prefect_sluice.planning.expectations import CommitDeclarations
 from prefect_sluice.planning.plan import some
 
 
-class Settings(Comparing):
+class Settings(ComparisonSettings):
     """What sluice.yml may say of it. A share is of the rows served now, 0 to 1; without one there is no limit."""
 
     max_changed_share: float | None = Field(
@@ -47,7 +47,7 @@ class Diff:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "diff"
     needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per changed relation that is served now, and one per expectation that did not come true or
@@ -61,7 +61,9 @@ class Diff:
         findings = [self._compare(node, subject, said, diffs) for node in served]
         return GateReport(self.id, (*findings, *judge_expectations(self.id, subject, said, diffs)))
 
-    def _compare(self, node: Node, subject: Subject, said: Said, diffs: dict[str, RelationDiff]) -> Finding:
+    def _compare(
+        self, node: Node, subject: Subject, said: CommitDeclarations, diffs: dict[str, RelationDiff]
+    ) -> Finding:
         after = subject.candidate_relations.get(node.unique_id)
         if subject.candidate is None or after is None:
             return self._broken(node, "not among the candidate's relations")
@@ -92,7 +94,7 @@ class Diff:
         baseline: str,
         after: str,
         subject: Subject,
-        said: Said,
+        said: CommitDeclarations,
         diffs: dict[str, RelationDiff],
     ) -> Finding:
         """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
@@ -137,7 +139,7 @@ class Diff:
         node: Node,
         diff: RelationDiff,
         subject: Subject,
-        said: Said,
+        said: CommitDeclarations,
         moved: tuple[str, ...],
     ) -> Finding:
         """Return the finding with what the commit said beside what changed; what it did not say may be too much."""
@@ -163,7 +165,7 @@ class Diff:
             fix=_same_inputs(subject) if moved else _declare(node, parts, limit),
         )
 
-    def _limit(self, said: Said) -> float | None:
+    def _limit(self, said: CommitDeclarations) -> float | None:
         if self.settings.max_unexplained_share is not None:
             return self.settings.max_unexplained_share
         return 0.0 if said.expected else None
@@ -210,7 +212,7 @@ def _same_inputs(subject: Subject) -> str:
     return f"{why}serve the new data with the old code first (sluice refresh{where}), then release again"
 
 
-def _declare(node: Node, parts: tuple[expected_part.Part, ...], limit: float) -> str:
+def _declare(node: Node, parts: tuple[expected_part.ExpectedPart, ...], limit: float) -> str:
     first = next(part for part in parts if not part.is_explained and part.share > limit)
     what = f"{written(node.short)}.{written(first.column)}" if first.column else f"{written(node.short)} rows"
     return f"if it is meant, say so in the commit message: Expect: {what} up to {above(first.share)}%"

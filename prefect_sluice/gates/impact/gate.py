@@ -15,10 +15,10 @@ from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, Gate
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.unknown_declarations import undeclared
 from prefect_sluice.planning.impact import (
-    Counted,
     Effect,
-    Known,
-    Reached,
+    ImpactInputs,
+    ReachedConsumer,
+    RowChanges,
     Schema,
     reached,
     reads,
@@ -30,7 +30,7 @@ from prefect_sluice.warehouse.base import Reader, quoted
 _UNTOLD = "a consumer that this change takes off what it reads, or no longer declares, would not be seen"
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it: the keys of every gate."""
 
 
@@ -42,7 +42,7 @@ class Impact:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "impact"
     needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return what changes for each consumer reached, and what cannot be told. Repeatable."""
@@ -64,7 +64,7 @@ class Impact:
         ]
         return GateReport(self.id, tuple(findings) or (self._nobody(len(consumers)),))
 
-    def _told(self, item: Reached, unread: Collection[str]) -> Iterable[Finding]:
+    def _told(self, item: ReachedConsumer, unread: Collection[str]) -> Iterable[Finding]:
         """Yield a finding for each relation that breaks the consumer, and one for all others that change for it."""
         broken = tuple(dict.fromkeys(effect.relation for effect in item.breaking))
         for uid in broken:
@@ -79,7 +79,7 @@ class Impact:
 
     def _finding(
         self,
-        item: Reached,
+        item: ReachedConsumer,
         verdict: Verdict,
         relations: Sequence[str],
         fix: str = "",
@@ -99,7 +99,7 @@ class Impact:
             fix=fix,
         )
 
-    def _given_up(self, found: Iterable[Reached], now: Sequence[Consumer]) -> Iterable[Finding]:
+    def _given_up(self, found: Iterable[ReachedConsumer], now: Sequence[Consumer]) -> Iterable[Finding]:
         """Yield what would break a consumer if this very change did not take it off what the consumer reads."""
         there = {consumer.unique_id for consumer in now}
         for item in found:
@@ -125,7 +125,7 @@ class Impact:
             fix="mend the relation first; its columns are compared once it is built",
         )
 
-    def _strange(self, consumer: Consumer, subject: Subject, known: Known) -> Iterable[Finding]:
+    def _strange(self, consumer: Consumer, subject: Subject, known: ImpactInputs) -> Iterable[Finding]:
         """Yield the names that a consumer gives, and that nothing bears."""
         for uid, columns in _reads(consumer, subject).items():
             if columns is None or (uid in consumer.parents and uid not in subject.nodes):
@@ -147,7 +147,7 @@ class Impact:
         return Finding(self.id, "consumers", Verdict.PASSED, f"nothing changes for {what} declared")
 
 
-def _known(subject: Subject, consumers: Iterable[Consumer]) -> tuple[Known, Mapping[str, str]]:
+def _known(subject: Subject, consumers: Iterable[Consumer]) -> tuple[ImpactInputs, Mapping[str, str]]:
     """Return what is known of both sides of all that the consumers read, and why a relation's columns are not."""
     assert subject.plan is not None
     wanted = {uid for consumer in consumers for uid in _reads(consumer, subject)}
@@ -165,16 +165,16 @@ def _known(subject: Subject, consumers: Iterable[Consumer]) -> tuple[Known, Mapp
         except QueryFailed as error:
             unread[uid] = f"cannot be read ({(str(error).splitlines() or [''])[0]})"
     counted = {uid: _counted(diff) for uid, diff in subject.compared.items() if uid in schemas}
-    return Known(subject.plan, subject.served, subject.noted, schemas, counted), unread
+    return ImpactInputs(subject.plan, subject.served, subject.noted, schemas, counted), unread
 
 
-def _counted(diff: RelationDiff) -> Counted:
+def _counted(diff: RelationDiff) -> RowChanges:
     """Return what the gate `diff` found of a relation, before this one was asked."""
     come, go = diff.rows_added, diff.rows_removed
     if diff.rows_changed is None and diff.columns_changed:
         come, go = come - min(come, go), go - min(come, go)  # without a key, these may be rows that changed
     told = [f"{many} rows {verb}" for many, verb in ((come, "come"), (go, "go")) if many]
-    return Counted(tuple(each.name for each in diff.columns_changed), " and ".join(told))
+    return RowChanges(tuple(each.name for each in diff.columns_changed), " and ".join(told))
 
 
 def _dropped(subject: Subject) -> set[str]:
@@ -196,7 +196,7 @@ def _touches(consumer: Consumer, unread: Mapping[str, str], subject: Subject) ->
     return any(uid in unread for uid in _reads(consumer, subject))
 
 
-def _unknown(uid: str, columns: Sequence[str], subject: Subject, known: Known) -> str:
+def _unknown(uid: str, columns: Sequence[str], subject: Subject, known: ImpactInputs) -> str:
     """Return in words what of these columns there is not, "" if all are there, or it cannot be told."""
     assert subject.plan is not None
     step = next((step for step in subject.plan.steps if step.node == uid), None)

@@ -15,13 +15,14 @@ from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.node import Kind, Node
+from prefect_sluice.domain.memory import Memory
+from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.inherited import folded
 from prefect_sluice.gates.lint import sqlfluff
 from prefect_sluice.gates.lint.project_files import known
-from prefect_sluice.gates.lint.sqlfluff import Answer, Rules, Source, Violation, Workspace
+from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintedFile, LintRules, LintWorkspace, Violation
 
 _ID = "lint"
 # What sqlfluff finds before any rule is asked has a code and no name.
@@ -32,7 +33,7 @@ _FAULT = "Unexpected exception: "
 _NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     processes: int | None = Field(
@@ -54,7 +55,7 @@ class Lint:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "lint"
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per violation, and a PASSED one per file that has none; what was there before a first release
@@ -72,9 +73,9 @@ class Lint:
 
     def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
         project = subject.project.resolve()
-        workspace = Workspace(project, known(project, subject.vars, subject.dialect))
+        linted = LintWorkspace(project, known(project, subject.vars, subject.dialect))
         try:
-            if not workspace.has_settings(files):
+            if not linted.has_settings(files):
                 return GateReport(_ID, not_applicable="the project has no .sqlfluff")
         except OSError as error:
             return _cannot(
@@ -83,26 +84,26 @@ class Lint:
         if find_spec("sqlfluff") is None:
             return _cannot("sqlfluff is not installed; install prefect-sluice[lint]")
         with sqlfluff.quiet():
-            return self._lint(files, workspace, subject.memory)
+            return self._lint(files, linted, subject.memory)
 
-    def _lint(self, files: Mapping[Path, Node], workspace: Workspace, memory: Memory | None) -> GateReport:
+    def _lint(self, files: Mapping[Path, Node], linted: LintWorkspace, memory: Memory | None) -> GateReport:
         present = [file for file in files if file.is_file()]
         findings = [_missing(node) for file, node in files.items() if file not in present]
         try:
-            rules = _rules(present, workspace)
+            rules = _rules(present, linted)
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {sqlfluff.first_line(error)}")
         read = {file: sqlfluff.read(file, own) for file, own in rules.items()}
-        answers = self._answers([one for one in read.values() if isinstance(one, Source)], memory)
+        answers = self._answers([one for one in read.values() if isinstance(one, FileToLint)], memory)
         for file, one in read.items():
-            answer = answers[one.key] if isinstance(one, Source) else one
+            answer = answers[one.key] if isinstance(one, FileToLint) else one
             findings += _findings(files[file], answer)
         if not findings:
             return GateReport(_ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
         return GateReport(_ID, tuple(findings))
 
-    def _answers(self, sources: Sequence[Source], memory: Memory | None) -> dict[str, Answer]:
+    def _answers(self, sources: Sequence[FileToLint], memory: Memory | None) -> dict[str, LintedFile]:
         """Return an answer per key: kept ones, and new ones, which are kept from now on."""
         answers = {s.key: answer for s in sources if (answer := _recall(memory, s.key)) is not None}
         todo = {s.key: s for s in sources if s.key not in answers}
@@ -112,7 +113,7 @@ class Lint:
                 _keep(memory, key, answer)
         return answers
 
-    def _ask(self, sources: Sequence[Source]) -> list[Answer]:
+    def _ask(self, sources: Sequence[FileToLint]) -> list[LintedFile]:
         workers = min(self._wanted(sources), len(sources))
         if workers > 1:
             # Not forked: the caller may have threads, and a lock that one of them held would stay locked.
@@ -125,7 +126,7 @@ class Lint:
                 pass
         return [sqlfluff.lint(source) for source in sources]
 
-    def _wanted(self, sources: Sequence[Source]) -> int:
+    def _wanted(self, sources: Sequence[FileToLint]) -> int:
         if self.settings.processes is not None:
             return self.settings.processes
         return 2 if sum(len(one.text) for one in sources) >= _WORTH_TWO and (os.cpu_count() or 1) > 1 else 1
@@ -137,7 +138,7 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
     nodes = (subject.nodes[one] for one in sorted(subject.rewritten) if one in subject.nodes)
     for node in sorted(nodes, key=lambda node: node.path):
         # A snapshot may be written in YAML, and then has no SQL of its own.
-        if node.language == "sql" and node.kind is not Kind.SEED and node.path.endswith(".sql"):
+        if node.language == "sql" and node.kind is not NodeKind.SEED and node.path.endswith(".sql"):
             found.setdefault(subject.project.resolve() / node.path, node)
     return found
 
@@ -154,15 +155,15 @@ def _path(subject: Subject, node: Node) -> str:
     return str(PurePosixPath(subject.change.project if subject.change else ".") / node.path)
 
 
-def _rules(present: Sequence[Path], workspace: Workspace) -> dict[Path, Rules]:
+def _rules(present: Sequence[Path], linted: LintWorkspace) -> dict[Path, LintRules]:
     """Return the rules for each file that the project does not exclude."""
     sqlfluff.forget_settings()
-    wanted = [file for file in present if not workspace.ignores(file)]
-    rules = {folder: workspace.rules(folder) for folder in {file.parent for file in wanted}}
+    wanted = [file for file in present if not linted.ignores(file)]
+    rules = {folder: linted.rules(folder) for folder in {file.parent for file in wanted}}
     return {file: rules[file.parent] for file in wanted}
 
 
-def _findings(node: Node, answer: Answer) -> list[Finding]:
+def _findings(node: Node, answer: LintedFile) -> list[Finding]:
     if answer.broken:
         return [_said(node, "sqlfluff", Verdict.ERRORED, answer.broken)]
     if answer.skipped:
@@ -204,13 +205,13 @@ def _cannot(why: str) -> GateReport:
     return GateReport(_ID, (Finding(_ID, "sqlfluff", Verdict.ERRORED, why, fix=fix),))
 
 
-def _recall(memory: Memory | None, key: str) -> Answer | None:
+def _recall(memory: Memory | None, key: str) -> LintedFile | None:
     """Return the answer kept under `key`; one that cannot be read is as good as none."""
     kept = cast(Any, memory.recall(key) if memory is not None else None)
     if kept is None:
         return None
     try:
-        return Answer(
+        return LintedFile(
             tuple(Violation(**violation) for violation in kept["violations"]),
             kept["skipped"],
             unrendered=kept["unrendered"],
@@ -219,7 +220,7 @@ def _recall(memory: Memory | None, key: str) -> Answer | None:
         return None
 
 
-def _keep(memory: Memory | None, key: str, answer: Answer) -> None:
+def _keep(memory: Memory | None, key: str, answer: LintedFile) -> None:
     if memory is not None:
         violations: list[Json] = [asdict(violation) for violation in answer.violations]
         kept: Json = {"violations": violations, "skipped": answer.skipped, "unrendered": answer.unrendered}

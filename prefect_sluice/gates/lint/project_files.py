@@ -33,7 +33,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TemplateProject:
     """A dbt project as templates see it. `packages` are by name, the project itself is `project`; `given` are the
     variables that stand above those of any dbt_project.yml; `adapter` is dbt's name of the warehouse's kind, by which it finds
     macros, whatever dialect sqlfluff is told to read."""
@@ -58,7 +58,7 @@ class Known:
         return False, None
 
 
-def known(project: Path, given: Mapping[str, Any], adapter: str = "duckdb") -> Known:
+def known(project: Path, given: Mapping[str, Any], adapter: str = "duckdb") -> TemplateProject:
     """Read a project's folder and its `dbt_packages`. What cannot be read is left out: dbt says what is wrong with it."""
     described = describe(project)
     own, installed = str(described.get("name") or ""), project / "dbt_packages"
@@ -67,7 +67,7 @@ def known(project: Path, given: Mapping[str, Any], adapter: str = "duckdb") -> K
         for path in sorted(installed.glob("*"))
         if path.is_dir()
     }
-    return Known(own, {**packages, own: _package(project)}, given, adapter)
+    return TemplateProject(own, {**packages, own: _package(project)}, given, adapter)
 
 
 def describe(project: Path) -> Mapping[str, Any]:

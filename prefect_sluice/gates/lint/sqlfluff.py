@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from prefect_sluice.domain.digests import Json, canonical, digest, digest_file
-from prefect_sluice.gates.lint.project_files import Known
+from prefect_sluice.gates.lint.project_files import TemplateProject
 
 if TYPE_CHECKING:
     from sqlfluff.core import Linter
@@ -48,7 +48,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LintedFile:
     """What sqlfluff said of one file; `skipped` and `broken` say why it said nothing, `unrendered` why only dbt could have
     rendered it, so that what sqlfluff says of half of it is left out."""
 
@@ -59,7 +59,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class LintRules:
     """The settings for one folder, and a digest of all but a file's text that decides what is found there.
 
     `dbt` is what templates may ask for, None where the project wants sqlfluff's templater as it is.
@@ -67,16 +67,16 @@ class Rules:
 
     settings: Settings
     fingerprint: str
-    dbt: Known | None = None
+    dbt: TemplateProject | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FileToLint:
     """One file to lint: its place, its text as sqlfluff gets it, the rules for its folder."""
 
     file: str
     text: str
-    rules: Rules
+    rules: LintRules
 
     @property
     def key(self) -> str:
@@ -85,14 +85,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class LintWorkspace:
     """A dbt project's folder and those above it, up to its repository's root, where settings may be.
 
     `dbt` is what its templates may ask for.
     """
 
     project: Path
-    dbt: Known = field(default_factory=Known)
+    dbt: TemplateProject = field(default_factory=TemplateProject)
 
     @property
     def root(self) -> Path:
@@ -108,14 +108,14 @@ class Workspace:
         """Say whether sqlfluff is configured for any of `files`."""
         return any(_configured(folder) for folder in {f for file in files for f in self.folders(file)})
 
-    def rules(self, folder: Path) -> Rules:
+    def rules(self, folder: Path) -> LintRules:
         """Return the rules for files in `folder`. Raises sqlfluff's SQLFluffUserError if they cannot be."""
         from sqlfluff.core import FluffConfig
 
         settings = _settings(self.folders(folder / "any.sql"), self.dbt.adapter)
         FluffConfig(settings, ignore_local_config=True, require_dialect=False)
         known = self.dbt if settings.get("core", {}).get("templater") in _RENDERED_BY_US else None
-        return Rules(settings, _fingerprint(settings, self.root, known), known)
+        return LintRules(settings, _fingerprint(settings, self.root, known), known)
 
     def ignores(self, file: Path) -> bool:
         """Say whether the project excludes `file` by `.sqlfluffignore` or `ignore_paths`."""
@@ -131,24 +131,26 @@ def forget_settings() -> None:
     clear_config_caches()
 
 
-def read(file: Path, rules: Rules) -> Source | Answer:
+def read(file: Path, rules: LintRules) -> FileToLint | LintedFile:
     """Return what is to be linted, or why it cannot be."""
     try:
-        return Source(str(file), file.read_text("utf-8-sig"), rules)
+        return FileToLint(str(file), file.read_text("utf-8-sig"), rules)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        return Answer(broken=f"the file is not UTF-8: byte 0x{error.object[error.start]:02x} in line {line}")
+        return LintedFile(
+            broken=f"the file is not UTF-8: byte 0x{error.object[error.start]:02x} in line {line}"
+        )
     except OSError as error:
-        return Answer(broken=f"the file cannot be read: {error.strerror}")
+        return LintedFile(broken=f"the file cannot be read: {error.strerror}")
 
 
-def lint(source: Source) -> Answer:
+def lint(source: FileToLint) -> LintedFile:
     """Lint one file. What breaks inside sqlfluff (rules, plugins, the project's macros) is its answer too."""
     try:
         with quiet():
             return _linted(source)
     except Exception as error:
-        return Answer(broken=f"sqlfluff broke on this file: {first_line(error)}")
+        return LintedFile(broken=f"sqlfluff broke on this file: {first_line(error)}")
 
 
 def first_line(error: Exception) -> str:
@@ -171,7 +173,7 @@ def quiet() -> Generator[None]:
         logger.propagate = propagated
 
 
-def fix(source: Source) -> str | None:
+def fix(source: FileToLint) -> str | None:
     """Return the text as sqlfluff would write it; None if it cannot be, or if what came of it could not be parsed again.
 
     Raises whatever sqlfluff and its plugins raise.
@@ -187,15 +189,15 @@ def fix(source: Source) -> str | None:
     return None if broken else text
 
 
-def _linted(source: Source) -> Answer:
+def _linted(source: FileToLint) -> LintedFile:
     linter = _linter(source)
     limit, size = int(linter.config.get("large_file_skip_byte_limit") or 0), len(source.text.encode())
     if 0 < limit < size:
-        return Answer(skipped=f"not linted: {size} bytes are over large_file_skip_byte_limit = {limit}")
+        return LintedFile(skipped=f"not linted: {size} bytes are over large_file_skip_byte_limit = {limit}")
     found = linter.lint_string(source.text, source.file).get_violations(filter_warning=False)
     if why := _unrendered(found, linter, source.text):
-        return Answer(unrendered=why)
-    return Answer(
+        return LintedFile(unrendered=why)
+    return LintedFile(
         tuple(Violation(v.rule_code(), v.rule_name(), v.line_no, v.desc(), v.warning) for v in found)
     )
 
@@ -214,7 +216,7 @@ def _unrendered(found: Sequence[SQLBaseError], linter: Linter, text: str) -> str
     return f"its template could not be rendered without dbt: {failed}" if failed else ""
 
 
-def _linter(source: Source) -> Linter:
+def _linter(source: FileToLint) -> Linter:
     from sqlfluff.core import FluffConfig, Linter
 
     config = FluffConfig(source.rules.settings, ignore_local_config=True, require_dialect=False)
@@ -248,7 +250,7 @@ def _settings(folders: Iterable[Path], adapter: str) -> Settings:
     return cast("Settings", nested_combine(found, forced))
 
 
-def _fingerprint(settings: Settings, root: Path, known: Known | None) -> str:
+def _fingerprint(settings: Settings, root: Path, known: TemplateProject | None) -> str:
     # Settings hold absolute paths, and each release has a checkout of its own.
     portable = canonical(cast("Json", settings)).decode().replace(str(root), "")
     files = _files_named(settings, root)

@@ -17,24 +17,24 @@ from typing import Any
 import yaml
 from sqlfluff.core.templaters.builtins.dbt import DBT_BUILTINS
 
-from prefect_sluice.gates.lint.template_relations import Column, Relation
+from prefect_sluice.gates.lint.template_relations import TemplateColumn, TemplateRelation
 
 
-class Nothing:
+class EmptyAnswer:
     """What a query, the graph or the adapter would answer: empty, whatever is asked of it."""
 
     unsafe_callable = False
     alters_data = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Nothing:
+    def __call__(self, *args: Any, **kwargs: Any) -> EmptyAnswer:
         return self
 
-    def __getattr__(self, name: str) -> Nothing:
+    def __getattr__(self, name: str) -> EmptyAnswer:
         if name.startswith("__"):
             raise AttributeError(name)
         return self
 
-    def __getitem__(self, name: Any) -> Nothing:
+    def __getitem__(self, name: Any) -> EmptyAnswer:
         return self
 
     def __iter__(self) -> Iterator[Any]:
@@ -47,10 +47,10 @@ class Nothing:
         return ""
 
 
-NOTHING = Nothing()
+NOTHING = EmptyAnswer()
 
 
-class Heard:
+class RecordedCall:
     """Gives what it was made of, and notes that it was asked: what comes of it depends on a warehouse."""
 
     unsafe_callable = False
@@ -89,10 +89,10 @@ class Heard:
 
 def hearing(asked: set[str]) -> dict[str, Any]:
     """Return all that is given; what only a warehouse or dbt's graph can answer notes in `asked` that it was asked."""
-    return {**FIXED, **{name: Heard(name, FIXED[name], asked) for name in _ASKS}}
+    return {**FIXED, **{name: RecordedCall(name, FIXED[name], asked) for name in _ASKS}}
 
 
-class Config:
+class ConfigCall:
     """`config(...)` as a call, and what is read of it later on."""
 
     def __init__(self) -> None:
@@ -132,16 +132,16 @@ def _true(*_: Any, **__: Any) -> bool:
     return True
 
 
-def ref(*names: str, v: Any = None, version: Any = None, **_: Any) -> Relation:
+def ref(*names: str, v: Any = None, version: Any = None, **_: Any) -> TemplateRelation:
     """Return the relation of a model, by its name: the same everywhere, whatever schema an environment has."""
     number = v if v is not None else version
     name = f"{names[-1]}_v{number}" if number is not None else str(names[-1])
-    return Relation(name, name)
+    return TemplateRelation(name, name)
 
 
-def source(source: str, table: str) -> Relation:
+def source(source: str, table: str) -> TemplateRelation:
     """Return the relation of a source, as `source.table`."""
-    return Relation(table, f"{source}.{table}", schema=source)
+    return TemplateRelation(table, f"{source}.{table}", schema=source)
 
 
 def _env_var(_: str, default: Any = "") -> Any:
@@ -199,7 +199,7 @@ class _Zones:
 _THEN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _MODULES = {"re": re, "itertools": itertools, "datetime": datetime, "pytz": _Zones}
 _ASKS = ("execute", "graph", "run_query", "load_result", "load_relation", "get_columns_in_relation")
-_API: Mapping[str, Any] = {"Relation": Relation, "Column": Column}
+_API: Mapping[str, Any] = {"Relation": TemplateRelation, "Column": TemplateColumn}
 FIXED: Mapping[str, Any] = {
     **{name: DBT_BUILTINS[name] for name in ("return", "zip", "zip_strict", "fromjson")},
     **dict.fromkeys(("log", "print", "debug", "doc", "statement", "store_result", "write", "noop_statement"), _silent),

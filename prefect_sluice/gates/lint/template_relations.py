@@ -15,7 +15,7 @@ _EPHEMERAL = "__dbt__cte__"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Relation(Mapping[str, Any]):
+class TemplateRelation(Mapping[str, Any]):
     """A relation. `text` is what it renders to: the same everywhere, whatever schema an environment has."""
 
     identifier: str
@@ -33,7 +33,7 @@ class Relation(Mapping[str, Any]):
     @classmethod
     def create(
         cls, database: str = "", schema: str = "", identifier: str = "", type: str | None = None, **_: Any
-    ) -> Relation:
+    ) -> TemplateRelation:
         """Return a relation by the parts of its name that are given, as `api.Relation.create` does."""
         text = ".".join(part for part in (schema, identifier) if part)
         return cls(identifier, text or "relation", schema or "dev", database or "dev", type)
@@ -86,7 +86,7 @@ class Relation(Mapping[str, Any]):
         """Return an identifier in quotes."""
         return f'"{identifier}"'
 
-    def include(self, **_: Any) -> Relation:
+    def include(self, **_: Any) -> TemplateRelation:
         """Return it as it is: which parts of a name are written makes no difference to a linter."""
         return self
 
@@ -94,21 +94,21 @@ class Relation(Mapping[str, Any]):
 
     def incorporate(
         self, path: Mapping[str, str] | None = None, type: str | None = None, **_: Any
-    ) -> Relation:
+    ) -> TemplateRelation:
         """Return it with other parts in its name, or of another type."""
         parts = {**self.path, **{part: text for part, text in (path or {}).items() if text}}
         renamed = self.create(**parts) if path else self
         return replace(renamed, type=type or self.type)
 
-    def replace_path(self, **path: str) -> Relation:
+    def replace_path(self, **path: str) -> TemplateRelation:
         """Return it with other parts in its name."""
         return self.incorporate(path=path)
 
-    def without_identifier(self) -> Relation:
+    def without_identifier(self) -> TemplateRelation:
         """Return its schema."""
         return replace(self, identifier="", text=self.schema)
 
-    def information_schema(self, view: str | None = None) -> Relation:
+    def information_schema(self, view: str | None = None) -> TemplateRelation:
         """Return the information schema of its database, or a view of it."""
         return self.create(schema="information_schema", identifier=view or "")
 
@@ -135,14 +135,14 @@ class Relation(Mapping[str, Any]):
         return hash((self.text, self.type))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Relation) and (self.text, self.type) == (other.text, other.type)
+        return isinstance(other, TemplateRelation) and (self.text, self.type) == (other.text, other.type)
 
     def __str__(self) -> str:
         return self.text
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TemplateColumn:
     """A column: its name, and its type as the template gave it."""
 
     name: str
@@ -157,7 +157,7 @@ class Column:
         object.__setattr__(self, "quoted", f'"{self.name}"')
 
     @classmethod
-    def create(cls, name: str, label_or_dtype: str = "varchar") -> Column:
+    def create(cls, name: str, label_or_dtype: str = "varchar") -> TemplateColumn:
         """Return a column, as `api.Column.create` does."""
         return cls(name, label_or_dtype)
 

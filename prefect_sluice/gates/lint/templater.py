@@ -19,9 +19,17 @@ from sqlfluff.core import FluffConfig
 from sqlfluff.core.templaters.builtins.dbt import MacroReturn, VarEmulator
 from sqlfluff.core.templaters.jinja import JinjaTemplater
 
-from prefect_sluice.gates.lint.project_files import Known, dbts_own
-from prefect_sluice.gates.lint.template_functions import NOTHING, Config, Nothing, hearing, ref, same, source
-from prefect_sluice.gates.lint.template_relations import Relation
+from prefect_sluice.gates.lint.project_files import TemplateProject, dbts_own
+from prefect_sluice.gates.lint.template_functions import (
+    NOTHING,
+    ConfigCall,
+    EmptyAnswer,
+    hearing,
+    ref,
+    same,
+    source,
+)
+from prefect_sluice.gates.lint.template_relations import TemplateRelation
 
 _HEADER = re.compile(r"(\{%[-+]?\s*macro\s+)\w+")
 _ENTRY = "sluice_entry"
@@ -43,7 +51,7 @@ class SnapshotBlock(Extension):
 class DbtJinja(JinjaTemplater):
     """Gives templates dbt's functions, the project's macros and variables. What the settings of sqlfluff give wins."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: TemplateProject) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType]  # its keywords
         self._known = known
         self.asked: set[str] = set()
@@ -81,7 +89,7 @@ class DbtJinja(JinjaTemplater):
 class _Var:
     """`var`, for the code of one package."""
 
-    known: Known
+    known: TemplateProject
     package: str
 
     def __call__(self, name: str, *default: Any, **named: Any) -> Any:
@@ -149,7 +157,7 @@ class _Adapter:
         """Return none: nothing is asked of a warehouse."""
         self.project.asked.add("adapter.get_relation")
 
-    def __getitem__(self, name: str) -> Nothing:
+    def __getitem__(self, name: str) -> EmptyAnswer:
         self.project.asked.add(f"adapter.{name}")
         return NOTHING
 
@@ -157,7 +165,7 @@ class _Adapter:
 class _Project:
     """A project's macros and functions, bound together for one file."""
 
-    def __init__(self, known: Known, env: Environment, asked: set[str]) -> None:
+    def __init__(self, known: TemplateProject, env: Environment, asked: set[str]) -> None:
         self.known, self.adapter, self.env, self.asked = known, known.adapter, env, asked
         self.packages: dict[str, dict[str, _Macro]] = {}
         self._names: dict[str, _Package] = {}
@@ -193,11 +201,11 @@ class _Project:
     def _functions(self, model: str) -> dict[str, Any]:
         target = dict.fromkeys(("name", "schema", "database", "profile_name", "target_name", "dbname"), "dev")
         var = _Var(self.known, self.known.project)
-        building: dict[str, Any] = {"ref": ref, "source": source, "config": Config(), "var": var}
+        building: dict[str, Any] = {"ref": ref, "source": source, "config": ConfigCall(), "var": var}
         return {
             **building,
             "builtins": building,
-            "this": Relation(model, model),
+            "this": TemplateRelation(model, model),
             "target": {**target, "type": self.adapter, "threads": 1},
             "adapter": _Adapter(self),
             "project_name": self.known.project,

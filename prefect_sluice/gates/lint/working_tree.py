@@ -9,25 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_sluice import gates
-from prefect_sluice.config import Gate
+from prefect_sluice.config import GateSettings
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.memory import Memory
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.catalog import asked
 from prefect_sluice.gates.lint import sqlfluff
 from prefect_sluice.gates.lint.gate import Lint
 from prefect_sluice.gates.lint.project_files import describe, folders, known
-from prefect_sluice.gates.lint.sqlfluff import Source, Workspace
+from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintWorkspace
 from prefect_sluice.source import git
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
-_KINDS = (("model-paths", "models", Kind.TABLE), ("snapshot-paths", "snapshots", Kind.SNAPSHOT))
+_KINDS = (("model-paths", "models", NodeKind.TABLE), ("snapshot-paths", "snapshots", NodeKind.SNAPSHOT))
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenFiles:
     """Which files are linted, relative to the project, and why these, in words."""
 
     files: tuple[Path, ...]
@@ -35,7 +36,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class FixedFile:
     """What became of one file that sqlfluff was to mend: `kept` is where its former text is; `why` it was left as it is."""
 
     file: Path
@@ -43,92 +44,96 @@ class Mended:
     why: str = ""
 
 
-def chosen(workshop: Workshop, place: Place, paths: Sequence[Path], *, everything: bool) -> Chosen:
+def chosen(
+    workspace: Workspace, place: Environment, paths: Sequence[Path], *, everything: bool
+) -> ChosenFiles:
     """Return the SQL files of `paths` (all there are below a folder), else all, else those that differ from what serves.
 
     Raises BadInput for a path that is not there, not in the project or no SQL.
     """
     if paths:
-        found = {file for path in paths for file in _named(workshop.project, path)}
-        return Chosen(tuple(sorted(found)), "named")
-    models = _models(workshop.project)
+        found = {file for path in paths for file in _named(workspace.project, path)}
+        return ChosenFiles(tuple(sorted(found)), "named")
+    models = _models(workspace.project)
     if everything:
-        return Chosen(models, "all models and snapshots")
-    commit = _served(workshop, place)
+        return ChosenFiles(models, "all models and snapshots")
+    commit = _served(workspace, place)
     if not commit:
-        return Chosen(models, f"all: {place.name} serves nothing yet")
-    top = git.root(workshop.project)
+        return ChosenFiles(models, f"all: {place.name} serves nothing yet")
+    top = git.root(workspace.project)
     edited = git.edited_since(top, commit)
     if edited is None:
-        return Chosen(models, f"all: git no longer has commit {commit[:7]}, which {place.name} serves")
+        return ChosenFiles(models, f"all: git no longer has commit {commit[:7]}, which {place.name} serves")
     changed = {(top / name).resolve() for name in edited}
     told = f"edited since commit {commit[:7]}, which {place.name} serves"
-    return Chosen(tuple(file for file in models if (workshop.project / file).resolve() in changed), told)
+    return ChosenFiles(
+        tuple(file for file in models if (workspace.project / file).resolve() in changed), told
+    )
 
 
-def lint(workshop: Workshop, files: Sequence[Path], memory: Memory | None) -> GateReport:
+def lint(workspace: Workspace, files: Sequence[Path], memory: Memory | None) -> GateReport:
     """Return what the gate says of these files. What it says in a release of them is the same."""
-    project = str(describe(workshop.project).get("name") or "")
+    project = str(describe(workspace.project).get("name") or "")
     # By path: a name may be there twice, in a folder that dbt does not read.
-    nodes = {file.as_posix(): _node(workshop.project, project, file) for file in files}
-    gates.checked(workshop.settings.gates, str(workshop.file))
-    settings = _settings(workshop)
+    nodes = {file.as_posix(): _node(workspace.project, project, file) for file in files}
+    gates.checked(workspace.settings.gates, str(workspace.file))
+    settings = _settings(workspace)
     (gate,) = (gate for gate in asked(settings, [Needs.SOURCES]) if isinstance(gate, Lint))
     subject = Subject(
-        workshop.project,
+        workspace.project,
         nodes,
         tuple(nodes),
         rewritten=tuple(nodes),
-        vars=workshop.settings.vars,
+        vars=workspace.settings.vars,
         memory=memory,
     )
     return gates.run(gate, subject, settings)
 
 
-def mend(workshop: Workshop, files: Sequence[Path]) -> tuple[Mended, ...]:
+def mend(workspace: Workspace, files: Sequence[Path]) -> tuple[FixedFile, ...]:
     """Have sqlfluff mend what it can, in place. A former text is kept in Sluice's folder.
 
     A file is left as it is if what came of it does not parse, if it changed meanwhile, or is a link. Raises BadInput if
     the folder is not in a git repository.
     """
-    git.root(workshop.project)
-    workspace = Workspace(
-        workshop.project.resolve(), known(workshop.project.resolve(), workshop.settings.vars)
+    git.root(workspace.project)
+    linted = LintWorkspace(
+        workspace.project.resolve(), known(workspace.project.resolve(), workspace.settings.vars)
     )
     sqlfluff.forget_settings()
     with sqlfluff.quiet():
-        done = [_mended(workshop, workspace, file) for file in files]
+        done = [_mended(workspace, linted, file) for file in files]
     return tuple(item for item in done if item is not None)
 
 
-def _mended(workshop: Workshop, workspace: Workspace, file: Path) -> Mended | None:
-    path = workspace.project / file
-    if path.is_symlink() or workspace.ignores(path):
-        return Mended(file, why="it is a link") if path.is_symlink() else None
+def _mended(workspace: Workspace, linted: LintWorkspace, file: Path) -> FixedFile | None:
+    path = linted.project / file
+    if path.is_symlink() or linted.ignores(path):
+        return FixedFile(file, why="it is a link") if path.is_symlink() else None
     before = path.read_bytes()
-    source = sqlfluff.read(path, workspace.rules(path.parent))
+    source = sqlfluff.read(path, linted.rules(path.parent))
     ends = (before.count(b"\r\n"), before.count(b"\n"))
-    if not isinstance(source, Source):
-        return Mended(file, why=source.broken)
+    if not isinstance(source, FileToLint):
+        return FixedFile(file, why=source.broken)
     if ends[0] not in (0, ends[1]):
-        return Mended(file, why="its lines end in two ways")
+        return FixedFile(file, why="its lines end in two ways")
     try:
         text = sqlfluff.fix(source)
     except Exception as error:
         # sqlfluff and its plugins raise what they like.
-        return Mended(file, why=f"sqlfluff broke on it: {sqlfluff.first_line(error)}")
+        return FixedFile(file, why=f"sqlfluff broke on it: {sqlfluff.first_line(error)}")
     if text is None:
-        return Mended(file, why="it cannot be rendered or parsed, before or after")
+        return FixedFile(file, why="it cannot be rendered or parsed, before or after")
     if text == source.text:
         return None
     after = text.replace("\n", "\r\n") if ends[0] else text
     content = (_BOM if before.startswith(_BOM) else b"") + after.encode()
-    return _written(workshop, file, path, before, content)
+    return _written(workspace, file, path, before, content)
 
 
-def _written(workshop: Workshop, file: Path, path: Path, before: bytes, content: bytes) -> Mended:
+def _written(workspace: Workspace, file: Path, path: Path, before: bytes, content: bytes) -> FixedFile:
     """Write a file whole or not at all, after its former text was kept."""
-    kept = workshop.folder / "before-fix" / file
+    kept = workspace.folder / "before-fix" / file
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(before)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -137,21 +142,21 @@ def _written(workshop: Workshop, file: Path, path: Path, before: bytes, content:
     Path(name).chmod(path.stat().st_mode & 0o777)
     if path.read_bytes() != before:
         Path(name).unlink()
-        return Mended(file, why="it changed while sqlfluff read it")
+        return FixedFile(file, why="it changed while sqlfluff read it")
     Path(name).replace(path)
-    return Mended(file, kept=kept)
+    return FixedFile(file, kept=kept)
 
 
-def _settings(workshop: Workshop) -> Mapping[str, Gate]:
+def _settings(workspace: Workspace) -> Mapping[str, GateSettings]:
     """Return the gates' settings; a gate that is off does its work here: it was asked for by name."""
-    settings = dict(workshop.settings.gates)
+    settings = dict(workspace.settings.gates)
     own = settings.get(Lint.id)
     if own is not None and own.on == "off":
         settings[Lint.id] = own.model_copy(update={"on": "block"})
     return settings
 
 
-def _served(workshop: Workshop, place: Place) -> str:
+def _served(workspace: Workspace, place: Environment) -> str:
     """Return the commit that an environment serves, "" if none; what is recorded, where the file is being written."""
     from prefect_sluice.domain import ledger
     from prefect_sluice.domain.errors import WarehouseBusy
@@ -159,11 +164,11 @@ def _served(workshop: Workshop, place: Place) -> str:
     if not place.target.path.exists():
         return ""
     try:
-        name = workshop.warehouse(place).generation(place.name).release
+        name = workspace.warehouse(place).generation(place.name).release
     except WarehouseBusy:
-        present = ledger.fold(workshop.store.entries(environment=place.name)).get(place.name)
+        present = ledger.fold(workspace.store.entries(environment=place.name)).get(place.name)
         name = str(present["release"]) if present else ""
-    release = workshop.store.release(name) if name else None
+    release = workspace.store.release(name) if name else None
     return release.change.commit if release else ""
 
 
@@ -190,7 +195,7 @@ def _node(project: Path, name: str, file: Path) -> Node:
     """Return as much of a node as the gate looks at."""
     snapshots = folders(project, "snapshot-paths", "snapshots")
     is_snapshot = any((project / file).is_relative_to(place) for place in snapshots)
-    kind, word = (Kind.SNAPSHOT, "snapshot") if is_snapshot else (Kind.TABLE, "model")
+    kind, word = (NodeKind.SNAPSHOT, "snapshot") if is_snapshot else (NodeKind.TABLE, "model")
     return Node(
         f"{word}.{name}.{file.stem}", kind, Name("", file.stem), file.as_posix(), "sql", (name, file.stem), ""
     )

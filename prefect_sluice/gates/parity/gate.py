@@ -11,7 +11,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from prefect_sluice import config
-from prefect_sluice.domain.build_conditions import ABSENT, GROUPS, Difference, Proven, differences
+from prefect_sluice.domain.build_conditions import (
+    ABSENT,
+    GROUPS,
+    ConditionDifference,
+    ConditionsBefore,
+    differences,
+)
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
 
@@ -20,7 +26,7 @@ _ONE_BY_ONE = 20
 """So many differences of a group have a finding each; the rest are told together."""
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     known: dict[str, Annotated[str, Field(min_length=1)]] = Field(
@@ -42,7 +48,7 @@ class Parity:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per difference, and one per group of facts in which there is none. Repeatable."""
@@ -51,7 +57,7 @@ class Parity:
             return GateReport(_ID, not_applicable=proven)
         return GateReport(_ID, tuple(self._findings(subject, proven)))
 
-    def _findings(self, subject: Subject, proven: Proven) -> Iterator[Finding]:
+    def _findings(self, subject: Subject, proven: ConditionsBefore) -> Iterator[Finding]:
         found = list(differences(proven.before, proven.here))
         for group, words in GROUPS.items():
             where = _where_unknown(group, subject, proven)
@@ -70,7 +76,7 @@ class Parity:
         for note in proven.notes:
             yield Finding(_ID, "as of then", Verdict.WARNED, note)
 
-    def _judged(self, item: Difference, subject: Subject, proven: Proven) -> Finding:
+    def _judged(self, item: ConditionDifference, subject: Subject, proven: ConditionsBefore) -> Finding:
         verdict, reason = self._verdict(item)
         summary = f"{item.key} {_sides(item, proven.environment, subject.environment)}"
         return Finding(
@@ -82,7 +88,9 @@ class Parity:
             fix="" if reason else _fix(item),
         )
 
-    def _together(self, group: str, items: Sequence[Difference], subject: Subject, proven: Proven) -> Finding:
+    def _together(
+        self, group: str, items: Sequence[ConditionDifference], subject: Subject, proven: ConditionsBefore
+    ) -> Finding:
         worst = max(self._verdict(item)[0] for item in items)
         rows = tuple((item.name, item.before, item.here) for item in items[:EVIDENCE_ROWS])
         return Finding(
@@ -94,7 +102,7 @@ class Parity:
             evidence=Evidence(("what", proven.environment, subject.environment), rows, len(items)),
         )
 
-    def _verdict(self, item: Difference) -> tuple[Verdict, str]:
+    def _verdict(self, item: ConditionDifference) -> tuple[Verdict, str]:
         """Return what a difference means, and the reason for which it is known."""
         known = self.settings.known.items()
         reason = next((reason for pattern, reason in known if fnmatchcase(item.key, pattern)), "")
@@ -103,7 +111,7 @@ class Parity:
         return Verdict.FAILED if self.settings.strict or _is_fatal(item) else Verdict.WARNED, ""
 
 
-def _is_fatal(item: Difference) -> bool:
+def _is_fatal(item: ConditionDifference) -> bool:
     """Say whether a release cannot be good here as it was there: another generation of the engine, a source that is not here."""
     if item.group == "tools":
         return item.name == "duckdb" and _major(item.before) != _major(item.here)
@@ -114,7 +122,7 @@ def _major(version: str) -> str:
     return re.split(r"[.+-]", version)[0]
 
 
-def _sides(item: Difference, before: str, here: str) -> str:
+def _sides(item: ConditionDifference, before: str, here: str) -> str:
     if item.here == ABSENT:
         return f"is not in {here}, and is {item.before} in {before}"
     if item.before == ABSENT:
@@ -122,12 +130,12 @@ def _sides(item: Difference, before: str, here: str) -> str:
     return f"is {item.here} in {here}, and {item.before} in {before}"
 
 
-def _fix(item: Difference) -> str:
+def _fix(item: ConditionDifference) -> str:
     what = "load it here as it is there" if item.group == "sources" else "make both the same"
     return f"{what}, or say that it is meant: gates.parity.known: {{{item.key}: why}}"
 
 
-def _readers(item: Difference, subject: Subject, proven: Proven) -> list[str]:
+def _readers(item: ConditionDifference, subject: Subject, proven: ConditionsBefore) -> list[str]:
     """Return the nodes that read the source that differs."""
     if item.group != "sources":
         return []
@@ -140,7 +148,7 @@ def _readers(item: Difference, subject: Subject, proven: Proven) -> list[str]:
     ]
 
 
-def _where_unknown(group: str, subject: Subject, proven: Proven) -> tuple[str, str] | None:
+def _where_unknown(group: str, subject: Subject, proven: ConditionsBefore) -> tuple[str, str] | None:
     sides = ((proven.environment, proven.before), (subject.environment, proven.here))
     return next(((name, side.unknown[group]) for name, side in sides if group in side.unknown), None)
 

@@ -20,10 +20,11 @@ from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.config.base import Duration
+from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.project_tests.inputs import SECTIONS, seen
-from prefect_sluice.gates.project_tests.junit import Test, read
+from prefect_sluice.gates.project_tests.junit import ReportedTest, read
 from prefect_sluice.runtime import process as surroundings
 
 _ID = "project_tests"
@@ -44,7 +45,7 @@ class _Run:
     seconds: float
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     keeps_time: ClassVar[bool] = True
@@ -89,7 +90,7 @@ class ProjectTests:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "project_tests"
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding per test that failed or broke, one for all skipped, one for all passed."""
@@ -233,11 +234,11 @@ def _run_group(
         process.wait()
 
 
-def _broken(tests: Sequence[Test]) -> list[Test]:
+def _broken(tests: Sequence[ReportedTest]) -> list[ReportedTest]:
     return [test for test in tests if test.outcome in {"failure", "error"}]
 
 
-def _of_test(test: Test) -> Finding:
+def _of_test(test: ReportedTest) -> Finding:
     lines = test.text.splitlines()
     # For a module that cannot be imported the message names the phase, and only the text says why.
     cause = [line[1:].strip() for line in lines if line.startswith("E ")] if test.outcome == "error" else []
@@ -253,7 +254,7 @@ def _of_test(test: Test) -> Finding:
     )
 
 
-def _of_ending(run: _Run, tests: Sequence[Test]) -> list[Finding]:
+def _of_ending(run: _Run, tests: Sequence[ReportedTest]) -> list[Finding]:
     """Return what pytest's exit code says beyond its tests: a plugin's no (coverage), a stop, a breakdown."""
     if run.code == _PASSED or (run.code in {_FAILED, _INTERRUPTED} and _broken(tests)):
         return []
@@ -264,7 +265,7 @@ def _of_ending(run: _Run, tests: Sequence[Test]) -> list[Finding]:
     return [_of_run(run, Verdict.ERRORED, f"pytest broke off with {run.code}")]
 
 
-def _of_skipped(tests: Sequence[Test]) -> list[Finding]:
+def _of_skipped(tests: Sequence[ReportedTest]) -> list[Finding]:
     skipped = [test for test in tests if test.outcome == "skipped"]
     if not skipped:
         return []
@@ -284,7 +285,7 @@ def _of_skipped(tests: Sequence[Test]) -> list[Finding]:
     ]
 
 
-def _of_passed(tests: Sequence[Test]) -> list[Finding]:
+def _of_passed(tests: Sequence[ReportedTest]) -> list[Finding]:
     passed, expected = (sum(test.outcome == kind for test in tests) for kind in ("passed", "expected"))
     if passed:
         more = f", {expected} failed as expected" if expected else ""

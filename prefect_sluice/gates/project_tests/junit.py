@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class ReportedTest:
     """One test of the results file. `outcome` is passed, failure, error, skipped or expected (an xfail)."""
 
     id: str
@@ -18,20 +18,20 @@ class Test:
     location: str = ""
 
 
-def read(results: bytes) -> list[Test]:
+def read(results: bytes) -> list[ReportedTest]:
     """Return the tests of a junit file, in its order. Raises ElementTree.ParseError if it is none."""
     return [_test(case) for case in ElementTree.fromstring(results).iter("testcase")]
 
 
-def _test(case: ElementTree.Element) -> Test:
+def _test(case: ElementTree.Element) -> ReportedTest:
     name = _name(case)
     for kind in ("failure", "error", "skipped"):
         found = case.find(kind)
         if found is not None:
             outcome = "expected" if found.get("type") == "pytest.xfail" else kind
             text = found.text or ""
-            return Test(name, outcome, found.get("message", ""), text, _location(case, text))
-    return Test(name, "passed")
+            return ReportedTest(name, outcome, found.get("message", ""), text, _location(case, text))
+    return ReportedTest(name, "passed")
 
 
 def _name(case: ElementTree.Element) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from prefect_sluice import config
-from prefect_sluice.contracts.find import Stray, bind, find
-from prefect_sluice.contracts.previous import Contract, Former, Known
+from prefect_sluice.contracts.find import UnboundContract, bind, find
+from prefect_sluice.contracts.previous import CheckoutContracts, Contract, PreviousContracts
 from prefect_sluice.contracts.weakened import Loss, losses
-from prefect_sluice.domain.declarations import Declared, Described
+from prefect_sluice.domain.declarations import Declarations, NodeDescription
 from prefect_sluice.domain.node import Node, short_name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
@@ -23,7 +23,7 @@ _ID = "promises"
 _DECLARE = "keep the promise, or declare that it is given up: gates.promises.except in sluice.yml"
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
 
@@ -34,7 +34,7 @@ class Promises:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return the findings: contracts of no model, those that do not load or fit, and all that is promised no longer."""
@@ -58,7 +58,7 @@ def _strays(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _told(stray: Stray) -> str:
+def _told(stray: UnboundContract) -> str:
     return f"{stray.reference} is held against nothing: {stray.why}"
 
 
@@ -80,7 +80,7 @@ def _enforced(subject: Subject, uid: str) -> bool:
     return bool(described and described.enforced and node and node.language == "sql")
 
 
-def _fits(uid: str, result: NodeResult | None, described: Described) -> Iterator[Finding]:
+def _fits(uid: str, result: NodeResult | None, described: NodeDescription) -> Iterator[Finding]:
     if result is not None and result.ok:
         told = f"{len(described.types)} columns are as dbt's contract says"
         yield Finding(_ID, "dbt contract", Verdict.PASSED, told, uid, observed=0, limit=0)
@@ -108,7 +108,7 @@ def _fits(uid: str, result: NodeResult | None, described: Described) -> Iterator
 
 def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
     yield from undeclared(_ID, subject, "whether dbt's contracts promise less than before cannot be told")
-    before = subject.declared_before or Declared()
+    before = subject.declared_before or Declarations()
     compared = 0
     for uid, former in before.described.items():
         now = subject.declared.described.get(uid)
@@ -127,7 +127,7 @@ def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_pandera(subject: Subject) -> Iterator[Finding]:
-    known = Known(subject.project, subject.memory)
+    known = CheckoutContracts(subject.project, subject.memory)
     now = known.contracts({uid: node.contract for uid, node in subject.nodes.items() if node.contract})
     if subject.plan is not None and now:
         known.remember(_kept_as(subject, subject.plan.release), now)
@@ -141,10 +141,10 @@ def _of_pandera(subject: Subject) -> Iterator[Finding]:
         yield from _compared(subject, now, _former(subject, known))
 
 
-def _former(subject: Subject, known: Known) -> Mapping[str, Contract]:
+def _former(subject: Subject, known: CheckoutContracts) -> Mapping[str, Contract]:
     assert subject.plan is not None
     described = subject.declared_before.described if subject.declared_before else None
-    former = Former(known, _kept_as(subject, subject.plan.base_release), subject.earlier)
+    former = PreviousContracts(known, _kept_as(subject, subject.plan.base_release), subject.earlier)
     found = former.contracts(
         subject.nodes,
         {uid: item.contract for uid, item in described.items()} if described is not None else None,

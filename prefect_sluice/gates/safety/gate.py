@@ -9,32 +9,32 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
 from prefect_sluice import config
-from prefect_sluice.domain.declarations import Code
+from prefect_sluice.domain.declarations import CodeText
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.safety.rules import PUT_ASIDE, Home, Judgement, judged, put_aside
-from prefect_sluice.sql.side_effects import Write
+from prefect_sluice.gates.safety.rules import PUT_ASIDE, ProjectRelations, StatementEffect, judged, put_aside
+from prefect_sluice.sql.side_effects import StatementWrite
 
 _FORM = "writes.1"
 """With the number of its form: what an older Sluice remembered is not read."""
 _UNREADABLE = "cannot be taken apart, so that nobody can say what it does"
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it: the keys of every gate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class SideEffect:
     """Something that code does beside a query. `key` is the same as long as the same code does the same."""
 
     key: str
     subject: str
     place: str
     said: str
-    judgement: Judgement
+    judgement: StatementEffect
     package: str = ""
     put_aside: bool = False
 
@@ -46,7 +46,7 @@ class Safety:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "safety"
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return one finding for each statement that is new and not harmless. Repeatable."""
@@ -63,7 +63,7 @@ class Safety:
         old = [deed for deed in found.values() if deed.key in (before or ())]
         return GateReport(self.id, (*findings, self._looked(len(code) + len(models), old, bool(new))))
 
-    def _told(self, deed: Deed, before: frozenset[str] | None) -> Finding:
+    def _told(self, deed: SideEffect, before: frozenset[str] | None) -> Finding:
         # Nothing is known of what came before: all of it is new to us, and was there before we came.
         judgement = PUT_ASIDE if before is None and deed.put_aside else deed.judgement
         verdict = judgement.verdict
@@ -79,9 +79,9 @@ class Safety:
             fix=judgement.fix,
         )
 
-    def _of_packages(self, new: Iterable[Deed]) -> Iterator[Finding]:
+    def _of_packages(self, new: Iterable[SideEffect]) -> Iterator[Finding]:
         """Yield one finding for each package: its code is somebody else's, and may be long."""
-        by_package: dict[str, list[Deed]] = {}
+        by_package: dict[str, list[SideEffect]] = {}
         for deed in new:
             if deed.package:
                 by_package.setdefault(deed.package, []).append(deed)
@@ -98,7 +98,7 @@ class Safety:
                 fix="look at what it does; switch off with its variables what you do not need",
             )
 
-    def _looked(self, count: int, old: list[Deed], is_new: bool) -> Finding:
+    def _looked(self, count: int, old: list[SideEffect], is_new: bool) -> Finding:
         what = f"{count} hook{'s' if count > 1 else ''}, operations, macros and Python models looked at"
         what = what if count > 1 else "one hook, operation, macro or Python model looked at"
         told = "" if is_new else ", and nothing new in them leads outside the candidate"
@@ -112,10 +112,10 @@ class Safety:
         )
 
 
-def _in_code(code: Iterable[Code], subject: Subject) -> Iterator[Deed]:
+def _in_code(code: Iterable[CodeText], subject: Subject) -> Iterator[SideEffect]:
     from prefect_sluice.dbt.fingerprints.template_text import pieces
 
-    home = Home(subject.nodes, subject.catalog)
+    home = ProjectRelations(subject.nodes, subject.catalog)
     for item in code:
         texts = pieces(item.text)
         if texts is None:
@@ -125,7 +125,7 @@ def _in_code(code: Iterable[Code], subject: Subject) -> Iterator[Deed]:
             yield from _of_text(text, item, home, subject)
 
 
-def _of_text(text: str, item: Code, home: Home, subject: Subject) -> Iterator[Deed]:
+def _of_text(text: str, item: CodeText, home: ProjectRelations, subject: Subject) -> Iterator[SideEffect]:
     from prefect_sluice.sql.side_effects import writes
 
     found = writes(text, subject.dialect)
@@ -137,7 +137,9 @@ def _of_text(text: str, item: Code, home: Home, subject: Subject) -> Iterator[De
             place = _place(subject.project, item, write)
             key = _key(item.unique_id, write)
             aside = put_aside(write, subject.working_directory or subject.project, _top(subject))
-            yield Deed(key, item.node or item.unique_id, place, write.said, judgement, item.package, aside)
+            yield SideEffect(
+                key, item.node or item.unique_id, place, write.said, judgement, item.package, aside
+            )
 
 
 def _top(subject: Subject) -> Path:
@@ -146,21 +148,21 @@ def _top(subject: Subject) -> Path:
     return subject.project.parents[len(parts) - 1] if parts else subject.project
 
 
-def _unreadable(item: Code, subject: Subject) -> Deed:
+def _unreadable(item: CodeText, subject: Subject) -> SideEffect:
     kind = "macro" if item.kind == "macro" else item.kind
     fix = "write the statement so that DuckDB's and sqlglot's tokens agree, or except it"
-    judgement = Judgement("not-known", Verdict.INCONCLUSIVE, _UNREADABLE, fix)
+    judgement = StatementEffect("not-known", Verdict.INCONCLUSIVE, _UNREADABLE, fix)
     said = f"{kind} {item.unique_id.split('.')[-1] if kind == 'macro' else ''}".strip()
     place = _place(subject.project, item, None)
     key = digest([item.unique_id, item.text])
-    return Deed(key, item.node or item.unique_id, place, said, judgement, item.package)
+    return SideEffect(key, item.node or item.unique_id, place, said, judgement, item.package)
 
 
-def _in_python(models: Iterable[Node], subject: Subject) -> Iterator[Deed]:
+def _in_python(models: Iterable[Node], subject: Subject) -> Iterator[SideEffect]:
     from prefect_sluice.dbt.fingerprints.python_models import PythonCode
 
     python = PythonCode(subject.project)
-    home = Home(subject.nodes, subject.catalog)
+    home = ProjectRelations(subject.nodes, subject.catalog)
     for node in models:
         path = subject.project / node.path
         if not path.is_file():
@@ -170,7 +172,7 @@ def _in_python(models: Iterable[Node], subject: Subject) -> Iterator[Deed]:
             yield from _of_file(name, node, home, subject)
 
 
-def _of_file(name: str, node: Node, home: Home, subject: Subject) -> Iterator[Deed]:
+def _of_file(name: str, node: Node, home: ProjectRelations, subject: Subject) -> Iterator[SideEffect]:
     from prefect_sluice.gates.safety.python_writes import deeds
     from prefect_sluice.sql.side_effects import writes
 
@@ -178,20 +180,20 @@ def _of_file(name: str, node: Node, home: Home, subject: Subject) -> Iterator[De
     for deed in deeds(text) or ():
         place = f"{name}:{deed.line}"
         if deed.text:
-            judgement = Judgement(
+            judgement = StatementEffect(
                 "python", Verdict.WARNED, "it runs whenever the model is built, released or not", _PYTHON
             )
-            yield Deed(digest([name, deed.text]), node.unique_id, place, deed.text, judgement)
+            yield SideEffect(digest([name, deed.text]), node.unique_id, place, deed.text, judgement)
         for write in writes(deed.sql, subject.dialect) or ():
             judgement = judged(write, home, node.unique_id, in_query=True)
             if judgement is not None:
-                yield Deed(_key(name, write), node.unique_id, place, write.said, judgement)
+                yield SideEffect(_key(name, write), node.unique_id, place, write.said, judgement)
 
 
 _PYTHON = "return the rows, and write files or call servers after the release"
 
 
-def _key(where: str, write: Write) -> str:
+def _key(where: str, write: StatementWrite) -> str:
     return digest([where, write.does.value, write.verb, list(write.target), write.place])
 
 
@@ -203,7 +205,7 @@ def _before(subject: Subject) -> frozenset[str] | None:
     return None if known is None else frozenset(cast(list[str], known))
 
 
-def _remember(subject: Subject, found: Mapping[str, Deed]) -> None:
+def _remember(subject: Subject, found: Mapping[str, SideEffect]) -> None:
     if subject.memory is None or subject.plan is None:
         return
     key = _kept_as(subject, subject.plan.release)
@@ -217,7 +219,7 @@ def _kept_as(subject: Subject, release: str) -> str:
     return f"{_FORM} {subject.environment} {release}"
 
 
-def _place(project: Path, item: Code, write: Write | None) -> str:
+def _place(project: Path, item: CodeText, write: StatementWrite | None) -> str:
     """Return `file:line` of a statement: where its first words stand, or its code; the file alone where neither is found."""
     if item.package:
         return f"dbt_packages/{item.package}/{item.path}"
@@ -233,7 +235,7 @@ def _place(project: Path, item: Code, write: Write | None) -> str:
     return own
 
 
-def _patterns(item: Code, write: Write | None) -> list[str]:
+def _patterns(item: CodeText, write: StatementWrite | None) -> list[str]:
     patterns = [re.escape(item.text.strip())] if item.text.strip() else []
     if write is None:
         return patterns
@@ -247,6 +249,6 @@ def _patterns(item: Code, write: Write | None) -> list[str]:
     )
 
 
-def _evidence(deeds: list[Deed]) -> Evidence:
+def _evidence(deeds: list[SideEffect]) -> Evidence:
     rows = [(deed.place, deed.said, deed.judgement.why) for deed in deeds]
     return Evidence(("where", "statement", "why it matters"), tuple(rows[:EVIDENCE_ROWS]), len(rows))

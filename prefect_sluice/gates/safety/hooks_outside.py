@@ -12,7 +12,7 @@ from jinja2 import TemplateError, nodes
 
 from prefect_sluice.dbt.fingerprints.template_reads import environment
 from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.gates.safety.rules import Home, judged, put_aside
+from prefect_sluice.gates.safety.rules import ProjectRelations, judged, put_aside
 from prefect_sluice.sql.side_effects import writes
 
 HOOKS = ("on-run-start", "on-run-end", "pre-hook", "post-hook")
@@ -20,7 +20,7 @@ _MACRO = re.compile(r"\{%-?\s*macro\s+(\w+)\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class OutsideEffect:
     """A statement of a hook that has an effect outside the warehouse. `path` is its file, `node` the name that an exception
     knows it by; `refused` says that a first release does not let it pass."""
 
@@ -33,7 +33,7 @@ class Leaving:
 
 def leaving(
     project: Path, top: Path, described: Mapping[str, Any], folders: Iterable[str]
-) -> tuple[Leaving, ...]:
+) -> tuple[OutsideEffect, ...]:
     """Return what the hooks in dbt_project.yml (`described`) and in the files below `folders` do outside the warehouse.
 
     `project` is the dbt project's folder in the repository `top`. A file that cannot be read is left out: dbt says what is
@@ -53,13 +53,13 @@ def leaving(
     return tuple(dict.fromkeys(found))
 
 
-def _of_text(text: str, path: str, node: str, project: Path, top: Path) -> Iterator[Leaving]:
+def _of_text(text: str, path: str, node: str, project: Path, top: Path) -> Iterator[OutsideEffect]:
     for piece in pieces(text) or ():
         for write in writes(piece, "duckdb") or ():
-            judgement = judged(write, Home({}), "")
+            judgement = judged(write, ProjectRelations({}), "")
             if judgement is not None and judgement.leaves:
                 refused = not put_aside(write, project, top)
-                yield Leaving(path, node, judgement.check, write.said, refused)
+                yield OutsideEffect(path, node, judgement.check, write.said, refused)
 
 
 def _files(project: Path, folders: Iterable[str]) -> list[Path]:

@@ -33,7 +33,7 @@ COMPUTED = "__sluice_any__"
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PythonEffect:
     """One thing that code does: in words, or the SQL that it sends, and on which line."""
 
     line: int
@@ -41,7 +41,7 @@ class Deed:
     sql: str = ""
 
 
-def deeds(code: str) -> tuple[Deed, ...] | None:
+def deeds(code: str) -> tuple[PythonEffect, ...] | None:
     """Return what is plainly there, in order; None where it is no Python. What is hidden behind other names is not seen."""
     try:
         tree = ast.parse(code)
@@ -51,15 +51,15 @@ def deeds(code: str) -> tuple[Deed, ...] | None:
     return tuple(sorted(found, key=lambda deed: deed.line))
 
 
-def _deeds(item: ast.AST) -> Iterator[Deed]:
+def _deeds(item: ast.AST) -> Iterator[PythonEffect]:
     if isinstance(item, ast.Import):
         for alias in item.names:
             if _leads_out(alias.name):
-                yield Deed(item.lineno, f"uses {alias.name}")
+                yield PythonEffect(item.lineno, f"uses {alias.name}")
     elif isinstance(item, ast.ImportFrom):
         names = [f"{item.module}.{alias.name}" for alias in item.names]
         if any(_leads_out(name) for name in names):
-            yield Deed(item.lineno, f"uses {item.module}")
+            yield PythonEffect(item.lineno, f"uses {item.module}")
     elif isinstance(item, ast.Call):
         yield from _called(item)
 
@@ -68,21 +68,21 @@ def _leads_out(name: str) -> bool:
     return name.split(".")[0] in _OUT or any(f"{name}.".startswith(f"{one}.") for one in _OUT_BELOW)
 
 
-def _called(call: ast.Call) -> Iterator[Deed]:
+def _called(call: ast.Call) -> Iterator[PythonEffect]:
     match call.func:
         case ast.Name(id="open") if _writes(call):
-            yield Deed(call.lineno, f"writes a file: {_said(call)}")
+            yield PythonEffect(call.lineno, f"writes a file: {_said(call)}")
         case ast.Attribute(value=ast.Name(id=module), attr=name) if name in _OF_THE_SYSTEM.get(module, ()):
-            yield Deed(call.lineno, f"calls the system: {_said(call)}")
+            yield PythonEffect(call.lineno, f"calls the system: {_said(call)}")
         case ast.Attribute(attr="open") if call.args and _is_mode(call.args[0]):
-            yield Deed(call.lineno, f"writes a file: {_said(call)}")
+            yield PythonEffect(call.lineno, f"writes a file: {_said(call)}")
         # Without an argument, it gives the text back.
         case ast.Attribute(attr=name) if name in _TO_FILE and (call.args or call.keywords):
-            yield Deed(call.lineno, f"writes a file: {_said(call)}")
+            yield PythonEffect(call.lineno, f"writes a file: {_said(call)}")
         case ast.Attribute(attr=name) if name in _SENDS_SQL and call.args:
             text = _text(call.args[0])
             if text:
-                yield Deed(call.lineno, sql=text)
+                yield PythonEffect(call.lineno, sql=text)
         case _:
             return
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from prefect_sluice.domain.node import Name, Node
 from prefect_sluice.domain.verdict import Verdict
-from prefect_sluice.sql.side_effects import ANY, REF, SCHEMA, SOURCE, THIS, Does, Write, shown
+from prefect_sluice.sql.side_effects import ANY, REF, SCHEMA, SOURCE, THIS, EffectType, StatementWrite, shown
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class StatementEffect:
     """What one statement comes to. `leaves` says that it has an effect outside the warehouse, which nothing takes back."""
 
     check: str
@@ -30,7 +30,7 @@ _ELSEWHERE = re.compile(r"$|[/~\\]|\w+:")
 _AFTER = "do it after the release, from what is served then"
 _PROFILE = "say it in the profile (settings, extensions, secrets, attach), where every run has it"
 
-PUT_ASIDE = Judgement(
+PUT_ASIDE = StatementEffect(
     "copies-out",
     Verdict.WARNED,
     "its file is put aside until the next build, and does not go where it went so far; it was there before",
@@ -38,62 +38,62 @@ PUT_ASIDE = Judgement(
 )
 """What a copy to a relative path comes to, where it was there before the first release."""
 
-_RULES: Mapping[Does, Judgement] = {
-    Does.COPIES_OUT: Judgement(
+_RULES: Mapping[EffectType, StatementEffect] = {
+    EffectType.COPIES_OUT: StatementEffect(
         "copies-out",
         Verdict.FAILED,
         "data leaves the warehouse while the candidate is built: no gate has judged it yet, and no rollback takes it back",
         _AFTER,
         leaves=True,
     ),
-    Does.CALLS: Judgement(
+    EffectType.CALLS: StatementEffect(
         "calls-out",
         Verdict.FAILED,
         "a server is called whenever the candidate is built, released or not, and no rollback takes it back",
         _AFTER,
         leaves=True,
     ),
-    Does.ATTACHES: Judgement(
+    EffectType.ATTACHES: StatementEffect(
         "attaches",
         Verdict.FAILED,
         "what is written to another database is in no release",
         "attach it with (read_only), or write to it after the release",
         leaves=True,
     ),
-    Does.READS_ELSEWHERE: Judgement(
+    EffectType.READS_ELSEWHERE: StatementEffect(
         "attaches", Verdict.WARNED, "nobody sees when what it reads there changes", _PROFILE
     ),
-    Does.DROPS_SCHEMA: Judgement(
+    EffectType.DROPS_SCHEMA: StatementEffect(
         "drops-schema",
         Verdict.FAILED,
         "in the candidate others need what stands in it, and what is served stays",
         "take it out; what the project no longer has is removed by the release itself",
     ),
-    Does.SETS: Judgement(
+    EffectType.SETS: StatementEffect(
         "settings",
         Verdict.WARNED,
         "it holds while this is built; whoever reads the release has it not",
         _PROFILE,
     ),
-    Does.INSTALLS: Judgement(
+    EffectType.INSTALLS: StatementEffect(
         "extensions",
         Verdict.WARNED,
         "it is there while this is built; whoever reads the release has it not",
         _PROFILE,
     ),
-    Does.KEEPS_SECRET: Judgement(
+    EffectType.KEEPS_SECRET: StatementEffect(
         "secrets",
         Verdict.FAILED,
         "it is written to the home folder of whoever builds, for good",
         "make it temporary (create secret), or say it in the profile",
         leaves=True,
     ),
-    Does.MOVES: Judgement(
+    EffectType.MOVES: StatementEffect(
         "settings", Verdict.WARNED, "what comes after it may be built elsewhere", "name the database instead"
     ),
 }
 
-_UNKNOWN = Judgement(
+_UNKNOWN = StatementEffect(
     "not-known",
     Verdict.INCONCLUSIVE,
     "where it writes is not known before it runs",
@@ -102,7 +102,7 @@ _UNKNOWN = Judgement(
 
 
 @dataclass(frozen=True)
-class Home:
+class ProjectRelations:
     """What belongs to the project: its nodes by unique id, and the name of the database that they are in."""
 
     nodes: Mapping[str, Node]
@@ -125,24 +125,26 @@ class Home:
         return {node.name.identifier.lower(): uid for uid, node in self.nodes.items()} | refs
 
 
-def put_aside(write: Write, folder: Path, top: Path) -> bool:
+def put_aside(write: StatementWrite, folder: Path, top: Path) -> bool:
     """Say whether what a statement copies out stays within the checkout `top` that it is built in: there a build's files are
     put aside. `folder` is where dbt runs. What a template computes at the beginning of a path, and a link, may lead anywhere."""
     begin = write.place.strip("'").partition("{{")[0]
-    if write.does is not Does.COPIES_OUT or _ELSEWHERE.match(begin):
+    if write.does is not EffectType.COPIES_OUT or _ELSEWHERE.match(begin):
         return False
     path = Path(os.path.normpath(folder / begin / "x"))
     above = path.relative_to(top).parts if path.is_relative_to(top) else ()
     return bool(above) and not any(top.joinpath(*above[:n]).is_symlink() for n in range(1, len(above) + 1))
 
 
-def judged(write: Write, home: Home, own: str, *, in_query: bool = False) -> Judgement | None:
+def judged(
+    write: StatementWrite, home: ProjectRelations, own: str, *, in_query: bool = False
+) -> StatementEffect | None:
     """Return what a statement comes to, None for what is harmless. Pure.
 
     `own` is the node whose hook it is in ("" for none); `in_query` says that only a model's own query calls it: to
     write to a relation that it is given is then how that model is made.
     """
-    if write.does is not Does.WRITES:
+    if write.does is not EffectType.WRITES:
         return _RULES[write.does]
     target = [part.lower() for part in write.target]
     if any(THIS in part for part in target):
@@ -157,7 +159,7 @@ def judged(write: Write, home: Home, own: str, *, in_query: bool = False) -> Jud
     return _written(target, home, own)
 
 
-def _written(target: list[str], home: Home, own: str) -> Judgement | None:
+def _written(target: list[str], home: ProjectRelations, own: str) -> StatementEffect | None:
     if len(target) > 2 and home.catalog and target[-3] not in (home.catalog.lower(), ANY):
         return _foreign(".".join(target))
     name = ".".join(target[-2:])
@@ -168,7 +170,7 @@ def _written(target: list[str], home: Home, own: str) -> Judgement | None:
         return _named(uid, own, name)
     if len(target) == 1 or SCHEMA in target[-2] or target[-2] in home.schemas:
         return _beside(shown(name))
-    return Judgement(
+    return StatementEffect(
         "writes-elsewhere",
         Verdict.FAILED,
         f"{shown(name)} is outside the project's schemas: no gate looks at what it writes, and it is lost where that "
@@ -177,10 +179,10 @@ def _written(target: list[str], home: Home, own: str) -> Judgement | None:
     )
 
 
-def _named(uid: str, own: str, said: str) -> Judgement | None:
+def _named(uid: str, own: str, said: str) -> StatementEffect | None:
     if uid and uid == own:
         return None
-    return Judgement(
+    return StatementEffect(
         "changes-another",
         Verdict.FAILED,
         f"{said} is another model: where that is not rebuilt, a stand-in is changed, or nothing",
@@ -188,8 +190,8 @@ def _named(uid: str, own: str, said: str) -> Judgement | None:
     )
 
 
-def _source(said: str) -> Judgement:
-    return Judgement(
+def _source(said: str) -> StatementEffect:
+    return StatementEffect(
         "writes-elsewhere",
         Verdict.FAILED,
         f"{said} is a source: in the candidate it is a copy, and thrown away",
@@ -197,8 +199,8 @@ def _source(said: str) -> Judgement:
     )
 
 
-def _beside(said: str) -> Judgement:
-    return Judgement(
+def _beside(said: str) -> StatementEffect:
+    return StatementEffect(
         "writes-beside",
         Verdict.WARNED,
         f"{said} is no model: it is published as it is, and no gate looks at it",
@@ -206,8 +208,8 @@ def _beside(said: str) -> Judgement:
     )
 
 
-def _foreign(said: str) -> Judgement:
-    return Judgement(
+def _foreign(said: str) -> StatementEffect:
+    return StatementEffect(
         "writes-elsewhere",
         Verdict.FAILED,
         f"{said} is in another database: what is written there is in no release",

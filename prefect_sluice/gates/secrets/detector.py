@@ -50,7 +50,7 @@ _OWN = ("common.", "regex.should_exclude_file", "wordlist.", "gibberish.")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PossibleSecret:
     """One possible secret, without itself: what it looks like, its line, and the SHA-1 that a baseline names it by."""
 
     type: str
@@ -64,7 +64,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SecretRules:
     """What is looked for. `known` are (path, type, SHA-1) of a baseline, `excluded` patterns of paths;
     `plugins` and `filters` as detect-secrets writes them, empty for its own without `off`."""
 
@@ -92,12 +92,12 @@ class Rules:
         return any(pattern.search(path) for pattern in self.excluded)
 
 
-def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> Rules:
+def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> SecretRules:
     """Return the rules with the baselines found in these folders of the repository. Raises BadInput for one that is broken.
 
     Plugins and filters that are code of the project's own are left out: a gate does not run what it judges.
     """
-    made = Rules(off)
+    made = SecretRules(off)
     for folder in dict.fromkeys(folders):
         file = root / folder / FILE
         if file.is_file():
@@ -105,7 +105,7 @@ def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> Rules:
     return made
 
 
-def _with_baseline(made: Rules, file: Path, prefix: str) -> Rules:
+def _with_baseline(made: SecretRules, file: Path, prefix: str) -> SecretRules:
     fix = "write it anew: detect-secrets scan > .secrets.baseline"
     with parsing("is no baseline that can be read", f"{prefix}{FILE}", fix):
         raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -123,7 +123,7 @@ def _with_baseline(made: Rules, file: Path, prefix: str) -> Rules:
             if item["path"] == f"{_ALL}regex.should_exclude_file"
             for pattern in ([item["pattern"]] if isinstance(item["pattern"], str) else item["pattern"])
         ]
-    return Rules(
+    return SecretRules(
         made.off,
         made.known | known,
         (*made.excluded, *excluded),
@@ -132,14 +132,14 @@ def _with_baseline(made: Rules, file: Path, prefix: str) -> Rules:
     )
 
 
-def look(texts: Mapping[str, str], asked: Rules) -> Mapping[str, Sequence[Found]]:
+def look(texts: Mapping[str, str], asked: SecretRules) -> Mapping[str, Sequence[PossibleSecret]]:
     """Return what looks like a secret in each text, by its path, in order of lines; what a baseline knows is among it.
 
     A line that says so in a comment (`pragma: allowlist secret`) is passed over. Raises BadInput for rules that
     detect-secrets cannot use.
     """
     data = {path for path, text in texts.items() if is_data(path, len(text))}
-    found: dict[str, Sequence[Found]] = {}
+    found: dict[str, Sequence[PossibleSecret]] = {}
     for some, off in ((texts.keys() - data, ()), (data, _GUESSING)):
         if some:
             found |= _looked(
@@ -155,7 +155,7 @@ def is_data(path: str, size: int) -> bool:
     )
 
 
-def _looked(texts: Mapping[str, str], asked: Rules, data: bool) -> dict[str, Sequence[Found]]:
+def _looked(texts: Mapping[str, str], asked: SecretRules, data: bool) -> dict[str, Sequence[PossibleSecret]]:
     with _LOCK, _settings(asked), tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         forms = _forms() if data else ()
         return {
@@ -184,7 +184,7 @@ def _named(path: str) -> str:
     return "text.txt" if kind in IGNORED_FILE_EXTENSIONS else f"text{kind}"
 
 
-def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
+def _in_text(path: str, text: str, folder: Path) -> Sequence[PossibleSecret]:
     from detect_secrets.core import scan
 
     # It opens files by the machine's encoding, and skips one in silence that it cannot decode. The kind of a file is
@@ -194,7 +194,7 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
     lines = text.splitlines()
     try:
         found = {
-            Found(str(item.type), number, str(item.secret_hash))
+            PossibleSecret(str(item.type), number, str(item.secret_hash))
             for item in scan.scan_file(str(place))
             for value in [str(item.secret_value or "")]
             # Of a text that reads as YAML or as settings, it counts the lines of what it made of it.
@@ -209,14 +209,14 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[Found]:
     return sorted(meant, key=lambda item: (item.line, item.type, item.digest))
 
 
-def _written_out(text: str, lines: list[str]) -> set[Found]:
+def _written_out(text: str, lines: list[str]) -> set[PossibleSecret]:
     """Return what detect-secrets passes over for what stands around it, where it looks at the words before a value at all."""
     from detect_secrets.core import scan
 
     if not any(type(plugin).__name__ == "KeywordDetector" for plugin in cast(Any, scan).get_plugins()):
         return set()
     return {
-        Found(KEYWORD, number, sha1(value.encode()).hexdigest())
+        PossibleSecret(KEYWORD, number, sha1(value.encode()).hexdigest())
         for told, value in literals(text)
         for number in [line_of(lines, told, value)]
         if not is_no_secret(KEYWORD, lines[number - 1], value)
@@ -247,7 +247,7 @@ def _is_allowed(path: str, lines: list[str], number: int) -> bool:
 
 
 @contextmanager
-def _settings(asked: Rules) -> Generator[None]:
+def _settings(asked: SecretRules) -> Generator[None]:
     shown = warnings.showwarning
     from detect_secrets import settings
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class

@@ -13,10 +13,11 @@ from pydantic import Field
 from prefect_sluice import config
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Memory, Needs, Subject
+from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.inherited import folded
-from prefect_sluice.gates.secrets.detector import FILE, Found, Rules, look, rules
+from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, look, rules
 
 _ID = "secrets"
 _OFF = ("HexHighEntropyString", "IPPublicDetector")
@@ -36,7 +37,7 @@ _WITHOUT_COMMENTS = frozenset({".csv", ".tsv", ".psv", ".json", ".jsonl", ".ndjs
 """Files of data, in which a comment would be one more value."""
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     exclude: tuple[str, ...] = Field(
@@ -62,7 +63,7 @@ class Secrets:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per file with what looks like a secret, and one on all that was looked through. Repeatable."""
@@ -85,7 +86,7 @@ class Secrets:
         }
         return GateReport(_ID, folded(judged, guessed, "secret-like text", named=True))
 
-    def _read(self, root: Path, paths: Sequence[str], asked: Rules) -> tuple[dict[str, str], list[str]]:
+    def _read(self, root: Path, paths: Sequence[str], asked: SecretRules) -> tuple[dict[str, str], list[str]]:
         """Return the texts by path, and the files that are too large to be looked through."""
         wanted = [path for path in paths if self._is_wanted(root, path, asked)]
         sizes = {path: (root / path).stat().st_size for path in wanted}
@@ -102,7 +103,7 @@ class Secrets:
                 room -= sizes[path]
         return texts, unread
 
-    def _is_wanted(self, root: Path, path: str, asked: Rules) -> bool:
+    def _is_wanted(self, root: Path, path: str, asked: SecretRules) -> bool:
         if asked.leaves_out(path) or any(fnmatchcase(path, pattern) for pattern in self.settings.exclude):
             return False
         file = root / path
@@ -128,28 +129,30 @@ def _text(content: bytes) -> str | None:
     return None if b"\0" in content else content.decode("utf-8", errors="replace")
 
 
-def _found(texts: Mapping[str, str], asked: Rules, memory: Memory | None) -> dict[str, Sequence[Found]]:
+def _found(
+    texts: Mapping[str, str], asked: SecretRules, memory: Memory | None
+) -> dict[str, Sequence[PossibleSecret]]:
     """Return what was found by path. That a text is clean is remembered; what is in one that is not, never."""
     keys = {path: digest([asked.key, path, text]) for path, text in texts.items()}
     todo = {path: text for path, text in texts.items() if memory is None or memory.recall(keys[path]) is None}
-    found: Mapping[str, Sequence[Found]] = look(todo, asked) if todo else {}
+    found: Mapping[str, Sequence[PossibleSecret]] = look(todo, asked) if todo else {}
     for path, items in found.items():
         if not items and memory is not None:
             memory.keep(keys[path], "clean")
     return {path: found.get(path, ()) for path in texts}
 
 
-def _fresh(path: str, items: Sequence[Found], asked: Rules) -> Sequence[Found]:
+def _fresh(path: str, items: Sequence[PossibleSecret], asked: SecretRules) -> Sequence[PossibleSecret]:
     return [item for item in items if (path, item.type, item.digest) not in asked.known]
 
 
-def _holds_a_key(items: Sequence[Found]) -> bool:
+def _holds_a_key(items: Sequence[PossibleSecret]) -> bool:
     return any(item.type in _KEYS for item in items)
 
 
 def _judged(
-    found: Mapping[str, Sequence[Found]],
-    asked: Rules,
+    found: Mapping[str, Sequence[PossibleSecret]],
+    asked: SecretRules,
     unread: Sequence[str],
     settings: Settings,
     old: Collection[str],
@@ -171,7 +174,7 @@ def _judged(
         yield Finding(_ID, "secrets", Verdict.PASSED, told + more, observed=0)
 
 
-def _of_file(path: str, found: Sequence[Found]) -> Finding:
+def _of_file(path: str, found: Sequence[PossibleSecret]) -> Finding:
     kinds = ", ".join(f"{item.type} (line {item.line})" for item in found[:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     rows = tuple((f"{path}:{item.line}", item.type, item.short) for item in found[:EVIDENCE_ROWS])

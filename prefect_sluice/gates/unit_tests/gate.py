@@ -21,7 +21,7 @@ _MISSING = "Not able to get columns for unit test"
 _FIX = "mend the model, or what the test expects: dbt test --select test_type:unit"
 
 
-class Settings(config.Gate):
+class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     tolerance: float = Field(
@@ -39,7 +39,7 @@ class UnitTests:
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "unit_tests"
     needs: ClassVar[Needs] = Needs.SOURCES
-    Settings: ClassVar[type[config.Gate]] = Settings
+    Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per unit test."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prefect_sluice.audit import attestation
-from prefect_sluice.domain.ledger import Entry
-from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient
+from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined
 from prefect_sluice.state.store import StateStore
-from prefect_sluice.workspace.workspace import Place
+from prefect_sluice.workspace.workspace import Environment
 
 
-def examine(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> Iterator[Complaint]:
+def examine(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
     """Yield what `entries`, the whole ledger and verified, does not say. Reads every promotion and approval."""
     for place in patient.places.values():
         yield from _heads(patient, store, place, entries)
@@ -20,7 +20,7 @@ def examine(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> It
 
 
 def _heads(
-    patient: Patient, store: StateStore, place: Place, entries: Sequence[Entry]
+    patient: Examined, store: StateStore, place: Environment, entries: Sequence[LedgerEntry]
 ) -> Iterator[Complaint]:
     """Yield the oldest generation whose place in the ledger is not there. What another state store released is told elsewhere."""
     inventory = patient.inventory(place)
@@ -41,7 +41,7 @@ def _heads(
             return
 
 
-def _approvals(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> Iterator[Complaint]:
+def _approvals(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
     given = [entry for entry in entries if entry.event == attestation.APPROVAL_GIVEN]
     for approval in store.approvals():
         promotion = store.promotion(approval.promotion)
@@ -58,8 +58,8 @@ def _approvals(patient: Patient, store: StateStore, entries: Sequence[Entry]) ->
             )
 
 
-def _promotions(patient: Patient, store: StateStore, entries: Sequence[Entry]) -> Iterator[Complaint]:
-    about: dict[object, list[Entry]] = {}
+def _promotions(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
+    about: dict[object, list[LedgerEntry]] = {}
     for entry in entries:
         about.setdefault(entry.facts.get("promotion"), []).append(entry)
     for promotion in store.promotions():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.inventory import Inventory
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
@@ -59,17 +59,17 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Examined:
     """What is looked at, as it was at `now` (UTC): the chosen environments, the state store (None: there is none, or it
     cannot be used), and the warehouses that could be opened, by file. `deep`: rows are read, too."""
 
-    workshop: Workshop
-    places: Mapping[str, Place]
+    workspace: Workspace
+    places: Mapping[str, Environment]
     store: StateStore | None
     inventories: Mapping[Path, Inventory]
     now: datetime
     deep: bool = False
 
-    def inventory(self, place: Place) -> Inventory | None:
+    def inventory(self, place: Environment) -> Inventory | None:
         """Return what stands in an environment's warehouse, None where it could not be opened."""
         return self.inventories.get(place.target.path)

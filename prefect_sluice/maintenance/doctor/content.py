@@ -6,27 +6,27 @@ from collections.abc import Iterator, Sequence
 
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name
-from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined
 from prefect_sluice.promotions.reread import mended
-from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.content import RereadRelation
 from prefect_sluice.warehouse.inventory import Inventory
-from prefect_sluice.workspace.workspace import Place
+from prefect_sluice.workspace.workspace import Environment
 
 
-def examine(patient: Patient) -> Iterator[Complaint]:
+def examine(patient: Examined) -> Iterator[Complaint]:
     """Yield the relations that were edited since they were published, and how many cannot be told."""
     for place in patient.places.values():
         inventory = patient.inventory(place)
         led = _led(place, inventory) if inventory is not None else {}
         if led:
-            found = patient.workshop.warehouse(place).reread(sorted(led, key=str))
+            found = patient.workspace.warehouse(place).reread(sorted(led, key=str))
             for item in found:
                 if item.is_edited:
                     yield _edited(place, led[item.address], item)
             yield from _untold(place, [item for item in found if not item.is_told])
 
 
-def _led(place: Place, inventory: Inventory) -> dict[Name, Pointer]:
+def _led(place: Environment, inventory: Inventory) -> dict[Name, Pointer]:
     """Return the relations that are there and that a whole generation leads to, with the last pointer to each."""
     there = {item.address for item in inventory.physical}
     whole = [
@@ -44,7 +44,7 @@ def _led(place: Place, inventory: Inventory) -> dict[Name, Pointer]:
     }
 
 
-def _edited(place: Place, pointer: Pointer, item: Reread) -> Complaint:
+def _edited(place: Environment, pointer: Pointer, item: RereadRelation) -> Complaint:
     return Complaint(
         "content",
         place.name,
@@ -54,7 +54,7 @@ def _edited(place: Place, pointer: Pointer, item: Reread) -> Complaint:
     )
 
 
-def _untold(place: Place, untold: Sequence[Reread]) -> Iterator[Complaint]:
+def _untold(place: Environment, untold: Sequence[RereadRelation]) -> Iterator[Complaint]:
     if untold:
         more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
         yield Complaint(

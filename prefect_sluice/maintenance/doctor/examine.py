@@ -12,20 +12,20 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.doctor import content, files, recorded, served
-from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.leftovers import Leftover
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.state.lease import held, holder_is_dead, this_process
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.warehouse.inventory import Inventory
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 REPAIRED = "doctor.repaired"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DoctorReport:
     """What was repaired, what is wrong (still), and how many environments were looked at."""
 
     repaired: tuple[Complaint, ...]
@@ -38,58 +38,60 @@ class Report:
         return all(item.note for item in self.complaints)
 
 
-def examine(workshop: Workshop, environment: str = "", *, deep: bool = False) -> Report:
+def examine(workspace: Workspace, environment: str = "", *, deep: bool = False) -> DoctorReport:
     """Look at one environment or all. Changes nothing, takes no lease. Raises ConfigInvalid, BadInput.
 
     `deep`: every row that a kept generation leads to is read again, and compared with what was published.
     """
-    chosen = _chosen(workshop, environment)
-    return Report((), tuple(_complaints(workshop, chosen, deep=deep)), tuple(chosen))
+    chosen = _chosen(workspace, environment)
+    return DoctorReport((), tuple(_complaints(workspace, chosen, deep=deep)), tuple(chosen))
 
 
-def repair(workshop: Workshop, environment: str = "", *, actor: str, deep: bool = False) -> Report:
+def repair(workspace: Workspace, environment: str = "", *, actor: str, deep: bool = False) -> DoctorReport:
     """Do what is safe, then look again. Repeatable. Raises LeaseHeld when somebody is at work."""
-    chosen = _chosen(workshop, environment)
-    store = existing(workshop)
+    chosen = _chosen(workspace, environment)
+    store = existing(workspace)
     if store is None:
-        return examine(workshop, environment, deep=deep)
-    first = tuple(_complaints(workshop, chosen))
+        return examine(workspace, environment, deep=deep)
+    first = tuple(_complaints(workspace, chosen))
     done = _leases(store, first)
     with ExitStack() as stack:
         leases = {
             name: stack.enter_context(held(store, name, this_process(actor))).lease for name in sorted(chosen)
         }
         # Looked at again under the leases: what was wrong may have been somebody's work going on.
-        found = tuple(item for item in _complaints(workshop, chosen) if item.repair)
-        done += _views(workshop, leases, found) + _settled(workshop, chosen, leases, first) + _removed(found)
+        found = tuple(item for item in _complaints(workspace, chosen) if item.repair)
+        done += (
+            _views(workspace, leases, found) + _settled(workspace, chosen, leases, first) + _removed(found)
+        )
         for item in done:
             _tell(store, item, actor)
-    return Report(done, examine(workshop, environment, deep=deep).complaints, tuple(chosen))
+    return DoctorReport(done, examine(workspace, environment, deep=deep).complaints, tuple(chosen))
 
 
-def existing(workshop: Workshop) -> StateStore | None:
+def existing(workspace: Workspace) -> StateStore | None:
     """Return the state store; None, and nothing is made, when there is no file of it. Raises BadInput."""
-    return workshop.store if workshop.has_store else None
+    return workspace.store if workspace.has_store else None
 
 
-def _chosen(workshop: Workshop, environment: str) -> Mapping[str, Place]:
+def _chosen(workspace: Workspace, environment: str) -> Mapping[str, Environment]:
     if environment:
-        place = workshop.place(environment)
+        place = workspace.place(environment)
         return {place.name: place}
-    return workshop.places
+    return workspace.places
 
 
 def _complaints(
-    workshop: Workshop, places: Mapping[str, Place], *, deep: bool = False
+    workspace: Workspace, places: Mapping[str, Environment], *, deep: bool = False
 ) -> Iterator[Complaint]:
     found: list[Complaint] = []
-    store = _store(workshop, found)
+    store = _store(workspace, found)
     inventories = {
         path: inventory
         for path in sorted({place.target.path for place in places.values()})
-        if (inventory := _inventory(workshop, places, path, found)) is not None
+        if (inventory := _inventory(workspace, places, path, found)) is not None
     }
-    patient = Patient(workshop, places, store, inventories, process.now(), deep)
+    patient = Examined(workspace, places, store, inventories, process.now(), deep)
     yield from found
     yield from served.examine(patient)
     if deep:
@@ -99,20 +101,20 @@ def _complaints(
     yield from files.examine(patient)
 
 
-def _store(workshop: Workshop, found: list[Complaint]) -> StateStore | None:
+def _store(workspace: Workspace, found: list[Complaint]) -> StateStore | None:
     try:
-        return existing(workshop)
+        return existing(workspace)
     except BadInput as error:
         found.append(Complaint("state", "", error.what, "nothing can be released or approved", error.fix))
         return None
 
 
 def _inventory(
-    workshop: Workshop, places: Mapping[str, Place], path: Path, found: list[Complaint]
+    workspace: Workspace, places: Mapping[str, Environment], path: Path, found: list[Complaint]
 ) -> Inventory | None:
     here = [name for name, place in places.items() if place.target.path == path]
     try:
-        return workshop.warehouse(places[here[0]]).inventory()
+        return workspace.warehouse(places[here[0]]).inventory()
     except SluiceError as error:
         why = error.what if isinstance(error, BadInput) else str(error).partition(";")[0]
         fix = "close it there, then: sluice doctor" if error.retry else "restore it from a backup"
@@ -136,7 +138,7 @@ def _leases(store: StateStore, found: Sequence[Complaint]) -> tuple[Complaint, .
 
 
 def _views(
-    workshop: Workshop, leases: Mapping[str, Lease], found: Sequence[Complaint]
+    workspace: Workspace, leases: Mapping[str, Lease], found: Sequence[Complaint]
 ) -> tuple[Complaint, ...]:
     done: list[Complaint] = []
     for name, lease in leases.items():
@@ -145,8 +147,8 @@ def _views(
         }
         if not wanted:
             continue
-        with workshop.store.fenced(lease, now=process.now()):
-            made = workshop.warehouse(workshop.place(name)).mend(name, wanted)
+        with workspace.store.fenced(lease, now=process.now()):
+            made = workspace.warehouse(workspace.place(name)).mend(name, wanted)
         done += [
             _with_place(item, made[item.view[0]])
             for item in found
@@ -161,15 +163,15 @@ def _with_place(item: Complaint, aside: Name | None) -> Complaint:
 
 
 def _settled(
-    workshop: Workshop,
-    places: Mapping[str, Place],
+    workspace: Workspace,
+    places: Mapping[str, Environment],
     leases: Mapping[str, Lease],
     found: Sequence[Complaint],
 ) -> tuple[Complaint, ...]:
     # From the first look: under our own lease the promotion looks as if somebody were at work on it.
     pending = tuple(item for item in found if item.repair is Repair.SETTLE)
     for name in {item.environment for item in pending}:
-        settle(workshop.under(leases[name]), places[name])
+        settle(workspace.under(leases[name]), places[name])
     return pending
 
 

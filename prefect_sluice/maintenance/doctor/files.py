@@ -11,7 +11,7 @@ from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.domain.release import Release
 from prefect_sluice.maintenance import leftovers
-from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.needed import OPEN
 from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.state.lease import runs_here
@@ -23,7 +23,7 @@ _FREE = 0.05
 """Of a disk, that should be free."""
 
 
-def examine(patient: Patient) -> Iterator[Complaint]:
+def examine(patient: Examined) -> Iterator[Complaint]:
     """Yield files that are missing, damaged, or nobody's; and disks that are nearly full."""
     if patient.store is not None:
         yield from _bundles(patient)
@@ -33,7 +33,7 @@ def examine(patient: Patient) -> Iterator[Complaint]:
     yield from _disks(patient)
 
 
-def _bundles(patient: Patient) -> Iterator[Complaint]:
+def _bundles(patient: Examined) -> Iterator[Complaint]:
     """Yield bundle files that a generation that is whole, or an open promotion, needs and cannot have. Reads them all."""
     store = patient.store
     if store is None:
@@ -51,7 +51,7 @@ def _bundles(patient: Patient) -> Iterator[Complaint]:
         if digest and digest not in seen:
             seen.add(digest)
             try:
-                patient.workshop.bundles.get(digest)
+                patient.workspace.bundles.get(digest)
             except SluiceError as error:
                 yield Complaint(
                     "bundle",
@@ -62,7 +62,7 @@ def _bundles(patient: Patient) -> Iterator[Complaint]:
                 )
 
 
-def _named(patient: Patient, promotions: list[Promotion]) -> Iterator[tuple[str, str, str, str]]:
+def _named(patient: Examined, promotions: list[Promotion]) -> Iterator[tuple[str, str, str, str]]:
     """Yield digest, what it is, the environment that needs it, and what to do if it is not there."""
     releases: dict[str, Promotion] = {item.release: item for item in promotions}
     for promotion in promotions:
@@ -86,16 +86,16 @@ def _again(release: Release) -> str:
     return f"delete it if it is there, then pack the commit again: sluice plan {release.change.short}"
 
 
-def _contents(patient: Patient, promotion: Promotion) -> str:
+def _contents(patient: Examined, promotion: Promotion) -> str:
     try:
-        found = patient.workshop.bundles.get_document(promotion.evidence) if promotion.evidence else None
+        found = patient.workspace.bundles.get_document(promotion.evidence) if promotion.evidence else None
     except SluiceError:
         return ""  # the evidence itself is complained of
     return str(found.get("contents", "")) if isinstance(found, Mapping) else ""
 
 
-def _candidates(patient: Patient) -> Iterator[Complaint]:
-    folder = patient.workshop.root / FOLDER / "candidates"
+def _candidates(patient: Examined) -> Iterator[Complaint]:
+    folder = patient.workspace.root / FOLDER / "candidates"
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         promotion = patient.store.promotion(path.name) if patient.store else None
         if promotion is None:
@@ -105,8 +105,8 @@ def _candidates(patient: Patient) -> Iterator[Complaint]:
             yield _orphan(patient, path, promotion.environment, "the candidate of a promotion that has ended")
 
 
-def _orphan(patient: Patient, path: Path, environment: str, what: str, *, safe: bool = True) -> Complaint:
-    shown = path.relative_to(patient.workshop.root) if path.is_relative_to(patient.workshop.root) else path
+def _orphan(patient: Examined, path: Path, environment: str, what: str, *, safe: bool = True) -> Complaint:
+    shown = path.relative_to(patient.workspace.root) if path.is_relative_to(patient.workspace.root) else path
     return Complaint(
         "file",
         environment,
@@ -118,7 +118,7 @@ def _orphan(patient: Patient, path: Path, environment: str, what: str, *, safe: 
     )
 
 
-def _unfinished(patient: Patient) -> Iterator[Complaint]:
+def _unfinished(patient: Examined) -> Iterator[Complaint]:
     """Yield files beside a warehouse that a process was making, and died."""
     for path in sorted({place.target.path for place in patient.places.values()}):
         for other in sorted(path.parent.glob(f".{path.name}.*")) if path.parent.is_dir() else ():
@@ -127,7 +127,7 @@ def _unfinished(patient: Patient) -> Iterator[Complaint]:
                 yield _orphan(patient, other, "", "what a process that died was making")
 
 
-def _journals(patient: Patient) -> Iterator[Complaint]:
+def _journals(patient: Examined) -> Iterator[Complaint]:
     """Yield what a writer that died left in the journal of a warehouse: one that is at work holds the file, and nobody looks."""
     for place in patient.places.values():
         journal = place.target.path.with_name(f"{place.target.path.name}.wal")
@@ -142,7 +142,7 @@ def _journals(patient: Patient) -> Iterator[Complaint]:
             )
 
 
-def _disks(patient: Patient) -> Iterator[Complaint]:
+def _disks(patient: Examined) -> Iterator[Complaint]:
     for path in sorted({place.target.path for place in patient.places.values()}):
         folder = next(item for item in path.parents if item.is_dir())
         usage = shutil.disk_usage(folder)

@@ -10,17 +10,17 @@ from prefect_sluice.domain.errors import LedgerBroken, SluiceError
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.maintenance.doctor import attested
-from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.needed import OPEN
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.stage import candidate_is_whole
 from prefect_sluice.state.lease import holder_is_dead
-from prefect_sluice.workspace.workspace import Place
+from prefect_sluice.workspace.workspace import Environment
 
 _SERVED = (State.DEPLOYED, State.STABLE)
 
 
-def examine(patient: Patient) -> Iterator[Complaint]:
+def examine(patient: Examined) -> Iterator[Complaint]:
     """Yield where the state store and the warehouse do not agree. Without a state store, only that."""
     for place in patient.places.values():
         yield from _generations(patient, place)
@@ -33,7 +33,7 @@ def examine(patient: Patient) -> Iterator[Complaint]:
     yield from _forgotten(patient)
 
 
-def _generations(patient: Patient, place: Place) -> Iterator[Complaint]:
+def _generations(patient: Examined, place: Environment) -> Iterator[Complaint]:
     inventory = patient.inventory(place)
     if inventory is None:
         return
@@ -55,7 +55,7 @@ def _generations(patient: Patient, place: Place) -> Iterator[Complaint]:
         yield _lost(place, lost[0], inventory.current(place.name))
 
 
-def _settled(patient: Patient, place: Place, there: Collection[tuple[int, str]]) -> frozenset[str]:
+def _settled(patient: Examined, place: Environment, there: Collection[tuple[int, str]]) -> frozenset[str]:
     """Return the promotions whose generations may be gone: the environment was left since, or released to again."""
     try:
         entries = patient.store.entries(environment=place.name) if patient.store else ()
@@ -73,7 +73,9 @@ def _settled(patient: Patient, place: Place, there: Collection[tuple[int, str]])
     return frozenset(passed)
 
 
-def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_current: bool) -> Complaint:
+def _unknown(
+    patient: Examined, place: Environment, unknown: list[Generation], *, is_current: bool
+) -> Complaint:
     named = ", ".join(str(item.number) for item in reversed(unknown))
     means = (
         "the state store was lost, or this warehouse is another project's; releases and rollbacks are refused"
@@ -85,7 +87,7 @@ def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_cu
         place.name,
         f"generation {named} is in the warehouse, and not in the state store",
         means,
-        f"restore the state store from a backup, or name the right one in {patient.workshop.file.name}: state"
+        f"restore the state store from a backup, or name the right one in {patient.workspace.file.name}: state"
         + (
             f"; if it is lost, go back to what this one knows: sluice rollback --env {place.name} --from {unknown[0].number}"
             if is_current
@@ -94,7 +96,7 @@ def _unknown(patient: Patient, place: Place, unknown: list[Generation], *, is_cu
     )
 
 
-def _lost(place: Place, promotion: Promotion, current: int) -> Complaint:
+def _lost(place: Environment, promotion: Promotion, current: int) -> Complaint:
     return Complaint(
         "generation",
         place.name,
@@ -105,7 +107,7 @@ def _lost(place: Place, promotion: Promotion, current: int) -> Complaint:
     )
 
 
-def _lease(patient: Patient, place: Place) -> Iterator[Complaint]:
+def _lease(patient: Examined, place: Environment) -> Iterator[Complaint]:
     lease = patient.store.lease(place.name) if patient.store else None
     if lease is None:
         return
@@ -121,7 +123,7 @@ def _lease(patient: Patient, place: Place) -> Iterator[Complaint]:
         )
 
 
-def _is_at_work(patient: Patient, place: Place) -> bool:
+def _is_at_work(patient: Examined, place: Environment) -> bool:
     lease = patient.store.lease(place.name) if patient.store else None
     return (
         lease is not None
@@ -130,7 +132,7 @@ def _is_at_work(patient: Patient, place: Place) -> bool:
     )
 
 
-def _open(patient: Patient, place: Place, promotion: Promotion) -> Iterator[Complaint]:
+def _open(patient: Examined, place: Environment, promotion: Promotion) -> Iterator[Complaint]:
     """Yield what is wrong with a promotion that is not at its end, and that nobody works on."""
     if _is_at_work(patient, place):
         return
@@ -164,7 +166,7 @@ def _open(patient: Patient, place: Place, promotion: Promotion) -> Iterator[Comp
         )
 
 
-def _command(patient: Patient, place: Place, promotion: Promotion) -> str:
+def _command(patient: Examined, place: Environment, promotion: Promotion) -> str:
     """Return the command that goes on with a promotion; that of a rollback names both its ends, so that it is safe to repeat."""
     plain = f"sluice {promotion.cause.value} --env {place.name}"
     if promotion.cause is not Cause.ROLLBACK or patient.store is None:
@@ -175,14 +177,14 @@ def _command(patient: Patient, place: Place, promotion: Promotion) -> str:
     return f"{plain} --from {promotion.base}{to}"
 
 
-def _whole(patient: Patient, promotion: Promotion) -> bool:
+def _whole(patient: Examined, promotion: Promotion) -> bool:
     try:
-        return candidate_is_whole(patient.workshop, promotion)
+        return candidate_is_whole(patient.workspace, promotion)
     except SluiceError:
         return False
 
 
-def _ledger(patient: Patient) -> Iterator[Complaint]:
+def _ledger(patient: Examined) -> Iterator[Complaint]:
     if patient.store is None:
         return
     try:
@@ -212,7 +214,7 @@ def _ledger(patient: Patient) -> Iterator[Complaint]:
             )
 
 
-def _tools(patient: Patient, place: Place) -> Iterator[Complaint]:
+def _tools(patient: Examined, place: Environment) -> Iterator[Complaint]:
     inventory = patient.inventory(place)
     serving = (
         next((i for i in inventory.generations if i.environment == place.name), None) if inventory else None
@@ -238,17 +240,17 @@ def _installed(name: str) -> str:
         return ""
 
 
-def _forgotten(patient: Patient) -> Iterator[Complaint]:
+def _forgotten(patient: Examined) -> Iterator[Complaint]:
     """Yield environments that this project released to, and that sluice.yml does not name any more."""
     for path, inventory in patient.inventories.items():
         for name in inventory.environments:
             newest = next(item for item in inventory.generations if item.environment == name)
             ours = patient.store is not None and patient.store.promotion(newest.promotion) is not None
-            if ours and name not in patient.workshop.places:
+            if ours and name not in patient.workspace.places:
                 yield Complaint(
                     "environment",
                     name,
-                    f"{path.name} serves environment {name!r}, which {patient.workshop.file.name} does not name",
+                    f"{path.name} serves environment {name!r}, which {patient.workspace.file.name} does not name",
                     "it is not released to, and nothing of it is collected",
                     "name it again, or leave it as it is",
                     note=True,

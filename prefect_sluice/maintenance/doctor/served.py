@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, Instead
+from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, Replacement
 from prefect_sluice.domain.node import Name
 from prefect_sluice.maintenance.collect_plan import read_by
-from prefect_sluice.maintenance.doctor.complaint import Complaint, Patient, Repair
+from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.warehouse.base import Linker, Warehouse, quoted
-from prefect_sluice.warehouse.inventory import Inventory, Span
-from prefect_sluice.workspace.workspace import Place
+from prefect_sluice.warehouse.inventory import Inventory, PointerSpan
+from prefect_sluice.workspace.workspace import Environment
 
 
-def examine(patient: Patient) -> Iterator[Complaint]:
+def examine(patient: Examined) -> Iterator[Complaint]:
     """Yield what is wrong in the warehouses."""
     for place in patient.places.values():
         inventory = patient.inventory(place)
         if inventory is not None and inventory.current(place.name):
             yield from _gone(place, inventory)
-            yield from _views(place, patient.workshop.warehouse(place))
+            yield from _views(place, patient.workspace.warehouse(place))
     for path, inventory in patient.inventories.items():
-        linker = patient.workshop.warehouse(
+        linker = patient.workspace.warehouse(
             next(place for place in patient.places.values() if place.target.path == path)
         ).linker
         yield from _strangers(patient, inventory)
         yield from _readers(inventory, linker)
 
 
-def _gone(place: Place, inventory: Inventory) -> Iterator[Complaint]:
+def _gone(place: Environment, inventory: Inventory) -> Iterator[Complaint]:
     """Yield physical relations that a pointer leads to, and that are not there."""
     there = {item.address for item in inventory.physical}
     whole = [
@@ -49,7 +49,7 @@ def _gone(place: Place, inventory: Inventory) -> Iterator[Complaint]:
             yield _kept_gone(place, address, needing)
 
 
-def _live_gone(place: Place, span: Span, current: int) -> Complaint:
+def _live_gone(place: Environment, span: PointerSpan, current: int) -> Complaint:
     return Complaint(
         "relation",
         place.name,
@@ -60,7 +60,7 @@ def _live_gone(place: Place, span: Span, current: int) -> Complaint:
     )
 
 
-def _kept_gone(place: Place, address: Name, numbers: list[int]) -> Complaint:
+def _kept_gone(place: Environment, address: Name, numbers: list[int]) -> Complaint:
     named = ", ".join(str(number) for number in sorted(numbers))
     return Complaint(
         "relation",
@@ -71,14 +71,14 @@ def _kept_gone(place: Place, address: Name, numbers: list[int]) -> Complaint:
     )
 
 
-def _views(place: Place, warehouse: Warehouse) -> Iterator[Complaint]:
+def _views(place: Environment, warehouse: Warehouse) -> Iterator[Complaint]:
     """Yield public names that do not lead where their pointer says."""
     for item in warehouse.displaced(place.name):
-        yield _replaced(place, item) if item.instead is Instead.TABLE else _lost_view(place, item)
+        yield _replaced(place, item) if item.instead is Replacement.TABLE else _lost_view(place, item)
 
 
-def _lost_view(place: Place, item: Displaced) -> Complaint:
-    is_missing = item.instead is Instead.NOTHING
+def _lost_view(place: Environment, item: Displaced) -> Complaint:
+    is_missing = item.instead is Replacement.NOTHING
     return Complaint(
         "view",
         place.name,
@@ -92,7 +92,7 @@ def _lost_view(place: Place, item: Displaced) -> Complaint:
     )
 
 
-def _replaced(place: Place, item: Displaced) -> Complaint:
+def _replaced(place: Environment, item: Displaced) -> Complaint:
     return Complaint(
         "view",
         place.name,
@@ -104,7 +104,7 @@ def _replaced(place: Place, item: Displaced) -> Complaint:
     )
 
 
-def _strangers(patient: Patient, inventory: Inventory) -> Iterator[Complaint]:
+def _strangers(patient: Examined, inventory: Inventory) -> Iterator[Complaint]:
     """Yield what stands in the store and was never built by Sluice."""
     made = {span.pointer.address for span in inventory.spans}
     if patient.store is not None:

@@ -10,18 +10,18 @@ from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.prefect import approval
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.write_pages import address_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 def asked_text(work: Work) -> str:
     """Return in one line who is asked for what, and how they answer; "" for work without a promotion. Changes nothing."""
     if work.promotion is None:
         return ""
-    workshop = Workshop.at(work.request.folder)
-    known = workshop.store.promotion(work.promotion.id) or work.promotion
-    found = report(dossier(workshop, known))
-    page = address_of(workshop, known.id)
-    return asked_line(found, policy_of(workshop, known), approval.gist(found, known), page)
+    workspace = Workspace.at(work.request.folder)
+    known = workspace.store.promotion(work.promotion.id) or work.promotion
+    found = report(dossier(workspace, known))
+    page = address_of(workspace, known.id)
+    return asked_line(found, policy_of(workspace, known), approval.gist(found, known), page)
 
 
 def request_text(work: Work, note: str = "") -> str:
@@ -33,7 +33,7 @@ def request_text(work: Work, note: str = "") -> str:
     """
     if work.promotion is None:
         return ""
-    workshop = Workshop.at(work.request.folder)
-    known = workshop.store.promotion(work.promotion.id) or work.promotion
+    workspace = Workspace.at(work.request.folder)
+    known = workspace.store.promotion(work.promotion.id) or work.promotion
     made = {kind: item.id for kind, item in made_by_run(work).items()}
-    return approval.request_text(report(dossier(workshop, known)), links_of(workshop, work, made), note)
+    return approval.request_text(report(dossier(workspace, known)), links_of(workspace, work, made), note)

@@ -22,23 +22,23 @@ from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.prefect.approval import approval_page
 from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_page
 from prefect_sluice.reporting.prefect.generation import generation_page
-from prefect_sluice.reporting.prefect.links import Kind, Links, key, relinked
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key, relinked
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report.build import report
-from prefect_sluice.reporting.report.model import Dossier, Report
+from prefect_sluice.reporting.report.model import ReleaseRecord, Report
 from prefect_sluice.reporting.terminal.publishing import published_told
 from prefect_sluice.reporting.write_pages import address_of, renewed
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 _DESCRIPTIONS = {
-    Kind.PLAN: "What would be built for {}, what is reused, and why",
-    Kind.REPORT: "What the gates found for {}, and all else that is known",
-    Kind.DIFF: "What readers of {} find changed, and who they are",
-    Kind.APPROVAL: "What a yes for {} is to, and what was said",
-    Kind.GENERATION: "What {} serves, since when, and the way back",
+    ArtifactKind.PLAN: "What would be built for {}, what is reused, and why",
+    ArtifactKind.REPORT: "What the gates found for {}, and all else that is known",
+    ArtifactKind.DIFF: "What readers of {} find changed, and who they are",
+    ArtifactKind.APPROVAL: "What a yes for {} is to, and what was said",
+    ArtifactKind.GENERATION: "What {} serves, since when, and the way back",
 }
 
-_Page = Callable[[Report, Links], str]
+_Page = Callable[[Report, RunLinks], str]
 _Shown = tuple[UUID, str]
 """An artifact that is there: its id and its text."""
 
@@ -65,7 +65,7 @@ def unless_away(explain: Explain) -> Explain:
 def show_plan(work: Work) -> None:
     """Show what is built, reused, carried over and removed, and why."""
     if work.plan is not None:
-        _show(work, {Kind.PLAN: plan_page})
+        _show(work, {ArtifactKind.PLAN: plan_page})
 
 
 @unless_away
@@ -73,10 +73,10 @@ def show_report(work: Work) -> None:
     """Show the report as of now and the diff, and have the report's page written."""
     if work.promotion is None or not work.reports:
         return
-    workshop = Workshop.at(work.request.folder)
-    renewed(workshop, work.promotion)
-    _show(work, {Kind.DIFF: _diff, Kind.REPORT: report_page})
-    page = address_of(workshop, work.promotion.id)
+    workspace = Workspace.at(work.request.folder)
+    renewed(workspace, work.promotion)
+    _show(work, {ArtifactKind.DIFF: _diff, ArtifactKind.REPORT: report_page})
+    page = address_of(workspace, work.promotion.id)
     if page:
         get_run_logger().info("the full report: %s", page)
 
@@ -94,8 +94,8 @@ def show_approval(work: Work) -> None:
     if work.promotion is None:
         return
     waits = work.outcome is not None and work.outcome.status is Status.WAITING
-    if waits or Workshop.at(work.request.folder).store.approvals(work.promotion.id):
-        _show(work, {Kind.APPROVAL: approval_page})
+    if waits or Workspace.at(work.request.folder).store.approvals(work.promotion.id):
+        _show(work, {ArtifactKind.APPROVAL: approval_page})
 
 
 @unless_away
@@ -104,16 +104,16 @@ def show_generation(work: Work) -> None:
     written = work.generation
     if written is None or work.promotion is None:
         return
-    renewed(Workshop.at(work.request.folder), work.promotion)
+    renewed(Workspace.at(work.request.folder), work.promotion)
     before = _before(work)
     how = published_told(work.published) if work.published else ""
     _show(
         work,
-        {Kind.GENERATION: lambda known, links: generation_page(known, links, written, before, how)},
+        {ArtifactKind.GENERATION: lambda known, links: generation_page(known, links, written, before, how)},
     )
 
 
-def _diff(known: Report, links: Links) -> str:
+def _diff(known: Report, links: RunLinks) -> str:
     return diff_page(known, links) if has_diff(known) else ""
 
 
@@ -121,40 +121,40 @@ def _before(work: Work) -> Generation | None:
     """Return what served before; None where it is not known, or another process holds the warehouse."""
     if work.promotion is None:
         return None
-    workshop = Workshop.at(work.request.folder)
-    place = workshop.place(work.promotion.environment)
+    workspace = Workspace.at(work.request.folder)
+    place = workspace.place(work.promotion.environment)
     with suppress(SluiceError):
-        return workshop.warehouse(place).generation(place.name, work.promotion.base)
+        return workspace.warehouse(place).generation(place.name, work.promotion.base)
     return None
 
 
-def _show(work: Work, pages: Mapping[Kind, _Page]) -> None:
+def _show(work: Work, pages: Mapping[ArtifactKind, _Page]) -> None:
     """Show these pages, each with links to what this run shows already. A page that is empty is left out."""
-    workshop = Workshop.at(work.request.folder)
-    known = report(_known(workshop, work))
+    workspace = Workspace.at(work.request.folder)
+    known = report(_known(workspace, work))
     shown = {kind: (item.id, str(item.data)) for kind, item in made_by_run(work).items()}
     for kind, page in pages.items():
-        text = page(known, _links(workshop, work, shown))
+        text = page(known, _links(workspace, work, shown))
         if text:
             shown[kind] = _put(work, kind, text, shown.get(kind))
     # What was shown before leads to what is shown now.
-    links, promotion = _links(workshop, work, shown), work.promotion.id if work.promotion else ""
+    links, promotion = _links(workspace, work, shown), work.promotion.id if work.promotion else ""
     for kind, old in shown.items():
         _put(work, kind, relinked(old[1], links, promotion, kind), old)
 
 
-def _links(workshop: Workshop, work: Work, shown: Mapping[Kind, _Shown]) -> Links:
-    return links_of(workshop, work, {kind: identifier for kind, (identifier, _) in shown.items()})
+def _links(workspace: Workspace, work: Work, shown: Mapping[ArtifactKind, _Shown]) -> RunLinks:
+    return links_of(workspace, work, {kind: identifier for kind, (identifier, _) in shown.items()})
 
 
-def _known(workshop: Workshop, work: Work) -> Dossier:
+def _known(workspace: Workspace, work: Work) -> ReleaseRecord:
     if work.promotion is None:  # there is nothing to do, and the plan says so
-        return Dossier(work.release, plan=work.plan)
+        return ReleaseRecord(work.release, plan=work.plan)
     # As recorded by now: a stage that ended the work may have moved it on.
-    return dossier(workshop, workshop.store.promotion(work.promotion.id) or work.promotion)
+    return dossier(workspace, workspace.store.promotion(work.promotion.id) or work.promotion)
 
 
-def _put(work: Work, kind: Kind, markdown: str, old: _Shown | None) -> _Shown:
+def _put(work: Work, kind: ArtifactKind, markdown: str, old: _Shown | None) -> _Shown:
     """Make the artifact, or write it anew where this run has it: one run is one version in a key's history."""
     environment = work.promotion.environment if work.promotion else work.request.environment
     description = _DESCRIPTIONS[kind].format(environment)

@@ -13,7 +13,7 @@ from prefect.events import emit_event
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.reporting.published_relations import Asset, assets
+from prefect_sluice.reporting.published_relations import PublishedRelation, assets
 
 MOST = 1_000
 """How many relations of one generation are told."""
@@ -51,7 +51,7 @@ def show_published(work: Work) -> None:
         _emit(asset, generation)
 
 
-def _emit(asset: Asset, generation: Generation) -> None:
+def _emit(asset: PublishedRelation, generation: Generation) -> None:
     related = [AssetContext.asset_as_related(PrefectAsset(key=key)) for key in asset.reads[:_MOST_READ]]
     emit_event(
         "prefect.asset.materialization.succeeded",
@@ -71,7 +71,7 @@ def _emit(asset: Asset, generation: Generation) -> None:
     )
 
 
-def as_prefect_has_it(asset: Asset) -> PrefectAsset:
+def as_prefect_has_it(asset: PublishedRelation) -> PrefectAsset:
     """Return Prefect's own value for an asset; what nobody said of it is not set. Pure."""
     told = {
         "name": asset.name,

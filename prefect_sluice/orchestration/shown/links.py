@@ -17,9 +17,9 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_CLOUD_API_URL, PREFECT_UI_URL
 
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.reporting.prefect.links import Kind, Links, key
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key
 from prefect_sluice.reporting.write_pages import address_of
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
 def ui_url() -> str:
@@ -59,11 +59,11 @@ def artifact_url(identifier: UUID) -> str:
     return f"{ui_url()}/artifacts/artifact/{identifier}" if ui_url() else ""
 
 
-def made_by_run(work: Work) -> Mapping[Kind, Artifact]:
+def made_by_run(work: Work) -> Mapping[ArtifactKind, Artifact]:
     """Return what this flow run shows of the work's promotion by now. A run that was resumed finds what it showed before."""
     if flow_run.id is None or work.promotion is None:
         return {}
-    kinds = {key(kind, work.promotion.environment): kind for kind in Kind}
+    kinds = {key(kind, work.promotion.environment): kind for kind in ArtifactKind}
     wanted = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run.id)]), key=ArtifactFilterKey(any_=list(kinds))
     )
@@ -71,19 +71,19 @@ def made_by_run(work: Work) -> Mapping[Kind, Artifact]:
         found = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC)
     # A rollback that catches up has two promotions in one run, each with its own.
     mine = f"`{work.promotion.id}`"
-    kept: dict[Kind, Artifact] = {}
+    kept: dict[ArtifactKind, Artifact] = {}
     for item in found:
         if item.key in kinds and mine in str(item.data):
             kept.setdefault(kinds[item.key], item)
     return kept
 
 
-def links_of(workshop: Workshop, work: Work, made: Mapping[Kind, UUID]) -> Links:
+def links_of(workspace: Workspace, work: Work, made: Mapping[ArtifactKind, UUID]) -> RunLinks:
     """Return where the rest is, as of now."""
     promotion = work.promotion.id if work.promotion else ""
-    return Links(
+    return RunLinks(
         run=flow_run.name or "",
         run_url=run_url(flow_run.id or ""),
         artifacts={kind: artifact_url(identifier) for kind, identifier in made.items()},
-        page=address_of(workshop, promotion) if promotion else "",
+        page=address_of(workspace, promotion) if promotion else "",
     )

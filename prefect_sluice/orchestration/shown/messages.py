@@ -11,12 +11,12 @@ from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.orchestration.shown.links import key_url
 from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words
 from prefect_sluice.reporting.write_pages import web
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 STATUS = "status"
 """The key of the standing artifact that says what serves, waits and is held."""
 
-_WORKSHOP: ContextVar[Workshop | None] = ContextVar("sluice_workshop", default=None)
+_WORKSPACE: ContextVar[Workspace | None] = ContextVar("sluice_workspace", default=None)
 _WEB: ContextVar[Web] = ContextVar("sluice_web", default=Web())  # noqa: B039
 _LOGS = ("prefect.flow_runs", "prefect.task_runs")
 
@@ -36,28 +36,28 @@ _FILTER = _InWords()
 @contextmanager
 def speaking() -> Generator[None]:
     """Have the block, and what is said of its end, name forms from when `speaks_of` is told the project."""
-    tokens = _WEB.set(Web()), _WORKSHOP.set(None)
+    tokens = _WEB.set(Web()), _WORKSPACE.set(None)
     for name in _LOGS:
         logging.getLogger(name).addFilter(_FILTER)  # the same one again is no second one
     try:
         yield
     finally:
         _WEB.reset(tokens[0])
-        _WORKSHOP.reset(tokens[1])
+        _WORKSPACE.reset(tokens[1])
 
 
-def speaks_of(workshop: Workshop) -> None:
+def speaks_of(workspace: Workspace) -> None:
     """Take note of where the project's forms are. What cannot be read has its run end in its own words. Repeatable."""
-    _WORKSHOP.set(workshop)
+    _WORKSPACE.set(workspace)
     try:
-        _WEB.set(web(workshop, key_url(STATUS)))
+        _WEB.set(web(workspace, key_url(STATUS)))
     except SluiceError:
         return  # whoever uses the state store next says so
 
 
-def spoken_of() -> Workshop | None:
+def spoken_of() -> Workspace | None:
     """Return the project that the run here is of, as far as it is known by now."""
-    return _WORKSHOP.get()
+    return _WORKSPACE.get()
 
 
 def said(text: str) -> str:

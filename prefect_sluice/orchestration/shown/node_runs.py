@@ -13,11 +13,11 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.engine import emit_task_run_state_change_event
 
-from prefect_sluice.runtime.events import Fate, NodeDone
+from prefect_sluice.runtime.events import NodeDone, NodeFate
 
 MOST = 1_000
 """How many nodes of one build are shown one by one: the server keeps each for good, and nobody reads more."""
-_WORST_FIRST = (Fate.FAILED, Fate.WARNED, Fate.SKIPPED, Fate.BUILT, Fate.PASSED)
+_WORST_FIRST = (NodeFate.FAILED, NodeFate.WARNED, NodeFate.SKIPPED, NodeFate.BUILT, NodeFate.PASSED)
 
 
 def show_nodes(done: Sequence[NodeDone]) -> None:
@@ -83,7 +83,7 @@ def _emit(node: NodeDone, inputs: dict[str, list[Any]], run: UUID) -> None:
         task_key=node.unique_id,
         dynamic_key="0",
         task_inputs=inputs,
-        run_count=0 if node.fate is Fate.SKIPPED else 1,
+        run_count=0 if node.fate is NodeFate.SKIPPED else 1,
         expected_start_time=node.started,
         start_time=node.started,
         end_time=node.ended,
@@ -96,9 +96,9 @@ def state_of(node: NodeDone) -> State[Any]:
     """Return the state of a node's task run. A warning is no failure; what was left out is nobody's failure, and grey. Pure."""
     name = node.fate.value.capitalize()
     match node.fate:
-        case Fate.FAILED:
+        case NodeFate.FAILED:
             return Failed(name=name, message=node.message, timestamp=node.ended)
-        case Fate.SKIPPED:
+        case NodeFate.SKIPPED:
             return Cancelled(name=name, message=node.message, timestamp=node.ended)
-        case Fate.BUILT | Fate.PASSED | Fate.WARNED:
+        case NodeFate.BUILT | NodeFate.PASSED | NodeFate.WARNED:
             return Completed(name=name, message=node.message, timestamp=node.ended)

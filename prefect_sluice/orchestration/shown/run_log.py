@@ -12,7 +12,7 @@ from prefect import get_run_logger
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.orchestration.shown.node_runs import show_nodes
 from prefect_sluice.promotions.work import Outcome, Status, listening
-from prefect_sluice.runtime.events import JUDGED, NODES, NOTICES, Judged, Level, Notice
+from prefect_sluice.runtime.events import JUDGED, NODES, NOTICES, GateJudged, Level, Notice
 from prefect_sluice.runtime.redaction import concealed
 
 MOST = 50
@@ -65,7 +65,7 @@ class _Log:
             return
         self._logger.log(_LEVELS[notice.level], concealed(notice.text))
 
-    def judged(self, judged: Judged) -> None:
+    def judged(self, judged: GateJudged) -> None:
         bad = [item for item in judged.report.findings if self._is_news(item)]
         for item in sorted(bad, key=lambda item: -item.verdict)[:MOST]:
             level = logging.ERROR if judged.blocks and not item.verdict.lets_through else logging.WARNING

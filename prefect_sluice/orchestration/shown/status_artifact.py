@@ -15,16 +15,16 @@ from prefect_sluice.orchestration.shown.messages import STATUS
 from prefect_sluice.reporting.gather_status import standing
 from prefect_sluice.reporting.status_page import standing_markdown
 from prefect_sluice.reporting.write_pages import index_address, write_index
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def show_status(workshop: Workshop) -> None:
+def show_status(workspace: Workspace) -> None:
     """Write the page and the artifact anew where they say what is true no longer. What cannot be shown is logged, and stops
     nothing. Repeatable; made to be done each minute."""
     try:
-        stands = standing(workshop)
-        write_index(workshop, stands)
-        mark = f"[//]: # (project {digest(str(workshop.root))[:8]})"  # a comment, in Markdown
+        stands = standing(workspace)
+        write_index(workspace, stands)
+        mark = f"[//]: # (project {digest(str(workspace.root))[:8]})"  # a comment, in Markdown
         text = f"{standing_markdown(stands, index_address())}\n{mark}\n"
         if _shown(mark) != text:
             about = "What each environment serves, what waits for whom, what is held"

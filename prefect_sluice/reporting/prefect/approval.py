@@ -10,10 +10,10 @@ from prefect_sluice.planning.dashboards import picked
 from prefect_sluice.planning.history_by_name import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
 from prefect_sluice.reporting.markdown import MARKS, escaped
 from prefect_sluice.reporting.part import authors, brought, commits_of
-from prefect_sluice.reporting.prefect.links import Kind, Links, about, link, links_line
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about, link, links_line
 from prefect_sluice.reporting.report.limits import SHORT, clipped
 from prefect_sluice.reporting.report.markdown import changes, gates
-from prefect_sluice.reporting.report.model import Changed, Report
+from prefect_sluice.reporting.report.model import ChangedRelation, Report
 from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.policy import policy_told
@@ -28,7 +28,7 @@ _MARKS = {Style.GOOD: "✅", Style.WARN: "⏳", Style.BAD: "❌"}
 NOBODY = "no declared consumer"
 
 
-def request_text(report: Report, links: Links, note: str = "") -> str:
+def request_text(report: Report, links: RunLinks, note: str = "") -> str:
     """Return the question as a form shows it: what changes for whom first, since some forms show three lines only.
 
     `note` stands above it: why an answer before was not taken. What somebody typed may stand in it.
@@ -49,14 +49,14 @@ def request_text(report: Report, links: Links, note: str = "") -> str:
     return "\n".join(lines)
 
 
-def approval_page(report: Report, links: Links) -> str:
+def approval_page(report: Report, links: RunLinks) -> str:
     """Return the question in full, and the answer once there is one."""
     found, head = report.dossier, report.head
     promotion = found.promotion
     if promotion is None:
         return ""
     title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
-    lines = [title, "", *about(found, links, Kind.APPROVAL), escaped(head.sentence), ""]
+    lines = [title, "", *about(found, links, ArtifactKind.APPROVAL), escaped(head.sentence), ""]
     lines += [*_said(report), f"**{escaped(gist(report, promotion, told=False))}**", ""]
     lasting = lasting_things(report)
     if lasting:
@@ -165,7 +165,7 @@ def gist(report: Report, promotion: Promotion, *, told: bool = True) -> str:
     return f"What changes in {promotion.environment}{whom}: {what}"
 
 
-def _told(one: Changed) -> str:
+def _told(one: ChangedRelation) -> str:
     """Return what readers find changed."""
     return clipped(one.told, _LONGEST)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
 from prefect_sluice.reporting.markdown import escaped, table
-from prefect_sluice.reporting.prefect.links import Kind, Links, about
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
 from prefect_sluice.reporting.report.markdown import folded
-from prefect_sluice.reporting.report.model import Dossier, Report
+from prefect_sluice.reporting.report.model import ReleaseRecord, Report
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import count, moment, short
 
@@ -19,7 +19,7 @@ _FOLDED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedNames:
     """What a generation did to public names: those that are new, lead elsewhere, or are gone, and how many stayed."""
 
     new: tuple[Pointer, ...]
@@ -28,7 +28,7 @@ class Moved:
     same: int
 
 
-def moved(before: Sequence[Pointer], after: Sequence[Pointer]) -> Moved:
+def moved(before: Sequence[Pointer], after: Sequence[Pointer]) -> MovedNames:
     """Return what became of each public name."""
     old: Mapping[Name, Pointer] = {pointer.name.folded: pointer for pointer in before}
     new = {pointer.name.folded: pointer for pointer in after}
@@ -37,7 +37,7 @@ def moved(before: Sequence[Pointer], after: Sequence[Pointer]) -> Moved:
         for name, pointer in new.items()
         if name in old and old[name].address != pointer.address
     )
-    return Moved(
+    return MovedNames(
         tuple(pointer for name, pointer in new.items() if name not in old),
         other,
         tuple(pointer for name, pointer in old.items() if name not in new),
@@ -46,13 +46,13 @@ def moved(before: Sequence[Pointer], after: Sequence[Pointer]) -> Moved:
 
 
 def generation_page(
-    report: Report, links: Links, written: Generation, before: Generation | None, now: str = ""
+    report: Report, links: RunLinks, written: Generation, before: Generation | None, now: str = ""
 ) -> str:
     """Return what was published, and how to go back. `before` is what served (None: it is not known any more); `now` is
     how it got into the warehouse, "" for what the report knows of it."""
     found = report.dossier
     title = f"## ✅ {escaped(written.environment)} serves generation {written.number}"
-    lines = [title, "", *about(found, links, Kind.GENERATION), *_facts(found, written)]
+    lines = [title, "", *about(found, links, ArtifactKind.GENERATION), *_facts(found, written)]
     how = now or report.publish
     lines += [escaped(how), ""] if how else []
     lines += _pointers(moved(before.pointers, written.pointers)) if before is not None else [
@@ -65,7 +65,7 @@ def generation_page(
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _facts(found: Dossier, written: Generation) -> list[str]:
+def _facts(found: ReleaseRecord, written: Generation) -> list[str]:
     promotion = found.promotion
     base = promotion.base if promotion is not None else 0
     rows = [("written", moment(written.at)), ("because of", f"a {written.cause.value}")]
@@ -82,7 +82,7 @@ def _facts(found: Dossier, written: Generation) -> list[str]:
     return table(("", ""), rows)
 
 
-def _pointers(found: Moved) -> list[str]:
+def _pointers(found: MovedNames) -> list[str]:
     told = [
         f"{count(len(found.new), 'new name')}",
         f"{len(found.other)} with another relation",

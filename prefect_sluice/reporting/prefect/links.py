@@ -10,7 +10,7 @@ from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.release import Release
 from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.part import authors, brought, commits_of
-from prefect_sluice.reporting.report.model import Dossier
+from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.wording import moment, short
 
 _ARROW = "→ "
@@ -18,7 +18,7 @@ _ARROW = "→ "
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
-class Kind(StrEnum):
+class ArtifactKind(StrEnum):
     """What an artifact shows, in the order in which a run makes them."""
 
     PLAN = "plan"
@@ -29,17 +29,17 @@ class Kind(StrEnum):
 
 
 WORDS = {
-    Kind.PLAN: "plan",
-    Kind.REPORT: "gate report",
-    Kind.DIFF: "diff",
-    Kind.APPROVAL: "approval",
-    Kind.GENERATION: "generation",
+    ArtifactKind.PLAN: "plan",
+    ArtifactKind.REPORT: "gate report",
+    ArtifactKind.DIFF: "diff",
+    ArtifactKind.APPROVAL: "approval",
+    ArtifactKind.GENERATION: "generation",
 }
 """What each is called in a link."""
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class RunLinks:
     """Where the rest is: the run by name and address, the artifacts that it has by now, and the page of the whole report.
 
     An address is "" where there is none: no server, or no web server for the pages.
@@ -47,12 +47,12 @@ class Links:
 
     run: str = ""
     run_url: str = ""
-    artifacts: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    artifacts: Mapping[ArtifactKind, str] = field(default_factory=dict[ArtifactKind, str])
     page: str = ""
 
 
 def key(kind: str, environment: str) -> str:
-    """Return an artifact's key: `diff-prod`. `kind` is a `Kind`, or a word in small letters.
+    """Return an artifact's key: `diff-prod`. `kind` is a `ArtifactKind`, or a word in small letters.
 
     The key's page is the history of one environment.
     A key takes small letters, digits and dashes. A name that has others gets four digits of its digest, so that no two
@@ -72,12 +72,12 @@ def _address(url: str) -> str:
     return "".join(f"%{ord(letter):02X}" if letter in "()<> \n\r\t\\" else letter for letter in url)
 
 
-def links_line(links: Links, promotion: str = "", *, but: Kind | None = None) -> str:
+def links_line(links: RunLinks, promotion: str = "", *, but: ArtifactKind | None = None) -> str:
     """Return the other artifacts and the page of the report as one line; where no page is served, how to make that of the
     promotion ("": not said, to who is not to need a terminal)."""
     found = [
         link(WORDS[kind], links.artifacts[kind])
-        for kind in Kind
+        for kind in ArtifactKind
         if kind is not but and kind in links.artifacts
     ]
     if links.page:
@@ -87,12 +87,12 @@ def links_line(links: Links, promotion: str = "", *, but: Kind | None = None) ->
     return " · ".join(found)
 
 
-def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
+def about(found: ReleaseRecord, links: RunLinks, kind: ArtifactKind) -> list[str]:
     """Return the lines that say what an artifact is about, and where the rest is. The title of a report says what is brought."""
     promotion, release = found.promotion, found.release
     lines: list[str] = []
     if release is not None:
-        lines.append(_subject(release, titled=kind is Kind.REPORT))
+        lines.append(_subject(release, titled=kind is ArtifactKind.REPORT))
     facts = [f"release `{release.short}`"] if release is not None else []
     if promotion is not None:
         facts.append(f"promotion `{promotion.id}`")
@@ -100,7 +100,7 @@ def about(found: Dossier, links: Links, kind: Kind) -> list[str]:
         facts.append(f"asked by {escaped(promotion.actor)}")
     facts += [f"run {link(links.run, links.run_url)}"] if links.run else []
     lines.append(" · ".join(facts))
-    named = promotion.id if promotion and kind is not Kind.APPROVAL else ""
+    named = promotion.id if promotion and kind is not ArtifactKind.APPROVAL else ""
     more = links_line(links, named, but=kind)
     lines += [f"{_ARROW}{more}"] if more else []
     # Two blanks at a line's end keep it a line of its own.
@@ -117,7 +117,7 @@ def _subject(release: Release, *, titled: bool) -> str:
     return f"`{change.short}` {what}{by}"
 
 
-def relinked(text: str, links: Links, promotion: str, kind: Kind) -> str:
+def relinked(text: str, links: RunLinks, promotion: str, kind: ArtifactKind) -> str:
     """Return an artifact that was made before, with the line of links as it is now."""
     lines = text.split("\n")
     place = next((number for number, line in enumerate(lines) if line.startswith(_ARROW)), None)

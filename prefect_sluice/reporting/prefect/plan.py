@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.reporting.markdown import escaped, table
-from prefect_sluice.reporting.prefect.links import Kind, Links, about
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
 from prefect_sluice.reporting.report.limits import SHORT
 from prefect_sluice.reporting.report.markdown import folded, lineage
 from prefect_sluice.reporting.report.model import Report
@@ -24,13 +24,13 @@ _HELD = 40
 _REASONS = 12
 
 
-def plan_page(report: Report, links: Links) -> str:
+def plan_page(report: Report, links: RunLinks) -> str:
     """Return what is built, carried over, relinked and removed, and why; of a plan of thousands what a person can read."""
     plan = report.dossier.plan
     if plan is None:
         return ""
     title = f"## Plan: {plan.cause.value} {short(plan.release)} → {escaped(plan.environment)}"
-    lines = [title, "", *about(report.dossier, links, Kind.PLAN), f"**{summary(plan)}**", ""]
+    lines = [title, "", *about(report.dossier, links, ArtifactKind.PLAN), f"**{summary(plan)}**", ""]
     expected = costs_told(report.dossier.costs) if report.dossier.costs else ""
     lines += [escaped(expected), ""] if expected else []
     if report.publish:

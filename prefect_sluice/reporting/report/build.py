@@ -13,18 +13,25 @@ from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.planning.plan import NEW, Action, Plan
 from prefect_sluice.reporting.report.key_points import points, policy_points
 from prefect_sluice.reporting.report.lineage import is_moved, lineage
-from prefect_sluice.reporting.report.model import Asked, Changed, Dossier, Reached, Report, Tally
+from prefect_sluice.reporting.report.model import (
+    ChangedRelation,
+    ConsumerRow,
+    GateRow,
+    ReleaseRecord,
+    Report,
+    Tally,
+)
 from prefect_sluice.reporting.report.stage_times import laps, waited
 from prefect_sluice.reporting.report.summary import head
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import DIFF, changes, headline, is_same, notable, noted
 from prefect_sluice.reporting.terminal.publishing import forecast_told, published_told
-from prefect_sluice.warehouse.publishing import Published, Way
+from prefect_sluice.warehouse.publishing import Published, PublishMode
 
 IMPACT = "impact"
 
 
-def report(found: Dossier) -> Report:
+def report(found: ReleaseRecord) -> Report:
     """Return the report of a promotion; of a release that was never promoted, what little there is."""
     plan = found.plan
     gates = tuple(_asked(found, number, each) for number, each in enumerate(found.reports))
@@ -54,10 +61,10 @@ def report(found: Dossier) -> Report:
     )
 
 
-def _asked(found: Dossier, number: int, each: GateReport) -> Asked:
+def _asked(found: ReleaseRecord, number: int, each: GateReport) -> GateRow:
     stage = found.stages[number] if number < len(found.stages) else ""
     counts = Counter(finding.verdict for finding in each.findings)
-    return Asked(
+    return GateRow(
         gate=each.gate,
         stage=stage,
         verdict=None if each.not_applicable else each.verdict,
@@ -69,7 +76,7 @@ def _asked(found: Dossier, number: int, each: GateReport) -> Asked:
     )
 
 
-def _reached(found: Dossier, plan: Plan | None, findings: Iterable[Finding]) -> tuple[Reached, ...]:
+def _reached(found: ReleaseRecord, plan: Plan | None, findings: Iterable[Finding]) -> tuple[ConsumerRow, ...]:
     """Return the consumers that read what the plan moves, and those that the gate `impact` speaks of."""
     findings = tuple(findings)
     # What was compared and found the same reaches nobody, whatever the plan said.
@@ -77,7 +84,7 @@ def _reached(found: Dossier, plan: Plan | None, findings: Iterable[Finding]) -> 
     steps = [step for step in plan.steps if is_moved(step) and step.node not in same] if plan else []
     moved = {step.node: step.name.identifier for step in steps}
     told = [item for item in findings if item.gate == IMPACT]
-    lines: list[Reached] = []
+    lines: list[ConsumerRow] = []
     for consumer in found.consumers:
         through = tuple(moved[uid] for uid in consumer.parents if uid in moved)
         # It is named by the finding's subject, or by its check, where the subject is what it reads.
@@ -87,18 +94,18 @@ def _reached(found: Dossier, plan: Plan | None, findings: Iterable[Finding]) -> 
             if item.check == consumer.name or consumer.unique_id in item.subject.split(", ")
         )
         if through or said:
-            lines.append(Reached(consumer, through, said))
+            lines.append(ConsumerRow(consumer, through, said))
     return tuple(
         sorted(lines, key=lambda one: -max((f.verdict for f in one.findings), default=Verdict.PASSED))
     )
 
 
-def _changed(found: Dossier, finding: Finding, reached: Sequence[Reached]) -> Changed:
+def _changed(found: ReleaseRecord, finding: Finding, reached: Sequence[ConsumerRow]) -> ChangedRelation:
     name = short_name(finding.subject) or finding.check
     told = finding.summary.removeprefix(f"{finding.check}: ").removeprefix(f"{name}: ")
     readers = [one.consumer for one in reached if finding.subject in one.consumer.parents]
     about = " ".join(found.described.get(finding.subject, "").split())
-    return Changed(name, told, finding, tuple(_named(item) for item in readers), about)
+    return ChangedRelation(name, told, finding, tuple(_named(item) for item in readers), about)
 
 
 def _named(item: Consumer) -> str:
@@ -115,11 +122,11 @@ def _names(plan: Plan | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _tallies(
-    found: Dossier,
+    found: ReleaseRecord,
     plan: Plan | None,
-    gates: Sequence[Asked],
-    reached: Sequence[Reached],
-    changed: Sequence[Changed],
+    gates: Sequence[GateRow],
+    reached: Sequence[ConsumerRow],
+    changed: Sequence[ChangedRelation],
     names: tuple[Sequence[str], Sequence[str]],
 ) -> tuple[Tally, ...]:
     if found.promotion is None or plan is None:
@@ -142,11 +149,11 @@ def _tallies(
     )
 
 
-def _publish(found: Dossier) -> str:
+def _publish(found: ReleaseRecord) -> str:
     """Return how the generation got into the warehouse, else how it is expected to."""
     for entry in reversed(found.entries):
         facts: Any = entry.facts.get("publish") if entry.event == "generation.written" else None
         if facts:
             times = [timedelta(milliseconds=float(facts[key])) for key in ("lock_ms", "writers_ms")]
-            return published_told(Published(Way(facts["way"]), str(facts["why"]), *times))
+            return published_told(Published(PublishMode(facts["way"]), str(facts["why"]), *times))
     return forecast_told(found.expected) if found.expected else ""

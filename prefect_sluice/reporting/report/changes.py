@@ -9,9 +9,9 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Finding
 from prefect_sluice.reporting.report import once
 from prefect_sluice.reporting.report.charts import bar
-from prefect_sluice.reporting.report.limits import Bounds, clipped, few
+from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
-from prefect_sluice.reporting.report.model import Changed, Reached, Report
+from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, Report
 from prefect_sluice.reporting.report.parts import more, pill, section, verdict
 from prefect_sluice.reporting.report.tables import evidence, table
 from prefect_sluice.reporting.styled_text import Style
@@ -22,7 +22,7 @@ _LONGEST = 200
 ABOVE = "What changes in the relations is said above."
 
 
-def changes(report: Report, bounds: Bounds) -> Markup:
+def changes(report: Report, bounds: ReportLimits) -> Markup:
     """Return who is reached, and what changes in each relation, in plain words."""
     return section(
         "changes",
@@ -32,7 +32,7 @@ def changes(report: Report, bounds: Bounds) -> Markup:
     )
 
 
-def _relations(report: Report, bounds: Bounds) -> list[Child]:
+def _relations(report: Report, bounds: ReportLimits) -> list[Child]:
     shown, rest = few(once.relations(report), bounds.steps)
     names, names_left = few(report.new, bounds.steps)
     rows: list[Sequence[Child]] = [
@@ -73,12 +73,12 @@ def no_change(report: Report) -> str:
     return "No relation that people read now was found to change."
 
 
-def _link(one: Changed, place: int, bounds: Bounds) -> Child:
+def _link(one: ChangedRelation, place: int, bounds: ReportLimits) -> Child:
     """Return the name, as a link to its rows where these are shown."""
     return tag("a", one.name, href=f"#diff-{place}") if place <= bounds.changed else one.name
 
 
-def _about(one: Changed) -> Markup | None:
+def _about(one: ChangedRelation) -> Markup | None:
     """Return what the project says that a relation is: whoever decides may never have seen it."""
     return tag("p", clipped(one.about, _LONGEST), class_="more") if one.about else None
 
@@ -87,7 +87,7 @@ def _readers(names: Sequence[str]) -> Child:
     return ", ".join(names) if names else tag("span", "no declared consumer", class_="null")
 
 
-def _consumers(report: Report, bounds: Bounds) -> list[Child]:
+def _consumers(report: Report, bounds: ReportLimits) -> list[Child]:
     shown, rest = few(report.reached, bounds.consumers)
     if not shown:
         known = bool(report.dossier.consumers)
@@ -105,7 +105,7 @@ def _consumers(report: Report, bounds: Bounds) -> list[Child]:
     ]
 
 
-def _consumer(report: Report, one: Reached, bounds: Bounds) -> Markup:
+def _consumer(report: Report, one: ConsumerRow, bounds: ReportLimits) -> Markup:
     item = one.consumer
     name = item.label or item.name
     linked = tag("a", name, href=item.url, rel="noopener noreferrer") if _is_web(item.url) else joined(name)
@@ -125,7 +125,7 @@ def _consumer(report: Report, one: Reached, bounds: Bounds) -> Markup:
     )
 
 
-def _consumer_finding(report: Report, one: Reached, finding: Finding, bounds: Bounds) -> Markup:
+def _consumer_finding(report: Report, one: ConsumerRow, finding: Finding, bounds: ReportLimits) -> Markup:
     said = once.of_consumer(one, finding)
     if not said:
         place = next((n for n, item in enumerate(report.findings, 1) if item is finding), 0)
@@ -152,7 +152,7 @@ def _is_web(url: str) -> bool:
         return False
 
 
-def diff(report: Report, bounds: Bounds) -> Markup | None:
+def diff(report: Report, bounds: ReportLimits) -> Markup | None:
     """Return each changed relation with its numbers, bars and sample rows; None where nothing was found to change."""
     if not report.changed:
         return None
@@ -165,7 +165,7 @@ def diff(report: Report, bounds: Bounds) -> Markup | None:
     )
 
 
-def _relation(one: Changed, place: int, bounds: Bounds) -> Markup:
+def _relation(one: ChangedRelation, place: int, bounds: ReportLimits) -> Markup:
     item = one.finding
     tables = [each for each in (*item.more, item.evidence) if each is not None]
     known = item.observed if item.observed is not None and 0 <= item.observed <= 1 else None

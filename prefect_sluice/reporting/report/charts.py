@@ -7,7 +7,7 @@ from math import isfinite
 
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.reporting.report.markup import Markup, joined, tag
-from prefect_sluice.reporting.report.model import Dot, Lineage
+from prefect_sluice.reporting.report.model import Lineage, LineageNode
 from prefect_sluice.reporting.styled_text import cut
 
 _BAR = 120
@@ -96,7 +96,7 @@ def _edge(start: tuple[int, int], end: tuple[int, int]) -> Markup:
     return tag("path", class_="edge", d=f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}")
 
 
-def _box(dot: Dot, x: int, y: int) -> Markup:
+def _box(dot: LineageNode, x: int, y: int) -> Markup:
     bad = dot.verdict is not None and dot.verdict is not Verdict.PASSED
     told = joined(
         tag("title", f"{dot.label}: {dot.told}" if dot.told else dot.label),
@@ -128,6 +128,6 @@ PARTS = {
 """What each part of the drawing is called."""
 
 
-def _under(dot: Dot) -> str:
+def _under(dot: LineageNode) -> str:
     said = dot.told if dot.part == "consumer" and dot.told else PARTS[dot.part]
     return f"{said}, {dot.verdict.name}" if dot.verdict and dot.verdict is not Verdict.PASSED else said

@@ -7,11 +7,11 @@ from typing import Any
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.reporting import json_documents
-from prefect_sluice.reporting.report.model import Asked, Dossier, Report
+from prefect_sluice.reporting.report.model import GateRow, ReleaseRecord, Report
 from prefect_sluice.reporting.terminal.policy import policy_document
 
 
-def dossier_document(found: Dossier) -> dict[str, Json]:
+def dossier_document(found: ReleaseRecord) -> dict[str, Json]:
     """Return what is recorded."""
     return {
         "release": json_documents.release(found.release) if found.release else None,
@@ -77,7 +77,7 @@ def report_document(report: Report) -> dict[str, Json]:
     }
 
 
-def _gate(gate: Asked) -> dict[str, Json]:
+def _gate(gate: GateRow) -> dict[str, Json]:
     return {
         "gate": gate.gate,
         "stage": gate.stage,

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from prefect_sluice.domain.verdict import Finding
 from prefect_sluice.reporting.report import once
-from prefect_sluice.reporting.report.limits import Bounds, few
+from prefect_sluice.reporting.report.limits import ReportLimits, few
 from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
-from prefect_sluice.reporting.report.model import Asked, Report
+from prefect_sluice.reporting.report.model import GateRow, Report
 from prefect_sluice.reporting.report.parts import LOOKS, more, section, verdict
 from prefect_sluice.reporting.report.tables import evidence, table
 from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
 from prefect_sluice.reporting.wording import count, number, seconds
 
 
-def findings(report: Report, bounds: Bounds) -> Markup:
+def findings(report: Report, bounds: ReportLimits) -> Markup:
     """Return every finding that did not pass, the worst first; then each gate, with what passed folded away."""
     listed = once.listed(report)
     shown, rest = few(listed, bounds.findings)
@@ -40,7 +40,7 @@ def findings(report: Report, bounds: Bounds) -> Markup:
     )
 
 
-def _finding(report: Report, item: Finding, bounds: Bounds, place: int) -> Markup:
+def _finding(report: Report, item: Finding, bounds: ReportLimits, place: int) -> Markup:
     compared = next(
         (n for n, one in enumerate(report.changed[: bounds.changed], 1) if one.finding is item), 0
     )
@@ -84,14 +84,14 @@ def _left(report: Report) -> Markup | None:
     return tag("details", tag("summary", told), tag("ul", *reasons)) if told else None
 
 
-def _gate(report: Report, gate: Asked) -> Sequence[Child]:
+def _gate(report: Report, gate: GateRow) -> Sequence[Child]:
     assert gate.verdict is not None
     counts = counted(gate.counts)
     told = once.of_gate(report, gate)
     return (tag("strong", gate.gate), gate.stage, verdict(gate.verdict), counts, seconds(gate.seconds), told)
 
 
-def _all_passed(report: Report, bounds: Bounds) -> Markup | None:
+def _all_passed(report: Report, bounds: ReportLimits) -> Markup | None:
     known = [found for gate in report.gates if (found := once.passed(report, gate))[1]]
     many = sum(len(passed) for _, passed in known)
     parts = (_passed(title, passed, bounds) for title, passed in known)
@@ -102,7 +102,7 @@ def _all_passed(report: Report, bounds: Bounds) -> Markup | None:
     )
 
 
-def _passed(title: str, passed: Sequence[Finding], bounds: Bounds) -> Markup:
+def _passed(title: str, passed: Sequence[Finding], bounds: ReportLimits) -> Markup:
     shown, rest = few(passed, bounds.passed)
     rows = [
         (item.check, item.subject, item.summary, number(item.observed), number(item.limit)) for item in shown

@@ -10,9 +10,9 @@ from importlib.resources import files
 from prefect_sluice.domain.promotion import ENDED
 from prefect_sluice.reporting.part import authors, brought, commits_of
 from prefect_sluice.reporting.report import changes, findings, sections
-from prefect_sluice.reporting.report.limits import LADDER, Bounds, fitting
+from prefect_sluice.reporting.report.limits import LADDER, ReportLimits, fitting
 from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
-from prefect_sluice.reporting.report.model import Point, Report
+from prefect_sluice.reporting.report.model import KeyPoint, Report
 from prefect_sluice.reporting.report.parts import more, pill, section
 from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.report.tables import table
@@ -22,7 +22,7 @@ from prefect_sluice.reporting.wording import count, moment, short
 LIMIT = 2_000_000
 """Characters that a page may have."""
 
-Section = Callable[[Report, Bounds], Markup | None]
+Section = Callable[[Report, ReportLimits], Markup | None]
 _SECTIONS: tuple[Section, ...] = (
     changes.changes,
     findings.findings,
@@ -49,7 +49,7 @@ def page(report: Report, *, limit: int = LIMIT) -> str:
     return fitting(lambda bounds: _page(report, bounds), limit, LADDER)
 
 
-def _page(report: Report, bounds: Bounds) -> str:
+def _page(report: Report, bounds: ReportLimits) -> str:
     parts = [part for make in _SECTIONS if (part := make(report, bounds))]
     main = joined(_head(report), _contents(parts), *parts, _provenance(report, bounds), _words())
     promotion = report.dossier.promotion
@@ -165,7 +165,7 @@ def _answering(report: Report) -> list[Markup]:
     ]
 
 
-def _point(item: Point) -> Markup:
+def _point(item: KeyPoint) -> Markup:
     about = tag("a", item.about, href=f"#{item.anchor}", class_=item.style.value) if item.about else None
     told = item.text if item.about else tag("a", item.text, href=f"#{item.anchor}")
     return tag("li", about, " " if about else None, told, class_=item.style.value)
@@ -269,7 +269,7 @@ def _words() -> Markup:
     )
 
 
-def _provenance(report: Report, bounds: Bounds) -> Markup:
+def _provenance(report: Report, bounds: ReportLimits) -> Markup:
     known = report.dossier
     promotion, release = known.promotion, known.release
     rows: list[tuple[str, Child]] = []

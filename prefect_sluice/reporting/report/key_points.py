@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.reporting.report.limits import clipped
-from prefect_sluice.reporting.report.model import Asked, Changed, Dossier, Point
+from prefect_sluice.reporting.report.model import ChangedRelation, GateRow, KeyPoint, ReleaseRecord
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.policy import changes_told, policy_told
 from prefect_sluice.reporting.wording import count
@@ -20,12 +20,12 @@ _LONGEST = 200
 
 
 def points(
-    gates: Sequence[Asked],
+    gates: Sequence[GateRow],
     findings: Sequence[Finding],
-    changed: Sequence[Changed],
+    changed: Sequence[ChangedRelation],
     new: Sequence[str],
     gone: Sequence[str],
-) -> tuple[Point, ...]:
+) -> tuple[KeyPoint, ...]:
     """Return the points, the worst first; of each sort a few, and how many more there are."""
     stopped = _stopped(gates, findings, changed)
     said = {id(point.finding) for point in stopped}
@@ -37,17 +37,19 @@ def points(
     )
 
 
-def policy_points(found: Dossier) -> tuple[Point, ...]:
+def policy_points(found: ReleaseRecord) -> tuple[KeyPoint, ...]:
     """Return what the promotion changes of its environment's policy: nobody may say yes to that without seeing it."""
     changes = found.policy.changes if found.policy is not None else ()
     if not changes:
         return ()
     text = f"{policy_told(found.policy)} {'; '.join(changes_told(found.policy))}"
     style = Style.BAD if any(item.weaker for item in changes) else Style.WARN
-    return (Point("policy", text, "approvals", style),)
+    return (KeyPoint("policy", text, "approvals", style),)
 
 
-def _stopped(gates: Sequence[Asked], findings: Sequence[Finding], changed: Sequence[Changed]) -> list[Point]:
+def _stopped(
+    gates: Sequence[GateRow], findings: Sequence[Finding], changed: Sequence[ChangedRelation]
+) -> list[KeyPoint]:
     """Return what did not pass; a warning of the diff is said with the change it is about."""
     only_warn = {gate.gate for gate in gates if gate.only_warns}
     told = [
@@ -57,7 +59,7 @@ def _stopped(gates: Sequence[Asked], findings: Sequence[Finding], changed: Seque
     ]
     holding = {item.gate for _, item in told if _style(item, only_warn) is Style.BAD}
     lines = [
-        Point(
+        KeyPoint(
             f"{item.gate} {item.check}",
             _said(item, changed),
             f"finding-{number}",
@@ -67,7 +69,7 @@ def _stopped(gates: Sequence[Asked], findings: Sequence[Finding], changed: Seque
         for number, item in _each_gate_first(told, only_warn)[: max(_MOST, min(len(holding), _GATES))]
     ]
     rest = len(told) - len(lines)
-    return [*lines, Point("", f"and {count(rest, 'more finding')}", "findings")] if rest else lines
+    return [*lines, KeyPoint("", f"and {count(rest, 'more finding')}", "findings")] if rest else lines
 
 
 def _each_gate_first(
@@ -82,7 +84,7 @@ def _each_gate_first(
     return sorted(told, key=lambda one: ranks[one[0]])
 
 
-def _said(item: Finding, changed: Sequence[Changed]) -> str:
+def _said(item: Finding, changed: Sequence[ChangedRelation]) -> str:
     """Return what it says, with the name of what it is about where neither it nor its check names it."""
     name = short_name(item.subject) if ", " not in item.subject else ""
     one = next((one for one in changed if one.finding is item), None)
@@ -96,10 +98,10 @@ def _style(item: Finding, only_warn: set[str]) -> Style:
     return Style.WARN if item.verdict.lets_through or item.gate in only_warn else Style.BAD
 
 
-def _changes(changed: Sequence[tuple[int, Changed]]) -> list[Point]:
+def _changes(changed: Sequence[tuple[int, ChangedRelation]]) -> list[KeyPoint]:
     """Return the changes, those that somebody reads first."""
     lines = [
-        Point(
+        KeyPoint(
             one.name,
             f"{one.told}; {_readers(one.readers)}",
             f"diff-{number}",
@@ -110,13 +112,13 @@ def _changes(changed: Sequence[tuple[int, Changed]]) -> list[Point]:
     ]
     rest = len(changed) - len(lines)
     return (
-        [*lines, Point("", f"and {count(rest, 'more relation')} with other rows", "changes")]
+        [*lines, KeyPoint("", f"and {count(rest, 'more relation')} with other rows", "changes")]
         if rest
         else lines
     )
 
 
-def _change_style(one: Changed) -> Style:
+def _change_style(one: ChangedRelation) -> Style:
     verdict = one.finding.verdict
     return Style.PLAIN if verdict is Verdict.PASSED else Style.WARN if verdict.lets_through else Style.BAD
 
@@ -128,13 +130,13 @@ def _readers(names: Sequence[str]) -> str:
     return f"read by {', '.join(names[:_MOST])}{rest}"
 
 
-def _new(new: Sequence[str]) -> list[Point]:
-    return [Point(count(len(new), "new relation"), _names(new), "changes")] if new else []
+def _new(new: Sequence[str]) -> list[KeyPoint]:
+    return [KeyPoint(count(len(new), "new relation"), _names(new), "changes")] if new else []
 
 
-def _removed(gone: Sequence[str]) -> list[Point]:
+def _removed(gone: Sequence[str]) -> list[KeyPoint]:
     return (
-        [Point(count(len(gone), "relation") + " removed", _names(gone), "changes", Style.WARN)]
+        [KeyPoint(count(len(gone), "relation") + " removed", _names(gone), "changes", Style.WARN)]
         if gone
         else []
     )

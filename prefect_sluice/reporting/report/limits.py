@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ReportLimits:
     """At most so many of each: `findings` that did not pass, of which the first `detailed` with `rows` rows of each table,
     `passed` findings of one gate, `changed` relations with their tables, `steps` of the plan, `cell` characters of a value,
     `consumers`, `drawn`: whether the lineage is drawn, `entries` of the ledger, `columns` of a table with evidence."""
@@ -29,14 +29,14 @@ class Bounds:
 
 
 LADDER = (
-    Bounds(500, 100, 100, 400, 100, 500, 400, 100, 200),
-    Bounds(300, 40, 50, 200, 50, 300, 200, 50, 100),
-    Bounds(200, 20, 20, 100, 30, 200, 120, 50, 50),
-    Bounds(100, 10, 10, 25, 20, 60, 80, 25, 20),
-    Bounds(50, 5, 10, 10, 10, 30, 60, 15, 10),
-    Bounds(30, 3, 5, 0, 5, 15, 60, 10, 5),
-    Bounds(15, 1, 3, 0, 3, 8, 40, 5, 3, drawn=False),
-    Bounds(5, 0, 0, 0, 3, 3, 40, 3, 0, drawn=False),
+    ReportLimits(500, 100, 100, 400, 100, 500, 400, 100, 200),
+    ReportLimits(300, 40, 50, 200, 50, 300, 200, 50, 100),
+    ReportLimits(200, 20, 20, 100, 30, 200, 120, 50, 50),
+    ReportLimits(100, 10, 10, 25, 20, 60, 80, 25, 20),
+    ReportLimits(50, 5, 10, 10, 10, 30, 60, 15, 10),
+    ReportLimits(30, 3, 5, 0, 5, 15, 60, 10, 5),
+    ReportLimits(15, 1, 3, 0, 3, 8, 40, 5, 3, drawn=False),
+    ReportLimits(5, 0, 0, 0, 3, 3, 40, 3, 0, drawn=False),
 )
 """From all that is sensible to read down to the least that still says what is decided."""
 
@@ -47,7 +47,7 @@ NARROW = tuple(replace(bounds, columns=8, cell=min(bounds.cell, 40)) for bounds 
 """For Prefect's UI, which lets a wide table run into what stands to the right of it."""
 
 
-def fitting(show: Callable[[Bounds], str], limit: int, ladder: Sequence[Bounds] = LADDER) -> str:
+def fitting(show: Callable[[ReportLimits], str], limit: int, ladder: Sequence[ReportLimits] = LADDER) -> str:
     """Return the fullest text that has at most `limit` characters; the shortest one is cut at its end, and says so."""
     text = ""
     for bounds in ladder:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.planning.plan import BY_PRODUCT, UNCHANGED, Action, Plan, Step
-from prefect_sluice.reporting.report.model import Dot, Lineage, Reached
+from prefect_sluice.reporting.report.model import ConsumerRow, Lineage, LineageNode
 
 MOST = 40
 """How many nodes are drawn one by one."""
@@ -17,7 +17,7 @@ MOST = 40
 _PARTS = {Action.BUILD: "build", Action.CARRY: "carry", Action.REMOVE: "remove"}
 
 
-def lineage(plan: Plan | None, reached: Sequence[Reached], findings: Iterable[Finding]) -> Lineage:
+def lineage(plan: Plan | None, reached: Sequence[ConsumerRow], findings: Iterable[Finding]) -> Lineage:
     """Return the graph; without a plan it is empty."""
     if plan is None:
         return Lineage((), ())
@@ -52,14 +52,16 @@ def is_moved(step: Step) -> bool:
     return step.action is not Action.REUSE or step.reason != UNCHANGED
 
 
-def _node(step: Step, level: int, verdict: Verdict | None) -> Dot:
+def _node(step: Step, level: int, verdict: Verdict | None) -> LineageNode:
     part = "relink" if is_moved(step) else "reuse"
-    return Dot(step.node, short_name(step.node), _PARTS.get(step.action, part), level, step.reason, verdict)
+    return LineageNode(
+        step.node, short_name(step.node), _PARTS.get(step.action, part), level, step.reason, verdict
+    )
 
 
-def _consumer(one: Reached, level: int, verdict: Verdict | None) -> Dot:
+def _consumer(one: ConsumerRow, level: int, verdict: Verdict | None) -> LineageNode:
     item = one.consumer
-    return Dot(item.unique_id, item.label or item.name, "consumer", level, item.kind, verdict)
+    return LineageNode(item.unique_id, item.label or item.name, "consumer", level, item.kind, verdict)
 
 
 def _worst(findings: Iterable[Finding]) -> Mapping[str, Verdict]:
@@ -89,10 +91,12 @@ def _levels(nodes: Sequence[str], edges: Iterable[tuple[str, str]]) -> Mapping[s
     return levels
 
 
-def _bounded(dots: Sequence[Dot], edges: Sequence[tuple[str, str]], edited: frozenset[str]) -> Lineage:
+def _bounded(
+    dots: Sequence[LineageNode], edges: Sequence[tuple[str, str]], edited: frozenset[str]
+) -> Lineage:
     """Return at most MOST nodes one by one, the telling ones; the rest of each column and part as one node."""
 
-    def rank(dot: Dot) -> tuple[int, int]:
+    def rank(dot: LineageNode) -> tuple[int, int]:
         bad = dot.verdict is not None and not dot.verdict.lets_through
         weight = (
             0
@@ -110,14 +114,16 @@ def _bounded(dots: Sequence[Dot], edges: Sequence[tuple[str, str]], edited: froz
     kept = {dot.id for dot in sorted(dots, key=rank)[:MOST]}
     columns = sorted({dot.level for dot in dots if dot.id in kept})
     placed = [replace(dot, level=_column(dot, columns, dot.id in kept)) for dot in dots]
-    rest: dict[tuple[int, str], list[Dot]] = {}
+    rest: dict[tuple[int, str], list[LineageNode]] = {}
     for dot in placed:
         if dot.id not in kept:
             rest.setdefault((dot.level, dot.part), []).append(dot)
     drawn = [dot for dot in placed if dot.id in kept]
     stands_for = {uid: uid for uid in kept}
     for (level, part), some in rest.items():
-        together = Dot(f"rest.{level}.{part}", f"{len(some)} more", "rest", level, f"{len(some)} of: {part}")
+        together = LineageNode(
+            f"rest.{level}.{part}", f"{len(some)} more", "rest", level, f"{len(some)} of: {part}"
+        )
         drawn.append(together if len(some) > 1 else some[0])
         stands_for |= {dot.id: drawn[-1].id for dot in some}
     joined = dict.fromkeys((stands_for[above], stands_for[below]) for above, below in edges)
@@ -129,7 +135,7 @@ def _bounded(dots: Sequence[Dot], edges: Sequence[tuple[str, str]], edited: froz
     )
 
 
-def _column(dot: Dot, columns: Sequence[int], is_kept: bool) -> int:
+def _column(dot: LineageNode, columns: Sequence[int], is_kept: bool) -> int:
     """Return the column of a node: each level with a node of its own is one, and all levels between two of them another."""
     place = bisect_left(columns, dot.level)
     return 2 * place + (is_kept or (place < len(columns) and columns[place] == dot.level))

@@ -12,10 +12,10 @@ from prefect_sluice.reporting.part import authors, brought, commits_of
 from prefect_sluice.reporting.report import once
 from prefect_sluice.reporting.report.changes import ABOVE, no_change
 from prefect_sluice.reporting.report.charts import share
-from prefect_sluice.reporting.report.limits import SHORT, Bounds, clipped, few, fitting
+from prefect_sluice.reporting.report.limits import SHORT, ReportLimits, clipped, few, fitting
 from prefect_sluice.reporting.report.markup import escape
 from prefect_sluice.reporting.report.mermaid import mermaid
-from prefect_sluice.reporting.report.model import Asked, Reached, Report
+from prefect_sluice.reporting.report.model import ConsumerRow, GateRow, Report
 from prefect_sluice.reporting.report.side_by_side import Cell, side_by_side
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
@@ -31,12 +31,12 @@ _BAR = 10
 _LONGEST = 200
 
 
-def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[Bounds] = SHORT) -> str:
+def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[ReportLimits] = SHORT) -> str:
     """Return the report, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
     return fitting(lambda bounds: _page(report, bounds), limit, ladder)
 
 
-def _page(report: Report, bounds: Bounds) -> str:
+def _page(report: Report, bounds: ReportLimits) -> str:
     parts = (
         _head(report),
         changes(report, bounds),
@@ -100,7 +100,7 @@ def _asked(report: Report) -> list[str]:
     return [*lines, ""]
 
 
-def changes(report: Report, bounds: Bounds, *, alone: bool = False) -> list[str]:
+def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> list[str]:
     """Return the lines on what readers find changed, and who they are; `alone`: on a page without points and findings."""
     lines = ["### What changes, and for whom", ""]
     told = report.changed if alone else [one for _, one in once.relations(report)]
@@ -141,14 +141,14 @@ def changes(report: Report, bounds: Bounds, *, alone: bool = False) -> list[str]
     return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer")]
 
 
-def _for_consumer(one: Reached, item: Finding, *, alone: bool) -> str:
+def _for_consumer(one: ConsumerRow, item: Finding, *, alone: bool) -> str:
     return (
         escaped(item.summary if alone else once.of_consumer(one, item))
         or f"{item.verdict.name}: see the finding"
     )
 
 
-def _findings(report: Report, bounds: Bounds) -> list[str]:
+def _findings(report: Report, bounds: ReportLimits) -> list[str]:
     lines = ["### What the gates found", ""]
     listed = once.listed(report)
     shown, rest = few(listed, bounds.findings)
@@ -175,7 +175,7 @@ def gates(report: Report) -> list[str]:
     return [*(lines if asked else ["No gate was asked.", ""]), *why]
 
 
-def _finding(report: Report, item: Finding, bounds: Bounds, detailed: bool) -> list[str]:
+def _finding(report: Report, item: Finding, bounds: ReportLimits, detailed: bool) -> list[str]:
     held = item.observed is not None and item.limit is not None
     numbers = f"found {number(item.observed)}, limit {number(item.limit)}" if held else ""
     where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
@@ -191,7 +191,7 @@ def _finding(report: Report, item: Finding, bounds: Bounds, detailed: bool) -> l
     return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
 
 
-def _gate(report: Report, gate: Asked) -> tuple[str, ...]:
+def _gate(report: Report, gate: GateRow) -> tuple[str, ...]:
     assert gate.verdict is not None
     return (
         gate.gate,
@@ -203,7 +203,7 @@ def _gate(report: Report, gate: Asked) -> tuple[str, ...]:
     )
 
 
-def _passed(report: Report, gate: Asked, bounds: Bounds) -> list[str]:
+def _passed(report: Report, gate: GateRow, bounds: ReportLimits) -> list[str]:
     title, passed = once.passed(report, gate)
     shown, rest = few(passed, bounds.passed)
     if not shown:
@@ -215,7 +215,7 @@ def _passed(report: Report, gate: Asked, bounds: Bounds) -> list[str]:
     )
 
 
-def diff(report: Report, bounds: Bounds) -> list[str]:
+def diff(report: Report, bounds: ReportLimits) -> list[str]:
     """Return the lines with the diff of each changed relation, row by row; none where nothing changed."""
     shown, rest = few(report.changed, bounds.changed)
     if not shown:
@@ -229,7 +229,7 @@ def diff(report: Report, bounds: Bounds) -> list[str]:
     return [*lines, *_more(rest, "relation")]
 
 
-def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
+def _evidence(found: Evidence, title: str, bounds: ReportLimits) -> list[str]:
     shown, _ = few(found.rows, bounds.rows)
     lines = [f"{escaped(title)}:", ""] if title else []
     side = side_by_side(replace(found, rows=tuple(shown)))
@@ -247,13 +247,13 @@ def _evidence(found: Evidence, title: str, bounds: Bounds) -> list[str]:
     return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
 
 
-def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: Bounds) -> list[str]:
+def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: ReportLimits) -> list[str]:
     """Return a table of as many columns as there is room for; the others are counted."""
     lines = table(header[: bounds.columns], [row[: bounds.columns] for row in rows])
     return [*lines, *_more(len(header) - bounds.columns, "column")]
 
 
-def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str:
+def _cell(found: Evidence, place: int, value: str | None, bounds: ReportLimits) -> str:
     known = share(value) if place < len(found.columns) and found.columns[place] in found.bars else None
     if found.bars and not value:
         return ""  # a table of numbers has blanks, as on the page
@@ -264,18 +264,18 @@ def _cell(found: Evidence, place: int, value: str | None, bounds: Bounds) -> str
     return f"{'█' * filled}{'░' * (_BAR - filled)} {told}"
 
 
-def _change(cell: Cell | None, bounds: Bounds) -> str:
+def _change(cell: Cell | None, bounds: ReportLimits) -> str:
     if cell is None:
         return ""
     before, after, by = cell
     return f"{_value(before, bounds)} → {_value(after, bounds)}{f' ({by})' if by else ''}"
 
 
-def _value(value: str | None, bounds: Bounds) -> str:
+def _value(value: str | None, bounds: ReportLimits) -> str:
     return "NULL" if value is None else clipped(value, bounds.cell)
 
 
-def lineage(report: Report, bounds: Bounds) -> list[str]:
+def lineage(report: Report, bounds: ReportLimits) -> list[str]:
     """Return the lines with the drawing of what is touched; none where nothing is."""
     known = report.lineage
     if not known.dots or not bounds.drawn:
@@ -304,7 +304,7 @@ def _stages(report: Report) -> list[str]:
     return lines + [line for told in (waited, escaped(report.publish)) if told for line in (told, "")]
 
 
-def _plan(report: Report, bounds: Bounds) -> list[str]:
+def _plan(report: Report, bounds: ReportLimits) -> list[str]:
     known = report.dossier.plan
     if known is None:
         return []

@@ -1,4 +1,4 @@
-"""The report as values: what is recorded of a promotion (`Dossier`), and what people are told of it (`Report`)."""
+"""The report as values: what is recorded of a promotion (`ReleaseRecord`), and what people are told of it (`Report`)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from prefect_sluice.domain.controls import Control
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.generation import Generation
-from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.domain.promotion import Approval, Promotion, Run
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.planning.costs import Costs
+from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.warehouse.publishing import Forecast
@@ -25,7 +25,7 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class WebLinks:
     """Where people go on in a browser: the page of the promotion's run, by address and name, and the form that says `yes` or
     `no` to it, filled in but for who says it; "" where there is none, or nobody knows. `resumes`: the run waits, and its own
     form says it, too."""
@@ -43,7 +43,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
+class ReleaseRecord:
     """What is recorded of one release, and of one promotion of it in full. `generations` are those that it
     wrote, newest first; `plan` is None where there is none, or it is another promotion's (a rollback writes
     an older table again). `blocks` are those of the release that are in force.
@@ -64,7 +64,7 @@ class Dossier:
     approvals: tuple[Approval, ...] = ()
     generations: tuple[Generation, ...] = ()
     others: tuple[Promotion, ...] = ()
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
     blocks: tuple[Control, ...] = ()
     former: Release | None = None
     stages: tuple[str, ...] = ()
@@ -75,10 +75,10 @@ class Dossier:
     described: Mapping[str, str] = field(default_factory=dict[str, str])
     runs: tuple[Run, ...] = ()
     expected: Forecast | None = None
-    costs: Costs | None = None
+    costs: ExpectedCosts | None = None
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
-    way: Way = Way()
+    way: WebLinks = WebLinks()
     at: datetime = _NEVER
 
 
@@ -92,7 +92,7 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Headline:
     """What is decided, in one word and one sentence, and what the reader should do next."""
 
     title: str
@@ -112,7 +112,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class KeyPoint:
     """One thing that whoever decides must know first: what it is about, what is said, where the page says more, and the finding
     whose sentence it is, if it is one's."""
 
@@ -124,7 +124,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ConsumerRow:
     """A consumer that a change reaches, through which relations (by name), and what gates say of it."""
 
     consumer: Consumer
@@ -133,7 +133,7 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedRelation:
     """One relation that readers will find changed: the diff's finding, its words without the name, who reads it, and what
     the project says that it is."""
 
@@ -145,7 +145,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GateRow:
     """What one gate came to. `verdict` None: it did not apply, and `told` says why; `counts` are its findings by verdict."""
 
     gate: str
@@ -169,7 +169,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
+class LineageNode:
     """One node of the drawing. `part` is build, carry, relink, remove, reuse, consumer or rest (several in one);
     `level` counts from the left, `verdict` is the worst that was found of it."""
 
@@ -186,13 +186,13 @@ class Lineage:
     """What is touched and what it hangs on. `edges` go from what is read to who reads it; `left_out` counts the nodes
     that are drawn together, because there are too many."""
 
-    dots: tuple[Dot, ...]
+    dots: tuple[LineageNode, ...]
     edges: tuple[tuple[str, str], ...]
     left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
+class StageRow:
     """One stage: what it took in all runs (None: not known), how it stands, and what came of it."""
 
     stage: str
@@ -212,19 +212,19 @@ class Report:
     a yes, `publish` how the generation got, or will get, into the warehouse.
     """
 
-    dossier: Dossier
-    head: Head
-    points: tuple[Point, ...]
+    dossier: ReleaseRecord
+    head: Headline
+    points: tuple[KeyPoint, ...]
     tallies: tuple[Tally, ...]
-    reached: tuple[Reached, ...]
-    changed: tuple[Changed, ...]
+    reached: tuple[ConsumerRow, ...]
+    changed: tuple[ChangedRelation, ...]
     same: int
     new: tuple[str, ...]
     gone: tuple[str, ...]
     findings: tuple[Finding, ...]
-    gates: tuple[Asked, ...]
+    gates: tuple[GateRow, ...]
     lineage: Lineage
-    laps: tuple[Lap, ...]
+    laps: tuple[StageRow, ...]
     noted: tuple[Finding, ...] = ()
     waited: timedelta | None = None
     publish: str = ""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.planning.impact import title
-from prefect_sluice.reporting.report.model import Asked, Changed, Reached, Report
+from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, GateRow, Report
 
 
 def of_finding(report: Report, item: Finding) -> str:
@@ -34,25 +34,25 @@ def fix_of(report: Report, item: Finding) -> str:
     return "" if any(one.finding and one.finding.fix == item.fix for one in report.head.advice) else item.fix
 
 
-def relations(report: Report) -> Sequence[tuple[int, Changed]]:
+def relations(report: Report) -> Sequence[tuple[int, ChangedRelation]]:
     """Return the relations of which the points do not say what changes, each with its place in the diff."""
     above = _in_points(report)
     return [(n, one) for n, one in enumerate(report.changed, 1) if id(one.finding) not in above]
 
 
-def of_consumer(one: Reached, item: Finding) -> str:
+def of_consumer(one: ConsumerRow, item: Finding) -> str:
     """Return what changes for a consumer, without its name; "" for what stands with the findings."""
     return item.summary.removeprefix(f"{title(one.consumer)}: ") if item.verdict is Verdict.PASSED else ""
 
 
-def of_gate(report: Report, gate: Asked) -> str:
+def of_gate(report: Report, gate: GateRow) -> str:
     """Return what a gate came to in words, "" where they stand elsewhere."""
     if gate.only_warns and gate.verdict is not None and not gate.verdict.lets_through:
         return "a no here only warns"
     return "" if {id(item) for item in gate.passed} & _told(report) else gate.told
 
 
-def passed(report: Report, gate: Asked) -> tuple[str, Sequence[Finding]]:
+def passed(report: Report, gate: GateRow) -> tuple[str, Sequence[Finding]]:
     """Return what passed in a gate and is said nowhere else, under its title."""
     told = _told(report)
     left = [item for item in gate.passed if id(item) not in told and item.summary != gate.told]

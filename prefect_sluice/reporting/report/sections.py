@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prefect_sluice.planning.plan import Step
 from prefect_sluice.reporting.report.charts import PARTS, bar, drawing
-from prefect_sluice.reporting.report.limits import Bounds, few
+from prefect_sluice.reporting.report.limits import ReportLimits, few
 from prefect_sluice.reporting.report.lineage import is_moved
 from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
 from prefect_sluice.reporting.report.model import Report
@@ -18,7 +18,7 @@ from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import count, moment, seconds, short
 
 
-def lineage(report: Report, bounds: Bounds) -> Markup | None:
+def lineage(report: Report, bounds: ReportLimits) -> Markup | None:
     """Return the drawing of what is touched, what it means, and the same as a list."""
     known = report.lineage
     if not known.dots:
@@ -56,7 +56,7 @@ def lineage(report: Report, bounds: Bounds) -> Markup | None:
     )
 
 
-def stages(report: Report, _: Bounds) -> Markup | None:
+def stages(report: Report, _: ReportLimits) -> Markup | None:
     """Return the stages with their times, and how it gets, or got, into the warehouse."""
     if not report.laps:
         return None
@@ -88,7 +88,7 @@ def stages(report: Report, _: Bounds) -> Markup | None:
     )
 
 
-def plan(report: Report, bounds: Bounds) -> Markup | None:
+def plan(report: Report, bounds: ReportLimits) -> Markup | None:
     """Return what is built, carried over, relinked and removed, and why; what is reused is folded away."""
     known = report.dossier.plan
     if known is None:
@@ -126,7 +126,7 @@ def _why(step: Step) -> Child:
     return joined(step.reason, note)
 
 
-def approvals(report: Report, _: Bounds) -> Markup:
+def approvals(report: Report, _: ReportLimits) -> Markup:
     """Return who said yes or no, to what, and until when it is good."""
     found = report.dossier
     rows = [

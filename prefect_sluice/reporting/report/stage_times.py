@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.planning.plan import Action
-from prefect_sluice.reporting.report.model import Dossier, Lap
+from prefect_sluice.reporting.report.model import ReleaseRecord, StageRow
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import count, moment, short
@@ -30,7 +30,7 @@ _PAST = {
 """How many stages are done in a state."""
 
 
-def laps(found: Dossier) -> tuple[Lap, ...]:
+def laps(found: ReleaseRecord) -> tuple[StageRow, ...]:
     """Return a lap for each stage that this promotion has, done or not."""
     promotion = found.promotion
     if promotion is None:
@@ -38,17 +38,17 @@ def laps(found: Dossier) -> tuple[Lap, ...]:
     names = _NOT_ALL.get(promotion.cause, ORDER)
     done, ended = _reached(found, promotion, names)
     took = _took(found)
-    lines: list[Lap] = []
+    lines: list[StageRow] = []
     for number, name in enumerate(names):
         state, style = ("done", Style.GOOD) if number < done else ("not reached", Style.FAINT)
         if number == done and ended:
             state, style = ended
         told = _told(name, found, promotion) if number <= done else ""
-        lines.append(Lap(name.capitalize(), took.get(name), state, told, style))
+        lines.append(StageRow(name.capitalize(), took.get(name), state, told, style))
     return tuple(lines)
 
 
-def waited(found: Dossier) -> timedelta | None:
+def waited(found: ReleaseRecord) -> timedelta | None:
     """Return how long it waited for the yes or no that was used; None where nobody had to say one."""
     staged = _at(found.entries, "promotion.staged")
     said = _at(found.entries, "approval.given")
@@ -56,7 +56,7 @@ def waited(found: Dossier) -> timedelta | None:
 
 
 def _reached(
-    found: Dossier, promotion: Promotion, names: tuple[str, ...]
+    found: ReleaseRecord, promotion: Promotion, names: tuple[str, ...]
 ) -> tuple[int, tuple[str, Style] | None]:
     """Return how many stages are done, and how the next one stands if it ended the way, or is at work."""
     state = promotion.state
@@ -75,7 +75,7 @@ def _reached(
     return past, (f"{state.value}", Style.WARN)
 
 
-def _took(found: Dossier) -> Mapping[str, float]:
+def _took(found: ReleaseRecord) -> Mapping[str, float]:
     """Return the seconds spent in each stage, all runs together; of an older Sluice's, the gates' of Test."""
     took: dict[str, float] = {}
     for run in found.runs:
@@ -84,7 +84,7 @@ def _took(found: Dossier) -> Mapping[str, float]:
     return took
 
 
-def _told(name: str, found: Dossier, promotion: Promotion) -> str:
+def _told(name: str, found: ReleaseRecord, promotion: Promotion) -> str:
     match name:
         case "source":
             change = found.release.change if found.release else None
@@ -108,7 +108,7 @@ def _told(name: str, found: Dossier, promotion: Promotion) -> str:
             return _gates(name, found)
 
 
-def _gates(stage: str, found: Dossier) -> str:
+def _gates(stage: str, found: ReleaseRecord) -> str:
     asked = [
         report
         for where, report in zip(found.stages, found.reports, strict=False)
@@ -120,13 +120,13 @@ def _gates(stage: str, found: Dossier) -> str:
     return f"{count(len(asked), 'gate')} asked" + (f", no by {', '.join(no)}" if no else "")
 
 
-def _approved(found: Dossier) -> str:
+def _approved(found: ReleaseRecord) -> str:
     if not found.approvals:
         return "" if found.asked else "no approval needed"
     last = found.approvals[-1]
     return f"{SAID[last.decision]} by {last.who}, {moment(last.at)}"
 
 
-def _at(entries: tuple[Entry, ...], event: str) -> datetime | None:
+def _at(entries: tuple[LedgerEntry, ...], event: str) -> datetime | None:
     times = [entry.at for entry in entries if entry.event == event]
     return times[-1] if times else None

@@ -10,7 +10,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.reporting.part import titled
-from prefect_sluice.reporting.report.model import Advice, Asked, Dossier, Head, Report
+from prefect_sluice.reporting.report.model import Advice, GateRow, Headline, ReleaseRecord, Report
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.promotion import going_on
 from prefect_sluice.reporting.wording import count, short
@@ -18,13 +18,13 @@ from prefect_sluice.reporting.wording import count, short
 _FIXES = 3
 
 
-def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) -> Head:
+def head(found: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Finding]) -> Headline:
     """Return the head of a promotion's report; of a release that was never promoted, too."""
     promotion = found.promotion
     where = promotion.environment if promotion is not None else ""
     title = titled(found.release, where) if found.release else "A release that is not known any more"
     if promotion is None:
-        return Head(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
+        return Headline(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
     if promotion.cause is Cause.ROLLBACK:
         title = f"Rollback: {title}"
     elif promotion.cause is Cause.REFRESH:
@@ -38,14 +38,14 @@ def head(found: Dossier, gates: Sequence[Asked], findings: Sequence[Finding]) ->
             return _served(found, promotion, title, gates)
         case State.APPROVED | State.DEPLOYING:
             said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(found, promotion)}."
-            return Head(title, "APPROVED", Style.GOOD, said.strip(), _go_on(found, promotion))
+            return Headline(title, "APPROVED", Style.GOOD, said.strip(), _go_on(found, promotion))
         case State.STARTED:
             said = f"It was begun and has not come to an end; {_now(found, promotion)}."
-            return Head(title, "UNFINISHED", Style.WARN, said, _go_on(found, promotion))
+            return Headline(title, "UNFINISHED", Style.WARN, said, _go_on(found, promotion))
         case _:
             # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
             said = _stop(_capital(promotion.message or promotion.state.value))
-            return Head(title, promotion.state.value.upper(), Style.BAD, said, _again(found, promotion))
+            return Headline(title, promotion.state.value.upper(), Style.BAD, said, _again(found, promotion))
 
 
 def waits_for_an_answer(report: Report) -> bool:
@@ -57,13 +57,13 @@ def waits_for_an_answer(report: Report) -> bool:
     return rule(promotion, found.approvals, found.at).by is None
 
 
-def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:
+def _waiting(found: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
     asked = [gate for gate in gates if gate.verdict is not None]
     warned = [gate.gate for gate in asked if gate.verdict is not Verdict.PASSED]
     said = f"{'All ' if len(asked) > 1 else ''}{count(len(asked), 'gate')} that could be asked let it through"
     said += f", with warnings of {', '.join(warned)}" if warned else ""
     if not found.asked:
-        return Head(
+        return Headline(
             title, "READY", Style.GOOD, f"{said}; {_now(found, promotion)}.", _go_on(found, promotion)
         )
     # Its state changes when the promotion goes on; whoever reads this must not be asked for what was answered.
@@ -76,23 +76,27 @@ def _waiting(found: Dossier, promotion: Promotion, title: str, gates: Sequence[A
         Advice("You do not:", f'sluice reject {promotion.id} --comment "why"'),
         Advice("After the yes, it is deployed by:", _command(found, promotion)),
     )
-    return Head(title, "WAITING", Style.WARN, said, advice)
+    return Headline(title, "WAITING", Style.WARN, said, advice)
 
 
-def _answered(found: Dossier, promotion: Promotion, title: str, answer: Approval) -> Head:
+def _answered(found: ReleaseRecord, promotion: Promotion, title: str, answer: Approval) -> Headline:
     """Return the head of one that somebody said yes or no to, and that did not go on since."""
     if answer.decision is Decision.APPROVE:
         said = f"Approved by {answer.who}. It is not served yet; {_now(found, promotion)}."
-        return Head(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
+        return Headline(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
     why = f": {answer.comment}" if answer.comment else ""
     said = f"Rejected by {answer.who}{why}; {_now(found, promotion)}."
     again = Advice("Change what was objected to and commit. Then release again:", _command(found, None))
-    return Head(title, "REJECTED", Style.BAD, said, (again,))
+    return Headline(title, "REJECTED", Style.BAD, said, (again,))
 
 
 def _refused(
-    found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked], findings: Sequence[Finding]
-) -> Head:
+    found: ReleaseRecord,
+    promotion: Promotion,
+    title: str,
+    gates: Sequence[GateRow],
+    findings: Sequence[Finding],
+) -> Headline:
     held = [gate.gate for gate in gates if gate.holds]
     bad = [item for item in findings if item.gate in held and not item.verdict.lets_through]
     said = f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
@@ -107,10 +111,10 @@ def _refused(
             "See the findings below, mend the project and commit. Then release again:", _command(found, None)
         )
     ]
-    return Head(title, "REFUSED", Style.BAD, said, tuple(advice))
+    return Headline(title, "REFUSED", Style.BAD, said, tuple(advice))
 
 
-def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[Asked]) -> Head:
+def _served(found: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
     number, where = promotion.generation, promotion.environment
     warned = [gate.gate for gate in gates if gate.verdict is not None and gate.verdict is not Verdict.PASSED]
     warnings = f", with warnings of {_and(warned)}" if warned else ""
@@ -118,22 +122,22 @@ def _served(found: Dossier, promotion: Promotion, title: str, gates: Sequence[As
         said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
         if found.displaced:
             said = f"{said[:-1]}, but its readers find something else: {told(found.displaced)}."
-            return Head(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
+            return Headline(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
         back = Advice(
             "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"
         )
-        return Head(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
+        return Headline(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
     said = f"{where} served it as generation {number}{_again_served(found)}{warnings}; now it serves generation {found.serves}."
-    return Head(title, "SERVED", Style.PLAIN, said, ())
+    return Headline(title, "SERVED", Style.PLAIN, said, ())
 
 
-def _again_served(found: Dossier) -> str:
+def _again_served(found: ReleaseRecord) -> str:
     """Return which generation a rollback serves again; what readers find is what that one had."""
     older = [item.origin for item in found.generations if item.origin != item.number]
     return f" (generation {older[0]} again)" if older else ""
 
 
-def _now(found: Dossier, promotion: Promotion) -> str:
+def _now(found: ReleaseRecord, promotion: Promotion) -> str:
     """Return what its environment goes on serving without it; an old promotion's serves another by now."""
     if found.serves and found.serves != promotion.base:
         return f"{promotion.environment} serves generation {found.serves} by now"
@@ -142,7 +146,7 @@ def _now(found: Dossier, promotion: Promotion) -> str:
     return f"{promotion.environment} still serves generation {promotion.base}"
 
 
-def _command(found: Dossier, promotion: Promotion | None) -> str:
+def _command(found: ReleaseRecord, promotion: Promotion | None) -> str:
     if promotion is not None:
         return going_on(promotion, found.release.change.commit if found.release else "")
     known = found.promotion
@@ -152,11 +156,11 @@ def _command(found: Dossier, promotion: Promotion | None) -> str:
     return f"sluice {known.cause.value} --env {known.environment}"
 
 
-def _go_on(found: Dossier, promotion: Promotion) -> tuple[Advice, ...]:
+def _go_on(found: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:
     return (Advice("Go on with it:", _command(found, promotion)),)
 
 
-def _again(found: Dossier, promotion: Promotion) -> tuple[Advice, ...]:
+def _again(found: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:
     if promotion.state is State.UNCHANGED:
         return ()
     if promotion.state is State.REJECTED:

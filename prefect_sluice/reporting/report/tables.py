@@ -9,7 +9,7 @@ from prefect_sluice.diff.relation import percent
 from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.reporting.report.charts import bar, share
-from prefect_sluice.reporting.report.limits import Bounds, clipped, few
+from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
 from prefect_sluice.reporting.report.side_by_side import AFTER, BEFORE, Cell, side_by_side
 from prefect_sluice.reporting.wording import count
@@ -50,7 +50,7 @@ def _side(number: int, right: Collection[int]) -> str | None:
     return "num" if number in right else None
 
 
-def evidence(found: Evidence, title: str, bounds: Bounds, *, label: str) -> Markup:
+def evidence(found: Evidence, title: str, bounds: ReportLimits, *, label: str) -> Markup:
     """Return the rows behind a finding, under their title; where there are more, how many of how many are shown."""
     named = f"{title or 'rows'} of {label}"
     shown, _ = few(found.rows, bounds.rows)
@@ -89,7 +89,7 @@ def _unit(found: Evidence) -> str:
     return "changed value" if found.columns[-3:] == ("column", BEFORE, AFTER) else "row"
 
 
-def _change(cell: Cell | None, same: str, bounds: Bounds) -> Markup:
+def _change(cell: Cell | None, same: str, bounds: ReportLimits) -> Markup:
     if cell is None:
         return tag("span", same, class_="null")
     before, after, by = cell
@@ -119,7 +119,7 @@ def _number(text: str | None) -> bool:
     return True
 
 
-def _cell(found: Evidence, row: Sequence[str | None], number: int, bounds: Bounds) -> Markup:
+def _cell(found: Evidence, row: Sequence[str | None], number: int, bounds: ReportLimits) -> Markup:
     value = row[number]
     name = found.columns[number] if number < len(found.columns) else ""
     if name in found.bars and (known := share(value)) is not None:
@@ -142,7 +142,7 @@ def _differs(found: Evidence, row: Sequence[str | None]) -> bool:
     return row[found.columns.index(BEFORE)] != row[found.columns.index(AFTER)]
 
 
-def _value(value: str | None, bounds: Bounds) -> Markup:
+def _value(value: str | None, bounds: ReportLimits) -> Markup:
     if value is None:
         return tag("span", "NULL", class_="null")
     return tag("span", "empty", class_="null") if value == "" else joined(clipped(value, bounds.cell))

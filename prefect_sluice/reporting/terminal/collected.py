@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.maintenance.collect import Collected, Swept
+from prefect_sluice.maintenance.collect import Collected, CollectedWarehouse
 from prefect_sluice.maintenance.leftovers import Leftover
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, table
@@ -34,7 +34,7 @@ def _verb(done: Collected) -> str:
     return "would remove" if done.dry_run else "removed"
 
 
-def _warehouse(done: Collected, swept: Swept, root: Path, width: int) -> list[Line]:
+def _warehouse(done: Collected, swept: CollectedWarehouse, root: Path, width: int) -> list[Line]:
     plan = swept.plan
     head = f": {count(len(plan.drops), 'relation')} to drop, {len(plan.kept)} stay"
     if not done.dry_run:
@@ -60,13 +60,13 @@ def _warehouse(done: Collected, swept: Swept, root: Path, width: int) -> list[Li
     return [*found, *_old_names(done, swept, width), *_histories(done, swept, width)]
 
 
-def _old_names(done: Collected, swept: Swept, width: int) -> list[Line]:
+def _old_names(done: Collected, swept: CollectedWarehouse, width: int) -> list[Line]:
     verb = "would go" if done.dry_run else "is gone"
     told = (f"the old name {name} ({where}) {verb}: its day has come" for where, name in swept.plan.over)
     return [part for text in told for part in wrapped(text, width)]
 
 
-def _histories(done: Collected, swept: Swept, width: int) -> list[Line]:
+def _histories(done: Collected, swept: CollectedWarehouse, width: int) -> list[Line]:
     """Return a line for each name whose history goes, and for each whose history stays though nothing serves it."""
     verb = "would go" if done.dry_run else "is gone"
     found: list[Line] = []
@@ -78,7 +78,7 @@ def _histories(done: Collected, swept: Swept, width: int) -> list[Line]:
     return found
 
 
-def _room(done: Collected, swept: Swept) -> str:
+def _room(done: Collected, swept: CollectedWarehouse) -> str:
     told = f"{size(swept.plan.size)} in the file, {swept.plan.rows} rows"
     if done.dry_run:
         return f"that is {told}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.maintenance.doctor.complaint import Complaint
-from prefect_sluice.maintenance.doctor.examine import Report
+from prefect_sluice.maintenance.doctor.examine import DoctorReport
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong
 from prefect_sluice.reporting.wording import count
 
 
-def lines(report: Report) -> list[Line]:
+def lines(report: DoctorReport) -> list[Line]:
     """Return what was repaired, what is wrong, and one line that sums it up. Nothing is cut."""
     found = [line(Span("repaired  ", Style.GOOD), item.thing) for item in report.repaired]
     for item in report.complaints:
@@ -36,7 +36,7 @@ def _complaint(item: Complaint) -> list[Line]:
     ]
 
 
-def document(report: Report) -> Json:
+def document(report: DoctorReport) -> Json:
     """Return it as JSON, whole."""
     return {
         "clean": report.is_clean,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect_sluice.domain.coverage import ASPECTS, Aspect, Baseline, Covered, share, table
+from prefect_sluice.domain.coverage import ASPECTS, Aspect, CoverageBaseline, Covered, share, table
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.reporting import table as tables
@@ -18,7 +18,7 @@ _SHOWN = {
 }
 
 
-def lines(now: Covered, baseline: Baseline | None, written: Path | None, *, width: int) -> list[Line]:
+def lines(now: Covered, baseline: CoverageBaseline | None, written: Path | None, *, width: int) -> list[Line]:
     """Return the table, and what was written. Nothing is cut."""
     if not now:
         return [line("the project has no models")]
@@ -45,7 +45,7 @@ def _percent(now: Covered, aspect: Aspect) -> str:
     return f"{share(now, aspect) or 0:.0%}"
 
 
-def document(now: Covered, baseline: Baseline | None, written: Path | None) -> Json:
+def document(now: Covered, baseline: CoverageBaseline | None, written: Path | None) -> Json:
     """Return it as JSON, whole."""
     return {
         "models": {

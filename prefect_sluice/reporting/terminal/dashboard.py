@@ -9,7 +9,7 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport
-from prefect_sluice.planning.impact import Known, in_words, reached, reads, title
+from prefect_sluice.planning.impact import ImpactInputs, in_words, reached, reads, title
 from prefect_sluice.planning.plan import BY_PRODUCT, NEW, UNCHANGED, Action, Plan, Step, some
 from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.styled_text import BLANK, Line, Style, wrapped
@@ -21,7 +21,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class DashboardStory:
     """What a dashboard's promotion changes. `relations` counts all that it reads, directly or not; `changes` are those in
     which its readers will find something changed, each with how; `same` counts those built anew with the same rows.
 
@@ -59,8 +59,8 @@ def story(
     plan: Plan,
     *,
     reports: Sequence[GateReport] = (),
-    known: Known | None = None,
-) -> Story:
+    known: ImpactInputs | None = None,
+) -> DashboardStory:
     """Return what the plan changes for a dashboard's readers. `declared` are all dashboards, `reports` what the gates found
     so far, `known` what the code tells where nothing is built yet. Pure."""
     read = _read(consumer, plan)
@@ -72,7 +72,7 @@ def story(
         for item in declared
         if item.unique_id != consumer.unique_id
     )
-    return Story(
+    return DashboardStory(
         title=title(consumer),
         environment=plan.environment,
         relations=len(read),
@@ -108,7 +108,7 @@ def _moved(plan: Plan) -> list[Step]:
 
 
 def _told(
-    plan: Plan, reports: Sequence[GateReport], known: Known | None, *, built: bool
+    plan: Plan, reports: Sequence[GateReport], known: ImpactInputs | None, *, built: bool
 ) -> Mapping[str, str]:
     """Return what readers find changed, by unique id; "" where nothing is."""
     compared = {item.subject: rows_told(item) for item in changes(reports)}
@@ -126,7 +126,7 @@ def _told(
     return told
 
 
-def _by_code(plan: Plan, known: Known) -> Mapping[str, str]:
+def _by_code(plan: Plan, known: ImpactInputs) -> Mapping[str, str]:
     """Return what the code tells of each relation: as if somebody read them all."""
     everybody = Consumer("", "", parents=tuple(step.node for step in plan.steps))
     found = reached(known, [everybody])
@@ -181,7 +181,7 @@ def _number(text: str | None) -> str:
     return f"{int(text):,}" if text and text.isdecimal() else str(text)
 
 
-def headline(told: Story) -> str:
+def headline(told: DashboardStory) -> str:
     """Return the first sentence: `Dashboard 'Ops board' (owner Operations): 2 of its 5 relations change in prod`."""
     of = f"of the {count(told.relations, 'relation')} that it reads"
     if not told.changes:
@@ -190,7 +190,7 @@ def headline(told: Story) -> str:
     return f"Dashboard {told.title}: {len(told.changes)} {of} {verb} in {told.environment}"
 
 
-def sentences(told: Story) -> tuple[str, ...]:
+def sentences(told: DashboardStory) -> tuple[str, ...]:
     """Return the whole story as plain lines: the headline, then each change, and who else sees it."""
     lines = [headline(told) + ("" if told.built else ", by their code (nothing is built yet)")]
     lines += [f"{name}: {words}" for name, words in told.changes[:_MOST]]
@@ -209,7 +209,7 @@ def _more(number: int) -> list[str]:
     return [f"and {number - _MOST} more"] if number > _MOST else []
 
 
-def _others(told: Story) -> str:
+def _others(told: DashboardStory) -> str:
     if not told.others:
         return "No other declared dashboard sees a change."
     each = (f"{name}: {', '.join(names)}" for name, names in told.others[:_MOST])
@@ -217,7 +217,7 @@ def _others(told: Story) -> str:
     return f"Other dashboards see a change, too: {'; '.join(each)}{rest}"
 
 
-def story_lines(told: Story, *, width: int = WIDTH) -> list[Line]:
+def story_lines(told: DashboardStory, *, width: int = WIDTH) -> list[Line]:
     """Return the story for a terminal."""
     first, *rest = sentences(told)
     return [
@@ -227,7 +227,7 @@ def story_lines(told: Story, *, width: int = WIDTH) -> list[Line]:
     ]
 
 
-def story_markdown(told: Story) -> str:
+def story_markdown(told: DashboardStory) -> str:
     """Return the story for Prefect's artifacts, and for an approval's form."""
     first, *rest = sentences(told)
     listed = [f"- {escaped(one)}" for one in rest[:-1]]

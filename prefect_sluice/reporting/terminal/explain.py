@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_sluice.domain.node import short_name
-from prefect_sluice.planning.explain import ALL, ROWS, Above, Why
+from prefect_sluice.planning.explain import ALL, ROWS, ChangedParent, StepReasons
 from prefect_sluice.planning.plan import ANEW, UNCHANGED, Action, some
 from prefect_sluice.reporting.styled_text import Line, faint, line, strong
 from prefect_sluice.reporting.terminal.plan import word
@@ -11,7 +11,7 @@ from prefect_sluice.reporting.terminal.plan import word
 _MOST = 8
 
 
-def why_lines(found: Why) -> list[Line]:
+def why_lines(found: StepReasons) -> list[Line]:
     """Return the step, and under it what speaks for it."""
     step = found.step
     lines = [line(strong(str(step.name)), f"  {_word(found)}: {step.reason}")]
@@ -24,15 +24,15 @@ def why_lines(found: Why) -> list[Line]:
     return [*lines, *(line(faint(text), indent=2) for text in told)]
 
 
-def _word(found: Why) -> str:
+def _word(found: StepReasons) -> str:
     return found.step.action.value if found.step.reason == UNCHANGED else word(found.step)
 
 
-def _own(found: Why) -> list[str]:
+def _own(found: StepReasons) -> list[str]:
     return [f"changed of its own: {some(found.changed, _MOST)}"] if found.changed else []
 
 
-def _parent(item: Above) -> str:
+def _parent(item: ChangedParent) -> str:
     name = short_name(item.node)
     if item.read == (ALL,):
         doubt = f" (not told apart by columns: {item.doubt})" if item.doubt else ""

@@ -18,7 +18,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RelationDifference:
     """One relation in two generations: its pointer in each (None: not there), and, if both, what differs in
     its rows.
 
@@ -39,11 +39,13 @@ class Difference:
         )
 
 
-def differences(before: Generation, after: Generation, only: str = "") -> tuple[Difference, ...]:
+def differences(before: Generation, after: Generation, only: str = "") -> tuple[RelationDifference, ...]:
     """Return the relations whose pointer is another one, by name; with `only` that relation, the same or not.
     Pure."""
     old, new = before.by_name(), after.by_name()
-    found = (Difference(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys()))
+    found = (
+        RelationDifference(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())
+    )
     return tuple(
         item
         for item in found
@@ -52,7 +54,7 @@ def differences(before: Generation, after: Generation, only: str = "") -> tuple[
 
 
 def differences_lines(
-    before: Generation, after: Generation, found: Sequence[Difference], *, width: int = WIDTH
+    before: Generation, after: Generation, found: Sequence[RelationDifference], *, width: int = WIDTH
 ) -> list[Line]:
     """Return a headline, and below it each relation with what changed in it."""
     head = line(strong(after.environment), f": {_named(before)} → {_named(after)}")
@@ -73,7 +75,7 @@ def _named(generation: Generation) -> str:
     return f"generation {generation.number} (release {short(generation.release)}, {moment(generation.at)})"
 
 
-def _difference(item: Difference, width: int) -> list[Line]:
+def _difference(item: RelationDifference, width: int) -> list[Line]:
     if item.before is None:
         return [line(Span("added    ", Style.GOOD), str(item.name))]
     if item.after is None:
@@ -85,7 +87,7 @@ def _difference(item: Difference, width: int) -> list[Line]:
     return [line(faint("same     " if item.is_same else "changed  "), str(item.name))]
 
 
-def document(before: Generation, after: Generation, found: Sequence[Difference]) -> dict[str, Json]:
+def document(before: Generation, after: Generation, found: Sequence[RelationDifference]) -> dict[str, Json]:
     """Return it as JSON, whole."""
     return {
         "environment": after.environment,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prefect_sluice.domain.controls import EVERYWHERE, Control, Kind
+from prefect_sluice.domain.controls import EVERYWHERE, Control, ControlKind
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import UNAUTHENTICATED, Promotion, State
 from prefect_sluice.domain.release import Release
@@ -26,7 +26,7 @@ _WIDEST_NAME = 28
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HistoryEvent:
     """A generation with the promotion that wrote it, a promotion that ended without one (`generation` None), or
     a hold, freeze or block: as it was placed, or as it was lifted (`at` tells which).
 
@@ -48,12 +48,12 @@ def events(
     releases: Mapping[str, Release],
     approvers: Mapping[str, str],
     controls: Sequence[Control] = (),
-) -> tuple[Event, ...]:
+) -> tuple[HistoryEvent, ...]:
     """Return all of it, newest first. `approvers` are names by promotion id. Pure."""
     known = {promotion.id: promotion for promotion in promotions}
     written = {generation.promotion for generation in generations}
     found = [
-        Event(
+        HistoryEvent(
             item.at,
             item,
             known.get(item.promotion),
@@ -63,12 +63,12 @@ def events(
         for item in generations
     ]
     found += [
-        Event(item.updated_at, None, item, releases.get(item.release), approvers.get(item.id, ""))
+        HistoryEvent(item.updated_at, None, item, releases.get(item.release), approvers.get(item.id, ""))
         for item in promotions if item.state in _STYLES and item.id not in written
     ]  # fmt: skip
     for item in controls:
         times = (item.at, item.lifted_at) if item.lifted_at else (item.at,)
-        found += [Event(at, None, None, releases.get(item.target), control=item) for at in times]
+        found += [HistoryEvent(at, None, None, releases.get(item.target), control=item) for at in times]
     # Generations carry whole seconds: within one second the higher number is the newer.
     return tuple(
         sorted(
@@ -79,7 +79,7 @@ def events(
     )
 
 
-def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> list[Line]:
+def history_lines(found: Sequence[HistoryEvent], *, limit: int, width: int = WIDTH) -> list[Line]:
     """Return one line per event, at most `limit`; why an attempt came to nothing stands below it."""
     if not found:
         return [line("nothing was released here yet")]
@@ -93,7 +93,7 @@ def history_lines(found: Sequence[Event], *, limit: int, width: int = WIDTH) -> 
     return lines
 
 
-def _row(event: Event) -> Sequence[Cell]:
+def _row(event: HistoryEvent) -> Sequence[Cell]:
     generation, promotion = event.generation, event.promotion
     if event.control is not None:
         return _control_row(event, event.control)
@@ -111,11 +111,11 @@ def _row(event: Event) -> Sequence[Cell]:
     )
 
 
-def _control_row(event: Event, control: Control) -> Sequence[Cell]:
+def _control_row(event: HistoryEvent, control: Control) -> Sequence[Cell]:
     lifted = event.at == control.lifted_at
     by, reason = (control.lifted_by, control.lifted_reason) if lifted else (control.by, control.reason)
     what = "lifted" if lifted else control.kind.value
-    release = short(control.target) if control.kind is Kind.BLOCK else ""
+    release = short(control.target) if control.kind is ControlKind.BLOCK else ""
     told = f"the {control.kind.value} of {moment(control.at)}: {reason}" if lifted else _reason(control)
     when = f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}"
     return (faint("-"), when, Span(what, Style.WARN), release, cut(by, _WIDEST_NAME), told)
@@ -123,11 +123,13 @@ def _control_row(event: Event, control: Control) -> Sequence[Cell]:
 
 def _reason(control: Control) -> str:
     until = f" (until {moment(control.until)})" if control.until else ""
-    where = "every environment: " if control.kind is Kind.FREEZE and control.target == EVERYWHERE else ""
+    where = (
+        "every environment: " if control.kind is ControlKind.FREEZE and control.target == EVERYWHERE else ""
+    )
     return f"{where}{control.reason}{until}"
 
 
-def _by(event: Event) -> str:
+def _by(event: HistoryEvent) -> str:
     actor = event.promotion.actor if event.promotion else ""
     if event.approver in {"", actor} or not event.generation:
         return cut(actor, _WIDEST_NAME)
@@ -135,7 +137,7 @@ def _by(event: Event) -> str:
     return f"{cut(f'{actor}, {event.approver}', _WIDEST_NAME)}{mark}"
 
 
-def _note(event: Event) -> Span | None:
+def _note(event: HistoryEvent) -> Span | None:
     generation, promotion = event.generation, event.promotion
     if promotion is not None and promotion.state in _STYLES:
         told = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_sluice.maintenance.leave import Leaving, Left
+from prefect_sluice.maintenance.leave import LeaveOutcome, LeavePlan
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, table
 from prefect_sluice.reporting.terminal.publishing import forecast_lines, published_told
@@ -11,7 +11,7 @@ from prefect_sluice.reporting.wording import count
 _MOST = 30
 
 
-def leaving_lines(environment: str, leaving: Leaving, *, width: int = WIDTH) -> list[Line]:
+def leaving_lines(environment: str, leaving: LeavePlan, *, width: int = WIDTH) -> list[Line]:
     """Return what each public name becomes."""
     number = leaving.generation.number
     if not number:
@@ -27,7 +27,7 @@ def leaving_lines(environment: str, leaving: Leaving, *, width: int = WIDTH) -> 
     return [*lines, *forecast_lines(leaving.expected, width)]
 
 
-def left_lines(environment: str, left: Left, *, width: int = WIDTH) -> list[Line]:
+def left_lines(environment: str, left: LeaveOutcome, *, width: int = WIDTH) -> list[Line]:
     """Return what was done, and what is left to do by hand."""
     if not left.generation.number:
         return [line(Span("done: ", Style.GOOD), "there is nothing to leave; next: ", strong("dbt build"))]

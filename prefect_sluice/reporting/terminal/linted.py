@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.verdict import Finding, GateReport
-from prefect_sluice.gates.lint.working_tree import Chosen, Mended
+from prefect_sluice.gates.lint.working_tree import ChosenFiles, FixedFile
 from prefect_sluice.reporting import json_documents as documents
 from prefect_sluice.reporting.styled_text import BLANK, Line, faint, line, strong
 from prefect_sluice.reporting.table import Cell, table
@@ -16,7 +16,7 @@ from prefect_sluice.reporting.wording import count
 
 
 def lint_lines(
-    picked: Chosen, report: GateReport, mended: Sequence[Mended], *, root: Path, width: int
+    picked: ChosenFiles, report: GateReport, mended: Sequence[FixedFile], *, root: Path, width: int
 ) -> list[Line]:
     """Return the page; a finding has one line, however long: an editor reads them, too."""
     lines = [one for item in mended for one in _mended(item, root)]
@@ -46,7 +46,7 @@ def _place(location: str) -> tuple[str, int]:
     return file, int(number) if number.isdecimal() else 0
 
 
-def _mended(item: Mended, root: Path) -> list[Line]:
+def _mended(item: FixedFile, root: Path) -> list[Line]:
     if item.kept is None:
         return [line(f"left as it is: {item.file}", faint(f" ({item.why})"))]
     return [line(f"mended: {item.file}", faint(f" (as it was: {_below(item.kept, root)})"))]
@@ -57,7 +57,7 @@ def _below(path: Path, root: Path) -> str:
 
 
 def document(
-    picked: Chosen, report: GateReport, mended: Sequence[Mended], exit_code: int, *, root: Path
+    picked: ChosenFiles, report: GateReport, mended: Sequence[FixedFile], exit_code: int, *, root: Path
 ) -> Json:
     """Return the same as one document."""
     (told,) = documents.reports([report])

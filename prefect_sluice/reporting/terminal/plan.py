@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.domain.release import Change, Release
-from prefect_sluice.planning.costs import Costs
-from prefect_sluice.planning.impact import Reached
+from prefect_sluice.planning.costs import ExpectedCosts
+from prefect_sluice.planning.impact import ReachedConsumer
 from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
 from prefect_sluice.reporting.styled_text import (
     BLANK,
@@ -42,8 +42,8 @@ def plan_lines(
     *,
     width: int = WIDTH,
     expected: Forecast | None = None,
-    reached: Sequence[Reached] = (),
-    costs: Costs | None = None,
+    reached: Sequence[ReachedConsumer] = (),
+    costs: ExpectedCosts | None = None,
 ) -> list[Line]:
     """Return the whole plan: headline, change, steps, what is adopted, summary, what the build is expected to cost, how its
     publish is expected to go, and the consumers that it reaches."""
@@ -128,7 +128,7 @@ def summary(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def costs_told(known: Costs) -> str:
+def costs_told(known: ExpectedCosts) -> str:
     """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 83.9 MB`; "" where nothing is built. What has no past is said,
     never guessed."""
     if not known.relations:
@@ -143,7 +143,7 @@ def costs_told(known: Costs) -> str:
     return f"expected: {', '.join(part for part in parts if part)}{rest}"
 
 
-def reached_lines(reached: Sequence[Reached], width: int = WIDTH) -> list[Line]:
+def reached_lines(reached: Sequence[ReachedConsumer], width: int = WIDTH) -> list[Line]:
     """Return how many consumers are reached, and what changes for each; none where nobody is."""
     if not reached:
         return []

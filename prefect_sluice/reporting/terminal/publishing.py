@@ -9,7 +9,7 @@ from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.reporting.styled_text import Line, Style, faint, line, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.wording import count, seconds
-from prefect_sluice.warehouse.publishing import Forecast, Published, Way
+from prefect_sluice.warehouse.publishing import Forecast, Published, PublishMode
 
 _MOST = 30
 
@@ -42,7 +42,7 @@ def forecast_lines(expected: Forecast, width: int = WIDTH) -> list[Line]:
 
 def forecast_told(expected: Forecast) -> str:
     """Return the same as plain words."""
-    if expected.way is Way.IN_PLACE:
+    if expected.way is PublishMode.IN_PLACE:
         return (
             f"publish: in place, readers wait about {seconds(expected.lock.total_seconds())} ({expected.why})"
         )
@@ -51,7 +51,7 @@ def forecast_told(expected: Forecast) -> str:
 
 def published_told(published: Published) -> str:
     """Return which way a publish went, and for how long it locked readers out."""
-    if published.way is Way.IN_PLACE:
+    if published.way is PublishMode.IN_PLACE:
         return f"published in place: readers were locked out for {_milliseconds(published.locked)}"
     took = seconds(published.writers.total_seconds())
     return f"published by a copy in {took}: no reader waited; they see it when they connect again ({published.why})"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.domain.generation import Generation
-from prefect_sluice.domain.ledger import Entry
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.release import Composed, Release
-from prefect_sluice.reporting.report.model import Head, Report
+from prefect_sluice.reporting.report.model import Headline, Report
 from prefect_sluice.reporting.styled_text import (
     BLANK,
     Line,
@@ -51,7 +51,7 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     return lines + section("Ledger", _entries(found.entries, width))
 
 
-def _head(head: Head, width: int) -> list[Line]:
+def _head(head: Headline, width: int) -> list[Line]:
     lines = [BLANK, line(Span(head.word, head.style)), *wrapped(head.sentence, width)]
     for item in head.advice:
         if item.finding is None:  # what to do about one stands with it
@@ -153,7 +153,7 @@ def _others(promotions: Sequence[Promotion], width: int) -> list[Line]:
     return table(rows, indent=2, width=width)
 
 
-def _entries(entries: Sequence[Entry], width: int) -> list[Line]:
+def _entries(entries: Sequence[LedgerEntry], width: int) -> list[Line]:
     rows = [
         (str(item.number), moment(item.at), item.event, item.actor, short(item.digest)) for item in entries
     ]

@@ -8,14 +8,14 @@ from datetime import datetime
 from textwrap import wrap
 
 from prefect_sluice.domain import old_names
-from prefect_sluice.domain.controls import Control, Kind
+from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
 from prefect_sluice.domain.displaced_names import told as displaced_told
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.lease_holder import told as holder_told
 from prefect_sluice.domain.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED
-from prefect_sluice.domain.refresh_rules import Attempt as LastRefresh
+from prefect_sluice.domain.refresh_rules import RefreshAttempt as LastRefresh
 from prefect_sluice.domain.release import Release
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.reporting.table import WIDTH
@@ -27,7 +27,7 @@ _MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class OpenPromotion:
     """A promotion that is not at its end.
 
     `commit` is its release's ("" if not known), `decision` the yes or no that no run has heard yet.
@@ -46,7 +46,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EnvironmentStanding:
     """An environment as it stands. `generation` has number 0 when nothing was published, and is None when the
     warehouse could not be asked: `problem` says why, and `recorded` is then the generation that the ledger
     knows of.
@@ -61,7 +61,7 @@ class Standing:
     release: Release | None
     warehouse: str
     size: int
-    open: tuple[Attempt, ...] = ()
+    open: tuple[OpenPromotion, ...] = ()
     lease: Lease | None = None
     problem: str = ""
     recorded: int = 0
@@ -70,7 +70,9 @@ class Standing:
     displaced: tuple[Displaced, ...] = ()
 
 
-def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = WIDTH) -> list[Line]:
+def status_lines(
+    standings: Sequence[EnvironmentStanding], now: datetime, *, width: int = WIDTH
+) -> list[Line]:
     """Return a block per environment."""
     lines: list[Line] = []
     for standing in standings:
@@ -78,7 +80,7 @@ def status_lines(standings: Sequence[Standing], now: datetime, *, width: int = W
     return lines
 
 
-def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
+def _environment(standing: EnvironmentStanding, now: datetime, width: int) -> list[Line]:
     lines = [*_serves(standing, now, width), _warehouse(standing, width)]
     lines += _displaced(standing.displaced, width)
     lines += _old_names(standing.generation, width)
@@ -91,7 +93,7 @@ def _environment(standing: Standing, now: datetime, width: int) -> list[Line]:
     return lines
 
 
-def _serves(standing: Standing, now: datetime, width: int) -> list[Line]:
+def _serves(standing: EnvironmentStanding, now: datetime, width: int) -> list[Line]:
     current = standing.generation
     if current is None:
         known = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
@@ -140,9 +142,9 @@ def _old_names(current: Generation | None, width: int) -> list[Line]:
     ]
 
 
-def _control(control: Control, standing: Standing, width: int) -> list[Line]:
+def _control(control: Control, standing: EnvironmentStanding, width: int) -> list[Line]:
     """Return a hold, freeze or block with the command that ends it; serving a blocked release is told in red."""
-    if control.kind is Kind.BLOCK:
+    if control.kind is ControlKind.BLOCK:
         number = f" --from {standing.generation.number}" if standing.generation else ""
         step = strong(f"sluice rollback --env {standing.name}{number}")
         lines = _wrapped("blocked", f"what serves here is bad: {control.told}", Style.BAD, width)
@@ -174,12 +176,12 @@ def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Lin
     return [BLANK, *lines] if lines else []
 
 
-def _warehouse(standing: Standing, width: int) -> Line:
+def _warehouse(standing: EnvironmentStanding, width: int) -> Line:
     told = f", {size(standing.size)}" if standing.size else ", not there yet"
     return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(told)) + told))
 
 
-def _open(attempt: Attempt, width: int) -> list[Line]:
+def _open(attempt: OpenPromotion, width: int) -> list[Line]:
     promotion, step = attempt.promotion, attempt.next
     heard = attempt.decision
     asked = f"{promotion.state.value}, by {promotion.actor}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from prefect_sluice.sql.canonical import spelled
-from prefect_sluice.sql.columns.understood import Doubt
+from prefect_sluice.sql.columns.understood import Unproven
 from prefect_sluice.sql.duckdb_keywords import (
     COLUMN_NAMES,
     RESERVED,
@@ -15,7 +15,7 @@ from prefect_sluice.sql.duckdb_keywords import (
     UNRESERVED,
     listed,
 )
-from prefect_sluice.sql.tokens import Kind, Lexeme
+from prefect_sluice.sql.tokens import Lexeme, TokenKind
 
 KEYWORDS = RESERVED | TYPE_OR_FUNCTION | COLUMN_NAMES | UNRESERVED
 _CLAUSES = listed("from where group having window qualify order")
@@ -42,26 +42,26 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class QueryText:
     """The lexemes of a query, and where each parenthesis, bracket or brace is closed."""
 
     lexemes: tuple[Lexeme, ...]
     closes: dict[int, int]
 
     @classmethod
-    def of(cls, found: tuple[Lexeme, ...]) -> Text:
+    def of(cls, found: tuple[Lexeme, ...]) -> QueryText:
         """Match what is opened with what is closed. Raises Doubt if they do not match."""
         closes: dict[int, int] = {}
         still: list[int] = []
         for number, one in enumerate(found):
-            if one.kind is Kind.SIGN and one.text in _OPENS:
+            if one.kind is TokenKind.SIGN and one.text in _OPENS:
                 still.append(number)
-            elif one.kind is Kind.SIGN and one.text in _CLOSES:
+            elif one.kind is TokenKind.SIGN and one.text in _CLOSES:
                 if not still or _OPENS.index(found[still[-1]].text) != _CLOSES.index(one.text):
-                    raise Doubt("parentheses")
+                    raise Unproven("parentheses")
                 closes[still.pop()] = number
         if still:
-            raise Doubt("parentheses")
+            raise Unproven("parentheses")
         return cls(found, closes)
 
     def word(self, at: int) -> str:
@@ -69,15 +69,15 @@ class Text:
         if not 0 <= at < len(self.lexemes):
             return ""
         one = self.lexemes[at]
-        return one.lower if one.kind in (Kind.WORD, Kind.SIGN) else ""
+        return one.lower if one.kind in (TokenKind.WORD, TokenKind.SIGN) else ""
 
     def name(self, at: int) -> str:
         """Return the name at `at` as written, without its quotes. Raises Doubt if none can stand there."""
         one = self.lexemes[at]
-        if one.kind is Kind.QUOTED:
+        if one.kind is TokenKind.QUOTED:
             return one.text[1:-1].replace('""', '"')
-        if one.kind is not Kind.WORD:
-            raise Doubt(f"{one.text} is no name")
+        if one.kind is not TokenKind.WORD:
+            raise Unproven(f"{one.text} is no name")
         return one.text
 
     def spelled(self, start: int, end: int) -> str:
@@ -110,11 +110,11 @@ class Text:
         found: dict[str, Span] = {}
         for (word, at), beyond in zip(starts, [*(at for _, at in starts[1:]), end], strict=True):
             if word in found:
-                raise Doubt(f"two {word}")
+                raise Unproven(f"two {word}")
             skipped = 0 if word == "select" else 1
             if word in ("group", "order"):
                 if self.word(at + 1) != "by":
-                    raise Doubt(word)
+                    raise Unproven(word)
                 skipped = 2
             found[word] = (at + skipped, beyond)
         return found
@@ -123,12 +123,12 @@ class Text:
         """Return where the expression of an output column ends and the column's name, "" if it has none of its own."""
         last = self.lexemes[end - 1]
         if end - start > 1 and self.word(end - 2) == "as":
-            if last.kind is Kind.STRING:
-                raise Doubt("a string for a name")
+            if last.kind is TokenKind.STRING:
+                raise Unproven("a string for a name")
             return end - 2, self.name(end - 1)
         if self.is_chain(start, end):
             return end, self.name(end - 1)
-        bare = last.kind is Kind.QUOTED or (last.kind is Kind.WORD and last.lower not in KEYWORDS)
+        bare = last.kind is TokenKind.QUOTED or (last.kind is TokenKind.WORD and last.lower not in KEYWORDS)
         if bare and end - start > 1 and self._ends_operand(end - 2):
             return end - 1, self.name(end - 1)
         return end, ""
@@ -136,15 +136,15 @@ class Text:
     def _ends_operand(self, at: int) -> bool:
         """Say whether an operand ends at `at`. Raises Doubt where that is hard to tell."""
         one = self.lexemes[at]
-        if one.kind is Kind.SIGN:
+        if one.kind is TokenKind.SIGN:
             return one.text in _CLOSES
-        if one.kind is not Kind.WORD or one.lower not in KEYWORDS or one.lower in _ENDS:
+        if one.kind is not TokenKind.WORD or one.lower not in KEYWORDS or one.lower in _ENDS:
             return True
         if one.lower in _OPERATORS:
             return False
         if one.lower in _UNITS or (one.lower in TYPES and self.word(at - 1) == "::"):
             return True
-        raise Doubt(f"label after {one.text}")
+        raise Unproven(f"label after {one.text}")
 
     def is_chain(self, start: int, end: int) -> bool:
         """Say whether this is one name, or several with dots between."""
@@ -154,13 +154,13 @@ class Text:
             and all(
                 self.word(at) == "."
                 if (at - start) % 2
-                else self.lexemes[at].kind in (Kind.WORD, Kind.QUOTED)
+                else self.lexemes[at].kind in (TokenKind.WORD, TokenKind.QUOTED)
                 for at in places
             )
             and not (end - start == 1 and self.word(start) in RESERVED)
         )
 
 
-def _is_compared(text: Text, at: int) -> bool:
+def _is_compared(text: QueryText, at: int) -> bool:
     """Say whether the FROM at `at` is that of IS DISTINCT FROM."""
     return text.word(at - 1) == "distinct" and text.word(at - 2) in ("is", "not")

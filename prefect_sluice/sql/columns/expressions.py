@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.sql.canonical import is_no_name
-from prefect_sluice.sql.columns.clauses import Span, Text
-from prefect_sluice.sql.columns.parts import Part, Read, Result, merged, shown, stamp
+from prefect_sluice.sql.columns.clauses import QueryText, Span
+from prefect_sluice.sql.columns.parts import ColumnOrigin, QueryResult, Read, merged, shown, stamp
 from prefect_sluice.sql.columns.scopes import Scope
-from prefect_sluice.sql.columns.understood import Doubt
+from prefect_sluice.sql.columns.understood import Unproven
 from prefect_sluice.sql.duckdb_functions import AGGREGATES, RANKS
 from prefect_sluice.sql.duckdb_keywords import COLUMN_NAMES, RESERVED, TYPE_OR_FUNCTION
-from prefect_sluice.sql.tokens import Kind
+from prefect_sluice.sql.tokens import TokenKind
 
 _FROM_INSIDE = frozenset({"extract", "trim", "substring", "overlay"})
 _NO_VALUE = frozenset({"union", "except", "intersect", "using", "having", "qualify", "window", "join"})
@@ -24,7 +24,7 @@ _NO_VALUE = frozenset({"union", "except", "intersect", "using", "having", "quali
 class Value:
     """An expression: its part, the labels (lower case) that it may mean, and whether it is an aggregate."""
 
-    part: Part
+    part: ColumnOrigin
     labels: frozenset[str]
     sums: bool
 
@@ -33,9 +33,9 @@ class Value:
 class Expression:
     """Reads one expression of `text` in `scope`; `query` reads a subquery, with its scope around it."""
 
-    text: Text
+    text: QueryText
     scope: Scope
-    query: Callable[[Span, Scope], Result]
+    query: Callable[[Span, Scope], QueryResult]
     _reads: set[Read] = field(default_factory=set[Read])
     _meanings: list[Json] = field(default_factory=list[Json])
     _sums: bool = False
@@ -44,7 +44,7 @@ class Expression:
     def value(self, span: Span) -> Value:
         """Return the expression of `span`. Raises Doubt."""
         if span[0] >= span[1]:
-            raise Doubt("nothing where an expression should be")
+            raise Unproven("nothing where an expression should be")
         self.scope.asked.clear()
         words: list[str] = []
         start = at = span[0]
@@ -56,9 +56,9 @@ class Expression:
                 at = self._step(at)
         if self._sums and self._reaches_out:
             # DuckDB takes an aggregate of outer columns alone for one of the outer query, which then has one row.
-            raise Doubt("an aggregate that may be of an outer query")
+            raise Unproven("an aggregate that may be of an outer query")
         text = " ".join(word for word in [*words, self.text.spelled(start, span[1])] if word)
-        part = Part(shown(text, self._meanings), merged(self._reads))
+        part = ColumnOrigin(shown(text, self._meanings), merged(self._reads))
         return Value(part, frozenset(self.scope.asked), self._sums)
 
     def _is_subquery(self, at: int) -> bool:
@@ -70,7 +70,7 @@ class Expression:
         result = self.query((at + 1, self.text.closes[at]), self.scope)
         # EXISTS asks whether there are rows, never what is in them.
         exists = self.text.word(at - 1) == "exists"
-        part = Part(result.rows, merged(result.reads)) if exists else result.everything()
+        part = ColumnOrigin(result.rows, merged(result.reads)) if exists else result.everything()
         self._reads.update(part.reads)
         return f"( {stamp(part.text)} )"
 
@@ -81,17 +81,17 @@ class Expression:
         if word == "*":
             self._star(at)
         elif word == ":" and not self._within(at, "[{"):
-            raise Doubt("a label before its expression")
-        elif one.kind is Kind.QUOTED or (one.kind is Kind.WORD and not self._is_syntax(at)):
+            raise Unproven("a label before its expression")
+        elif one.kind is TokenKind.QUOTED or (one.kind is TokenKind.WORD and not self._is_syntax(at)):
             return self._name(at)
         return at + 1
 
     def _star(self, at: int) -> None:
         before = self.text.lexemes[at - 1] if at else None
-        if before is None or (before.kind is Kind.SIGN and before.text not in ")]}"):
+        if before is None or (before.kind is TokenKind.SIGN and before.text not in ")]}"):
             counted = self.text.word(at - 1) == "(" and self.text.word(at - 2) == "count"
             if not counted or self.text.word(at + 1) != ")":
-                raise Doubt("*")
+                raise Unproven("*")
 
     def _is_syntax(self, at: int) -> bool:
         """Say whether the word at `at` is no name. Raises Doubt where it should not stand in an expression."""
@@ -101,7 +101,7 @@ class Expression:
         if before in ("::", "as"):
             return True
         if word in _NO_VALUE or (word == "from" and not self._may_be_from(at)):
-            raise Doubt(f"{word} in an expression")
+            raise Unproven(f"{word} in an expression")
         if after == "(":
             self._called(at)
             return True
@@ -113,12 +113,14 @@ class Expression:
             return True
         # Two operands never stand side by side: this is a unit, or part of a type.
         behind = self.text.lexemes[at - 1] if at else None
-        if behind is not None and (behind.kind in (Kind.NUMBER, Kind.STRING) or before in (")", "]")):
+        if behind is not None and (
+            behind.kind in (TokenKind.NUMBER, TokenKind.STRING) or before in (")", "]")
+        ):
             return True
         return (
             word in COLUMN_NAMES
             and at + 1 < len(self.text.lexemes)
-            and (self.text.lexemes[at + 1].kind is Kind.STRING)
+            and (self.text.lexemes[at + 1].kind is TokenKind.STRING)
         )
 
     def _may_be_from(self, at: int) -> bool:
@@ -136,7 +138,7 @@ class Expression:
             beyond = self.text.closes[beyond + 1] + 1
         over = self.text.word(beyond) == "over"
         if over and word not in AGGREGATES | RANKS:
-            raise Doubt(f"{word} over a window")
+            raise Unproven(f"{word} over a window")
         self._sums = self._sums or (word in AGGREGATES and not over)
 
     def _name(self, at: int) -> int:
@@ -146,11 +148,11 @@ class Expression:
         while self.text.word(end) == ".":
             if self.text.word(end + 1) == "*":
                 if self.text.word(at - 1) != "(" or self.text.word(at - 2) != "count":
-                    raise Doubt(".*")
+                    raise Unproven(".*")
                 return end + 2
             chain.append(self.text.name(end + 1).lower())
             end += 2
-        quoted = self.text.lexemes[at].kind is Kind.QUOTED
+        quoted = self.text.lexemes[at].kind is TokenKind.QUOTED
         own = len(chain) > 1 and any(source.alias == chain[0] for source in self.scope.sources)
         for where, part in self.scope.meanings(chain, quoted=quoted):
             self._reaches_out = self._reaches_out or not (own or where.startswith("0:"))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import Name
-from prefect_sluice.sql.columns.clauses import KEYWORDS, Span, Text
+from prefect_sluice.sql.columns.clauses import KEYWORDS, QueryText, Span
 from prefect_sluice.sql.columns.expressions import Expression
-from prefect_sluice.sql.columns.parts import Read, Result, outside
-from prefect_sluice.sql.columns.scopes import Scope, Source
-from prefect_sluice.sql.columns.understood import Doubt
+from prefect_sluice.sql.columns.parts import QueryResult, Read, outside
+from prefect_sluice.sql.columns.scopes import FromItem, Scope
+from prefect_sluice.sql.columns.understood import Unproven
 from prefect_sluice.sql.duckdb_keywords import RESERVED, TYPE_OR_FUNCTION, listed
-from prefect_sluice.sql.tokens import Kind
+from prefect_sluice.sql.tokens import TokenKind
 
 _JOINS = listed("inner left right full cross semi anti outer join")
 _SYSTEM = frozenset({"information_schema", "pg_catalog"})
@@ -24,11 +24,11 @@ _SYSTEM_VIEWS = ("duckdb_", "sqlite_", "pragma_", "pg_")
 class From:
     """Reads a FROM into `scope`; `rows` and `reads` tell what of it decides the rows, `using` the names of USING."""
 
-    text: Text
+    text: QueryText
     scope: Scope
-    known: Mapping[str, Result]
+    known: Mapping[str, QueryResult]
     catalog: str
-    query: Callable[[Span, Scope], Result]
+    query: Callable[[Span, Scope], QueryResult]
     rows: list[Json] = field(default_factory=list[Json])
     reads: set[Read] = field(default_factory=set[Read])
     using: set[str] = field(default_factory=set[str])
@@ -37,7 +37,7 @@ class From:
     def take(self, span: Span) -> None:
         """Read the sources of `span` with their joins. Raises Doubt."""
         if span[0] >= span[1]:
-            raise Doubt("nothing in FROM")
+            raise Unproven("nothing in FROM")
         for piece in self.text.split(*span):
             self.rows.append(",")
             self._joined(*piece)
@@ -50,7 +50,7 @@ class From:
                 kinds.append(self.text.word(at))
                 at += 1
             if not kinds or kinds[-1] != "join":
-                raise Doubt("a join of another kind")
+                raise Unproven("a join of another kind")
             self.rows += kinds
             at = self._source(at, end, visible=not {"semi", "anti"} & set(kinds))
             at = self._condition(at, end)
@@ -75,7 +75,7 @@ class From:
 
     def _use(self, span: Span) -> None:
         if span[1] - span[0] != 1:
-            raise Doubt("using")
+            raise Unproven("using")
         value = Expression(self.text, self.scope, self.query).value(span)
         self.using.add(self.text.name(span[0]).lower())
         self.rows += ["using", value.part.text]
@@ -84,14 +84,14 @@ class From:
     def _starts_join(self, at: int) -> bool:
         """Say whether a join starts at `at`; `left(x, 1)` is a function."""
         if self.text.word(at) == "on":
-            raise Doubt("on")
+            raise Unproven("on")
         return (self.text.is_keyword(at, _JOINS) and self.text.word(at + 1) in _JOINS | {""}) or (
             self.text.is_keyword(at, {"join"})
         )
 
     def _source(self, at: int, end: int, *, visible: bool) -> int:
         if at >= end:
-            raise Doubt("from")
+            raise Unproven("from")
         if self.text.word(at) != "(":
             return self._relation(at, end, visible=visible)
         inside, closed = at + 1, self.text.closes[at]
@@ -103,11 +103,11 @@ class From:
             self._joined(inside, closed)
             self.rows.append(")")
             if closed + 1 < end and self._alias(closed + 1, end)[0]:
-                raise Doubt("a name for a join")
+                raise Unproven("a name for a join")
             return closed + 1
         result = self.query((inside, closed), self._so_far())
         alias, at = self._alias(closed + 1, end)
-        self._add(Source(alias.lower(), result, visible))
+        self._add(FromItem(alias.lower(), result, visible))
         return at
 
     def _so_far(self) -> Scope:
@@ -116,18 +116,18 @@ class From:
 
     def _relation(self, at: int, end: int, *, visible: bool) -> int:
         parts = [self.text.name(at)]
-        if self.text.lexemes[at].kind is Kind.WORD and self.text.word(at) in RESERVED | TYPE_OR_FUNCTION:
-            raise Doubt(f"{parts[0]} in FROM")
+        if self.text.lexemes[at].kind is TokenKind.WORD and self.text.word(at) in RESERVED | TYPE_OR_FUNCTION:
+            raise Unproven(f"{parts[0]} in FROM")
         at += 1
         while at + 1 < end and self.text.word(at) == ".":
             parts.append(self.text.name(at + 1))
             at += 2
         if at < end and self.text.word(at) == "(":
-            raise Doubt("a table function")
+            raise Unproven("a table function")
         alias, at = self._alias(at, end)
         own = parts[-1].lower()
         inner = self.known.get(own) if len(parts) == 1 else None
-        self._add(Source(alias.lower() or own, inner or outside(self._named(parts)), visible))
+        self._add(FromItem(alias.lower() or own, inner or outside(self._named(parts)), visible))
         return at
 
     def _named(self, parts: list[str]) -> Name:
@@ -135,14 +135,14 @@ class From:
         lower = [part.lower() for part in parts]
         catalog = self.catalog.lower()
         if len(lower) == 1 and any(sign in lower[0] for sign in "./"):
-            raise Doubt("a file")
+            raise Unproven("a file")
         if len(lower) > 3 or (len(lower) == 3 and lower[0] != catalog):
-            raise Doubt("another database")
+            raise Unproven("another database")
         if len(lower) == 2 and lower[0] == catalog != "main":
             lower = ["main", lower[1]]
         name = Name("main", lower[0]) if len(lower) == 1 else Name(lower[-2], lower[-1])
         if name.schema in _SYSTEM or name.identifier.startswith(_SYSTEM_VIEWS):
-            raise Doubt("the engine's own tables")
+            raise Unproven("the engine's own tables")
         self.relations.add(name)
         return name
 
@@ -151,19 +151,19 @@ class From:
         alias = ""
         if at < end and self.text.word(at) == "as":
             alias, at = self.text.name(at + 1), at + 2
-        elif at < end and self.text.lexemes[at].kind in (Kind.WORD, Kind.QUOTED):
+        elif at < end and self.text.lexemes[at].kind in (TokenKind.WORD, TokenKind.QUOTED):
             word = self.text.word(at)
             if word not in RESERVED | TYPE_OR_FUNCTION:
                 if word in KEYWORDS and word in ("at", "tablesample", "unpivot", "pivot"):
-                    raise Doubt(word)
+                    raise Unproven(word)
                 alias, at = self.text.name(at), at + 1
         if at < end and self.text.word(at) == "(":
-            raise Doubt("names for columns")
+            raise Unproven("names for columns")
         return alias, at
 
-    def _add(self, source: Source) -> None:
+    def _add(self, source: FromItem) -> None:
         if source.alias and any(one.alias == source.alias for one in self.scope.sources):
-            raise Doubt(f"two sources named {source.alias}")
+            raise Unproven(f"two sources named {source.alias}")
         self.scope.sources.append(source)
         self.rows += [source.alias, source.visible, source.result.rows]
         self.reads |= source.result.reads

@@ -17,7 +17,7 @@ _DOUBLE = re.compile(r"(?:_\d+)+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ColumnOrigin:
     """One column: `text` says how it is made, `reads` of what (relation outside the query, column in lower case, sorted).
 
     Equal text, equal reads with equal values, and equal rows of the query mean equal values, row by row. The column
@@ -29,7 +29,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class PassThrough:
     """All columns of `relation` go through under their names, but for those in `without` (lower case, sorted).
 
     `relation` is None for a result whose columns have no names here, but are in its rows, each and every one. `after`
@@ -41,33 +41,33 @@ class Pass:
     without: tuple[str, ...] = ()
     after: int = 0
 
-    def column(self, name: str, *, renamed: bool = False) -> Part | None:
+    def column(self, name: str, *, renamed: bool = False) -> ColumnOrigin | None:
         """Return the column that goes through as `name`, None if it is left out; `renamed` ones are never known to be."""
         if name in self.without and not renamed:
             return None
         reads = () if self.relation is None else ((self.relation, name),)
-        return Part(f"{self.text}.{name}", reads)
+        return ColumnOrigin(f"{self.text}.{name}", reads)
 
-    def everything(self) -> Part:
+    def everything(self) -> ColumnOrigin:
         """Return all of it as one part."""
         reads = () if self.relation is None else ((self.relation, ALL),)
-        return Part(stamp("all", self.text, list(self.without)), reads)
+        return ColumnOrigin(stamp("all", self.text, list(self.without)), reads)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class OutputColumn:
     """An output column under its name as written, "" if it has none that is known; `sums` if it is an aggregate."""
 
     name: str
-    part: Part
+    part: ColumnOrigin
     sums: bool = False
 
 
-Item = Column | Pass
+Item = OutputColumn | PassThrough
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class QueryResult:
     """What a query gives: `rows` and their `reads` decide which rows, `items` are the columns in order."""
 
     rows: str
@@ -77,21 +77,21 @@ class Result:
     @property
     def closed(self) -> bool:
         """Say whether all columns are known by name."""
-        return all(isinstance(item, Column) and item.name for item in self.items)
+        return all(isinstance(item, OutputColumn) and item.name for item in self.items)
 
-    def column(self, name: str) -> Part | None:
+    def column(self, name: str) -> ColumnOrigin | None:
         """Return the column `name`, None if there is none for sure."""
         return found(self.items, name.lower())
 
-    def everything(self) -> Part:
+    def everything(self) -> ColumnOrigin:
         """Return rows and columns as one part."""
-        parts = [item.part if isinstance(item, Column) else item.everything() for item in self.items]
-        names: list[Json] = [item.name if isinstance(item, Column) else ALL for item in self.items]
+        parts = [item.part if isinstance(item, OutputColumn) else item.everything() for item in self.items]
+        names: list[Json] = [item.name if isinstance(item, OutputColumn) else ALL for item in self.items]
         text = stamp("result", self.rows, names, [part.text for part in parts])
-        return Part(text, merged(self.reads, *(part.reads for part in parts)))
+        return ColumnOrigin(text, merged(self.reads, *(part.reads for part in parts)))
 
 
-def found(items: Iterable[Item], name: str) -> Part | None:
+def found(items: Iterable[Item], name: str) -> ColumnOrigin | None:
     """Return what a column `name` (lower case) of a result with these items may be, None if there is none.
 
     Where two columns bear one name DuckDB calls the later ones `name_1`, `name_1_1`: with several items such a name
@@ -106,17 +106,17 @@ def found(items: Iterable[Item], name: str) -> Part | None:
                 hits += _hits(several, name[:at], renamed=True)
     if len(hits) < 2:
         return hits[0] if hits else None
-    return Part(stamp("any", *(hit.text for hit in hits)), merged(*(hit.reads for hit in hits)))
+    return ColumnOrigin(stamp("any", *(hit.text for hit in hits)), merged(*(hit.reads for hit in hits)))
 
 
 def _may_double(items: tuple[Item, ...]) -> bool:
-    names = [item.name.lower() for item in items if isinstance(item, Column)]
+    names = [item.name.lower() for item in items if isinstance(item, OutputColumn)]
     return len(items) > 1 and (len(names) < len(items) or len(set(names)) < len(names))
 
 
-def _hits(items: Iterable[Item], name: str, *, renamed: bool) -> Iterator[Part]:
+def _hits(items: Iterable[Item], name: str, *, renamed: bool) -> Iterator[ColumnOrigin]:
     for item in items:
-        if isinstance(item, Pass):
+        if isinstance(item, PassThrough):
             part = item.column(name, renamed=renamed)
             if part is not None:
                 yield part
@@ -139,6 +139,6 @@ def shown(text: str, *values: Json) -> str:
     return f"{text if len(text) < 81 else text[:80] + '…'} #{stamp(text, *values)}"
 
 
-def outside(relation: Name) -> Result:
+def outside(relation: Name) -> QueryResult:
     """Return a relation outside the query as a result: its columns are what it has."""
-    return Result(f"rows of {relation}", frozenset(), (Pass(str(relation), relation),))
+    return QueryResult(f"rows of {relation}", frozenset(), (PassThrough(str(relation), relation),))

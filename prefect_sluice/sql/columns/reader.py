@@ -7,32 +7,42 @@ from dataclasses import dataclass, field, replace
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import Name
-from prefect_sluice.sql.columns.clauses import Span, Text
+from prefect_sluice.sql.columns.clauses import QueryText, Span
 from prefect_sluice.sql.columns.expressions import Expression, Value
 from prefect_sluice.sql.columns.from_clause import From
-from prefect_sluice.sql.columns.parts import Column, Item, Part, Pass, Read, Result, merged, shown, stamp
+from prefect_sluice.sql.columns.parts import (
+    ColumnOrigin,
+    Item,
+    OutputColumn,
+    PassThrough,
+    QueryResult,
+    Read,
+    merged,
+    shown,
+    stamp,
+)
 from prefect_sluice.sql.columns.scopes import Scope
 from prefect_sluice.sql.columns.stars import Star, star_of
-from prefect_sluice.sql.columns.understood import Doubt
-from prefect_sluice.sql.tokens import Kind
+from prefect_sluice.sql.columns.understood import Unproven
+from prefect_sluice.sql.tokens import TokenKind
 
 _SETS = frozenset({"union", "except", "intersect"})
 
 
 @dataclass(slots=True)
-class Reader:
+class QueryReader:
     """Reads the query in `text` over the database `catalog`; `mentioned` and `relations` are all that it names outside."""
 
-    text: Text
+    text: QueryText
     catalog: str
     mentioned: set[Read] = field(default_factory=set[Read])
     relations: set[Name] = field(default_factory=set[Name])
 
-    def query(self, span: Span, outer: Scope | None, known: Mapping[str, Result]) -> Result:
+    def query(self, span: Span, outer: Scope | None, known: Mapping[str, QueryResult]) -> QueryResult:
         """Return the result of the query in `span`, in which the `known` names (lower case) are results already."""
         start, end = span
         if start >= end:
-            raise Doubt("nothing")
+            raise Unproven("nothing")
         if self.text.word(start) == "(" and self.text.closes[start] == end - 1:
             return self.query((start + 1, end - 1), outer, known)
         if self.text.word(start) == "with":
@@ -45,21 +55,21 @@ class Reader:
     # ---- WITH and set operations -------------------------------------------------------------------------
 
     def _with(
-        self, at: int, outer: Scope | None, known: Mapping[str, Result]
-    ) -> tuple[int, Mapping[str, Result]]:
+        self, at: int, outer: Scope | None, known: Mapping[str, QueryResult]
+    ) -> tuple[int, Mapping[str, QueryResult]]:
         """Return where the query proper begins, and the names it knows; an expression sees those before it."""
         if self.text.word(at) == "recursive":
-            raise Doubt("recursive")
+            raise Unproven("recursive")
         inner = dict(known)
         while True:
             name, at = self.text.name(at).lower(), at + 1
             if self.text.word(at) != "as":
-                raise Doubt("names for columns")
+                raise Unproven("names for columns")
             at += 1
             while self.text.word(at) in ("not", "materialized"):
                 at += 1
             if self.text.word(at) != "(":
-                raise Doubt("with")
+                raise Unproven("with")
             inner[name] = self.query((at + 1, self.text.closes[at]), outer, dict(inner))
             self._mention(inner[name])
             at = self.text.closes[at] + 1
@@ -67,21 +77,21 @@ class Reader:
                 return at, inner
             at += 1
 
-    def _mention(self, result: Result) -> None:
+    def _mention(self, result: QueryResult) -> None:
         """Remember what is read, whether it is used or not: the query fails without it."""
         self.mentioned |= result.reads
         for item in result.items:
-            self.mentioned.update(item.part.reads if isinstance(item, Column) else ())
+            self.mentioned.update(item.part.reads if isinstance(item, OutputColumn) else ())
 
     def _set(
-        self, start: int, end: int, cuts: list[int], outer: Scope | None, known: Mapping[str, Result]
-    ) -> Result:
-        branches: list[Result] = []
+        self, start: int, end: int, cuts: list[int], outer: Scope | None, known: Mapping[str, QueryResult]
+    ) -> QueryResult:
+        branches: list[QueryResult] = []
         signs: list[Json] = []
         for cut, beyond in zip([start - 1, *cuts], [*cuts, end], strict=True):
             at = cut + 1
             while cut in cuts and self.text.word(at) in ("all", "distinct", "by", "name"):
-                if self.text.lexemes[at].kind is Kind.WORD and at < beyond:
+                if self.text.lexemes[at].kind is TokenKind.WORD and at < beyond:
                     signs.append(self.text.word(at))
                 at += 1
             signs += [self.text.word(cut)] if cut in cuts else []
@@ -92,18 +102,20 @@ class Reader:
 
     # ---- SELECT ------------------------------------------------------------------------------------------
 
-    def _select(self, start: int, end: int, outer: Scope | None, known: Mapping[str, Result]) -> Result:
+    def _select(
+        self, start: int, end: int, outer: Scope | None, known: Mapping[str, QueryResult]
+    ) -> QueryResult:
         if self.text.word(start) != "select":
-            raise Doubt("no SELECT")
+            raise Unproven("no SELECT")
         first = start + 1
         distinct = self.text.word(first) == "distinct"
         if self.text.word(first) in ("distinct", "all"):
             first += 1
         if self.text.word(first) == "on":
-            raise Doubt("DISTINCT ON")
+            raise Unproven("DISTINCT ON")
         clauses = self.text.clauses(first, end)
 
-        def subquery(span: Span, scope: Scope) -> Result:
+        def subquery(span: Span, scope: Scope) -> QueryResult:
             return self.query(span, scope, known)
 
         scope = Scope(outer)
@@ -119,21 +131,21 @@ class Reader:
 class Select:
     """One SELECT whose FROM is read: its columns, then what the clauses after it say about the rows."""
 
-    reader: Reader
+    reader: QueryReader
     scope: Scope
     origin: From
     distinct: bool
-    _values: list[tuple[Column, Value]] = field(default_factory=list["tuple[Column, Value]"])
+    _values: list[tuple[OutputColumn, Value]] = field(default_factory=list["tuple[OutputColumn, Value]"])
 
-    def result(self, clauses: Mapping[str, Span]) -> Result:
+    def result(self, clauses: Mapping[str, Span]) -> QueryResult:
         """Return the result. Raises Doubt."""
         spans = self.reader.text.split(*clauses["select"])
         if not spans:
-            raise Doubt("no columns")
+            raise Unproven("no columns")
         self.scope.labels = frozenset(self._labels(spans))
         items = self._closed_over([item for span in spans for item in self._items(span)])
         for item in items:
-            self.reader.mentioned.update(item.part.reads if isinstance(item, Column) else ())
+            self.reader.mentioned.update(item.part.reads if isinstance(item, OutputColumn) else ())
         rows: list[Json] = ["select", self.distinct, *self.origin.rows]
         reads = set(self.origin.reads)
         for word, span in clauses.items():
@@ -141,14 +153,14 @@ class Select:
                 part = self._clause(word, span, items)
                 rows += [word, part.text]
                 reads.update(part.reads)
-        rows.append(any(isinstance(item, Column) and item.sums for item in items))
+        rows.append(any(isinstance(item, OutputColumn) and item.sums for item in items))
         if self.distinct:
             # Which rows are equal is for all columns to say, in whatever order.
             whole = [_part(item) for item in items]
             rows.append([part.text for part in whole])
             reads.update(read for part in whole for read in part.reads)
         self.reader.mentioned |= reads
-        return Result(stamp(*rows), frozenset(reads), tuple(items))
+        return QueryResult(stamp(*rows), frozenset(reads), tuple(items))
 
     def _labels(self, spans: list[Span]) -> Iterator[str]:
         for start, end in spans:
@@ -168,7 +180,7 @@ class Select:
             return items
         end, name = self.reader.text.label(*span)
         value = self._value((span[0], end))
-        column = Column(name, value.part, value.sums)
+        column = OutputColumn(name, value.part, value.sums)
         self._values.append((column, value))
         return [column]
 
@@ -177,14 +189,14 @@ class Select:
         values = {id(column): value for column, value in self._values}
         return [
             replace(item, part=self._followed(values[id(item)], item.name.lower()))
-            if isinstance(item, Column) and id(item) in values
+            if isinstance(item, OutputColumn) and id(item) in values
             else item
             for item in items
         ]
 
-    def _followed(self, value: Value, own: str = "") -> Part:
+    def _followed(self, value: Value, own: str = "") -> ColumnOrigin:
         """Return the part of `value` with those of all labels that it may mean, directly or not."""
-        reached: dict[str, list[Part]] = {}
+        reached: dict[str, list[ColumnOrigin]] = {}
         todo = [label for label in value.labels if label != own]
         while todo:
             label = todo.pop()
@@ -199,73 +211,77 @@ class Select:
             [label, *(part.text for part in parts)] for label, parts in sorted(reached.items())
         ]
         others = [part.reads for parts in reached.values() for part in parts]
-        return Part(
+        return ColumnOrigin(
             shown(value.part.text.rpartition(" #")[0], value.part.text, meant),
             merged(value.part.reads, *others),
         )
 
     # ---- what comes after FROM ---------------------------------------------------------------------------
 
-    def _clause(self, word: str, span: Span, items: list[Item]) -> Part:
+    def _clause(self, word: str, span: Span, items: list[Item]) -> ColumnOrigin:
         text = self.reader.text
         if word == "group" and text.word(span[0]) == "all" and span[1] - span[0] == 1:
-            parts = [_part(item) for item in items if isinstance(item, Pass) or not item.sums]
-            return Part(stamp("all", *(part.text for part in parts)), merged(*(part.reads for part in parts)))
+            parts = [_part(item) for item in items if isinstance(item, PassThrough) or not item.sums]
+            return ColumnOrigin(
+                stamp("all", *(part.text for part in parts)), merged(*(part.reads for part in parts))
+            )
         followed = self._followed(self._value(span))
         if word != "group":
             return followed
         numbered = [self._numbered(piece, items) for piece in text.split(*span)]
-        return Part(
+        return ColumnOrigin(
             stamp(followed.text, *(part.text if part else None for part in numbered)),
             merged(followed.reads, *(part.reads for part in numbered if part)),
         )
 
-    def _numbered(self, span: Span, items: list[Item]) -> Part | None:
+    def _numbered(self, span: Span, items: list[Item]) -> ColumnOrigin | None:
         """Return the column whose number stands in GROUP BY, None if an expression does."""
         one = self.reader.text.lexemes[span[0]]
-        if span[1] - span[0] != 1 or one.kind is not Kind.NUMBER:
+        if span[1] - span[0] != 1 or one.kind is not TokenKind.NUMBER:
             return None
         if not one.text.isdigit() or not 0 < int(one.text) <= len(items):
-            raise Doubt("number of a column")
-        if any(isinstance(item, Pass) for item in items[: int(one.text)]):
-            raise Doubt("number after *")
+            raise Unproven("number of a column")
+        if any(isinstance(item, PassThrough) for item in items[: int(one.text)]):
+            raise Unproven("number after *")
         return _part(items[int(one.text) - 1])
 
 
-def _part(item: Item) -> Part:
-    return item.part if isinstance(item, Column) else item.everything()
+def _part(item: Item) -> ColumnOrigin:
+    return item.part if isinstance(item, OutputColumn) else item.everything()
 
 
-def _stacked(branches: list[Result]) -> Result:
+def _stacked(branches: list[QueryResult]) -> QueryResult:
     """Return UNION ALL: column by column where all are known, by place."""
-    if any(not isinstance(item, Column) for branch in branches for item in branch.items):
+    if any(not isinstance(item, OutputColumn) for branch in branches for item in branch.items):
         return _opaque(["union", "all"], branches)
     rows = stamp("stacked", *(branch.rows for branch in branches))
     reads = frozenset(read for branch in branches for read in branch.reads)
-    columns = [[item for item in branch.items if isinstance(item, Column)] for branch in branches]
+    columns = [[item for item in branch.items if isinstance(item, OutputColumn)] for branch in branches]
     if len({len(some) for some in columns}) > 1:
-        raise Doubt("branches with other numbers of columns")
+        raise Unproven("branches with other numbers of columns")
     items = tuple(
-        Column(
+        OutputColumn(
             same[0].name,
-            Part(
+            ColumnOrigin(
                 stamp("stacked", *(one.part.text for one in same)), merged(*(one.part.reads for one in same))
             ),
         )
         for same in zip(*columns, strict=True)
     )
-    return Result(rows, reads, items)
+    return QueryResult(rows, reads, items)
 
 
-def _opaque(signs: list[Json], branches: list[Result]) -> Result:
+def _opaque(signs: list[Json], branches: list[QueryResult]) -> QueryResult:
     """Return a set operation of which every column of every branch decides the rows."""
     whole = [branch.everything() for branch in branches]
     rows = stamp("set", signs, *(part.text for part in whole))
     reads = frozenset(read for part in whole for read in part.reads)
-    named = all(isinstance(item, Column) for branch in branches for item in branch.items)
+    named = all(isinstance(item, OutputColumn) for branch in branches for item in branch.items)
     if not named or "name" in signs:
-        return Result(rows, reads, (Pass("set", None),))
-    items = [item for item in branches[0].items if isinstance(item, Column)]
-    return Result(
-        rows, reads, tuple(Column(item.name, Part(f"set {at}", ())) for at, item in enumerate(items))
+        return QueryResult(rows, reads, (PassThrough("set", None),))
+    items = [item for item in branches[0].items if isinstance(item, OutputColumn)]
+    return QueryResult(
+        rows,
+        reads,
+        tuple(OutputColumn(item.name, ColumnOrigin(f"set {at}", ())) for at, item in enumerate(items)),
     )

@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from prefect_sluice.sql.columns.parts import Part, Result
-from prefect_sluice.sql.columns.understood import Doubt
+from prefect_sluice.sql.columns.parts import ColumnOrigin, QueryResult
+from prefect_sluice.sql.columns.understood import Unproven
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FromItem:
     """What stands in FROM under `alias` (lower case); `visible` is False for what a `*` does not show."""
 
     alias: str
-    result: Result
+    result: QueryResult
     visible: bool = True
 
 
@@ -31,16 +31,16 @@ class Scope:
     """
 
     outer: Scope | None = None
-    sources: list[Source] = field(default_factory=list[Source])
+    sources: list[FromItem] = field(default_factory=list[FromItem])
     labels: frozenset[str] = frozenset()
     asked: set[str] = field(default_factory=set[str])
 
-    def meanings(self, chain: list[str], *, quoted: bool) -> list[tuple[str, Part]]:
+    def meanings(self, chain: list[str], *, quoted: bool) -> list[tuple[str, ColumnOrigin]]:
         """Return what `chain` (a name, or several with dots between, lower case) may mean, labels apart.
 
         One entry per meaning: where it was found, and the column. Raises Doubt for a name that may be one DuckDB gave.
         """
-        hits: list[tuple[str, Part]] = []
+        hits: list[tuple[str, ColumnOrigin]] = []
         scope: Scope | None = self
         depth = 0
         while scope is not None:
@@ -51,13 +51,13 @@ class Scope:
             if certain:
                 break
             if quoted and any(_has_nameless(source.result) for source in scope.sources):
-                raise Doubt(f"{chain[0]} may be a column without a name")
+                raise Unproven(f"{chain[0]} may be a column without a name")
             scope, depth = scope.outer, depth + 1
         return hits
 
-    def _here(self, chain: list[str]) -> tuple[list[tuple[str, Part]], bool]:
+    def _here(self, chain: list[str]) -> tuple[list[tuple[str, ColumnOrigin]], bool]:
         """Return the meanings within this scope, and whether one of them is the meaning for sure."""
-        hits: list[tuple[str, Part]] = []
+        hits: list[tuple[str, ColumnOrigin]] = []
         for number, (qualifier, name) in enumerate(pairwise(chain)):
             for source in self.sources:
                 part = source.result.column(name) if source.alias == qualifier else None
@@ -79,5 +79,5 @@ class Scope:
         return hits, certain
 
 
-def _has_nameless(result: Result) -> bool:
+def _has_nameless(result: QueryResult) -> bool:
     return any(getattr(item, "name", "*") == "" for item in result.items)

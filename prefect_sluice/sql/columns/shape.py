@@ -14,13 +14,23 @@ from typing import Any, cast
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import Name
 from prefect_sluice.sql.clock_and_chance import volatile
-from prefect_sluice.sql.columns.clauses import Text
-from prefect_sluice.sql.columns.parts import ALL, Column, Item, Part, Pass, Read, Result, found, merged
-from prefect_sluice.sql.columns.reader import Reader
-from prefect_sluice.sql.columns.understood import Doubt, dispel
+from prefect_sluice.sql.columns.clauses import QueryText
+from prefect_sluice.sql.columns.parts import (
+    ALL,
+    ColumnOrigin,
+    Item,
+    OutputColumn,
+    PassThrough,
+    QueryResult,
+    Read,
+    found,
+    merged,
+)
+from prefect_sluice.sql.columns.reader import QueryReader
+from prefect_sluice.sql.columns.understood import Unproven, dispel
 from prefect_sluice.sql.tokens import lexemes
 
-__all__ = ["ALL", "Part", "Pass", "Read", "Shape", "doubt", "from_json", "shape", "to_json"]
+__all__ = ["ALL", "ColumnOrigin", "PassThrough", "Read", "Shape", "doubt", "from_json", "shape", "to_json"]
 
 _DIALECT = "duckdb"
 """The one dialect whose rules for names are known here."""
@@ -39,15 +49,15 @@ class Shape:
     reads: tuple[Read, ...]
     relations: tuple[Name, ...]
     whole: tuple[Name, ...]
-    columns: tuple[tuple[str, Part], ...]
-    passes: tuple[Pass, ...] = ()
+    columns: tuple[tuple[str, ColumnOrigin], ...]
+    passes: tuple[PassThrough, ...] = ()
 
-    def part(self, column: str) -> Part | None:
+    def part(self, column: str) -> ColumnOrigin | None:
         """Return what the column of that name (case does not count) is made of, None if the result has none for sure."""
         items: list[Item] = []
         for number, (name, part) in enumerate(self.columns):
             items += [one for one in self.passes if one.after == number]
-            items.append(Column(name, part))
+            items.append(OutputColumn(name, part))
         items += [one for one in self.passes if one.after >= len(self.columns)]
         return found(items, column.lower())
 
@@ -56,7 +66,7 @@ def shape(sql: str, dialect: str, catalog: str) -> Shape | None:
     """Return the shape of the one query in `sql` over the database `catalog`, None where anything is in doubt. Pure."""
     try:
         return _proven(sql, dialect, catalog)
-    except (Doubt, IndexError, KeyError, RecursionError):
+    except (Unproven, IndexError, KeyError, RecursionError):
         return None
 
 
@@ -64,26 +74,26 @@ def doubt(sql: str, dialect: str, catalog: str) -> str:
     """Return what keeps `sql` from having a shape, in a few words; "" if it has one. Pure."""
     try:
         _proven(sql, dialect, catalog)
-    except (Doubt, IndexError, KeyError, RecursionError) as error:
-        return str(error) if isinstance(error, Doubt) else "the query is not understood"
+    except (Unproven, IndexError, KeyError, RecursionError) as error:
+        return str(error) if isinstance(error, Unproven) else "the query is not understood"
     return ""
 
 
 def _proven(sql: str, dialect: str, catalog: str) -> Shape:
     tokens = lexemes(sql, dialect) if dialect == _DIALECT else None
     if not tokens:
-        raise Doubt("the query cannot be taken apart")
+        raise Unproven("the query cannot be taken apart")
     if asked := volatile(sql, dialect):
-        raise Doubt(f"it asks for {', '.join(asked)}")
+        raise Unproven(f"it asks for {', '.join(asked)}")
     while tokens and tokens[-1].text == ";":
         tokens = tokens[:-1]
     dispel(tokens)
-    reader = Reader(Text.of(tokens), catalog)
+    reader = QueryReader(QueryText.of(tokens), catalog)
     result = reader.query((0, len(tokens)), None, {})
     return _shape(reader, result)
 
 
-def _shape(reader: Reader, result: Result) -> Shape:
+def _shape(reader: QueryReader, result: QueryResult) -> Shape:
     columns = _columns(result.items)
     passes = _passes(result.items)
     used = {read for _, part in columns for read in part.reads}
@@ -94,19 +104,19 @@ def _shape(reader: Reader, result: Result) -> Shape:
     return Shape(result.rows, reads, tuple(sorted(reader.relations)), tuple(sorted(every)), columns, passes)
 
 
-def _passes(items: tuple[Item, ...]) -> tuple[Pass, ...]:
+def _passes(items: tuple[Item, ...]) -> tuple[PassThrough, ...]:
     return tuple(
-        replace(item, after=sum(isinstance(one, Column) for one in items[:at]))
+        replace(item, after=sum(isinstance(one, OutputColumn) for one in items[:at]))
         for at, item in enumerate(items)
-        if isinstance(item, Pass)
+        if isinstance(item, PassThrough)
     )
 
 
-def _columns(items: tuple[Item, ...]) -> tuple[tuple[str, Part], ...]:
+def _columns(items: tuple[Item, ...]) -> tuple[tuple[str, ColumnOrigin], ...]:
     """Return the columns that have a name. Raises Doubt for one without, and for a name that two have."""
-    named = [item for item in items if isinstance(item, Column)]
+    named = [item for item in items if isinstance(item, OutputColumn)]
     if any(not item.name for item in named) or len({item.name.lower() for item in named}) < len(named):
-        raise Doubt("names of columns")
+        raise Unproven("names of columns")
     return tuple((item.name, item.part) for item in named)
 
 
@@ -142,9 +152,9 @@ def from_json(value: Json) -> Shape:
         _read(raw["reads"]),
         tuple(Name(*name) for name in raw["relations"]),
         tuple(Name(*name) for name in raw["whole"]),
-        tuple((str(name), Part(str(text), _read(reads))) for name, text, reads in raw["columns"]),
+        tuple((str(name), ColumnOrigin(str(text), _read(reads))) for name, text, reads in raw["columns"]),
         tuple(
-            Pass(str(text), Name(*relation) if relation else None, tuple(without), int(after))
+            PassThrough(str(text), Name(*relation) if relation else None, tuple(without), int(after))
             for text, relation, without, after in raw["passes"]
         ),
     )

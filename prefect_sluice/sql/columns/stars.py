@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from prefect_sluice.sql.columns.clauses import Span, Text
+from prefect_sluice.sql.columns.clauses import QueryText, Span
 from prefect_sluice.sql.columns.expressions import Value
-from prefect_sluice.sql.columns.parts import Column, Item, Part, Pass, Read, found, merged, shown, stamp
-from prefect_sluice.sql.columns.scopes import Scope, Source
-from prefect_sluice.sql.columns.understood import Doubt
+from prefect_sluice.sql.columns.parts import (
+    ColumnOrigin,
+    Item,
+    OutputColumn,
+    PassThrough,
+    Read,
+    found,
+    merged,
+    shown,
+    stamp,
+)
+from prefect_sluice.sql.columns.scopes import FromItem, Scope
+from prefect_sluice.sql.columns.understood import Unproven
 
 
 @dataclass(slots=True)
@@ -19,7 +29,7 @@ class Star:
     What EXCLUDE names is put into `mentioned`: the query fails without it.
     """
 
-    text: Text
+    text: QueryText
     scope: Scope
     using: set[str]
     value: Callable[[Span], Value]
@@ -32,7 +42,7 @@ class Star:
             return None
         sources = [one for one in self.scope.sources if (not alias or one.alias == alias) and one.visible]
         if not sources or (alias and len(sources) > 1):
-            raise Doubt(f"{alias}.*")
+            raise Unproven(f"{alias}.*")
         items = [item for source in sources for item in _shown(source)]
         for name in sorted(set[str]() if alias else self.using):
             items = _once(items, name)
@@ -45,7 +55,7 @@ class Star:
             listed = text.word(at + 1) == "("
             for span in text.split(at + 2, text.closes[at + 1]) if listed else [(at + 1, at + 2)]:
                 if span[1] - span[0] != 1:
-                    raise Doubt("exclude")
+                    raise Unproven("exclude")
                 items = self._without(items, text.name(span[0]).lower())
             at = (text.closes[at + 1] if listed else at + 1) + 1
         if at + 1 < end and text.word(at) == "replace" and text.word(at + 1) == "(":
@@ -53,30 +63,32 @@ class Star:
                 items = self._replaced(items, span)
             at = text.closes[at + 1] + 1
         if at != end:
-            raise Doubt("* with more")
+            raise Unproven("* with more")
         return items
 
     def _without(self, items: list[Item], name: str) -> list[Item]:
         part = found(items, name)
         self.mentioned.update(part.reads if part else ())
         return [
-            replace(item, without=tuple(sorted({*item.without, name}))) if isinstance(item, Pass) else item
+            replace(item, without=tuple(sorted({*item.without, name})))
+            if isinstance(item, PassThrough)
+            else item
             for item in items
-            if isinstance(item, Pass) or item.name.lower() != name
+            if isinstance(item, PassThrough) or item.name.lower() != name
         ]
 
     def _replaced(self, items: list[Item], span: Span) -> list[Item]:
         end, name = self.text.label(*span)
         value = self.value((span[0], end))
         if not name or end == span[1] or value.labels or value.sums:
-            raise Doubt("replace")
-        column = Column(name, value.part)
-        if any(isinstance(item, Column) and item.name.lower() == name.lower() for item in items):
+            raise Unproven("replace")
+        column = OutputColumn(name, value.part)
+        if any(isinstance(item, OutputColumn) and item.name.lower() == name.lower() for item in items):
             return [column if getattr(item, "name", "").lower() == name.lower() else item for item in items]
         return [*self._without(items, name.lower()), column]
 
 
-def star_of(text: Text, start: int, end: int) -> str | None:
+def star_of(text: QueryText, start: int, end: int) -> str | None:
     """Return the alias before a `*` that stands for columns, "" without one; None for anything else."""
     if text.word(start) == "*":
         return ""
@@ -85,20 +97,22 @@ def star_of(text: Text, start: int, end: int) -> str | None:
     return None
 
 
-def _shown(source: Source) -> Iterator[Item]:
+def _shown(source: FromItem) -> Iterator[Item]:
     """Yield the columns of a source as a `*` shows them: the source's alias is part of what they are."""
     for item in source.result.items:
-        if isinstance(item, Pass):
-            yield Pass(stamp("*", source.alias, item.text), item.relation, item.without)
+        if isinstance(item, PassThrough):
+            yield PassThrough(stamp("*", source.alias, item.text), item.relation, item.without)
         else:
-            yield Column(item.name, Part(shown(item.name, source.alias, item.part.text), item.part.reads))
+            yield OutputColumn(
+                item.name, ColumnOrigin(shown(item.name, source.alias, item.part.text), item.part.reads)
+            )
 
 
 def _once(items: list[Item], name: str) -> list[Item]:
     """Return the items with the columns `name` made one, as USING does."""
-    same = [item for item in items if isinstance(item, Column) and item.name.lower() == name]
+    same = [item for item in items if isinstance(item, OutputColumn) and item.name.lower() == name]
     if len(same) < 2:
         return items
     text = stamp("using", *(item.part.text for item in same))
-    one = Column(same[0].name, Part(text, merged(*(item.part.reads for item in same))))
+    one = OutputColumn(same[0].name, ColumnOrigin(text, merged(*(item.part.reads for item in same))))
     return [one if item is same[0] else item for item in items if item is same[0] or item not in same]

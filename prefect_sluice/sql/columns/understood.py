@@ -11,7 +11,7 @@ from itertools import pairwise
 from prefect_sluice.sql.clock_and_chance import STEADY
 from prefect_sluice.sql.duckdb_functions import PURE, RANKS
 from prefect_sluice.sql.duckdb_keywords import RESERVED, TYPE_OR_FUNCTION, TYPES, listed
-from prefect_sluice.sql.tokens import Kind, Lexeme
+from prefect_sluice.sql.tokens import Lexeme, TokenKind
 
 _KEYWORDS = listed(
     """
@@ -40,33 +40,37 @@ _SIGNS_IN_DOUBT = frozenset({"?", "#", "`", "@", ";"})
 _FRAMES = frozenset({"between", "unbounded", "current", "preceding", "following"})
 
 
-class Doubt(Exception):
+class Unproven(Exception):
     """Nothing can be proven about this query: an answer, not an error."""
 
 
 def dispel(found: Sequence[Lexeme]) -> None:
     """Return if all words and signs of a query are understood one by one. Raises Doubt for one that is not."""
-    for before, one in pairwise([Lexeme(Kind.SIGN, "(", ""), *found]):
-        if one.kind is Kind.SIGN and one.text in _SIGNS_IN_DOUBT:
-            raise Doubt(f"sign {one.text}")
-        if one.kind in (Kind.WORD, Kind.QUOTED) and one.lower.strip('"') in _NOT_A_COLUMN:
-            raise Doubt(one.text)
+    for before, one in pairwise([Lexeme(TokenKind.SIGN, "(", ""), *found]):
+        if one.kind is TokenKind.SIGN and one.text in _SIGNS_IN_DOUBT:
+            raise Unproven(f"sign {one.text}")
+        if one.kind in (TokenKind.WORD, TokenKind.QUOTED) and one.lower.strip('"') in _NOT_A_COLUMN:
+            raise Unproven(one.text)
         labelled = before.text == "." or before.lower == "as"
-        if one.kind is Kind.WORD and not labelled and one.lower in (RESERVED | TYPE_OR_FUNCTION) - _KEYWORDS:
-            raise Doubt(f"{one.text} is not understood")
+        if (
+            one.kind is TokenKind.WORD
+            and not labelled
+            and one.lower in (RESERVED | TYPE_OR_FUNCTION) - _KEYWORDS
+        ):
+            raise Unproven(f"{one.text} is not understood")
     for number, one in enumerate(found):
         after = [each.lower for each in found[number + 1 : number + 3]]
         if after[:1] == ["("]:
             _call(found, number)
         if one.lower in ("rows", "groups") and _FRAMES & set(after):
             # A frame that counts rows splits those of equal rank, in whatever order they come.
-            raise Doubt("a frame of rows")
+            raise Unproven("a frame of rows")
 
 
 def _call(found: Sequence[Lexeme], number: int) -> None:
     one = found[number]
     before = found[number - 1].text if number else ""
-    if one.kind is Kind.QUOTED or (one.kind is Kind.WORD and one.lower not in _CALLED):
-        raise Doubt(f"function {one.text}")
-    if one.kind is Kind.WORD and before == ".":
-        raise Doubt(f"method {one.text}")
+    if one.kind is TokenKind.QUOTED or (one.kind is TokenKind.WORD and one.lower not in _CALLED):
+        raise Unproven(f"function {one.text}")
+    if one.kind is TokenKind.WORD and before == ".":
+        raise Unproven(f"method {one.text}")

@@ -9,29 +9,31 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
-from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import Gate, Past, Subject
+from prefect_sluice.gates.base import Gate, PastMeasure, Subject
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.gate_memory import remembering
-from prefect_sluice.promotions.load_project import Loaded, checkout
+from prefect_sluice.promotions.load_project import LoadedProject, checkout
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.allowed_variables import visible
-from prefect_sluice.runtime.events import JUDGED, Judged
+from prefect_sluice.runtime.events import JUDGED, GateJudged
 from prefect_sluice.stages.candidate import conditions
 from prefect_sluice.stages.candidate.commit_expectations import said
 from prefect_sluice.stages.candidate.inherited_files import inherited
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import StateStore
 
 
-def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, plan: Plan) -> Subject:
+def subject(
+    workspace: Workspace, place: Environment, loaded: LoadedProject, release: Release, plan: Plan
+) -> Subject:
     """Return what is known of a release before any of it is built."""
-    warehouse, touched = workshop.warehouse(place), _touched(workshop, release, plan)
+    warehouse, touched = workspace.warehouse(place), _touched(workspace, release, plan)
     return Subject(
         project=loaded.folder,
         working_directory=loaded.session.cwd,
@@ -42,40 +44,40 @@ def subject(workshop: Workshop, place: Place, loaded: Loaded, release: Release, 
         dialect=warehouse.dialect,
         touched=touched,
         rewritten=_rewritten(loaded, release, frozenset(touched)),
-        inherited=inherited(workshop, release, plan),
+        inherited=inherited(workspace, release, plan),
         environment=place.name,
         cause=plan.cause,
         plan=plan,
         change=release.change,
-        declared=_declared(workshop, place, loaded, release),
-        declared_before=_before(workshop, place, plan),
-        earlier=cache(lambda: _earlier(workshop, plan)),
-        apart=cache(lambda: checkout(workshop, release, purpose="tests") / release.change.project),
-        expected=cache(lambda: said(workshop, release, plan)),
-        conditions=partial(conditions.proven, workshop, place, loaded, release),
-        variables=_variables(workshop, loaded),
-        vars=workshop.settings.vars,
+        declared=_declared(workspace, place, loaded, release),
+        declared_before=_before(workspace, place, plan),
+        earlier=cache(lambda: _earlier(workspace, plan)),
+        apart=cache(lambda: checkout(workspace, release, purpose="tests") / release.change.project),
+        expected=cache(lambda: said(workspace, release, plan)),
+        conditions=partial(conditions.proven, workspace, place, loaded, release),
+        variables=_variables(workspace, loaded),
+        vars=workspace.settings.vars,
     )
 
 
-def ask(asked: Iterable[Gate], subject: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
+def ask(asked: Iterable[Gate], subject: Subject, workspace: Workspace) -> tuple[GateReport, ...]:
     """Have each gate answer: first those that run nothing of the change, then, if they let it run, all others."""
     reports: list[GateReport] = []
-    policy = workshop.settings.gates
+    policy = workspace.settings.gates
     for gate in gates.in_order(asked):
         tell(f"gate {gate.id}")
-        memory = remembering(workshop, gate.id)
-        history = _History(workshop.store, subject, gate.id)
+        memory = remembering(workspace, gate.id)
+        history = _History(workspace.store, subject, gate.id)
         own = replace(subject, memory=memory, history=history)
         started = process.now()
         held_back = gates.held_back(gate, gates.refusals(reports, policy))
         reports.append(held_back or gates.run(gate, own, policy))
-        JUDGED.tell(Judged(reports[-1], started, process.now(), _blocks(workshop, gate.id)))
+        JUDGED.tell(GateJudged(reports[-1], started, process.now(), _blocks(workspace, gate.id)))
     return tuple(reports)
 
 
-def _blocks(workshop: Workshop, gate: str) -> bool:
-    policy = workshop.settings.gates.get(gate)
+def _blocks(workspace: Workspace, gate: str) -> bool:
+    policy = workspace.settings.gates.get(gate)
     return policy is None or policy.on != "warn"
 
 
@@ -87,9 +89,9 @@ class _History:
         self._ahead = tuple(subject.changed)
         self._former = subject.plan.notes.former if subject.plan else dict[str, tuple[str, ...]]()
         self._asked: set[str] = set()
-        self._found: dict[tuple[str, str], Sequence[Past]] = {}
+        self._found: dict[tuple[str, str], Sequence[PastMeasure]] = {}
 
-    def of(self, subject: str, metric: str) -> Sequence[Past]:
+    def of(self, subject: str, metric: str) -> Sequence[PastMeasure]:
         if subject not in self._asked:
             self._ask(self._ahead if subject in self._ahead else (subject,))
         return self._found.get((subject, metric), ())
@@ -101,27 +103,29 @@ class _History:
         for uid, own in ids.items():
             for metric in {metric for each, metric in found if each in own}:
                 values = [value for each in own for value in found.get((each, metric), ())]
-                self._found[uid, metric] = [Past(*value) for value in values]
+                self._found[uid, metric] = [PastMeasure(*value) for value in values]
         self._asked |= set(subjects)
 
 
-def _variables(workshop: Workshop, loaded: Loaded) -> Mapping[str, str]:
+def _variables(workspace: Workspace, loaded: LoadedProject) -> Mapping[str, str]:
     """Return the environment variables that a process which runs code of the change may see."""
     from prefect_sluice.dbt.named_variables import named
 
-    read = named(loaded.manifest, loaded.folder, workshop.profile.file)
-    own = workshop.settings.gates.get("project_tests")
-    return visible(workshop.environ, read, tuple(getattr(own, "env", ())))
+    read = named(loaded.manifest, loaded.folder, workspace.profile.file)
+    own = workspace.settings.gates.get("project_tests")
+    return visible(workspace.environ, read, tuple(getattr(own, "env", ())))
 
 
-def _touched(workshop: Workshop, release: Release, plan: Plan) -> tuple[str, ...]:
+def _touched(workspace: Workspace, release: Release, plan: Plan) -> tuple[str, ...]:
     """Return the paths of files that the release that serves has not, or not so: of all commits since, not of the last."""
-    base = workshop.store.release(plan.base_release) if plan.base_release else None
+    base = workspace.store.release(plan.base_release) if plan.base_release else None
     before: Mapping[str, str] = base.files if base else {}
     return tuple(sorted(path for path, entry in release.files.items() if before.get(path) != entry))
 
 
-def _declared(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -> Declared:
+def _declared(
+    workspace: Workspace, place: Environment, loaded: LoadedProject, release: Release
+) -> Declarations:
     """Return what the project declares, and remember it: the next release is compared with it."""
     from prefect_sluice.dbt.declarations import declared
 
@@ -132,20 +136,20 @@ def _declared(workshop: Workshop, place: Place, loaded: Loaded, release: Release
         for uid, item in found.described.items()
     }
     found = replace(found, described=described)
-    if workshop.store.declared(place.name, release.id) is None:
-        with workshop.store.transaction() as transaction:
+    if workspace.store.declared(place.name, release.id) is None:
+        with workspace.store.transaction() as transaction:
             transaction.put_declared(place.name, release.id, found)
     return found
 
 
-def _before(workshop: Workshop, place: Place, plan: Plan) -> Declared | None:
+def _before(workspace: Workspace, place: Environment, plan: Plan) -> Declarations | None:
     if not plan.base_release:
         return None
-    found = workshop.store.declared(place.name, plan.base_release)
+    found = workspace.store.declared(place.name, plan.base_release)
     return found.renamed(plan.notes.new_ids) if found is not None else None
 
 
-def _rewritten(loaded: Loaded, release: Release, touched: Collection[str]) -> tuple[str, ...]:
+def _rewritten(loaded: LoadedProject, release: Release, touched: Collection[str]) -> tuple[str, ...]:
     """Return the nodes whose file is touched, or is none of git's: nobody knows what that was before."""
     folder = PurePosixPath(release.change.project)
     # A package's paths are relative to its own folder, which git does not have.
@@ -157,6 +161,6 @@ def _rewritten(loaded: Loaded, release: Release, touched: Collection[str]) -> tu
     return tuple(uid for uid, path in own.items() if path in touched or path not in release.files)
 
 
-def _earlier(workshop: Workshop, plan: Plan) -> Path | None:
-    release = workshop.store.release(plan.base_release) if plan.base_release else None
-    return checkout(workshop, release, purpose="before") / release.change.project if release else None
+def _earlier(workspace: Workspace, plan: Plan) -> Path | None:
+    release = workspace.store.release(plan.base_release) if plan.base_release else None
+    return checkout(workspace, release, purpose="before") / release.change.project if release else None

@@ -23,12 +23,12 @@ from prefect_sluice.promotions.work import tell
 from prefect_sluice.stages.build import plan_release
 from prefect_sluice.stages.candidate import make
 from prefect_sluice.stages.source import serving
-from prefect_sluice.warehouse.base import BASELINE, Bring, Links, quoted
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.warehouse.base import BASELINE, IncomingTable, SideLinks, quoted
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class BaselineDatabase:
     """A database file, and what it holds: relations as quoted SQL, by unique id, as a candidate's reader names them. `why`
     says what kept it from being made."""
 
@@ -38,61 +38,61 @@ class Baseline:
 
 
 def build(
-    workshop: Workshop, place: Place, wanted: Collection[str], then: Mapping[str, str] | None = None
-) -> Baseline:
+    workspace: Workspace, place: Environment, wanted: Collection[str], then: Mapping[str, str] | None = None
+) -> BaselineDatabase:
     """Build what serves now anew, from the inputs of now: `wanted` and what it reads. Changes nothing that anybody reads.
 
     `then` are the unique ids that the code that serves knows some of them by.
     """
     if not wanted:
-        return Baseline()
+        return BaselineDatabase()
     tell(f"baseline: {len(wanted)} relations by the code that serves")
     ids = {(then or {}).get(uid, uid): uid for uid in wanted}
-    command = [sys.executable, "-P", "-m", __name__, str(workshop.root), place.name, *sorted(ids)]
+    command = [sys.executable, "-P", "-m", __name__, str(workspace.root), place.name, *sorted(ids)]
     done = subprocess.run(
-        command, cwd=workshop.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, cwd=workspace.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        return Baseline(why=f"the code that serves could not be run on the new data: {said}")
+        return BaselineDatabase(why=f"the code that serves could not be run on the new data: {said}")
     told = cast("dict[str, Any]", json.loads(lines[-1]))
     relations = {ids[uid]: quoted(BASELINE, *name) for uid, name in told["relations"].items()}
     why = "; ".join(f"the code that serves fails on today's data: {said}" for said in told["failed"][:1])
-    return Baseline(_side(workshop, place), relations, why)
+    return BaselineDatabase(_side(workspace, place), relations, why)
 
 
 @dataclass(frozen=True)
-class _Apart(Workshop):
+class _Apart(Workspace):
     """The same, with other folders for dbt to work in."""
 
-    def work(self, place: Place) -> Path:
-        """See Workshop."""
+    def work(self, place: Environment) -> Path:
+        """See Workspace."""
         return self.folder / "work" / f"{place.name}-baseline"
 
 
-def _side(workshop: Workshop, place: Place) -> Path:
-    return _Apart(workshop.file, workshop.settings).work(place) / "side" / place.target.path.name
+def _side(workspace: Workspace, place: Environment) -> Path:
+    return _Apart(workspace.file, workspace.settings).work(place) / "side" / place.target.path.name
 
 
 def _built(
-    workshop: Workshop, place: Place, wanted: Sequence[str]
+    workspace: Workspace, place: Environment, wanted: Sequence[str]
 ) -> tuple[Mapping[str, Name], Sequence[str]]:
     """Build; return where each relation lies in the side database, and what was said of those that failed."""
-    release = serving(workshop, place)
-    whole = plan_release(workshop, place, release, Cause.REFRESH)
-    loaded = load(workshop, place, release)
-    warehouse = workshop.warehouse(place, loaded.session.cwd)
+    release = serving(workspace, place)
+    whole = plan_release(workspace, place, release, Cause.REFRESH)
+    loaded = load(workspace, place, release)
+    warehouse = workspace.warehouse(place, loaded.session.cwd)
     live = warehouse.generation(place.name)
     plan = only(whole, {*ancestors(loaded.project.nodes, wanted), *wanted}, live)
     results = make.apart(warehouse, loaded, live, plan)
     bad = [f"{result.short}: {first_line(result.message)}" for result in results if result.status == "error"]
     made = {result.unique_id for result in results if result.ok}
     names = {uid: loaded.project.nodes[uid].name for uid in wanted if uid in made}
-    store = workshop.settings.warehouse.store
+    store = workspace.settings.warehouse.store
     at = {uid: Name(store, f"baseline_{number}") for number, uid in enumerate(names)}
-    tables = tuple(Bring(name, at[uid]) for uid, name in names.items())
-    sealed = warehouse.seal(loaded.session.side, Links(tables, (), ()))
+    tables = tuple(IncomingTable(name, at[uid]) for uid, name in names.items())
+    sealed = warehouse.seal(loaded.session.side, SideLinks(tables, (), ()))
     found = {uid: at[uid] if at[uid] in sealed.pinned else name for uid, name in names.items()}
     bad += [
         f"{loaded.project.nodes[uid].short}: {sealed.unread[at[uid]]}"
@@ -120,10 +120,10 @@ def only(plan: Plan, wanted: Collection[str], live: Generation) -> Plan:
 def main(arguments: Sequence[str]) -> None:
     """Build in this process; say as JSON where it is, or why it cannot be built."""
     folder, environment, *wanted = arguments
-    known = Workshop.at(Path(folder))
-    workshop = _Apart(known.file, known.settings)
+    known = Workspace.at(Path(folder))
+    workspace = _Apart(known.file, known.settings)
     try:
-        found, failed = _built(workshop, workshop.place(environment), wanted)
+        found, failed = _built(workspace, workspace.place(environment), wanted)
     except SluiceError as error:
         found, failed = dict[str, Name](), [str(error).splitlines()[0]]
     relations = {uid: [name.schema, name.identifier] for uid, name in found.items()}

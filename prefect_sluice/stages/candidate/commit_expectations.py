@@ -7,65 +7,71 @@ from prefect_sluice.config.expected_change import Expectation
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import Release
-from prefect_sluice.planning.expectations import Edited, Said, Unreadable, from_config, from_message
+from prefect_sluice.planning.expectations import (
+    CommitDeclarations,
+    ExpectedEdit,
+    UnreadableDeclaration,
+    from_config,
+    from_message,
+)
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.commits import between
 from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import settings_text
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def said(workshop: Workshop, release: Release, plan: Plan) -> Said:
+def said(workspace: Workspace, release: Release, plan: Plan) -> CommitDeclarations:
     """Return what is declared by the commits that come with this release: those that what serves now has not.
 
     Nothing for a refresh, whose code declared what it had to when it was released. Repeatable.
     """
     if plan.cause is Cause.REFRESH:
-        return Said()
-    base = workshop.store.release(plan.base_release) if plan.base_release else None
-    found = _written(workshop, release, base)
+        return CommitDeclarations()
+    base = workspace.store.release(plan.base_release) if plan.base_release else None
+    found = _written(workspace, release, base)
     # Going back to an older commit brings none that is new, and it speaks for itself.
-    for commit in _new(workshop, release, base) or (_own(release),):
+    for commit in _new(workspace, release, base) or (_own(release),):
         found += from_message(*commit)
     return found
 
 
-def edited(workshop: Workshop, release: Release, plan: Plan) -> tuple[Edited, ...]:
+def edited(workspace: Workspace, release: Release, plan: Plan) -> tuple[ExpectedEdit, ...]:
     """Return the edits of published rows that the commits of this release declare.
 
     None for a refresh, and none of a commit that what serves has: its word is spent. Repeatable.
     """
     if plan.cause is Cause.REFRESH:
         return ()
-    base = workshop.store.release(plan.base_release) if plan.base_release else None
-    return tuple(item for commit in _new(workshop, release, base) for item in from_message(*commit).edited)
+    base = workspace.store.release(plan.base_release) if plan.base_release else None
+    return tuple(item for commit in _new(workspace, release, base) for item in from_message(*commit).edited)
 
 
-def _written(workshop: Workshop, release: Release, base: Release | None) -> Said:
+def _written(workspace: Workspace, release: Release, base: Release | None) -> CommitDeclarations:
     try:
-        now = _expectations(workshop, release)
+        now = _expectations(workspace, release)
     except ConfigInvalid as error:
-        return Said(unreadable=(Unreadable(error.where, error.what),))
+        return CommitDeclarations(unreadable=(UnreadableDeclaration(error.where, error.what),))
     try:
-        before = _expectations(workshop, base) if base else ()
+        before = _expectations(workspace, base) if base else ()
     except ConfigInvalid:
         before = ()  # what could not be read then has explained nothing
-    return Said(from_config(now, before, workshop.file.name))
+    return CommitDeclarations(from_config(now, before, workspace.file.name))
 
 
-def _expectations(workshop: Workshop, release: Release) -> tuple[Expectation, ...]:
-    text = settings_text(workshop, release)
-    return () if text is None else config.expectations(text, workshop.file.name)
+def _expectations(workspace: Workspace, release: Release) -> tuple[Expectation, ...]:
+    text = settings_text(workspace, release)
+    return () if text is None else config.expectations(text, workspace.file.name)
 
 
-def _new(workshop: Workshop, release: Release, base: Release | None) -> tuple[tuple[str, str, str], ...]:
+def _new(workspace: Workspace, release: Release, base: Release | None) -> tuple[tuple[str, str, str], ...]:
     """Return id, message and author of the commits that what serves has not; of the release's own where they cannot be told."""
     # Of a part it is not its own message that says what it does, but those of all its commits.
     if base is None or not (release.change.message or release.composed):
         return (_own(release),)
     try:
-        found = between(workshop, release, base)
-        made = git.made(git.root(workshop.root), found.until, f"^{found.since}", paths=found.paths)
+        found = between(workspace, release, base)
+        made = git.made(git.root(workspace.root), found.until, f"^{found.since}", paths=found.paths)
     except BadInput:
         # Promoted where the repository is not, or rewritten meanwhile.
         return (_own(release),) if base.change.commit != release.change.commit else ()

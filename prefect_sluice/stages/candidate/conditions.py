@@ -9,21 +9,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from prefect_sluice import __version__
-from prefect_sluice.domain.build_conditions import Conditions, Proven
+from prefect_sluice.domain.build_conditions import Conditions, ConditionsBefore
 from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.release import Release
 from prefect_sluice.promotions.environment_order import before
-from prefect_sluice.promotions.load_project import Loaded
+from prefect_sluice.promotions.load_project import LoadedProject
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _TOOLS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
 _NOT_KEPT = "it was not recorded when it was built there"
 
 
-def here(workshop: Workshop, place: Place, loaded: Loaded) -> Conditions:
+def here(workspace: Workspace, place: Environment, loaded: LoadedProject) -> Conditions:
     """Return what a release is built under in an environment, as of now. Opens its warehouse, for reading. Repeatable.
 
     Where that cannot be opened, nothing is known of its sources, and why.
@@ -37,7 +37,7 @@ def here(workshop: Workshop, place: Place, loaded: Loaded) -> Conditions:
     found = Conditions(
         {
             "tools": _tools(),
-            **_of_target(workshop, place),
+            **_of_target(workspace, place),
             "packages": of_dbt.packages(loaded.folder),
             "vars": variables,
             "env": environ,
@@ -46,68 +46,72 @@ def here(workshop: Workshop, place: Place, loaded: Loaded) -> Conditions:
     )
     try:
         is_there = place.target.path.exists()
-        columns: Mapping[str, str] = _columns(workshop, place, relations) if is_there else {}
+        columns: Mapping[str, str] = _columns(workspace, place, relations) if is_there else {}
     except (QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
         return replace(found, unknown={"sources": str(error)})
     return replace(found, facts={**found.facts, "sources": columns})
 
 
-def remember(workshop: Workshop, place: Place, loaded: Loaded, promotion: Promotion) -> None:
+def remember(workspace: Workspace, place: Environment, loaded: LoadedProject, promotion: Promotion) -> None:
     """Keep what a promotion was built under: what it goes to next is compared with that. Repeatable."""
-    current = here(workshop, place, loaded)
-    with workshop.store.transaction() as transaction:
+    current = here(workspace, place, loaded)
+    with workspace.store.transaction() as transaction:
         transaction.put_conditions(promotion.id, process.now(), current)
 
 
-def proven(workshop: Workshop, place: Place, loaded: Loaded, release: Release) -> Proven | str:
+def proven(
+    workspace: Workspace, place: Environment, loaded: LoadedProject, release: Release
+) -> ConditionsBefore | str:
     """Return what the environment was like that a release served in before, and what this one is like; or why there is none.
 
     The columns of the sources are those of now, where that environment's warehouse can be opened, else those of the day
     when it was built there.
     """
-    first = before(place, workshop.places)
+    first = before(place, workspace.places)
     if not first:
         return "no environment comes before this one"
-    served = _served(workshop, first, release)
+    served = _served(workspace, first, release)
     if served is None:
         return f"this release never served in {first}, which comes before"
-    current = here(workshop, place, loaded)
-    kept = workshop.store.conditions(served.id)
-    other = workshop.place(first)
-    old = kept[1] if kept else _guessed(workshop, other, release, current)
+    current = here(workspace, place, loaded)
+    kept = workspace.store.conditions(served.id)
+    other = workspace.place(first)
+    old = kept[1] if kept else _guessed(workspace, other, release, current)
     try:
-        found = _columns(workshop, other, old.relations)
+        found = _columns(workspace, other, old.relations)
     except (BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
         return _without_a_look(first, old, current, str(error), kept[0] if kept else None)
     unknown = {group: why for group, why in old.unknown.items() if group != "sources"}
-    return Proven(first, replace(old, facts={**old.facts, "sources": found}, unknown=unknown), current)
+    return ConditionsBefore(
+        first, replace(old, facts={**old.facts, "sources": found}, unknown=unknown), current
+    )
 
 
-def _served(workshop: Workshop, environment: str, release: Release) -> Promotion | None:
+def _served(workspace: Workspace, environment: str, release: Release) -> Promotion | None:
     """Return the last promotion by which a release served there; of one put together of a part, the release that part is of."""
     ids = {release.id, *([release.composed.of] if release.composed else [])}
-    done = workshop.store.promotions(environment=environment)
+    done = workspace.store.promotions(environment=environment)
     return next((item for item in done if item.release in ids and item.generation is not None), None)
 
 
 def _without_a_look(
     first: str, old: Conditions, current: Conditions, why: str, at: datetime | None
-) -> Proven:
+) -> ConditionsBefore:
     if at is None:
-        return Proven(first, replace(old, unknown={**old.unknown, "sources": why}), current)
+        return ConditionsBefore(first, replace(old, unknown={**old.unknown, "sources": why}), current)
     note = (
         f"{first}'s warehouse could not be opened, so its sources are those of {at:%Y-%m-%d %H:%M} UTC: {why}"
     )
-    return Proven(first, old, current, (note,))
+    return ConditionsBefore(first, old, current, (note,))
 
 
-def _guessed(workshop: Workshop, place: Place, release: Release, current: Conditions) -> Conditions:
+def _guessed(workspace: Workspace, place: Environment, release: Release, current: Conditions) -> Conditions:
     """Return what can be told of an environment of which nothing was recorded."""
     facts = {"tools": {name: release.tools[name] for name in _TOOLS if name in release.tools}}
     unknown: Mapping[str, str] = dict.fromkeys(("packages", "vars", "env"), _NOT_KEPT)
     tools = {name: text for name, text in current.facts["tools"].items() if name not in facts["tools"]}
     return Conditions(
-        {"tools": {**tools, **facts["tools"]}, **_of_target(workshop, place)}, unknown, current.relations
+        {"tools": {**tools, **facts["tools"]}, **_of_target(workspace, place)}, unknown, current.relations
     )
 
 
@@ -117,25 +121,25 @@ def _tools() -> Mapping[str, str]:
     return {**versions, "prefect-sluice": __version__, "python": python}
 
 
-def _of_target(workshop: Workshop, place: Place) -> Mapping[str, Mapping[str, str]]:
+def _of_target(workspace: Workspace, place: Environment) -> Mapping[str, Mapping[str, str]]:
     from prefect_sluice.dbt import build_conditions as of_dbt
 
     settings, wanted = of_dbt.target(place.target.settings)
-    engine = workshop.engine(settings)
+    engine = workspace.engine(settings)
     extensions = {
         name: f"{text}; {engine.extensions.get(name, 'not installed')}" for name, text in wanted.items()
     }
     return {"settings": {**settings, **engine.settings}, "extensions": {**engine.extensions, **extensions}}
 
 
-def _columns(workshop: Workshop, place: Place, relations: Mapping[str, str]) -> Mapping[str, str]:
+def _columns(workspace: Workspace, place: Environment, relations: Mapping[str, str]) -> Mapping[str, str]:
     """Return the sources that are there, and the type of each column, by what they are called.
 
     What the environment serves itself is no source: a table that hooks write to is there after the first release only.
     """
     if not relations:
         return {}
-    warehouse = workshop.warehouse(place)
+    warehouse = workspace.warehouse(place)
     own = {pointer.name.folded for pointer in warehouse.generation(place.name).pointers}
     names = {Name.parse(text).folded: key for key, text in relations.items()}
     wanted = {name: key for name, key in names.items() if name not in own}

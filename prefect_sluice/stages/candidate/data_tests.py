@@ -9,19 +9,19 @@ from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.errors import DbtFailed
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.load_project import Loaded, selector
+from prefect_sluice.promotions.load_project import LoadedProject, selector
 from prefect_sluice.promotions.work import tell
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class DataTestSplit:
     """Unique ids of the data tests of one plan: those that run `with_build`, and those that are asked `afterwards`."""
 
     with_build: tuple[str, ...] = ()
     afterwards: tuple[str, ...] = ()
 
 
-def chosen(loaded: Loaded, plan: Plan) -> Tests:
+def chosen(loaded: LoadedProject, plan: Plan) -> DataTestSplit:
     """Return the data tests that look at anything new, whatever else they look at, and those that are new themselves."""
     from prefect_sluice.dbt.data_tests import only_dbt
 
@@ -32,13 +32,13 @@ def chosen(loaded: Loaded, plan: Plan) -> Tests:
         if not test.is_unit and (uid in asked or new.intersection(test.parents))
     ]
     inside = only_dbt(loaded.manifest, loaded.session.target.settings)
-    return Tests(
+    return DataTestSplit(
         tuple(uid for uid in found if uid in inside), tuple(uid for uid in found if uid not in inside)
     )
 
 
 def ready(
-    loaded: Loaded, plan: Plan, tests: Tests, results: Iterable[NodeResult]
+    loaded: LoadedProject, plan: Plan, tests: DataTestSplit, results: Iterable[NodeResult]
 ) -> tuple[tuple[DataTest, ...], tuple[NodeResult, ...]]:
     """Return the tests that the gate asks, compiled on what was built, and answers for those that it cannot.
 
@@ -55,7 +55,7 @@ def ready(
     return compiled, (*skipped, *_by_dbt(loaded, rest))
 
 
-def _compiled(loaded: Loaded, uids: Collection[str]) -> tuple[DataTest, ...]:
+def _compiled(loaded: LoadedProject, uids: Collection[str]) -> tuple[DataTest, ...]:
     from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test
 
     if not uids:
@@ -72,7 +72,7 @@ def _compiled(loaded: Loaded, uids: Collection[str]) -> tuple[DataTest, ...]:
     )
 
 
-def _by_dbt(loaded: Loaded, uids: Collection[str]) -> tuple[NodeResult, ...]:
+def _by_dbt(loaded: LoadedProject, uids: Collection[str]) -> tuple[NodeResult, ...]:
     if not uids:
         return ()
     selectors = [selector(loaded.project.tests[uid].fqn) for uid in uids]
@@ -80,13 +80,13 @@ def _by_dbt(loaded: Loaded, uids: Collection[str]) -> tuple[NodeResult, ...]:
     return tuple(result for result in results if result.unique_id in set(uids))
 
 
-def _subjects(loaded: Loaded, uid: str) -> tuple[str, ...]:
+def _subjects(loaded: LoadedProject, uid: str) -> tuple[str, ...]:
     """Return what a test looks at: nodes, an ephemeral one by its parents; without any, what it declares (a source)."""
     declared = getattr(loaded.manifest.nodes[uid].depends_on, "nodes", ())
     return loaded.project.tests[uid].parents or tuple(str(parent) for parent in declared)
 
 
-def _skipped(loaded: Loaded, uid: str) -> NodeResult:
+def _skipped(loaded: LoadedProject, uid: str) -> NodeResult:
     node = loaded.manifest.nodes[uid]
     return NodeResult(
         unique_id=uid,

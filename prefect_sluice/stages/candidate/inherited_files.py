@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from prefect_sluice.domain.release import Release
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def inherited(workshop: Workshop, release: Release, plan: Plan) -> frozenset[str]:
+def inherited(workspace: Workspace, release: Release, plan: Plan) -> frozenset[str]:
     """Return the paths of the files of a release that were there before, where no release serves yet; none where one does.
 
     Where another environment was released to, its first release says what was there: a change that its gates refused is
@@ -17,9 +17,9 @@ def inherited(workshop: Workshop, release: Release, plan: Plan) -> frozenset[str
     """
     if plan.base_release:
         return frozenset()
-    first = workshop.store.served_first()
+    first = workspace.store.served_first()
     if first is None:
         return frozenset(release.files)
-    before = workshop.store.release(first.release)
+    before = workspace.store.release(first.release)
     known: Mapping[str, str] = before.files if before else {}
     return frozenset(path for path, entry in release.files.items() if known.get(path) == entry)

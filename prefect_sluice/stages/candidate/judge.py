@@ -8,39 +8,39 @@ from dataclasses import replace
 from prefect_sluice import gates
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Kind
+from prefect_sluice.domain.node import NodeKind
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import Built, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, Needs, Subject
 from prefect_sluice.gates.catalog import settings_of
-from prefect_sluice.gates.diff.comparison import Comparing
+from prefect_sluice.gates.diff.comparison import ComparisonSettings
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Action, Plan, source_said
 from prefect_sluice.planning.refresh_subset import built_from
 from prefect_sluice.promotions.gate_memory import remembering
-from prefect_sluice.promotions.load_project import Loaded, load
+from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.stages.build import before
 from prefect_sluice.stages.candidate import ask_gates, baseline, losses
-from prefect_sluice.stages.candidate.make import Made
+from prefect_sluice.stages.candidate.make import MadeCandidate
 from prefect_sluice.warehouse.base import LIVE, Reader, quoted
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 def judge(
-    workshop: Workshop, place: Place, release: Release, plan: Plan, made: Made
+    workspace: Workspace, place: Environment, release: Release, plan: Plan, made: MadeCandidate
 ) -> tuple[GateReport, ...]:
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
-    loaded = load(workshop, place, release)
-    asked = gates.asked(workshop.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
-    warehouse = workshop.warehouse(place, loaded.session.cwd)
+    loaded = load(workspace, place, release)
+    asked = gates.asked(workspace.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
+    warehouse = workspace.warehouse(place, loaded.session.cwd)
     raw = warehouse.generation(place.name)
     written = raw.known_as(plan.ids)
-    known = ask_gates.subject(workshop, place, loaded, release, plan)
+    known = ask_gates.subject(workspace, place, loaded, release, plan)
     known = replace(
         known,
         served=plan.base_of(written).by_node(),
-        noted=before(workshop, raw, plan.ids),
+        noted=before(workspace, raw, plan.ids),
         built=_built(loaded, plan, made),
     )
     # What was dropped behind our back is nothing that one could compare with.
@@ -49,12 +49,12 @@ def judge(
         known = replace(known, changed=())
         standing = _standing(place.target.catalog, plan, served)
         if not standing:
-            return ask_gates.ask(asked, known, workshop)
+            return ask_gates.ask(asked, known, workspace)
         with warehouse.reader() as reader:
-            return ask_gates.ask(asked, replace(known, candidate=reader, standing=standing), workshop)
+            return ask_gates.ask(asked, replace(known, candidate=reader, standing=standing), workspace)
     moved = _moved(known, plan, written)
     then = {new: old for old, new in raw.new_ids(plan.ids).items()}
-    base = baseline.build(workshop, place, _to_compare(workshop, known, plan, written, moved), then)
+    base = baseline.build(workspace, place, _to_compare(workspace, known, plan, written, moved), then)
     known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
     with warehouse.candidate(made.file, base.file) as reader:
         if served != written:
@@ -62,21 +62,21 @@ def judge(
         live = plan.base_of(served)
         known = replace(known, candidate=reader)
         known = _with_relations(known, place.target.catalog, plan, made, live)
-        return (*ask_gates.ask(asked, known, workshop), *_losses(known, workshop))
+        return (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
 
 
-def _losses(known: Subject, workshop: Workshop) -> tuple[GateReport, ...]:
-    how = settings_of("diff", workshop.settings.gates)
-    assert isinstance(how, Comparing)
-    return losses.report(replace(known, memory=remembering(workshop, "diff")), how)
+def _losses(known: Subject, workspace: Workspace) -> tuple[GateReport, ...]:
+    how = settings_of("diff", workspace.settings.gates)
+    assert isinstance(how, ComparisonSettings)
+    return losses.report(replace(known, memory=remembering(workspace, "diff")), how)
 
 
 def _to_compare(
-    workshop: Workshop, known: Subject, plan: Plan, live: Generation, moved: Mapping[str, object]
+    workspace: Workspace, known: Subject, plan: Plan, live: Generation, moved: Mapping[str, object]
 ) -> tuple[str, ...]:
     """Return what is built by new code from data that moved, if it is to be told what the code alone does: then it is
     compared with a baseline."""
-    own = workshop.settings.gates.get("diff")
+    own = workspace.settings.gates.get("diff")
     if not moved or plan.cause is Cause.REFRESH or (own is not None and own.on == "off"):
         return ()
     strict = "max_unexplained_share" in ((own.model_extra or {}) if own else {})
@@ -110,9 +110,9 @@ def _moved(known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[s
     return {uid: texts for uid, texts in found.items() if texts}
 
 
-def _built(loaded: Loaded, plan: Plan, made: Made) -> Built:
+def _built(loaded: LoadedProject, plan: Plan, made: MadeCandidate) -> BuildOutcome:
     reused = len([step for step in plan.of(Action.REUSE) if step.node in loaded.project.nodes])
-    return Built(made.results, made.notes, reused=reused, taken=made.taken, tests=made.tests)
+    return BuildOutcome(made.results, made.notes, reused=reused, taken=made.taken, tests=made.tests)
 
 
 def _without_broken_views(served: Generation, reader: Reader) -> Generation:
@@ -120,7 +120,7 @@ def _without_broken_views(served: Generation, reader: Reader) -> Generation:
     return replace(
         served,
         pointers=tuple(
-            item for item in served.pointers if item.kind is not Kind.VIEW or _answers(reader, item)
+            item for item in served.pointers if item.kind is not NodeKind.VIEW or _answers(reader, item)
         ),
     )
 
@@ -135,7 +135,9 @@ def _answers(reader: Reader, pointer: Pointer) -> bool:
     return True
 
 
-def _with_relations(known: Subject, catalog: str, plan: Plan, made: Made, served: Generation) -> Subject:
+def _with_relations(
+    known: Subject, catalog: str, plan: Plan, made: MadeCandidate, served: Generation
+) -> Subject:
     good = {result.unique_id for result in made.results if _counts(result)}
     # What nothing serves now, and goes on, is compared with what it goes on from.
     past = {step.node: step.pointer for step in plan.steps if step.action.makes and step.pointer}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from prefect_sluice import gates
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.domain import adoption
-from prefect_sluice.domain.declarations import Declared
+from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import BadInput, QueryFailed
-from prefect_sluice.domain.node import Kind, Node
+from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Subject
-from prefect_sluice.gates.diff.comparison import Comparing, above, compared, names, written
-from prefect_sluice.planning.expectations import Expected
+from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, names, written
+from prefect_sluice.planning.expectations import ExpectedChange
 from prefect_sluice.planning.history_by_name import FORWARD_ONLY, NEVER_IN_FULL
 from prefect_sluice.planning.plan import Action, Step
 
@@ -19,7 +19,7 @@ STAGE = "stage"
 CHECK = "history"
 
 
-def report(subject: Subject, how: Comparing) -> tuple[GateReport, ...]:
+def report(subject: Subject, how: ComparisonSettings) -> tuple[GateReport, ...]:
     """Return each relation that would lose rows which only the past has, as a report that nothing in sluice.yml weakens; none
     if none would. Repeatable.
 
@@ -53,12 +53,12 @@ def _may_lose(subject: Subject, step: Step, *, beside: bool) -> bool:
         return step.loses_history or (served is not None and served.kind.keeps_history)
     if adoption.is_adopted(step.pointer):
         return False  # nobody knows by which code it was built
-    if step.kind is Kind.SNAPSHOT:
+    if step.kind is NodeKind.SNAPSHOT:
         return beside or step.pointer.fingerprint != step.fingerprint
     return beside or step.note in {FORWARD_ONLY, NEVER_IN_FULL}
 
 
-def _other_hooks(now: Declared, before: Declared | None) -> bool:
+def _other_hooks(now: Declarations, before: Declarations | None) -> bool:
     """Say whether anything runs beside the nodes' own queries that did not before: a hook may write to any of them."""
     known = {item.text for item in before.code} if before else set[str]()
     return any(item.runs == "beside" and item.text not in known for item in now.code)
@@ -95,7 +95,7 @@ def _dropped(subject: Subject, node: Node) -> Finding | None:
     )
 
 
-def _judged(subject: Subject, node: Node, how: Comparing) -> Finding | None:
+def _judged(subject: Subject, node: Node, how: ComparisonSettings) -> Finding | None:
     uid = node.unique_id
     try:
         diff = subject.compared.get(uid) or compared(
@@ -109,18 +109,18 @@ def _judged(subject: Subject, node: Node, how: Comparing) -> Finding | None:
     return _told(node, diff, gone, meant) if gone else None
 
 
-def _gone(diff: RelationDiff, meant: list[Expected]) -> int:
+def _gone(diff: RelationDiff, meant: list[ExpectedChange]) -> int:
     gone = diff.rows_removed
     if diff.rows_changed is None and any(not item.is_rows for item in meant):
         gone -= min(gone, diff.rows_added)  # without a key a changed row is one that went and one that came
     return gone
 
 
-def _told(node: Node, diff: RelationDiff, gone: int, meant: list[Expected]) -> Finding:
+def _told(node: Node, diff: RelationDiff, gone: int, meant: list[ExpectedChange]) -> Finding:
     share = diff.share(gone)
     word = next((item for item in meant if item.is_rows and share <= item.up_to), None)
     went = f"{node.short}: {gone} of {diff.rows_before} rows go from what keeps history"
-    keep = "forward_only" if node.kind is Kind.INCREMENTAL else "leave its kind"
+    keep = "forward_only" if node.kind is NodeKind.INCREMENTAL else "leave its kind"
     fix = (
         f"to keep them: {keep}, and delete nothing; if they are to go, say so in a commit message: "
         f"Expect: {written(node.short)} rows up to {above(share)}%"

@@ -11,43 +11,51 @@ from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed, Refused
 from prefect_sluice.domain.generation import Generation, Pointer
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.relation import Relation, RelationState
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.results import DROPPED, NodeResult, dropped
 from prefect_sluice.planning import source_versions
-from prefect_sluice.planning.candidate import Contents, address, link, pointers
+from prefect_sluice.planning.candidate import CandidateContents, address, link, pointers
 from prefect_sluice.planning.costs import usual_seconds
 from prefect_sluice.planning.history_by_name import FORWARD_ONLY
 from prefect_sluice.planning.plan import BY_PRODUCT, Action, Plan
 from prefect_sluice.promotions import verify_reused
 from prefect_sluice.promotions.candidate_files import folder
-from prefect_sluice.promotions.load_project import Loaded, load, selector, set_aside
+from prefect_sluice.promotions.load_project import LoadedProject, load, selector, set_aside
 from prefect_sluice.promotions.observe_sources import observe
 from prefect_sluice.promotions.records import still_ours
 from prefect_sluice.promotions.work import tell, teller
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.events import NODES, NOTICES, Level, Notice
-from prefect_sluice.runtime.faults import Point, reach
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate import data_tests, outcomes, reuse_finished
 from prefect_sluice.stages.candidate.commit_expectations import edited
-from prefect_sluice.stages.candidate.pace import Pace, past
+from prefect_sluice.stages.candidate.pace import BuildPace, past
 from prefect_sluice.warehouse import row_digest
-from prefect_sluice.warehouse.base import Bring, Links, Reader, Sealed, Stub, Warehouse, quoted
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.warehouse.base import (
+    IncomingTable,
+    Reader,
+    SealedCandidate,
+    SideLinks,
+    Stub,
+    Warehouse,
+    quoted,
+)
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _OURS = ("sluice",)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeCandidate:
     """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
     was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built, `tests` are the data
     tests that it is still to be asked; `rows` counts those of new tables, by unique id, where somebody wants to know.
     `looked` is what was found of that on which it is built."""
 
-    contents: Contents
+    contents: CandidateContents
     file: Path | None
     results: tuple[NodeResult, ...]
     relations: tuple[Relation, ...]
@@ -55,56 +63,62 @@ class Made:
     taken: int = 0
     tests: tuple[DataTest, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict[str, int])
-    looked: verify_reused.Looked = field(default_factory=verify_reused.Looked)
+    looked: verify_reused.ReuseCheck = field(default_factory=verify_reused.ReuseCheck)
 
 
-def make(workshop: Workshop, place: Place, release: Release, plan: Plan, promotion: Promotion) -> Made:
+def make(
+    workspace: Workspace, place: Environment, release: Release, plan: Plan, promotion: Promotion
+) -> MadeCandidate:
     """Build, carry over and link what the plan says. Changes nothing that anybody reads. Repeatable: starts afresh."""
-    store = workshop.settings.warehouse.store
+    store = workspace.settings.warehouse.store
     kept = tuple(
         step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT)
     )
     planned = (*pointers(plan, store, promotion.id[:6]), *kept)
-    edits = edited(workshop, release, plan)
+    edits = edited(workspace, release, plan)
     if not plan.made and not plan.relinked and not plan.tests:
         served = (*planned, *old_names.pointers(plan.old_names, planned))
-        looked = verify_reused.look(workshop, place, plan, {}, edits)
-        return Made(Contents((), (), served, "", looked.renewed), None, (), (), {}, looked=looked)
-    loaded = load(workshop, place, release)
-    warehouse = workshop.warehouse(place, loaded.session.cwd)
+        looked = verify_reused.look(workspace, place, plan, {}, edits)
+        return MadeCandidate(
+            CandidateContents((), (), served, "", looked.renewed), None, (), (), {}, looked=looked
+        )
+    loaded = load(workspace, place, release)
+    warehouse = workspace.warehouse(place, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(place.name))
-    looked = verify_reused.look(workshop, place, plan, loaded.project.nodes, edits)
+    looked = verify_reused.look(workspace, place, plan, loaded.project.nodes, edits)
     laid = _lay(warehouse, loaded, live, plan)
-    taken = _take(workshop, place, warehouse, loaded, plan)
-    reach(Point.STAGE_PREPARED)
-    tests = _tests(workshop, loaded, plan)
-    usual = usual_seconds(plan, past(workshop.store, plan))
+    taken = _take(workspace, place, warehouse, loaded, plan)
+    reach(FaultPoint.STAGE_PREPARED)
+    tests = _tests(workspace, loaded, plan)
+    usual = usual_seconds(plan, past(workspace.store, plan))
     built = (*_build(loaded, plan, {result.unique_id for result in taken}, tests.with_build, usual), *taken)
     asked, answered = data_tests.ready(loaded, plan, tests, built)
     results = (*built, *answered)
-    _still_the_same(workshop, place, loaded, live, plan)
-    verify_reused.look_again(workshop, place, plan, loaded.project.nodes, edits, looked)
-    made = _finish(workshop, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
+    _still_the_same(workspace, place, loaded, live, plan)
+    verify_reused.look_again(workspace, place, plan, loaded.project.nodes, edits, looked)
+    made = _finish(workspace, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
     contents = replace(made.contents, held=(*made.contents.held, *looked.renewed))
-    notes = {**made.notes, **_files_written(set_aside(workshop, release, loaded))}
+    notes = {**made.notes, **_files_written(set_aside(workspace, release, loaded))}
     return replace(made, contents=contents, notes=notes, taken=len(taken), tests=asked, looked=looked)
 
 
-def apart(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[NodeResult, ...]:
+def apart(
+    warehouse: Warehouse, loaded: LoadedProject, live: Generation, plan: Plan
+) -> tuple[NodeResult, ...]:
     """Build a plan in the side database and leave it there: nothing is linked, kept or recorded. Return what dbt said."""
     _lay(warehouse, loaded, live, plan)
     return _build(loaded, plan, (), (), {})
 
 
-def _tests(workshop: Workshop, loaded: Loaded, plan: Plan) -> data_tests.Tests:
+def _tests(workspace: Workspace, loaded: LoadedProject, plan: Plan) -> data_tests.DataTestSplit:
     """Return the data tests to run: none where nobody asks for their answers."""
-    own = workshop.settings.gates.get("data_tests")
-    return data_tests.Tests() if own and own.on == "off" else data_tests.chosen(loaded, plan)
+    own = workspace.settings.gates.get("data_tests")
+    return data_tests.DataTestSplit() if own and own.on == "off" else data_tests.chosen(loaded, plan)
 
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    loaded: Loaded
+    loaded: LoadedProject
     live: Generation
     plan: Plan
     promotion: Promotion
@@ -113,27 +127,31 @@ class _Built:
     stubs: tuple[Stub, ...]
 
 
-def _lay(warehouse: Warehouse, loaded: Loaded, live: Generation, plan: Plan) -> tuple[Stub, ...]:
+def _lay(warehouse: Warehouse, loaded: LoadedProject, live: Generation, plan: Plan) -> tuple[Stub, ...]:
     laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
     return laid
 
 
 def _take(
-    workshop: Workshop, place: Place, warehouse: Warehouse, loaded: Loaded, plan: Plan
+    workspace: Workspace, place: Environment, warehouse: Warehouse, loaded: LoadedProject, plan: Plan
 ) -> tuple[NodeResult, ...]:
     """Take what a superseded attempt has built already; the gates look at it all the same."""
     from prefect_sluice.dbt.hooks import has_operations, hooked
 
     nodes = loaded.project.nodes
-    found = dict(reuse_finished.find(workshop, place, plan, never=hooked(loaded.manifest)))
+    found = dict(reuse_finished.find(workspace, place, plan, never=hooked(loaded.manifest)))
     if found and set(found) == set(plan.made) and has_operations(loaded.manifest):
         found.popitem()  # what runs before and after all nodes runs only with one that is built
     return reuse_finished.take(warehouse, loaded.session.side, found, {uid: nodes[uid].name for uid in found})
 
 
 def _build(
-    loaded: Loaded, plan: Plan, taken: Collection[str], tests: Collection[str], usual: Mapping[str, float]
+    loaded: LoadedProject,
+    plan: Plan,
+    taken: Collection[str],
+    tests: Collection[str],
+    usual: Mapping[str, float],
 ) -> tuple[NodeResult, ...]:
     """Have dbt build what is not there yet, with these data tests. `usual` has the seconds that a relation usually takes."""
     from prefect_sluice.dbt.new_columns import let_grow
@@ -147,7 +165,7 @@ def _build(
         [step.node for step in plan.of(Action.CARRY) if step.note == FORWARD_ONLY],
     )
     say, complain = teller(), NOTICES.teller()
-    pace = Pace(len(made), {uid: usual[uid] for uid in made if uid in usual})
+    pace = BuildPace(len(made), {uid: usual[uid] for uid in made if uid in usual})
     if not chosen:
         return ()
 
@@ -166,7 +184,7 @@ def _build(
     )
 
 
-def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
+def _finish(workspace: Workspace, warehouse: Warehouse, built: _Built) -> MadeCandidate:
     side = built.loaded.session.side
     tell("linking")
     with warehouse.candidate(side) as reader:
@@ -180,18 +198,20 @@ def _finish(workshop: Workshop, warehouse: Warehouse, built: _Built) -> Made:
     sealed = warehouse.seal(side, links)
     built = replace(built, results=_read(built, sealed))
     served = (*_served(built), *extra)
-    contents = Contents(
+    contents = CandidateContents(
         tables=_brought(links, sealed),
         views=tuple(view for view, _ in links.views if view.address not in {*sealed.broken, *sealed.unread}),
         pointers=(*served, *old_names.pointers(built.plan.old_names, served)),
         file=sealed.digest,
         held=sealed.held,
     )
-    file = _keep(workshop, side, built.promotion)
-    return Made(contents, file, built.results, _relations(built, contents), _notes(built, sealed), rows=rows)
+    file = _keep(workspace, side, built.promotion)
+    return MadeCandidate(
+        contents, file, built.results, _relations(built, contents), _notes(built, sealed), rows=rows
+    )
 
 
-def _read(built: _Built, sealed: Sealed) -> tuple[NodeResult, ...]:
+def _read(built: _Built, sealed: SealedCandidate) -> tuple[NodeResult, ...]:
     """Return dbt's results, without the success of views that cannot be read: dbt makes a view without a look at a row."""
     why = {item.node: sealed.unread[item.address] for item in built.planned if item.address in sealed.unread}
     return tuple(
@@ -202,7 +222,9 @@ def _read(built: _Built, sealed: Sealed) -> tuple[NodeResult, ...]:
     )
 
 
-def _still_the_same(workshop: Workshop, place: Place, loaded: Loaded, live: Generation, plan: Plan) -> None:
+def _still_the_same(
+    workspace: Workspace, place: Environment, loaded: LoadedProject, live: Generation, plan: Plan
+) -> None:
     """Raise Refused when a source is not what the plan was made for: the build may have read either.
 
     What nobody can look at says nothing here; nor does the clock, which has moved on of course.
@@ -210,7 +232,7 @@ def _still_the_same(workshop: Workshop, place: Place, loaded: Loaded, live: Gene
     planned = plan.notes.versions
     if not planned or not loaded.session.live.exists():
         return
-    now = observe(workshop, place, loaded, live, plan.release)
+    now = observe(workspace, place, loaded, live, plan.release)
     unknown = source_versions.unknown(live, plan.release)
     moved = [
         text
@@ -225,7 +247,7 @@ def _is_unknown(version: str) -> bool:
     return version.startswith(source_versions.UNKNOWN)
 
 
-def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> Links:
+def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> SideLinks:
     """Link what was built; what failed has no relation to link, and no gate will let it through."""
     nodes = built.loaded.project.nodes
     good = {
@@ -234,18 +256,18 @@ def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> L
     compiled = {result.unique_id: result.compiled for result in built.results if result.compiled}
     links = link(built.plan, nodes, built.planned, compiled, warehouse.linker)
     there = {pointer.address for pointer in built.live.pointers}
-    fresh = tuple(Bring(item.name, item.address) for item in extra if item.address not in there)
-    return Links(
+    fresh = tuple(IncomingTable(item.name, item.address) for item in extra if item.address not in there)
+    return SideLinks(
         tables=(*(item for item in links.tables if item.source in good), *fresh),
         live=links.live,
         views=tuple(pair for pair in links.views if pair[1] in good),
     )
 
 
-def _brought(links: Links, sealed: Sealed) -> tuple[Bring, ...]:
+def _brought(links: SideLinks, sealed: SealedCandidate) -> tuple[IncomingTable, ...]:
     pinned = set(sealed.pinned)
     kept = [item for item in links.tables if item.address not in {*pinned, *sealed.unread}]
-    return (*kept, *(Bring(address, address) for address in sealed.pinned))
+    return (*kept, *(IncomingTable(address, address) for address in sealed.pinned))
 
 
 def _served(built: _Built) -> tuple[Pointer, ...]:
@@ -317,20 +339,20 @@ def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer |
     if old is not None and old.fingerprint == content:
         return old
     return Pointer(
-        name, address(warehouse.store, name, content, run), f"{BY_PRODUCT}{name}", Kind.TABLE, content, ""
+        name, address(warehouse.store, name, content, run), f"{BY_PRODUCT}{name}", NodeKind.TABLE, content, ""
     )
 
 
-def _keep(workshop: Workshop, side: Path, promotion: Promotion) -> Path:
+def _keep(workspace: Workspace, side: Path, promotion: Promotion) -> Path:
     """Move the sealed file to where it waits; the next build gets a fresh one."""
-    still_ours(workshop.store, promotion)
-    place = folder(workshop, promotion.id) / side.name
+    still_ours(workspace.store, promotion)
+    place = folder(workspace, promotion.id) / side.name
     place.parent.mkdir(parents=True, exist_ok=True)
     side.replace(place)
     return place
 
 
-def _relations(built: _Built, contents: Contents) -> tuple[Relation, ...]:
+def _relations(built: _Built, contents: CandidateContents) -> tuple[Relation, ...]:
     new = {item.address for item in contents.tables} | {item.address for item in contents.views}
     seconds = {result.unique_id: result.seconds for result in built.results}
     at = process.now()
@@ -361,7 +383,7 @@ def _files_written(moved: Mapping[str, Path]) -> Mapping[str, str]:
     }
 
 
-def _notes(built: _Built, sealed: Sealed) -> Mapping[str, str]:
+def _notes(built: _Built, sealed: SealedCandidate) -> Mapping[str, str]:
     broken = set(sealed.broken)
     notes = {
         item.node: "a view that cannot be linked: served as a table, as it is now"

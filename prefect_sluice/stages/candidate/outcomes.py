@@ -7,30 +7,30 @@ from datetime import datetime
 
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.domain.node import Kind, Node
+from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.results import DROPPED, NodeResult
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.runtime.events import Fate, Judged, NodeDone
+from prefect_sluice.runtime.events import GateJudged, NodeDone, NodeFate
 from prefect_sluice.warehouse.base import Reader, quoted
 
 _AT_ONCE = 100
 """How many tables one query counts."""
-_TABLES = frozenset(Kind) - {Kind.VIEW}
+_TABLES = frozenset(NodeKind) - {NodeKind.VIEW}
 _FATES = {
-    "success": Fate.BUILT,
-    "pass": Fate.PASSED,
-    "warn": Fate.WARNED,
-    DROPPED: Fate.WARNED,
-    "error": Fate.FAILED,
-    "fail": Fate.FAILED,
-    "runtime error": Fate.FAILED,
+    "success": NodeFate.BUILT,
+    "pass": NodeFate.PASSED,
+    "warn": NodeFate.WARNED,
+    DROPPED: NodeFate.WARNED,
+    "error": NodeFate.FAILED,
+    "fail": NodeFate.FAILED,
+    "runtime error": NodeFate.FAILED,
 }
 _VERDICTS = {
-    Verdict.PASSED: Fate.PASSED,
-    Verdict.WARNED: Fate.WARNED,
-    Verdict.INCONCLUSIVE: Fate.SKIPPED,
-    Verdict.ERRORED: Fate.FAILED,
-    Verdict.FAILED: Fate.FAILED,
+    Verdict.PASSED: NodeFate.PASSED,
+    Verdict.WARNED: NodeFate.WARNED,
+    Verdict.INCONCLUSIVE: NodeFate.SKIPPED,
+    Verdict.ERRORED: NodeFate.FAILED,
+    Verdict.FAILED: NodeFate.FAILED,
 }
 
 
@@ -89,7 +89,7 @@ def nodes_done(
             result.unique_id,
             result.kind,
             called(result.unique_id).partition(" ")[2],
-            _FATES.get(result.status, Fate.SKIPPED),
+            _FATES.get(result.status, NodeFate.SKIPPED),
             _message(result, counts.get(result.unique_id)),
             result.started or result.ended or at,
             result.ended or result.started or at,
@@ -101,18 +101,18 @@ def nodes_done(
 
 
 def _message(result: NodeResult, count: int | None) -> str:
-    fate = _FATES.get(result.status, Fate.SKIPPED)
-    if fate is Fate.SKIPPED:
+    fate = _FATES.get(result.status, NodeFate.SKIPPED)
+    if fate is NodeFate.SKIPPED:
         return "not built, because something it reads failed"
-    if result.kind == "test" or result.status == DROPPED or fate is Fate.FAILED:
-        return result.message or ("holds" if fate is Fate.PASSED else "dbt gave no message")
+    if result.kind == "test" or result.status == DROPPED or fate is NodeFate.FAILED:
+        return result.message or ("holds" if fate is NodeFate.PASSED else "dbt gave no message")
     if result.started is None:
         return result.message
     what = "" if count is None else f"{count:,} row{'' if count == 1 else 's'} in "
     return f"{what}{result.seconds:.2f} s"
 
 
-def answered_tests(judged: Judged, tests: Iterable[DataTest]) -> tuple[NodeDone, ...]:
+def answered_tests(judged: GateJudged, tests: Iterable[DataTest]) -> tuple[NodeDone, ...]:
     """Return what became of the data tests that a gate asked; all of them took the time of the gate, which asks them together.
 
     Pure.
@@ -126,7 +126,7 @@ def answered_tests(judged: Judged, tests: Iterable[DataTest]) -> tuple[NodeDone,
     return tuple(done)
 
 
-def _test_done(judged: Judged, test: DataTest, finding: Finding) -> NodeDone:
+def _test_done(judged: GateJudged, test: DataTest, finding: Finding) -> NodeDone:
     return NodeDone(
         test.unique_id,
         "test",

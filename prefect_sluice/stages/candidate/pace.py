@@ -23,12 +23,12 @@ def past(store: StateStore, plan: Plan) -> costs.Past:
     return {key: tuple(value for value, _, _ in values) for key, values in found.items()}
 
 
-def expected(store: StateStore, plan: Plan) -> costs.Costs:
+def expected(store: StateStore, plan: Plan) -> costs.ExpectedCosts:
     """Return what a plan's build is expected to cost, by builds that were served: for the terminal and for Prefect alike."""
     return costs.costs(plan, past(store, plan))
 
 
-class Pace:
+class BuildPace:
     """Counts the relations of one build as they are done. Called by one thread at a time, as dbt's events are."""
 
     def __init__(self, total: int, usual: Mapping[str, float]) -> None:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_sluice.domain.errors import BadInput, BundleDamaged
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.results import NodeResult
-from prefect_sluice.planning.candidate import Contents
+from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.candidate_files import contents_of, is_here, kept
 from prefect_sluice.promotions.work import tell
-from prefect_sluice.warehouse.base import Bring, Warehouse
-from prefect_sluice.workspace.workspace import Place, Workshop
+from prefect_sluice.warehouse.base import IncomingTable, Warehouse
+from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedRelation:
     """One relation, finished: its node, the promotion that built it, and where its rows are in that one's file."""
 
     node: str
@@ -29,8 +29,8 @@ class Finished:
 
 
 def find(
-    workshop: Workshop, place: Place, plan: Plan, *, never: Collection[str] = ()
-) -> Mapping[str, Finished]:
+    workspace: Workspace, place: Environment, plan: Plan, *, never: Collection[str] = ()
+) -> Mapping[str, FinishedRelation]:
     """Return what need not be built, by unique id: the same node, fingerprint and inputs, in a candidate that is whole.
 
     `never` are nodes that must be built all the same. Views are left out: to build one costs nothing.
@@ -38,37 +38,39 @@ def find(
     wanted = {
         (step.node, step.fingerprint, step.inputs)
         for step in plan.steps
-        if step.action.makes and step.kind is not Kind.VIEW and step.node not in never
+        if step.action.makes and step.kind is not NodeKind.VIEW and step.node not in never
     }
-    found: dict[str, Finished] = {}
+    found: dict[str, FinishedRelation] = {}
     if not wanted:
         return found
-    there = kept(workshop)
-    for old in workshop.store.promotions(environment=place.name, states=(State.SUPERSEDED,)):
+    there = kept(workspace)
+    for old in workspace.store.promotions(environment=place.name, states=(State.SUPERSEDED,)):
         if old.id not in there:
             continue
-        file, contents = _kept(workshop, old)
+        file, contents = _kept(workspace, old)
         matching = (
             {uid: name for uid, name in _same(contents, wanted) if uid not in found} if contents else {}
         )
-        if file and contents and matching and is_here(workshop, old.id, file, contents.file):
-            found |= {uid: Finished(uid, old.id, file, name) for uid, name in matching.items()}
+        if file and contents and matching and is_here(workspace, old.id, file, contents.file):
+            found |= {uid: FinishedRelation(uid, old.id, file, name) for uid, name in matching.items()}
     return found
 
 
-def _kept(workshop: Workshop, old: Promotion) -> tuple[Path | None, Contents | None]:
+def _kept(workspace: Workspace, old: Promotion) -> tuple[Path | None, CandidateContents | None]:
     """Return where the file of a candidate belongs and what it holds, as far as that is known: else it is built again."""
-    candidate = workshop.store.candidate(old.id) if old.evidence else None
-    file = workshop.folder / candidate.path if candidate and candidate.path else None
+    candidate = workspace.store.candidate(old.id) if old.evidence else None
+    file = workspace.folder / candidate.path if candidate and candidate.path else None
     if file is None:
         return None, None
     try:
-        return file, contents_of(workshop, old)
+        return file, contents_of(workspace, old)
     except (BadInput, BundleDamaged):
         return None, None
 
 
-def _same(contents: Contents, wanted: Collection[tuple[str, str, str]]) -> Iterable[tuple[str, Name]]:
+def _same(
+    contents: CandidateContents, wanted: Collection[tuple[str, str, str]]
+) -> Iterable[tuple[str, Name]]:
     tables = {table.address: table.source for table in contents.tables}
     for pointer in contents.pointers:
         if (pointer.node, pointer.fingerprint, pointer.inputs) in wanted and pointer.address in tables:
@@ -76,17 +78,17 @@ def _same(contents: Contents, wanted: Collection[tuple[str, str, str]]) -> Itera
 
 
 def take(
-    warehouse: Warehouse, side: Path, found: Mapping[str, Finished], names: Mapping[str, Name]
+    warehouse: Warehouse, side: Path, found: Mapping[str, FinishedRelation], names: Mapping[str, Name]
 ) -> tuple[NodeResult, ...]:
     """Copy finished relations into the side database, under their public names, and answer for dbt what became of them."""
     for file in sorted({item.file for item in found.values()}):
         here = [item for item in found.values() if item.file == file]
         tell(f"taking {len(here)} relations from promotion {here[0].promotion}")
-        warehouse.take(side, file, [Bring(item.source, names[item.node]) for item in here])
+        warehouse.take(side, file, [IncomingTable(item.source, names[item.node]) for item in here])
     return tuple(_result(item) for item in found.values())
 
 
-def _result(item: Finished) -> NodeResult:
+def _result(item: FinishedRelation) -> NodeResult:
     return NodeResult(
         unique_id=item.node,
         kind=item.node.partition(".")[0],

@@ -8,14 +8,14 @@ from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.build.gate import first_line
-from prefect_sluice.planning.candidate import Contents
-from prefect_sluice.stages.candidate.make import Made
+from prefect_sluice.planning.candidate import CandidateContents
+from prefect_sluice.stages.candidate.make import MadeCandidate
 from prefect_sluice.warehouse.base import Warehouse
 
 STAGE = "stage"
 
 
-def report(warehouse: Warehouse, environment: str, made: Made) -> tuple[GateReport, ...]:
+def report(warehouse: Warehouse, environment: str, made: MadeCandidate) -> tuple[GateReport, ...]:
     """Return what cannot be served, as a report that nothing in sluice.yml weakens; none if all can be.
 
     Gates are for what can be served and perhaps should not be. What was not built has no relation, whatever the gate `build`
@@ -28,7 +28,7 @@ def report(warehouse: Warehouse, environment: str, made: Made) -> tuple[GateRepo
     return (GateReport(STAGE, tuple(_finding(item, results.get(item.node)) for item in missing)),)
 
 
-def _missing(warehouse: Warehouse, environment: str, contents: Contents) -> tuple[Pointer, ...]:
+def _missing(warehouse: Warehouse, environment: str, contents: CandidateContents) -> tuple[Pointer, ...]:
     """Return the pointers to which there is no relation, neither in the candidate nor in the warehouse."""
     brought = {item.address for item in (*contents.tables, *contents.views)}
     there = _addresses(warehouse.generation(environment).pointers) | brought

@@ -6,20 +6,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice.config import Gate
+from prefect_sluice.config import GateSettings
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node, descendants
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.verdict import Finding, GateReport
-from prefect_sluice.planning.make_plan import Asked, make_plan
+from prefect_sluice.planning.make_plan import PlanInputs, make_plan
 from prefect_sluice.planning.plan import Plan, some
 from prefect_sluice.promotions.records import fenced, still_ours
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.select_nodes import moved, renewed
-from prefect_sluice.workspace.workspace import Workshop
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def reduced(asked: Asked, plan: Plan, reports: Sequence[GateReport], gates: Mapping[str, Gate]) -> Plan | str:
+def reduced(
+    asked: PlanInputs, plan: Plan, reports: Sequence[GateReport], gates: Mapping[str, GateSettings]
+) -> Plan | str:
     """Return the plan without what failed and all that reads it; or why nothing may be published without it. Pure.
 
     `asked` is the question that `plan` answers.
@@ -42,7 +44,7 @@ def reduced(asked: Asked, plan: Plan, reports: Sequence[GateReport], gates: Mapp
     return make_plan(less)
 
 
-def _names(asked: Asked, uids: Collection[str]) -> str:
+def _names(asked: PlanInputs, uids: Collection[str]) -> str:
     return some(sorted(asked.nodes[uid].short for uid in uids), 3)
 
 
@@ -50,7 +52,7 @@ def _why(
     nodes: Mapping[str, Node],
     changed: Collection[str],
     reports: Sequence[GateReport],
-    gates: Mapping[str, Gate],
+    gates: Mapping[str, GateSettings],
 ) -> Mapping[str, str]:
     """Return what failed, by unique id, with the finding that says so; nothing if something failed that is no relation."""
     bad = [item for report in reports if _blocks(report, gates) for item in _bad(report)]
@@ -65,8 +67,8 @@ def _why(
     return why
 
 
-def _blocks(report: GateReport, gates: Mapping[str, Gate]) -> bool:
-    return not report.not_applicable and gates.get(report.gate, Gate()).on == "block"
+def _blocks(report: GateReport, gates: Mapping[str, GateSettings]) -> bool:
+    return not report.not_applicable and gates.get(report.gate, GateSettings()).on == "block"
 
 
 def _bad(report: GateReport) -> list[Finding]:
@@ -80,9 +82,9 @@ def _reads(nodes: Mapping[str, Node], uid: str, why: Collection[str]) -> str:
     return f"reads {nodes[below].short}, which failed"
 
 
-def record(workshop: Workshop, promotion: Promotion, plan: Plan, actor: str) -> Promotion:
+def record(workspace: Workspace, promotion: Promotion, plan: Plan, actor: str) -> Promotion:
     """Have the promotion go on with the reduced plan, and say so in the ledger, in one transaction. Repeatable."""
-    digest = workshop.bundles.put_document(plan.document())
+    digest = workspace.bundles.put_document(plan.document())
     now = process.now()
     less = replace(promotion, plan=digest, updated_at=now, message=told(plan.held))
     facts = {
@@ -92,7 +94,7 @@ def record(workshop: Workshop, promotion: Promotion, plan: Plan, actor: str) -> 
         "instead": plan.instead,
         "held": dict(plan.held),
     }
-    with fenced(workshop, promotion.environment) as transaction:
+    with fenced(workspace, promotion.environment) as transaction:
         still_ours(transaction, promotion)
         transaction.put_promotion(less)
         transaction.append(
@@ -101,11 +103,11 @@ def record(workshop: Workshop, promotion: Promotion, plan: Plan, actor: str) -> 
     return less
 
 
-def held_back(workshop: Workshop, promotion: Promotion) -> Mapping[str, str]:
+def held_back(workspace: Workspace, promotion: Promotion) -> Mapping[str, str]:
     """Return what a refresh left as it was because a part failed, by unique id, with why; nothing if it was whole."""
     if promotion.cause is not Cause.REFRESH or not promotion.plan:
         return {}
-    document = cast(Mapping[str, Any], workshop.bundles.get_document(promotion.plan))
+    document = cast(Mapping[str, Any], workspace.bundles.get_document(promotion.plan))
     return document.get("held", {}) if document.get("instead") else {}
 
 

@@ -19,7 +19,14 @@ from prefect_sluice.warehouse.duckdb.adopt import query_of
 from prefect_sluice.warehouse.duckdb.displaced_names import displaced
 from prefect_sluice.warehouse.duckdb.literals import bound
 from prefect_sluice.warehouse.duckdb.own_tables import has_tables
-from prefect_sluice.warehouse.inventory import Collection, FileUse, Inventory, Physical, Public, Span
+from prefect_sluice.warehouse.inventory import (
+    Collection,
+    FileUse,
+    Inventory,
+    PointerSpan,
+    PublicRelation,
+    StoredRelation,
+)
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -46,12 +53,24 @@ def inventory(connection: Connection, path: Path, store: str, *, measured: bool)
             generations=publish.all_generations(connection) if known else (),
             spans=_spans(connection) if known else (),
             physical=(
-                *(Physical(i.address, False, "", i.rows, sizes.get(i.address)) for i in inside),
-                *(Physical(name, True, sql, 0, 0) for name, sql in views.items() if name.schema == store),
+                *(StoredRelation(i.address, False, "", i.rows, sizes.get(i.address)) for i in inside),
+                *(
+                    StoredRelation(name, True, sql, 0, 0)
+                    for name, sql in views.items()
+                    if name.schema == store
+                ),
             ),
             public=(
-                *(Public(i.address, False) for i in tables if i.address.schema not in {store, "sluice"}),
-                *(Public(n, True, sql) for n, sql in views.items() if n.schema not in {store, "sluice"}),
+                *(
+                    PublicRelation(i.address, False)
+                    for i in tables
+                    if i.address.schema not in {store, "sluice"}
+                ),
+                *(
+                    PublicRelation(n, True, sql)
+                    for n, sql in views.items()
+                    if n.schema not in {store, "sluice"}
+                ),
             ),
             file=_file(connection, path),
             runs=_runs(connection),
@@ -60,13 +79,13 @@ def inventory(connection: Connection, path: Path, store: str, *, measured: bool)
         connection.execute("rollback")
 
 
-def _tables(connection: Connection) -> tuple[Physical, ...]:
+def _tables(connection: Connection) -> tuple[StoredRelation, ...]:
     sql = """
         select schema_name, table_name, estimated_size from duckdb_tables()
         where database_name = current_database() and not internal order by all
     """
     rows = connection.execute(sql).fetchall()
-    return tuple(Physical(Name(row[0], row[1]), False, "", int(row[2] or 0)) for row in rows)
+    return tuple(StoredRelation(Name(row[0], row[1]), False, "", int(row[2] or 0)) for row in rows)
 
 
 def _views(connection: Connection) -> Mapping[Name, str]:
@@ -80,7 +99,7 @@ def _views(connection: Connection) -> Mapping[Name, str]:
     }
 
 
-def _sizes(connection: Connection, tables: Iterable[Physical]) -> Mapping[Name, int]:
+def _sizes(connection: Connection, tables: Iterable[StoredRelation]) -> Mapping[Name, int]:
     """Return bytes on disk by address: DuckDB never has two tables in one block, so their blocks are theirs alone."""
     block = int(connection.execute("select block_size from pragma_database_size()").fetchall()[0][0])
     found: dict[Name, int] = {}
@@ -96,14 +115,16 @@ def _sizes(connection: Connection, tables: Iterable[Physical]) -> Mapping[Name, 
     return found
 
 
-def _spans(connection: Connection) -> tuple[Span, ...]:
+def _spans(connection: Connection) -> tuple[PointerSpan, ...]:
     sql = """
         select environment, since, until,
             schema, identifier, address_schema, address, node, kind, fingerprint, inputs
         from sluice.pointer order by environment, since, schema, identifier
     """
     return tuple(
-        Span(row[0], publish.read_pointer(row[3:]), int(row[1]), None if row[2] is None else int(row[2]))
+        PointerSpan(
+            row[0], publish.read_pointer(row[3:]), int(row[1]), None if row[2] is None else int(row[2])
+        )
         for row in connection.execute(sql).fetchall()
     )
 
@@ -136,7 +157,7 @@ def collect(connection: Connection, collection: Collection, store: str, place: s
         _end(connection, collection.over, linker)
         _drop(connection, collection.drops)
         content_digests.forget(connection, collection.drops)
-        faults.reach(faults.Point.COLLECT_DROPPED)
+        faults.reach(faults.FaultPoint.COLLECT_DROPPED)
         _mark(connection, collection)
         connection.execute("commit")
     except BaseException as error:

@@ -16,8 +16,8 @@ import duckdb
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse import content
-from prefect_sluice.warehouse.base import Bring, Links, quoted
-from prefect_sluice.warehouse.content import Content, Reread
+from prefect_sluice.warehouse.base import IncomingTable, SideLinks, quoted
+from prefect_sluice.warehouse.content import RelationContent, RereadRelation
 from prefect_sluice.warehouse.duckdb.literals import bound, literal
 
 Connection = duckdb.DuckDBPyConnection
@@ -45,25 +45,25 @@ _VIEWS = "select schema_name, view_name, sql from duckdb_views() where database_
 
 
 def sealed(
-    connection: Connection, catalog: str, links: Links, pinned: Sequence[Name], unread: Collection[Name]
-) -> tuple[Content, ...]:
+    connection: Connection, catalog: str, links: SideLinks, pinned: Sequence[Name], unread: Collection[Name]
+) -> tuple[RelationContent, ...]:
     """Return what the tables of a side database hold that will be published; the `pinned` stand at their address there."""
     tables = [item for item in links.tables if item.address not in {*pinned, *unread}]
-    tables += [Bring(address, address) for address in pinned if address not in unread]
+    tables += [IncomingTable(address, address) for address in pinned if address not in unread]
     return of_tables(
         connection,
         [(quoted(catalog, item.source.schema, item.source.identifier), item.address) for item in tables],
     )
 
 
-def of_tables(connection: Connection, tables: Iterable[tuple[str, Name]]) -> tuple[Content, ...]:
+def of_tables(connection: Connection, tables: Iterable[tuple[str, Name]]) -> tuple[RelationContent, ...]:
     """Return what tables hold, each given as quoted SQL with its physical address."""
     # A time with a zone within a list or struct is hashed as text, which is that of the session's zone.
     connection.execute("set timezone = 'UTC'")
     return tuple(_of_table(connection, relation, address) for relation, address in tables)
 
 
-def _of_table(connection: Connection, relation: str, address: Name) -> Content:
+def _of_table(connection: Connection, relation: str, address: Name) -> RelationContent:
     columns = [
         (str(row[0]), str(row[1]))
         for row in connection.execute(f"describe select * from {relation}").fetchall()
@@ -72,7 +72,9 @@ def _of_table(connection: Connection, relation: str, address: Name) -> Content:
     # Twice: DuckDB's hash of several values is linear in the last one, and a sum would not see it exchanged between rows.
     sql = f"select count(*), sum(hash(hash({values}))::hugeint) from {relation}"
     rows, total = connection.execute(sql).fetchall()[0]
-    return Content(address, ROWS, int(rows), digest([[list(column) for column in columns], str(total)]))
+    return RelationContent(
+        address, ROWS, int(rows), digest([[list(column) for column in columns], str(total)])
+    )
 
 
 def _parts(column: str, kind: str) -> Sequence[str]:
@@ -86,13 +88,13 @@ def _parts(column: str, kind: str) -> Sequence[str]:
     return (column,) if _EXACT.fullmatch(kind) else (column, f"{column}::varchar", f"{column} is null")
 
 
-def of_views(connection: Connection, addresses: Collection[Name]) -> tuple[Content, ...]:
+def of_views(connection: Connection, addresses: Collection[Name]) -> tuple[RelationContent, ...]:
     """Return what views hold: their queries. A view whose text the parser cannot take apart is left out."""
     if not addresses:
         return ()
     texts = _texts(connection)
     queries = {name: _query(connection, texts[name.folded]) for name in addresses if name.folded in texts}
-    return tuple(Content(name, QUERY, 0, digest(query)) for name, query in queries.items() if query)
+    return tuple(RelationContent(name, QUERY, 0, digest(query)) for name, query in queries.items() if query)
 
 
 def _texts(connection: Connection) -> Mapping[Name, str]:
@@ -112,7 +114,7 @@ def _query(connection: Connection, text: str) -> str:
         return ""
 
 
-def write(connection: Connection, contents: Sequence[Content]) -> None:
+def write(connection: Connection, contents: Sequence[RelationContent]) -> None:
     """Keep contents, in place of what is kept of these relations, in the transaction that is open."""
     connection.execute(_TABLE)
     forget(connection, [item.address for item in contents])
@@ -128,20 +130,22 @@ def forget(connection: Connection, addresses: Sequence[Name]) -> None:
         connection.execute(f"delete from sluice.content where (address_schema, address) in ({names})")
 
 
-def kept(connection: Connection) -> Mapping[Name, Content]:
+def kept(connection: Connection) -> Mapping[Name, RelationContent]:
     """Return what is kept, by address."""
     if not _is_there(connection):
         return {}
     sql = "select address_schema, address, algorithm, rows, digest from sluice.content"
     return {
-        Name(row[0], row[1]): Content(Name(row[0], row[1]), row[2], int(row[3]), row[4])
+        Name(row[0], row[1]): RelationContent(Name(row[0], row[1]), row[2], int(row[3]), row[4])
         for row in connection.execute(sql).fetchall()
     }
 
 
-def reread(connection: Connection, addresses: Iterable[Name], within: timedelta | None) -> tuple[Reread, ...]:
+def reread(
+    connection: Connection, addresses: Iterable[Name], within: timedelta | None
+) -> tuple[RereadRelation, ...]:
     """Read relations again, in this order, until the time is over; the first one is read whatever it takes."""
-    was, found = kept(connection), list[Reread]()
+    was, found = kept(connection), list[RereadRelation]()
     there = {name.folded for name in _tables(connection)}  # somebody may have made one anew in other letters
     begun = monotonic()
     for address in addresses:
@@ -151,15 +155,21 @@ def reread(connection: Connection, addresses: Iterable[Name], within: timedelta 
             now = of_tables(connection, [(quoted(address.schema, address.identifier), address)])
         else:
             now = of_views(connection, [address]) or _unlike(connection, address, was.get(address))
-        found.append(Reread(address, was.get(address), now[0] if now else None))
+        found.append(RereadRelation(address, was.get(address), now[0] if now else None))
     return tuple(found)
 
 
-def _unlike(connection: Connection, address: Name, was: Content | None) -> tuple[Content, ...]:
+def _unlike(
+    connection: Connection, address: Name, was: RelationContent | None
+) -> tuple[RelationContent, ...]:
     """Return what stands for a view that cannot be taken apart: another than what was a table, or was one that this engine
     could take apart. Of any other nobody can tell."""
     could_not = was is None or (was.is_query and was.algorithm != QUERY)
-    return () if could_not or address.folded not in _texts(connection) else (Content(address, QUERY, 0, ""),)
+    return (
+        ()
+        if could_not or address.folded not in _texts(connection)
+        else (RelationContent(address, QUERY, 0, ""),)
+    )
 
 
 def _is_there(connection: Connection) -> bool:

@@ -55,14 +55,14 @@ def replaced(
         _remove(copy)
         try:
             _cloned(original, copy, room)
-            faults.reach(faults.Point.COPY_MADE)
+            faults.reach(faults.FaultPoint.COPY_MADE)
             answer = write(copy)
             sync(copy)
             unchanged()
-            faults.reach(faults.Point.COPY_WRITTEN)
+            faults.reach(faults.FaultPoint.COPY_WRITTEN)
             copy.replace(real)
             sync(real.parent)
-            faults.reach(faults.Point.COPY_REPLACED)
+            faults.reach(faults.FaultPoint.COPY_REPLACED)
             threading.Event().wait(_GRACE)
         finally:
             _remove(copy)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-from prefect_sluice.domain.displaced_names import Displaced, Instead
+from prefect_sluice.domain.displaced_names import Displaced, Replacement
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import Linker, quoted
 from prefect_sluice.warehouse.duckdb.adopt import query_of
@@ -49,14 +49,14 @@ def _compared(
     for schema, identifier, address_schema, address, is_table, sql, is_there in rows:
         name, physical = Name(schema, identifier), Name(address_schema, address)
         if is_table:
-            yield Displaced(name, physical, Instead.TABLE)
+            yield Displaced(name, physical, Replacement.TABLE)
         elif sql is None:
             if (
                 is_there
             ):  # Where the relation itself is gone, there is nothing to show: a release builds both again.
-                yield Displaced(name, physical, Instead.NOTHING)
+                yield Displaced(name, physical, Replacement.NOTHING)
         elif not _as_written(sql, physical) and not leads(query_of(sql), physical, linker):
-            yield Displaced(name, physical, Instead.VIEW)
+            yield Displaced(name, physical, Replacement.VIEW)
 
 
 def _as_written(sql: str, address: Name) -> bool:

@@ -11,7 +11,7 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.coming_and_going import Departure
-from prefect_sluice.warehouse.publishing import Weight
+from prefect_sluice.warehouse.publishing import PublishWeight
 
 _CELLS = """
     select schema_name, table_name, estimated_size * column_count from duckdb_tables()
@@ -21,29 +21,31 @@ _CELLS = """
 
 def relations(
     connection: duckdb.DuckDBPyConnection, names: Iterable[Name], pointers: int, path: Path
-) -> Weight:
+) -> PublishWeight:
     """Return the weight of bringing in as much as these relations hold. A view, and what is not there, weighs nothing."""
     size = path.stat().st_size
     cells = {
         Name(schema, name).folded: int(count) for schema, name, count in connection.execute(_CELLS).fetchall()
     }
     share = size / max(sum(cells.values()), 1)
-    return Weight(int(sum(cells.get(name.folded, 0) for name in names) * share), pointers, size)
+    return PublishWeight(int(sum(cells.get(name.folded, 0) for name in names) * share), pointers, size)
 
 
 def publication(
     connection: duckdb.DuckDBPyConnection, asked: Publication, current: Generation, path: Path
-) -> Weight:
+) -> PublishWeight:
     """Return what this publish moves: the candidate's bytes, and what is adopted twice (it is copied, and read again)."""
     file = asked.candidate if asked.tables else None
     candidate = file.stat().st_size if file and file.exists() else 0
     moved = relations(connection, [item.name for item in asked.adopt], 0, path).bring
     before, after = current.by_name(), asked.generation.by_name()
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    return Weight(candidate + 2 * moved, len(changed), path.stat().st_size)
+    return PublishWeight(candidate + 2 * moved, len(changed), path.stat().st_size)
 
 
-def departures(connection: duckdb.DuckDBPyConnection, items: Iterable[Departure], path: Path) -> Weight:
+def departures(
+    connection: duckdb.DuckDBPyConnection, items: Iterable[Departure], path: Path
+) -> PublishWeight:
     """Return what leaving moves: every table that is copied out of the store."""
     listed = list(items)
     return relations(connection, [item.address for item in listed if not item.sql], len(listed), path)

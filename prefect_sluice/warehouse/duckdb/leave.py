@@ -66,7 +66,7 @@ def leave(
         if current.number != base:
             raise EnvironmentMoved(environment, base, current.number)
         remains = _left(connection, current, store, linker) if current.number else ()
-        faults.reach(faults.Point.LEAVE_WRITTEN)
+        faults.reach(faults.FaultPoint.LEAVE_WRITTEN)
         connection.execute("commit")
     except BaseException as error:
         with contextlib.suppress(duckdb.Error):  # a commit that failed has ended the transaction itself

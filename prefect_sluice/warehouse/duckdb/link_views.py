@@ -10,7 +10,7 @@ import duckdb
 
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.base import LIVE, Bring, Linked, Links, quoted
+from prefect_sluice.warehouse.base import LIVE, IncomingTable, LinkedView, SideLinks, quoted
 from prefect_sluice.warehouse.duckdb.literals import bound
 from prefect_sluice.warehouse.duckdb.publish import CANDIDATE, catalog_of
 
@@ -21,7 +21,7 @@ the side database works there, and would fail where it is to be served."""
 
 
 @dataclass
-class Tried:
+class LinkTrial:
     """What became of the addresses. `broken` are views whose linked query does not give the columns of the one dbt built;
     `pinned` are other views that were made tables; `unread` are views that give no rows but an error, with that."""
 
@@ -38,7 +38,7 @@ class Tried:
             self.unread[address] = str(error).splitlines()[0]
 
 
-def copy(connection: Connection, tables: Sequence[Bring]) -> None:
+def copy(connection: Connection, tables: Sequence[IncomingTable]) -> None:
     """Copy tables of the attached candidate into this database, each at its `address`, in place of what stands there."""
     catalog = catalog_of(connection)
     for table in tables:
@@ -56,7 +56,7 @@ def addresses(connection: Connection) -> frozenset[Name]:
     return frozenset(Name(schema, name).folded for schema, name in rows)
 
 
-def link(connection: Connection, links: Links, store: str, there: Collection[Name] = ()) -> Tried:
+def link(connection: Connection, links: SideLinks, store: str, there: Collection[Name] = ()) -> LinkTrial:
     """Try every address, and make a table of each view that will be one: its rows are among the sealed bytes.
 
     `there` is what the served database holds, in lower case.
@@ -73,8 +73,8 @@ def link(connection: Connection, links: Links, store: str, there: Collection[Nam
         connection.execute(f"use {quoted(catalog, 'main')}")
 
 
-def _tried(connection: Connection, catalog: str, links: Links) -> Tried:
-    tried = Tried()
+def _tried(connection: Connection, catalog: str, links: SideLinks) -> LinkTrial:
+    tried = LinkTrial()
     for table in links.tables:
         with tried.reading(table.address):
             if _lay(connection, catalog, table):
@@ -104,7 +104,7 @@ def _all_there(addresses: Collection[Name], there: Collection[Name]) -> None:
         )
 
 
-def _lay(connection: Connection, catalog: str, table: Bring) -> bool:
+def _lay(connection: Connection, catalog: str, table: IncomingTable) -> bool:
     """Make the table readable at its address; say whether it had to be made of a view."""
     is_view = _is_view(connection, catalog, table.source)
     if is_view:
@@ -123,7 +123,7 @@ def _view(connection: Connection, address: Name, sql: str) -> None:
     connection.execute(f"create or replace view {quoted(address.schema, address.identifier)} as {sql}")
 
 
-def _pin(connection: Connection, catalog: str, table: Bring) -> None:
+def _pin(connection: Connection, catalog: str, table: IncomingTable) -> None:
     pinned, source = _in(catalog, table.address), _in(catalog, table.source)
     connection.execute(f"use {quoted(catalog, 'main')}")  # a view may ask for its own database
     connection.execute(f"create or replace table {pinned} as select * from {source}")
@@ -133,7 +133,7 @@ def _pin(connection: Connection, catalog: str, table: Bring) -> None:
     connection.execute(f"create or replace view {source} as select * from {pinned}")
 
 
-def _same(connection: Connection, catalog: str, view: Linked, built: Name) -> bool:
+def _same(connection: Connection, catalog: str, view: LinkedView, built: Name) -> bool:
     try:
         _view(connection, view.address, view.sql)
         linked = _columns(connection, quoted(view.address.schema, view.address.identifier))
@@ -141,7 +141,7 @@ def _same(connection: Connection, catalog: str, view: Linked, built: Name) -> bo
         linked = []
     if linked == _columns(connection, _in(catalog, built)):
         return True
-    _pin(connection, catalog, Bring(built, view.address))
+    _pin(connection, catalog, IncomingTable(built, view.address))
     return False
 
 

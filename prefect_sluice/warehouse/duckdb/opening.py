@@ -33,7 +33,7 @@ def plain(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.D
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SideOpener:
     """Where side databases are opened: `connect` brings what the project's views need (attached databases, extensions,
     secrets, settings), `folder` is what its relative paths start from."""
 

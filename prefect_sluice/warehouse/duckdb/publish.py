@@ -20,10 +20,10 @@ from prefect_sluice.domain.errors import (
     Refused,
 )
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.ledger import Head
-from prefect_sluice.domain.node import Kind, Name
+from prefect_sluice.domain.ledger import LedgerHead
+from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.runtime import faults
-from prefect_sluice.warehouse.base import Linker, Publication, Served, quoted
+from prefect_sluice.warehouse.base import Linker, Publication, ServedRelation, quoted
 from prefect_sluice.warehouse.duckdb import adopt, content_digests
 from prefect_sluice.warehouse.duckdb.displaced_names import displaced
 from prefect_sluice.warehouse.duckdb.literals import bound, literal
@@ -106,7 +106,7 @@ def kept(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Point
     return tuple(read_pointer(row) for row in connection.execute(bound(sql, [environment])).fetchall())
 
 
-def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, ...]:
+def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[ServedRelation, ...]:
     """Return the relations outside Sluice's own schemas."""
     sql = """
         select table_schema, table_name, table_type from information_schema.tables
@@ -114,7 +114,7 @@ def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[Served, .
         order by all
     """
     rows = connection.execute(bound(sql, [store])).fetchall()
-    return tuple(Served(Name(row[0], row[1]), row[2] == "VIEW") for row in rows)
+    return tuple(ServedRelation(Name(row[0], row[1]), row[2] == "VIEW") for row in rows)
 
 
 def publish(
@@ -135,12 +135,12 @@ def publish(
             adopt.adopt(connection, publication, store)
             _record(connection, publication.zero, (), publication.zero.pointers)
             current = publication.zero
-            faults.reach(faults.Point.DEPLOY_ADOPTED)
+            faults.reach(faults.FaultPoint.DEPLOY_ADOPTED)
         _bring(connection, publication, store)
         _keep_contents(connection, publication)
-        faults.reach(faults.Point.DEPLOY_RELATIONS)
+        faults.reach(faults.FaultPoint.DEPLOY_RELATIONS)
         _flip(connection, current, wanted)
-        faults.reach(faults.Point.DEPLOY_VIEWS)
+        faults.reach(faults.FaultPoint.DEPLOY_VIEWS)
         connection.execute("commit")
     except BaseException as error:
         with contextlib.suppress(duckdb.Error):  # a commit that failed has ended the transaction itself
@@ -149,7 +149,7 @@ def publish(
             failed = CannotPublish if isinstance(error, _FOR_GOOD) else QueryFailed
             raise failed(f"{place}: nothing was published: {str(error).splitlines()[0]}") from error
         raise
-    faults.reach(faults.Point.DEPLOY_COMMITTED)  # in place, it is in the journal only
+    faults.reach(faults.FaultPoint.DEPLOY_COMMITTED)  # in place, it is in the journal only
     return wanted
 
 
@@ -349,7 +349,7 @@ def read_pointer(row: tuple[Any, ...]) -> Pointer:
     """Return the pointer in a row of sluice.pointer."""
     schema, identifier, address_schema, address, node, kind, fingerprint, inputs = row
     return Pointer(
-        Name(schema, identifier), Name(address_schema, address), node, Kind(kind), fingerprint, inputs
+        Name(schema, identifier), Name(address_schema, address), node, NodeKind(kind), fingerprint, inputs
     )
 
 
@@ -366,5 +366,5 @@ def read_generation(row: Row, pointers: tuple[Pointer, ...]) -> Generation:
         int(row["origin"]),
         row["written_at"].replace(tzinfo=UTC),
         pointers,
-        head=None if number is None or digest is None else Head(int(number), str(digest)),
+        head=None if number is None or digest is None else LedgerHead(int(number), str(digest)),
     )

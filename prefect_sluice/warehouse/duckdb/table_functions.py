@@ -42,7 +42,7 @@ _PART = re.compile(r'"((?:[^"]|"")+)"|([^\s."]+)')
 
 
 @dataclass(slots=True)
-class Called:
+class FunctionReads:
     """What table functions read: `files` are paths, `named` relations by the parts of their names, `queries` texts that are run
     as SQL. `unknown` are calls that nobody can look into. `everything` says that any relation may be read."""
 
@@ -58,15 +58,15 @@ class Called:
         return not (self.files or self.named or self.queries or self.unknown)
 
 
-def called(tree: Any) -> Called:
+def called(tree: Any) -> FunctionReads:
     """Return what the table functions of a syntax tree read. Pure."""
-    found = Called()
+    found = FunctionReads()
     for call in _calls(tree):
         _add(found, str(call.get("function_name", "")).lower(), call)
     return found
 
 
-def _add(found: Called, name: str, call: Tree) -> None:
+def _add(found: FunctionReads, name: str, call: Tree) -> None:
     texts = _texts(call)
     names = [parts for text in texts if (parts := _parts(text))]
     if name in _NOTHING:

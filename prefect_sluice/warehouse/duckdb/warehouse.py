@@ -26,17 +26,17 @@ from prefect_sluice.warehouse import side_catalogue
 from prefect_sluice.warehouse.base import (
     BASELINE,
     LIVE,
-    Bring,
-    Links,
+    IncomingTable,
     Publication,
     Reader,
-    Sealed,
-    Served,
+    SealedCandidate,
+    ServedRelation,
+    SideLinks,
     Stub,
     quoted,
 )
 from prefect_sluice.warehouse.coming_and_going import Departure
-from prefect_sluice.warehouse.content import Reread
+from prefect_sluice.warehouse.content import RereadRelation
 from prefect_sluice.warehouse.duckdb import (
     adopt,
     backup,
@@ -54,12 +54,12 @@ from prefect_sluice.warehouse.duckdb.database_name import catalog_name
 from prefect_sluice.warehouse.duckdb.errors import translated
 from prefect_sluice.warehouse.duckdb.file_state import settle, stamp
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
-from prefect_sluice.warehouse.duckdb.opening import CONFIG, NEW_FILE, Connect, Room, plain
+from prefect_sluice.warehouse.duckdb.opening import CONFIG, NEW_FILE, Connect, SideOpener, plain
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
 from prefect_sluice.warehouse.duckdb.remembered import remembered
 from prefect_sluice.warehouse.duckdb.writer import Writer
 from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
-from prefect_sluice.warehouse.publishing import Forecast, Rule, Told, Weight
+from prefect_sluice.warehouse.publishing import Forecast, PublishRule, PublishWeight, Told
 
 _NOT_YET = "there is no warehouse yet"
 _STEP = 0.05
@@ -77,8 +77,8 @@ class DuckDB:
         *,
         store: str = "sluice_store",
         patience: timedelta = timedelta(seconds=5),
-        rule: Rule = Rule(),  # noqa: B008  # frozen
-        room: Room = Room(),  # noqa: B008  # frozen
+        rule: PublishRule = PublishRule(),  # noqa: B008  # frozen
+        room: SideOpener = SideOpener(),  # noqa: B008  # frozen
     ) -> None:
         """Serve from `path`; nothing is opened yet. `room` is where side databases are opened, and how."""
         self.path = path
@@ -119,7 +119,7 @@ class DuckDB:
         with self._open(self.path, read_only=True) as connection:
             return duckdb_publish.kept(connection, environment)
 
-    def relations(self) -> tuple[Served, ...]:
+    def relations(self) -> tuple[ServedRelation, ...]:
         """See Warehouse."""
         if not self.path.exists():
             return ()
@@ -136,7 +136,7 @@ class DuckDB:
                 connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
             return duckdb_stubs.place(connection, stubs, self.catalog)
 
-    def take(self, side: Path, candidate: Path, tables: Sequence[Bring]) -> None:
+    def take(self, side: Path, candidate: Path, tables: Sequence[IncomingTable]) -> None:
         """See Warehouse."""
         with self._open(side) as connection:
             self._attach(connection, candidate, duckdb_publish.CANDIDATE)
@@ -159,7 +159,7 @@ class DuckDB:
                 connection, writes=False, reads=partial(side_catalogue.corrected, place=side_catalogue.OWN)
             )
 
-    def seal(self, side: Path, links: Links) -> Sealed:
+    def seal(self, side: Path, links: SideLinks) -> SealedCandidate:
         """See Warehouse."""
         there = self._addresses() if links.live else frozenset[Name]()
         with self._room.entered(), self._open(side, connect=self._room.open) as connection:
@@ -173,7 +173,7 @@ class DuckDB:
                 connection.execute("checkpoint")
             except duckdb.Error as error:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
-        return Sealed(digest_file(side), tuple(tried.broken), pinned, tried.unread, held)
+        return SealedCandidate(digest_file(side), tuple(tried.broken), pinned, tried.unread, held)
 
     def stamp(self) -> str:
         """See Warehouse."""
@@ -210,7 +210,7 @@ class DuckDB:
 
         return self._writer.write(write, weight, told)
 
-    def _looked(self, asked: Publication) -> tuple[Generation | None, Weight]:
+    def _looked(self, asked: Publication) -> tuple[Generation | None, PublishWeight]:
         """Return the generation if this publish is done already, and how much it will move."""
         try:
             with self._open(self.path, read_only=True) as connection:
@@ -221,14 +221,14 @@ class DuckDB:
         except WarehouseBusy as busy:
             if busy.holder != OURSELVES:
                 raise
-            return None, Weight(
+            return None, PublishWeight(
                 0, 0, 0
             )  # a connection of this process writes; ours may share its file, not be read-only
 
     def forecast(self, relations: Sequence[Name], pointers: int) -> Forecast:
         """See Movable."""
         if not self.path.exists():
-            return self._writer.forecast(Weight(0, pointers, 0))
+            return self._writer.forecast(PublishWeight(0, pointers, 0))
         with self._open(self.path, read_only=True) as connection:
             weight = estimate.relations(connection, relations, pointers, self.path)
         return self._writer.forecast(weight)
@@ -287,7 +287,9 @@ class DuckDB:
         with self._open(self.path) as connection:
             duckdb_keeping.collect(connection, collection, self.store, str(self.path), self.linker)
 
-    def reread(self, addresses: Sequence[Name], *, within: timedelta | None = None) -> tuple[Reread, ...]:
+    def reread(
+        self, addresses: Sequence[Name], *, within: timedelta | None = None
+    ) -> tuple[RereadRelation, ...]:
         """See Keeper."""
         if not self.path.exists():
             return ()

@@ -15,7 +15,15 @@ import duckdb
 
 from prefect_sluice.domain.errors import OURSELVES, Refused, WarehouseBusy
 from prefect_sluice.warehouse.duckdb import copy_and_replace
-from prefect_sluice.warehouse.publishing import Forecast, Published, Rule, Told, Way, Weight, forecast
+from prefect_sluice.warehouse.publishing import (
+    Forecast,
+    Published,
+    PublishMode,
+    PublishRule,
+    PublishWeight,
+    Told,
+    forecast,
+)
 
 Connection = duckdb.DuckDBPyConnection
 _Answer = TypeVar("_Answer")
@@ -36,11 +44,11 @@ class Writer:
     """Writes to the file at `path` by a rule."""
 
     path: Path
-    rule: Rule
+    rule: PublishRule
     open: Opener
     patience: timedelta
 
-    def forecast(self, weight: Weight) -> Forecast:
+    def forecast(self, weight: PublishWeight) -> Forecast:
         """Return which way a write of this weight goes. Looks at the file's folder only."""
         folder = self.path.resolve().parent
         while not folder.exists():
@@ -48,9 +56,9 @@ class Writer:
         free = shutil.disk_usage(folder).free
         found, in_place = (
             forecast(self.rule, weight, free=free),
-            forecast(Rule(Way.IN_PLACE), weight, free=free),
+            forecast(PublishRule(PublishMode.IN_PLACE), weight, free=free),
         )
-        if found.way is Way.IN_PLACE:
+        if found.way is PublishMode.IN_PLACE:
             return found
         why = self._obstacle()
         if not why and found.needs > free:
@@ -64,14 +72,14 @@ class Writer:
     def _obstacle(self) -> str:
         return copy_and_replace.obstacle(self.path) if self.path.exists() else ""
 
-    def write(self, do: Callable[[Connection], _Answer], weight: Weight, told: Told | None) -> _Answer:
+    def write(self, do: Callable[[Connection], _Answer], weight: PublishWeight, told: Told | None) -> _Answer:
         """Have `do` write, in one transaction of its own, and tell how it went.
 
         Raises WarehouseBusy when neither way is open, Refused where a copy is needed and cannot be made.
         """
         copy_and_replace.tidy(self.path)
         expected = self.forecast(weight)
-        if expected.way is Way.COPY:
+        if expected.way is PublishMode.COPY:
             self._empty_journal()
             return self._by_copy(do, weight, expected.why, told)
         try:
@@ -95,11 +103,11 @@ class Writer:
             seconds=monotonic() - started
         )  # closed by now: DuckDB has written its journal into the file
         if told:
-            told(Published(Way.IN_PLACE, why, locked, locked))
+            told(Published(PublishMode.IN_PLACE, why, locked, locked))
         return answer
 
     def _by_copy(
-        self, do: Callable[[Connection], _Answer], weight: Weight, why: str, told: Told | None
+        self, do: Callable[[Connection], _Answer], weight: PublishWeight, why: str, told: Told | None
     ) -> _Answer:
         def write(copy: Path) -> _Answer:
             with self.open(copy) as connection:
@@ -112,7 +120,7 @@ class Writer:
         )  # what it waited for another writer is in it: from here on, it wants the file still
         answer = copy_and_replace.replaced(self.path, write, room=weight.bring, patience=self.patience)
         if told:
-            told(Published(Way.COPY, why, timedelta(0), timedelta(seconds=monotonic() - started)))
+            told(Published(PublishMode.COPY, why, timedelta(0), timedelta(seconds=monotonic() - started)))
         return answer
 
     def _identity(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from prefect_sluice.dbt.fingerprints.columns import Print, columns_read
+from prefect_sluice.dbt.fingerprints.columns import RelationFingerprint, columns_read
 from prefect_sluice.domain.node import Name
 from prefect_sluice.sql.columns.shape import shape
 
@@ -26,7 +26,7 @@ QUERIES: Mapping[str, str] = {
 
 def prints(queries: Mapping[str, str], whole: frozenset[str] = frozenset()) -> Mapping[str, str]:
     """Return what each query depends on, in one text; those in `whole` have no shape."""
-    done: dict[Name, Print] = {}
+    done: dict[Name, RelationFingerprint] = {}
     found: dict[str, str] = {}
     for name, sql in queries.items():
         known = shape(sql, "duckdb", "shop")
@@ -37,7 +37,9 @@ def prints(queries: Mapping[str, str], whole: frozenset[str] = frozenset()) -> M
         )
         above = [done[parent].of(columns) for parent, columns in sorted(read.items()) if parent in done]
         found[name] = str([sql, above])
-        done[Name("main", name)] = Print(found[name], None if name in whole else known, "config", done)
+        done[Name("main", name)] = RelationFingerprint(
+            found[name], None if name in whole else known, "config", done
+        )
     return found
 
 
@@ -102,7 +104,7 @@ def test_a_column_that_is_not_there_yet_may_come_to_be_meant() -> None:
 
 def test_everything_beside_the_query_is_in_each_column() -> None:
     known = shape("select 1 as id", "duckdb", "shop")
-    one, two = Print("x", known, "config 1"), Print("x", known, "config 2")
+    one, two = RelationFingerprint("x", known, "config 1"), RelationFingerprint("x", known, "config 2")
     assert one.rows != two.rows
     assert one.column("id") != two.column("ID")
     assert (one.column("ID"), one.column("none")) == (one.column("id"), "")
