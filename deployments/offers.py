@@ -21,15 +21,17 @@ def offered(workspace: Workspace, actor: str = "") -> FormChoices:
 
     Raises ConfigInvalid, and WarehouseBusy while somebody writes a warehouse.
     """
-    histories = {place.name: _history(workspace, place) for place in workspace.places.values()}
+    histories = {
+        environment.name: _history(workspace, environment) for environment in workspace.environments.values()
+    }
     ids = {item.release for history in histories.values() for item in history}
     releases = {name: found for name in ids if name and (found := workspace.store.release(name))}
     # Production first: that is what people go back in.
     lines = [line for history in reversed(histories.values()) for line in back_to(history, releases)]
     consumers = {item.name: item for history in histories.values() for item in _consumers(workspace, history)}
     return FormChoices(
-        tuple(workspace.places),
-        workspace.place().name,
+        tuple(workspace.environments),
+        workspace.environment().name,
         tuple(lines),
         tuple(sorted(report_line(each) for each in consumers.values())),
         actor,
@@ -43,8 +45,10 @@ def moved(workspace: Workspace) -> object:
     return workspace.file.stat().st_mtime_ns, tuple((item.id, item.state) for item in written)
 
 
-def _history(workspace: Workspace, place: Environment) -> tuple[Generation, ...]:
-    return workspace.warehouse(place).history(place.name) if place.target.path.exists() else ()
+def _history(workspace: Workspace, environment: Environment) -> tuple[Generation, ...]:
+    return (
+        workspace.warehouse(environment).history(environment.name) if environment.target.path.exists() else ()
+    )
 
 
 def _consumers(workspace: Workspace, history: tuple[Generation, ...]) -> Iterator[Consumer]:

@@ -69,10 +69,10 @@ def _ended_well(environment: str, folder: str, actor: str, connections: str) -> 
 
 def _looked(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
     workspace = Workspace.at(here)
-    places = [workspace.place(environment)] if environment else list(workspace.places.values())
+    chosen = [workspace.environment(environment)] if environment else list(workspace.environments.values())
     run = this_run()
     with signed(workspace.store, str(run.id) if run else "", actor):
-        found = tuple(care_for(workspace, place, actor) for place in places)
+        found = tuple(care_for(workspace, resolved, actor) for resolved in chosen)
         return _ended(workspace, environment, found, _rest(workspace, folder))
 
 

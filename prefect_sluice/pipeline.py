@@ -52,23 +52,23 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
     """
     process.be_quiet()
     workspace = Workspace.at(request.folder)
-    place = workspace.place(request.environment or None)
-    request = replace(request, environment=place.name)
-    with as_policy_says(workspace, place, request):
-        permit(workspace, place.name, request.cause, past=request.past)  # before any waiting
-        told = wait_teller(place.name, wait)
+    environment = workspace.environment(request.environment or None)
+    request = replace(request, environment=environment.name)
+    with as_policy_says(workspace, environment, request):
+        permit(workspace, environment.name, request.cause, past=request.past)  # before any waiting
+        told = wait_teller(environment.name, wait)
         with held(
-            workspace.store, place.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
+            workspace.store, environment.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
         ) as lease:
             ours = workspace.under(lease.lease)
-            settle(ours, place)
-            expire(ours, place)  # what is asked for now is asked for anew
-            current = know_what_serves(workspace, place, going_back=request.cause is Cause.ROLLBACK)
-            public_names_are_ours(workspace, place)
-            proven(workspace, place)  # Deploy asks again; here nothing was built for nothing
+            settle(ours, environment)
+            expire(ours, environment)  # what is asked for now is asked for anew
+            current = know_what_serves(workspace, environment, going_back=request.cause is Cause.ROLLBACK)
+            public_names_are_ours(workspace, environment)
+            proven(workspace, environment)  # Deploy asks again; here nothing was built for nothing
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause is Cause.REFRESH else ""
-            permit(workspace, place.name, request.cause, serving, past=request.past)
+            permit(workspace, environment.name, request.cause, serving, past=request.past)
             with logged(workspace, request), paged(workspace), timed(workspace.store), noted(ours, request):
                 yield Work(request, lease.lease)
 

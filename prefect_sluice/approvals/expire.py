@@ -9,13 +9,13 @@ from prefect_sluice.workspace.policy_in_force import needed
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def overdue(workspace: Workspace, place: Environment) -> tuple[Promotion, ...]:
+def overdue(workspace: Workspace, environment: Environment) -> tuple[Promotion, ...]:
     """Return the promotions of an environment that waited for longer than `waits`, without a decision. Changes nothing."""
-    staged = workspace.store.promotions(environment=place.name, states=(State.STAGED,))
+    staged = workspace.store.promotions(environment=environment.name, states=(State.STAGED,))
     return tuple(item for item in staged if needed(workspace, item) and is_overdue(workspace, item))
 
 
-def expire(workspace: Workspace, place: Environment) -> tuple[Promotion, ...]:
+def expire(workspace: Workspace, environment: Environment) -> tuple[Promotion, ...]:
     """End them as expired, and return them as they are then. Only under the environment's lease. Repeatable."""
     return tuple(
         advance(
@@ -23,7 +23,7 @@ def expire(workspace: Workspace, place: Environment) -> tuple[Promotion, ...]:
             item,
             State.EXPIRED,
             actor="policy",
-            message=f"nobody decided within {waited(workspace, item)} (environments.{place.name}.waits); run it again",
+            message=f"nobody decided within {waited(workspace, item)} (environments.{environment.name}.waits); run it again",
         )
-        for item in overdue(workspace, place)
+        for item in overdue(workspace, environment)
     )

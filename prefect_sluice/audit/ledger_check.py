@@ -18,16 +18,16 @@ class VerifiedEntries:
     entries: tuple[LedgerEntry, ...]
 
 
-def proven(workspace: Workspace, place: Environment) -> VerifiedEntries:
+def proven(workspace: Workspace, environment: Environment) -> VerifiedEntries:
     """Verify the ledger since the last publish that this state store knows of, whose generation names its head then.
 
     What is before that place was verified by that publish. Repeatable. Raises LedgerBroken, and Refused for a ledger that
     does not have that entry: one that was set back, or is another one.
     """
-    last = _published(workspace, place)
+    last = _published(workspace, environment)
     if last is None or last.head is None:
         return since(workspace, START, "nothing")
-    return since(workspace, last.head, f"generation {last.number} of {place.name}")
+    return since(workspace, last.head, f"generation {last.number} of {environment.name}")
 
 
 def since(workspace: Workspace, head: LedgerHead, whose: str) -> VerifiedEntries:
@@ -45,7 +45,7 @@ def since(workspace: Workspace, head: LedgerHead, whose: str) -> VerifiedEntries
     return VerifiedEntries(verify(entries[1:], after=head), entries[1:])
 
 
-def _published(workspace: Workspace, place: Environment) -> Generation | None:
+def _published(workspace: Workspace, environment: Environment) -> Generation | None:
     """Return the newest generation that this state store knows: after an older backup was restored there are newer ones."""
-    history = workspace.warehouse(place).history(place.name)
+    history = workspace.warehouse(environment).history(environment.name)
     return next((item for item in history if workspace.store.promotion(item.promotion) is not None), None)

@@ -97,27 +97,31 @@ def collect(request: CollectRequest, *, wait: timedelta = timedelta(0)) -> Colle
     """
     process.be_quiet()
     workspace = Workspace.at(request.folder)
-    places = _places(workspace, request.environment)
-    chosen = {workspace.place(request.environment).name} if request.environment else set(places)
+    environments = _environments(workspace, request.environment)
+    chosen = {workspace.environment(request.environment).name} if request.environment else set(environments)
     if request.dry_run:
-        for place in places.values():
-            know_what_serves(workspace, place)
-        return _collected(workspace, request, places, chosen, ())
-    with _leases(workspace, sorted(places), request.actor, wait) as leases:
+        for environment in environments.values():
+            know_what_serves(workspace, environment)
+        return _collected(workspace, request, environments, chosen, ())
+    with _leases(workspace, sorted(environments), request.actor, wait) as leases:
         for lease in leases:
-            place = places[lease.environment]
-            settle(workspace.under(lease), place)
-            know_what_serves(workspace, place)
-        _settle(workspace, places, request.actor)
-        return _collected(workspace, request, places, chosen, leases)
+            environment = environments[lease.environment]
+            settle(workspace.under(lease), environment)
+            know_what_serves(workspace, environment)
+        _settle(workspace, environments, request.actor)
+        return _collected(workspace, request, environments, chosen, leases)
 
 
-def _places(workspace: Workspace, environment: str) -> Mapping[str, Environment]:
+def _environments(workspace: Workspace, environment: str) -> Mapping[str, Environment]:
     """Return the environments to hold: all, or those that share their warehouse with the one asked for."""
     if not environment:
-        return workspace.places
-    file = workspace.place(environment).target.path
-    return {name: place for name, place in workspace.places.items() if place.target.path == file}
+        return workspace.environments
+    file = workspace.environment(environment).target.path
+    return {
+        name: environment
+        for name, environment in workspace.environments.items()
+        if environment.target.path == file
+    }
 
 
 @contextmanager
@@ -139,12 +143,12 @@ def _leases(
 def _collected(
     workspace: Workspace,
     request: CollectRequest,
-    places: Mapping[str, Environment],
+    environments: Mapping[str, Environment],
     chosen: set[str],
     leases: Sequence[Lease],
 ) -> Collected:
-    files = sorted({place.target.path for place in places.values()})
-    swept = tuple(_warehouse(workspace, request, path, places, chosen, leases) for path in files)
+    files = sorted({environment.target.path for environment in environments.values()})
+    swept = tuple(_warehouse(workspace, request, path, environments, chosen, leases) for path in files)
     standing = _standing(workspace)
     found, notes = _files(workspace, request, chosen, standing)
     notes = (*_left(request, swept), *notes)
@@ -168,11 +172,13 @@ def _warehouse(
     workspace: Workspace,
     request: CollectRequest,
     path: Path,
-    places: Mapping[str, Environment],
+    environments: Mapping[str, Environment],
     chosen: set[str],
     leases: Sequence[Lease],
 ) -> CollectedWarehouse:
-    here = {name: place for name, place in places.items() if place.target.path == path}
+    here = {
+        name: environment for name, environment in environments.items() if environment.target.path == path
+    }
     warehouse = workspace.warehouse(next(iter(here.values())))
     tell(f"looking at {path.name}")
     inventory = warehouse.inventory(measured=True)
@@ -191,7 +197,7 @@ def plan_warehouse(
     workspace: Workspace,
     warehouse: Warehouse,
     inventory: Inventory,
-    places: Sequence[Environment],
+    environments: Sequence[Environment],
     ends: Collection[Name] = (),
 ) -> CollectPlan:
     """Return what would go from a warehouse by the retention of these environments. Changes nothing. Raises Refused.
@@ -199,12 +205,12 @@ def plan_warehouse(
     The only history of a public name stays, whatever the retention says, unless the name (folded) is one of `ends`.
     """
     barred = blocked(controls(workspace))
-    rests = {place.name: at_rest(workspace, place, inventory) for place in places}
+    rests = {environment.name: at_rest(workspace, environment, inventory) for environment in environments}
     pairs = [(where, name, item) for where, found in rests.items() for name, item in found.items()]
     staying = [(where, item) for where, name, item in pairs if name not in ends]
     asked = CollectInputs(
         inventory=inventory,
-        keep={place.name: retention(place, inventory, barred) for place in places},
+        keep={environment.name: retention(environment, inventory, barred) for environment in environments},
         now=process.now(),
         promised={
             **{item.address: f"the history of {item.name} of {where}" for where, item in staying},
@@ -221,16 +227,16 @@ def plan_warehouse(
     )
 
 
-def retention(place: Environment, inventory: Inventory, barred: Collection[str]) -> Retention:
+def retention(environment: Environment, inventory: Inventory, barred: Collection[str]) -> Retention:
     """Return how much of an environment stays, with the generations that a rollback goes to: as things stand with
     the releases that are blocked (`barred`), and as they will when the blocks are lifted."""
-    keep = place.policy.keep
-    targets = {_target(place, inventory, barred), _target(place, inventory, ())}
+    keep = environment.policy.keep
+    targets = {_target(environment, inventory, barred), _target(environment, inventory, ())}
     return Retention(keep.generations, keep.age, frozenset(targets))
 
 
-def _target(place: Environment, inventory: Inventory, barred: Collection[str]) -> int:
-    history = tuple(item for item in inventory.generations if item.environment == place.name)
+def _target(environment: Environment, inventory: Inventory, barred: Collection[str]) -> int:
+    history = tuple(item for item in inventory.generations if item.environment == environment.name)
     try:
         return choose(history[0], history, "", barred).number if history else 0
     except Refused:
@@ -265,15 +271,17 @@ def _drop(
     _tell_ledger(workspace, DONE, request.actor, facts)
 
 
-def _settle(workspace: Workspace, places: Mapping[str, Environment], actor: str) -> None:
+def _settle(workspace: Workspace, environments: Mapping[str, Environment], actor: str) -> None:
     """Write the outcome of collections whose process died after the warehouse had committed. Repeatable."""
     entries = [entry for entry in workspace.store.entries() if entry.event in {STARTED, DONE}]
     ended = {str(entry.facts["run"]) for entry in entries if entry.event == DONE}
     pending = [entry for entry in entries if entry.event == STARTED and str(entry.facts["run"]) not in ended]
     if not pending:
         return
-    first = {place.target.path: place for place in places.values()}
-    runs = {run for place in first.values() for run in workspace.warehouse(place).inventory().runs}
+    first = {environment.target.path: environment for environment in environments.values()}
+    runs = {
+        run for environment in first.values() for run in workspace.warehouse(environment).inventory().runs
+    }
     for entry in pending:
         if entry.facts["run"] in runs:
             _tell_ledger(workspace, DONE, actor, {**entry.facts, "settled": True})
@@ -306,11 +314,13 @@ OUTSIDE = "it lies outside the repository, and may hold what others need"
 
 def _standing(workspace: Workspace) -> NeededInputs:
     inventories = [
-        workspace.warehouse(place).inventory()
-        for place in {place.target.path: place for place in workspace.places.values()}.values()
+        workspace.warehouse(environment).inventory()
+        for environment in {
+            environment.target.path: environment for environment in workspace.environments.values()
+        }.values()
     ]
     generations = [item for inventory in inventories for item in inventory.generations]
-    age = max((place.policy.keep.age for place in workspace.places.values()), default=GRACE)
+    age = max((environment.policy.keep.age for environment in workspace.environments.values()), default=GRACE)
     return NeededInputs(
         workspace.store.promotions(),
         tuple(item for item in generations if item.collected_at is None),

@@ -41,63 +41,69 @@ class LeaveOutcome:
     published: Published | None
 
 
-def look(workspace: Workspace, place: Environment) -> LeavePlan:
+def look(workspace: Workspace, environment: Environment) -> LeavePlan:
     """Return what leaving would do. Changes nothing."""
-    warehouse = workspace.warehouse(place)
-    departures = warehouse.departures(place.name)
+    warehouse = workspace.warehouse(environment)
+    departures = warehouse.departures(environment.name)
     tables = [item.address for item in departures if not item.sql]
     return LeavePlan(
-        warehouse.generation(place.name), departures, warehouse.forecast(tables, len(departures))
+        warehouse.generation(environment.name), departures, warehouse.forecast(tables, len(departures))
     )
 
 
 def leave(
-    workspace: Workspace, place: Environment, *, actor: str, wait: timedelta = timedelta(0)
+    workspace: Workspace, environment: Environment, *, actor: str, wait: timedelta = timedelta(0)
 ) -> LeaveOutcome:
     """Leave an environment, under its lease. Again, and after any crash, is safe: what is done is not done twice.
 
     Raises Refused while a promotion is open, or when a public name holds what Sluice did not put there.
     """
-    told = wait_teller(place.name, wait)
-    with held(workspace.store, place.name, this_process(actor), wait=wait, on_wait=told) as lease:
+    told = wait_teller(environment.name, wait)
+    with held(workspace.store, environment.name, this_process(actor), wait=wait, on_wait=told) as lease:
         workspace = workspace.under(lease.lease)
-        settle(workspace, place)
-        _refuse_while_open(workspace, place)
-        leaving = look(workspace, place)
+        settle(workspace, environment)
+        _refuse_while_open(workspace, environment)
+        leaving = look(workspace, environment)
         if not leaving.generation.number:
-            _record(workspace, place, actor, {})
+            _record(workspace, environment, actor, {})
             return LeaveOutcome(leaving.generation, (), (), None)
-        return _leave(workspace, place, leaving, lease.lease, actor)
+        return _leave(workspace, environment, leaving, lease.lease, actor)
 
 
 def _leave(
-    workspace: Workspace, place: Environment, leaving: LeavePlan, lease: Lease, actor: str
+    workspace: Workspace, environment: Environment, leaving: LeavePlan, lease: Lease, actor: str
 ) -> LeaveOutcome:
     tell(f"writing {len(leaving.departures)} plain relations")
     how: list[Published] = []
     with workspace.store.fenced(lease, now=process.now()):
-        remains = workspace.warehouse(place).leave(place.name, leaving.generation.number, told=how.append)
+        remains = workspace.warehouse(environment).leave(
+            environment.name, leaving.generation.number, told=how.append
+        )
     reach(FaultPoint.LEAVE_DONE)
-    _record(workspace, place, actor, how[0].facts() if how else {})
+    _record(workspace, environment, actor, how[0].facts() if how else {})
     return LeaveOutcome(leaving.generation, leaving.departures, remains, how[0] if how else None)
 
 
-def _refuse_while_open(workspace: Workspace, place: Environment) -> None:
+def _refuse_while_open(workspace: Workspace, environment: Environment) -> None:
     states = [state for state in State if state not in ENDED]
-    for item in workspace.store.promotions(environment=place.name, states=states):
+    for item in workspace.store.promotions(environment=environment.name, states=states):
         raise Refused(
-            f"promotion {item.id} of {place.name} is still open ({item.state.value})",
+            f"promotion {item.id} of {environment.name} is still open ({item.state.value})",
             f"end it first: sluice reject {item.id}"
             if item.state is State.STAGED
-            else f"end it first: sluice release --env {place.name}",
+            else f"end it first: sluice release --env {environment.name}",
         )
 
 
-def _record(workspace: Workspace, place: Environment, actor: str, publish: dict[str, str | float]) -> None:
+def _record(
+    workspace: Workspace, environment: Environment, actor: str, publish: dict[str, str | float]
+) -> None:
     """Write into the ledger that the environment serves nothing of ours. Again is no change."""
-    present = ledger.fold(workspace.store.entries(environment=place.name)).get(place.name)
+    present = ledger.fold(workspace.store.entries(environment=environment.name)).get(environment.name)
     if present is None:
         return
     facts = {"generation": present["generation"], "release": present["release"], "publish": publish}
     with workspace.store.transaction() as transaction:
-        transaction.append(LEFT, environment=place.name, actor=actor, facts=dict(facts), at=process.now())
+        transaction.append(
+            LEFT, environment=environment.name, actor=actor, facts=dict(facts), at=process.now()
+        )

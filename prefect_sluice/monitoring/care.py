@@ -31,73 +31,78 @@ class Health:
     done: str = ""
 
 
-def care_for(workspace: Workspace, place: Environment, actor: str) -> Health:
+def care_for(workspace: Workspace, environment: Environment, actor: str) -> Health:
     """Settle what a dead process left, if the lease is free, then look at what is served. Waits for nobody. Repeatable."""
     try:
-        done = _settled(workspace, place, actor)
-        line, problem = _served(workspace, place)
+        done = _settled(workspace, environment, actor)
+        line, problem = _served(workspace, environment)
     except WarehouseBusy as busy:
         return Health(
-            place.name,
-            f"{place.name}: not looked at, {busy.path} is held by {busy.holder or 'another process'}",
+            environment.name,
+            f"{environment.name}: not looked at, {busy.path} is held by {busy.holder or 'another process'}",
         )
     except SluiceError as error:
-        return Health(place.name, f"{place.name}: {error}", str(error))
-    return Health(place.name, f"{line}; {done}" if done else line, problem, done)
+        return Health(environment.name, f"{environment.name}: {error}", str(error))
+    return Health(environment.name, f"{line}; {done}" if done else line, problem, done)
 
 
-def _settled(workspace: Workspace, place: Environment, actor: str) -> str:
+def _settled(workspace: Workspace, environment: Environment, actor: str) -> str:
     """Write the outcome of what a dead process had begun to publish. The lease is asked for only if there is such a thing."""
-    begun = _deploying(workspace, place)
+    begun = _deploying(workspace, environment)
     if not begun:
         return ""
     try:
-        with held(workspace.store, place.name, this_process(actor)) as lease:
-            settle(workspace.under(lease.lease), place)
+        with held(workspace.store, environment.name, this_process(actor)) as lease:
+            settle(workspace.under(lease.lease), environment)
     except LeaseHeld:
         return ""  # it is at work, and not dead
-    ended = sorted(begun - _deploying(workspace, place))
+    ended = sorted(begun - _deploying(workspace, environment))
     return f"settled what a dead process left: promotion {', '.join(ended)}" if ended else ""
 
 
-def _deploying(workspace: Workspace, place: Environment) -> set[str]:
-    return {item.id for item in workspace.store.promotions(environment=place.name, states=(State.DEPLOYING,))}
+def _deploying(workspace: Workspace, environment: Environment) -> set[str]:
+    return {
+        item.id
+        for item in workspace.store.promotions(environment=environment.name, states=(State.DEPLOYING,))
+    }
 
 
-def _served(workspace: Workspace, place: Environment) -> tuple[str, str]:
+def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
     """Return the line about what is served, and what is wrong with it."""
     recorded = [
         item.generation
-        for item in workspace.store.promotions(environment=place.name, states=(State.STABLE, State.DEPLOYED))
+        for item in workspace.store.promotions(
+            environment=environment.name, states=(State.STABLE, State.DEPLOYED)
+        )
         if item.generation is not None
     ]
-    if not place.target.path.exists():
+    if not environment.target.path.exists():
         if not recorded:
-            return f"{place.name}: nothing is served yet", ""
-        gone = f"{place.name} served generation {max(recorded)}, and its warehouse file is gone"
-        return f"{place.name}: the warehouse file is gone", gone
-    warehouse = workspace.warehouse(place)
-    served = warehouse.generation(place.name)
+            return f"{environment.name}: nothing is served yet", ""
+        gone = f"{environment.name} served generation {max(recorded)}, and its warehouse file is gone"
+        return f"{environment.name}: the warehouse file is gone", gone
+    warehouse = workspace.warehouse(environment)
+    served = warehouse.generation(environment.name)
     if not served.number:
-        return f"{place.name}: nothing is served yet", ""
+        return f"{environment.name}: nothing is served yet", ""
     findings = look_again(warehouse, served).findings
-    if reread.is_due(workspace, place):
-        findings = (*findings, *reread.reread(workspace, place, STAGE, served.pointers))
+    if reread.is_due(workspace, environment):
+        findings = (*findings, *reread.reread(workspace, environment, STAGE, served.pointers))
     bad = [item for item in findings if item.verdict is not Verdict.PASSED]
-    head = f"{place.name}: generation {served.number}, {len(served.relations)} relations"
+    head = f"{environment.name}: generation {served.number}, {len(served.relations)} relations"
     if not bad:
         return f"{head}, in place", ""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
     taken = [item for item in bad if item.check == NAMES]
     if taken:
-        lost = f"{place.name} does not serve what was published: {bad[0].summary}{more}; take the names back: {TAKE_BACK}"
+        lost = f"{environment.name} does not serve what was published: {bad[0].summary}{more}; take the names back: {TAKE_BACK}"
         return f"{head}, {len(taken)} of the names do not show what was published", lost
     if bad[0].check == "content":
         return (
             f"{head}, {len(bad)} edited",
-            f"{place.name} serves what was not published: {bad[0].summary}{more}",
+            f"{environment.name} serves what was not published: {bad[0].summary}{more}",
         )
-    return f"{head}, {len(bad)} do not answer", f"{place.name} does not answer: {bad[0].summary}{more}"
+    return f"{head}, {len(bad)} do not answer", f"{environment.name} does not answer: {bad[0].summary}{more}"
 
 
 def is_news(workspace: Workspace, scope: str, problems: tuple[str, ...]) -> bool:

@@ -25,7 +25,7 @@ class PolledCommit:
     why: str
 
 
-def look(workspace: Workspace, place: Environment, branch: str) -> PolledCommit:
+def look(workspace: Workspace, environment: Environment, branch: str) -> PolledCommit:
     """Fetch, and return what a branch points at. Runs no stage, parses nothing, opens no warehouse. Repeatable.
 
     Raises BadInput when the remote does not answer or has no such branch.
@@ -33,10 +33,10 @@ def look(workspace: Workspace, place: Environment, branch: str) -> PolledCommit:
     repository = git.root(workspace.root)
     remote = git.fetch(repository) if branch != "HEAD" else ""
     commit = git.head(repository, branch, remote)
-    found = known(commit, tries(workspace, place.name), base(workspace, place.name))
+    found = known(commit, tries(workspace, environment.name), base(workspace, environment.name))
     if found:
         return PolledCommit(commit, f"nothing new on {branch}: {found}")
-    return PolledCommit(commit, _in_the_way(workspace, place, commit))
+    return PolledCommit(commit, _in_the_way(workspace, environment, commit))
 
 
 def found(workspace: Workspace, ref: str) -> str:
@@ -50,11 +50,11 @@ def found(workspace: Workspace, ref: str) -> str:
     return git.head(repository, ref, git.fetch(repository))
 
 
-def remember(workspace: Workspace, place: Environment, commit: str, message: str) -> None:
+def remember(workspace: Workspace, environment: Environment, commit: str, message: str) -> None:
     """Record that releasing a commit broke, so that it is not tried again each minute. Repeatable."""
-    broken = PollAttempt(commit, State.FAILED.value, base(workspace, place.name), message)
+    broken = PollAttempt(commit, State.FAILED.value, base(workspace, environment.name), message)
     with workspace.store.transaction() as transaction:
-        transaction.put_poll(place.name, broken)
+        transaction.put_poll(environment.name, broken)
 
 
 def base(workspace: Workspace, environment: str) -> PollBase:
@@ -90,17 +90,17 @@ def _decided(workspace: Workspace, promotion: Promotion) -> bool:
     return promotion.state is State.STAGED and ruling(workspace, promotion).by is not None
 
 
-def _in_the_way(workspace: Workspace, place: Environment, commit: str) -> str:
+def _in_the_way(workspace: Workspace, environment: Environment, commit: str) -> str:
     """Return what keeps a new commit from being released now: a hold, freeze, block or another one at work; "" if nothing."""
     there = current(workspace)
-    stops = forbidding(there, Cause.RELEASE, place.name)
+    stops = forbidding(there, Cause.RELEASE, environment.name)
     if stops is not None:
         return f"{commit[:7]} is new, and waits: {stops.told}"
     bad = blocked(there)
     if any(item.id in bad for item in workspace.store.releases() if item.change.commit == commit):
         return f"{commit[:7]} is new, and its release is blocked"
-    lease = workspace.store.lease(place.name)
+    lease = workspace.store.lease(environment.name)
     now, host = process.now(), process.host()
     if lease is not None and lease.expires_at > now and not holder_is_dead(lease.holder, host):
-        return f"{commit[:7]} is new, and waits: {told(lease.holder)} is at work on {place.name}"
+        return f"{commit[:7]} is new, and waits: {told(lease.holder)} is at work on {environment.name}"
     return ""

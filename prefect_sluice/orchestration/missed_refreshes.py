@@ -70,8 +70,8 @@ def _caught_up(
     if not item.active or not isinstance(item.schedule, CronSchedule):
         return ""
     given = {**found.parameters, **item.parameters}
-    place = workspace.place(str(given.get("environment") or "") or None)
-    done, now = last(workspace.store, place.name), process.now()
+    environment = workspace.environment(str(given.get("environment") or "") or None)
+    done, now = last(workspace.store, environment.name), process.now()
     since = known_since(found)
     if done is not None and done.ended is not None:
         since = max(since, done.at)
@@ -83,7 +83,7 @@ def _caught_up(
     )
     if run.state is not None and run.state.is_final():
         return ""  # it was started before, and ended without a word in our records: crashed
-    return f"{place.name}: the refresh that was due at {moment(due)} was missed; started {run.name}"
+    return f"{environment.name}: the refresh that was due at {moment(due)} was missed; started {run.name}"
 
 
 def _is_prefects(client: SyncPrefectClient, found: DeploymentResponse, due: datetime, now: datetime) -> bool:

@@ -39,8 +39,8 @@ def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]
         workspace = Workspace.at(asked.folder)
         if not run.auto_scheduled:
             return concluded(at_work(replace(asked, ref=found(workspace, request.ref)), stages, here.wait))
-        place = workspace.place(request.environment or None)
-        seen = look(workspace, place, request.ref)
+        environment = workspace.environment(request.environment or None)
+        seen = look(workspace, environment, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
@@ -49,7 +49,7 @@ def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]
             return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:
             if not error.retry:
-                remember(workspace, place, seen.commit, str(error))
+                remember(workspace, environment, seen.commit, str(error))
             raise
 
 

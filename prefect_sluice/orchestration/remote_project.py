@@ -92,12 +92,12 @@ def shared(url: str, folder: Path) -> Path:
                 where,
                 f"name one that all machines reach, such as {key}: {example}",
             )
-    for place in workspace.places.values():
-        if place.target.path.is_relative_to(process.home().resolve()):
+    for environment in workspace.environments.values():
+        if environment.target.path.is_relative_to(process.home().resolve()):
             raise BadInput(
-                f"the warehouse of {place.name!r} is a path in a clone, which no other machine sees",
+                f"the warehouse of {environment.name!r} is a path in a clone, which no other machine sees",
                 f"{masked(url)}: {workspace.profile.file.name}",
-                f"give target {place.target.name!r} an absolute path, perhaps by env_var()",
+                f"give target {environment.target.name!r} an absolute path, perhaps by env_var()",
             )
     return folder
 

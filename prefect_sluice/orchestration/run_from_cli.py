@@ -28,14 +28,18 @@ class ServerAway(BadInput):
 def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more: object) -> Work:
     """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
     _reachable()
-    place = Workspace.at(request.folder).place(request.environment or None)  # for the run's name
+    environment = Workspace.at(request.folder).environment(request.environment or None)  # for the run's name
     kept: list[Work] = []
     with keeping(kept):
         try:
             state = flow(
-                environment=place.name, folder=str(request.folder), actor=request.actor, wait_seconds=int(wait.total_seconds()),
-                return_state=True, **more,
-            )  # fmt: skip
+                environment=environment.name,
+                folder=str(request.folder),
+                actor=request.actor,
+                wait_seconds=int(wait.total_seconds()),
+                return_state=True,
+                **more,
+            )
         finally:
             _send_what_is_queued()
     result = state.result(raise_on_failure=False)
@@ -45,7 +49,7 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
         return kept[-1]
     if isinstance(result, BaseException):
         raise result
-    raise ServerAway("the run has no end", place.name, "look at it in the Prefect UI")
+    raise ServerAway("the run has no end", environment.name, "look at it in the Prefect UI")
 
 
 def _reachable() -> None:

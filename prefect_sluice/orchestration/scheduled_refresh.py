@@ -44,8 +44,8 @@ def _refreshed(request: Request, stages: Stages, here: RunContext) -> State[Work
 def _patience(request: Request, wait_seconds: int | None) -> int:
     if wait_seconds is not None:
         return wait_seconds
-    place = Workspace.at(request.folder).place(request.environment or None)
-    return int(place.policy.refresh.patience.total_seconds())
+    environment = Workspace.at(request.folder).environment(request.environment or None)
+    return int(environment.policy.refresh.patience.total_seconds())
 
 
 def _occasion() -> ScheduledTime | None:

@@ -100,19 +100,21 @@ def _state(client: SyncPrefectClient, question: ApprovalQuestion) -> State | Non
 
 def _carried(workspace: Workspace) -> list[str]:
     staged = workspace.store.promotions(states=(Standing.STAGED,))
-    asked = [item for item in staged if item.environment in workspace.places]
+    asked = [item for item in staged if item.environment in workspace.environments]
     waiting = [item for item in asked if needed(workspace, item)]
     return [line for item in waiting for line in take_carried(workspace, item)]
 
 
 def _expired(workspace: Workspace) -> list[str]:
     lines: list[str] = []
-    for place in workspace.places.values():
-        if not overdue(workspace, place):
+    for environment in workspace.environments.values():
+        if not overdue(workspace, environment):
             continue
         try:
-            with holding(workspace, place, "monitor") as ours:
-                lines += [f"promotion {item.id} has expired: {item.message}" for item in expire(ours, place)]
+            with holding(workspace, environment, "monitor") as ours:
+                lines += [
+                    f"promotion {item.id} has expired: {item.message}" for item in expire(ours, environment)
+                ]
         except LeaseHeld:
             pass  # somebody works there, and looks for himself
     return lines

@@ -36,7 +36,7 @@ class _Parsed:
 
 
 def compose(
-    workspace: Workspace, place: Environment, source: Release, base: Release, select: str, *, actor: str
+    workspace: Workspace, environment: Environment, source: Release, base: Release, select: str, *, actor: str
 ) -> Release:
     """Return the release that is `base` with the selected part of `source`; either itself where that is what comes out.
 
@@ -48,29 +48,29 @@ def compose(
             f"the dbt project moved from {base.change.project!r} to {source.change.project!r} between the two releases",
             "promote all of it: leave out --select",
         )
-    key = digest({"environment": place.name, "of": source.id, "onto": base.id, "select": select})
+    key = digest({"environment": environment.name, "of": source.id, "onto": base.id, "select": select})
     known = workspace.store.cached(_CACHE, [key]).get(key)
     before = workspace.store.release(str(known)) if known else None
     if before is not None:
         return before
-    made = _composed(workspace, place, source, base, select)
+    made = _composed(workspace, environment, source, base, select)
     _record(workspace, key, made, actor)
     reach(FaultPoint.PROMOTE_COMPOSED)
     return made
 
 
 def _composed(
-    workspace: Workspace, place: Environment, source: Release, base: Release, select: str
+    workspace: Workspace, environment: Environment, source: Release, base: Release, select: str
 ) -> Release:
-    asked, here, declared, title = _question(workspace, place, source, base, select)
+    asked, here, declared, title = _question(workspace, environment, source, base, select)
     if picked(select) and not any(_is_moved(asked, uid) for uid in asked.selected):
         return (
             base  # what its readers see is the same: no reason for a release, and an approval, of a mere text
         )
     along = must_go_along(asked)
     if along:
-        raise _incoherent(place, source, here, along)
-    new = _New(workspace, place, source, base, select, title)
+        raise _incoherent(environment, source, here, along)
+    new = _New(workspace, environment, source, base, select, title)
     whole = _with_declaration(new, asked, declared)
     if whole is not None:
         return whole
@@ -80,12 +80,12 @@ def _composed(
         if made.id in {source.id, base.id}:
             return made
         tell(f"putting together {made.short}")
-        found = judged(asked, _parsed(workspace, place, made).parts)
+        found = judged(asked, _parsed(workspace, environment, made).parts)
         if not found.along and not found.strange:
             return made
         if found.along:
-            raise _incoherent(place, source, here, found.along)
-    raise _strange(place, source, found.strange)
+            raise _incoherent(environment, source, here, found.along)
+    raise _strange(environment, source, found.strange)
 
 
 def _is_moved(asked: PartQuestion, uid: str) -> bool:
@@ -104,19 +104,22 @@ def _with_declaration(new: _New, asked: PartQuestion, declared: str) -> Release 
         return made
     tell(f"putting together {made.short}")
     try:
-        found = judged(asked, _parsed(new.workspace, new.place, made).parts)
+        found = judged(asked, _parsed(new.workspace, new.environment, made).parts)
     except DbtFailed:
         return None
     return None if found.along or found.strange else made
 
 
 def _question(
-    workspace: Workspace, place: Environment, source: Release, base: Release, select: str
+    workspace: Workspace, environment: Environment, source: Release, base: Release, select: str
 ) -> tuple[PartQuestion, frozenset[str], str, str]:
     """Return the question, what of it the selector matches in the source, the path of the file that declares the
     dashboard otherwise than the base does ("": there is none), and what the part is called."""
     tell(f"selecting {select}")
-    here, there = _parsed(workspace, place, source, select), _parsed(workspace, place, base, select)
+    here, there = (
+        _parsed(workspace, environment, source, select),
+        _parsed(workspace, environment, base, select),
+    )
     gone = there.selected - here.parts.nodes.keys()
     if not here.selected and not gone:
         raise BadInput(
@@ -133,11 +136,11 @@ def _question(
     return question, here.selected | gone, declared if declared in differing else "", title
 
 
-def _parsed(workspace: Workspace, place: Environment, release: Release, select: str = "") -> _Parsed:
+def _parsed(workspace: Workspace, environment: Environment, release: Release, select: str = "") -> _Parsed:
     from prefect_sluice.dbt.declarations import consumers
     from prefect_sluice.dbt.node_files import parts
 
-    loaded = load(workspace, place, release)
+    loaded = load(workspace, environment, release)
     chosen = loaded.session.select(loaded.manifest, select) if select else ()
     found = parts(loaded.manifest, loaded.project, release.change.project, loaded.folder)
     dashboard = called(consumers(loaded.manifest).values(), picked(select)) if picked(select) else None
@@ -158,7 +161,7 @@ class _New:
     """What a composition is to be made of, for which environment, and what it is called."""
 
     workspace: Workspace
-    place: Environment
+    environment: Environment
     source: Release
     base: Release
     select: str
@@ -180,7 +183,7 @@ def _release(new: _New, content: Mapping[str, str], packages: Mapping[str, str])
         replace(change, tree=hasher.hexdigest()[:40], subject=new.title, files=changed),
         content,
         source.tools,
-        Composed(new.place.name, source.id, base.id, new.select, commits[:_MOST_COMMITS]),
+        Composed(new.environment.name, source.id, base.id, new.select, commits[:_MOST_COMMITS]),
         packages,
     )
 
@@ -197,19 +200,20 @@ def _record(workspace: Workspace, key: str, release: Release, actor: str) -> Non
 
 
 def _incoherent(
-    place: Environment, source: Release, selected: Iterable[str], along: Iterable[str]
+    environment: Environment, source: Release, selected: Iterable[str], along: Iterable[str]
 ) -> Refused:
     names = sorted(uid.split(".", 2)[-1] for uid in along)
     all_names = sorted({*names, *(uid.split(".", 2)[-1] for uid in selected)})
     return Refused(
-        f"this part alone would leave {place.name} incoherent: {', '.join(names)} must go along",
-        f"sluice promote {source.short} --to {place.name} --select {' '.join(all_names)!r}, or leave out --select",
+        f"this part alone would leave {environment.name} incoherent: {', '.join(names)} must go along",
+        f"sluice promote {source.short} --to {environment.name} --select {' '.join(all_names)!r}, or leave out --select",
     )
 
 
-def _strange(place: Environment, source: Release, strange: Iterable[str]) -> Refused:
+def _strange(environment: Environment, source: Release, strange: Iterable[str]) -> Refused:
     names = ", ".join(sorted(uid.split(".", 2)[-1] for uid in strange))
     return Refused(
-        f"{names} cannot be taken out of release {source.short}: put on what {place.name} serves, it would be another thing",
-        f"promote all of it: sluice promote {source.short} --to {place.name}",
+        f"{names} cannot be taken out of release {source.short}: put on what {environment.name} serves, "
+        "it would be another thing",
+        f"promote all of it: sluice promote {source.short} --to {environment.name}",
     )

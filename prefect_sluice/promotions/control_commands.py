@@ -76,7 +76,11 @@ def _target(workspace: Workspace, act: ControlAct, environment: str, release: st
             raise BadInput("a hold is of one environment", "Environment", "choose one, or freeze instead")
         return EVERYWHERE
     held = {item.target for item in workspace.store.controls()}
-    return environment if environment and environment in held else workspace.place(environment or None).name
+    return (
+        environment
+        if environment and environment in held
+        else workspace.environment(environment or None).name
+    )
 
 
 def _release(workspace: Workspace, text: str) -> str:

@@ -18,24 +18,24 @@ def reports(workspace: Workspace, environment: str = "", *, origin: str = "") ->
     """
     from prefect_sluice.promotions.take_release import served
 
-    place = workspace.place(environment or destination(workspace))
-    return declared_in(workspace, place, served(workspace, place, origin), origin)
+    resolved = workspace.environment(environment or destination(workspace))
+    return declared_in(workspace, resolved, served(workspace, resolved, origin), origin)
 
 
 def declared_in(
-    workspace: Workspace, place: Environment, release: Release, origin: str = ""
+    workspace: Workspace, environment: Environment, release: Release, origin: str = ""
 ) -> tuple[Consumer, ...]:
-    """Return the dashboards that a release declares, by label: as the environment before `place` knows them."""
-    former = origin or before(place, workspace.places)
-    names = [name for name in (former, place.name) if name]
+    """Return the dashboards that a release declares, by label: as the environment before `environment` knows them."""
+    former = origin or before(environment, workspace.environments)
+    names = [name for name in (former, environment.name) if name]
     known = recorded(workspace, names, release.id)
-    found = known if known is not None else _parsed(workspace, workspace.place(names[0]), release)
+    found = known if known is not None else _parsed(workspace, workspace.environment(names[0]), release)
     return tuple(sorted(found, key=lambda item: (item.label or item.name).casefold()))
 
 
 def destination(workspace: Workspace) -> str:
     """Return the name of the environment that comes last: where analysts promote to."""
-    return ordered(workspace.places)[-1]
+    return ordered(workspace.environments)[-1]
 
 
 def at(folder: Path, environment: str) -> str:
@@ -50,14 +50,14 @@ def recorded(workspace: Workspace, environments: list[str], release: str) -> tup
     return None if declared is None else tuple(declared.consumers.values())
 
 
-def _parsed(workspace: Workspace, place: Environment, release: Release) -> tuple[Consumer, ...]:
+def _parsed(workspace: Workspace, environment: Environment, release: Release) -> tuple[Consumer, ...]:
     """Return them by a parse, in a work folder of its own: in the shared one a release may be building right now."""
     from prefect_sluice.dbt.declarations import consumers
     from prefect_sluice.promotions.load_project import load
 
     class Aside(Workspace):
-        def work(self, place: Environment) -> Path:
-            return self.folder / "work" / f"{place.name}.plan"
+        def work(self, environment: Environment) -> Path:
+            return self.folder / "work" / f"{environment.name}.plan"
 
-    loaded = load(Aside(workspace.file, workspace.settings), place, release)
+    loaded = load(Aside(workspace.file, workspace.settings), environment, release)
     return tuple(consumers(loaded.manifest).values())

@@ -11,50 +11,57 @@ from prefect_sluice.workspace.workspace import Environment
 ANY = "any"
 
 
-def ordered(places: Mapping[str, Environment]) -> tuple[str, ...]:
+def ordered(environments: Mapping[str, Environment]) -> tuple[str, ...]:
     """Return the names of the environments in order: as they are written, production last. Pure."""
-    return tuple(sorted(places, key=lambda name: name in config.PRODUCTION))
+    return tuple(sorted(environments, key=lambda name: name in config.PRODUCTION))
 
 
-def before(place: Environment, places: Mapping[str, Environment]) -> str:
+def before(environment: Environment, environments: Mapping[str, Environment]) -> str:
     """Return the environment that a release must have been stable in before it comes here; "" where there is no such rule.
 
     Raises ConfigInvalid when `after` names no environment, or leads back to this one.
     """
-    found = _named(place, places)
-    seen, above = {place.name}, found
+    found = _named(environment, environments)
+    seen, above = {environment.name}, found
     while above:
         if above in seen:
-            where = f"environments.{place.name}.after"
-            raise ConfigInvalid(f"{found!r} comes after {place.name!r} itself", where, "mend the order")
+            where = f"environments.{environment.name}.after"
+            raise ConfigInvalid(f"{found!r} comes after {environment.name!r} itself", where, "mend the order")
         seen.add(above)
-        above = _named(places[above], places)
+        above = _named(environments[above], environments)
     return found
 
 
-def behind(place: Environment, places: Mapping[str, Environment]) -> str:
+def behind(environment: Environment, environments: Mapping[str, Environment]) -> str:
     """Return the first environment that a release may go to from here; "" where this is the last. Raises as `before` does."""
-    return next((name for name in ordered(places) if before(places[name], places) == place.name), "")
+    return next(
+        (
+            name
+            for name in ordered(environments)
+            if before(environments[name], environments) == environment.name
+        ),
+        "",
+    )
 
 
-def comes_after(first: str, second: str, places: Mapping[str, Environment]) -> bool:
+def comes_after(first: str, second: str, environments: Mapping[str, Environment]) -> bool:
     """Say whether `first` lies behind `second` on the way that a release takes."""
-    above = before(places[first], places)
+    above = before(environments[first], environments)
     while above and above != second:
-        above = before(places[above], places)
+        above = before(environments[above], environments)
     return bool(above)
 
 
-def _named(place: Environment, places: Mapping[str, Environment]) -> str:
-    after = place.policy.after
+def _named(environment: Environment, environments: Mapping[str, Environment]) -> str:
+    after = environment.policy.after
     if after == ANY:
         return ""
     if after is None:
-        names = ordered(places)
-        position = names.index(place.name)
+        names = ordered(environments)
+        position = names.index(environment.name)
         return names[position - 1] if position else ""
-    if after not in places:
-        known = ", ".join((*(name for name in places if name != place.name), ANY))
-        where = f"environments.{place.name}.after"
+    if after not in environments:
+        known = ", ".join((*(name for name in environments if name != environment.name), ANY))
+        where = f"environments.{environment.name}.after"
         raise ConfigInvalid(f"there is no environment {after!r}", where, f"name one of: {known}")
     return after

@@ -10,7 +10,7 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @contextmanager
-def holding(workspace: Workspace, place: Environment, actor: str) -> Generator[Workspace]:
+def holding(workspace: Workspace, environment: Environment, actor: str) -> Generator[Workspace]:
     """Hold the environment's lease for a moment, and give what changes what is recorded of it. Raises LeaseHeld at once."""
-    with held(workspace.store, place.name, this_process(actor)) as lease:
+    with held(workspace.store, environment.name, this_process(actor)) as lease:
         yield workspace.under(lease.lease)

@@ -47,9 +47,9 @@ class LoadedProject:
     withheld: tuple[str, ...] = ()
 
 
-def side_file(workspace: Workspace, place: Environment) -> Path:
+def side_file(workspace: Workspace, environment: Environment) -> Path:
     """Return where an environment's side database is built: a fixed place, so that dbt's parse state stays valid."""
-    return workspace.work(place) / "side" / place.target.path.name
+    return workspace.work(environment) / "side" / environment.target.path.name
 
 
 def checkout(workspace: Workspace, release: Release, *, purpose: str = "build") -> Path:
@@ -174,9 +174,9 @@ def _include(source: Path, place: Path) -> None:
         place.symlink_to(target)
 
 
-def load(workspace: Workspace, place: Environment, release: Release) -> LoadedProject:
+def load(workspace: Workspace, environment: Environment, release: Release) -> LoadedProject:
     """Return the parsed project of a release. Raises DbtFailed when it does not parse or compile."""
-    served = _others(workspace, place)
+    served = _others(workspace, environment)
     declared = digest(
         [
             cast("Json", dict(workspace.settings.vars)),
@@ -184,23 +184,23 @@ def load(workspace: Workspace, place: Environment, release: Release) -> LoadedPr
             workspace.settings.working_directory,
         ]
     )
-    key = (str(workspace.file), place.name, release.id, declared, served)
+    key = (str(workspace.file), environment.name, release.id, declared, served)
     # What may not run is looked at anew each time: sluice.yml may say by now that it may.
     if key not in _LOADED or _LOADED[key].withheld:
         _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
-        _LOADED[key] = _load(workspace, place, release, served)
+        _LOADED[key] = _load(workspace, environment, release, served)
     return _LOADED[key]
 
 
-def _others(workspace: Workspace, place: Environment) -> frozenset[Name]:
+def _others(workspace: Workspace, environment: Environment) -> frozenset[Name]:
     """Return the names in the warehouse that are not the environment's own, in lower case."""
-    warehouse = workspace.warehouse(place)
-    found = source_versions.others(warehouse.relations(), warehouse.generation(place.name))
+    warehouse = workspace.warehouse(environment)
+    found = source_versions.others(warehouse.relations(), warehouse.generation(environment.name))
     return frozenset(item.name.folded for item in found)
 
 
 def _load(
-    workspace: Workspace, place: Environment, release: Release, served: frozenset[Name]
+    workspace: Workspace, environment: Environment, release: Release, served: frozenset[Name]
 ) -> LoadedProject:
     from prefect_sluice.dbt.fingerprints import settings
     from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
@@ -211,29 +211,33 @@ def _load(
     folder = checkout(workspace, release) / release.change.project
     variables = cast(Mapping[str, Any], workspace.settings.vars)
     session = Session(
-        place.target,
+        environment.target,
         folder,
         workspace.home,
-        workspace.work(place),
-        side_file(workspace, place),
-        place.target.path,
+        workspace.work(environment),
+        side_file(workspace, environment),
+        environment.target.path,
         variables,
         _working_directory(workspace, folder, release.change.project),
     )
     manifest = _parsed(workspace, session)
     everything = {**_project_variables(folder), **variables}
     outside = settings.Settings(
-        everything, settings.packages(folder), workspace.environ, place.target.name, place.target.settings
+        everything,
+        settings.packages(folder),
+        workspace.environ,
+        environment.target.name,
+        environment.target.settings,
     )
     prints = Fingerprints(manifest, folder, outside)
     known, missing = _known_facts(workspace, prints)
     withheld: tuple[str, ...] = ()
     if missing:
         # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
-        draft = partial(read, manifest, prints, known, place.target.catalog, served)
-        withheld = refusing(workspace, place, release, folder, session.cwd, manifest, draft)
-    found = known if withheld else {**known, **_new_facts(workspace, place, session, prints, missing)}
-    project = read(manifest, prints, found, place.target.catalog, served)
+        draft = partial(read, manifest, prints, known, environment.target.catalog, served)
+        withheld = refusing(workspace, environment, release, folder, session.cwd, manifest, draft)
+    found = known if withheld else {**known, **_new_facts(workspace, environment, session, prints, missing)}
+    project = read(manifest, prints, found, environment.target.catalog, served)
     project = replace(project, nodes=bound(folder, project.nodes))
     _refuse_left_out(workspace, session.cwd, project, manifest)
     declare(manifest, project.nodes)
@@ -289,7 +293,7 @@ def _known_facts(
 
 def _new_facts(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     session: Session,
     prints: Fingerprints,
     missing: Mapping[str, str],
@@ -299,8 +303,8 @@ def _new_facts(
 
     if not missing:
         return {}
-    warehouse = workspace.warehouse(place)
-    texts = _compiled(workspace, place, session, prints, tuple(missing))
+    warehouse = workspace.warehouse(environment)
+    texts = _compiled(workspace, environment, session, prints, tuple(missing))
     fresh = {
         missing[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
         for uid, found in texts.items()
@@ -311,14 +315,18 @@ def _new_facts(
 
 
 def _compiled(
-    workspace: Workspace, place: Environment, session: Session, prints: Fingerprints, missing: tuple[str, ...]
+    workspace: Workspace,
+    environment: Environment,
+    session: Session,
+    prints: Fingerprints,
+    missing: tuple[str, ...],
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the compiled texts of nodes: one, or two where `is_incremental()` makes a difference."""
     from prefect_sluice.dbt.nodes import asks_incremental
 
     manifest = prints.manifest
-    warehouse = workspace.warehouse(place, session.cwd)
-    live = warehouse.generation(place.name)
+    warehouse = workspace.warehouse(environment, session.cwd)
+    live = warehouse.generation(environment.name)
     warehouse.prepare(session.side, source_versions.stubs(live, warehouse.relations(), (), Targets()))
     first = _texts(session, manifest, missing, incremental=False)
     more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))

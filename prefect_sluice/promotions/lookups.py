@@ -21,9 +21,13 @@ def existing_store(workspace: Workspace) -> StateStore | None:
     return workspace.store if workspace.has_store else None
 
 
-def displaced(workspace: Workspace, place: Environment) -> tuple[Displaced, ...]:
+def displaced(workspace: Workspace, environment: Environment) -> tuple[Displaced, ...]:
     """Return the public names of an environment that do not show what was published. Raises WarehouseBusy."""
-    return workspace.warehouse(place).displaced(place.name) if place.target.path.exists() else ()
+    return (
+        workspace.warehouse(environment).displaced(environment.name)
+        if environment.target.path.exists()
+        else ()
+    )
 
 
 def waiting_promotion(store: StateStore | None, text: str) -> Promotion:

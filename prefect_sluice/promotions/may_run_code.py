@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def refusing(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     release: Release,
     folder: Path,
     working_directory: Path,
@@ -41,19 +41,21 @@ def refusing(
     python = any(str(getattr(node, "language", "")) == "python" for node in manifest.nodes.values())
     if not python and not any(item.runs for item in code.code):
         return ()
-    warehouse = workspace.warehouse(place)
-    current = warehouse.generation(place.name)
+    warehouse = workspace.warehouse(environment)
+    current = warehouse.generation(environment.name)
     if current.release == release.id:
         return ()
     base = current.release if current.number else ""
-    plan = Plan(place.name, Cause.RELEASE, release.id, current.number, base, (), (), (), NotesBefore({}, {}))
+    plan = Plan(
+        environment.name, Cause.RELEASE, release.id, current.number, base, (), (), (), NotesBefore({}, {})
+    )
     subject = Subject(
         folder,
         project().nodes,
         (),
         catalog=warehouse.catalog,
         dialect=warehouse.dialect,
-        environment=place.name,
+        environment=environment.name,
         plan=plan,
         change=release.change,
         declared=code,

@@ -20,7 +20,7 @@ _CACHE = "source versions"
 
 
 def observe(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, live: Generation, release: str
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, live: Generation, release: str
 ) -> Mapping[str, str]:
     """Return the version of every source the project reads, by its text. Changes nothing that anybody reads. Repeatable.
 
@@ -33,8 +33,8 @@ def observe(
     policy = policy_of(workspace, loaded)
     ways = {text: policy.way(text) for text in texts}
     # As dbt opens it: a source may lie in what the profile attaches.
-    warehouse = workspace.warehouse(place, loaded.session.cwd)
-    is_there = place.target.path.exists()
+    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    is_there = environment.target.path.exists()
     relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:
         stamp = warehouse.stamp() if is_there else ""
@@ -43,7 +43,7 @@ def observe(
         keys = {
             text: _key(ways[text], text) for text in texts if text in tables and ways[text].reads_the_source
         }
-        remembered = _remembered(workspace, place, stamp)
+        remembered = _remembered(workspace, environment, stamp)
         known = {text: remembered[key] for text, key in keys.items() if key in remembered}
         unknown = source_versions.unknown(live, release)
         found = source_versions.versions(
@@ -51,7 +51,7 @@ def observe(
         )  # fmt: skip
     fresh = {key: found[text] for text, key in keys.items() if text not in known and found[text] != unknown}
     if stamp and fresh:
-        _remember(workspace, place, stamp, {**remembered, **fresh})
+        _remember(workspace, environment, stamp, {**remembered, **fresh})
     return found
 
 
@@ -81,28 +81,30 @@ def refuse_unknown_names(workspace: Workspace, loaded: LoadedProject, cause: Cau
     refuse_unknown(workspace.settings.models, models, "model", f"{workspace.file.name}: models")
 
 
-def carry_over(workspace: Workspace, place: Environment, before: str, after: str) -> None:
+def carry_over(workspace: Workspace, environment: Environment, before: str, after: str) -> None:
     """Note that the versions read under the stamp `before` hold under `after`: our own publish is all that was written."""
-    known = _remembered(workspace, place, before)
+    known = _remembered(workspace, environment, before)
     if known and after:
-        _remember(workspace, place, after, known)
+        _remember(workspace, environment, after, known)
 
 
 def _key(way: VersionMethod, text: str) -> str:
     return digest([text, way.measure])
 
 
-def _entry(place: Environment) -> str:
-    return digest(str(place.target.path.resolve()))
+def _entry(environment: Environment) -> str:
+    return digest(str(environment.target.path.resolve()))
 
 
-def _remembered(workspace: Workspace, place: Environment, stamp: str) -> Mapping[str, str]:
-    key = _entry(place)
+def _remembered(workspace: Workspace, environment: Environment, stamp: str) -> Mapping[str, str]:
+    key = _entry(environment)
     entry = cast(dict[str, Any] | None, workspace.store.cached(_CACHE, [key]).get(key))
     return entry["versions"] if stamp and entry and entry["stamp"] == stamp else {}
 
 
-def _remember(workspace: Workspace, place: Environment, stamp: str, versions: Mapping[str, str]) -> None:
+def _remember(
+    workspace: Workspace, environment: Environment, stamp: str, versions: Mapping[str, str]
+) -> None:
     entry: Json = {"stamp": stamp, "versions": dict(versions)}
     with workspace.store.transaction() as transaction:
-        transaction.put_cached(_CACHE, _entry(place), entry)
+        transaction.put_cached(_CACHE, _entry(environment), entry)

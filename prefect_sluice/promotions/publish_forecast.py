@@ -11,28 +11,28 @@ from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def forecast(workspace: Workspace, place: Environment, plan: Plan) -> Forecast:
+def forecast(workspace: Workspace, environment: Environment, plan: Plan) -> Forecast:
     """Return how the plan's publish will go: an estimate, from what its relations hold today. What is new counts for nothing."""
-    warehouse = workspace.warehouse(place)
+    warehouse = workspace.warehouse(environment)
     moved = plan.of(Action.BUILD, Action.CARRY, Action.REMOVE)
-    return warehouse.forecast(_brought(workspace, place, plan), len(moved))
+    return warehouse.forecast(_brought(workspace, environment, plan), len(moved))
 
 
-def _brought(workspace: Workspace, place: Environment, plan: Plan) -> list[Name]:
-    live = plan.base_of(workspace.warehouse(place).generation(place.name)).by_node()
+def _brought(workspace: Workspace, environment: Environment, plan: Plan) -> list[Name]:
+    live = plan.base_of(workspace.warehouse(environment).generation(environment.name)).by_node()
     built = [live[step.node].address for step in plan.of(Action.BUILD, Action.CARRY) if step.node in live]
     # What is adopted is copied, and read again to see that the copy is whole.
     return [*built, *(item.name for item in plan.adopted), *(item.name for item in plan.adopted)]
 
 
-def refuse_what_does_not_fit(workspace: Workspace, place: Environment, plan: Plan) -> None:
+def refuse_what_does_not_fit(workspace: Workspace, environment: Environment, plan: Plan) -> None:
     """Raise Refused when the disk has no room for the build, or none for the publish, as far as can be told beforehand."""
     if not plan.made:
         return
-    expected = forecast(workspace, place, plan)
+    expected = forecast(workspace, environment, plan)
     if expected.needs > expected.free:
         raise Refused(
-            f"publishing {expected.way.words} needs about {_megabytes(expected.needs)} beside {place.target.path}, and"
+            f"publishing {expected.way.words} needs about {_megabytes(expected.needs)} beside {environment.target.path}, and"
             f" {_megabytes(expected.free)} are free",
             "make room, then run the command again",
         )

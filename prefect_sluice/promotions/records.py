@@ -39,12 +39,12 @@ def opened(work: Work) -> tuple[Workspace, Environment]:
     if work.release is not None:
         rules = rules_of(workspace, work.promotion) if work.promotion is not None else None
         workspace = governed(workspace, work.release, rules)
-    place = workspace.place(work.request.environment)
-    lease = workspace.store.lease(place.name)
+    environment = workspace.environment(work.request.environment)
+    lease = workspace.store.lease(environment.name)
     if work.lease.token and (lease is None or lease.token != work.lease.token):
         # Another one had it meanwhile. The fence would say so, too, but minutes later.
-        raise LeaseLost(place.name)
-    return workspace, place
+        raise LeaseLost(environment.name)
+    return workspace, environment
 
 
 @contextmanager

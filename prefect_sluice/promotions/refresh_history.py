@@ -38,7 +38,7 @@ def last(reads: Reads, environment: str) -> RefreshAttempt | None:
 
 
 @contextmanager
-def as_policy_says(workspace: Workspace, place: Environment, request: Request) -> Generator[None]:
+def as_policy_says(workspace: Workspace, environment: Environment, request: Request) -> Generator[None]:
     """Have a refresh in the block left out where the environment's policy says so, with a ledger entry that says why.
 
     Raises Skipped then. Any other cause, and the refresh that belongs to a rollback, is let through as it is.
@@ -52,11 +52,11 @@ def as_policy_says(workspace: Workspace, place: Environment, request: Request) -
     except Skipped:
         raise
     except Stopped as stopped:
-        if place.policy.refresh.held == "fail":
+        if environment.policy.refresh.held == "fail":
             raise
         raise _skip(workspace, request, Skipped(stopped.why, stopped.fix, stopped.control)) from stopped
     except LeaseHeld as busy:
-        if place.policy.refresh.busy == "fail":
+        if environment.policy.refresh.busy == "fail":
             raise
         why, _, fix = str(busy).partition("; ")
         raise _skip(workspace, request, Skipped(why, fix)) from busy

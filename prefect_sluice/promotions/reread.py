@@ -21,14 +21,14 @@ _KIND = "reread.1"
 """Where the last turn ended, by environment; without it the next one begins with the first relation."""
 
 
-def is_due(workspace: Workspace, place: Environment) -> bool:
+def is_due(workspace: Workspace, environment: Environment) -> bool:
     """Say whether the last turn was an hour ago."""
-    last = _last(workspace, place)
+    last = _last(workspace, environment)
     return last is None or process.now() - datetime.fromisoformat(last["at"]) >= EACH
 
 
 def reread(
-    workspace: Workspace, place: Environment, gate: str, pointers: Iterable[Pointer]
+    workspace: Workspace, environment: Environment, gate: str, pointers: Iterable[Pointer]
 ) -> tuple[Finding, ...]:
     """Read relations again for as long as `warehouse.reread` says, from where the last turn ended; return what was found.
 
@@ -38,11 +38,11 @@ def reread(
     names = {pointer.address: pointer for pointer in pointers if not pointer.is_old_name}
     if not within or not names:
         return ()
-    last = _last(workspace, place)
-    found = workspace.warehouse(place).reread(turn(names, last["after"] if last else ""), within=within)
+    last = _last(workspace, environment)
+    found = workspace.warehouse(environment).reread(turn(names, last["after"] if last else ""), within=within)
     with workspace.store.transaction() as transaction:
         entry = {"after": str(found[-1].address) if found else "", "at": process.now().isoformat()}
-        transaction.put_cached(_KIND, place.name, entry)
+        transaction.put_cached(_KIND, environment.name, entry)
     return _findings(gate, found, names)
 
 
@@ -55,8 +55,8 @@ def turn(addresses: Iterable[Name], after: str) -> tuple[Name, ...]:
     )
 
 
-def _last(workspace: Workspace, place: Environment) -> Mapping[str, Any] | None:
-    found = workspace.store.cached(_KIND, [place.name]).get(place.name)
+def _last(workspace: Workspace, environment: Environment) -> Mapping[str, Any] | None:
+    found = workspace.store.cached(_KIND, [environment.name]).get(environment.name)
     return cast("Mapping[str, Any] | None", found)
 
 

@@ -43,31 +43,41 @@ def take(work: Work) -> Work:
     return told.ends(Status.UNCHANGED, f"{place.name} serves this already: {serves}")
 
 
-def _same(workspace: Workspace, place: Environment, request: Request) -> str:
+def _same(workspace: Workspace, environment: Environment, request: Request) -> str:
     """Say that there is nothing to promote of a dashboard. The data is each environment's own, and may differ."""
-    origin = request.origin or before(place, workspace.places)
+    origin = request.origin or before(environment, workspace.environments)
     there = f"release {request.ref}" if request.ref else origin
-    made = f"all that it reads is made in {place.name} as in {there}"
-    return f"dashboard {request.report!r} already shows in {place.name} what it shows in {there}: {made}"
+    made = f"all that it reads is made in {environment.name} as in {there}"
+    return (
+        f"dashboard {request.report!r} already shows in {environment.name} what it shows in {there}: {made}"
+    )
 
 
-def chosen(workspace: Workspace, place: Environment, request: Request) -> Release:
+def chosen(workspace: Workspace, environment: Environment, request: Request) -> Release:
     """Return the release that a promotion is to make current: a whole one, or one put together of a part. Repeatable.
 
     Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
-    release, select = _asked(workspace, place, _picked(workspace, place, request))
-    _permit(workspace, place, release)
-    return _part(governed(workspace, release), place, release, select, request.actor) if select else release
+    release, select = _asked(workspace, environment, _picked(workspace, environment, request))
+    _permit(workspace, environment, release)
+    return (
+        _part(governed(workspace, release), environment, release, select, request.actor)
+        if select
+        else release
+    )
 
 
-def _picked(workspace: Workspace, place: Environment, request: Request) -> Request:
+def _picked(workspace: Workspace, environment: Environment, request: Request) -> Request:
     """Return the request with the selector of the dashboard that it names, if it names one. Repeatable."""
     if not request.report:
         return request
-    whole = _whole(workspace, place, request)
-    where = f"release {whole.short}" if request.ref else request.origin or before(place, workspace.places)
-    found = selector(meant(declared_in(workspace, place, whole, request.origin), request.report, where))
+    whole = _whole(workspace, environment, request)
+    where = (
+        f"release {whole.short}"
+        if request.ref
+        else request.origin or before(environment, workspace.environments)
+    )
+    found = selector(meant(declared_in(workspace, environment, whole, request.origin), request.report, where))
     if request.select not in {"", found}:
         raise BadInput("a report and a selector are two answers to one question", fix="give one of them")
     return replace(request, select=found)
@@ -79,20 +89,20 @@ def _is_unfinished(workspace: Workspace, id: str) -> bool:
     return promotion is not None and promotion.state is State.DEPLOYED
 
 
-def _asked(workspace: Workspace, place: Environment, request: Request) -> tuple[Release, str]:
+def _asked(workspace: Workspace, environment: Environment, request: Request) -> tuple[Release, str]:
     """Return the release as a whole, and the selector of the part to take ("" for all of it)."""
-    release = _whole(workspace, place, request)
+    release = _whole(workspace, environment, request)
     made = release.composed
-    if made is None or made.environment != place.name or request.select:
+    if made is None or made.environment != environment.name or request.select:
         return release, request.select
     # It was put together for this very environment: again, on what is served there now.
     return _named(workspace, made.of), made.select
 
 
-def _whole(workspace: Workspace, place: Environment, request: Request) -> Release:
+def _whole(workspace: Workspace, environment: Environment, request: Request) -> Release:
     if request.ref and request.origin:
         raise BadInput("a release and --from are two answers to one question", fix="give one of them")
-    return _named(workspace, request.ref) if request.ref else served(workspace, place, request.origin)
+    return _named(workspace, request.ref) if request.ref else served(workspace, environment, request.origin)
 
 
 def _named(workspace: Workspace, text: str) -> Release:
@@ -113,17 +123,17 @@ def _named(workspace: Workspace, text: str) -> Release:
     return of_commit[0]
 
 
-def served(workspace: Workspace, place: Environment, origin: str) -> Release:
-    """Return the release that `origin` serves, by default the environment before `place`. Raises BadInput, Refused."""
-    name = origin or before(place, workspace.places)
+def served(workspace: Workspace, environment: Environment, origin: str) -> Release:
+    """Return the release that `origin` serves, by default the environment before `environment`. Raises BadInput, Refused."""
+    name = origin or before(environment, workspace.environments)
     if not name:
         raise BadInput(
-            f"nothing says where a promotion to {place.name!r} comes from",
+            f"nothing says where a promotion to {environment.name!r} comes from",
             fix="name a release, or --from ENV",
         )
-    if name == place.name:
+    if name == environment.name:
         raise BadInput(f"{name!r} cannot be promoted to itself", fix="name another environment: --from")
-    other = workspace.place(name)
+    other = workspace.environment(name)
     current = workspace.warehouse(other).generation(name)
     if not current.number:
         raise Refused(
@@ -139,27 +149,29 @@ def served(workspace: Workspace, place: Environment, origin: str) -> Release:
     return release
 
 
-def _permit(workspace: Workspace, place: Environment, release: Release) -> None:
+def _permit(workspace: Workspace, environment: Environment, release: Release) -> None:
     """Raise Refused when the release may not come here yet, or would go backwards."""
-    if place.approvals and release.change.commit == DIRTY:
+    if environment.approvals and release.change.commit == DIRTY:
         raise Refused(
-            f"environment {place.name!r} needs approvals, and takes commits only",
+            f"environment {environment.name!r} needs approvals, and takes commits only",
             "commit first (git add -A && git commit), then release that",
         )
-    must, places = before(place, workspace.places), workspace.places
+    must, environments = before(environment, workspace.environments), workspace.environments
     tried = [item for item in workspace.store.promotions() if item.release == release.id]
     stable = {item.environment for item in tried if item.state is State.STABLE}
-    if must in stable or (not must and place.policy.after):
+    if must in stable or (not must and environment.policy.after):
         return
-    behind = sorted(name for name in stable & places.keys() if comes_after(name, place.name, places))
+    behind = sorted(
+        name for name in stable & environments.keys() if comes_after(name, environment.name, environments)
+    )
     if behind:
         raise Refused(
-            f"release {release.short} is past {place.name}: it served {behind[0]}, and a promotion goes on, not back",
-            f"release its commit there: sluice release {release.change.short} --env {place.name}",
+            f"release {release.short} is past {environment.name}: it served {behind[0]}, and a promotion goes on, not back",
+            f"release its commit there: sluice release {release.change.short} --env {environment.name}",
         )
     if must:
         raise Refused(
-            f"release {release.short} was never stable in {must}, which comes before {place.name}"
+            f"release {release.short} was never stable in {must}, which comes before {environment.name}"
             f"{_instead(tried, must)}",
             _next(workspace, release, must),
         )
@@ -172,18 +184,24 @@ def _instead(tried: list[Promotion], environment: str) -> str:
 
 def _next(workspace: Workspace, release: Release, must: str) -> str:
     """Return the command that brings a release to the environment before."""
-    earlier = before(workspace.places[must], workspace.places)
+    earlier = before(workspace.environments[must], workspace.environments)
     if release.composed is not None or earlier:
         return f"bring it there first: sluice promote {release.short} --to {must}"
     return f"bring it there first: sluice release {release.change.short} --env {must}"
 
 
-def _part(workspace: Workspace, place: Environment, release: Release, select: str, actor: str) -> Release:
-    current = workspace.warehouse(place).generation(place.name)
+def _part(
+    workspace: Workspace, environment: Environment, release: Release, select: str, actor: str
+) -> Release:
+    current = workspace.warehouse(environment).generation(environment.name)
     base = workspace.store.release(current.release) if current.number else None
     if base is None:
         raise Refused(
-            f"environment {place.name!r} serves nothing yet that a part could be put on",
+            f"environment {environment.name!r} serves nothing yet that a part could be put on",
             "promote all of it: leave out --select",
         )
-    return release if base.id == release.id else compose(workspace, place, release, base, select, actor=actor)
+    return (
+        release
+        if base.id == release.id
+        else compose(workspace, environment, release, base, select, actor=actor)
+    )

@@ -71,7 +71,7 @@ class ReuseCheck:
 
 def look(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     plan: Plan,
     nodes: Mapping[str, Node],
     meant: Sequence[ExpectedEdit] = (),
@@ -82,8 +82,8 @@ def look(
     Costs nothing where the file is as Sluice left it, else a scan of each of them. Raises Refused for one that was edited
     without such a word, and WarehouseBusy. Repeatable.
     """
-    warehouse = workspace.warehouse(place)
-    declared = declared_edits.declared(plan, warehouse.kept(place.name) if meant else (), meant)
+    warehouse = workspace.warehouse(environment)
+    declared = declared_edits.declared(plan, warehouse.kept(environment.name) if meant else (), meant)
     on = bool(plan.base) and workspace.settings.warehouse.reread_parents
     reads = built_on(plan, nodes) if on else dict[Name, Pointer]()
     wanted = {**reads, **{address: item.pointer for address, item in declared.items()}}
@@ -91,7 +91,7 @@ def look(
         return ReuseCheck(empty=declared_edits.empty(plan, meant, {}, ()))
     with warehouse.reader():  # keeps writers out while the stamp is taken and the rows are read
         stamp = warehouse.stamp()
-        known = _known(workspace, place, stamp)
+        known = _known(workspace, environment, stamp)
         doubtful = sorted(wanted.keys() - known, key=str)
         if doubtful:
             tell(f"reading again {len(doubtful)} relations that are built on")
@@ -99,7 +99,7 @@ def look(
     _refuse_edited(found, wanted, declared, declared_edits.unknown(plan, meant))
     fresh = {item.address for item in found if item.holds}
     if fresh:
-        _remember(workspace, place, stamp, known | fresh)
+        _remember(workspace, environment, stamp, known | fresh)
     # Of what a commit speaks of beside what is read: what is gone from an older generation is nothing to build on.
     others = tuple(
         DoubtfulRelation(
@@ -114,14 +114,14 @@ def look(
 
 def look_again(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     plan: Plan,
     nodes: Mapping[str, Node],
     meant: Sequence[ExpectedEdit],
     before: ReuseCheck,
 ) -> None:
     """Raise Refused where what was built on is not what it was `before` the build: the build may have read either."""
-    now = look(workspace, place, plan, nodes, meant)
+    now = look(workspace, environment, plan, nodes, meant)
     moved = [item for item in now.doubtful if item not in before.doubtful]
     if moved:
         raise Refused(
@@ -166,14 +166,14 @@ def _finding(item: DoubtfulRelation) -> Finding:
 
 
 def carry_over(
-    workspace: Workspace, place: Environment, before: str, after: str, publication: Publication
+    workspace: Workspace, environment: Environment, before: str, after: str, publication: Publication
 ) -> None:
     """Note what holds what was published under the stamp `after`: what did under `before`, since our own publish is all that
     was written, and what it brought, byte for byte as it was sealed."""
     brought = {item.address for item in (*publication.tables, *publication.views)}
-    known = _known(workspace, place, before) | brought
+    known = _known(workspace, environment, before) | brought
     if after and known:
-        _remember(workspace, place, after, known)
+        _remember(workspace, environment, after, known)
 
 
 def _refuse_edited(
@@ -193,21 +193,23 @@ def _refuse_edited(
         )
 
 
-def _entry(place: Environment) -> str:
-    return digest(str(place.target.path.resolve()))
+def _entry(environment: Environment) -> str:
+    return digest(str(environment.target.path.resolve()))
 
 
-def _known(workspace: Workspace, place: Environment, stamp: str) -> frozenset[Name]:
-    key = _entry(place)
+def _known(workspace: Workspace, environment: Environment, stamp: str) -> frozenset[Name]:
+    key = _entry(environment)
     entry = cast("dict[str, Any] | None", workspace.store.cached(_KIND, [key]).get(key))
     if not stamp or entry is None or entry["stamp"] != stamp:
         return frozenset()
     return frozenset(Name.parse(text) for text in entry["addresses"])
 
 
-def _remember(workspace: Workspace, place: Environment, stamp: str, addresses: Collection[Name]) -> None:
+def _remember(
+    workspace: Workspace, environment: Environment, stamp: str, addresses: Collection[Name]
+) -> None:
     if not stamp:
         return
     entry: Json = {"stamp": stamp, "addresses": sorted(str(address) for address in addresses)}
     with workspace.store.transaction() as transaction:
-        transaction.put_cached(_KIND, _entry(place), entry)
+        transaction.put_cached(_KIND, _entry(environment), entry)

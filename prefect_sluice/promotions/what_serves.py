@@ -8,43 +8,47 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def know_what_serves(workspace: Workspace, place: Environment, *, going_back: bool = False) -> Generation:
+def know_what_serves(
+    workspace: Workspace, environment: Environment, *, going_back: bool = False
+) -> Generation:
     """Return what is served. Raises Refused when another state store released it: this one knows neither plan nor tokens.
 
     Unless it is `going_back` to a generation that this one does know: so an older backup of the store is put to use.
     """
-    current = workspace.warehouse(place).generation(place.name)
+    current = workspace.warehouse(environment).generation(environment.name)
     if not current.number or workspace.store.promotion(current.promotion) is not None:
         return current
-    last = last_known(workspace, place)
+    last = last_known(workspace, environment)
     if going_back and last:
         return current
     fix = f"work where it was released, or name that state store in {workspace.file.name}: state"
     lost = (
-        f"if it is lost, serve the last one that this one knows: sluice rollback --env {place.name} --to {last}"
+        f"if it is lost, serve the last one that this one knows: sluice rollback --env {environment.name} --to {last}"
         if last
-        else f"if it is lost, start anew: sluice leave {place.name}"
+        else f"if it is lost, start anew: sluice leave {environment.name}"
     )
     raise Refused(
-        f"{place.name} serves generation {current.number}, of which this state store knows nothing",
+        f"{environment.name} serves generation {current.number}, of which this state store knows nothing",
         f"{fix}; {lost}",
     )
 
 
-def public_names_are_ours(workspace: Workspace, place: Environment) -> None:
+def public_names_are_ours(workspace: Workspace, environment: Environment) -> None:
     """Raise Refused when something else stands under a public name than what was published: a `dbt run` did it, say."""
-    found = workspace.warehouse(place).displaced(place.name)
+    found = workspace.warehouse(environment).displaced(environment.name)
     if found:
         raise Refused(
-            f"{place.name} does not serve what was published: {displaced_names.told(found)}",
+            f"{environment.name} does not serve what was published: {displaced_names.told(found)}",
             f"take the names back: {displaced_names.TAKE_BACK}",
         )
 
 
-def last_known(workspace: Workspace, place: Environment) -> int:
+def last_known(workspace: Workspace, environment: Environment) -> int:
     """Return the newest generation that can be served and that the state store knows; 0 if there is none."""
-    warehouse = workspace.warehouse(place)
-    history = known_history(workspace, warehouse.generation(place.name), warehouse.history(place.name))
+    warehouse = workspace.warehouse(environment)
+    history = known_history(
+        workspace, warehouse.generation(environment.name), warehouse.history(environment.name)
+    )
     known = (item for item in history if not item.collected_at and workspace.store.promotion(item.promotion))
     return next((item.number for item in known), 0)
 

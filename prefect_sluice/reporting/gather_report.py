@@ -38,7 +38,7 @@ def dossier(
     blocks = of_release(in_force(store.controls(), process.now()), identifier)
     if promotion is None:
         return ReleaseRecord(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
-    place = workspace.places.get(promotion.environment)
+    environment = workspace.environments.get(promotion.environment)
     plan, found = _plan(workspace, promotion), recorded(workspace, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
@@ -50,7 +50,7 @@ def dossier(
         plan=plan,
         reports=tuple(report for _, report in reports),
         approvals=store.approvals(promotion.id),
-        generations=_generations(workspace, place, promotion),
+        generations=_generations(workspace, environment, promotion),
         others=tuple(
             item for item in store.promotions() if item.release == identifier and item.id != promotion.id
         ),
@@ -65,9 +65,9 @@ def dossier(
         consumers=tuple(declared.consumers.values()),
         described={uid: item.description for uid, item in declared.described.items()},
         runs=store.timings(promotion.id),
-        expected=_expected(workspace, place, promotion, plan),
+        expected=_expected(workspace, environment, promotion, plan),
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
-        displaced=_displaced(workspace, place, promotion, present["generation"] if present else 0),
+        displaced=_displaced(workspace, environment, promotion, present["generation"] if present else 0),
         way=way_of(workspace, promotion),
         at=process.now(),
     )
@@ -79,12 +79,12 @@ def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
 
 
 def _generations(
-    workspace: Workspace, place: Environment | None, promotion: Promotion
+    workspace: Workspace, environment: Environment | None, promotion: Promotion
 ) -> tuple[Generation, ...]:
-    if place is None or promotion.generation is None or not place.target.path.exists():
+    if environment is None or promotion.generation is None or not environment.target.path.exists():
         return ()
     with suppress(SluiceError):  # another process may hold it for good
-        history = workspace.warehouse(place).history(place.name)
+        history = workspace.warehouse(environment).history(environment.name)
         return tuple(item for item in history if item.promotion == promotion.id)
     return ()
 
@@ -105,23 +105,28 @@ def _entries(
 
 
 def _displaced(
-    workspace: Workspace, place: Environment | None, promotion: Promotion, serves: int
+    workspace: Workspace, environment: Environment | None, promotion: Promotion, serves: int
 ) -> tuple[Displaced, ...]:
     """Return the names that do not show what a promotion serves; none where it does not serve, or nobody can tell now."""
-    if place is None or not serves or promotion.generation != serves or not place.target.path.exists():
+    if (
+        environment is None
+        or not serves
+        or promotion.generation != serves
+        or not environment.target.path.exists()
+    ):
         return ()
     with suppress(SluiceError):
-        return workspace.warehouse(place).displaced(place.name)
+        return workspace.warehouse(environment).displaced(environment.name)
     return ()
 
 
 def _expected(
-    workspace: Workspace, place: Environment | None, promotion: Promotion, plan: Plan | None
+    workspace: Workspace, environment: Environment | None, promotion: Promotion, plan: Plan | None
 ) -> Forecast | None:
     """Return how its publish is expected to go; None where it went or will not, or nobody can tell."""
     over = promotion.state in ENDED or promotion.state is State.DEPLOYED
-    if place is None or plan is None or over or plan.changes_nothing:
+    if environment is None or plan is None or over or plan.changes_nothing:
         return None
     with suppress(SluiceError):
-        return publish_forecast.forecast(workspace, place, plan)
+        return publish_forecast.forecast(workspace, environment, plan)
     return None

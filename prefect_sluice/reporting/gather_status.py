@@ -40,7 +40,7 @@ def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
             _stand(workspace, name, present.get(name), found),
             dashboards=_dashboards(workspace, name, present),
         )
-        for name in workspace.places
+        for name in workspace.environments
     )
     told = {stop.id for stand in stands for stop in stand.stops}
     rest = tuple(_stop(workspace, item) for item in found if item.id not in told)
@@ -77,7 +77,7 @@ def _dashboards(
     workspace: Workspace, name: str, present: Mapping[str, ledger.ServedNow]
 ) -> tuple[tuple[str, str], ...]:
     """Return the dashboards of the environment before, while another release serves there, with the form that promotes one."""
-    origin = before(workspace.place(name), workspace.places)
+    origin = before(workspace.environment(name), workspace.environments)
     former, here = present.get(origin), present.get(name)
     if former is None or here is None or former["release"] == here["release"]:
         return ()

@@ -61,16 +61,16 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears."""
     process.be_quiet()
     workspace = _aside(request.folder)
-    place = workspace.place(request.environment or None)
-    release = _release(workspace, place, request)
-    found = governance(workspace, place.name, release, request.cause)
+    environment = workspace.environment(request.environment or None)
+    release = _release(workspace, environment, request)
+    found = governance(workspace, environment.name, release, request.cause)
     refuse_uncommitted(workspace, found, release)
     workspace = governed(workspace, release, found.counting)
-    place = workspace.place(place.name)
-    made = plan_release(workspace, place, release, request.cause, adopt=request.adopt)
-    live = workspace.warehouse(place).generation(place.name)
+    environment = workspace.environment(environment.name)
+    made = plan_release(workspace, environment, release, request.cause, adopt=request.adopt)
+    live = workspace.warehouse(environment).generation(environment.name)
     notes = before(workspace, live, made.ids)
-    loaded = load(workspace, place, release)
+    loaded = load(workspace, environment, release)
     nodes = loaded.project.nodes
     reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
     known = ImpactInputs(made, made.base_of(live).by_node(), notes)
@@ -78,12 +78,12 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     return PlanPreview(
         made,
         release,
-        forecast(workspace, place, made),
+        forecast(workspace, environment, made),
         reasons,
         reached(known, declared),
         _story(request, release, declared, known),
         found,
-        displaced(workspace, place),
+        displaced(workspace, environment),
         pace.expected(workspace.store, made),
         edited(workspace, release, made),
     )
@@ -106,12 +106,12 @@ def _consumers(loaded: LoadedProject) -> Iterable[Consumer]:
     return consumers(loaded.manifest).values()
 
 
-def _release(workspace: Workspace, place: Environment, request: Request) -> Release:
+def _release(workspace: Workspace, environment: Environment, request: Request) -> Release:
     if request.cause is Cause.PROMOTION:
-        return chosen(workspace, place, request)
+        return chosen(workspace, environment, request)
     now = process.now()
-    nobody = Lease(place.name, 0, "", now, now)
-    change = source(Work(replace(request, environment=place.name), nobody)).change
+    nobody = Lease(environment.name, 0, "", now, now)
+    change = source(Work(replace(request, environment=environment.name), nobody)).change
     if change is None:
         raise OutOfOrder()
     return pack(workspace, change, request.actor)
@@ -139,7 +139,7 @@ def _aside(folder: Path) -> Workspace:
     """Return the workspace with work folders of its own: in the shared ones a release may be building right now."""
 
     class Aside(Workspace):
-        def work(self, place: Environment) -> Path:
-            return self.folder / "work" / f"{place.name}.plan"
+        def work(self, environment: Environment) -> Path:
+            return self.folder / "work" / f"{environment.name}.plan"
 
     return Aside.at(folder)

@@ -37,9 +37,9 @@ def assets(work: Work) -> tuple[PublishedRelation, ...]:
     if work.plan is None or work.release is None or work.generation is None:
         return ()
     workspace = Workspace.at(work.request.folder)
-    place = workspace.place(work.request.environment)
-    loaded = load(workspace, place, work.release)
-    engine = workspace.warehouse(place).dialect
+    environment = workspace.environment(work.request.environment)
+    loaded = load(workspace, environment, work.release)
+    engine = workspace.warehouse(environment).dialect
     return described(work.plan, work.generation, loaded.project.nodes, owners(loaded.manifest), engine)
 
 

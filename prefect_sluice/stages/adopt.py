@@ -34,12 +34,12 @@ def look(
     return adoption.before_moving(live, found, takers), found
 
 
-def refuse_foreign_names(workspace: Workspace, place: Environment, plan: Plan) -> None:
+def refuse_foreign_names(workspace: Workspace, environment: Environment, plan: Plan) -> None:
     """Say now what Deploy would refuse later: a public name that holds what Sluice did not make, or what another
     environment serves."""
-    warehouse = workspace.warehouse(place)
+    warehouse = workspace.warehouse(environment)
     wanted = {step.name.folded for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
-    owners = {name: owner for name, owner in warehouse.holders().items() if owner != place.name}
+    owners = {name: owner for name, owner in warehouse.holders().items() if owner != environment.name}
     theirs = sorted(str(name) for name in wanted & owners.keys())
     if theirs:
         who = ", ".join(sorted({owners[name] for name in wanted & owners.keys()}))
@@ -48,7 +48,7 @@ def refuse_foreign_names(workspace: Workspace, place: Environment, plan: Plan) -
             "give each environment its own schema: environments.<name>.target in sluice.yml",
         )
     wanted -= {item.name.folded for item in plan.adopted}
-    others = source_versions.others(warehouse.relations(), warehouse.generation(place.name))
+    others = source_versions.others(warehouse.relations(), warehouse.generation(environment.name))
     taken = [str(item.name) for item in others if item.name.folded in wanted]
     if taken:
         raise Refused(
@@ -70,11 +70,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
-def is_open(workspace: Workspace, place: Environment, release: Release) -> bool:
+def is_open(workspace: Workspace, environment: Environment, release: Release) -> bool:
     """Say whether a promotion of this release waits that adopts: whoever goes on with it need not say so again."""
     open_ones = (
         item
-        for item in workspace.store.promotions(environment=place.name, limit=20)
+        for item in workspace.store.promotions(environment=environment.name, limit=20)
         if records.is_open(item) and item.release == release.id and item.plan and not item.base
     )
     return any(planned(workspace, item) for item in open_ones)

@@ -50,34 +50,34 @@ def build(work: Work) -> Work:
 
     Raises DbtFailed when the project does not parse, Refused when the environment cannot take it.
     """
-    workspace, place = opened(work)
+    workspace, environment = opened(work)
     if work.change is None:
         raise OutOfOrder()
     release = work.release or pack(workspace, work.change, work.request.actor)
     reach(FaultPoint.BUILD_PACKED)
-    permit(workspace, place.name, work.request.cause, release.id, past=work.request.past)
-    found = policy_in_force.governance(workspace, place.name, release, work.request.cause)
+    permit(workspace, environment.name, work.request.cause, release.id, past=work.request.past)
+    found = policy_in_force.governance(workspace, environment.name, release, work.request.cause)
     policy_in_force.refuse_uncommitted(workspace, found, release)
     workspace = policy_in_force.governed(workspace, release, found.counting)
-    place = workspace.place(place.name)
+    environment = workspace.environment(environment.name)
     _tell_policy(workspace, found)
-    adopt = work.request.adopt or adopting.is_open(workspace, place, release)
+    adopt = work.request.adopt or adopting.is_open(workspace, environment, release)
     select = (
         work.request.select if work.request.cause is Cause.REFRESH else ""
     )  # of a promotion: in the release
-    plan = plan_release(workspace, place, release, work.request.cause, select, adopt=adopt)
+    plan = plan_release(workspace, environment, release, work.request.cause, select, adopt=adopt)
     reach(FaultPoint.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
-    adopting.refuse_foreign_names(workspace, place, plan)
-    _refuse_readers_of_old_names(plan, load(workspace, place, release).project.nodes)
-    publish_forecast.refuse_what_does_not_fit(workspace, place, plan)
+    adopting.refuse_foreign_names(workspace, environment, plan)
+    _refuse_readers_of_old_names(plan, load(workspace, environment, release).project.nodes)
+    publish_forecast.refuse_what_does_not_fit(workspace, environment, plan)
     if (
         plan.base
         and plan.base_release == release.id
-        and (plan.changes_nothing or _is_the_rest(workspace, place, plan))
+        and (plan.changes_nothing or _is_the_rest(workspace, environment, plan))
         and (work.request.cause is Cause.REFRESH or not found.changes)
     ):
-        unwatched = _unwatched(workspace, place)
+        unwatched = _unwatched(workspace, environment)
         if unwatched is not None:
             return replace(told, promotion=unwatched)
         return told.ends(Status.UNCHANGED, _unchanged(plan, release))
@@ -115,16 +115,16 @@ def _unchanged(plan: Plan, release: Release) -> str:
     return f"nothing new: {plan.environment} serves {serves}{left}"
 
 
-def _unwatched(workspace: Workspace, place: Environment) -> Promotion | None:
+def _unwatched(workspace: Workspace, environment: Environment) -> Promotion | None:
     """Return the promotion that serves, if its process died between Deploy and Monitor."""
-    current = workspace.warehouse(place).generation(place.name)
+    current = workspace.warehouse(environment).generation(environment.name)
     promotion = workspace.store.promotion(current.promotion)
     return promotion if promotion is not None and promotion.state is State.DEPLOYED else None
 
 
-def _is_the_rest(workspace: Workspace, place: Environment, plan: Plan) -> bool:
+def _is_the_rest(workspace: Workspace, environment: Environment, plan: Plan) -> bool:
     """Say whether all that is stale was left out by the refresh that serves, whose process died before Monitor."""
-    served = _unwatched(workspace, place)
+    served = _unwatched(workspace, environment)
     return (
         served is not None
         and plan.cause is Cause.REFRESH
@@ -155,7 +155,7 @@ def pack(workspace: Workspace, change: Change, actor: str) -> Release:
 
 def plan_release(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     release: Release,
     cause: Cause,
     select: str = "",
@@ -168,43 +168,43 @@ def plan_release(
     names, and is nobody's, becomes what a first release goes on from. Raises BadInput when the selectors match nothing,
     Refused when only the selected nodes cannot be renewed.
     """
-    asked, adopted = _question(workspace, place, release, cause, adopt=adopt)
+    asked, adopted = _question(workspace, environment, release, cause, adopt=adopt)
     if select:
-        asked = selected(asked, load(workspace, place, release), select)
+        asked = selected(asked, load(workspace, environment, release), select)
     return replace(attempt(workspace, asked), adopted=adopted)
 
 
-def question(workspace: Workspace, place: Environment, release: Release, cause: Cause) -> PlanInputs:
+def question(workspace: Workspace, environment: Environment, release: Release, cause: Cause) -> PlanInputs:
     """Return what the plan of a release for an environment is made from. Changes nothing that anybody reads. Repeatable."""
-    return _question(workspace, place, release, cause, adopt=False)[0]
+    return _question(workspace, environment, release, cause, adopt=False)[0]
 
 
 def _question(
-    workspace: Workspace, place: Environment, release: Release, cause: Cause, *, adopt: bool
+    workspace: Workspace, environment: Environment, release: Release, cause: Cause, *, adopt: bool
 ) -> tuple[PlanInputs, tuple[Adopted, ...]]:
     tell("parsing the project")
-    loaded = load(workspace, place, release)
+    loaded = load(workspace, environment, release)
     reach(FaultPoint.SOURCE_CHECKED_OUT)
     refuse_unknown_names(workspace, loaded, cause)
-    warehouse = workspace.warehouse(place)
-    kept = warehouse.kept(place.name)
+    warehouse = workspace.warehouse(environment)
+    kept = warehouse.kept(environment.name)
     nodes = forward(loaded.project.nodes, workspace.settings.models)
     ids = {node.name.folded: uid for uid, node in nodes.items()}
-    written = warehouse.generation(place.name)
+    written = warehouse.generation(environment.name)
     served = source_versions.still_there(written.known_as(ids), kept)
     live, adopted = adopting.look(warehouse, served, nodes, adopt=adopt)
     notes = before(workspace, written, ids)
     asks = history_by_name.wanted(nodes.values(), written, kept)
-    resting = at_rest(workspace, place) if asks else dict[Name, Pointer]()
+    resting = at_rest(workspace, environment) if asks else dict[Name, Pointer]()
     tell("looking at the sources")
     asked = PlanInputs(
-        environment=place.name,
+        environment=environment.name,
         cause=cause,
         release=release.id,
         nodes=nodes,
         tests={uid: test.fingerprint for uid, test in loaded.project.tests.items()},
         versions=_versions(
-            cause, nodes, observe(workspace, place, loaded, live, release.id), live, release, notes
+            cause, nodes, observe(workspace, environment, loaded, live, release.id), live, release, notes
         ),
         live=live,
         kept=source_versions.by_content(kept),

@@ -61,7 +61,7 @@ def deploy(work: Work) -> Work:
 
 
 def _publication(
-    workspace: Workspace, place: Environment, promotion: Promotion, work: Work, proof: VerifiedEntries
+    workspace: Workspace, environment: Environment, promotion: Promotion, work: Work, proof: VerifiedEntries
 ) -> Publication:
     contents = contents_of(workspace, promotion)
     if promotion.state not in {State.APPROVED, State.DEPLOYING}:
@@ -91,13 +91,13 @@ def _publication(
             f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
             "nothing was published; release again: sluice release",
         )
-    live = workspace.warehouse(place).generation(place.name)
+    live = workspace.warehouse(environment).generation(environment.name)
     if live.number != promotion.base and live.promotion != promotion.id:
-        raise EnvironmentMoved(place.name, promotion.base, live.number)
+        raise EnvironmentMoved(environment.name, promotion.base, live.number)
     candidate = workspace.store.candidate(promotion.id)
     number = promotion.base + 1
     generation = Generation(
-        place.name,
+        environment.name,
         number,
         promotion.release,
         promotion.id,
@@ -155,21 +155,22 @@ def record_written(
     return done
 
 
-def settle(workspace: Workspace, place: Environment) -> None:
+def settle(workspace: Workspace, environment: Environment) -> None:
     """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable.
 
     An intent whose environment moved on without it cannot be carried out any more, and ends as superseded. Only under the lease.
     What such a process left in the warehouse's journal is written into its file, for those who copy the file alone.
     """
-    workspace.warehouse(place).empty_journal()
-    pending = workspace.store.promotions(environment=place.name, states=(State.DEPLOYING,))
+    workspace.warehouse(environment).empty_journal()
+    pending = workspace.store.promotions(environment=environment.name, states=(State.DEPLOYING,))
     if not pending:
         return
-    history = workspace.warehouse(place).history(place.name)
+    history = workspace.warehouse(environment).history(environment.name)
     written = {generation.promotion: generation for generation in history}
     for promotion in pending:
         if promotion.id in written:
             record_written(workspace, promotion, written[promotion.id], "settled at start")
         elif history and promotion.base < history[0].number:
-            message = f"{place.name} moved on from generation {promotion.base} to {history[0].number} before it was published"
+            moved = f"from generation {promotion.base} to {history[0].number}"
+            message = f"{environment.name} moved on {moved} before it was published"
             advance(workspace, promotion, State.SUPERSEDED, actor="settled at start", message=message)

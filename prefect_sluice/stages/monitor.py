@@ -65,11 +65,11 @@ def monitor(work: Work) -> Work:
     return replace(told, promotion=stable).ends(Status.DONE, message, _following(workspace, place, stable))
 
 
-def _following(workspace: Workspace, place: Environment, promotion: Promotion) -> str:
+def _following(workspace: Workspace, environment: Environment, promotion: Promotion) -> str:
     """Return the command that one would give after this: on to the next environment, if there is one."""
     forward = promotion.cause in {Cause.RELEASE, Cause.PROMOTION}
-    further = behind(place, workspace.places) if forward else ""
-    return f"sluice promote --to {further}" if further else f"sluice status --env {place.name}"
+    further = behind(environment, workspace.environments) if forward else ""
+    return f"sluice promote --to {further}" if further else f"sluice status --env {environment.name}"
 
 
 def _look(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> GateReport:

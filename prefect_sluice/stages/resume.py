@@ -117,7 +117,7 @@ def going_on(work: Work, promotion: str) -> Work | None:
         return ended(then, found)
     if found.state is State.DEPLOYED:
         return then
-    live = workspace.warehouse(workspace.place(found.environment)).generation(found.environment)
+    live = workspace.warehouse(workspace.environment(found.environment)).generation(found.environment)
     if live.number != found.base or not found.evidence or not candidate_is_whole(workspace, found):
         return None
     return then

@@ -50,24 +50,24 @@ def source(work: Work) -> Work:
     return replace(work, change=change)
 
 
-def _refuse_detour(workspace: Workspace, place: Environment) -> None:
-    if place.policy.direct == "deny":
-        first = before(place, workspace.places)
+def _refuse_detour(workspace: Workspace, environment: Environment) -> None:
+    if environment.policy.direct == "deny":
+        first = before(environment, workspace.environments)
         raise Refused(
-            f"environment {place.name!r} takes no release directly (direct: deny)",
-            f"release to {first or 'another'} first, then: sluice promote --to {place.name}",
+            f"environment {environment.name!r} takes no release directly (direct: deny)",
+            f"release to {first or 'another'} first, then: sluice promote --to {environment.name}",
         )
 
 
-def serving(workspace: Workspace, place: Environment) -> Release:
+def serving(workspace: Workspace, environment: Environment) -> Release:
     """Return the release that the environment serves. Raises Refused when it serves none."""
-    current = workspace.warehouse(place).generation(place.name)
+    current = workspace.warehouse(environment).generation(environment.name)
     release = workspace.store.release(current.release) if current.number else None
     if release is None:
         served = "what was adopted, of no release" if current.number else "no release yet"
         raise Refused(
-            f"environment {place.name!r} serves {served}",
-            f"release one first: sluice release --env {place.name}",
+            f"environment {environment.name!r} serves {served}",
+            f"release one first: sluice release --env {environment.name}",
         )
     return release
 
@@ -109,10 +109,10 @@ def _folders(folder: Path, project: str) -> tuple[str, ...]:
     return tuple(name if project == "." else f"{project}/{name}" for name in inside)
 
 
-def _dirty(repository: Path, project: str, work: Work, place: Environment) -> Change:
-    if place.approvals:
+def _dirty(repository: Path, project: str, work: Work, environment: Environment) -> Change:
+    if environment.approvals:
         raise Refused(
-            f"environment {place.name!r} needs approvals, and takes commits only",
+            f"environment {environment.name!r} needs approvals, and takes commits only",
             "commit first: git add -A && git commit",
         )
     if work.request.ref != "HEAD":

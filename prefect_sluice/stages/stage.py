@@ -87,7 +87,7 @@ def _without_what_failed(
 
     It is built and judged again: what the gates saw beside the failed relations is not what would be served.
     """
-    place, promotion = workspace.place(plan.environment), promotion_of(work)
+    place, promotion = workspace.environment(plan.environment), promotion_of(work)
     if plan.cause is not Cause.REFRESH or place.policy.partial == "deny" or work.release is None:
         return ""
     asked = question(workspace, place, work.release, plan.cause)

@@ -53,14 +53,14 @@ def test(work: Work) -> Work:
     return replace(work, reports=(*work.reports, *reports))
 
 
-def _judged(workspace: Workspace, place: Environment, work: Work, plan: Plan) -> tuple[GateReport, ...]:
+def _judged(workspace: Workspace, environment: Environment, work: Work, plan: Plan) -> tuple[GateReport, ...]:
     assert work.release is not None
-    loaded = load(workspace, place, work.release)
-    known = ask_gates.subject(workspace, place, loaded, work.release, plan)
+    loaded = load(workspace, environment, work.release)
+    known = ask_gates.subject(workspace, environment, loaded, work.release, plan)
     known = replace(
         known,
-        unit_tests=partial(_unit_tests, workspace, place, loaded, plan),
-        without_rows=partial(_without_rows, workspace, place, loaded, plan),
+        unit_tests=partial(_unit_tests, workspace, environment, loaded, plan),
+        without_rows=partial(_without_rows, workspace, environment, loaded, plan),
     )
     # A refresh has the code that passed these gates already.
     needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
@@ -69,7 +69,9 @@ def _judged(workspace: Workspace, place: Environment, work: Work, plan: Plan) ->
     return reports
 
 
-def _unit_tests(workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan) -> UnitResults:
+def _unit_tests(
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, plan: Plan
+) -> UnitResults:
     made = set(plan.made)
     wanted = [
         test
@@ -79,42 +81,46 @@ def _unit_tests(workspace: Workspace, place: Environment, loaded: LoadedProject,
     if not wanted:
         return UnitResults()
     tell(f"{len(wanted)} unit tests")
-    unbuilt = _prepare_columns(workspace, place, loaded, plan, wanted)
+    unbuilt = _prepare_columns(workspace, environment, loaded, plan, wanted)
     results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
     models = {test.unique_id: test.model for test in wanted}
     return UnitResults(tuple(results), len(wanted), models, unbuilt)
 
 
 def _without_rows(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan, wanted: Sequence[str]
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, plan: Plan, wanted: Sequence[str]
 ) -> Sequence[NodeResult]:
     """Build nodes, and those of the plan that they read, without rows. Nobody reads the side database afterwards."""
     made = {uid for uid in wanted if uid in plan.made}
     if not made:
         return ()
     tell(f"{len(made)} contracts without rows")
-    _lay(workspace, place, loaded, plan)
+    _lay(workspace, environment, loaded, plan)
     chosen = {*made, *ancestors(loaded.project.nodes, made, set(plan.made))}
     selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]
     return loaded.session.build_empty(loaded.manifest, "--select", *selectors)
 
 
-def _lay(workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan) -> None:
+def _lay(workspace: Workspace, environment: Environment, loaded: LoadedProject, plan: Plan) -> None:
     """Make the side database anew, with what is served and is not built standing in it."""
-    warehouse = workspace.warehouse(place, loaded.session.cwd)
-    live = plan.base_of(warehouse.generation(place.name))
+    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    live = plan.base_of(warehouse.generation(environment.name))
     laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.side, laid)
 
 
 def _prepare_columns(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, plan: Plan, tests: Sequence[DbtTest]
+    workspace: Workspace,
+    environment: Environment,
+    loaded: LoadedProject,
+    plan: Plan,
+    tests: Sequence[DbtTest],
 ) -> Mapping[str, str]:
     """Stand what the unit-tested models read in the side database: without rows, or with, where that cannot be built.
 
     Returns why it cannot be, by unique id.
     """
-    _lay(workspace, place, loaded, plan)
+    _lay(workspace, environment, loaded, plan)
     needed = _needed(loaded, tests, set(plan.made))
     if not needed:
         return {}

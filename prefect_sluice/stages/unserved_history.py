@@ -15,18 +15,22 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 def at_rest(
-    workspace: Workspace, place: Environment, inventory: Inventory | None = None
+    workspace: Workspace, environment: Environment, inventory: Inventory | None = None
 ) -> Mapping[Name, Pointer]:
     """Return the last relation of each public name of an environment that had a history and is not served now, by folded
     name. What was carried over to another name, or judged against what took its place, is none. Changes nothing."""
-    found = inventory or workspace.warehouse(place).inventory()
-    promotions = {item.number: item.promotion for item in found.generations if item.environment == place.name}
+    found = inventory or workspace.warehouse(environment).inventory()
+    promotions = {
+        item.number: item.promotion for item in found.generations if item.environment == environment.name
+    }
 
     @cache
     def went_on(number: int) -> Mapping[Name, Name]:
         return _gone_on(workspace, promotions.get(number, ""))
 
-    pasts = [(span.pointer, span.since, span.until) for span in found.spans if span.environment == place.name]
+    pasts = [
+        (span.pointer, span.since, span.until) for span in found.spans if span.environment == environment.name
+    ]
     return resting(pasts, {item.address for item in found.physical}, went_on)
 
 

@@ -19,7 +19,7 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 def flip(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     promotion: Promotion,
     publication: Publication,
     proof: VerifiedEntries,
@@ -42,7 +42,7 @@ def flip(
             permitted()
             head = since(workspace, proof.head, "what is published now").head
             generation = replace(publication.generation, head=head)
-            written = workspace.warehouse(place).publish(
+            written = workspace.warehouse(environment).publish(
                 replace(publication, generation=generation),
                 told=told,
                 seen=lambda before, after: stamps.append((before, after)),
@@ -51,9 +51,9 @@ def flip(
         advance(workspace, promotion, State.FAILED, actor=promotion.actor, message=error.why)
         raise Refused(
             f"promotion {promotion.id} cannot be published, and has ended: {error.why}",
-            f"look what is wrong: sluice doctor; then run it again: sluice {promotion.cause.value} --env {place.name}",
+            f"look what is wrong: sluice doctor; then run it again: sluice {promotion.cause.value} --env {environment.name}",
         ) from error
     for before, after in stamps:
-        observe_sources.carry_over(workspace, place, before, after)
-        verify_reused.carry_over(workspace, place, before, after, publication)
+        observe_sources.carry_over(workspace, environment, before, after)
+        verify_reused.carry_over(workspace, environment, before, after, publication)
     return written

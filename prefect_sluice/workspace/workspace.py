@@ -123,7 +123,7 @@ class Workspace:
         return profile.load(self.project, self.environ, folder=folder, variables=variables, home=self.home)
 
     @cached_property
-    def places(self) -> Mapping[str, Environment]:
+    def environments(self) -> Mapping[str, Environment]:
         """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
         written = self.settings.environments or {
             name: config.EnvironmentPolicy() for name in self.profile.files()
@@ -158,48 +158,54 @@ class Workspace:
         made.__dict__.update(opened)
         return made
 
-    def place(self, name: str | None = None) -> Environment:
+    def environment(self, name: str | None = None) -> Environment:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
         wanted = name or self.settings.default_environment or self._default()
-        if wanted not in self.places and not self.settings.environments and wanted in self.profile.outputs:
+        if (
+            wanted not in self.environments
+            and not self.settings.environments
+            and wanted in self.profile.outputs
+        ):
             self.profile.target(wanted)  # says what is wrong with it
-        if wanted not in self.places:
+        if wanted not in self.environments:
             raise BadInput(
-                f"there is no environment {wanted!r} (there are: {', '.join(self.places)})",
+                f"there is no environment {wanted!r} (there are: {', '.join(self.environments)})",
                 str(self.file),
                 "name one of them: --env",
             )
-        return self.places[wanted]
+        return self.environments[wanted]
 
     def _default(self) -> str:
         at_default = [
-            name for name, place in self.places.items() if place.target.name == self.profile.default
+            name
+            for name, environment in self.environments.items()
+            if environment.target.name == self.profile.default
         ]
-        return at_default[0] if at_default else next(iter(self.places))
+        return at_default[0] if at_default else next(iter(self.environments))
 
     def _target(self, name: str, policy: config.EnvironmentPolicy) -> str:
         if policy.target:
             return policy.target
         return name if name in self.profile.outputs else self.profile.default
 
-    def _distinct(self, places: Mapping[str, Environment]) -> None:
+    def _distinct(self, environments: Mapping[str, Environment]) -> None:
         seen: dict[tuple[Path, str], str] = {}
-        for name, place in places.items():
-            if place.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE, SEEN}:
+        for name, environment in environments.items():
+            if environment.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE, SEEN}:
                 raise ConfigInvalid(
                     f"the warehouse file of {name!r} bears the name of a schema of Sluice's own",
-                    str(place.target.path),
+                    str(environment.target.path),
                     "call the file something else",
                 )
-            file = place.target.path.resolve()
-            if catalog_name(file) != place.target.catalog:
+            file = environment.target.path.resolve()
+            if catalog_name(file) != environment.target.catalog:
                 # A publish by copy takes the place of the file that the link leads to, under that file's name.
                 raise ConfigInvalid(
                     f"the warehouse file of {name!r} is a link to {file.name}, and DuckDB names a database by its file",
-                    str(place.target.path),
+                    str(environment.target.path),
                     f"give the file itself as `path` in {self.profile.file.name}, or call the link {file.name}",
                 )
-            key = (file, str(place.target.settings.get("schema", "main")))
+            key = (file, str(environment.target.settings.get("schema", "main")))
             if key in seen:
                 raise ConfigInvalid(
                     f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema",
@@ -221,7 +227,7 @@ class Workspace:
     @cached_property
     def _served(self) -> tuple[Path, ...]:
         try:
-            return tuple(place.target.path for place in self.places.values())
+            return tuple(environment.target.path for environment in self.environments.values())
         except SluiceError:  # who needs to know what is wrong there is told elsewhere
             return ()
 
@@ -275,7 +281,7 @@ class Workspace:
 
         return SharedCandidates(self.bundles) if "://" in self.bundles.url else None
 
-    def warehouse(self, place: Environment, folder: Path | None = None) -> Warehouse:
+    def warehouse(self, environment: Environment, folder: Path | None = None) -> Warehouse:
         """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
         side databases are then opened as dbt opens them, and relative paths start there."""
         from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
@@ -286,21 +292,21 @@ class Workspace:
             None if settings.publish == "auto" else PublishMode(settings.publish), settings.lock
         )
         return DuckDB(
-            place.target.path,
+            environment.target.path,
             store=settings.store,
             patience=settings.patience,
             rule=rule,
-            room=self._room(place, folder),
+            room=self._room(environment, folder),
         )
 
-    def _room(self, place: Environment, folder: Path | None) -> SideOpener:
+    def _room(self, environment: Environment, folder: Path | None) -> SideOpener:
         from prefect_sluice.warehouse.duckdb.opening import SideOpener
 
         if folder is None:
             return SideOpener()
         from prefect_sluice.dbt.warehouse_session import opener
 
-        connect = opener(place.target, self.project, self.settings.vars)
+        connect = opener(environment.target, self.project, self.settings.vars)
         return SideOpener(connect, folder) if connect else SideOpener(folder=folder)
 
     def engine(self, settings: Mapping[str, str]) -> Engine:
@@ -309,6 +315,6 @@ class Workspace:
 
         return engine(settings)
 
-    def work(self, place: Environment) -> Path:
+    def work(self, environment: Environment) -> Path:
         """The folder that keeps an environment's parse state and its side database between releases."""
-        return self.folder / "work" / place.name
+        return self.folder / "work" / environment.name

@@ -227,8 +227,8 @@ def test_what_is_another_one_by_now_is_not_approved(folder: Path) -> None:
 
 def expired(workspace: Workspace) -> list[str]:
     """Expire what is overdue, and return what is said of each."""
-    with holding(workspace, workspace.place("prod"), "Ada") as ours:
-        return [item.message for item in expire(ours, ours.place("prod"))]
+    with holding(workspace, workspace.environment("prod"), "Ada") as ours:
+        return [item.message for item in expire(ours, ours.environment("prod"))]
 
 
 def test_what_is_decided_does_not_expire(folder: Path) -> None:

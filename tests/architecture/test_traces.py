@@ -44,7 +44,9 @@ def folders_of_this_machine() -> tuple[str, ...]:
 def leaks(text: str, places: Sequence[str]) -> list[str]:
     """Return the hosts of registries and the places of this machine in `text`."""
     hosts = [host for host in REGISTRIES if host in text]
-    return hosts + [place for place in places if re.search(rf"(?<![\w.~}}-]){re.escape(place)}", text)]
+    return hosts + [
+        environment for environment in places if re.search(rf"(?<![\w.~}}-]){re.escape(environment)}", text)
+    ]
 
 
 def files() -> list[Path]:

@@ -158,14 +158,14 @@ def test_an_edit_that_was_meant_is_declared_by_a_commit_and_counts_for_one_relea
 
 def test_the_hourly_look_reads_by_turns(run: Run, released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace.at(released)
-    place = workspace.place("dev")
+    environment = workspace.environment("dev")
     edit(released, "totals", "update {} set orders = 0")
     start = process.now()
     problems: list[str] = []
     for hour in range(1, 4):
         monkeypatch.setattr(process, "now", lambda at=hour: start + at * timedelta(hours=2))
-        problems.append(care.care_for(workspace, place, "Ada").problem)
-        assert not rereading.is_due(workspace, place)
+        problems.append(care.care_for(workspace, environment, "Ada").problem)
+        assert not rereading.is_due(workspace, environment)
     assert any("main.totals" in problem and "was edited" in problem for problem in problems)
 
 

@@ -90,7 +90,7 @@ def test_nothing_that_is_refused_leaves_a_trace(run: Run, leaving: Path, outside
         run(*command, "-C", leaving)
         assert traces(outside) == [], command
     workspace = Workspace.at(leaving)
-    found = baseline.build(workspace, workspace.place("dev"), ["model.shop.orders"])
+    found = baseline.build(workspace, workspace.environment("dev"), ["model.shop.orders"])
     assert (found.why, traces(outside)) == ("", []), (
         "a baseline is of the code that serves, whatever lies in the tree"
     )

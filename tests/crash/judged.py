@@ -75,7 +75,7 @@ class Judge:
         writes none."""
         workspace = Workspace.at(self.folder)
         try:
-            history = workspace.warehouse(workspace.place()).history("prod")
+            history = workspace.warehouse(workspace.environment()).history("prod")
             self._in_order(history)
             found = self._served()
             self._new(history[0], found, may, what)
@@ -144,10 +144,10 @@ class Judge:
         promotions = workspace.store.promotions(environment="prod", limit=500)
         assert [item for item in promotions if item.state not in ENDED] == []
         assert workspace.store.lease("prod") is None
-        place = workspace.place()
-        warehouse = workspace.warehouse(place)
+        environment = workspace.environment()
+        warehouse = workspace.warehouse(environment)
         inventory = warehouse.inventory()
-        assert collect.plan_warehouse(workspace, warehouse, inventory, [place]).drops == ()
+        assert collect.plan_warehouse(workspace, warehouse, inventory, [environment]).drops == ()
         written = {item.promotion for item in inventory.generations if item.number}
         entries = [item for item in workspace.store.entries() if item.event == ledger.GENERATION_WRITTEN]
         assert [item.facts["promotion"] for item in entries] == [

@@ -180,7 +180,7 @@ def leave(folder: Path, fault: str = "") -> None:
     if fault:
         os.environ[VARIABLE] = fault
     workspace = Workspace.at(folder)
-    stage.leave(workspace, workspace.place("prod"), actor="Ada")
+    stage.leave(workspace, workspace.environment("prod"), actor="Ada")
 
 
 def build(folder: Path) -> None:

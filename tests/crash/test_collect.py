@@ -75,7 +75,7 @@ def reads(folder: Path) -> dict[str, Any]:
 def end(folder: Path) -> dict[str, Any]:
     """Return everything that must be the same: what is read, what stands in the store, files, collections in the ledger."""
     workspace = Workspace.at(folder)
-    inventory = workspace.warehouse(workspace.place()).inventory()
+    inventory = workspace.warehouse(workspace.environment()).inventory()
     entries = workspace.store.entries()
     ledger.verify(entries)
     lease = workspace.store.lease("prod")
@@ -113,11 +113,11 @@ def test_a_collection_leaves_what_is_served_and_takes_the_rest(
     assert undisturbed["collected"] == [1]
     assert (undisturbed["runs"], undisturbed["told"]) == (1, 1)
     before = Workspace.at(full)
-    stored = before.warehouse(before.place()).inventory().physical
+    stored = before.warehouse(before.environment()).inventory().physical
     assert 0 < len(undisturbed["stored"]) < len(stored)
     # Of the first release nothing is left to build from, of the one that serves everything.
     checkouts = {name.split("/")[1][:16] for name in undisturbed["files"] if name.startswith("checkouts/")}
-    current = before.warehouse(before.place()).generation("prod")
+    current = before.warehouse(before.environment()).generation("prod")
     assert checkouts == {current.release[:16]}
     assert not any(name.startswith("work/prod/side/") for name in undisturbed["files"])
 

@@ -206,20 +206,20 @@ def serves(folder: Path) -> dict[str, Any]:
 def end(folder: Path) -> dict[str, Any]:
     """Return everything that must be the same: what is served, the pointers, what the state store says, an unbroken ledger."""
     workspace = Workspace.at(folder)
-    place = workspace.place()
-    current = workspace.warehouse(place).generation(place.name)
+    environment = workspace.environment()
+    current = workspace.warehouse(environment).generation(environment.name)
     store = workspace.store
     entries = store.entries()
     ledger.verify(entries)
-    assert ledger.fold(entries)[place.name]["generation"] == current.number
-    promotions = store.promotions(environment=place.name, limit=100)
+    assert ledger.fold(entries)[environment.name]["generation"] == current.number
+    promotions = store.promotions(environment=environment.name, limit=100)
     stable = sorted(
         (item.generation or 0, item.cause.value, item.release)
         for item in promotions
         if item.state is State.STABLE
     )
     open_ones = [item.id for item in promotions if item.state not in ENDED]
-    lease = store.lease(place.name)
+    lease = store.lease(environment.name)
     held = [(item.kind, item.target, item.reason) for item in store.controls()]
     store.close()
     return {

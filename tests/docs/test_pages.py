@@ -202,7 +202,7 @@ def test_every_configuration_key_is_documented() -> None:
     page = read(DOCS / "configuration.md")
     gates = [read(DOCS / "gates" / f"{name}.md") for name in schema["properties"]["gates"].pop("properties")]
     assert undocumented(keys(schema), page) == []
-    every = set(keys({"$defs": schema["$defs"]["Gate"]}))
+    every = set(keys({"$defs": schema["$defs"]["GateSettings"]}))
     for name, text in zip(GATES, gates, strict=True):
         own = set(keys(json_schema()["properties"]["gates"]["properties"][name])) - every
         assert (name, undocumented(own, text)) == (name, [])

@@ -105,8 +105,8 @@ def commit(folder: Path, orders: str) -> None:
 
 def files(*places: Path) -> Iterator[tuple[str, bytes]]:
     """Yield every file below the places, by its path."""
-    for place in places:
-        for path in [place] if place.is_file() else sorted(place.rglob("*")):
+    for environment in places:
+        for path in [environment] if environment.is_file() else sorted(environment.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 yield str(path), path.read_bytes()
 

@@ -208,7 +208,7 @@ class History:
     def _compare(self, now: int) -> None:
         """Raise Wrong unless what is served is what plain dbt gives for the release that is served, on these inputs."""
         workspace = Workspace.at(self.project)
-        current = workspace.warehouse(workspace.place("dev")).generation("dev")
+        current = workspace.warehouse(workspace.environment("dev")).generation("dev")
         promotion = workspace.store.promotion(current.promotion)
         workspace.store.close()
         if promotion is None:
@@ -259,7 +259,7 @@ class History:
 
     def _as_it_is(self, workspace: Workspace) -> dict[str, Any]:
         """Return a plan that carries over every history that is served."""
-        pointers = workspace.warehouse(workspace.place("dev")).generation("dev").pointers
+        pointers = workspace.warehouse(workspace.environment("dev")).generation("dev").pointers
         steps = [
             {
                 "action": "carry over",

@@ -116,22 +116,22 @@ def broken(folder: Path, file: Path, immutable: dict[str, str]) -> list[str]:
 
 def _state(folder: Path) -> list[str]:
     workspace = Workspace.at(folder)
-    place = workspace.place("dev")
+    environment = workspace.environment("dev")
     store = workspace.store
     try:
-        current = workspace.warehouse(place).generation(place.name)
+        current = workspace.warehouse(environment).generation(environment.name)
         entries = store.entries()
         ledger.verify(entries)
         told: list[str] = []
-        present = ledger.fold(entries).get(place.name)
+        present = ledger.fold(entries).get(environment.name)
         if present is None or present["generation"] != current.number:
             told.append(f"the ledger says {present}, the warehouse serves {current.number}")
         if present is not None and present["release"] != current.release:
             told.append(f"the ledger says release {present['release']}, the warehouse {current.release}")
-        promotions = store.promotions(environment=place.name, limit=500)
+        promotions = store.promotions(environment=environment.name, limit=500)
         open_ones = [item for item in promotions if item.state not in ENDED]
         told += [f"promotion {item.id} is still {item.state.value}" for item in open_ones]
-        if store.lease(place.name) is not None:
+        if store.lease(environment.name) is not None:
             told.append("the lease is still held")
     finally:
         store.close()

@@ -119,12 +119,12 @@ def test_an_intent_that_the_environment_passed_by_is_ended(workspace: Workspace,
     """As an earlier version left it: nobody can carry it out, and no advice may send anybody after it."""
     from prefect_sluice.warehouse.base import Publication
 
-    place = workspace.place("prod")
+    environment = workspace.environment("prod")
     for number in (1, 2):
         wrote = replace(WRITTEN, number=number, promotion=f"other{number}", token=1)
-        workspace.warehouse(place).publish(Publication(wrote, number - 1))
+        workspace.warehouse(environment).publish(Publication(wrote, number - 1))
     intent(workspace)
-    settle(workspace, place)
+    settle(workspace, environment)
     ended = workspace.store.promotion("p1")
     assert ended is not None
     assert (ended.state, ended.message) == (

@@ -50,7 +50,7 @@ class Answer:
     def of(self, names: list[str]) -> Counter[str]:
         """Return how often each row is there, of these columns alone."""
         places = [[name.lower() for name in self.names].index(name) for name in names]
-        return Counter(repr([row[place] for place in places]) for row in self.rows)
+        return Counter(repr([row[environment] for environment in places]) for row in self.rows)
 
 
 def asked(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer | None:

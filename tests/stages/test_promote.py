@@ -144,7 +144,10 @@ def shop(second: Path, tmp_path: Path) -> Path:
 def test_a_release_goes_on_by_its_own_bundle(first: Path) -> None:
     """No ref of git was looked at, since there was none: three environments serve one release."""
     workspace = Workspace.at(first)
-    current = [workspace.warehouse(place).generation(name) for name, place in workspace.places.items()]
+    current = [
+        workspace.warehouse(environment).generation(name)
+        for name, environment in workspace.environments.items()
+    ]
     assert len({item.release for item in current}) == 1
     assert [item.cause for item in current] == [Cause.RELEASE, Cause.PROMOTION, Cause.PROMOTION]
     assert rows(first, "orders") == rows(first, "orders", "dev")

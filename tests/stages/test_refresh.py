@@ -319,7 +319,7 @@ def test_a_partial_refresh_waits_for_its_approval_as_what_it_is(shop: Shop) -> N
 def test_the_stamp_is_not_told_beside_a_journal(shop: Shop) -> None:
     workspace = Workspace.at(shop.folder)
     _old_enough(shop)
-    warehouse = workspace.warehouse(workspace.place("dev"))
+    warehouse = workspace.warehouse(workspace.environment("dev"))
     assert warehouse.stamp()
     journal = shop.folder / "w.duckdb.wal"
     journal.touch()
@@ -327,7 +327,7 @@ def test_the_stamp_is_not_told_beside_a_journal(shop: Shop) -> None:
     journal.unlink()
     (shop.folder / "w.duckdb").touch()
     assert warehouse.stamp() == "", "written this very moment"
-    observe_sources.carry_over(workspace, workspace.place("dev"), "", "x")
+    observe_sources.carry_over(workspace, workspace.environment("dev"), "", "x")
     workspace.store.close()
 
 

@@ -67,16 +67,16 @@ def _warehouse(workspace: Workspace, environment: str, file: Path, console: Cons
     from prefect_sluice.reporting.styled_text import line
     from prefect_sluice.reporting.wording import count
 
-    place = workspace.place(environment or None)
-    done = workspace.warehouse(place).back_up(place.name, file)
+    resolved = workspace.environment(environment or None)
+    done = workspace.warehouse(resolved).back_up(resolved.name, file)
     current = done.generation
     serves = f"generation {current.number}, {count(len(current.relations), 'relation')}"
     told = serves if current.number else "nothing is served yet"
-    console.show([line(f"backed up to {file}: {place.name}, {told}")])
+    console.show([line(f"backed up to {file}: {resolved.name}, {told}")])
     console.answer({
         "file": str(file),
-        "environment": place.name,
-        "warehouse": str(place.target.path),
+        "environment": resolved.name,
+        "warehouse": str(resolved.target.path),
         "generation": current.number,
         "release": current.release,
         "relations": len(current.relations),

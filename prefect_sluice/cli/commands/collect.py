@@ -50,9 +50,9 @@ def collect(
 
     workspace = Workspace.at(folder)
     if environment:
-        workspace.place(environment)
+        workspace.environment(environment)
     if existing_store(workspace) is None and not any(
-        p.target.path.exists() for p in workspace.places.values()
+        p.target.path.exists() for p in workspace.environments.values()
     ):
         done = core.Collected(dry_run, (), ())
     else:

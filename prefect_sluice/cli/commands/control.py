@@ -49,7 +49,7 @@ def hold(environment: str, reason: str, actor: str, folder: Path, console: Conso
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    target = workspace.place(environment).name
+    target = workspace.environment(environment).name
     placed = place(workspace, ControlKind.HOLD, target, by=who(actor, folder), reason=reason)
     return _tell_placed(placed, console)
 
@@ -86,7 +86,7 @@ def freeze(
 
     workspace = Workspace.at(folder)
     _one_of(environment, everywhere)
-    target = EVERYWHERE if everywhere else workspace.place(environment).name
+    target = EVERYWHERE if everywhere else workspace.environment(environment).name
     placed = place(workspace, ControlKind.FREEZE, target, by=who(actor, folder), reason=reason, until=until)
     return _tell_placed(placed, console)
 
@@ -207,7 +207,7 @@ def _lift(
 def _environment(workspace: Workspace, name: str) -> str:
     """Return the name of an environment, also of one that is no longer in sluice.yml but is still stopped."""
     held = {item.target for item in workspace.store.controls()}
-    return name if name in held else workspace.place(name).name
+    return name if name in held else workspace.environment(name).name
 
 
 def _one_of(target: str, everywhere: bool) -> None:
@@ -221,7 +221,7 @@ def _one_of(target: str, everywhere: bool) -> None:
 def _target(workspace: Workspace, text: str) -> str:
     """Return the environment of that name, else the whole id of the release that is meant."""
     held = {item.target for item in workspace.store.controls()}
-    return text if text in workspace.places or text in held else _release(workspace, text)
+    return text if text in workspace.environments or text in held else _release(workspace, text)
 
 
 def _release(workspace: Workspace, text: str) -> str:
@@ -231,7 +231,7 @@ def _release(workspace: Workspace, text: str) -> str:
 
     found = list(releases_of(workspace.store, text))
     if not found:
-        known = ", ".join(workspace.places)
+        known = ", ".join(workspace.environments)
         raise BadInput(
             f"there is no environment and no release {text!r} (environments: {known})",
             fix="see which releases there are: sluice history",
@@ -249,10 +249,10 @@ def _served_by(workspace: Workspace, release: str) -> tuple[str, ...]:
     from prefect_sluice.domain.errors import SluiceError
 
     served: list[str] = []
-    for place in workspace.places.values():
+    for environment in workspace.environments.values():
         with suppress(SluiceError):
-            if workspace.warehouse(place).generation(place.name).release == release:
-                served.append(place.name)
+            if workspace.warehouse(environment).generation(environment.name).release == release:
+                served.append(environment.name)
     return tuple(served)
 
 

@@ -56,17 +56,17 @@ def _covered(workspace: Workspace, environment: str) -> Covered:
     from prefect_sluice.runtime import process
 
     process.be_quiet()
-    place = workspace.place(environment)
+    resolved = workspace.environment(environment)
     # A folder of its own: in the shared one a release may be at work, and it is of another checkout.
-    work = workspace.folder / "work" / f"{place.name}.tree"
-    side = work / "side" / place.target.path.name
+    work = workspace.folder / "work" / f"{resolved.name}.tree"
+    side = work / "side" / resolved.target.path.name
     session = Session(
-        place.target,
+        resolved.target,
         workspace.project,
         workspace.home,
         work,
         side,
-        place.target.path,
+        resolved.target.path,
         workspace.settings.vars,
         workspace.home,
     )

@@ -46,29 +46,29 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    place = workspace.place(environment)
-    before, after = _two(workspace, place, a, b)
+    resolved = workspace.environment(environment)
+    before, after = _two(workspace, resolved, a, b)
     keys = tuple(part.strip() for part in key.split(",") if part.strip())
-    found = _compared(workspace, place, before, after, relation, keys)
-    taken = displaced(workspace, place)
+    found = _compared(workspace, resolved, before, after, relation, keys)
+    taken = displaced(workspace, resolved)
     lines = differences_lines(before, after, found, width=console.width)
     console.page([*displaced_lines(taken, width=console.width), *lines])
     console.answer({**document(before, after, found), "displaced": [item.document() for item in taken]})
     return 0
 
 
-def _two(workspace: Workspace, place: Environment, a: str, b: str) -> tuple[Generation, Generation]:
+def _two(workspace: Workspace, environment: Environment, a: str, b: str) -> tuple[Generation, Generation]:
     """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an
     unknown one."""
     from prefect_sluice.domain.errors import Refused
     from prefect_sluice.promotions.lookups import generation_named
 
-    warehouse = workspace.warehouse(place)
-    history = warehouse.history(place.name)
+    warehouse = workspace.warehouse(environment)
+    history = warehouse.history(environment.name)
     if not history:
         raise Refused(
-            f"environment {place.name!r} serves nothing yet",
-            f"release something first: sluice release --env {place.name}",
+            f"environment {environment.name!r} serves nothing yet",
+            f"release something first: sluice release --env {environment.name}",
         )
     last = generation_named(history, b) if b else history[0]
     if a:
@@ -81,12 +81,14 @@ def _two(workspace: Workspace, place: Environment, a: str, b: str) -> tuple[Gene
                 "see what there was: sluice history",
             )
         first = older[0]
-    return warehouse.generation(place.name, first.number), warehouse.generation(place.name, last.number)
+    return warehouse.generation(environment.name, first.number), warehouse.generation(
+        environment.name, last.number
+    )
 
 
 def _compared(
     workspace: Workspace,
-    place: Environment,
+    environment: Environment,
     before: Generation,
     after: Generation,
     relation: str,
@@ -101,7 +103,7 @@ def _compared(
     store_release = workspace.store.release(after.release)
     keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workspace, store_release)
     near = _tolerance(workspace)
-    with workspace.warehouse(place).reader() as reader:
+    with workspace.warehouse(environment).reader() as reader:
         return tuple(_with_rows(reader, item, key, keys, near) for item in found)
 
 

@@ -36,18 +36,18 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    place = workspace.place(environment)
+    resolved = workspace.environment(environment)
     store = existing_store(workspace)
-    found = _events(workspace, place, store)
+    found = _events(workspace, resolved, store)
     entries, problem = _ledger(store)
-    taken = displaced(workspace, place)
+    taken = displaced(workspace, resolved)
     console.page([
         *displaced_lines(taken, width=console.width),
         *history_lines(found, limit=limit, width=console.width),
         ledger_line(entries, problem),
     ])  # fmt: skip
     console.answer({
-        "environment": place.name,
+        "environment": resolved.name,
         "displaced": [item.document() for item in taken],
         "events": [_document(event) for event in found[:limit]],
         "ledger": {"entries": entries, "unbroken": not problem, "problem": problem},
@@ -55,15 +55,17 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     return 1 if problem else 0
 
 
-def _events(workspace: Workspace, place: Environment, store: StateStore | None) -> tuple[HistoryEvent, ...]:
+def _events(
+    workspace: Workspace, environment: Environment, store: StateStore | None
+) -> tuple[HistoryEvent, ...]:
     from prefect_sluice.reporting.terminal.history import events
 
-    if store is None and not place.target.path.exists():
+    if store is None and not environment.target.path.exists():
         return ()
-    generations = workspace.warehouse(place).history(place.name)
+    generations = workspace.warehouse(environment).history(environment.name)
     if store is None:
         return events(generations, (), {}, {})
-    promotions = store.promotions(environment=place.name)
+    promotions = store.promotions(environment=environment.name)
     ids = {item.release for item in (*generations, *promotions)}
     releases = {item.id: item for item in store.releases() if item.id in ids}
     approvals = {item.id: store.approvals(item.id) for item in promotions}
@@ -72,17 +74,17 @@ def _events(workspace: Workspace, place: Environment, store: StateStore | None) 
         promotions,
         releases,
         {key: given[-1].by for key, given in approvals.items() if given},
-        _controls(store, place, ids),
+        _controls(store, environment, ids),
     )
 
 
-def _controls(store: StateStore, place: Environment, releases: set[str]) -> tuple[Control, ...]:
+def _controls(store: StateStore, environment: Environment, releases: set[str]) -> tuple[Control, ...]:
     """Return every hold and freeze there ever was here, and the blocks of releases that came to this environment."""
     from prefect_sluice.domain.controls import ControlKind, on
 
     everything = store.controls(lifted=True)
     blocks = (item for item in everything if item.kind is ControlKind.BLOCK and item.target in releases)
-    return (*on(everything, place.name), *blocks)
+    return (*on(everything, environment.name), *blocks)
 
 
 def _ledger(store: StateStore | None) -> tuple[int, str]:

@@ -213,13 +213,13 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     )
     rows = [
         (
-            place.name,
-            _shown(place.target.path, workspace.root),
-            "needs an approval" if place.approvals else "",
+            environment.name,
+            _shown(environment.target.path, workspace.root),
+            "needs an approval" if environment.approvals else "",
         )
-        for place in workspace.places.values()
+        for environment in workspace.environments.values()
     ]
-    default = workspace.place().name
+    default = workspace.environment().name
     top = git.root(workspace.root)
     found = survey(workspace.project, top)
     is_committed = git.content(top, "HEAD", file.relative_to(top).as_posix()) == file.read_bytes()
@@ -240,8 +240,8 @@ def _tell(file: Path, written: bool, console: Console) -> None:
         "written": written,
         "project": str(workspace.project),
         "environments": [
-            {"name": place.name, "warehouse": str(place.target.path), "approvals": place.approvals}
-            for place in workspace.places.values()
+            {"name": environment.name, "warehouse": str(environment.target.path), "approvals": environment.approvals}
+            for environment in workspace.environments.values()
         ],
         "default_environment": default,
         "found": dict(found_told(found)),

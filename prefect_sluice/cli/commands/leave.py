@@ -45,18 +45,18 @@ def leave(
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    place = workspace.place(environment or None)
-    leaving = stage.look(workspace, place)
-    console.show(leaving_lines(place.name, leaving, width=console.width))
+    resolved = workspace.environment(environment or None)
+    leaving = stage.look(workspace, resolved)
+    console.show(leaving_lines(resolved.name, leaving, width=console.width))
     if dry_run:
-        console.answer(_planned(place.name, leaving))
+        console.answer(_planned(resolved.name, leaving))
         return 0
     if leaving.generation.number and not yes:
-        _ask(place.name, console)
+        _ask(resolved.name, console)
     with progress(console):
-        left = stage.leave(workspace, place, actor=who(actor, folder), wait=wait)
-    console.show(left_lines(place.name, left, width=console.width))
-    console.answer(_done(place.name, left))
+        left = stage.leave(workspace, resolved, actor=who(actor, folder), wait=wait)
+    console.show(left_lines(resolved.name, left, width=console.width))
+    console.answer(_done(resolved.name, left))
     return 0
 
 

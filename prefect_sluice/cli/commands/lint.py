@@ -33,7 +33,7 @@ def lint(
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    picked = chosen(workspace, workspace.place(environment), paths, everything=everything)
+    picked = chosen(workspace, workspace.environment(environment), paths, everything=everything)
     memory = remembering(workspace, "lint") if existing_store(workspace) else None
     with progress(console):
         mended = mend(workspace, picked.files) if fix else ()

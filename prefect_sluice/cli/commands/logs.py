@@ -62,7 +62,11 @@ def _found(workspace: Workspace, environment: str, promotion: str) -> list[tuple
     """Return the runs that are asked for, each with its environment, oldest first; at least one. Raises BadInput."""
     from prefect_sluice.domain.errors import BadInput
 
-    names = [workspace.place(environment).name] if environment or not promotion else list(workspace.places)
+    names = (
+        [workspace.environment(environment).name]
+        if environment or not promotion
+        else list(workspace.environments)
+    )
     found = [
         (name, run) for name in names for run in _read(workspace, name) if run.promotion.startswith(promotion)
     ]

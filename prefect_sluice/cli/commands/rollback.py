@@ -117,7 +117,7 @@ def _origin(work: Work) -> Generation | None:
     if work.generation is None:
         return None
     workspace = Workspace.at(work.request.folder)
-    history = workspace.warehouse(workspace.place(work.request.environment)).history(
+    history = workspace.warehouse(workspace.environment(work.request.environment)).history(
         work.generation.environment
     )
     return next((item for item in history if item.number == work.generation.origin), None)

@@ -76,8 +76,10 @@ def _named(
     from prefect_sluice.promotions.lookups import release_of
 
     if not what or number(what) is not None:
-        place = workspace.place(environment)
-        history = workspace.warehouse(place).history(place.name) if place.target.path.exists() else ()
+        resolved = workspace.environment(environment)
+        history = (
+            workspace.warehouse(resolved).history(resolved.name) if resolved.target.path.exists() else ()
+        )
         numbered = [item for item in history if not what or item.number == number(what)]
         if numbered:
             return store.release(numbered[0].release), store.promotion(numbered[0].promotion)

@@ -37,10 +37,10 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    places = [workspace.place(environment)] if environment else list(workspace.places.values())
+    chosen = [workspace.environment(environment)] if environment else list(workspace.environments.values())
     store = existing_store(workspace)
     found = in_force(store.controls(), process.now()) if store else ()
-    standings = [_standing(workspace, place, store, found) for place in places]
+    standings = [_standing(workspace, resolved, store, found) for resolved in chosen]
     elsewhere = _elsewhere(found, standings)
     console.show([
         *status_lines(standings, process.now(), width=console.width),
@@ -53,7 +53,7 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     if disk:
         from prefect_sluice.reporting.terminal import disk as shown
 
-        warehouses, folders = _usage(workspace, places)
+        warehouses, folders = _usage(workspace, chosen)
         console.show(shown.lines(warehouses, folders, width=console.width))
         answer["disk"] = shown.document(warehouses, folders)
     console.answer(answer)
@@ -61,7 +61,7 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
 
 
 def _usage(
-    workspace: Workspace, places: Sequence[Environment]
+    workspace: Workspace, chosen: Sequence[Environment]
 ) -> tuple[Mapping[str, WarehouseUse], Mapping[str, int]]:
     """Return what generations take by warehouse file, and bytes by folder. Raises WarehouseBusy."""
     from prefect_sluice.maintenance.collect_plan import dependencies
@@ -70,8 +70,8 @@ def _usage(
     from prefect_sluice.workspace.workspace import FOLDER
 
     found: dict[str, WarehouseUse] = {}
-    for path, place in {place.target.path: place for place in places}.items():
-        warehouse = workspace.warehouse(place)
+    for path, environment in {environment.target.path: environment for environment in chosen}.items():
+        warehouse = workspace.warehouse(environment)
         inventory = warehouse.inventory(measured=True)
         use = usage(inventory, dependencies(inventory, warehouse.linker.references))
         found[_shown(path, workspace.root)] = use
@@ -90,54 +90,56 @@ def _elsewhere(found: tuple[Control, ...], standings: list[EnvironmentStanding])
 
 
 def _standing(
-    workspace: Workspace, place: Environment, store: StateStore | None, found: tuple[Control, ...]
+    workspace: Workspace, environment: Environment, store: StateStore | None, found: tuple[Control, ...]
 ) -> EnvironmentStanding:
     from prefect_sluice.domain.controls import on
     from prefect_sluice.reporting.terminal.status import EnvironmentStanding
 
-    generation, problem = _generation(workspace, place)
+    generation, problem = _generation(workspace, environment)
     release = store.release(generation.release) if store and generation else None
-    file = place.target.path
+    file = environment.target.path
     return EnvironmentStanding(
-        name=place.name,
+        name=environment.name,
         generation=generation,
         release=release,
         warehouse=_shown(file, workspace.root),
         size=file.stat().st_size if file.is_file() else 0,
-        open=_open(store, place) if store else (),
-        lease=_lease(store, place) if store else None,
+        open=_open(store, environment) if store else (),
+        lease=_lease(store, environment) if store else None,
         problem=problem,
-        recorded=_recorded(store, place) if store and generation is None else 0,
-        controls=on(found, place.name, generation.release if generation else ""),
-        refresh=_refresh(store, place) if store else None,
-        displaced=workspace.warehouse(place).displaced(place.name)
+        recorded=_recorded(store, environment) if store and generation is None else 0,
+        controls=on(found, environment.name, generation.release if generation else ""),
+        refresh=_refresh(store, environment) if store else None,
+        displaced=workspace.warehouse(environment).displaced(environment.name)
         if generation and generation.number
         else (),
     )
 
 
-def _generation(workspace: Workspace, place: Environment) -> tuple[Generation | None, str]:
+def _generation(workspace: Workspace, environment: Environment) -> tuple[Generation | None, str]:
     from datetime import UTC, datetime
 
     from prefect_sluice.domain.errors import WarehouseBusy
     from prefect_sluice.domain.generation import Cause, Generation
 
-    if not place.target.path.exists():
-        return Generation(place.name, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ()), ""
+    if not environment.target.path.exists():
+        return Generation(
+            environment.name, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ()
+        ), ""
     try:
-        return workspace.warehouse(place).generation(place.name), ""
+        return workspace.warehouse(environment).generation(environment.name), ""
     except WarehouseBusy as error:
         return None, f"the warehouse is held by {error.holder or 'another process'}"
 
 
-def _recorded(store: StateStore, place: Environment) -> int:
+def _recorded(store: StateStore, environment: Environment) -> int:
     from prefect_sluice.domain import ledger
 
-    present = ledger.fold(store.entries(environment=place.name)).get(place.name)
+    present = ledger.fold(store.entries(environment=environment.name)).get(environment.name)
     return present["generation"] if present else 0
 
 
-def _open(store: StateStore, place: Environment) -> tuple[OpenPromotion, ...]:
+def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, ...]:
     from prefect_sluice.approvals.policy import rule
     from prefect_sluice.domain.promotion import ENDED, State
     from prefect_sluice.reporting.terminal.status import OpenPromotion
@@ -146,7 +148,7 @@ def _open(store: StateStore, place: Environment) -> tuple[OpenPromotion, ...]:
     now = process.now()
     attempts: list[OpenPromotion] = []
     for item in store.promotions(
-        environment=place.name, states=[state for state in State if state not in ENDED]
+        environment=environment.name, states=[state for state in State if state not in ENDED]
     ):
         release = store.release(item.release)
         decision = rule(item, store.approvals(item.id), now).by if item.state is State.STAGED else None
@@ -154,17 +156,17 @@ def _open(store: StateStore, place: Environment) -> tuple[OpenPromotion, ...]:
     return tuple(attempts)
 
 
-def _refresh(store: StateStore, place: Environment) -> LastRefresh | None:
+def _refresh(store: StateStore, environment: Environment) -> LastRefresh | None:
     from prefect_sluice.promotions.refresh_history import last
 
-    return last(store, place.name)
+    return last(store, environment.name)
 
 
-def _lease(store: StateStore, place: Environment) -> Lease | None:
+def _lease(store: StateStore, environment: Environment) -> Lease | None:
     from prefect_sluice.runtime import process
     from prefect_sluice.state.lease import holder_is_dead
 
-    lease = store.lease(place.name)
+    lease = store.lease(environment.name)
     if lease is None or lease.expires_at <= process.now() or holder_is_dead(lease.holder, process.host()):
         return None
     return lease

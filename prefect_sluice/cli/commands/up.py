@@ -67,7 +67,7 @@ def up(
 
     _check_installed()
     workspace = Workspace.at(folder)
-    _ = workspace.places  # what is wrong in there is said before anything is started
+    _ = workspace.environments  # what is wrong in there is said before anything is started
     process.be_quiet()
     from prefect_sluice.local_server.up import UpOptions
 

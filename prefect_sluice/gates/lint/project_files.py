@@ -96,11 +96,11 @@ def dbts_own(adapter: str) -> Macros:
     dbt is not imported for that, only its files are read.
     """
     spec = find_spec("dbt")
-    places = [Path(place) / "include" for place in (spec.submodule_search_locations or ())] if spec else []
+    folders = [Path(folder) / "include" for folder in (spec.submodule_search_locations or ())] if spec else []
     found: dict[str, str] = {}
     for name in ("global_project", adapter):
-        for place in places:
-            found |= _macros(place / name / "macros")
+        for folder in folders:
+            found |= _macros(folder / name / "macros")
     return found
 
 

@@ -97,8 +97,8 @@ class LintWorkspace:
     @property
     def root(self) -> Path:
         """Return the repository's root; the project itself where there is no `.git`."""
-        places = (self.project, *self.project.parents)
-        return next((place for place in places if (place / ".git").exists()), self.project)
+        folders = (self.project, *self.project.parents)
+        return next((folder for folder in folders if (folder / ".git").exists()), self.project)
 
     def folders(self, file: Path) -> tuple[Path, ...]:
         """Return the folders whose settings count for `file`, outermost and weakest first."""

@@ -45,7 +45,7 @@ class FixedFile:
 
 
 def chosen(
-    workspace: Workspace, place: Environment, paths: Sequence[Path], *, everything: bool
+    workspace: Workspace, environment: Environment, paths: Sequence[Path], *, everything: bool
 ) -> ChosenFiles:
     """Return the SQL files of `paths` (all there are below a folder), else all, else those that differ from what serves.
 
@@ -57,15 +57,17 @@ def chosen(
     models = _models(workspace.project)
     if everything:
         return ChosenFiles(models, "all models and snapshots")
-    commit = _served(workspace, place)
+    commit = _served(workspace, environment)
     if not commit:
-        return ChosenFiles(models, f"all: {place.name} serves nothing yet")
+        return ChosenFiles(models, f"all: {environment.name} serves nothing yet")
     top = git.root(workspace.project)
     edited = git.edited_since(top, commit)
     if edited is None:
-        return ChosenFiles(models, f"all: git no longer has commit {commit[:7]}, which {place.name} serves")
+        return ChosenFiles(
+            models, f"all: git no longer has commit {commit[:7]}, which {environment.name} serves"
+        )
     changed = {(top / name).resolve() for name in edited}
-    told = f"edited since commit {commit[:7]}, which {place.name} serves"
+    told = f"edited since commit {commit[:7]}, which {environment.name} serves"
     return ChosenFiles(
         tuple(file for file in models if (workspace.project / file).resolve() in changed), told
     )
@@ -156,25 +158,25 @@ def _settings(workspace: Workspace) -> Mapping[str, GateSettings]:
     return settings
 
 
-def _served(workspace: Workspace, place: Environment) -> str:
+def _served(workspace: Workspace, environment: Environment) -> str:
     """Return the commit that an environment serves, "" if none; what is recorded, where the file is being written."""
     from prefect_sluice.domain import ledger
     from prefect_sluice.domain.errors import WarehouseBusy
 
-    if not place.target.path.exists():
+    if not environment.target.path.exists():
         return ""
     try:
-        name = workspace.warehouse(place).generation(place.name).release
+        name = workspace.warehouse(environment).generation(environment.name).release
     except WarehouseBusy:
-        present = ledger.fold(workspace.store.entries(environment=place.name)).get(place.name)
+        present = ledger.fold(workspace.store.entries(environment=environment.name)).get(environment.name)
         name = str(present["release"]) if present else ""
     release = workspace.store.release(name) if name else None
     return release.change.commit if release else ""
 
 
 def _models(project: Path) -> tuple[Path, ...]:
-    places = [place for key, default, _ in _KINDS for place in folders(project, key, default)]
-    found = {file for place in places for file in place.rglob("*.sql") if file.is_file()}
+    roots = [folder for key, default, _ in _KINDS for folder in folders(project, key, default)]
+    found = {file for folder in roots for file in folder.rglob("*.sql") if file.is_file()}
     return tuple(sorted(file.relative_to(project) for file in found))
 
 

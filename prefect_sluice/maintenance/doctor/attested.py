@@ -13,26 +13,26 @@ from prefect_sluice.workspace.workspace import Environment
 
 def examine(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
     """Yield what `entries`, the whole ledger and verified, does not say. Reads every promotion and approval."""
-    for place in patient.places.values():
-        yield from _heads(patient, store, place, entries)
+    for environment in patient.environments.values():
+        yield from _heads(patient, store, environment, entries)
     yield from _approvals(patient, store, entries)
     yield from _promotions(patient, store, entries)
 
 
 def _heads(
-    patient: Examined, store: StateStore, place: Environment, entries: Sequence[LedgerEntry]
+    patient: Examined, store: StateStore, environment: Environment, entries: Sequence[LedgerEntry]
 ) -> Iterator[Complaint]:
     """Yield the oldest generation whose place in the ledger is not there. What another state store released is told elsewhere."""
-    inventory = patient.inventory(place)
+    inventory = patient.inventory(environment)
     digests = {entry.number: entry.digest for entry in entries}
     for item in reversed(inventory.generations if inventory else ()):
         head = item.head
-        if item.environment != place.name or head is None or digests.get(head.number) == head.digest:
+        if item.environment != environment.name or head is None or digests.get(head.number) == head.digest:
             continue
         if store.promotion(item.promotion) is not None:
             yield Complaint(
                 "ledger",
-                place.name,
+                environment.name,
                 f"generation {item.number} was published after ledger entry {head.number} ({head.digest[:12]}),"
                 " which is not there",
                 "the ledger was set back, or is another one: nothing is published over it",
@@ -46,7 +46,7 @@ def _approvals(patient: Examined, store: StateStore, entries: Sequence[LedgerEnt
     for approval in store.approvals():
         promotion = store.promotion(approval.promotion)
         environment = promotion.environment if promotion else ""
-        if (environment in patient.places or not environment) and not attestation.is_attested(
+        if (environment in patient.environments or not environment) and not attestation.is_attested(
             approval, given
         ):
             yield Complaint(
@@ -64,7 +64,7 @@ def _promotions(patient: Examined, store: StateStore, entries: Sequence[LedgerEn
         about.setdefault(entry.facts.get("promotion"), []).append(entry)
     for promotion in store.promotions():
         why = attestation.contradiction(promotion, about.get(promotion.id, ()))
-        if why and promotion.environment in patient.places:
+        if why and promotion.environment in patient.environments:
             yield Complaint(
                 "promotion",
                 promotion.environment,

@@ -64,12 +64,12 @@ class Examined:
     cannot be used), and the warehouses that could be opened, by file. `deep`: rows are read, too."""
 
     workspace: Workspace
-    places: Mapping[str, Environment]
+    environments: Mapping[str, Environment]
     store: StateStore | None
     inventories: Mapping[Path, Inventory]
     now: datetime
     deep: bool = False
 
-    def inventory(self, place: Environment) -> Inventory | None:
+    def inventory(self, environment: Environment) -> Inventory | None:
         """Return what stands in an environment's warehouse, None where it could not be opened."""
-        return self.inventories.get(place.target.path)
+        return self.inventories.get(environment.target.path)

@@ -76,22 +76,22 @@ def existing(workspace: Workspace) -> StateStore | None:
 
 def _chosen(workspace: Workspace, environment: str) -> Mapping[str, Environment]:
     if environment:
-        place = workspace.place(environment)
-        return {place.name: place}
-    return workspace.places
+        resolved = workspace.environment(environment)
+        return {resolved.name: resolved}
+    return workspace.environments
 
 
 def _complaints(
-    workspace: Workspace, places: Mapping[str, Environment], *, deep: bool = False
+    workspace: Workspace, environments: Mapping[str, Environment], *, deep: bool = False
 ) -> Iterator[Complaint]:
     found: list[Complaint] = []
     store = _store(workspace, found)
     inventories = {
         path: inventory
-        for path in sorted({place.target.path for place in places.values()})
-        if (inventory := _inventory(workspace, places, path, found)) is not None
+        for path in sorted({environment.target.path for environment in environments.values()})
+        if (inventory := _inventory(workspace, environments, path, found)) is not None
     }
-    patient = Examined(workspace, places, store, inventories, process.now(), deep)
+    patient = Examined(workspace, environments, store, inventories, process.now(), deep)
     yield from found
     yield from served.examine(patient)
     if deep:
@@ -110,11 +110,11 @@ def _store(workspace: Workspace, found: list[Complaint]) -> StateStore | None:
 
 
 def _inventory(
-    workspace: Workspace, places: Mapping[str, Environment], path: Path, found: list[Complaint]
+    workspace: Workspace, environments: Mapping[str, Environment], path: Path, found: list[Complaint]
 ) -> Inventory | None:
-    here = [name for name, place in places.items() if place.target.path == path]
+    here = [name for name, environment in environments.items() if environment.target.path == path]
     try:
-        return workspace.warehouse(places[here[0]]).inventory()
+        return workspace.warehouse(environments[here[0]]).inventory()
     except SluiceError as error:
         why = error.what if isinstance(error, BadInput) else str(error).partition(";")[0]
         fix = "close it there, then: sluice doctor" if error.retry else "restore it from a backup"
@@ -148,7 +148,7 @@ def _views(
         if not wanted:
             continue
         with workspace.store.fenced(lease, now=process.now()):
-            made = workspace.warehouse(workspace.place(name)).mend(name, wanted)
+            made = workspace.warehouse(workspace.environment(name)).mend(name, wanted)
         done += [
             _with_place(item, made[item.view[0]])
             for item in found
@@ -164,14 +164,14 @@ def _with_place(item: Complaint, aside: Name | None) -> Complaint:
 
 def _settled(
     workspace: Workspace,
-    places: Mapping[str, Environment],
+    environments: Mapping[str, Environment],
     leases: Mapping[str, Lease],
     found: Sequence[Complaint],
 ) -> tuple[Complaint, ...]:
     # From the first look: under our own lease the promotion looks as if somebody were at work on it.
     pending = tuple(item for item in found if item.repair is Repair.SETTLE)
     for name in {item.environment for item in pending}:
-        settle(workspace.under(leases[name]), places[name])
+        settle(workspace.under(leases[name]), environments[name])
     return pending
 
 

@@ -44,7 +44,7 @@ def _bundles(patient: Examined) -> Iterator[Complaint]:
         for item in inventory.generations
         if item.collected_at is None
     }
-    wanted = [i for i in store.promotions() if i.environment in patient.places]
+    wanted = [i for i in store.promotions() if i.environment in patient.environments]
     promotions = [item for item in wanted if item.id in whole or item.state in OPEN]
     seen: set[str] = set()
     for digest, what, environment, fix in _named(patient, promotions):
@@ -101,7 +101,7 @@ def _candidates(patient: Examined) -> Iterator[Complaint]:
         if promotion is None:
             yield _orphan(patient, path, "", "a candidate of no promotion that is known here", safe=False)
         # The next attempt may take finished relations from one that was superseded: that is the collector's.
-        elif promotion.state in ENDED - {State.SUPERSEDED} and promotion.environment in patient.places:
+        elif promotion.state in ENDED - {State.SUPERSEDED} and promotion.environment in patient.environments:
             yield _orphan(patient, path, promotion.environment, "the candidate of a promotion that has ended")
 
 
@@ -120,7 +120,7 @@ def _orphan(patient: Examined, path: Path, environment: str, what: str, *, safe:
 
 def _unfinished(patient: Examined) -> Iterator[Complaint]:
     """Yield files beside a warehouse that a process was making, and died."""
-    for path in sorted({place.target.path for place in patient.places.values()}):
+    for path in sorted({environment.target.path for environment in patient.environments.values()}):
         for other in sorted(path.parent.glob(f".{path.name}.*")) if path.parent.is_dir() else ():
             found = _FRESH.fullmatch(other.name)
             if found and found["name"] == path.name and not runs_here(int(found["pid"])):
@@ -129,12 +129,12 @@ def _unfinished(patient: Examined) -> Iterator[Complaint]:
 
 def _journals(patient: Examined) -> Iterator[Complaint]:
     """Yield what a writer that died left in the journal of a warehouse: one that is at work holds the file, and nobody looks."""
-    for place in patient.places.values():
-        journal = place.target.path.with_name(f"{place.target.path.name}.wal")
-        if patient.inventory(place) is not None and journal.is_file() and journal.stat().st_size:
+    for environment in patient.environments.values():
+        journal = environment.target.path.with_name(f"{environment.target.path.name}.wal")
+        if patient.inventory(environment) is not None and journal.is_file() and journal.stat().st_size:
             yield Complaint(
                 "file",
-                place.name,
+                environment.name,
                 f"{journal} lies beside the warehouse: a writer that died left in it what is not in the file yet",
                 "nothing is lost, but a plain copy of the file alone does not have it",
                 "copy both, or: sluice backup --warehouse; the next release or refresh writes it into the file",
@@ -143,7 +143,7 @@ def _journals(patient: Examined) -> Iterator[Complaint]:
 
 
 def _disks(patient: Examined) -> Iterator[Complaint]:
-    for path in sorted({place.target.path for place in patient.places.values()}):
+    for path in sorted({environment.target.path for environment in patient.environments.values()}):
         folder = next(item for item in path.parents if item.is_dir())
         usage = shutil.disk_usage(folder)
         served = path.stat().st_size if path.is_file() else 0

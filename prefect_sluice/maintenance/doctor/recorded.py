@@ -22,43 +22,45 @@ _SERVED = (State.DEPLOYED, State.STABLE)
 
 def examine(patient: Examined) -> Iterator[Complaint]:
     """Yield where the state store and the warehouse do not agree. Without a state store, only that."""
-    for place in patient.places.values():
-        yield from _generations(patient, place)
+    for environment in patient.environments.values():
+        yield from _generations(patient, environment)
         if patient.store is not None:
-            yield from _lease(patient, place)
-            for promotion in patient.store.promotions(environment=place.name, states=OPEN):
-                yield from _open(patient, place, promotion)
-            yield from _tools(patient, place)
+            yield from _lease(patient, environment)
+            for promotion in patient.store.promotions(environment=environment.name, states=OPEN):
+                yield from _open(patient, environment, promotion)
+            yield from _tools(patient, environment)
     yield from _ledger(patient)
     yield from _forgotten(patient)
 
 
-def _generations(patient: Examined, place: Environment) -> Iterator[Complaint]:
-    inventory = patient.inventory(place)
+def _generations(patient: Examined, environment: Environment) -> Iterator[Complaint]:
+    inventory = patient.inventory(environment)
     if inventory is None:
         return
-    written = [item for item in inventory.generations if item.environment == place.name]
-    known = patient.store.promotions(environment=place.name) if patient.store else ()
+    written = [item for item in inventory.generations if item.environment == environment.name]
+    known = patient.store.promotions(environment=environment.name) if patient.store else ()
     ids = {item.id for item in known}
     # Generation 0 is what was adopted: no promotion wrote it.
     unknown = [item for item in written if item.number and item.promotion not in ids]
     if unknown:
-        yield _unknown(patient, place, unknown, is_current=unknown[0] is written[0])
+        yield _unknown(patient, environment, unknown, is_current=unknown[0] is written[0])
     there = {(item.number, item.promotion) for item in written}
-    settled = _settled(patient, place, there)
+    settled = _settled(patient, environment, there)
     lost = [
         item
         for item in known
         if item.state in _SERVED and item.id not in settled and (item.generation or 0, item.id) not in there
     ]
     if lost:
-        yield _lost(place, lost[0], inventory.current(place.name))
+        yield _lost(environment, lost[0], inventory.current(environment.name))
 
 
-def _settled(patient: Examined, place: Environment, there: Collection[tuple[int, str]]) -> frozenset[str]:
+def _settled(
+    patient: Examined, environment: Environment, there: Collection[tuple[int, str]]
+) -> frozenset[str]:
     """Return the promotions whose generations may be gone: the environment was left since, or released to again."""
     try:
-        entries = patient.store.entries(environment=place.name) if patient.store else ()
+        entries = patient.store.entries(environment=environment.name) if patient.store else ()
     except LedgerBroken:  # told by `_ledger`
         return frozenset()
     passed: set[str] = set()
@@ -74,7 +76,7 @@ def _settled(patient: Examined, place: Environment, there: Collection[tuple[int,
 
 
 def _unknown(
-    patient: Examined, place: Environment, unknown: list[Generation], *, is_current: bool
+    patient: Examined, environment: Environment, unknown: list[Generation], *, is_current: bool
 ) -> Complaint:
     named = ", ".join(str(item.number) for item in reversed(unknown))
     means = (
@@ -84,38 +86,39 @@ def _unknown(
     )
     return Complaint(
         "generation",
-        place.name,
+        environment.name,
         f"generation {named} is in the warehouse, and not in the state store",
         means,
         f"restore the state store from a backup, or name the right one in {patient.workspace.file.name}: state"
         + (
-            f"; if it is lost, go back to what this one knows: sluice rollback --env {place.name} --from {unknown[0].number}"
+            "; if it is lost, go back to what this one knows: "
+            f"sluice rollback --env {environment.name} --from {unknown[0].number}"
             if is_current
             else ""
         ),
     )
 
 
-def _lost(place: Environment, promotion: Promotion, current: int) -> Complaint:
+def _lost(environment: Environment, promotion: Promotion, current: int) -> Complaint:
     return Complaint(
         "generation",
-        place.name,
+        environment.name,
         f"generation {promotion.generation} was published by promotion {promotion.id}, and is not in the warehouse",
         f"the warehouse serves generation {current}: it was restored from an older copy, or is another file",
-        f"put the right file back, or release again: sluice release --env {place.name}"
-        + ("" if current else f"; if it was `sluice leave` that died: sluice leave {place.name}"),
+        f"put the right file back, or release again: sluice release --env {environment.name}"
+        + ("" if current else f"; if it was `sluice leave` that died: sluice leave {environment.name}"),
     )
 
 
-def _lease(patient: Examined, place: Environment) -> Iterator[Complaint]:
-    lease = patient.store.lease(place.name) if patient.store else None
+def _lease(patient: Examined, environment: Environment) -> Iterator[Complaint]:
+    lease = patient.store.lease(environment.name) if patient.store else None
     if lease is None:
         return
     dead = holder_is_dead(lease.holder, process.host())
     if dead or lease.expires_at <= patient.now:
         yield Complaint(
             "lease",
-            place.name,
+            environment.name,
             f"the lease is held by {lease.holder}, " + ("which is dead" if dead else "and ran out"),
             "nobody is at work; the next command takes it over",
             "sluice doctor --repair",
@@ -123,8 +126,8 @@ def _lease(patient: Examined, place: Environment) -> Iterator[Complaint]:
         )
 
 
-def _is_at_work(patient: Examined, place: Environment) -> bool:
-    lease = patient.store.lease(place.name) if patient.store else None
+def _is_at_work(patient: Examined, environment: Environment) -> bool:
+    lease = patient.store.lease(environment.name) if patient.store else None
     return (
         lease is not None
         and lease.expires_at > patient.now
@@ -132,17 +135,17 @@ def _is_at_work(patient: Examined, place: Environment) -> bool:
     )
 
 
-def _open(patient: Examined, place: Environment, promotion: Promotion) -> Iterator[Complaint]:
+def _open(patient: Examined, environment: Environment, promotion: Promotion) -> Iterator[Complaint]:
     """Yield what is wrong with a promotion that is not at its end, and that nobody works on."""
-    if _is_at_work(patient, place):
+    if _is_at_work(patient, environment):
         return
-    again = _command(patient, place, promotion)
-    inventory = patient.inventory(place)
+    again = _command(patient, environment, promotion)
+    inventory = patient.inventory(environment)
     written = {item.promotion for item in inventory.generations} if inventory else set[str]()
     if promotion.state is State.DEPLOYING and promotion.id in written:
         yield Complaint(
             "promotion",
-            place.name,
+            environment.name,
             f"promotion {promotion.id} was published, and its process died before it said so",
             "the ledger does not have its generation yet",
             "sluice doctor --repair",
@@ -151,7 +154,7 @@ def _open(patient: Examined, place: Environment, promotion: Promotion) -> Iterat
     elif promotion.state is not State.STAGED:
         yield Complaint(
             "promotion",
-            place.name,
+            environment.name,
             f"promotion {promotion.id} is {promotion.state.value}, and nobody works on it",
             "its process died",
             f"go on with it: {again}",
@@ -159,19 +162,19 @@ def _open(patient: Examined, place: Environment, promotion: Promotion) -> Iterat
     if promotion.state in {State.STAGED, State.APPROVED} and not _whole(patient, promotion):
         yield Complaint(
             "candidate",
-            place.name,
+            environment.name,
             f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
             "it cannot be deployed, whoever approves it",
             f"build it again: {again}",
         )
 
 
-def _command(patient: Examined, place: Environment, promotion: Promotion) -> str:
+def _command(patient: Examined, environment: Environment, promotion: Promotion) -> str:
     """Return the command that goes on with a promotion; that of a rollback names both its ends, so that it is safe to repeat."""
-    plain = f"sluice {promotion.cause.value} --env {place.name}"
+    plain = f"sluice {promotion.cause.value} --env {environment.name}"
     if promotion.cause is not Cause.ROLLBACK or patient.store is None:
         return plain
-    entries = patient.store.entries(environment=place.name)
+    entries = patient.store.entries(environment=environment.name)
     begun = next((item for item in entries if item.facts.get("promotion") == promotion.id), None)
     to = f" --to {begun.facts['origin']}" if begun is not None and "origin" in begun.facts else ""
     return f"{plain} --from {promotion.base}{to}"
@@ -199,25 +202,27 @@ def _ledger(patient: Examined) -> Iterator[Complaint]:
         return
     yield from attested.examine(patient, patient.store, entries)
     present = ledger.fold(entries)
-    for place in patient.places.values():
-        inventory = patient.inventory(place)
-        told = present[place.name]["generation"] if place.name in present else 0
-        current = inventory.current(place.name) if inventory else told
-        deploying = patient.store.promotions(environment=place.name, states=(State.DEPLOYING,))
+    for environment in patient.environments.values():
+        inventory = patient.inventory(environment)
+        told = present[environment.name]["generation"] if environment.name in present else 0
+        current = inventory.current(environment.name) if inventory else told
+        deploying = patient.store.promotions(environment=environment.name, states=(State.DEPLOYING,))
         if told != current and not deploying:
             yield Complaint(
                 "ledger",
-                place.name,
+                environment.name,
                 f"the ledger says generation {told}, the warehouse generation {current}",
                 "one of them was restored from another day, or altered",
                 "restore the one that is older",
             )
 
 
-def _tools(patient: Examined, place: Environment) -> Iterator[Complaint]:
-    inventory = patient.inventory(place)
+def _tools(patient: Examined, environment: Environment) -> Iterator[Complaint]:
+    inventory = patient.inventory(environment)
     serving = (
-        next((i for i in inventory.generations if i.environment == place.name), None) if inventory else None
+        next((i for i in inventory.generations if i.environment == environment.name), None)
+        if inventory
+        else None
     )
     release = patient.store.release(serving.release) if patient.store and serving else None
     for name, version in release.tools.items() if release else ():
@@ -225,10 +230,10 @@ def _tools(patient: Examined, place: Environment) -> Iterator[Complaint]:
         if installed != version:
             yield Complaint(
                 "tools",
-                place.name,
+                environment.name,
                 f"what serves was built with {name} {version}; here is {installed or 'none'}",
                 "the next release may build more than its change",
-                f"see what: sluice plan --env {place.name}",
+                f"see what: sluice plan --env {environment.name}",
                 note=True,
             )
 
@@ -246,7 +251,7 @@ def _forgotten(patient: Examined) -> Iterator[Complaint]:
         for name in inventory.environments:
             newest = next(item for item in inventory.generations if item.environment == name)
             ours = patient.store is not None and patient.store.promotion(newest.promotion) is not None
-            if ours and name not in patient.workspace.places:
+            if ours and name not in patient.workspace.environments:
                 yield Complaint(
                     "environment",
                     name,

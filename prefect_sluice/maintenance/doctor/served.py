@@ -15,73 +15,81 @@ from prefect_sluice.workspace.workspace import Environment
 
 def examine(patient: Examined) -> Iterator[Complaint]:
     """Yield what is wrong in the warehouses."""
-    for place in patient.places.values():
-        inventory = patient.inventory(place)
-        if inventory is not None and inventory.current(place.name):
-            yield from _gone(place, inventory)
-            yield from _views(place, patient.workspace.warehouse(place))
+    for environment in patient.environments.values():
+        inventory = patient.inventory(environment)
+        if inventory is not None and inventory.current(environment.name):
+            yield from _gone(environment, inventory)
+            yield from _views(environment, patient.workspace.warehouse(environment))
     for path, inventory in patient.inventories.items():
         linker = patient.workspace.warehouse(
-            next(place for place in patient.places.values() if place.target.path == path)
+            next(
+                environment
+                for environment in patient.environments.values()
+                if environment.target.path == path
+            )
         ).linker
         yield from _strangers(patient, inventory)
         yield from _readers(inventory, linker)
 
 
-def _gone(place: Environment, inventory: Inventory) -> Iterator[Complaint]:
+def _gone(environment: Environment, inventory: Inventory) -> Iterator[Complaint]:
     """Yield physical relations that a pointer leads to, and that are not there."""
     there = {item.address for item in inventory.physical}
     whole = [
         item.number
         for item in inventory.generations
-        if item.environment == place.name and item.collected_at is None
+        if item.environment == environment.name and item.collected_at is None
     ]
     told: set[Name] = set()
     for span in reversed(inventory.spans):
         address = span.pointer.address
         needing = [number for number in whole if span.holds(number)]
-        if span.environment != place.name or address in there or address in told or not needing:
+        if span.environment != environment.name or address in there or address in told or not needing:
             continue
         told.add(address)
         if span.until is None:
-            yield _live_gone(place, span, inventory.current(place.name))
+            yield _live_gone(environment, span, inventory.current(environment.name))
         else:
-            yield _kept_gone(place, address, needing)
+            yield _kept_gone(environment, address, needing)
 
 
-def _live_gone(place: Environment, span: PointerSpan, current: int) -> Complaint:
+def _live_gone(environment: Environment, span: PointerSpan, current: int) -> Complaint:
     return Complaint(
         "relation",
-        place.name,
+        environment.name,
         f"{span.pointer.address} is gone",
         f"who reads {span.pointer.name} gets an error",
-        f"build it again: sluice release --env {place.name}; or go back: sluice rollback --env {place.name}"
+        f"build it again: sluice release --env {environment.name}; or go back: sluice rollback --env {environment.name}"
         f" --from {current}",
     )
 
 
-def _kept_gone(place: Environment, address: Name, numbers: list[int]) -> Complaint:
+def _kept_gone(environment: Environment, address: Name, numbers: list[int]) -> Complaint:
     named = ", ".join(str(number) for number in sorted(numbers))
     return Complaint(
         "relation",
-        place.name,
+        environment.name,
         f"{address} is gone",
         f"generation {named} cannot be served again",
-        f"restore the warehouse from a backup, or write it off: sluice collect --env {place.name}",
+        f"restore the warehouse from a backup, or write it off: sluice collect --env {environment.name}",
     )
 
 
-def _views(place: Environment, warehouse: Warehouse) -> Iterator[Complaint]:
+def _views(environment: Environment, warehouse: Warehouse) -> Iterator[Complaint]:
     """Yield public names that do not lead where their pointer says."""
-    for item in warehouse.displaced(place.name):
-        yield _replaced(place, item) if item.instead is Replacement.TABLE else _lost_view(place, item)
+    for item in warehouse.displaced(environment.name):
+        yield (
+            _replaced(environment, item)
+            if item.instead is Replacement.TABLE
+            else _lost_view(environment, item)
+        )
 
 
-def _lost_view(place: Environment, item: Displaced) -> Complaint:
+def _lost_view(environment: Environment, item: Displaced) -> Complaint:
     is_missing = item.instead is Replacement.NOTHING
     return Complaint(
         "view",
-        place.name,
+        environment.name,
         f"the public view {item.name} is missing"
         if is_missing
         else f"the public view {item.name} was altered",
@@ -92,10 +100,10 @@ def _lost_view(place: Environment, item: Displaced) -> Complaint:
     )
 
 
-def _replaced(place: Environment, item: Displaced) -> Complaint:
+def _replaced(environment: Environment, item: Displaced) -> Complaint:
     return Complaint(
         "view",
-        place.name,
+        environment.name,
         f"a table stands at {item.name}, where a public view was",
         "its readers see what no gate saw; releases, refreshes and rollbacks are refused",
         f"{TAKE_BACK}: the table is renamed, never dropped",

@@ -122,9 +122,9 @@ def _before(work: Work) -> Generation | None:
     if work.promotion is None:
         return None
     workspace = Workspace.at(work.request.folder)
-    place = workspace.place(work.promotion.environment)
+    environment = workspace.environment(work.promotion.environment)
     with suppress(SluiceError):
-        return workspace.warehouse(place).generation(place.name, work.promotion.base)
+        return workspace.warehouse(environment).generation(environment.name, work.promotion.base)
     return None
 
 

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 def subject(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, release: Release, plan: Plan
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, release: Release, plan: Plan
 ) -> Subject:
     """Return what is known of a release before any of it is built."""
-    warehouse, touched = workspace.warehouse(place), _touched(workspace, release, plan)
+    warehouse, touched = workspace.warehouse(environment), _touched(workspace, release, plan)
     return Subject(
         project=loaded.folder,
         working_directory=loaded.session.cwd,
@@ -45,16 +45,16 @@ def subject(
         touched=touched,
         rewritten=_rewritten(loaded, release, frozenset(touched)),
         inherited=inherited(workspace, release, plan),
-        environment=place.name,
+        environment=environment.name,
         cause=plan.cause,
         plan=plan,
         change=release.change,
-        declared=_declared(workspace, place, loaded, release),
-        declared_before=_before(workspace, place, plan),
+        declared=_declared(workspace, environment, loaded, release),
+        declared_before=_before(workspace, environment, plan),
         earlier=cache(lambda: _earlier(workspace, plan)),
         apart=cache(lambda: checkout(workspace, release, purpose="tests") / release.change.project),
         expected=cache(lambda: said(workspace, release, plan)),
-        conditions=partial(conditions.proven, workspace, place, loaded, release),
+        conditions=partial(conditions.proven, workspace, environment, loaded, release),
         variables=_variables(workspace, loaded),
         vars=workspace.settings.vars,
     )
@@ -124,7 +124,7 @@ def _touched(workspace: Workspace, release: Release, plan: Plan) -> tuple[str, .
 
 
 def _declared(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, release: Release
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, release: Release
 ) -> Declarations:
     """Return what the project declares, and remember it: the next release is compared with it."""
     from prefect_sluice.dbt.declarations import declared
@@ -136,16 +136,16 @@ def _declared(
         for uid, item in found.described.items()
     }
     found = replace(found, described=described)
-    if workspace.store.declared(place.name, release.id) is None:
+    if workspace.store.declared(environment.name, release.id) is None:
         with workspace.store.transaction() as transaction:
-            transaction.put_declared(place.name, release.id, found)
+            transaction.put_declared(environment.name, release.id, found)
     return found
 
 
-def _before(workspace: Workspace, place: Environment, plan: Plan) -> Declarations | None:
+def _before(workspace: Workspace, environment: Environment, plan: Plan) -> Declarations | None:
     if not plan.base_release:
         return None
-    found = workspace.store.declared(place.name, plan.base_release)
+    found = workspace.store.declared(environment.name, plan.base_release)
     return found.renamed(plan.notes.new_ids) if found is not None else None
 
 

@@ -38,7 +38,10 @@ class BaselineDatabase:
 
 
 def build(
-    workspace: Workspace, place: Environment, wanted: Collection[str], then: Mapping[str, str] | None = None
+    workspace: Workspace,
+    environment: Environment,
+    wanted: Collection[str],
+    then: Mapping[str, str] | None = None,
 ) -> BaselineDatabase:
     """Build what serves now anew, from the inputs of now: `wanted` and what it reads. Changes nothing that anybody reads.
 
@@ -48,7 +51,7 @@ def build(
         return BaselineDatabase()
     tell(f"baseline: {len(wanted)} relations by the code that serves")
     ids = {(then or {}).get(uid, uid): uid for uid in wanted}
-    command = [sys.executable, "-P", "-m", __name__, str(workspace.root), place.name, *sorted(ids)]
+    command = [sys.executable, "-P", "-m", __name__, str(workspace.root), environment.name, *sorted(ids)]
     done = subprocess.run(
         command, cwd=workspace.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -59,31 +62,33 @@ def build(
     told = cast("dict[str, Any]", json.loads(lines[-1]))
     relations = {ids[uid]: quoted(BASELINE, *name) for uid, name in told["relations"].items()}
     why = "; ".join(f"the code that serves fails on today's data: {said}" for said in told["failed"][:1])
-    return BaselineDatabase(_side(workspace, place), relations, why)
+    return BaselineDatabase(_side(workspace, environment), relations, why)
 
 
 @dataclass(frozen=True)
 class _Apart(Workspace):
     """The same, with other folders for dbt to work in."""
 
-    def work(self, place: Environment) -> Path:
+    def work(self, environment: Environment) -> Path:
         """See Workspace."""
-        return self.folder / "work" / f"{place.name}-baseline"
+        return self.folder / "work" / f"{environment.name}-baseline"
 
 
-def _side(workspace: Workspace, place: Environment) -> Path:
-    return _Apart(workspace.file, workspace.settings).work(place) / "side" / place.target.path.name
+def _side(workspace: Workspace, environment: Environment) -> Path:
+    return (
+        _Apart(workspace.file, workspace.settings).work(environment) / "side" / environment.target.path.name
+    )
 
 
 def _built(
-    workspace: Workspace, place: Environment, wanted: Sequence[str]
+    workspace: Workspace, environment: Environment, wanted: Sequence[str]
 ) -> tuple[Mapping[str, Name], Sequence[str]]:
     """Build; return where each relation lies in the side database, and what was said of those that failed."""
-    release = serving(workspace, place)
-    whole = plan_release(workspace, place, release, Cause.REFRESH)
-    loaded = load(workspace, place, release)
-    warehouse = workspace.warehouse(place, loaded.session.cwd)
-    live = warehouse.generation(place.name)
+    release = serving(workspace, environment)
+    whole = plan_release(workspace, environment, release, Cause.REFRESH)
+    loaded = load(workspace, environment, release)
+    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    live = warehouse.generation(environment.name)
     plan = only(whole, {*ancestors(loaded.project.nodes, wanted), *wanted}, live)
     results = make.apart(warehouse, loaded, live, plan)
     bad = [f"{result.short}: {first_line(result.message)}" for result in results if result.status == "error"]
@@ -123,7 +128,7 @@ def main(arguments: Sequence[str]) -> None:
     known = Workspace.at(Path(folder))
     workspace = _Apart(known.file, known.settings)
     try:
-        found, failed = _built(workspace, workspace.place(environment), wanted)
+        found, failed = _built(workspace, workspace.environment(environment), wanted)
     except SluiceError as error:
         found, failed = dict[str, Name](), [str(error).splitlines()[0]]
     relations = {uid: [name.schema, name.identifier] for uid, name in found.items()}

@@ -23,21 +23,21 @@ _TOOLS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
 _NOT_KEPT = "it was not recorded when it was built there"
 
 
-def here(workspace: Workspace, place: Environment, loaded: LoadedProject) -> Conditions:
+def here(workspace: Workspace, environment: Environment, loaded: LoadedProject) -> Conditions:
     """Return what a release is built under in an environment, as of now. Opens its warehouse, for reading. Repeatable.
 
     Where that cannot be opened, nothing is known of its sources, and why.
     """
     from prefect_sluice.dbt import build_conditions as of_dbt
 
-    known = of_dbt.sources(loaded.manifest, place.target.catalog)
+    known = of_dbt.sources(loaded.manifest, environment.target.catalog)
     names = {name.folded for node in loaded.project.nodes.values() for name in node.sources}
     relations = {known.get(name, str(name)): str(name) for name in names}
     variables, environ = of_dbt.used(loaded.prints)
     found = Conditions(
         {
             "tools": _tools(),
-            **_of_target(workspace, place),
+            **_of_target(workspace, environment),
             "packages": of_dbt.packages(loaded.folder),
             "vars": variables,
             "env": environ,
@@ -45,37 +45,39 @@ def here(workspace: Workspace, place: Environment, loaded: LoadedProject) -> Con
         relations=relations,
     )
     try:
-        is_there = place.target.path.exists()
-        columns: Mapping[str, str] = _columns(workspace, place, relations) if is_there else {}
+        is_there = environment.target.path.exists()
+        columns: Mapping[str, str] = _columns(workspace, environment, relations) if is_there else {}
     except (QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
         return replace(found, unknown={"sources": str(error)})
     return replace(found, facts={**found.facts, "sources": columns})
 
 
-def remember(workspace: Workspace, place: Environment, loaded: LoadedProject, promotion: Promotion) -> None:
+def remember(
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, promotion: Promotion
+) -> None:
     """Keep what a promotion was built under: what it goes to next is compared with that. Repeatable."""
-    current = here(workspace, place, loaded)
+    current = here(workspace, environment, loaded)
     with workspace.store.transaction() as transaction:
         transaction.put_conditions(promotion.id, process.now(), current)
 
 
 def proven(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, release: Release
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, release: Release
 ) -> ConditionsBefore | str:
     """Return what the environment was like that a release served in before, and what this one is like; or why there is none.
 
     The columns of the sources are those of now, where that environment's warehouse can be opened, else those of the day
     when it was built there.
     """
-    first = before(place, workspace.places)
+    first = before(environment, workspace.environments)
     if not first:
         return "no environment comes before this one"
     served = _served(workspace, first, release)
     if served is None:
         return f"this release never served in {first}, which comes before"
-    current = here(workspace, place, loaded)
+    current = here(workspace, environment, loaded)
     kept = workspace.store.conditions(served.id)
-    other = workspace.place(first)
+    other = workspace.environment(first)
     old = kept[1] if kept else _guessed(workspace, other, release, current)
     try:
         found = _columns(workspace, other, old.relations)
@@ -105,13 +107,17 @@ def _without_a_look(
     return ConditionsBefore(first, old, current, (note,))
 
 
-def _guessed(workspace: Workspace, place: Environment, release: Release, current: Conditions) -> Conditions:
+def _guessed(
+    workspace: Workspace, environment: Environment, release: Release, current: Conditions
+) -> Conditions:
     """Return what can be told of an environment of which nothing was recorded."""
     facts = {"tools": {name: release.tools[name] for name in _TOOLS if name in release.tools}}
     unknown: Mapping[str, str] = dict.fromkeys(("packages", "vars", "env"), _NOT_KEPT)
     tools = {name: text for name, text in current.facts["tools"].items() if name not in facts["tools"]}
     return Conditions(
-        {"tools": {**tools, **facts["tools"]}, **_of_target(workspace, place)}, unknown, current.relations
+        {"tools": {**tools, **facts["tools"]}, **_of_target(workspace, environment)},
+        unknown,
+        current.relations,
     )
 
 
@@ -121,10 +127,10 @@ def _tools() -> Mapping[str, str]:
     return {**versions, "prefect-sluice": __version__, "python": python}
 
 
-def _of_target(workspace: Workspace, place: Environment) -> Mapping[str, Mapping[str, str]]:
+def _of_target(workspace: Workspace, environment: Environment) -> Mapping[str, Mapping[str, str]]:
     from prefect_sluice.dbt import build_conditions as of_dbt
 
-    settings, wanted = of_dbt.target(place.target.settings)
+    settings, wanted = of_dbt.target(environment.target.settings)
     engine = workspace.engine(settings)
     extensions = {
         name: f"{text}; {engine.extensions.get(name, 'not installed')}" for name, text in wanted.items()
@@ -132,15 +138,17 @@ def _of_target(workspace: Workspace, place: Environment) -> Mapping[str, Mapping
     return {"settings": {**settings, **engine.settings}, "extensions": {**engine.extensions, **extensions}}
 
 
-def _columns(workspace: Workspace, place: Environment, relations: Mapping[str, str]) -> Mapping[str, str]:
+def _columns(
+    workspace: Workspace, environment: Environment, relations: Mapping[str, str]
+) -> Mapping[str, str]:
     """Return the sources that are there, and the type of each column, by what they are called.
 
     What the environment serves itself is no source: a table that hooks write to is there after the first release only.
     """
     if not relations:
         return {}
-    warehouse = workspace.warehouse(place)
-    own = {pointer.name.folded for pointer in warehouse.generation(place.name).pointers}
+    warehouse = workspace.warehouse(environment)
+    own = {pointer.name.folded for pointer in warehouse.generation(environment.name).pointers}
     names = {Name.parse(text).folded: key for key, text in relations.items()}
     wanted = {name: key for name, key in names.items() if name not in own}
     found: dict[str, str] = {}

@@ -28,15 +28,15 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 def judge(
-    workspace: Workspace, place: Environment, release: Release, plan: Plan, made: MadeCandidate
+    workspace: Workspace, environment: Environment, release: Release, plan: Plan, made: MadeCandidate
 ) -> tuple[GateReport, ...]:
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
-    loaded = load(workspace, place, release)
+    loaded = load(workspace, environment, release)
     asked = gates.asked(workspace.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
-    warehouse = workspace.warehouse(place, loaded.session.cwd)
-    raw = warehouse.generation(place.name)
+    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    raw = warehouse.generation(environment.name)
     written = raw.known_as(plan.ids)
-    known = ask_gates.subject(workspace, place, loaded, release, plan)
+    known = ask_gates.subject(workspace, environment, loaded, release, plan)
     known = replace(
         known,
         served=plan.base_of(written).by_node(),
@@ -44,24 +44,24 @@ def judge(
         built=_built(loaded, plan, made),
     )
     # What was dropped behind our back is nothing that one could compare with.
-    served = source_versions.still_there(written, warehouse.kept(place.name))
+    served = source_versions.still_there(written, warehouse.kept(environment.name))
     if made.file is None:
         known = replace(known, changed=())
-        standing = _standing(place.target.catalog, plan, served)
+        standing = _standing(environment.target.catalog, plan, served)
         if not standing:
             return ask_gates.ask(asked, known, workspace)
         with warehouse.reader() as reader:
             return ask_gates.ask(asked, replace(known, candidate=reader, standing=standing), workspace)
     moved = _moved(known, plan, written)
     then = {new: old for old, new in raw.new_ids(plan.ids).items()}
-    base = baseline.build(workspace, place, _to_compare(workspace, known, plan, written, moved), then)
+    base = baseline.build(workspace, environment, _to_compare(workspace, known, plan, written, moved), then)
     known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
     with warehouse.candidate(made.file, base.file) as reader:
         if served != written:
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
         known = replace(known, candidate=reader)
-        known = _with_relations(known, place.target.catalog, plan, made, live)
+        known = _with_relations(known, environment.target.catalog, plan, made, live)
         return (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
 
 

@@ -67,7 +67,7 @@ class MadeCandidate:
 
 
 def make(
-    workspace: Workspace, place: Environment, release: Release, plan: Plan, promotion: Promotion
+    workspace: Workspace, environment: Environment, release: Release, plan: Plan, promotion: Promotion
 ) -> MadeCandidate:
     """Build, carry over and link what the plan says. Changes nothing that anybody reads. Repeatable: starts afresh."""
     store = workspace.settings.warehouse.store
@@ -78,24 +78,24 @@ def make(
     edits = edited(workspace, release, plan)
     if not plan.made and not plan.relinked and not plan.tests:
         served = (*planned, *old_names.pointers(plan.old_names, planned))
-        looked = verify_reused.look(workspace, place, plan, {}, edits)
+        looked = verify_reused.look(workspace, environment, plan, {}, edits)
         return MadeCandidate(
             CandidateContents((), (), served, "", looked.renewed), None, (), (), {}, looked=looked
         )
-    loaded = load(workspace, place, release)
-    warehouse = workspace.warehouse(place, loaded.session.cwd)
-    live = plan.base_of(warehouse.generation(place.name))
-    looked = verify_reused.look(workspace, place, plan, loaded.project.nodes, edits)
+    loaded = load(workspace, environment, release)
+    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    live = plan.base_of(warehouse.generation(environment.name))
+    looked = verify_reused.look(workspace, environment, plan, loaded.project.nodes, edits)
     laid = _lay(warehouse, loaded, live, plan)
-    taken = _take(workspace, place, warehouse, loaded, plan)
+    taken = _take(workspace, environment, warehouse, loaded, plan)
     reach(FaultPoint.STAGE_PREPARED)
     tests = _tests(workspace, loaded, plan)
     usual = usual_seconds(plan, past(workspace.store, plan))
     built = (*_build(loaded, plan, {result.unique_id for result in taken}, tests.with_build, usual), *taken)
     asked, answered = data_tests.ready(loaded, plan, tests, built)
     results = (*built, *answered)
-    _still_the_same(workspace, place, loaded, live, plan)
-    verify_reused.look_again(workspace, place, plan, loaded.project.nodes, edits, looked)
+    _still_the_same(workspace, environment, loaded, live, plan)
+    verify_reused.look_again(workspace, environment, plan, loaded.project.nodes, edits, looked)
     made = _finish(workspace, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
     contents = replace(made.contents, held=(*made.contents.held, *looked.renewed))
     notes = {**made.notes, **_files_written(set_aside(workspace, release, loaded))}
@@ -134,13 +134,13 @@ def _lay(warehouse: Warehouse, loaded: LoadedProject, live: Generation, plan: Pl
 
 
 def _take(
-    workspace: Workspace, place: Environment, warehouse: Warehouse, loaded: LoadedProject, plan: Plan
+    workspace: Workspace, environment: Environment, warehouse: Warehouse, loaded: LoadedProject, plan: Plan
 ) -> tuple[NodeResult, ...]:
     """Take what a superseded attempt has built already; the gates look at it all the same."""
     from prefect_sluice.dbt.hooks import has_operations, hooked
 
     nodes = loaded.project.nodes
-    found = dict(reuse_finished.find(workspace, place, plan, never=hooked(loaded.manifest)))
+    found = dict(reuse_finished.find(workspace, environment, plan, never=hooked(loaded.manifest)))
     if found and set(found) == set(plan.made) and has_operations(loaded.manifest):
         found.popitem()  # what runs before and after all nodes runs only with one that is built
     return reuse_finished.take(warehouse, loaded.session.side, found, {uid: nodes[uid].name for uid in found})
@@ -223,7 +223,7 @@ def _read(built: _Built, sealed: SealedCandidate) -> tuple[NodeResult, ...]:
 
 
 def _still_the_same(
-    workspace: Workspace, place: Environment, loaded: LoadedProject, live: Generation, plan: Plan
+    workspace: Workspace, environment: Environment, loaded: LoadedProject, live: Generation, plan: Plan
 ) -> None:
     """Raise Refused when a source is not what the plan was made for: the build may have read either.
 
@@ -232,7 +232,7 @@ def _still_the_same(
     planned = plan.notes.versions
     if not planned or not loaded.session.live.exists():
         return
-    now = observe(workspace, place, loaded, live, plan.release)
+    now = observe(workspace, environment, loaded, live, plan.release)
     unknown = source_versions.unknown(live, plan.release)
     moved = [
         text

@@ -29,7 +29,7 @@ class FinishedRelation:
 
 
 def find(
-    workspace: Workspace, place: Environment, plan: Plan, *, never: Collection[str] = ()
+    workspace: Workspace, environment: Environment, plan: Plan, *, never: Collection[str] = ()
 ) -> Mapping[str, FinishedRelation]:
     """Return what need not be built, by unique id: the same node, fingerprint and inputs, in a candidate that is whole.
 
@@ -44,7 +44,7 @@ def find(
     if not wanted:
         return found
     there = kept(workspace)
-    for old in workspace.store.promotions(environment=place.name, states=(State.SUPERSEDED,)):
+    for old in workspace.store.promotions(environment=environment.name, states=(State.SUPERSEDED,)):
         if old.id not in there:
             continue
         file, contents = _kept(workspace, old)
