@@ -52,12 +52,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect_sluice.domain.node import Kind, Name, Node
+from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.{name}.gate import {kind}
 
-NODE = Node("model.shop.x", Kind.TABLE, Name("shop", "x"), "models/x.sql", "sql", ("shop", "x"), "0" * 8)
+NODE = Node("model.shop.x", NodeKind.TABLE, Name("shop", "x"), "models/x.sql", "sql", ("shop", "x"), "0" * 8)
 
 
 def test_what_changed_is_looked_at() -> None:
