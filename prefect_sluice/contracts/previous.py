@@ -16,7 +16,7 @@ from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import Node
 
-_FORM = 1
+_FORM = 2
 """The form of the documents that `describe` writes: what an older Sluice wrote is not compared with, but written anew."""
 
 
