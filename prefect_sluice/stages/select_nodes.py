@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.planning.make_plan import Asked, live_versions, make_plan
-from prefect_sluice.planning.plan import UNCHANGED, Plan
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.reasons import Held, HeldBy
 from prefect_sluice.planning.refresh_subset import Cut, cut, source_texts
 from prefect_sluice.promotions.load_project import Loaded
 
-NOT_SELECTED = "stale, and not selected: it stays as it is"
+NOT_SELECTED = Held(HeldBy.OTHER, "stale, and not selected: it stays as it is")
 _MOST = 12
 
 
@@ -43,9 +44,7 @@ def renewed(asked: Asked, whole: Plan, wanted: Collection[str]) -> Cut:
 
 def moved(plan: Plan) -> frozenset[str]:
     """Return the nodes that get another relation by a plan."""
-    return frozenset(
-        step.node for step in plan.steps if step.reason != UNCHANGED and step.node in plan.notes.nodes
-    )
+    return frozenset(step.node for step in plan.steps if step.moves and step.node in plan.notes.nodes)
 
 
 def _stale_by_themselves(asked: Asked, whole: Plan) -> frozenset[str]:

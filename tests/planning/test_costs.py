@@ -7,12 +7,14 @@ from prefect_sluice.domain.node import Kind, Name
 from prefect_sluice.planning.costs import Costs, costs
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import Before
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.reporting.terminal.plan import costs_told
 
 
 def plan(**actions: Action) -> Plan:
     steps = tuple(
-        Step(action, uid, Name("m", uid), Kind.TABLE, "", "f", "x") for uid, action in actions.items()
+        Step(action, uid, Name("m", uid), Kind.TABLE, Reason(Because.NEW), "f", "x")
+        for uid, action in actions.items()
     )
     return Plan("prod", Cause.RELEASE, "r", 1, "q", steps, (), (), Before({}, {}))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from prefect_sluice.domain.promotion import UNAUTHENTICATED, Approval, Promotion
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.dashboards import picked
-from prefect_sluice.planning.history_by_name import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
+from prefect_sluice.planning.reasons import Noted
 from prefect_sluice.reporting.markdown import MARKS, escaped
 from prefect_sluice.reporting.part import authors, brought, commits_of
 from prefect_sluice.reporting.prefect.links import Kind, Links, about, link, links_line
@@ -130,7 +130,9 @@ def _answering(report: Report) -> list[str]:
     return [f"{', or '.join(places)}. It then goes on by itself.", ""]
 
 
-_LASTING = (IN_FULL, OTHER_KIND, FORWARD_ONLY, NEVER_IN_FULL, AT_REST)
+_LASTING = frozenset(
+    {Noted.IN_FULL, Noted.OTHER_KIND, Noted.FORWARD_ONLY, Noted.NEVER_IN_FULL, Noted.AT_REST}
+)
 
 
 def lasting_things(report: Report) -> tuple[str, ...]:
@@ -140,7 +142,7 @@ def lasting_things(report: Report) -> tuple[str, ...]:
     found: list[str] = []
     if plan is not None:
         found += [
-            f"{step.name}: {step.note}" for step in plan.steps if any(text in step.note for text in _LASTING)
+            f"{step.name}: {step.note}" for step in plan.steps if step.note and step.note.kind in _LASTING
         ]
         found += [
             f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"

@@ -309,10 +309,13 @@ def _plan(report: Report, bounds: Bounds) -> list[str]:
     if known is None:
         return []
     steps, rest = few(moved(known), bounds.steps)
-    rows = [(word(step), str(step.name), step.kind.value, step.reason, step.note) for step in steps]
+    rows = [
+        (word(step), str(step.name), step.kind.value, str(step.reason), str(step.note or ""))
+        for step in steps
+    ]
     lines = ["### The plan", "", f"**{summary(known)}**", ""]
     lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
-    held = [(uid, why) for uid, why in list(known.held.items())[: bounds.steps]]
+    held = [(uid, str(why)) for uid, why in list(known.held.items())[: bounds.steps]]
     return [*lines, *_more(rest, "relation"), *(table(("left as it is", "why"), held) if held else [])]
 
 

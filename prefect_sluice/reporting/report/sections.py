@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from prefect_sluice.planning.plan import Step
 from prefect_sluice.reporting.report.charts import PARTS, bar, drawing
 from prefect_sluice.reporting.report.limits import Bounds, few
-from prefect_sluice.reporting.report.lineage import is_moved
 from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
 from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.report.parts import more, pill, section
@@ -94,9 +93,9 @@ def plan(report: Report, bounds: Bounds) -> Markup | None:
     if known is None:
         return None
     steps, rest = few(moved(known), bounds.steps)
-    reused = [step for step in known.steps if not is_moved(step)]
+    reused = [step for step in known.steps if not step.moves]
     same, same_left = few(reused, bounds.steps)
-    held = [(uid, why) for uid, why in known.held.items()]
+    held = [(uid, str(why)) for uid, why in known.held.items()]
     return section(
         "plan",
         "The plan",
@@ -123,7 +122,7 @@ def plan(report: Report, bounds: Bounds) -> Markup | None:
 
 def _why(step: Step) -> Child:
     note = tag("span", f" {step.note}", class_="note") if step.note else None
-    return joined(step.reason, note)
+    return joined(str(step.reason), note)
 
 
 def approvals(report: Report, _: Bounds) -> Markup:
