@@ -101,7 +101,7 @@ def _table(old: Document, new: Document) -> Iterator[Loss]:
         if not any(other <= names for other in kept):
             yield Loss("", f"{', '.join(sorted(names))} need not be unique now")
     yield from (Loss("", what) for what in _strict(old, new))
-    if old["ordered"] and not (new["ordered"] and _order(old, new) == _order(new, old)):
+    if old["ordered"] and not (new["ordered"] and _keeps_order(old, new)):
         yield Loss(
             "",
             f"{'has another order' if new['ordered'] else 'is not ordered'} now: columns may change places",
@@ -112,7 +112,7 @@ def _strict(old: Document, new: Document) -> Iterator[str]:
     """A column more that must be there is one promise more; one that may be there is the end of `no other columns`."""
     if old["strict"] and not new["strict"]:
         yield "is not strict now: other columns may come"
-    elif old["strict"] and old["columns"]:
+    elif old["strict"] and (old["columns"] or not old["type"]):
         for name, column in new["columns"].items():
             other = old["columns"].get(name)
             may_come = column["regex"] or not column["required"]
@@ -122,14 +122,16 @@ def _strict(old: Document, new: Document) -> Iterator[str]:
                 and _alone(name) not in old["columns"]
             ):
                 yield f"may have another column {name} now"
-        if not new["columns"]:
+        if new["type"] and not new["columns"]:
             yield "may have any other column now"
 
 
-def _order(document: Document, other: Document) -> list[str]:
-    """Return the columns in order, without plain ones that the other document does not have."""
-    columns = document["columns"]
-    return [name for name in document["order"] if name in other["columns"] or columns[name]["regex"]]
+def _keeps_order(old: Document, new: Document) -> bool:
+    """Say whether the columns come in the order of before. Where a pattern stands for one, nobody can tell."""
+    before = [name for name in old["order"] if _same(name, old["columns"][name], new["columns"]) is not None]
+    return before == [
+        name for name in new["order"] if name in old["columns"] or new["columns"][name]["regex"]
+    ]
 
 
 def _unique(document: Document) -> set[frozenset[str]]:
@@ -208,10 +210,14 @@ def _is_lost(value: Any, check: Document) -> bool:
 def _null(
     old: Document, new: Document, before: Sequence[Document], after: Sequence[Document]
 ) -> Iterator[tuple[str, bool]]:
-    if not new.get("nullable", True) or any(map(_refuses_null, after)):
+    if not new.get("nullable", True):
         return
-    if not old.get("nullable", True):
-        yield "may be NULL now", True
+    if not old.get(
+        "nullable", True
+    ):  # NaN is refused with NULL where a column is not nullable, and by no check's ignore_na
+        yield f"may be {'NaN' if any(map(_refuses_null, after)) else 'NULL'} now", True
+        return
+    if any(map(_refuses_null, after)):
         return
     for check in before:
         again = [each for each in after if each["name"] == check["name"]]
