@@ -14,6 +14,7 @@ from prefect_sluice.reporting.prefect.links import Kind, Links, about, link, lin
 from prefect_sluice.reporting.report.limits import SHORT, clipped
 from prefect_sluice.reporting.report.markdown import changes, gates
 from prefect_sluice.reporting.report.model import Changed, Report
+from prefect_sluice.reporting.report.once import Once
 from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.policy import policy_told
@@ -63,7 +64,13 @@ def approval_page(report: Report, links: Links) -> str:
         lines += ["### What a rollback does not undo", ""]
         lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
     lines += _policy(report, _ALL)
-    lines += [*changes(report, SHORT[1], alone=True), *_to_look_at(report), "### Gates", "", *gates(report)]
+    lines += [
+        *changes(report, SHORT[1], alone=True),
+        *_to_look_at(report),
+        "### Gates",
+        "",
+        *gates(report, Once(report)),
+    ]
     lines += _what_is_approved(report, promotion)
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.reporting.report.model import Dot, Lineage, Reached
+from prefect_sluice.reporting.report.model import Dot, DotPart, Lineage, Reached
 
 MOST = 40
 """How many nodes are drawn one by one."""
 
-_PARTS = {Action.BUILD: "build", Action.CARRY: "carry", Action.REMOVE: "remove"}
+_PARTS: Mapping[Action, DotPart] = {Action.BUILD: "build", Action.CARRY: "carry", Action.REMOVE: "remove"}
 
 
 def lineage(plan: Plan | None, reached: Sequence[Reached], findings: Iterable[Finding]) -> Lineage:
@@ -48,10 +48,8 @@ def lineage(plan: Plan | None, reached: Sequence[Reached], findings: Iterable[Fi
 
 
 def _node(step: Step, level: int, verdict: Verdict | None) -> Dot:
-    part = "relink" if step.moves else "reuse"
-    return Dot(
-        step.node, short_name(step.node), _PARTS.get(step.action, part), level, str(step.reason), verdict
-    )
+    part = _PARTS.get(step.action, "relink" if step.moves else "reuse")
+    return Dot(step.node, short_name(step.node), part, level, str(step.reason), verdict)
 
 
 def _consumer(one: Reached, level: int, verdict: Verdict | None) -> Dot:
