@@ -20,6 +20,7 @@ from prefect_sluice.warehouse.base import Column
 RELATION = "sluice relation under contract"
 """The name of the unbound table; `measure` puts the relation's own text in its place."""
 
+_LISTS = {"isin", "notin"}
 _RANGES = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
 
 
@@ -259,7 +260,13 @@ def _answer(check: Any, builtin: str, seen: Any, key: str | None) -> Any:
         return seen[key].isin(values).all() & (seen[key].nunique() == len(values))
     data: Any = importlib.import_module("pandera.api.ibis.types")
     function: Callable[..., Any] = check.get_builtin_check_fn(builtin) if builtin else check._check_fn
-    return function(data.IbisData(seen, key), **check._check_kwargs)
+    given = _without_null(check._check_kwargs) if builtin in _LISTS else check._check_kwargs
+    return function(data.IbisData(seen, key), **given)
+
+
+def _without_null(limits: dict[str, Any]) -> dict[str, Any]:
+    """Return a list without None: SQL's `x IN (1, NULL)` is false for nothing, so such a list would let everything pass."""
+    return {key: [value for value in values if value is not None] for key, values in limits.items()}
 
 
 def _projected(answer: Any, seen: Any) -> list[Any]:

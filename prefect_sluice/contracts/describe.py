@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
+import sys
+import sysconfig
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from types import CellType, CodeType, FunctionType
+from functools import partial
+from numbers import Integral, Number, Real
+from pathlib import Path
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 from prefect_sluice.contracts.compile import builtin_of, unique_sets
 from prefect_sluice.domain.digests import Json
+
+_INSTALLED = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+_CONSTANTS = (bool, Number, str, bytes, date, time, timedelta, list, tuple, set, frozenset, dict, re.Pattern)
 
 
 def describe(schema: Any) -> Json:
@@ -27,6 +36,7 @@ def describe(schema: Any) -> Json:
         "unique": [list(names) for names in unique_sets(schema)],
         "strict": schema.strict is True,
         "ordered": bool(schema.ordered),
+        "order": [str(name) for name in schema.columns],  # the keys of a document that was kept are sorted
         "type": "" if schema.dtype is None else str(schema.dtype),
     }
 
@@ -52,15 +62,22 @@ def _check(check: Any) -> Json:
     }
     if builtin:
         return {**told, "limits": {str(key): _plain(value) for key, value in check.statistics.items()}}
-    return {**told, "code": sorted(_code(check._check_fn))}
+    given = sorted(f"{key} = {_plain(value)}" for key, value in check._check_kwargs.items())
+    return {**told, "code": [*sorted(_code(check._check_fn)), *given]}
 
 
 def _plain(value: Any) -> Json:
     """Return a limit as JSON: numbers as numbers, times as text in ISO order, sets in the order of their words."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return cast(Json, value if value == value else "nan")  # NaN is no JSON
-    if isinstance(value, Decimal):
-        return float(value)
+    if value is None or isinstance(value, bool | int | str):
+        return cast(Json, value)
+    if isinstance(value, Integral):  # of NumPy, too
+        return int(cast(Any, value))
+    if isinstance(value, Real | Decimal):
+        return _number(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, re.Pattern):
@@ -72,8 +89,17 @@ def _plain(value: Any) -> Json:
     return str(value)
 
 
+def _number(value: Any) -> Json:
+    number = float(value)
+    if not math.isfinite(number):
+        return str(number)  # neither NaN nor an infinity is JSON
+    exact = not isinstance(value, Decimal) or Decimal(str(number)) == value
+    return number if exact else {"decimal": str(value)}
+
+
 def _code(function: Any, seen: set[int] | None = None) -> Iterator[str]:
-    """Yield the text of a check's own function (pandera wraps it), and the constants that it reads."""
+    """Yield the text of a check's own function (pandera wraps it), and of what it reads and calls of the project: constants,
+    functions. Nothing for what has no text; nobody can tell then whether it is the same."""
     seen = set() if seen is None else seen
     inner = getattr(function, "__func__", function)
     if id(inner) in seen:
@@ -82,19 +108,27 @@ def _code(function: Any, seen: set[int] | None = None) -> Iterator[str]:
     if isinstance(inner, FunctionType):
         if not inner.__module__.startswith("pandera."):
             yield _source(inner)
-            yield from (f"{name} = {value}" for name, value in _constants(inner))
+            yield from _values(_names(inner), seen)
         for cell in inner.__closure__ or ():
-            yield from _code(cell.cell_contents, seen)
+            if cell != CellType():
+                yield from _code(cell.cell_contents, seen)
+    elif isinstance(inner, partial):
+        yield from _code(inner.func, seen)
+        yield from _values({**{str(n): each for n, each in enumerate(inner.args)}, **inner.keywords}, seen)
     elif type(inner).__module__.startswith("pandera."):  # CheckInfo keeps the function as an attribute
         yield from _code(getattr(inner, "check_fn", None), seen)
+    elif callable(inner) and not isinstance(inner, type) and _is_of_project(type(inner).__call__):
+        yield from _code(type(inner).__call__, seen)
+        yield from _values(getattr(inner, "__dict__", {}), seen)
 
 
 def _source(function: FunctionType) -> str:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):  # a lambda in the middle of a line
-        code: CodeType = function.__code__
-        return f"{code.co_code.hex()} {code.co_names} {[str(each) for each in code.co_consts if not inspect.iscode(each)]}"
+        return " ".join(
+            f"{code.co_code.hex()} {code.co_names} {_literals(code)}" for code in _codes(function.__code__)
+        )
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.decorator_list = []
@@ -102,13 +136,46 @@ def _source(function: FunctionType) -> str:
     return ast.unparse(tree)
 
 
-def _constants(function: FunctionType) -> Iterator[tuple[str, str]]:
-    """Yield the constants of its module, of the function that it was made in, and of its own defaults."""
-    seen = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+def _literals(code: CodeType) -> list[str]:
+    return [str(each) for each in code.co_consts if not inspect.iscode(each)]
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """Yield a function's code, and that of the functions and comprehensions inside of it."""
+    yield code
+    for each in code.co_consts:
+        if inspect.iscode(each):
+            yield from _codes(each)
+
+
+def _names(function: FunctionType) -> Mapping[str, Any]:
+    """Return what a function's names stand for: of its module, of the function that it was made in, its own defaults, and
+    of modules and classes of the project whatever bears one of the names."""
+    used = sorted({name for code in _codes(function.__code__) for name in code.co_names})
+    seen = {name: function.__globals__[name] for name in used if name in function.__globals__}
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     seen |= {name: cell.cell_contents for name, cell in cells if cell != CellType()}
     seen |= {f"default {n}": value for n, value in enumerate(function.__defaults__ or ())}
     seen |= function.__kwdefaults__ or {}
-    for name, value in sorted(seen.items()):
-        if isinstance(value, bool | int | float | str | list | tuple | set | frozenset | dict | re.Pattern):
-            yield name, str(_plain(value))
+    for holder, value in tuple(seen.items()):
+        if isinstance(value, type | ModuleType) and _is_of_project(value):
+            seen |= {f"{holder}.{name}": getattr(value, name) for name in used if hasattr(value, name)}
+    return seen
+
+
+def _values(named: Mapping[str, Any], seen: set[int]) -> Iterator[str]:
+    for name, value in sorted(named.items()):
+        if value is None or isinstance(value, _CONSTANTS):
+            yield f"{name} = {_plain(value)}"
+        elif isinstance(value, FunctionType | MethodType | partial) and _is_of_project(value):
+            yield from _code(value, seen)
+
+
+def _is_of_project(item: Any) -> bool:
+    """Say whether something was written in the project: installed packages have versions, and are pinned."""
+    inner = getattr(getattr(item, "func", item), "__func__", getattr(item, "func", item))
+    module = item if isinstance(item, ModuleType) else sys.modules.get(str(getattr(inner, "__module__", "")))
+    place = getattr(getattr(inner, "__code__", None), "co_filename", None) or getattr(
+        module, "__file__", None
+    )
+    return place is not None and not any(Path(place).is_relative_to(root) for root in _INSTALLED)

@@ -17,7 +17,7 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node
 
-_FORM = 1
+_FORM = 2
 """The form of the documents that `describe` writes: what an older Sluice wrote is not compared with, but written anew."""
 
 

@@ -7,15 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from prefect_sluice.contracts.constants import (
+    FORBIDDING,
+    LISTS,
+    OF_TEXT,
+    OF_VALUES,
+    Document,
+    allowed,
+    constants,
+    is_inclusive,
+    less,
+    limit,
+    passes,
+)
 from prefect_sluice.domain.digests import Json
 
-Document = Mapping[str, Any]
 _TYPE = re.compile(r"(?P<name>u?int|float|decimal|timestamp)(?P<bits>\d+)?(?:\((?P<rest>.*)\))?")
 _ANYTHING = {"", ".*", "^.*", "^.*$", ".*$"}
-_LOWER = {"greater_than": False, "greater_than_or_equal_to": True, "in_range": True, "equal_to": True}
-_UPPER = {"less_than": False, "less_than_or_equal_to": True, "in_range": True, "equal_to": True}
-_ALLOWING, _FORBIDDING = {"isin", "equal_to"}, {"notin", "not_equal_to"}
-_UNDERSTOOD = {*_LOWER, *_UPPER, *_ALLOWING, *_FORBIDDING, "str_length"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +53,93 @@ def losses(before: Json, now: Json) -> tuple[Loss, ...]:
 
 def _columns(old: Document, new: Document) -> Iterator[Loss]:
     for name, column in old["columns"].items():
-        other = _same(name, new["columns"])
+        other = _same(name, column, new["columns"])
         if other is None:
             yield Loss(name, "is promised no longer")
         else:
             yield from (Loss(name, what, sure) for what, sure in _column(column, other))
+    for name in sorted(_present(old) - _present(new)):
+        if name not in old["columns"] or _same(name, old["columns"][name], new["columns"]) is not None:
+            yield Loss(name, "may be missing now")
 
 
-def _same(name: str, columns: Mapping[str, Document]) -> Document | None:
-    if name in columns:
+def _same(name: str, old: Document, columns: Mapping[str, Document]) -> Document | None:
+    if name in columns and columns[name]["regex"] == old["regex"]:
         return columns[name]
+    if old["regex"]:
+        return None
     patterns = (
         pattern for pattern, column in columns.items() if column["regex"] and re.search(pattern, name)
     )
     return columns.get(next(patterns, ""))
 
 
+def _present(document: Document) -> set[str]:
+    """Return the columns that must be there; of a pattern for several, the pattern: any of them will do."""
+    columns = document["columns"].items()
+    required = {_alone(name) if column["regex"] else name for name, column in columns if column["required"]}
+    return required | {name for names in document["unique"] for name in names}
+
+
+def _alone(pattern: str) -> str:
+    found = re.fullmatch(r"\^(\w+)\$", pattern)
+    return found[1] if found else pattern
+
+
 def _column(old: Document, new: Document) -> Iterator[tuple[str, bool]]:
-    if old["required"] and not new["required"]:
-        yield "may be missing now", True
     if old["type"] and not narrower(old["type"], new["type"]):
         yield (f"was {old['type']}, is {new['type'] or 'of any type'}"), True
-    if not old["nullable"] and new["nullable"]:
-        yield "may be NULL now", True
-    yield from _checks(old["checks"], new["checks"])
+    yield from _checks(old, new)
 
 
 def _table(old: Document, new: Document) -> Iterator[Loss]:
-    yield from (Loss("", what, sure) for what, sure in _checks(old["checks"], new["checks"]))
+    yield from (Loss("", what, sure) for what, sure in _checks(old, new))
+    if old["type"] and not old["columns"] and (new["columns"] or not narrower(old["type"], new["type"])):
+        yield Loss("", f"was {old['type']} in all columns, is not now")
     kept = _unique(new)
     for names in sorted(_unique(old), key=sorted):
         if not any(other <= names for other in kept):
             yield Loss("", f"{', '.join(sorted(names))} need not be unique now")
+    yield from (Loss("", what) for what in _strict(old, new))
+    if old["ordered"] and not (new["ordered"] and _keeps_order(old, new)):
+        yield Loss(
+            "",
+            f"{'has another order' if new['ordered'] else 'is not ordered'} now: columns may change places",
+        )
+
+
+def _strict(old: Document, new: Document) -> Iterator[str]:
+    """A column more that must be there is one promise more; one that may be there is the end of `no other columns`."""
     if old["strict"] and not new["strict"]:
-        yield Loss("", "is not strict now: other columns may come")
-    if old["ordered"] and not new["ordered"]:
-        yield Loss("", "is not ordered now: columns may change places")
+        yield "is not strict now: other columns may come"
+    elif old["strict"] and (old["columns"] or not old["type"]):
+        for name, column in new["columns"].items():
+            other = old["columns"].get(name)
+            may_come = column["regex"] or not column["required"]
+            if (
+                may_come
+                and (other is None or other["regex"] != column["regex"])
+                and _alone(name) not in old["columns"]
+            ):
+                yield f"may have another column {name} now"
+        if new["type"] and not new["columns"]:
+            yield "may have any other column now"
+
+
+def _keeps_order(old: Document, new: Document) -> bool:
+    """Say whether the columns come in the order of before. Where a pattern stands for one, nobody can tell."""
+    before = [name for name in old["order"] if _same(name, old["columns"][name], new["columns"]) is not None]
+    return before == [
+        name for name in new["order"] if name in old["columns"] or new["columns"][name]["regex"]
+    ]
 
 
 def _unique(document: Document) -> set[frozenset[str]]:
-    single = {frozenset((name,)) for name, column in document["columns"].items() if column["unique"]}
+    single = {
+        frozenset((f"each column of {name}" if column["regex"] else name,))
+        for name, column in document["columns"].items()
+        if column["unique"]
+    }
     return {frozenset(names) for names in document["unique"]} | single
 
 
@@ -108,71 +163,105 @@ def _numbers(text: str | None) -> list[int]:
     return [int(part) for part in parts if part.isdigit()]
 
 
-def _checks(old: Sequence[Document], new: Sequence[Document]) -> Iterator[tuple[str, bool]]:
+def _checks(old: Document, new: Document) -> Iterator[tuple[str, bool]]:
     """Compare checks that fail a release; one that only warns promises nothing."""
-    before = [check for check in old if not check["warns"]]
-    after = [check for check in new if not check["warns"]]
-    yield from ((what, True) for what in _limits(before, after))
-    for check in before:
-        if check["name"] not in _UNDERSTOOD:
-            yield from _other(check, after, new)
+    before = [check for check in old["checks"] if not check["warns"]]
+    after = [check for check in new["checks"] if not check["warns"]]
+    given_up = [check for check in before if not _is_asked_again(check, after)]
+    found = allowed(after)
+    if found is None:
+        yield from ((what, True) for what in _limits(before, after))
+        undecided = [check for check in given_up if check["name"] not in OF_VALUES]
+    else:
+        lost, undecided = _lost(found, given_up)
+        if lost:
+            also = ", too," if any(check["name"] in LISTS for check in before) else ""
+            yield f"may be {_listed(lost)}{also} now", True
+    for check in undecided:
+        yield from _other(check, after, new["checks"])
+    yield from _null(old, new, before, after)
+
+
+def _is_asked_again(check: Document, after: Sequence[Document]) -> bool:
+    if not check.get("limits") and not check.get("code"):
+        return False  # a check whose code nobody can read
+    keys = ("name", "limits", "code")
+    return any(all(check.get(key) == each.get(key) for key in keys) for each in after)
+
+
+def _lost(found: Sequence[Any], given_up: Sequence[Document]) -> tuple[list[Any], list[Document]]:
+    """Return which of all values that may come now could not before, and the checks of which that cannot be told."""
+    lost = [value for value in found if any(_is_lost(value, check) for check in given_up)]
+    kept = [value for value in found if value not in lost]
+    undecided = [
+        check
+        for check in given_up
+        if check["name"] not in OF_VALUES
+        and (check["name"] not in OF_TEXT or any(passes(value, [check]) is None for value in kept))
+    ]
+    return lost, undecided
+
+
+def _is_lost(value: Any, check: Document) -> bool:
+    answer = passes(value, [check])
+    return answer is False or (answer is None and check["name"] in OF_VALUES)
+
+
+def _null(
+    old: Document, new: Document, before: Sequence[Document], after: Sequence[Document]
+) -> Iterator[tuple[str, bool]]:
+    if not new.get("nullable", True):
+        return
+    if not old.get(
+        "nullable", True
+    ):  # NaN is refused with NULL where a column is not nullable, and by no check's ignore_na
+        yield f"may be {'NaN' if any(map(_refuses_null, after)) else 'NULL'} now", True
+        return
+    if any(map(_refuses_null, after)):
+        return
     for check in before:
         again = [each for each in after if each["name"] == check["name"]]
-        if again and not check["ignores_null"] and all(each["ignores_null"] for each in again):
+        refuses = _refuses_null(check) or ("code" in check and again and not check["ignores_null"])
+        if refuses and all(each["ignores_null"] for each in again):
             yield f"{check['name']} lets NULL pass now", True
 
 
+def _refuses_null(check: Document) -> bool:
+    """Say whether a check is known to fail where there is NULL."""
+    is_of_rows = "limits" in check and check["name"] != "unique_values_eq"
+    return is_of_rows and not check["ignores_null"] and check["limits"].get("value", 0) is not None
+
+
 def _limits(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
-    old, new = _allowed(before), _allowed(after)
-    if old is not None:
-        more = None if new is None else [value for value in new if value not in old]
-        if more is None:
-            yield f"may be something else than {_listed(old)} now"
-        elif more:
-            yield f"may be {_listed(more)}, too, now"
+    if any(check["name"] in LISTS for check in before):
+        yield f"may be something else than {_listed(allowed(before) or ()) or 'nothing'} now"
         return  # what a list allows is inside of any limit that was asked beside it
-    yield from _ends(before, after, new)
-    lost = [value for value in _forbidden(before) if value not in _forbidden(after)]
-    lost = [value for value in lost if new is None or value in new]
+    yield from _ends(before, after)
+    forbidden = [value for check in before if check["name"] in FORBIDDING for value in constants(check)]
+    lost = [value for value in forbidden if passes(value, after) is not False]
     if lost:
         yield f"may be {_listed(lost)} now"
 
 
-def _ends(before: Sequence[Document], after: Sequence[Document], allowed: list[Any] | None) -> Iterator[str]:
-    for word, read, beyond in (("below", _lowest, _is_below), ("above", _highest, _is_above)):
-        old = read(before)
-        if old is None:
-            continue
-        new = read(after)
-        if new is None and allowed is not None:
-            outside = [value for value in allowed if beyond(_Bound(value, True), old)]
-            if outside:
-                yield f"may be {_listed(outside)} now"
-        elif new is None:
-            yield f"may be {word} {old} now"
-        elif beyond(new, old):
-            yield f"may be {word} {old} now, to {new}"
+def _ends(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
+    for word, end, is_beyond in (("below", "min_value", _is_below), ("above", "max_value", _is_above)):
+        now = [
+            _Bound(each.value, each.inclusive and passes(each.value, after) is not False)
+            for each in _bounds(after, end)
+        ]
+        lost = [each for each in _bounds(before, end) if all(is_beyond(other, each) for other in now)]
+        old, new = _tightest(lost, is_beyond), _tightest(now, is_beyond)
+        if old is not None:
+            yield f"may be {word} {old} now" + (f", to {new}" if new is not None else "")
     yield from _lengths(before, after)
 
 
-def _lowest(checks: Sequence[Document]) -> _Bound | None:
-    found = [
-        _Bound(limit, _LOWER[check["name"]] and check["limits"].get("include_min", True))
+def _bounds(checks: Sequence[Document], end: str) -> list[_Bound]:
+    return [
+        _Bound(bound, is_inclusive(check, end))
         for check in checks
-        if check["name"] in _LOWER
-        and (limit := check["limits"].get("min_value", check["limits"].get("value"))) is not None
+        if (bound := limit(check, end)) is not None
     ]
-    return _tightest(found, _is_below)
-
-
-def _highest(checks: Sequence[Document]) -> _Bound | None:
-    found = [
-        _Bound(limit, _UPPER[check["name"]] and check["limits"].get("include_max", True))
-        for check in checks
-        if check["name"] in _UPPER
-        and (limit := check["limits"].get("max_value", check["limits"].get("value"))) is not None
-    ]
-    return _tightest(found, _is_above)
 
 
 def _tightest(found: Sequence[_Bound], is_beyond: Any) -> _Bound | None:
@@ -184,22 +273,17 @@ def _tightest(found: Sequence[_Bound], is_beyond: Any) -> _Bound | None:
 
 def _is_below(one: _Bound, other: _Bound) -> bool:
     """Say whether the lower limit `one` lets more through than `other`; values that do not compare do."""
-    return _less(one.value, other.value) or (
-        one.value == other.value and one.inclusive and not other.inclusive
-    )
+    return _is_beyond(less(one.value, other.value), one, other)
 
 
 def _is_above(one: _Bound, other: _Bound) -> bool:
-    return _less(other.value, one.value) or (
-        one.value == other.value and one.inclusive and not other.inclusive
-    )
+    return _is_beyond(less(other.value, one.value), one, other)
 
 
-def _less(one: Any, other: Any) -> bool:
-    try:
-        return bool(one < other)
-    except TypeError:
-        return True
+def _is_beyond(answer: bool | None, one: _Bound, other: _Bound) -> bool:
+    if one.value == other.value:
+        return one.inclusive and not other.inclusive
+    return answer is not False
 
 
 def _lengths(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
@@ -212,37 +296,22 @@ def _lengths(before: Sequence[Document], after: Sequence[Document]) -> Iterator[
 
 def _length(checks: Sequence[Document]) -> tuple[int | None, int | None]:
     limits = [check["limits"] for check in checks if check["name"] == "str_length"]
-    exact = [each["exact_value"] for each in limits if each.get("exact_value") is not None]
-    least = [each["min_value"] for each in limits if each.get("min_value") is not None]
-    most = [each["max_value"] for each in limits if each.get("max_value") is not None]
-    return max((*exact, *least), default=None), min((*exact, *most), default=None)
-
-
-def _allowed(checks: Sequence[Document]) -> list[Any] | None:
-    """Return the values that all lists of allowed ones have in common, None if there is no list."""
-    lists = [_values(check) for check in checks if check["name"] in _ALLOWING]
-    if not lists:
-        return None
-    return [value for value in lists[0] if all(value in each for each in lists[1:])]
-
-
-def _forbidden(checks: Sequence[Document]) -> list[Any]:
-    return [value for check in checks if check["name"] in _FORBIDDING for value in _values(check)]
-
-
-def _values(check: Document) -> list[Any]:
-    limits = check["limits"]
-    if "value" in limits:
-        return [limits["value"]]
-    return list(limits.get("allowed_values", limits.get("forbidden_values", ())))
+    ends = [
+        [each.get("exact_value"), each.get("exact_value")]
+        for each in limits
+        if each.get("exact_value") is not None
+    ]
+    ends += [
+        [each.get("min_value"), each.get("max_value")] for each in limits if each.get("exact_value") is None
+    ]
+    least = [low for low, _ in ends if low is not None]
+    most = [high for _, high in ends if high is not None]
+    return max(least, default=None), min(most, default=None)
 
 
 def _other(check: Document, after: Sequence[Document], new: Sequence[Document]) -> Iterator[tuple[str, bool]]:
     """Compare a check that one can only find again: a pattern, the project's own code."""
     named = [each for each in after if each["name"] == check["name"]]
-    asks = {key: check.get(key) for key in ("limits", "code")}
-    if any({key: each.get(key) for key in ("limits", "code")} == asks for each in named):
-        return
     told = check["name"] + _told(check)
     if named and not any(str(_pattern(each)) in _ANYTHING for each in named if "limits" in each):
         yield f"{told} was rewritten: it may ask for less now", False

@@ -12,8 +12,20 @@ from prefect_sluice.domain.node import Name, NodeKind
 
 FORMER = "former."
 """How the unique id of a pointer begins whose node bears another public name today, and left this one to nobody."""
+BY_PRODUCT = "hook."
+"""How the unique id of a pointer begins whose relation no node but a hook or macro of the project made."""
 OLD_NAME = "renamed."
 """How the unique id of a pointer begins whose public name is an old one of what is served under another: see `old_names`."""
+
+
+def is_by_product(unique_id: str) -> bool:
+    """Say whether that is the unique id of what a hook or macro made beside the nodes."""
+    return unique_id.startswith(BY_PRODUCT)
+
+
+def by_product(name: Name) -> str:
+    """Return the unique id of what a hook or macro made under a public name."""
+    return f"{BY_PRODUCT}{name}"
 
 
 class Cause(StrEnum):
@@ -47,6 +59,11 @@ class Pointer:
     def is_old_name(self) -> bool:
         """Say whether its public name is an old one, of what is served under another."""
         return self.node.startswith(OLD_NAME)
+
+    @property
+    def is_by_product(self) -> bool:
+        """Say whether a hook or macro made it beside the nodes."""
+        return is_by_product(self.node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,16 @@ class Name:
         return cls(schema, identifier)
 
 
+class Ingredient(StrEnum):
+    """Parts of a fingerprint that have one name each, as notes and digests hold them; others name a thing: `macro money`."""
+
+    CODE = "code"
+    SEED = "seed"
+    READS = "reads"
+    WHOLE_PROJECT = "the whole project"
+    """dbt's graph, which a macro reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class FingerprintParts:
     """What a fingerprint is made of, in short digests: enough to say what changed, not to decide by.

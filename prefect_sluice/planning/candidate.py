@@ -83,7 +83,7 @@ def pointers(plan: Plan, store: str, run: str) -> tuple[Pointer, ...]:
     return tuple(
         _pointer(step, store, run)
         for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)
-        if step.pointer is None or not step.node.startswith("hook.")
+        if step.pointer is None or not step.is_by_product
     )
 
 

@@ -4,29 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.node import FingerprintParts, Node
-from prefect_sluice.planning.plan import Plan, Step, some
+from prefect_sluice.domain.node import FingerprintParts, Ingredient, Node
+from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason, some
 from prefect_sluice.planning.refresh_subset import source_texts
 
-ROWS = "rows"
-ALL = "all of it"
-OWN_CODE = "its own code changed"
-_CALLED = {"the whole project": "dbt's graph", "seed": "its file", "reads": "what it refers to"}
+_CALLED = {
+    Ingredient.WHOLE_PROJECT.value: "dbt's graph",
+    Ingredient.SEED.value: "its file",
+    Ingredient.READS.value: "what it refers to",
+}
 """How a plan's line calls an ingredient whose own name says too little there."""
+
+
+class Extent(StrEnum):
+    """How much of a changed parent a node reads of what changed."""
+
+    COLUMNS = "columns"
+    """Those that are named: none, one or several."""
+    ROWS = "rows"
+    ALL = "all of it"
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedParent:
-    """A parent that is another than what serves. `read` are those of its columns that changed and are read, or ROWS, or
-    ALL; `unread` columns that changed and are not read; `doubt` what keeps its columns from being told apart."""
+    """A parent that is another than what serves. `extent` says how much of the change is read; `columns` are those
+    that changed and are read, `unread` those that changed and are not; `doubt` is what keeps columns from being told apart."""
 
     node: str
-    read: tuple[str, ...]
+    extent: Extent
+    columns: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     doubt: str = ""
+
+    def document(self) -> Json:
+        """Return it as JSON."""
+        read = self.columns if self.extent is Extent.COLUMNS else (self.extent.value,)
+        return {"node": self.node, "read": list(read), "unread": list(self.unread), "doubt": self.doubt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +64,10 @@ class StepReasons:
             "node": self.step.node,
             "name": str(self.step.name),
             "action": self.step.action.value,
-            "reason": self.step.reason,
+            "reason": str(self.step.reason),
             "compared": self.noted,
             "changed": list(self.changed),
-            "parents": [
-                {"node": item.node, "read": list(item.read), "unread": list(item.unread), "doubt": item.doubt}
-                for item in self.above
-            ],
+            "parents": [item.document() for item in self.above],
             "new_data": list(self.fresh),
         }
 
@@ -75,18 +90,18 @@ def why(plan: Plan, before: NotesBefore | None, nodes: Mapping[str, Node], uid: 
     )
 
 
-def besides(now: FingerprintParts, then: FingerprintParts | None) -> str:
-    """Return in a few words what of a node's own is another than it was, where that is not its text. Pure."""
+def besides(now: FingerprintParts, then: FingerprintParts | None) -> Reason:
+    """Return what of a node's own is another than it was, where that is not its text. Pure."""
     changed = _changed(now.parts, then.parts) if then else ()
-    if not changed or "code" in changed:
-        return OWN_CODE
-    told = f"{some([_CALLED.get(name, name) for name in changed])} changed"
-    return f"{told}, which it reads" if changed == ("the whole project",) else told
+    if not changed or Ingredient.CODE in changed:
+        return Reason(Because.OWN_CODE)
+    because = Because.GRAPH if changed == (Ingredient.WHOLE_PROJECT,) else Because.OWN
+    return Reason(because, some([_CALLED.get(name, name) for name in changed]))
 
 
 def _changed(now: Mapping[str, str], then: Mapping[str, str]) -> tuple[str, ...]:
     """Return the ingredients that differ, came or went, the code first."""
-    names = sorted(now.keys() | then.keys(), key=lambda name: (name != "code", name))
+    names = sorted(now.keys() | then.keys(), key=lambda name: (name != Ingredient.CODE, name))
     return tuple(name for name in names if now.get(name) != then.get(name))
 
 
@@ -105,14 +120,14 @@ def _parent(
     uid: str, now: FingerprintParts | None, then: FingerprintParts | None, columns: tuple[str, ...] | None
 ) -> ChangedParent | None:
     if now is None or then is None:
-        return ChangedParent(uid, (ALL,))
+        return ChangedParent(uid, Extent.ALL)
     if now.whole == then.whole:
         return None
     if columns is None or not (now.rows and then.rows):
-        return ChangedParent(uid, (ALL,), doubt=now.doubt or then.doubt)
+        return ChangedParent(uid, Extent.ALL, doubt=now.doubt or then.doubt)
     if now.rows != then.rows:
-        return ChangedParent(uid, (ROWS,))
+        return ChangedParent(uid, Extent.ROWS)
     names = sorted(now.columns.keys() | then.columns.keys())
     moved = [name for name in names if now.columns.get(name, "") != then.columns.get(name, "")]
     read = tuple(name for name in moved if name in columns)
-    return ChangedParent(uid, read, () if read else tuple(moved))
+    return ChangedParent(uid, Extent.COLUMNS, read, () if read else tuple(moved))

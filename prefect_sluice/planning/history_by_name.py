@@ -10,24 +10,7 @@ from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.plan_notes import NotesBefore
-
-IN_FULL = "an incremental model rebuilt in full: rows that its sources no longer hold will be gone"
-OTHER_KIND = (
-    "what serves keeps history, and this does not go on with it: rows that only it holds will be gone"
-)
-FORWARD_ONLY = (
-    "forward only: rows that are there stay as the old code made them; "
-    "new columns are appended, dropped ones stay and get no value"
-)
-NEVER_IN_FULL = (
-    "full_refresh: false, so forward only: rows that are there stay as the old code made them; "
-    "its columns change as its on_schema_change says"
-)
-AT_REST = (
-    "its history stays in the store, and goes on when a node has the name again (alias); "
-    "sluice collect --drop-history lets it go"
-)
-GOES_ALONG = "its history goes on as"
+from prefect_sluice.planning.reasons import Note, Noted
 
 
 def carries(node: Node, past: Pointer, same: Collection[str]) -> bool:
@@ -50,15 +33,16 @@ def with_history(node: Node, now: str, past: Pointer | None, same: Collection[st
     return f"{now}+{digest([past.fingerprint, past.inputs])}"
 
 
-def note(node: Node, past: Pointer, same: Collection[str]) -> str:
-    """Return what there is to say of a node that is made where `past` was, "" for nothing."""
+def note(node: Node, past: Pointer, same: Collection[str]) -> Note | None:
+    """Return what there is to say of a node that is made where `past` was, None for nothing."""
     if not carries(node, past, same):
         if node.kind is NodeKind.INCREMENTAL:
-            return IN_FULL
-        return OTHER_KIND if past.kind.keeps_history else ""
+            return Note(Noted.IN_FULL)
+        return Note(Noted.OTHER_KIND) if past.kind.keeps_history else None
     if node.kind is NodeKind.SNAPSHOT or past.fingerprint == node.fingerprint or node.unique_id in same:
-        return ""
-    return NEVER_IN_FULL if node.never_in_full and not node.forward_only else FORWARD_ONLY
+        return None
+    own = node.never_in_full and not node.forward_only
+    return Note(Noted.NEVER_IN_FULL if own else Noted.FORWARD_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +96,9 @@ def _by_text(
     return found
 
 
-def doubt(names: Sequence[Name]) -> str:
+def doubt(names: Sequence[Name]) -> Note:
     """Return what there is to say of a node that may be one of several renamed ones."""
-    told = " or ".join(map(str, names))
-    return (
-        f"it may be {told} under another name, and nobody can tell: it begins without a history; "
-        "alias names the one that it goes on from"
-    )
+    return Note(Noted.UNSURE, " or ".join(map(str, names)))
 
 
 def same_code(
@@ -167,11 +147,11 @@ def older(
     return {**renamed, **back, **served}
 
 
-def left(pointer: Pointer, along: Mapping[Name, Name]) -> str:
+def left(pointer: Pointer, along: Mapping[Name, Name]) -> Note | None:
     """Return what there is to say of a relation that leaves; `along` are the new names of those that go on, by address."""
     if pointer.address in along:
-        return f"{GOES_ALONG} {along[pointer.address]}"
-    return AT_REST if pointer.kind.keeps_history else ""
+        return Note(Noted.GOES_ALONG, str(along[pointer.address]))
+    return Note(Noted.AT_REST) if pointer.kind.keeps_history else None
 
 
 def wanted(nodes: Iterable[Node], live: Generation, kept: Iterable[Pointer]) -> bool:

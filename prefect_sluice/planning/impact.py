@@ -10,8 +10,9 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import FingerprintParts, Name, short_name
-from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step, some
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import some
 from prefect_sluice.planning.type_changes import narrows, widens
 
 Schema = Mapping[str, str]
@@ -219,7 +220,7 @@ def _effects(known: ImpactInputs, step: Step) -> tuple[Effect, ...]:
         return ()
     if step.action is Action.REMOVE:
         return () if _goes_on(known.plan, live.name) else (Effect(step.node, EffectKind.REMOVED),)
-    if step.action is Action.REUSE and step.reason == UNCHANGED:
+    if not step.moves:
         return ()
     counted = known.counted.get(step.node)
     content = _content(known, step, live) if counted is None else _of_rows(step.node, counted)

@@ -13,23 +13,9 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.planning import history_by_name
 from prefect_sluice.planning.explain import besides
-from prefect_sluice.planning.plan import (
-    ANEW,
-    AS_TABLE,
-    BACK,
-    BY_PRODUCT,
-    MOVED,
-    NEW,
-    OTHER_ID,
-    RENAMED,
-    UNCHANGED,
-    Action,
-    Plan,
-    Step,
-    some,
-    source_said,
-)
+from prefect_sluice.planning.plan import Action, Plan, Step, source_said
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Held, Note, Noted, Reason, some
 from prefect_sluice.planning.refresh_subset import Versions, behind, built_after, built_from, source_texts
 
 
@@ -52,7 +38,7 @@ class PlanInputs:
     kept: Mapping[tuple[str, str, str], Pointer]
     before: NotesBefore | None
     unbound: frozenset[str] = frozenset()
-    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    held: Mapping[str, Held] = field(default_factory=dict[str, Held])
     select: tuple[str, ...] = ()
     instead: str = ""
     old_names: tuple[OldName, ...] = ()
@@ -104,7 +90,7 @@ def make_plan(asked: PlanInputs) -> Plan:
     builds = any(step.action.makes for step in steps.values())
     others = (*_by_products(asked.live, builds), *_removed(asked, past, steps))
     old = _old_names(asked, past, others)
-    if any(step.action.makes or step.reason != UNCHANGED for step in steps.values()):
+    if any(step.moves for step in steps.values()):
         tests |= asked.unbound
     notes = NotesBefore(
         {uid: node.own for uid, node in asked.nodes.items()},
@@ -179,8 +165,8 @@ def _decide(asked: PlanInputs, past: _Past, node: Node, inputs: str, done: Mappi
     kept = asked.kept.get((str(node.name.folded), node.fingerprint, inputs))
     goes_on = before is not None and history_by_name.carries(node, before, past.same)
 
-    def step(action: Action, reason: str, pointer: Pointer | None = None) -> Step:
-        note = AS_TABLE if node.kind is NodeKind.VIEW and node.reads_outside else ""
+    def step(action: Action, reason: Reason, pointer: Pointer | None = None) -> Step:
+        note = Note(Noted.AS_TABLE) if node.kind is NodeKind.VIEW and node.reads_outside else None
         if before and action.makes:
             note = history_by_name.note(node, before, past.same) or note
         if not before and node.unique_id in past.renames.unsure:
@@ -192,19 +178,20 @@ def _decide(asked: PlanInputs, past: _Past, node: Node, inputs: str, done: Mappi
         )
 
     if live and node.unique_id in asked.held:
-        return replace(step(Action.REUSE, UNCHANGED, live), note=asked.held[node.unique_id])
+        held = step(Action.REUSE, Reason(Because.UNCHANGED), live)
+        return replace(held, note=Note(Noted.OTHER, str(asked.held[node.unique_id])))
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
         moved = _moved(asked, node, done, past.served)
         return (
-            step(Action.BUILD, f"linked to the new {some(moved)}")
+            step(Action.BUILD, Reason(Because.LINKED_TO, some(moved)))
             if moved
-            else step(Action.REUSE, UNCHANGED, live)
+            else step(Action.REUSE, Reason(Because.UNCHANGED), live)
         )
     if kept and kept.name == node.name and (live or not before or (goes_on and not _is_renamed(past, node))):
         # Which addresses a view of then reads, nobody knows; to link it anew moves no data.
-        anew = node.stays_a_view
-        reused = replace(kept, node=node.unique_id)
-        return step(Action.BUILD, ANEW) if anew else step(Action.REUSE, "built before, and kept", reused)
+        if node.stays_a_view:
+            return step(Action.BUILD, Reason(Because.LINKED_ANEW))
+        return step(Action.REUSE, Reason(Because.KEPT), replace(kept, node=node.unique_id))
     reason = _reason(asked, node, inputs, past, done)
     return step(Action.CARRY, reason, before) if goes_on else step(Action.BUILD, reason)
 
@@ -233,42 +220,43 @@ def _moved(
     ]
 
 
-def _reason(asked: PlanInputs, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> str:
+def _reason(asked: PlanInputs, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> Reason:
     live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
     renamed = past.renames.found.get(node.unique_id)
     if renamed is not None:
-        return f"{RENAMED}{renamed.name}, by its text, which is the same"
+        return Reason(Because.RENAMED, str(renamed.name))
     if live is None and before is not None:
-        return BACK if history_by_name.carries(node, before, past.same) else f"{BACK}, by other code"
+        goes_on = history_by_name.carries(node, before, past.same)
+        return Reason(Because.BACK if goes_on else Because.BACK_OTHERWISE)
     if live is None:
-        return NEW
+        return Reason(Because.NEW)
     if adoption.is_adopted(live):
         goes_on = history_by_name.carries(node, live, past.same)
-        return "adopted, and its history goes on" if goes_on else "adopted, and built anew"
+        return Reason(Because.ADOPTED if goes_on else Because.ADOPTED_ANEW)
     if live.name.folded != node.name.folded and node.unique_id in past.same:
-        return MOVED
+        return Reason(Because.MOVED)
     if node.unique_id in past.edited:
         return besides(node.makeup, asked.before.makeup.get(node.unique_id) if asked.before else None)
     if node.unique_id in past.same and live.name == node.name and live.fingerprint != node.fingerprint:
-        return OTHER_ID
+        return Reason(Because.OTHER_ID)
     moved = [
         asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
     ]
     if live.fingerprint != node.fingerprint:
-        return f"reads {some(moved)}" if moved else "what it is built from changed"
+        return Reason(Because.READS, some(moved)) if moved else Reason(Because.BUILT_FROM)
     fresh = [source_said(text) for text in source_texts(node)]
     if live.inputs != inputs:
-        return f"new data in {some(moved or fresh)}"
-    return MOVED
+        return Reason(Because.NEW_DATA, some(moved or fresh))
+    return Reason(Because.MOVED)
 
 
 def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
     # Never removed: a hook may make its names as it runs, and what such a table holds is history.
-    action, reason = (Action.CARRY, "hooks write to it") if builds else (Action.REUSE, UNCHANGED)
+    action, because = (Action.CARRY, Because.HOOKS) if builds else (Action.REUSE, Because.UNCHANGED)
     return tuple(
-        Step(action, item.node, item.name, item.kind, reason, item.fingerprint, item.inputs, item)
+        Step(action, item.node, item.name, item.kind, Reason(because), item.fingerprint, item.inputs, item)
         for item in live.pointers
-        if item.node.startswith(BY_PRODUCT)
+        if item.is_by_product
     )
 
 
@@ -282,7 +270,7 @@ def _removed(asked: PlanInputs, past: _Past, steps: Mapping[str, Step]) -> tuple
     gone = [
         pointer
         for pointer in asked.live.pointers
-        if pointer.node not in asked.nodes and not pointer.node.startswith(BY_PRODUCT)
+        if pointer.node not in asked.nodes and not pointer.is_by_product
     ]
     return tuple(
         Step(
@@ -290,7 +278,9 @@ def _removed(asked: PlanInputs, past: _Past, steps: Mapping[str, Step]) -> tuple
             pointer.node,
             pointer.name,
             pointer.kind,
-            f"renamed to {renamed[pointer.node]}" if pointer.node in renamed else "no longer in the project",
+            Reason(Because.NAMED, str(renamed[pointer.node]))
+            if pointer.node in renamed
+            else Reason(Because.GONE),
             pointer=pointer,
             note=history_by_name.left(pointer, along),
         )

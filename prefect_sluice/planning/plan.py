@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefect_sluice.domain import adoption
 from prefect_sluice.domain.digests import Json, digest
-from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.generation import Cause, Generation, Pointer, is_by_product
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.planning.plan_notes import NotesBefore
-
-BY_PRODUCT = "hook."
-"""How the unique id of a relation begins that no node but a hook or macro of the project made."""
+from prefect_sluice.planning.reasons import Because, Held, Note, Reason
 
 
 class Action(StrEnum):
@@ -42,11 +40,21 @@ class Step:
     node: str
     name: Name
     kind: NodeKind
-    reason: str
+    reason: Reason
     fingerprint: str = ""
     inputs: str = ""
     pointer: Pointer | None = None
-    note: str = ""
+    note: Note | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Say whether it gives a name another relation, or takes it away."""
+        return self.action is not Action.REUSE or self.reason.kind is not Because.UNCHANGED
+
+    @property
+    def is_by_product(self) -> bool:
+        """Say whether it is of what a hook or macro made beside the nodes."""
+        return is_by_product(self.node)
 
     @property
     def loses_history(self) -> bool:
@@ -75,7 +83,7 @@ class Plan:
     notes: NotesBefore
     adopted: tuple[adoption.Adopted, ...] = ()
     select: tuple[str, ...] = ()
-    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    held: Mapping[str, Held] = field(default_factory=dict[str, Held])
     instead: str = ""
     old_names: tuple[OldName, ...] = ()
     ended: tuple[OldName, ...] = ()
@@ -87,20 +95,17 @@ class Plan:
     @property
     def made(self) -> tuple[str, ...]:
         """Unique ids of the nodes that are built or carried over, in build order; by-products are left out."""
-        return tuple(
-            step.node for step in self.steps if step.action.makes and not step.node.startswith(BY_PRODUCT)
-        )
+        return tuple(step.node for step in self.steps if step.action.makes and not step.is_by_product)
 
     @property
     def relinked(self) -> tuple[str, ...]:
         """Unique ids of nodes that go back to a relation built earlier: nothing is built, but readers see another one."""
-        back = (step for step in self.of(Action.REUSE) if step.reason != UNCHANGED)
-        return tuple(step.node for step in back if not step.node.startswith(BY_PRODUCT))
+        return tuple(step.node for step in self.of(Action.REUSE) if step.moves and not step.is_by_product)
 
     @property
     def changes_nothing(self) -> bool:
         """Say whether every pointer stays as it is."""
-        return all(step.action is Action.REUSE and step.reason == UNCHANGED for step in self.steps)
+        return not any(step.moves for step in self.steps)
 
     def document(self) -> Json:
         """Return the plan as a JSON document; approvals bind its digest."""
@@ -115,7 +120,7 @@ class Plan:
             "tests": list(self.tests),
             "notes": self.notes.document(),
             "select": list(self.select),
-            "held": dict(self.held),
+            "held": {uid: str(why) for uid, why in self.held.items()},
             "instead": self.instead,
             **({"adopted": adoption.document(self.adopted)} if self.adopted else {}),
             **({"old_names": [item.document() for item in self.old_names]} if self.old_names else {}),
@@ -152,30 +157,17 @@ def _step(step: Step) -> Json:
         "node": step.node,
         "name": str(step.name),
         "kind": step.kind.value,
-        "reason": step.reason,
+        "reason": str(step.reason),
         "fingerprint": step.fingerprint,
         "inputs": step.inputs,
         "address": str(step.pointer.address) if step.pointer else "",
-        "note": step.note,
+        "note": str(step.note) if step.note else "",
     }
 
 
-UNCHANGED = "unchanged"
-NEW = "new"
-BACK = "served again"
-RENAMED = "renamed from "
-OTHER_ID = "known by another id: its code is the same"
-MOVED = "moved to another name"
-ANEW = "built before; a view is linked anew"
 _SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
-AS_TABLE = "a view over a source, served as a table: as a view it would show rows that no gate has seen"
 
 
 def source_said(text: str) -> str:
     """Return a source's text as people call it: a relation, a file, the day."""
     return _SAID.get(text.partition(" ")[0], text.split(":", 1)[-1])
-
-
-def some(names: Sequence[str], most: int = 2) -> str:
-    """Return names in words: the first of them, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -11,14 +11,14 @@ from prefect_sluice.domain.digests import digest, digest_file
 from prefect_sluice.domain.errors import ConfigInvalid, QueryFailed
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
-from prefect_sluice.planning.plan import BY_PRODUCT, Action, Plan
+from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.refresh_subset import source_texts, volatile_texts
 from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, VersionMethod, named
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub, quoted
 
-UNKNOWN = "unknown since generation"
+_UNKNOWN = "unknown since generation"
 """How the version of what nobody can look at begins."""
 _ADDED_TO = frozenset({NodeKind.SEED, NodeKind.INCREMENTAL, NodeKind.SNAPSHOT})
 _VIEWS = frozenset({NodeKind.VIEW, NodeKind.EXTERNAL})
@@ -73,7 +73,7 @@ def stubs(
     for pointer in live.relations:
         if pointer.kind.keeps_history and pointer.node in again:
             continue
-        clone = pointer.kind.keeps_history or pointer.node.startswith(BY_PRODUCT)
+        clone = pointer.kind.keeps_history or pointer.is_by_product
         made.append(Stub(pointer.name, pointer.address, clone, pointer.kind in _VIEWS))
     ours = {pointer.name.folded for pointer in live.pointers}
     made += [
@@ -169,7 +169,12 @@ def _astray(way: VersionMethod, what: str) -> ConfigInvalid:
 
 def unknown(live: Generation, release: str) -> str:
     """Return the version of what nobody can look at: new each time something else is, the same for a rerun of one attempt."""
-    return f"{UNKNOWN}  {live.number} with {release}"
+    return f"{_UNKNOWN}  {live.number} with {release}"
+
+
+def is_unknown(version: str) -> bool:
+    """Say whether a version is one that `unknown` gave, at whatever generation."""
+    return version.startswith(_UNKNOWN)
 
 
 def _version(text: str, reader: Reader | None, catalog: str, folder: Path, unknown: str) -> str:

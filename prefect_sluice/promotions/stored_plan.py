@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect_sluice.domain import adoption, old_names
+from prefect_sluice.domain import adoption, old_names, worded
 from prefect_sluice.domain.generation import Cause, Pointer
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Held, HeldBy, Noted
 
 if TYPE_CHECKING:
     from prefect_sluice.workspace.workspace import Workspace
@@ -31,11 +32,16 @@ def stored_plan(workspace: Workspace, digest: str) -> Plan:
         notes=NotesBefore.read(raw["notes"]),
         adopted=adoption.read(raw.get("adopted", [])),
         select=tuple(raw.get("select", ())),
-        held=raw.get("held", {}),
+        held=stored_held(raw),
         instead=raw.get("instead", ""),
         old_names=old_names.read(raw.get("old_names", [])),
         ended=old_names.read(raw.get("ended_names", [])),
     )
+
+
+def stored_held(document: Mapping[str, Any]) -> Mapping[str, Held]:
+    """Return the nodes that a plan's document holds back, with why; an older plan held none."""
+    return {uid: worded.read(HeldBy, text) for uid, text in document.get("held", {}).items()}
 
 
 def _step(raw: Mapping[str, Any]) -> Step:
@@ -51,9 +57,9 @@ def _step(raw: Mapping[str, Any]) -> Step:
         raw["node"],
         name,
         kind,
-        raw["reason"],
+        worded.read(Because, raw["reason"]),
         raw["fingerprint"],
         raw["inputs"],
         pointer,
-        raw["note"],
+        worded.read(Noted, raw["note"]) if raw["note"] else None,
     )

@@ -71,7 +71,7 @@ def described(
                 node.description if node is not None else "",
                 owners.get(step.node, ()),
                 tuple(dict.fromkeys(key(name) for name in reads)),
-                step.reason,
+                str(step.reason),
             )
         )
     return tuple(found)

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.prefect.links import link
-from prefect_sluice.reporting.report.html import sheet
-from prefect_sluice.reporting.report.markup import Markup, joined, tag
+from prefect_sluice.reporting.report.html import rendered
 from prefect_sluice.reporting.report.model import WebLinks
 from prefect_sluice.reporting.wording import moment
 
@@ -96,39 +95,6 @@ def _run(item: WaitingPromotion) -> str:
 
 def standing_page(stands: Sequence[EnvironmentCard], now: datetime, home: str = "") -> str:
     """Return it as one HTML file, made at `now`. `home` is the page with all forms ("": no server is known)."""
-    parts = [_section(stand) for stand in stands]
-    top = tag("p", tag("a", "All forms", href=home)) if home else None
-    made = tag("p", f"Made {moment(now)}. It is made again whenever something here changes.", class_="more")
-    title = "What serves, what waits, what is held"
-    return sheet(title, joined(tag("h1", title), top, *parts, made))
-
-
-def _section(stand: EnvironmentCard) -> Markup:
-    rows: list[Markup] = []
-    if stand.environment:
-        since = f", since {moment(stand.since)}" if stand.since else ""
-        what = _a(stand.title or "what was adopted", stand.page)
-        told = ("serves generation ", tag("strong", str(stand.generation)), ": ", what, since)
-        rows.append(tag("li", *(told if stand.generation else ("nothing is served yet",))))
-    rows += [_waits_row(item) for item in stand.waits]
-    rows += [
-        tag("li", item.told, " — " if item.lift else None, _a("lift it", item.lift) if item.lift else None)
-        for item in stand.stops
-    ]
-    links = [piece for text, url in stand.links for piece in (_a(text, url), " ")]
-    rows += [tag("li", *links)] if links else []
-    reports = [piece for text, url in stand.dashboards for piece in (_a(text, url), " ")]
-    rows += [tag("li", "promote: ", *reports)] if reports else []
-    return tag("section", tag("h2", stand.environment or "Wherever it goes"), tag("ul", *rows))
-
-
-def _waits_row(item: WaitingPromotion) -> Markup:
-    told = f", waits for a yes of {item.asked}, since {moment(item.since)} " if item.asked else ", answered "
-    way = item.way
-    answer = (_a("say yes", way.yes), " or ", _a("say no", way.no)) if item.asked and way.yes else ()
-    run = _a("its run", item.way.run) if item.way.run else None
-    return tag("li", tag("strong", _a(item.title, item.page)), told, *answer, " ", run)
-
-
-def _a(text: str, url: str) -> Markup:
-    return tag("a", text, href=url) if url else tag("span", text)
+    return rendered(
+        "standing.html", "What serves, what waits, what is held", stands=stands, now=now, home=home
+    )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from prefect_sluice.domain.verdict import Verdict
+
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -21,6 +23,16 @@ class Style(StrEnum):
     GOOD = "good"
     WARN = "warn"
     BAD = "bad"
+
+
+LOOKS = {
+    Verdict.PASSED: Style.GOOD,
+    Verdict.WARNED: Style.WARN,
+    Verdict.INCONCLUSIVE: Style.BAD,
+    Verdict.ERRORED: Style.BAD,
+    Verdict.FAILED: Style.BAD,
+}
+"""The style of each verdict."""
 
 
 @dataclass(frozen=True, slots=True)

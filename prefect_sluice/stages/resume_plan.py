@@ -12,6 +12,7 @@ from prefect_sluice.planning.make_plan import PlanInputs, make_plan
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.refresh_subset import volatile_texts
 from prefect_sluice.promotions.records import is_open
+from prefect_sluice.promotions.stored_plan import stored_held
 from prefect_sluice.workspace.workspace import Workspace
 
 
@@ -50,6 +51,6 @@ def _again(
         then = replace(asked, versions={**asked.versions, **older})
     whole = make_plan(then) if then is not asked else plan
     if document.get("instead") == whole.digest:
-        rest = make_plan(replace(then, held=document["held"], instead=whole.digest))
+        rest = make_plan(replace(then, held=stored_held(document), instead=whole.digest))
         return rest if rest.digest == promotion.plan else None
     return whole if whole.digest == promotion.plan else None

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.planning.make_plan import PlanInputs, live_versions, make_plan
-from prefect_sluice.planning.plan import UNCHANGED, Plan
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.reasons import Held, HeldBy
 from prefect_sluice.planning.refresh_subset import RefreshSubset, cut, source_texts
 from prefect_sluice.promotions.load_project import LoadedProject
 
-NOT_SELECTED = "stale, and not selected: it stays as it is"
+NOT_SELECTED = Held(HeldBy.OTHER, "stale, and not selected: it stays as it is")
 _MOST = 12
 
 
@@ -43,9 +44,7 @@ def renewed(asked: PlanInputs, whole: Plan, wanted: Collection[str]) -> RefreshS
 
 def moved(plan: Plan) -> frozenset[str]:
     """Return the nodes that get another relation by a plan."""
-    return frozenset(
-        step.node for step in plan.steps if step.reason != UNCHANGED and step.node in plan.notes.nodes
-    )
+    return frozenset(step.node for step in plan.steps if step.moves and step.node in plan.notes.nodes)
 
 
 def _stale_by_themselves(asked: PlanInputs, whole: Plan) -> frozenset[str]:

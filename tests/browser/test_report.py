@@ -19,6 +19,8 @@ from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page as made_page
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from tests.reporting.reported import ATTACKS, FULL, WAITING, attacked, huge
+from tests.reporting.test_no_markup import BREAKS
+from tests.reporting.test_no_markup import PAGES as ATTACKED
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -258,3 +260,17 @@ def test_nothing_of_the_data_runs(attack: str, browser: Browser, tmp_path: Path)
             link.hover()
         assert page.evaluate("typeof window.stolen") == "undefined"
         assert page.locator("img, iframe, object").count() == 0
+
+
+@pytest.mark.parametrize("name", ATTACKED)
+def test_nothing_that_any_field_holds_runs(name: str, browser: Browser, tmp_path: Path) -> None:
+    """Chromium reads the page of a model attacked in all its text fields as it reads that of a calm one, element by element."""
+    outline = "[...document.querySelectorAll('*')].map((one) => [one.tagName, ...one.getAttributeNames()].join(' '))"
+    shapes: list[str] = []
+    for attack in ("", *BREAKS):
+        file = tmp_path / f"{len(shapes)}.html"
+        file.write_text(ATTACKED[name](0, lambda text, attack=attack: f"{attack}{text}"), encoding="utf-8")
+        with opened(browser, file) as page:
+            shapes.append(page.evaluate(outline))
+            assert page.evaluate("typeof window.stolen") == "undefined"
+    assert all(shape == shapes[0] for shape in shapes)

@@ -23,6 +23,7 @@ from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.contracts.gate import Contracts
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
 
@@ -233,7 +234,9 @@ def test_a_contract_for_pandas_is_asked_in_the_warehouse(tmp_path: Path) -> None
 
 def test_a_contract_that_changed_is_held_against_what_stays(tmp_path: Path) -> None:
     kept, duck = Kept(), reader()
-    step = Step(Action.REUSE, node().unique_id, node().name, node().kind, "unchanged", "f1", "i1", None)
+    step = Step(
+        Action.REUSE, node().unique_id, node().name, node().kind, Reason(Because.UNCHANGED), "f1", "i1"
+    )
     plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}))
 
     def ask(limit: int) -> GateReport:

@@ -17,8 +17,9 @@ from prefect_sluice.domain.verdict import Evidence, GateReport, Verdict
 from prefect_sluice.gates import run
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.impact.gate import Impact, Settings
-from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from tests.gates.duck import DuckReader
 
 UID = "model.shop.totals"
@@ -37,7 +38,15 @@ def subject(after: str | None, *, now: FingerprintParts = ROWS, action: Action =
     if after:
         duck.connection.execute(f"CREATE TABLE totals AS {after}")
     changed = action is Action.BUILD
-    step = Step(action, UID, NODE.name, NodeKind.TABLE, "" if changed else UNCHANGED, "f", "x")
+    step = Step(
+        action,
+        UID,
+        NODE.name,
+        NodeKind.TABLE,
+        Reason(Because.OWN_CODE if changed else Because.UNCHANGED),
+        "f",
+        "x",
+    )
     plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}, makeup={UID: now}))
     return Subject(
         Path(),

@@ -30,6 +30,7 @@ from prefect_sluice.gates.base import BuildOutcome, Gate, PastMeasure, Subject, 
 from prefect_sluice.gates.catalog import GATES, known
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.warehouse.base import Column, Rows
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
@@ -76,7 +77,7 @@ def world(folder: Path) -> Subject:
     connection = duckdb.connect()
     connection.execute("create table t as select range::bigint as id from range(100)")
     connection.execute("create table live as from t where id < 99")
-    step = Step(Action.BUILD, UID, NODE.name, NodeKind.TABLE, "", "f", "x")
+    step = Step(Action.BUILD, UID, NODE.name, NodeKind.TABLE, Reason(Because.NEW), "f", "x")
     described = {UID: NodeDescription("what it is", {"id": "the key"}, contract=NODE.contract)}
     unique = DeclaredTest(
         "test.shop.unique_t_id.1", "unique_t_id", "unique", node=UID, column="id", parents=(UID,)

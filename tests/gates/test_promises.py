@@ -234,7 +234,51 @@ WEAKER: dict[str, tuple[str, str, str]] = {
     ),
     "tighter": ("id: int = Field(ge=0, nullable=True)", "id: int = Field(gt=0, lt=5, unique=True)", ""),
     "gone": ("id: int\n    more: int", "id: int", "more is promised no longer"),
-    "now a pattern": ("id: int", "id: int = Field(alias='^i.$', regex=True)", ""),
+    "now a pattern": ("id: int", "id: int = Field(alias='^i.$', regex=True)", "id may be missing now"),
+    "now a pattern for it alone": ("id: int", "id: int = Field(alias='^id$', regex=True)", ""),
+    "a list that a limit cut": (
+        "id: int = Field(isin=[1, 2, 3], gt=1)",
+        "id: int = Field(isin=[1, 2, 3])",
+        "id may be 1, too, now",
+    ),
+    "a list without what was forbidden": (
+        "id: int = Field(isin=[1, 2, 3], notin=[1])",
+        "id: int = Field(isin=[1, 2, 3])",
+        "id may be 1, too, now",
+    ),
+    "a list that a pattern cut": (
+        "s: str = Field(isin=['ab', 'b'], str_matches='a')",
+        "s: str = Field(isin=['ab', 'b'])",
+        "s may be 'b', too, now",
+    ),
+    "a list instead of a pattern": ("s: str = Field(str_matches='a')", "s: str = Field(isin=['ab', 'a'])", ""),
+    "a list that a limit cuts now": ("id: int = Field(isin=[2, 3])", "id: int = Field(isin=[1, 2, 3], gt=1)", ""),
+    "a limit without its end": ("id: int = Field(gt=1)", "id: int = Field(ge=1, ne=1)", ""),
+    "NULL, by another check": (
+        "id: int = Field(nullable=True, ge=1, ignore_na=False)",
+        "id: int = Field(nullable=True, isin=[1, 2])",
+        "id greater_than_or_equal_to lets NULL pass now",
+    ),
+    "times of another zone": (
+        "at: dt.Timestamp = Field(ge=datetime.datetime.fromisoformat('2026-03-29T11:00:00+00:00'))",
+        "at: dt.Timestamp = Field(ge=datetime.datetime.fromisoformat('2026-03-29T12:00:00+02:00'))",
+        "at may be below 2026-03-29T11:00:00+00:00 now, to 2026-03-29T12:00:00+02:00",
+    ),
+    "another order": (
+        "id: int\n    s: str\n    class Config:\n        ordered = True",
+        "s: str\n    id: int\n    class Config:\n        ordered = True",
+        "has another order now: columns may change places",
+    ),
+    "strict, but for a pattern": (
+        "id: int\n    class Config:\n        strict = True",
+        "id: int\n    more: int = Field(alias='^x', regex=True)\n    class Config:\n        strict = True",
+        "may have another column ^x now",
+    ),
+    "strict, with a column more": (
+        "id: int\n    class Config:\n        strict = True",
+        "id: int\n    more: int\n    class Config:\n        strict = True",
+        "",
+    ),
     "nullable": ("id: int", "id: int = Field(nullable=True)", "id may be NULL now"),
     "wider": ("id: dt.Int32", "id: int", "id was int32, is int64"),
     "narrower": ("id: int", "id: dt.Int32", ""),
@@ -341,7 +385,7 @@ def test_what_is_promised_no_longer(case: str, tmp_path: Path) -> None:
     then = release(tmp_path, "then", before)
     report = ask(subject(release(tmp_path, "now", now), earlier=lambda: then))
     summaries = [each.replace(": breaking for consumers", "") for each in told(report)]
-    named = f"orders {lost}" if lost.split(" ")[0] in {"is", "full"} else f"orders.{lost}"
+    named = f"orders {lost}" if lost.split(" ")[0] in {"is", "full", "has", "may"} else f"orders.{lost}"
     if "unique" in lost:
         named = f"orders {lost}"
     assert summaries == ([named] if lost else [])

@@ -14,6 +14,7 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.candidate import CandidateContents, address, link, pointers, stays_a_view
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.warehouse.base import IncomingTable, LinkedView
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 
@@ -43,7 +44,7 @@ def plan(nodes: Mapping[str, Node], live: Mapping[str, Pointer], extra: tuple[St
     steps = [
         Step(
             Action.REUSE if name in live else Action.BUILD,
-            name, item.name, item.kind, "", item.fingerprint, "data", live.get(name),
+            name, item.name, item.kind, Reason(Because.NEW), item.fingerprint, "data", live.get(name),
         )
         for name, item in nodes.items()
     ]  # fmt: skip
@@ -69,7 +70,7 @@ def test_an_address_says_name_fingerprint_and_run() -> None:
 def test_pointers_of_a_plan() -> None:
     nodes = {item.unique_id: item for item in (node("a"), node("b"))}
     live = {uid("a"): served(nodes[uid("a")])}
-    hook = Step(Action.CARRY, LOG.node, LOG.name, LOG.kind, "", pointer=LOG)
+    hook = Step(Action.CARRY, LOG.node, LOG.name, LOG.kind, Reason(Because.HOOKS), pointer=LOG)
     found = pointers(plan(nodes, live, (hook,)), "store", "run001")
     made = Pointer(
         Name("main", "b"),
@@ -84,7 +85,7 @@ def test_pointers_of_a_plan() -> None:
 
 def test_what_is_removed_has_no_pointer() -> None:
     gone = served(node("gone"))
-    step = Step(Action.REMOVE, gone.node, gone.name, gone.kind, "", pointer=gone)
+    step = Step(Action.REMOVE, gone.node, gone.name, gone.kind, Reason(Because.GONE), pointer=gone)
     assert pointers(plan({}, {}, (step,)), "store", "run001") == ()
 
 

@@ -7,12 +7,14 @@ from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.planning.costs import ExpectedCosts, costs
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.reporting.terminal.plan import costs_told
 
 
 def plan(**actions: Action) -> Plan:
     steps = tuple(
-        Step(action, uid, Name("m", uid), NodeKind.TABLE, "", "f", "x") for uid, action in actions.items()
+        Step(action, uid, Name("m", uid), NodeKind.TABLE, Reason(Because.NEW), "f", "x")
+        for uid, action in actions.items()
     )
     return Plan("prod", Cause.RELEASE, "r", 1, "q", steps, (), (), NotesBefore({}, {}))
 

@@ -10,8 +10,9 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.planning.dashboards import called, meant, picked, selector
-from prefect_sluice.planning.plan import NEW, UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.dashboard import sentences, story, story_markdown
 
@@ -57,9 +58,9 @@ def test_a_selector_tells_whose_reading_it_is(select: str, name: str) -> None:
     assert called(ALL, "board") is BOARD
 
 
-def step(name: str, action: Action = Action.BUILD, reason: str = "its own code changed") -> Step:
+def step(name: str, action: Action = Action.BUILD, because: Because = Because.OWN_CODE) -> Step:
     """Return one step."""
-    return Step(action, f"model.s.{name}", Name("main", name), NodeKind.TABLE, reason)
+    return Step(action, f"model.s.{name}", Name("main", name), NodeKind.TABLE, Reason(because))
 
 
 def plan() -> Plan:
@@ -70,7 +71,8 @@ def plan() -> Plan:
         for name, parents in reads.items()
     }
     steps = (
-        step("clicks", Action.REUSE, UNCHANGED), step("orders"), step("totals"), step("other"), step("fresh", reason=NEW),
+        step("clicks", Action.REUSE, Because.UNCHANGED), step("orders"), step("totals"), step("other"),
+        step("fresh", because=Because.NEW),
     )  # fmt: skip
     return Plan("prod", Cause.PROMOTION, "a", 1, "b", steps, (), (), NotesBefore({}, {}, makeup=makeup))
 

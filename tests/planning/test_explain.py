@@ -9,9 +9,10 @@ import pytest
 
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
-from prefect_sluice.planning.explain import ALL, ROWS, ChangedParent, why
-from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.explain import ChangedParent, Extent, why
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.explain import why_lines
 
@@ -24,7 +25,7 @@ NODE = Node(
 
 
 def planned(makeup: Mapping[str, FingerprintParts], versions: Mapping[str, str] | None = None) -> Plan:
-    step = Step(Action.REUSE, C, Name("main", "c"), NodeKind.TABLE, UNCHANGED)
+    step = Step(Action.REUSE, C, Name("main", "c"), NodeKind.TABLE, Reason(Because.UNCHANGED))
     return Plan(
         "dev", Cause.RELEASE, "r", 1, "r0", (step,), (), (), NotesBefore({}, {}, versions or {}, makeup)
     )
@@ -62,8 +63,16 @@ def test_a_parent_that_came_left_or_is_read_whole() -> None:
         {C: NODE},
         C,
     )
-    assert found.above == (ChangedParent(P, (ALL,)), ChangedParent("model.shop.q", (ALL,)))
-    assert ROWS != ALL
+    assert found.above == (ChangedParent(P, Extent.ALL), ChangedParent("model.shop.q", Extent.ALL))
+    parents = [{"node": uid, "read": ["all of it"], "unread": [], "doubt": ""} for uid in (P, "model.shop.q")]
+    assert [item.document() for item in found.above] == parents
+
+
+def test_a_column_called_rows_is_a_column() -> None:
+    parent = replace(PARENT, columns={**PARENT.columns, "rows": "2"}, whole="p2")
+    child = replace(CHILD, reads={P: ("rows",)})
+    then = NotesBefore({}, {}, {}, {P: replace(PARENT, columns={**PARENT.columns, "rows": "1"}), C: child})
+    assert told(parent, child, then) == "p changed in column rows, which it reads"
 
 
 def test_ingredients_of_its_own() -> None:
@@ -80,7 +89,7 @@ def test_new_data() -> None:
     assert found.fresh == ("raw.orders",)
     assert "new data in raw.orders" in plain(why_lines(found))
     assert found.document() == {
-        "node": C, "name": "main.c", "action": "reuse", "reason": UNCHANGED, "compared": True,
+        "node": C, "name": "main.c", "action": "reuse", "reason": "unchanged", "compared": True,
         "changed": [], "parents": [], "new_data": ["raw.orders"],
     }  # fmt: skip
 

@@ -11,8 +11,9 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.generation import Cause, Pointer
 from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
 from prefect_sluice.planning.impact import ImpactInputs, RowChanges, Schema, reached, without
-from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 
 UID = "model.shop.totals"
 BOARD = Consumer("exposure.shop.board", "board", label="Board", owner="Ops", parents=(UID,))
@@ -23,8 +24,13 @@ def pointer(uid: str = UID, name: str = "main.totals", inputs: str = "x") -> Poi
     return Pointer(Name.parse(name), Name("store", f"{uid}_1"), uid, NodeKind.TABLE, "f", inputs)
 
 
-def step(action: Action = Action.BUILD, reason: str = "", uid: str = UID, name: str = "main.totals") -> Step:
-    return Step(action, uid, Name.parse(name), NodeKind.TABLE, reason, "f", "x")
+def step(
+    action: Action = Action.BUILD,
+    because: Because = Because.OWN_CODE,
+    uid: str = UID,
+    name: str = "main.totals",
+) -> Step:
+    return Step(action, uid, Name.parse(name), NodeKind.TABLE, Reason(because), "f", "x")
 
 
 def known(
@@ -146,12 +152,12 @@ def test_new_data_reaches_who_reads_it() -> None:
 
 
 def test_what_stays_or_is_new_reaches_nobody() -> None:
-    assert told(known(step(Action.REUSE, UNCHANGED), now=columns(total="other"))) == []
+    assert told(known(step(Action.REUSE, Because.UNCHANGED), now=columns(total="other"))) == []
     assert told(known(now=columns(total="other"), served=())) == []
 
 
 def test_going_back_to_an_older_relation_is_a_change() -> None:
-    back = step(Action.REUSE, "built before, and kept")
+    back = step(Action.REUSE, Because.KEPT)
     assert told(known(back, now=columns(total="other"))) == ["totals: total changes"]
 
 

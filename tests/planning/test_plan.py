@@ -15,8 +15,9 @@ from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind, descendants
 from prefect_sluice.planning.make_plan import PlanInputs, make_plan
-from prefect_sluice.planning.plan import ANEW, AS_TABLE, UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Note, Noted
 from prefect_sluice.planning.refresh_subset import source_texts
 from prefect_sluice.planning.source_versions import by_content
 from prefect_sluice.promotions.verify_reused import built_on
@@ -130,7 +131,7 @@ def serve(step: Step, number: int) -> Pointer:
 
 def told(plan: Plan) -> dict[str, tuple[Action, str]]:
     """Return action and reason by short name."""
-    return {step.node.removeprefix("model.shop."): (step.action, step.reason) for step in plan.steps}
+    return {step.node.removeprefix("model.shop."): (step.action, str(step.reason)) for step in plan.steps}
 
 
 def actions(plan: Plan) -> dict[str, Action]:
@@ -158,7 +159,7 @@ def test_the_first_release_builds_everything() -> None:
 
 def test_what_did_not_change_is_not_built() -> None:
     plan = after_first().plan(project(*SHOP))
-    assert told(plan) == dict.fromkeys("abc", (Action.REUSE, UNCHANGED))
+    assert told(plan) == dict.fromkeys("abc", (Action.REUSE, "unchanged"))
     assert plan.changes_nothing
     assert (plan.made, plan.edited, plan.base) == ((), (), 1)
 
@@ -168,7 +169,7 @@ def test_a_changed_node_and_its_readers_are_built() -> None:
     assert told(plan) == {
         "a": (Action.BUILD, "its own code changed"),
         "b": (Action.BUILD, "reads a"),
-        "c": (Action.REUSE, UNCHANGED),
+        "c": (Action.REUSE, "unchanged"),
     }
     assert plan.edited == (uid("a"),)
 
@@ -192,7 +193,7 @@ def test_new_data_is_built_with_the_same_code() -> None:
     assert told(plan) == {
         "a": (Action.BUILD, "new data in raw.orders"),
         "b": (Action.BUILD, "new data in a"),
-        "c": (Action.REUSE, UNCHANGED),
+        "c": (Action.REUSE, "unchanged"),
     }
     assert plan.edited == ()
 
@@ -221,7 +222,7 @@ def test_what_was_built_before_and_is_kept_is_not_built_again() -> None:
     environment.release(project(node("a", code="2", sources=(RAW,)), *SHOP[1:]))
     plan = environment.plan(project(*SHOP))
     kept = (Action.REUSE, "built before, and kept")
-    assert told(plan) == {"a": kept, "b": kept, "c": (Action.REUSE, UNCHANGED)}
+    assert told(plan) == {"a": kept, "b": kept, "c": (Action.REUSE, "unchanged")}
     assert [step.pointer for step in plan.steps] == list(first.pointers)
     assert not plan.changes_nothing
     assert plan.edited == (uid("a"),), "its own text changed against what is live"
@@ -258,7 +259,7 @@ def test_a_view_is_linked_anew_when_what_it_reads_moves() -> None:
         "a": (Action.BUILD, "its own code changed"),
         "b": (Action.BUILD, "linked to the new a"),
         "c": (Action.BUILD, "linked to the new b"),
-        "d": (Action.REUSE, UNCHANGED),
+        "d": (Action.REUSE, "unchanged"),
     }
 
 
@@ -267,7 +268,7 @@ def test_a_view_that_is_served_as_a_table_stays() -> None:
     environment = after_first(*shop)
     nodes = dict(project(*shop))
     nodes[uid("a")] = replace(nodes[uid("a")], fingerprint="another")
-    assert told(environment.plan(nodes))["b"] == (Action.REUSE, UNCHANGED)
+    assert told(environment.plan(nodes))["b"] == (Action.REUSE, "unchanged")
 
 
 def test_a_view_that_was_built_before_is_linked_anew() -> None:
@@ -276,7 +277,10 @@ def test_a_view_that_was_built_before_is_linked_anew() -> None:
     environment = after_first(*shop)
     environment.release(project(node("a", code="2", sources=(RAW,)), shop[1]))
     plan = environment.plan(project(*shop))
-    assert told(plan) == {"a": (Action.REUSE, "built before, and kept"), "b": (Action.BUILD, ANEW)}
+    assert told(plan) == {
+        "a": (Action.REUSE, "built before, and kept"),
+        "b": (Action.BUILD, "built before; a view is linked anew"),
+    }
 
 
 def test_a_view_over_what_goes_back_to_an_older_relation_is_linked_to_it() -> None:
@@ -336,7 +340,7 @@ def test_a_view_over_a_source_says_that_it_becomes_a_table() -> None:
     plan = Environment().plan(
         project(node("a", kind=NodeKind.VIEW, reads_outside=True), node("b", kind=NodeKind.VIEW))
     )
-    assert [step.note for step in plan.steps] == [AS_TABLE, ""]
+    assert [step.note for step in plan.steps] == [Note(Noted.AS_TABLE), None]
 
 
 # ---- what keeps history --------------------------------------------------------------------------------
@@ -403,13 +407,13 @@ def test_what_hooks_write_to_is_carried_whenever_they_run() -> None:
     environment = Environment()
     environment.release(project(*SHOP), extra=(LOG,))
     still = environment.plan(project(*SHOP))
-    assert (still.steps[-1].action, still.steps[-1].reason, still.changes_nothing) == (
+    assert (still.steps[-1].action, str(still.steps[-1].reason), still.changes_nothing) == (
         Action.REUSE,
-        UNCHANGED,
+        "unchanged",
         True,
     )
     moved = environment.plan(project(*SHOP), versions={"raw.orders": "v2"})
-    assert (moved.steps[-1].action, moved.steps[-1].reason) == (Action.CARRY, "hooks write to it")
+    assert (moved.steps[-1].action, str(moved.steps[-1].reason)) == (Action.CARRY, "hooks write to it")
     assert moved.steps[-1].pointer == LOG
     assert "hook.audit.runs" not in moved.made
 

@@ -15,6 +15,7 @@ from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.planning.source_versions import before_build, by_content, stubs, versions
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse.base import ServedRelation, Stub
@@ -189,8 +190,8 @@ def test_an_old_name_is_not_there_and_what_takes_it_finds_its_history() -> None:
     b = pointer("b", NodeKind.INCREMENTAL)
     a = Name("main", "a")
     steps = (
-        Step(Action.CARRY, "model.shop.a", a, NodeKind.INCREMENTAL, "renamed", "f", "i", b),
-        Step(Action.REMOVE, b.node, b.name, b.kind, "renamed", pointer=b),
+        Step(Action.CARRY, "model.shop.a", a, NodeKind.INCREMENTAL, Reason(Because.MOVED), "f", "i", b),
+        Step(Action.REMOVE, b.node, b.name, b.kind, Reason(Because.GONE), pointer=b),
     )
     plan = Plan("prod", Cause.RELEASE, "r2", 1, "r", steps, (), (), NotesBefore({}, {}))
     old, ended = OldName(b.name, a, "+30"), OldName(a, b.name, "2026-12-31")

@@ -12,8 +12,10 @@ from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, StageTime, State
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
-from prefect_sluice.planning.plan import NEW, UNCHANGED, Action, Plan, Step
+from prefect_sluice.domain.worded import read
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Held, HeldBy, Note, Noted, Reason
 from prefect_sluice.reporting.report.model import ReleaseRecord
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -29,7 +31,7 @@ def uid(name: str) -> str:
 
 
 def step(name: str, action: Action, reason: str) -> Step:
-    return Step(action, uid(name), Name("marts", name), NodeKind.TABLE, reason)
+    return Step(action, uid(name), Name("marts", name), NodeKind.TABLE, read(Because, reason))
 
 
 def plan(steps: tuple[Step, ...], reads: dict[str, tuple[str, ...]], edited: tuple[str, ...] = ()) -> Plan:
@@ -106,11 +108,11 @@ BOARD = Consumer(
 )  # fmt: skip
 PLAN = plan(
     (
-        step("flights", Action.REUSE, UNCHANGED),
-        step("apart", Action.REUSE, UNCHANGED),
+        step("flights", Action.REUSE, "unchanged"),
+        step("apart", Action.REUSE, "unchanged"),
         step("daily", Action.BUILD, "its own code changed"),
         step("same", Action.BUILD, "reads daily"),
-        step("fresh", Action.BUILD, NEW),
+        step("fresh", Action.BUILD, "new"),
         step("gone", Action.REMOVE, "no longer in the project"),
     ),
     {"daily": ("flights",), "same": ("daily",), "fresh": ("flights",)},
@@ -192,13 +194,18 @@ def attacked(attack: str) -> ReleaseRecord:
         "diff", attack, Verdict.WARNED, attack, f"model.flights.{attack}", 0.5, 0.1, attack, rows, (rows,)
     )
     node = Step(
-        Action.BUILD, f"model.flights.{attack}", Name("marts", attack), NodeKind.TABLE, attack, note=attack
+        Action.BUILD,
+        f"model.flights.{attack}",
+        Name("marts", attack),
+        NodeKind.TABLE,
+        Reason(Because.OTHER, attack),
+        note=Note(Noted.OTHER, attack),
     )
     consumer = Consumer("exposure.x", attack, attack, attack, attack, attack, attack, attack, (node.node,))
     known = replace(
         plan((), {}),
         steps=(node, replace(node, node="model.x.gone", action=Action.REMOVE)),
-        held={attack: attack},
+        held={attack: Held(HeldBy.OTHER, attack)},
     )
     return replace(
         FULL,

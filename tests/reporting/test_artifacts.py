@@ -21,8 +21,8 @@ from prefect_sluice.domain.node import NodeKind as NodeKind
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.domain.release import Commit, Composed
 from prefect_sluice.planning.costs import ExpectedCosts
-from prefect_sluice.planning.history_by_name import IN_FULL
 from prefect_sluice.planning.plan import Action
+from prefect_sluice.planning.reasons import Note, Noted
 from prefect_sluice.reporting.asked import asked_line, who
 from prefect_sluice.reporting.prefect.approval import approval_page, lasting_things, request_text
 from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_page
@@ -214,9 +214,9 @@ def test_where_a_run_waits_nobody_is_asked_for_a_terminal() -> None:
 
 
 def test_what_a_rollback_does_not_undo_is_said() -> None:
-    steps = (replace(PLAN.steps[2], note=IN_FULL), *PLAN.steps[3:])
+    steps = (replace(PLAN.steps[2], note=Note(Noted.IN_FULL)), *PLAN.steps[3:])
     made = report(replace(WAITING, plan=replace(PLAN, steps=steps)))
-    assert lasting_things(made) == (f"marts.daily: {IN_FULL}",)
+    assert lasting_things(made) == (f"marts.daily: {Noted.IN_FULL}",)
     assert "rows that its sources no longer hold" in request_text(made, LINKS)
     assert "What a rollback does not undo" in approval_page(made, LINKS)
 

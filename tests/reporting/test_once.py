@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page
+from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.show import dossier_lines
-from tests.reporting.reported import BOARD, FULL, REPORTS, WAITING, uid
+from tests.reporting.reported import BOARD, FULL, REPORTS, WAITING, huge, uid
 from tests.reporting.test_artifacts import FORMS
 from tests.reporting.test_rendered_pages import MARKDOWN, PAGES
 
@@ -74,6 +76,33 @@ RENDERED: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("name", RENDERED)
 def test_a_sentence_stands_once(name: str) -> None:
     assert repeated(RENDERED[name]()) == []
+
+
+class Counted(tuple[Any, ...]):
+    """A tuple that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        Counted.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("form", [page, markdown])
+def test_where_sentences_stand_is_looked_up_once_and_not_for_each_finding(
+    form: Callable[..., str],
+) -> None:
+    counts: list[int] = []
+    for many in (20, 80):
+        made = report(huge(many, rows=1))
+        counted = {
+            name: Counted(getattr(made, name))
+            for name in ("changed", "points", "noted", "reached", "findings")
+        }
+        Counted.times = 0
+        form(replace(made, **counted), limit=10**9)
+        counts.append(Counted.times)
+    assert 0 < counts[1] <= counts[0]
 
 
 def test_what_repeats_is_found() -> None:

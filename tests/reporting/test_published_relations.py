@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
-from prefect_sluice.planning.plan import ANEW, UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.reporting.published_relations import asset_key, described
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -20,10 +21,10 @@ def test_a_key_holds_no_letter_that_it_may_not() -> None:
 def test_what_is_made_or_linked_anew_is_told_with_what_it_reads() -> None:
     """What stays as it is was told when it was published."""
     reasons = {
-        "a": (Action.BUILD, "new"),
-        "b": (Action.REUSE, "built before, and kept"),
-        "c": (Action.REUSE, UNCHANGED),
-        "v": (Action.BUILD, ANEW),
+        "a": (Action.BUILD, Because.NEW),
+        "b": (Action.REUSE, Because.KEPT),
+        "c": (Action.REUSE, Because.UNCHANGED),
+        "v": (Action.BUILD, Because.LINKED_ANEW),
     }
     uid = {name: f"model.p.{name}" for name in reasons}
     names = {name: Name("main", name) for name in reasons}
@@ -37,7 +38,7 @@ def test_what_is_made_or_linked_anew_is_told_with_what_it_reads() -> None:
         uid["v"]: Node(uid["v"], NodeKind.VIEW, names["v"], "", "sql", (), "f", parents=(uid["a"], "source.p.raw.orders")),
     }  # fmt: skip
     steps = tuple(
-        Step(action, uid[name], names[name], NodeKind.TABLE, why, pointer=pointers[name])
+        Step(action, uid[name], names[name], NodeKind.TABLE, Reason(why), pointer=pointers[name])
         for name, (action, why) in reasons.items()
     )
     plan = Plan("prod", Cause.RELEASE, "r", 0, "", steps, (), (), NotesBefore({}, {}))
@@ -46,5 +47,5 @@ def test_what_is_made_or_linked_anew_is_told_with_what_it_reads() -> None:
     assert [(item.key, item.reads, item.owners, item.description, item.why) for item in told] == [
         ("duckdb://prod/main/a", ("duckdb://prod/raw/orders",), ("Grace",), "All", "new"),
         ("duckdb://prod/main/b", (), (), "", "built before, and kept"),
-        ("duckdb://prod/main/v", ("duckdb://prod/main/a",), (), "", ANEW),
+        ("duckdb://prod/main/v", ("duckdb://prod/main/a",), (), "", "built before; a view is linked anew"),
     ]

@@ -20,9 +20,11 @@ from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Approval, Decision, Lease, Promotion, Run, StageTime, State
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.worded import read
 from prefect_sluice.planning.impact import Effect, EffectKind, ReachedConsumer
-from prefect_sluice.planning.plan import AS_TABLE, UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Note, Noted
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.reporting import json_documents
 from prefect_sluice.reporting.report.build import report
@@ -73,8 +75,10 @@ FORMER = Release(replace(CHANGE, commit="0f" * 20, subject="First", files=()), {
 BLOCK = Control("b", ControlKind.BLOCK, FORMER.id, "Bo", "counts twice", NOW - timedelta(hours=1))
 
 
-def step(action: Action, name: str, reason: str, note: str = "", kind: NodeKind = NodeKind.TABLE) -> Step:
-    return Step(action, f"model.flights.{name}", Name("marts", name), kind, reason, note=note)
+def step(
+    action: Action, name: str, reason: str, note: Note | None = None, kind: NodeKind = NodeKind.TABLE
+) -> Step:
+    return Step(action, f"model.flights.{name}", Name("marts", name), kind, read(Because, reason), note=note)
 
 
 PLAN = Plan(
@@ -84,9 +88,9 @@ PLAN = Plan(
     base=3,
     base_release=FORMER.id,
     steps=(
-        step(Action.REUSE, "stg_flights", UNCHANGED, kind=NodeKind.VIEW),
+        step(Action.REUSE, "stg_flights", "unchanged", kind=NodeKind.VIEW),
         step(Action.BUILD, "fct_flights", "its own code changed"),
-        step(Action.BUILD, "daily", "reads fct_flights", AS_TABLE, NodeKind.VIEW),
+        step(Action.BUILD, "daily", "reads fct_flights", Note(Noted.AS_TABLE), NodeKind.VIEW),
         step(Action.CARRY, "history", "new data in raw.flights", kind=NodeKind.INCREMENTAL),
         step(Action.REUSE, "carriers", "built before, and kept"),
         step(Action.REMOVE, "old_report", "no longer in the project"),

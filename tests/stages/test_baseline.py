@@ -8,11 +8,20 @@ from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.stages.candidate.baseline import only
 
 
 def step(name: str, action: Action) -> Step:
-    return Step(action, f"model.shop.{name}", Name("main", name), NodeKind.TABLE, "new data", "f", "x")
+    return Step(
+        action,
+        f"model.shop.{name}",
+        Name("main", name),
+        NodeKind.TABLE,
+        Reason(Because.NEW_DATA, "raw"),
+        "f",
+        "x",
+    )
 
 
 def test_what_is_not_asked_for_stays_as_it_serves() -> None:

@@ -162,7 +162,7 @@ def done(work: Work) -> Work:
 def notes(work: Work) -> dict[str, str]:
     plan = work.plan
     assert isinstance(plan, Plan)
-    return {str(step.name): step.note for step in plan.steps}
+    return {str(step.name): str(step.note or "") for step in plan.steps}
 
 
 @pytest.mark.parametrize(

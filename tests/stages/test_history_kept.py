@@ -145,7 +145,7 @@ def _after_every_definition_changed(shop: Shop) -> None:
     work = shop.release(CHANGED)
     assert done(work)
     assert work.plan is not None
-    told = {step.name.identifier: (step.action.value, step.note) for step in work.plan.steps}
+    told = {step.name.identifier: (step.action.value, str(step.note)) for step in work.plan.steps}
     assert told["by_meta"][0] == told["by_file"][0] == "carry over"
     assert "new columns are appended" in told["by_meta"][1]
     assert all(told[name][0] == "carry over" for name in SNAPSHOTS)

@@ -15,9 +15,9 @@ from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates.base import Subject
 from prefect_sluice.gates.diff.comparison import ComparisonSettings
 from prefect_sluice.planning.expectations import from_message
-from prefect_sluice.planning.history_by_name import FORWARD_ONLY
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
+from prefect_sluice.planning.reasons import Because, Note, Noted, Reason
 from prefect_sluice.stages.candidate import losses
 from tests.gates.duck import DuckReader
 
@@ -34,7 +34,7 @@ def judged(
     before: str = BEFORE,
     after: str = GONE,
     was: str = "old",
-    note: str = "",
+    note: Note | None = None,
     hooks: tuple[Declarations, Declarations] = (Declarations(), Declarations()),
     key: tuple[str, ...] = ("id",),
     dialect: str = "duckdb",
@@ -46,7 +46,7 @@ def judged(
     duck.connection.execute(f"CREATE TABLE after AS {after}")
     duck.dialect = dialect
     past = Pointer(T, Name("store", "t__1"), UID, kind, was, "")
-    step = Step(action, UID, T, kind, "why", "new", pointer=past, note=note)
+    step = Step(action, UID, T, kind, Reason(Because.OWN_CODE), "new", pointer=past, note=note)
     plan = Plan("dev", Cause.RELEASE, "r", 1, "b", (step,), (), (), NotesBefore({}, {}))
     subject = Subject(
         Path(),
@@ -69,13 +69,13 @@ def judged(
 @pytest.mark.parametrize(
     ("action", "kind", "note"),
     [
-        (Action.BUILD, NodeKind.INCREMENTAL, ""),
-        (Action.CARRY, NodeKind.INCREMENTAL, FORWARD_ONLY),
-        (Action.CARRY, NodeKind.SNAPSHOT, ""),
+        (Action.BUILD, NodeKind.INCREMENTAL, None),
+        (Action.CARRY, NodeKind.INCREMENTAL, Note(Noted.FORWARD_ONLY)),
+        (Action.CARRY, NodeKind.SNAPSHOT, None),
     ],
 )
 def test_rows_that_other_code_takes_from_a_history_stop_it_until_a_commit_says_so(
-    action: Action, kind: NodeKind, note: str
+    action: Action, kind: NodeKind, note: Note | None
 ) -> None:
     [finding] = judged(action, kind, note=note)
     assert (finding.verdict, finding.subject) == (Verdict.FAILED, UID)

@@ -21,6 +21,7 @@ from prefect_sluice.dbt.fingerprints.python_models import PythonCode
 from prefect_sluice.dbt.fingerprints.settings import Settings, plain
 from prefect_sluice.dbt.fingerprints.template_reads import without_comments, without_names
 from prefect_sluice.domain.digests import Json, digest, digest_file
+from prefect_sluice.domain.node import Ingredient
 from prefect_sluice.sql.duckdb_keywords import listed
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ class Fingerprints:
         found |= self._asked(node, self.macros.reach(text for texts in hooks.values() for text in texts))
         if node.resource_type.value == "seed":
             # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
-            found["seed"] = digest_file(Path(str(node.root_path)) / str(node.original_file_path))
+            found[Ingredient.SEED.value] = digest_file(
+                Path(str(node.root_path)) / str(node.original_file_path)
+            )
         return {**found, "settings": self.settings.rows, **self._before_all}
 
     def template(self, node: Any) -> Parts:
@@ -164,7 +167,7 @@ class Fingerprints:
         if reached.looks:
             found["the node's own description"] = digest(_described(node))
         if {"graph", "context", "builtins"} & asks.unsteady and reached.looks:
-            found["the whole project"] = self._everything
+            found[Ingredient.WHOLE_PROJECT.value] = self._everything
         if "function" in asks.unsteady:
             found["functions"] = self._functions
         return found

@@ -19,7 +19,7 @@ from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, names, written
 from prefect_sluice.gates.diff.expectations import judge_expectations
 from prefect_sluice.planning.expectations import CommitDeclarations
-from prefect_sluice.planning.plan import some
+from prefect_sluice.planning.reasons import some
 
 
 class Settings(ComparisonSettings):

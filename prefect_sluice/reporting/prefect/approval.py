@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from prefect_sluice.domain.promotion import UNAUTHENTICATED, Approval, Promotion
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.dashboards import picked
-from prefect_sluice.planning.history_by_name import AT_REST, FORWARD_ONLY, IN_FULL, NEVER_IN_FULL, OTHER_KIND
+from prefect_sluice.planning.reasons import Noted
 from prefect_sluice.reporting.markdown import MARKS, escaped
 from prefect_sluice.reporting.part import authors, brought, commits_of
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about, link, links_line
 from prefect_sluice.reporting.report.limits import SHORT, clipped
 from prefect_sluice.reporting.report.markdown import changes, gates
 from prefect_sluice.reporting.report.model import ChangedRelation, Report
+from prefect_sluice.reporting.report.once import Once
 from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.policy import policy_told
@@ -63,7 +64,13 @@ def approval_page(report: Report, links: RunLinks) -> str:
         lines += ["### What a rollback does not undo", ""]
         lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
     lines += _policy(report, _ALL)
-    lines += [*changes(report, SHORT[1], alone=True), *_to_look_at(report), "### Gates", "", *gates(report)]
+    lines += [
+        *changes(report, SHORT[1], alone=True),
+        *_to_look_at(report),
+        "### Gates",
+        "",
+        *gates(report, Once(report)),
+    ]
     lines += _what_is_approved(report, promotion)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -130,7 +137,9 @@ def _answering(report: Report) -> list[str]:
     return [f"{', or '.join(places)}. It then goes on by itself.", ""]
 
 
-_LASTING = (IN_FULL, OTHER_KIND, FORWARD_ONLY, NEVER_IN_FULL, AT_REST)
+_LASTING = frozenset(
+    {Noted.IN_FULL, Noted.OTHER_KIND, Noted.FORWARD_ONLY, Noted.NEVER_IN_FULL, Noted.AT_REST}
+)
 
 
 def lasting_things(report: Report) -> tuple[str, ...]:
@@ -140,7 +149,7 @@ def lasting_things(report: Report) -> tuple[str, ...]:
     found: list[str] = []
     if plan is not None:
         found += [
-            f"{step.name}: {step.note}" for step in plan.steps if any(text in step.note for text in _LASTING)
+            f"{step.name}: {step.note}" for step in plan.steps if step.note and step.note.kind in _LASTING
         ]
         found += [
             f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"

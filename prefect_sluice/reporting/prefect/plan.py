@@ -59,7 +59,7 @@ def _steps(plan: Plan) -> list[str]:
 
 def _why(steps: Sequence[Step]) -> list[str]:
     """Return how many relations there are for each reason: what a list of a thousand does not show."""
-    reasons = Counter((word(step), step.reason) for step in steps)
+    reasons = Counter((word(step), str(step.reason)) for step in steps)
     rows = [(str(many), said, why) for (said, why), many in reasons.most_common(_REASONS)]
     rest = len(reasons) - len(rows)
     more = [f"and {count(rest, 'more reason')}", ""] if rest else []
@@ -70,7 +70,13 @@ def _table(steps: Sequence[Step]) -> list[str]:
     noted = any(step.note for step in steps)
     header = ("", "relation", "kind", "why", *(("note",) if noted else ()))
     rows = [
-        (word(step), str(step.name), step.kind.value, step.reason, *((step.note,) if noted else ()))
+        (
+            word(step),
+            str(step.name),
+            step.kind.value,
+            str(step.reason),
+            *((str(step.note or ""),) if noted else ()),
+        )
         for step in steps
     ]
     return table(header, rows)
@@ -79,6 +85,6 @@ def _table(steps: Sequence[Step]) -> list[str]:
 def _held(plan: Plan) -> list[str]:
     if not plan.held:
         return []
-    rows = [(uid.split(".", 2)[-1], why) for uid, why in plan.held.items()]
+    rows = [(uid.split(".", 2)[-1], str(why)) for uid, why in plan.held.items()]
     lines = table(("left as it is", "why"), rows[:_HELD])
     return lines + ([f"and {count(len(rows) - _HELD, 'more')}", ""] if len(rows) > _HELD else [])

@@ -10,9 +10,10 @@ from typing import Any
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.planning.plan import NEW, Action, Plan
+from prefect_sluice.planning.plan import Action, Plan
+from prefect_sluice.planning.reasons import Because
 from prefect_sluice.reporting.report.key_points import points, policy_points
-from prefect_sluice.reporting.report.lineage import is_moved, lineage
+from prefect_sluice.reporting.report.lineage import lineage
 from prefect_sluice.reporting.report.model import (
     ChangedRelation,
     ConsumerRow,
@@ -81,7 +82,7 @@ def _reached(found: ReleaseRecord, plan: Plan | None, findings: Iterable[Finding
     findings = tuple(findings)
     # What was compared and found the same reaches nobody, whatever the plan said.
     same = {item.subject for item in findings if item.gate == DIFF and is_same(item)}
-    steps = [step for step in plan.steps if is_moved(step) and step.node not in same] if plan else []
+    steps = [step for step in plan.steps if step.moves and step.node not in same] if plan else []
     moved = {step.node: step.name.identifier for step in steps}
     told = [item for item in findings if item.gate == IMPACT]
     lines: list[ConsumerRow] = []
@@ -116,7 +117,7 @@ def _names(plan: Plan | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the public names that come, and those that go."""
     if plan is None:
         return (), ()
-    new = (str(step.name) for step in plan.of(Action.BUILD) if step.reason == NEW)
+    new = (str(step.name) for step in plan.of(Action.BUILD) if step.reason.kind is Because.NEW)
     stays = {item.name for item in plan.old_names}
     return tuple(new), tuple(str(step.name) for step in plan.of(Action.REMOVE) if step.name not in stays)
 

@@ -1,14 +1,14 @@
-"""Small drawings: a bar for a share, and the lineage by levels. SVG in the page itself, coloured by the page's style."""
+"""Small drawings: a bar for a share, and the lineage by levels. Pure: where things stand; `templates/` makes SVG of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 
 from prefect_sluice.domain.verdict import Verdict
-from prefect_sluice.reporting.report.markup import Markup, joined, tag
 from prefect_sluice.reporting.report.model import Lineage, LineageNode
-from prefect_sluice.reporting.styled_text import cut
+from prefect_sluice.reporting.styled_text import LOOKS, cut
 
 _BAR = 120
 _WIDE, _HIGH, _GAP, _ROW = 190, 40, 56, 54
@@ -27,35 +27,43 @@ def share(text: str | None) -> float | None:
     return value if isfinite(value) and 0 <= value <= 1 else None
 
 
-def bar(value: float) -> Markup:
-    """Return a bar for a share; the number stands beside it, so it is nothing to a screen reader."""
-    filled = tag("rect", class_="fill", width=max(value * _BAR, 1.0 if value else 0.0), height=10, rx=2)
-    rail = tag("rect", class_="rail", width=_BAR, height=10, rx=2)
-    return tag(
-        "svg", rail, filled, class_="bar", viewBox=f"0 0 {_BAR} 10", width=_BAR, height=10, aria_hidden="true"
-    )
+def bar_width(value: float) -> str:
+    """Return how wide the filled part of a bar is: of something, at least a hairline."""
+    return f"{max(value * _BAR, 1.0 if value else 0.0):.1f}".removesuffix(".0")
 
 
-def drawing(lineage: Lineage) -> Markup:
-    """Return the lineage as a picture, from left (read) to right (readers)."""
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A node of the drawing: where it stands, `look` by its part and verdict, and what is written on, under and over it."""
+
+    look: str
+    x: int
+    y: int
+    label: str
+    under: str
+    title: str
+    wide: int = _WIDE
+    high: int = _HIGH
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The lineage from left (read) to right (readers). `edges` are curves, as SVG writes them."""
+
+    wide: int
+    high: int
+    edges: Sequence[str]
+    boxes: Sequence[Box]
+
+
+def picture(lineage: Lineage) -> Picture:
+    """Return where each node and edge of the lineage is drawn."""
     places = _places(lineage)
-    wide = (max((dot.level for dot in lineage.dots), default=0) + 1) * (_WIDE + _GAP) - _GAP + 4
-    high = max((y for _, y in places.values()), default=0) + _HIGH + 4
-    head = tag(
-        "title", "Lineage of what is touched; the list below says the same in words", id="drawing-title"
-    )
-    edges = [_edge(places[above], places[below]) for above, below in lineage.edges]
-    return tag(
-        "svg",
-        head,
-        *edges,
-        *(_box(dot, *places[dot.id]) for dot in lineage.dots),
-        class_="lineage",
-        viewBox=f"-2 -2 {wide} {high}",
-        width=wide,
-        height=high,
-        role="img",
-        aria_labelledby="drawing-title",
+    return Picture(
+        (max((dot.level for dot in lineage.dots), default=0) + 1) * (_WIDE + _GAP) - _GAP + 4,
+        max((y for _, y in places.values()), default=0) + _HIGH + 4,
+        [_edge(places[above], places[below]) for above, below in lineage.edges],
+        [_box(dot, *places[dot.id]) for dot in lineage.dots],
     )
 
 
@@ -89,33 +97,19 @@ def _middle(ranks: Sequence[float]) -> float:
     return sum(ranks) / len(ranks) if ranks else 0.0
 
 
-def _edge(start: tuple[int, int], end: tuple[int, int]) -> Markup:
+def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
     x1, y1 = start[0] + _WIDE, start[1] + _HIGH // 2
     x2, y2 = end[0], end[1] + _HIGH // 2
     bend = (x2 - x1) // 2
-    return tag("path", class_="edge", d=f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}")
+    return f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
 
 
-def _box(dot: LineageNode, x: int, y: int) -> Markup:
-    bad = dot.verdict is not None and dot.verdict is not Verdict.PASSED
-    told = joined(
-        tag("title", f"{dot.label}: {dot.told}" if dot.told else dot.label),
-        tag("rect", x=x, y=y, width=_WIDE, height=_HIGH, rx=6),
-        tag("text", cut(dot.label, _LETTERS), x=x + 12, y=y + 17, class_="label"),
-        tag("text", cut(_under(dot), 28), x=x + 12, y=y + 32, class_="part"),
-    )
-    return tag(
-        "g", told, class_=f"dot {dot.part}" + (f" {_LOOKS[dot.verdict]}" if bad and dot.verdict else "")
-    )
+def _box(dot: LineageNode, x: int, y: int) -> Box:
+    verdict = f" {LOOKS[dot.verdict]}" if dot.verdict and dot.verdict is not Verdict.PASSED else ""
+    title = f"{dot.label}: {dot.told}" if dot.told else dot.label
+    return Box(f"{dot.part}{verdict}", x, y, cut(dot.label, _LETTERS), cut(_under(dot), 28), title)
 
 
-_LOOKS = {
-    Verdict.PASSED: "good",
-    Verdict.WARNED: "warn",
-    Verdict.INCONCLUSIVE: "bad",
-    Verdict.ERRORED: "bad",
-    Verdict.FAILED: "bad",
-}
 PARTS = {
     "build": "built",
     "carry": "carried over",

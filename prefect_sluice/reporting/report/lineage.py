@@ -8,21 +8,21 @@ from dataclasses import replace
 
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.planning.plan import BY_PRODUCT, UNCHANGED, Action, Plan, Step
-from prefect_sluice.reporting.report.model import ConsumerRow, Lineage, LineageNode
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.reporting.report.model import ConsumerRow, DotPart, Lineage, LineageNode
 
 MOST = 40
 """How many nodes are drawn one by one."""
 
-_PARTS = {Action.BUILD: "build", Action.CARRY: "carry", Action.REMOVE: "remove"}
+_PARTS: Mapping[Action, DotPart] = {Action.BUILD: "build", Action.CARRY: "carry", Action.REMOVE: "remove"}
 
 
 def lineage(plan: Plan | None, reached: Sequence[ConsumerRow], findings: Iterable[Finding]) -> Lineage:
     """Return the graph; without a plan it is empty."""
     if plan is None:
         return Lineage((), ())
-    steps = {step.node: step for step in plan.steps if not step.node.startswith(BY_PRODUCT)}
-    moved = {uid for uid, step in steps.items() if is_moved(step)}
+    steps = {step.node: step for step in plan.steps if not step.is_by_product}
+    moved = {uid for uid, step in steps.items() if step.moves}
     edges = [
         (parent, uid)
         for uid in steps
@@ -47,16 +47,9 @@ def lineage(plan: Plan | None, reached: Sequence[ConsumerRow], findings: Iterabl
     return _bounded(dots, edges, frozenset(plan.edited))
 
 
-def is_moved(step: Step) -> bool:
-    """Say whether a step gives a name another relation, or takes it away."""
-    return step.action is not Action.REUSE or step.reason != UNCHANGED
-
-
 def _node(step: Step, level: int, verdict: Verdict | None) -> LineageNode:
-    part = "relink" if is_moved(step) else "reuse"
-    return LineageNode(
-        step.node, short_name(step.node), _PARTS.get(step.action, part), level, step.reason, verdict
-    )
+    part = _PARTS.get(step.action, "relink" if step.moves else "reuse")
+    return LineageNode(step.node, short_name(step.node), part, level, str(step.reason), verdict)
 
 
 def _consumer(one: ConsumerRow, level: int, verdict: Verdict | None) -> LineageNode:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from html import escape
 
 from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.markdown import MARKS, escaped, table
 from prefect_sluice.reporting.part import authors, brought, commits_of
-from prefect_sluice.reporting.report import once
-from prefect_sluice.reporting.report.changes import ABOVE, no_change
+from prefect_sluice.reporting.report.changes import no_change
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.limits import SHORT, ReportLimits, clipped, few, fitting
-from prefect_sluice.reporting.report.markup import escape
 from prefect_sluice.reporting.report.mermaid import mermaid
 from prefect_sluice.reporting.report.model import ConsumerRow, GateRow, Report
+from prefect_sluice.reporting.report.once import Once, of_consumer
 from prefect_sluice.reporting.report.side_by_side import Cell, side_by_side
-from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.reporting.styled_text import Style, clean
 from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID
@@ -103,7 +103,7 @@ def _asked(report: Report) -> list[str]:
 def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> list[str]:
     """Return the lines on what readers find changed, and who they are; `alone`: on a page without points and findings."""
     lines = ["### What changes, and for whom", ""]
-    told = report.changed if alone else [one for _, one in once.relations(report)]
+    told = report.changed if alone else [one for _, one in Once(report).relations]
     shown, rest = few(told, bounds.steps)
     rows = [
         (
@@ -116,8 +116,7 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
     rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
     rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
     rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
-    none = ABOVE if report.changed else no_change(report)
-    lines += table(("relation", "what readers find", "read by"), rows) if rows else [none, ""]
+    lines += table(("relation", "what readers find", "read by"), rows) if rows else [no_change(report), ""]
     lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
     lines += (
         [f"{count(report.same, 'relation')} built anew with the same rows as before.", ""]
@@ -143,28 +142,27 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
 
 def _for_consumer(one: ConsumerRow, item: Finding, *, alone: bool) -> str:
     return (
-        escaped(item.summary if alone else once.of_consumer(one, item))
-        or f"{item.verdict.name}: see the finding"
+        escaped(item.summary if alone else of_consumer(one, item)) or f"{item.verdict.name}: see the finding"
     )
 
 
 def _findings(report: Report, bounds: ReportLimits) -> list[str]:
     lines = ["### What the gates found", ""]
-    listed = once.listed(report)
-    shown, rest = few(listed, bounds.findings)
-    lines += [f"{count(len(listed), 'finding')} to look at, the worst first.", ""] if shown else []
+    once = Once(report)
+    shown, rest = few(once.listed, bounds.findings)
+    lines += [f"{count(len(once.listed), 'finding')} to look at, the worst first.", ""] if shown else []
     in_diff = {id(one.finding) for one in report.changed[: bounds.changed]}
     for place, (_, item) in enumerate(shown):
-        lines += _finding(report, item, bounds, place < bounds.detailed and id(item) not in in_diff)
+        lines += _finding(once, item, bounds, place < bounds.detailed and id(item) not in in_diff)
     lines += _more(rest, "finding")
-    lines += gates(report)
-    return lines + [line for gate in report.gates for line in _passed(report, gate, bounds)]
+    lines += gates(report, once)
+    return lines + [line for gate in report.gates for line in _passed(once, gate, bounds)]
 
 
-def gates(report: Report) -> list[str]:
+def gates(report: Report, once: Once) -> list[str]:
     """Return the lines with the table of gates."""
     asked = [gate for gate in report.gates if gate.verdict is not None]
-    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(report, gate) for gate in asked])
+    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(once, gate) for gate in asked])
     left = [gate for gate in report.gates if gate.verdict is None]
     told = not_asked((gate.gate, gate.told) for gate in left)
     why = (
@@ -175,23 +173,23 @@ def gates(report: Report) -> list[str]:
     return [*(lines if asked else ["No gate was asked.", ""]), *why]
 
 
-def _finding(report: Report, item: Finding, bounds: ReportLimits, detailed: bool) -> list[str]:
+def _finding(once: Once, item: Finding, bounds: ReportLimits, detailed: bool) -> list[str]:
     held = item.observed is not None and item.limit is not None
     numbers = f"found {number(item.observed)}, limit {number(item.limit)}" if held else ""
     where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
-    said = f": {escaped(told)}" if (told := once.of_finding(report, item)) else ""
+    said = f": {escaped(told)}" if (told := once.of_finding(item)) else ""
     lines = [
         f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}{said}",
         "",
     ]
     lines += [where, ""] if where else []
-    fix = once.fix_of(report, item)
+    fix = once.fix_of(item)
     lines += [f"**What to do:** {escaped(fix)}", ""] if fix else []
     tables = [each for each in (item.evidence, *item.more) if each is not None] if detailed else []
     return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
 
 
-def _gate(report: Report, gate: GateRow) -> tuple[str, ...]:
+def _gate(once: Once, gate: GateRow) -> tuple[str, ...]:
     assert gate.verdict is not None
     return (
         gate.gate,
@@ -199,12 +197,12 @@ def _gate(report: Report, gate: GateRow) -> tuple[str, ...]:
         f"{MARKS[gate.verdict]} {gate.verdict.name}",
         counted(gate.counts),
         seconds(gate.seconds),
-        once.of_gate(report, gate),
+        once.of_gate(gate),
     )
 
 
-def _passed(report: Report, gate: GateRow, bounds: ReportLimits) -> list[str]:
-    title, passed = once.passed(report, gate)
+def _passed(once: Once, gate: GateRow, bounds: ReportLimits) -> list[str]:
+    title, passed = once.passed(gate)
     shown, rest = few(passed, bounds.passed)
     if not shown:
         return []
@@ -309,10 +307,13 @@ def _plan(report: Report, bounds: ReportLimits) -> list[str]:
     if known is None:
         return []
     steps, rest = few(moved(known), bounds.steps)
-    rows = [(word(step), str(step.name), step.kind.value, step.reason, step.note) for step in steps]
+    rows = [
+        (word(step), str(step.name), step.kind.value, str(step.reason), str(step.note or ""))
+        for step in steps
+    ]
     lines = ["### The plan", "", f"**{summary(known)}**", ""]
     lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
-    held = [(uid, why) for uid, why in list(known.held.items())[: bounds.steps]]
+    held = [(uid, str(why)) for uid, why in list(known.held.items())[: bounds.steps]]
     return [*lines, *_more(rest, "relation"), *(table(("left as it is", "why"), held) if held else [])]
 
 
@@ -351,7 +352,7 @@ def _provenance(report: Report) -> list[str]:
 
 def folded(title: str, lines: Iterable[str]) -> list[str]:
     """Return lines that show their title until somebody opens them."""
-    return [f"<details><summary>{escape(title)}</summary>", "", *lines, "</details>", ""]
+    return [f"<details><summary>{escape(clean(title))}</summary>", "", *lines, "</details>", ""]
 
 
 def _more(rest: int, what: str) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from prefect_sluice.config.policy import Governance
 from prefect_sluice.domain.controls import Control
@@ -168,6 +169,9 @@ class GateRow:
         return f"docs/gates/{self.gate}.md"
 
 
+DotPart = Literal["build", "carry", "relink", "remove", "reuse", "consumer", "rest"]
+
+
 @dataclass(frozen=True, slots=True)
 class LineageNode:
     """One node of the drawing. `part` is build, carry, relink, remove, reuse, consumer or rest (several in one);
@@ -175,7 +179,7 @@ class LineageNode:
 
     id: str
     label: str
-    part: str
+    part: DotPart
     level: int
     told: str = ""
     verdict: Verdict | None = None

@@ -1,151 +1,191 @@
-"""The sections below the findings: lineage, stages, plan and approvals. Each takes the report and its bounds."""
+"""The sections around the findings as the page shows them: what is asked, lineage, stages, plan, approvals, provenance. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from prefect_sluice.planning.plan import Step
-from prefect_sluice.reporting.report.charts import PARTS, bar, drawing
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.report.changes import codes
+from prefect_sluice.reporting.report.charts import PARTS, picture
 from prefect_sluice.reporting.report.limits import ReportLimits, few
-from prefect_sluice.reporting.report.lineage import is_moved
-from prefect_sluice.reporting.report.markup import Child, Markup, joined, tag
-from prefect_sluice.reporting.report.model import Report
-from prefect_sluice.reporting.report.parts import more, pill, section
-from prefect_sluice.reporting.report.tables import table
+from prefect_sluice.reporting.report.model import Lineage, Report, StageRow
+from prefect_sluice.reporting.report.tables import Facts, Piece, Shown, Table
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import count, moment, seconds, short
 
+_FILES = 3
 
-def lineage(report: Report, bounds: ReportLimits) -> Markup | None:
-    """Return the drawing of what is touched, what it means, and the same as a list."""
-    known = report.lineage
-    if not known.dots:
-        return None
+
+def values(report: Report, bounds: ReportLimits) -> dict[str, Any]:
+    """Return what these sections show."""
+    known = report.dossier
+    others = [
+        (item.id, item.environment, item.cause.value, item.state.value, moment(item.created_at))
+        for item in known.others[: bounds.entries]
+    ]
+    entries = [
+        (str(item.number), moment(item.at), item.event, item.actor, Piece("code", short(item.digest)))
+        for item in known.entries[: bounds.entries]
+    ]
+    return {
+        "kicker": _kicker(report),
+        "asked": _asked(report),
+        **_lineage(report.lineage, bounds),
+        "stages": _stages(report),
+        "stages_told": _stages_told(report),
+        "plan": _plan(known.plan, bounds) if known.plan else None,
+        "approvals": _approvals(report),
+        "provenance": _provenance(report),
+        "ledger": Table(("no.", "at", "what", "who", "digest"), entries, "ledger", right=(0,)),
+        "others": Table(("promotion", "environment", "cause", "state", "at"), others, "other promotions"),
+    }
+
+
+def _kicker(report: Report) -> str:
+    promotion = report.dossier.promotion
+    if promotion is None:
+        return "A release"
+    return f"{promotion.cause.value.capitalize()} to {promotion.environment} · promotion {promotion.id}"
+
+
+def _asked(report: Report) -> Facts:
+    known, promotion = report.dossier, report.dossier.promotion
+    rows: Facts = []
+    if promotion is not None:
+        former = f", {known.former.change.short} {known.former.change.subject}" if known.former else ""
+        base = (
+            f"generation {promotion.base}: release {short(promotion.base_release)}{former}"
+            if promotion.base
+            else "nothing: it serves nothing yet"
+        )
+        rows += [("environment", promotion.environment), ("from", base)]
+    rows += _release(report)
+    if known.way.run:
+        rows.append(("run", Piece("link", known.way.name or "in Prefect", known.way.run)))
+    if promotion is not None:
+        rows.append(("asked by", f"{promotion.actor}, {moment(promotion.created_at)}"))
+    if promotion is not None and promotion.evidence:
+        bound = (
+            ("plan ", short(promotion.plan)),
+            (", evidence ", short(promotion.evidence)),
+            (", all of it ", short(promotion.binding)),
+        )
+        rows.append(("a yes binds", Piece("codes", parts=bound)))
+    return rows
+
+
+def _release(report: Report) -> Facts:
+    release = report.dossier.release
+    if release is None:
+        return []
+    change, commits = release.change, commits_of(release)
+    rest = len(change.files) - _FILES
+    files = codes(change.files[:_FILES], f" and {rest} more" if rest > 0 else "")
+    return [
+        ("to", f"release {release.short}, {'a part' if release.composed else f'commit {change.short}'}"),
+        *([("commits", brought(commits))] if commits else []),
+        ("author", f"{authors(release) if commits else change.author}, {moment(change.at)}"),
+        ("files", files if change.files else "none"),
+    ]
+
+
+def _provenance(report: Report) -> Facts:
+    known = report.dossier
+    promotion, release = known.promotion, known.release
+    codes: list[tuple[str, str]] = []
+    if release is not None:
+        change = release.change
+        codes += [("release", release.id), ("commit", change.commit), ("tree", change.tree)]
+    rows: Facts = [(name, Piece("code", value)) for name, value in codes]
+    if release is not None:
+        rows.append(("made for", ", ".join(f"{name} {version}" for name, version in release.tools.items())))
+    if promotion is not None:
+        digests = (
+            ("plan", promotion.plan),
+            ("evidence", promotion.evidence),
+            ("bound as", promotion.binding),
+        )
+        rows += [(name, Piece("code", value)) for name, value in digests if value]
+    return [*rows, ("this report", f"made {moment(known.at)}, from what was recorded by then")]
+
+
+def _lineage(known: Lineage, bounds: ReportLimits) -> dict[str, Any]:
     names = {dot.id: dot.label for dot in known.dots}
-    rows = [
-        (dot.label, PARTS[dot.part], ", ".join(names[a] for a, b in known.edges if b == dot.id))
-        for dot in known.dots
-    ]
-    left = f"{count(known.left_out, 'node')} of this big change are drawn together." if known.left_out else ""
-    parts = dict.fromkeys(dot.part for dot in known.dots)
-    legend = tag(
-        "ul", *(tag("li", tag("span", class_=f"key {part}"), PARTS[part]) for part in parts), class_="legend"
-    )
-    return section(
-        "lineage",
-        "What it hangs on, and who hangs on it",
-        tag(
-            "div",
-            drawing(known),
-            class_="scroll",
-            role="region",
-            aria_label="drawing of the lineage",
-            tabindex=0,
-        )
-        if bounds.drawn
-        else None,
-        legend if bounds.drawn else None,
-        tag("p", left, class_="more") if left else None,
-        tag(
-            "details",
-            tag("summary", "The same as a list"),
-            table(("node", "part", "reads"), rows, label="lineage"),
-        ),
-    )
+    reads: dict[str, list[str]] = {}
+    for above, below in known.edges:
+        reads.setdefault(below, []).append(names[above])
+    rows = [(dot.label, PARTS[dot.part], ", ".join(reads.get(dot.id, ()))) for dot in known.dots]
+    return {
+        "lineage": Table(("node", "part", "reads"), rows, "lineage"),
+        "legend": [(part, PARTS[part]) for part in dict.fromkeys(dot.part for dot in known.dots)],
+        "picture": picture(known) if bounds.drawn else None,
+    }
 
 
-def stages(report: Report, _: ReportLimits) -> Markup | None:
-    """Return the stages with their times, and how it gets, or got, into the warehouse."""
-    if not report.laps:
-        return None
+def _stages(report: Report) -> Table:
     longest = max((lap.seconds or 0 for lap in report.laps), default=0)
-    rows: list[Sequence[Child]] = [
-        (
-            tag("strong", lap.stage),
-            pill(lap.state, lap.style),
-            seconds(lap.seconds) if lap.seconds is not None else "",
-            bar(lap.seconds / longest) if lap.seconds and longest else None,
-            lap.told,
-        )
-        for lap in report.laps
-    ]
+
+    def row(lap: StageRow) -> tuple[Shown, ...]:
+        took = seconds(lap.seconds) if lap.seconds is not None else ""
+        bar = Piece("bar", share=lap.seconds / longest) if lap.seconds and longest else ""
+        return Piece("strong", lap.stage), Piece("pill", lap.state, lap.style), took, bar, lap.told
+
+    header = ("stage", "", "took", "", "what came of it")
+    return Table(header, [row(lap) for lap in report.laps], "stages", right=(2,))
+
+
+def _stages_told(report: Report) -> str:
+    """Return in how many runs, and how it gets, or got, into the warehouse."""
     runs = len(report.dossier.runs)
-    told = [
+    waited = seconds(report.waited.total_seconds()) if report.waited else ""
+    told = (
         f"In {count(runs, 'run')} of the stages together." if runs > 1 else "",
         "" if runs else "What the stages took was not recorded.",
-        f"The answer was given {seconds(report.waited.total_seconds())} after it was staged."
-        if report.waited
-        else "",
+        f"The answer was given {waited} after it was staged." if waited else "",
         f"{report.publish[:1].upper()}{report.publish[1:]}." if report.publish else "",
-    ]
-    return section(
-        "stages",
-        "Stage by stage",
-        table(("stage", "", "took", "", "what came of it"), rows, label="stages", right=(2,)),
-        tag("p", " ".join(part for part in told if part), class_="more"),
     )
+    return " ".join(part for part in told if part)
 
 
-def plan(report: Report, bounds: ReportLimits) -> Markup | None:
+def _plan(known: Plan, bounds: ReportLimits) -> dict[str, Any]:
     """Return what is built, carried over, relinked and removed, and why; what is reused is folded away."""
-    known = report.dossier.plan
-    if known is None:
-        return None
     steps, rest = few(moved(known), bounds.steps)
-    reused = [step for step in known.steps if not is_moved(step)]
-    same, same_left = few(reused, bounds.steps)
-    held = [(uid, why) for uid, why in known.held.items()]
-    return section(
-        "plan",
-        "The plan",
-        tag("p", summary(known), class_="summary"),
-        table(
-            ("", "relation", "kind", "why"),
-            [(tag("strong", word(step)), str(step.name), step.kind.value, _why(step)) for step in steps],
-            label="plan",
-        )
-        if steps
-        else None,
-        more(rest, "relation"),
-        table(("left as it is", "why"), held[: bounds.steps], label="held back") if held else None,
-        tag(
-            "details",
-            tag("summary", f"{len(reused)} reused as they are"),
-            table(("relation", "kind"), [(str(step.name), step.kind.value) for step in same], label="reused"),
-            more(same_left, "relation"),
-        )
-        if reused
-        else None,
-    )
-
-
-def _why(step: Step) -> Child:
-    note = tag("span", f" {step.note}", class_="note") if step.note else None
-    return joined(step.reason, note)
-
-
-def approvals(report: Report, _: ReportLimits) -> Markup:
-    """Return who said yes or no, to what, and until when it is good."""
-    found = report.dossier
+    reused = [step for step in known.steps if not step.moves]
     rows = [
         (
-            pill(SAID[item.decision], Style.GOOD if item.decision.value == "approve" else Style.BAD),
+            Piece("strong", word(it)),
+            str(it.name),
+            it.kind.value,
+            Piece("note", str(it.reason), str(it.note or "")),
+        )
+        for it in steps
+    ]
+    held = [(uid, str(why)) for uid, why in known.held.items()]
+    same = [(str(step.name), step.kind.value) for step in reused[: bounds.steps]]
+    return {
+        "summary": summary(known),
+        "steps": Table(("", "relation", "kind", "why"), rows, "plan"),
+        "left": rest,
+        "held": Table(("left as it is", "why"), held[: bounds.steps], "held back"),
+        "reused": len(reused),
+        "same": Table(("relation", "kind"), same, "reused"),
+    }
+
+
+def _approvals(report: Report) -> Table:
+    """Return who said yes or no, to what, and until when it is good."""
+    rows = [
+        (
+            Piece("pill", SAID[item.decision], Style.GOOD if item.decision.value == "approve" else Style.BAD),
             item.who,
             moment(item.at),
             f"used {moment(item.used_at)}" if item.used_at else f"good until {moment(item.expires_at)}",
             item.comment,
-            tag("code", short(item.binding)),
+            Piece("code", short(item.binding)),
         )
-        for item in found.approvals
+        for item in report.dossier.approvals
     ]
-    needs = f"It needs {count(found.asked, 'approval')}. " if found.asked else "It needs no approval. "
-    told = needs + ("" if rows else "Nobody has said anything yet." if found.asked else "")
-    header = ("", "by", "at", "", "comment", "bound to")
-    return section(
-        "approvals",
-        "Approvals",
-        tag("p", told, class_="calm"),
-        table(header, rows, label="approvals") if rows else None,
-    )
+    return Table(("", "by", "at", "", "comment", "bound to"), rows, "approvals")

@@ -10,7 +10,8 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport
 from prefect_sluice.planning.impact import ImpactInputs, in_words, reached, reads, title
-from prefect_sluice.planning.plan import BY_PRODUCT, NEW, UNCHANGED, Action, Plan, Step, some
+from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.reasons import Because, some
 from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.styled_text import BLANK, Line, Style, wrapped
 from prefect_sluice.reporting.table import WIDTH
@@ -99,12 +100,7 @@ def _read(consumer: Consumer, plan: Plan) -> tuple[str, ...]:
 
 
 def _moved(plan: Plan) -> list[Step]:
-    return [
-        step
-        for step in plan.steps
-        if not step.node.startswith(BY_PRODUCT)
-        and (step.action is not Action.REUSE or step.reason != UNCHANGED)
-    ]
+    return [step for step in plan.steps if step.moves and not step.is_by_product]
 
 
 def _told(
@@ -117,12 +113,12 @@ def _told(
     for step in _moved(plan):
         if step.action is Action.REMOVE:
             told[step.node] = "is removed"
-        elif step.reason == NEW:
+        elif step.reason.kind is Because.NEW:
             told[step.node] = "is new"
         elif step.node in compared:
             told[step.node] = compared[step.node]
         else:
-            told[step.node] = "" if built else by_code.get(step.node, step.reason)
+            told[step.node] = "" if built else by_code.get(step.node, str(step.reason))
     return told
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from prefect_sluice.domain.node import short_name
-from prefect_sluice.planning.explain import ALL, ROWS, ChangedParent, StepReasons
-from prefect_sluice.planning.plan import ANEW, UNCHANGED, Action, some
+from prefect_sluice.planning.explain import ChangedParent, Extent, StepReasons
+from prefect_sluice.planning.reasons import Because, some
 from prefect_sluice.reporting.styled_text import Line, faint, line, strong
 from prefect_sluice.reporting.terminal.plan import word
 
@@ -19,13 +19,13 @@ def why_lines(found: StepReasons) -> list[Line]:
     told += [f"new data in {text.split(':', 1)[-1]}" for text in found.fresh]
     if not told:
         told = ["nothing that it is made of changed" if found.noted else "nothing is noted of what serves"]
-    if step.action is Action.BUILD and (step.reason == ANEW or step.reason.startswith("linked to")):
+    if step.reason.kind in {Because.LINKED_ANEW, Because.LINKED_TO}:
         told.append("its rows are what they were: a view is made again so that it reads the new addresses")
     return [*lines, *(line(faint(text), indent=2) for text in told)]
 
 
 def _word(found: StepReasons) -> str:
-    return found.step.action.value if found.step.reason == UNCHANGED else word(found.step)
+    return word(found.step) if found.step.moves else found.step.action.value
 
 
 def _own(found: StepReasons) -> list[str]:
@@ -34,13 +34,13 @@ def _own(found: StepReasons) -> list[str]:
 
 def _parent(item: ChangedParent) -> str:
     name = short_name(item.node)
-    if item.read == (ALL,):
+    if item.extent is Extent.ALL:
         doubt = f" (not told apart by columns: {item.doubt})" if item.doubt else ""
         return f"{name} changed, and it reads all of it{doubt}"
-    if item.read == (ROWS,):
+    if item.extent is Extent.ROWS:
         return f"{name} has other rows"
-    if item.read:
-        return f"{name} changed in {_columns(item.read)}, which it reads"
+    if item.columns:
+        return f"{name} changed in {_columns(item.columns)}, which it reads"
     if item.unread:
         return f"{name} changed in {_columns(item.unread)} only, which it does not read"
     return f"{name} changed in nothing that it reads"

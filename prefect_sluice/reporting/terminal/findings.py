@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.verdict import INHERITED, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong, wrapped
+from prefect_sluice.reporting.styled_text import BLANK, LOOKS, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, Cell, table
 from prefect_sluice.reporting.wording import count, number, seconds
 
@@ -21,13 +21,6 @@ _MOST_FINDINGS = 20
 _WIDEST_CELL = 28
 CHANGES = ("relation", "column", "change")
 """The columns of what the gate `impact` tells: the last one is in words."""
-_STYLES = {
-    Verdict.PASSED: Style.GOOD,
-    Verdict.WARNED: Style.WARN,
-    Verdict.INCONCLUSIVE: Style.BAD,
-    Verdict.ERRORED: Style.BAD,
-    Verdict.FAILED: Style.BAD,
-}
 
 
 def gates_table(
@@ -85,7 +78,7 @@ def headline(report: GateReport) -> str:
 
 def verdict(value: Verdict) -> Span:
     """Return a verdict in its style."""
-    return Span(value.name, _STYLES[value])
+    return Span(value.name, LOOKS[value])
 
 
 def notable(reports: Iterable[GateReport]) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.impact import ReachedConsumer
-from prefect_sluice.planning.plan import UNCHANGED, Action, Plan, Step
+from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.reporting.styled_text import (
     BLANK,
     Line,
@@ -89,7 +89,7 @@ def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
     """Return a line for each relation that gets another pointer, and its note below it."""
     steps = moved(plan)
     rows = [
-        (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, step.reason)
+        (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, str(step.reason))
         for step in steps[:_MOST_STEPS]
     ]
     notes = [_note(step, width) for step in steps[:_MOST_STEPS]]
@@ -168,7 +168,7 @@ def files_lines(change: Change, width: int = WIDTH) -> list[Line]:
 
 def moved(plan: Plan) -> tuple[Step, ...]:
     """Return the steps that give a name another relation, or take it away."""
-    return tuple(step for step in plan.steps if step.action is not Action.REUSE or step.reason != UNCHANGED)
+    return tuple(step for step in plan.steps if step.moves)
 
 
 def word(step: Step) -> str:

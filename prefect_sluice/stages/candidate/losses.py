@@ -12,8 +12,8 @@ from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Subject
 from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, names, written
 from prefect_sluice.planning.expectations import ExpectedChange
-from prefect_sluice.planning.history_by_name import FORWARD_ONLY, NEVER_IN_FULL
 from prefect_sluice.planning.plan import Action, Step
+from prefect_sluice.planning.reasons import Noted
 
 STAGE = "stage"
 CHECK = "history"
@@ -55,7 +55,7 @@ def _may_lose(subject: Subject, step: Step, *, beside: bool) -> bool:
         return False  # nobody knows by which code it was built
     if step.kind is NodeKind.SNAPSHOT:
         return beside or step.pointer.fingerprint != step.fingerprint
-    return beside or step.note in {FORWARD_ONLY, NEVER_IN_FULL}
+    return beside or (step.note is not None and step.note.kind in {Noted.FORWARD_ONLY, Noted.NEVER_IN_FULL})
 
 
 def _other_hooks(now: Declarations, before: Declarations | None) -> bool:

@@ -10,7 +10,7 @@ from prefect_sluice.domain import old_names
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed, Refused
-from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.generation import Generation, Pointer, by_product
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.relation import Relation, RelationState
@@ -19,8 +19,8 @@ from prefect_sluice.domain.results import DROPPED, NodeResult, dropped
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.candidate import CandidateContents, address, link, pointers
 from prefect_sluice.planning.costs import usual_seconds
-from prefect_sluice.planning.history_by_name import FORWARD_ONLY
-from prefect_sluice.planning.plan import BY_PRODUCT, Action, Plan
+from prefect_sluice.planning.plan import Action, Plan
+from prefect_sluice.planning.reasons import Note, Noted
 from prefect_sluice.promotions import verify_reused
 from prefect_sluice.promotions.candidate_files import folder
 from prefect_sluice.promotions.load_project import LoadedProject, load, selector, set_aside
@@ -71,9 +71,7 @@ def make(
 ) -> MadeCandidate:
     """Build, carry over and link what the plan says. Changes nothing that anybody reads. Repeatable: starts afresh."""
     store = workspace.settings.warehouse.store
-    kept = tuple(
-        step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.node.startswith(BY_PRODUCT)
-    )
+    kept = tuple(step.pointer for step in plan.of(Action.REUSE) if step.pointer and step.is_by_product)
     planned = (*pointers(plan, store, promotion.id[:6]), *kept)
     edits = edited(workspace, release, plan)
     if not plan.made and not plan.relinked and not plan.tests:
@@ -162,7 +160,7 @@ def _build(
     chosen += [selector(project.tests[uid].fqn) for uid in tests]
     let_grow(
         loaded.manifest,
-        [step.node for step in plan.of(Action.CARRY) if step.note == FORWARD_ONLY],
+        [step.node for step in plan.of(Action.CARRY) if step.note == Note(Noted.FORWARD_ONLY)],
     )
     say, complain = teller(), NOTICES.teller()
     pace = BuildPace(len(made), {uid: usual[uid] for uid in made if uid in usual})
@@ -237,14 +235,11 @@ def _still_the_same(
     moved = [
         text
         for text, version in now.items()
-        if planned.get(text) != version and not (version == unknown and _is_unknown(planned.get(text, "")))
+        if planned.get(text) != version
+        and not (version == unknown and source_versions.is_unknown(planned.get(text, "")))
     ]
     if moved:
         raise Refused(f"{moved[0]} changed while it was built from", "run the command again: it plans anew")
-
-
-def _is_unknown(version: str) -> bool:
-    return version.startswith(source_versions.UNKNOWN)
 
 
 def _links(warehouse: Warehouse, built: _Built, extra: tuple[Pointer, ...]) -> SideLinks:
@@ -273,9 +268,7 @@ def _brought(links: SideLinks, sealed: SealedCandidate) -> tuple[IncomingTable, 
 def _served(built: _Built) -> tuple[Pointer, ...]:
     """Return the nodes' pointers: none to what a hook dropped."""
     gone = {result.unique_id for result in built.results if result.status == DROPPED}
-    return tuple(
-        item for item in built.planned if item.node not in gone and not item.node.startswith(BY_PRODUCT)
-    )
+    return tuple(item for item in built.planned if item.node not in gone and not item.is_by_product)
 
 
 def _there(reader: Reader) -> tuple[Name, ...]:
@@ -316,7 +309,7 @@ def _by_products(
 ) -> tuple[Pointer, ...]:
     """Return pointers to what hooks and macros made or wrote to beside the nodes; unchanged ones stay where they are."""
     nodes = {node.name for node in built.loaded.project.nodes.values()}
-    before = {pointer.name: pointer for pointer in built.live.pointers if pointer.node.startswith(BY_PRODUCT)}
+    before = {pointer.name: pointer for pointer in built.live.pointers if pointer.is_by_product}
     foreign = {stub.name for stub in built.stubs} - set(before)
     audits = {result.relation.replace('"', "") for result in built.results if result.relation}
     found: list[Pointer] = []
@@ -339,7 +332,7 @@ def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer |
     if old is not None and old.fingerprint == content:
         return old
     return Pointer(
-        name, address(warehouse.store, name, content, run), f"{BY_PRODUCT}{name}", NodeKind.TABLE, content, ""
+        name, address(warehouse.store, name, content, run), by_product(name), NodeKind.TABLE, content, ""
     )
 
 

@@ -12,8 +12,10 @@ from prefect_sluice.domain.node import Node, descendants
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.verdict import Finding, GateReport
 from prefect_sluice.planning.make_plan import PlanInputs, make_plan
-from prefect_sluice.planning.plan import Plan, some
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.reasons import Held, HeldBy, some
 from prefect_sluice.promotions.records import fenced, still_ours
+from prefect_sluice.promotions.stored_plan import stored_held
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.select_nodes import moved, renewed
 from prefect_sluice.workspace.workspace import Workspace
@@ -53,17 +55,17 @@ def _why(
     changed: Collection[str],
     reports: Sequence[GateReport],
     gates: Mapping[str, GateSettings],
-) -> Mapping[str, str]:
+) -> Mapping[str, Held]:
     """Return what failed, by unique id, with the finding that says so; nothing if something failed that is no relation."""
     bad = [item for report in reports if _blocks(report, gates) for item in _bad(report)]
-    why: dict[str, str] = {}
+    why: dict[str, Held] = {}
     # First what failed itself: what was left out for it, or could not be tested, says nothing of its own.
     for finding in sorted(bad, key=lambda item: -item.verdict):
         about = set(finding.subject.split(", ")) & set(changed)
         if not about:
             return {}
         if not about & (why.keys() | descendants(nodes, why)):
-            why |= dict.fromkeys(about, f"failed: {finding.check}: {finding.summary}")
+            why |= dict.fromkeys(about, Held(HeldBy.FAILED, f"{finding.check}: {finding.summary}"))
     return why
 
 
@@ -77,9 +79,9 @@ def _bad(report: GateReport) -> list[Finding]:
     return [item for item in report.findings if not item.verdict.lets_through]
 
 
-def _reads(nodes: Mapping[str, Node], uid: str, why: Collection[str]) -> str:
+def _reads(nodes: Mapping[str, Node], uid: str, why: Collection[str]) -> Held:
     below = next(bad for bad in sorted(why) if uid in descendants(nodes, [bad]))
-    return f"reads {nodes[below].short}, which failed"
+    return Held(HeldBy.READS, nodes[below].short)
 
 
 def record(workspace: Workspace, promotion: Promotion, plan: Plan, actor: str) -> Promotion:
@@ -92,7 +94,7 @@ def record(workspace: Workspace, promotion: Promotion, plan: Plan, actor: str) -
         "release": less.release,
         "plan": digest,
         "instead": plan.instead,
-        "held": dict(plan.held),
+        "held": {uid: str(why) for uid, why in plan.held.items()},
     }
     with fenced(workspace, promotion.environment) as transaction:
         still_ours(transaction, promotion)
@@ -103,17 +105,17 @@ def record(workspace: Workspace, promotion: Promotion, plan: Plan, actor: str) -
     return less
 
 
-def held_back(workspace: Workspace, promotion: Promotion) -> Mapping[str, str]:
+def held_back(workspace: Workspace, promotion: Promotion) -> Mapping[str, Held]:
     """Return what a refresh left as it was because a part failed, by unique id, with why; nothing if it was whole."""
     if promotion.cause is not Cause.REFRESH or not promotion.plan:
         return {}
     document = cast(Mapping[str, Any], workspace.bundles.get_document(promotion.plan))
-    return document.get("held", {}) if document.get("instead") else {}
+    return stored_held(document) if document.get("instead") else {}
 
 
-def told(held: Mapping[str, str]) -> str:
+def told(held: Mapping[str, Held]) -> str:
     """Return in a line what keeps what was live, and the first reason."""
-    failed = sorted(uid for uid, why in held.items() if why.startswith("failed: ")) or sorted(held)
+    failed = sorted(uid for uid, why in held.items() if why.kind is HeldBy.FAILED) or sorted(held)
     names = [".".join(uid.split(".")[2:]) for uid in failed]
     more = f" and {len(held) - 1} more" if len(held) > 1 else ""
     return f"{names[0]}{more} left as it was ({held[failed[0]]})"
