@@ -63,13 +63,16 @@ def read(
     facts: Mapping[str, CompiledFacts],
     catalog: str,
     served: Collection[Name] = (),
+    chosen: Collection[str] | None = None,
 ) -> Project:
     """Return the project. `facts` holds what each SQL node's compiled text tells, by unique id; `served` are
-    relations in the warehouse that are not the project's own, in lower case: one that a text names counts as read.
+    relations in the warehouse that are not the project's own, in lower case: one that a text names counts as read;
+    `chosen` are the nodes and tests that a plain `dbt build` takes, None: all. The others are as if disabled, but that a
+    node may read their relations, where they are there.
 
     Raises DbtFailed for a node that dbt would build in another database than `catalog`, the one that is served.
     """
-    relations = _relations(manifest)
+    relations = _relations(manifest, chosen)
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
     known = _Known(manifest, named, catalog, frozenset(served), MentionFinder(manifest, served))
@@ -81,17 +84,24 @@ def read(
     return Project(
         name=str(manifest.metadata.project_name),
         nodes=nodes,
-        tests=_tests(manifest, prints, nodes, named),
+        tests={
+            uid: test
+            for uid, test in _tests(manifest, prints, nodes, named).items()
+            if chosen is None or uid in chosen
+        },
         hooks=targets(prints),
         exposures={uid: tuple(item.depends_on.nodes) for uid, item in manifest.exposures.items()},
     )
 
 
-def _relations(manifest: Manifest) -> Mapping[str, Any]:
+def _relations(manifest: Manifest, chosen: Collection[str] | None) -> Mapping[str, Any]:
     return {
         uid: node
         for uid, node in sorted(manifest.nodes.items())
-        if node.resource_type.value in _RELATIONS and _has_relation(node) and not _is_empty(node)
+        if node.resource_type.value in _RELATIONS
+        and _has_relation(node)
+        and not _is_empty(node)
+        and (chosen is None or uid in chosen)
     }
 
 
@@ -146,8 +156,8 @@ def asks_incremental(manifest: Manifest, prints: Fingerprints, uid: str) -> bool
     return any(prints.reach(item).incremental for item in texts)
 
 
-def sql_nodes(manifest: Manifest) -> tuple[str, ...]:
-    """Return the unique ids of nodes whose compiled SQL can be looked into."""
+def sql_nodes(manifest: Manifest, chosen: Collection[str] | None = None) -> tuple[str, ...]:
+    """Return the unique ids of nodes whose compiled SQL can be looked into, of all or of those that are `chosen`."""
     return tuple(
         uid
         for uid, node in manifest.nodes.items()
@@ -155,6 +165,7 @@ def sql_nodes(manifest: Manifest) -> tuple[str, ...]:
         and _has_relation(node)
         and not _is_empty(node)
         and str(getattr(node, "language", "sql")) == "sql"
+        and (chosen is None or uid in chosen)
     )
 
 
@@ -178,6 +189,11 @@ class _Known:
     texts: MentionFinder
 
     @cached_property
+    def nodes(self) -> frozenset[str]:
+        """The unique ids of the project's relations."""
+        return frozenset(self.named.values())
+
+    @cached_property
     def bare(self) -> Mapping[str, list[Name]]:
         """The project's relations by their name without schema."""
         found: dict[str, list[Name]] = {}
@@ -192,13 +208,15 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
     language = str(getattr(node, "language", "sql") or "sql")
     written = _searched(found, known) if found is not None else mentioned(str(node.raw_code or ""), named)
     opaque = found is None and language == "sql" and node.resource_type.value != "seed"
-    parents = {parent for parent in declared if not parent.startswith("source.")}
+    parents = {parent for parent in declared if parent in known.nodes}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
     if written.everything:
         parents |= set(named.values()) - {uid}
     outside = {name for name in written.relations if name not in named}
     outside |= {
-        name for parent in declared if (name := _source(manifest, parent, catalog)) and name not in named
+        name
+        for parent in declared
+        if (name := _source(manifest, parent, catalog) or _left_out(manifest, parent)) and name not in named
     }
     parents |= {
         named[name]
@@ -306,6 +324,12 @@ def _source(manifest: Manifest, uid: str, catalog: str) -> Name | None:
     ):
         return None
     return Name(str(source.schema).lower(), str(source.identifier).lower())
+
+
+def _left_out(manifest: Manifest, uid: str) -> Name | None:
+    """Return the relation of a node; one that is not built is read as a source is."""
+    node = manifest.nodes.get(uid)
+    return None if node is None or _is_empty(node) else _name(node)
 
 
 def _foreign(manifest: Manifest, uid: str, catalog: str) -> str:

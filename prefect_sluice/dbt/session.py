@@ -15,12 +15,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from traceback import clear_frames, walk_tb
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from prefect_sluice.dbt.cancellation import stoppable
+from prefect_sluice.dbt.cancellation import end_threads, let_go, stoppable
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.hooks import copied_to
 from prefect_sluice.dbt.profile import Target
@@ -125,13 +124,34 @@ class Session:
         Raises BadInput for a selector that dbt cannot read.
         """
         kinds = [word for kind in ("model", "seed", "snapshot") for word in ("--resource-type", kind)]
-        output = ("--output", "json", "--output-keys", "unique_id")
         try:
-            answer = self._invoke("ls", *kinds, *output, "--select", *selectors.split(), manifest=manifest)
+            return self._listed(manifest, *kinds, "--select", *selectors.split())
         except DbtFailed as error:
             raise BadInput(
                 f"dbt cannot read the selector {selectors!r}: {error.what}", fix="mend it: --select"
             ) from error
+
+    def selected_by_default(self, manifest: Manifest) -> frozenset[str] | None:
+        """Return the unique ids of what a plain `dbt build` takes, tests among them, by the selector in `selectors.yml` with
+        `default: true`; None where there is none, and that is everything.
+
+        Raises DbtFailed for a selector that dbt cannot follow, or that matches nothing.
+        """
+        place = self.project / "selectors.yml"
+        if not place.is_file() or "default" not in place.read_text(encoding="utf-8", errors="replace"):
+            return None
+        try:
+            found = frozenset(self._listed(manifest))
+        except DbtFailed as error:
+            raise DbtFailed(error.what, place.name, "mend the selector with `default: true`") from error
+        if not found & {*manifest.nodes}:
+            what = "the selector with `default: true` matches nothing"
+            raise DbtFailed(what, place.name, "mend it, or take `default` away")
+        return found
+
+    def _listed(self, manifest: Manifest, *selection: str) -> tuple[str, ...]:
+        output = ("--output", "json", "--output-keys", "unique_id")
+        answer = self._invoke("ls", *output, *selection, manifest=manifest)
         return tuple(sorted(str(json.loads(line)["unique_id"]) for line in answer.result or ()))
 
     def build(
@@ -202,8 +222,8 @@ class Session:
             runner = dbtRunner(manifest=manifest, callbacks=[*_listeners(on_node), reasons.hear])
             words = [command, *_QUIETLY, *common, *chosen]
             answer = runner.invoke(words, **_only_where_asked(command, chosen))  # pyright: ignore[reportUnknownMemberType]  # its keywords
-        _end_threads(answer.exception)
-        _let_go(answer.exception)
+        end_threads(answer.exception)
+        let_go(answer.exception)
         stop = told_to_stop(answer.exception)
         if stop is not None:
             raise stop
@@ -329,24 +349,6 @@ def _listeners(on_node: OnNode | None) -> list[Callable[[Any], None]]:
             on_node(str(node.unique_id), str(result.status), float(result.execution_time), message)
 
     return [*found, listen]
-
-
-def _end_threads(error: BaseException | None) -> None:
-    """End the threads of a command that broke off: dbt leaves them waiting for the life of the process."""
-    while error is not None:
-        for frame, _ in walk_tb(error.__traceback__):
-            pool = frame.f_locals.get("pool") if frame.f_code.co_name == "execute_nodes" else None
-            if pool is not None:
-                pool.terminate()
-                pool.join()
-        error = error.__cause__ or error.__context__
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Forget what the frames of an error held: whoever keeps the error (Prefect does) would keep the side database open."""
-    while error is not None:
-        clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
 
 
 def _wants_data(error: BaseException | None) -> bool:

@@ -21,7 +21,7 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _CACHE = "composed"
 _MOST_COMMITS = 50
-_OF_ALL = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml")
+_OF_ALL = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml")
 """Files that say something of every node. They come along only where a selected node needs them."""
 
 

@@ -221,6 +221,7 @@ def _load(
         _working_directory(workspace, folder, release.change.project),
     )
     manifest = _parsed(workspace, session)
+    chosen = session.selected_by_default(manifest)
     everything = {**_project_variables(folder), **variables}
     outside = settings.Settings(
         everything,
@@ -230,14 +231,14 @@ def _load(
         environment.target.settings,
     )
     prints = Fingerprints(manifest, folder, outside)
-    known, missing = _known_facts(workspace, prints)
+    known, missing = _known_facts(workspace, prints, chosen)
     withheld: tuple[str, ...] = ()
     if missing:
         # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
-        draft = partial(read, manifest, prints, known, environment.target.catalog, served)
+        draft = partial(read, manifest, prints, known, environment.target.catalog, served, chosen)
         withheld = refusing(workspace, environment, release, folder, session.cwd, manifest, draft)
     found = known if withheld else {**known, **_new_facts(workspace, environment, session, prints, missing)}
-    project = read(manifest, prints, found, environment.target.catalog, served)
+    project = read(manifest, prints, found, environment.target.catalog, served, chosen)
     project = replace(project, nodes=bound(folder, project.nodes))
     _refuse_left_out(workspace, session.cwd, project, manifest)
     declare(manifest, project.nodes)
@@ -279,13 +280,13 @@ def _project_variables(folder: Path) -> Mapping[str, Any]:
 
 
 def _known_facts(
-    workspace: Workspace, prints: Fingerprints
+    workspace: Workspace, prints: Fingerprints, chosen: Collection[str] | None
 ) -> tuple[Mapping[str, CompiledFacts], Mapping[str, str]]:
     """Return what each SQL node's compiled text tells, as remembered; and the keys of those that were never compiled."""
     from prefect_sluice.dbt.fingerprints.compiled_facts import from_json
     from prefect_sluice.dbt.nodes import code_key, sql_nodes
 
-    keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest)}
+    keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest, chosen)}
     known = workspace.store.cached(_CACHE, keys.values())
     missing = {uid: key for uid, key in keys.items() if key not in known}
     return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}, missing

@@ -1,0 +1,105 @@
+"""A selector with `default: true` in selectors.yml: a release builds, tests and serves what a plain `dbt build` does."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice import pipeline
+from prefect_sluice.domain.errors import BadInput, DbtFailed
+from prefect_sluice.promotions.work import Cause, Request, Status
+from tests.oracle.served import Content, differences, relations
+from tests.oracle.test_histories import TABLE, Project, status
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+SELECTORS = """
+selectors:
+  - name: nightly
+    default: true
+    definition:
+      union:
+        - {method: tag, value: nightly, children: true}
+        - exclude: [{method: tag, value: slow}]
+"""
+FILES = {
+    "selectors.yml": SELECTORS,
+    "seeds/codes.csv": "id\n1\n2\n",
+    "seeds/other_codes.csv": "id\n3\n",
+    "models/inner.sql": "{{ config(materialized='ephemeral') }} select id from {{ ref('codes') }}",
+    "models/chosen.sql": TABLE + "select id from {{ ref('inner') }}",
+    "models/child.sql": "select id + 1 as id from {{ ref('chosen') }} join {{ ref('by_hand') }} using (id)",
+    "models/slow.sql": "{{ config(tags=['slow']) }} select * from {{ ref('chosen') }}",
+    "models/wrong.sql": "select * from {{ ref('other_codes') }} where no_such_column",
+    "models/by_hand.sql": TABLE + "select 9 as id",
+    "models/all.yml": """
+seeds: [{name: codes, config: {tags: [nightly]}}]
+models:
+  - {name: chosen, columns: [{name: id, data_tests: [not_null]}]}
+  - {name: by_hand, columns: [{name: id, data_tests: [accepted_values: {values: [8]}]}]}
+""",
+    # It reads two nodes, one of which is left out: dbt's eager selection takes it, and it passes.
+    "tests/between.sql": "select * from {{ ref('chosen') }} join {{ ref('by_hand') }} using (id) where id > 5",
+}  # fmt: skip
+MADE = ("create table main.by_hand as select 1 as id",)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project whose warehouse holds a relation that dbt made long ago, and makes no more."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    project = Project(folder)
+    project.write({"sluice.yml": "gates: {lint: {on: off}}\n"})
+    project.load(*MADE)
+    return project
+
+
+def plain(project: Project, folder: Path) -> dict[str, Content]:
+    """Return what plain dbt builds of the project's files."""
+    ignored = shutil.ignore_patterns(".git", ".sluice", "w.duckdb*", "target", "sluice.yml")
+    other = Project(Path(shutil.copytree(project.folder, folder, ignore=ignored)))
+    other.load(*MADE)
+    dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
+    subprocess.run(dbt, cwd=folder, check=True, capture_output=True)
+    return dict(relations(folder / "w.duckdb"))
+
+
+def test_what_is_served_is_what_plain_dbt_builds(project: Project, tmp_path: Path) -> None:
+    assert status(project.release(FILES)) is Status.DONE
+    found = relations(project.folder / "w.duckdb")
+    assert not differences(plain(project, tmp_path / "plain"), found)
+    assert {"main.codes", "main.chosen", "main.child", "main.by_hand"} == found.keys()
+    assert project.read("main.by_hand") == [(1,)], "left out, and read as it stands there"
+    # A model that becomes part of the selection is built, one that leaves it goes.
+    more = {"models/late.sql": "{{ config(tags=['nightly']) }} select 5 as id"}
+    assert status(project.release(more)) is Status.DONE
+    wider = SELECTORS.replace(
+        "- exclude: [{method: tag, value: slow}]", "- {method: fqn, value: other_codes}"
+    )
+    assert status(project.release({"selectors.yml": wider}, gone=("models/wrong.sql",))) is Status.DONE
+    found = relations(project.folder / "w.duckdb")
+    assert not differences(plain(project, tmp_path / "again"), found)
+    assert {"main.slow", "main.other_codes", "main.late"} <= found.keys()
+
+
+def test_select_of_a_refresh_takes_the_place_of_the_default(project: Project) -> None:
+    assert status(project.release(FILES)) is Status.DONE
+    asked = Request(project.folder, "dev", Cause.REFRESH, select="tag:slow")
+    with pytest.raises(BadInput, match="no model, seed or snapshot matches 'tag:slow'"):
+        pipeline.run(asked)
+    work = pipeline.run(Request(project.folder, "dev", Cause.REFRESH, select="chosen"))
+    assert status(work) in {Status.DONE, Status.UNCHANGED}
+
+
+def test_a_default_selector_that_fits_nothing_is_told(project: Project) -> None:
+    nothing = SELECTORS.replace("value: nightly", "value: weekly")
+    with pytest.raises(DbtFailed, match="`default: true` matches nothing"):
+        project.release({**FILES, "selectors.yml": nothing})
+    wrong = SELECTORS.replace("method: tag, value: nightly", "method: state, value: modified")
+    with pytest.raises(DbtFailed, match="`default: true`"):
+        project.release({"selectors.yml": wrong})
