@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path, PurePosixPath
 
 from prefect_sluice.domain.digests import Json, digest
 
 MANIFEST_VERSION = 1
+
+DIRTY = "dirty"
+"""What stands in place of a commit for a working tree that is released as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A commit as Source sees it. `project` is the dbt project's folder in the repository ("." is its root).
 
-    `commit` is the full object name, or "dirty" for a working tree released as it is (dev only);
+    `commit` is the full object name, or DIRTY for a working tree released as it is (dev only);
     `files` are the paths that differ from the first parent. `at` is the author's time, UTC. `message` is the whole commit
     message, its subject included ("": there is none, or an older Sluice recorded the change); no release's id depends on
     it, since the commit's own name does.
@@ -35,6 +39,11 @@ class Change:
     def short(self) -> str:
         """The first seven digits of the commit."""
         return self.commit[:7]
+
+    def root(self, folder: Path) -> Path:
+        """Return the repository's folder, of the folder that the dbt project has in it. Pure."""
+        parts = PurePosixPath(self.project).parts
+        return folder.parents[len(parts) - 1] if parts else folder
 
 
 @dataclass(frozen=True, slots=True)

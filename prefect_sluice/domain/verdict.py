@@ -10,7 +10,7 @@ EVIDENCE_ROWS = 100
 """How many failing rows are kept; `Evidence.total` says how many there were."""
 
 INHERITED = "inherited"
-"""The check of the one finding that stands for all that was there before the first release; it is told in one line."""
+"""The check of the one finding that stands for all on lines that were there before the change; it is told in one line."""
 
 
 class Verdict(IntEnum):

@@ -15,6 +15,7 @@ from prefect_sluice.domain.build_conditions import ConditionsBefore
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.former_text import Former, all_new
 from prefect_sluice.domain.generation import Cause, Pointer
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node
@@ -108,7 +109,7 @@ class Subject:
     id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
     changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
     the release that serves; `touched` the repository's files that differ from that release (nothing serves: all
-    of them). `inherited` are those that were there before the first release, where this is one.
+    of them). `former` tells what such files were there, line by line (of a first release: all is as it was).
     `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
     `live_relations` likewise for what is served now, readable through the same reader, `standing` for what is served and
     stays as it is. All are empty for SOURCES.
@@ -144,7 +145,7 @@ class Subject:
     changed: tuple[str, ...]
     edited: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
-    inherited: frozenset[str] = frozenset()
+    former: Former = all_new
     working_directory: Path | None = None
     candidate: Reader | None = None
     candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -177,6 +178,11 @@ class Subject:
     compared: dict[str, RelationDiff] = field(default_factory=dict[str, RelationDiff])
     memory: Memory | None = None
     history: History | None = None
+
+    @property
+    def root(self) -> Path:
+        """The repository's folder in the checkout."""
+        return self.change.root(self.project) if self.change else self.project
 
 
 class Gate(Protocol):

@@ -1,31 +1,38 @@
-"""What a gate of texts finds in code that was there before the first release: told once, and let pass until a file changes."""
+"""What a gate of texts finds on lines that were there before the change: told once, and let pass until a line changes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
+from prefect_sluice.domain.former_text import FormerText
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, INHERITED, Evidence, Finding, Verdict
 
 _NAMED = 3
 
 
 def folded(
-    findings: Iterable[Finding], files: Collection[str], what: str, *, named: bool = False
+    own: Sequence[Finding], old: Sequence[Finding], what: str, *, named: bool = False
 ) -> tuple[Finding, ...]:
-    """Return the findings with those that did not pass in `files` as one that warns: how many of `what`, and in which files.
+    """Return a change's own findings, and those that are not as one that warns: how many of `what`, and in which files.
 
-    `files` are paths as `Finding.location` has them; with `named` the line names the first files. Pure.
+    With `named` the line names the first files. Pure.
     """
-    kept: list[Finding] = []
-    old: list[Finding] = []
-    for finding in findings:
-        is_old = finding.verdict is not Verdict.PASSED and file_of(finding) in files
-        (old if is_old else kept).append(finding)
-    return (*kept, _one(old, what, named)) if old else tuple(kept)
+    return (*own, _one(old, what, named)) if old else tuple(own)
 
 
-def file_of(finding: Finding) -> str:
+def unknown(gate: str, former: Mapping[str, FormerText | None]) -> tuple[Finding, ...]:
+    """Return the finding that says of which files nobody knows any more what they were before, if there are any. Pure."""
+    lost = sorted(path for path, text in former.items() if text is None)
+    if not lost:
+        return ()
+    what = f"what {_places(lost, named=True)} held before is not to be had any more: every line counts as changed"
+    rows = Evidence(("file",), tuple((path,) for path in lost[:EVIDENCE_ROWS]), len(lost))
+    fix = "see whether the bundle store is whole: sluice doctor"
+    return (Finding(gate, "lines", Verdict.WARNED, what, evidence=rows, fix=fix),)
+
+
+def _file_of(finding: Finding) -> str:
     """Return the path of the file that a finding is in, "" for one in none."""
     path, _, line = finding.location.rpartition(":")
     return path if line.isdigit() else finding.location
@@ -33,18 +40,18 @@ def file_of(finding: Finding) -> str:
 
 def _one(old: Sequence[Finding], what: str, named: bool) -> Finding:
     found = sum(max(int(item.observed or 1), 1) for item in old)
-    per_file = Counter(file_of(item) for item in old)
-    checks = {path: sorted({item.check for item in old if file_of(item) == path}) for path in per_file}
+    per_file = Counter(_file_of(item) for item in old)
+    checks = {path: sorted({item.check for item in old if _file_of(item) == path}) for path in per_file}
     rows = tuple((path, str(n), ", ".join(checks[path])) for path, n in per_file.most_common())
     return Finding(
         old[0].gate,
         INHERITED,
         Verdict.WARNED,
-        f"{found} {what if found == 1 else what + 's'} in {_places(tuple(per_file), named)}, there before; a file counts"
-        " once it changes",
+        f"{found} {what if found == 1 else what + 's'} in {_places(tuple(per_file), named)}, on lines that were there"
+        " before; a line counts once it changes",
         observed=len(old),
         evidence=Evidence(("file", "findings", "checks"), rows[:EVIDENCE_ROWS], len(rows)),
-        fix="mend it when you come by: what changes is held to the rules, what does not is left alone",
+        fix="mend it when you come by: lines that change are held to the rules, others are left alone",
     )
 
 

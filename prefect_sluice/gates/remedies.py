@@ -11,7 +11,6 @@ from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 
 _MEND = {
-    "lint": "mend {at}; what sqlfluff can mend by itself: sluice lint --fix",
     "build": "mend {at}: dbt could not run it",
     "stage": "mend {at}: what dbt cannot run cannot be served",
     "data_tests": "mend what makes these rows, or the test {at}",

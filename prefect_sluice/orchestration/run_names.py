@@ -12,10 +12,10 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.domain.untrusted_text import one_line
 from prefect_sluice.planning.choices import report_called, was_asked
 from prefect_sluice.promotions.work import Request, Work, following
-from prefect_sluice.stages.source import DIRTY
 
 _SHORT = 7
 _WAYS = {Cause.PROMOTION: "promote"}

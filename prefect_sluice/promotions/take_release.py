@@ -7,7 +7,7 @@ from dataclasses import replace
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.planning.dashboards import meant, selector
 from prefect_sluice.promotions.compose_part import compose
 from prefect_sluice.promotions.dashboards import declared_in
@@ -16,8 +16,6 @@ from prefect_sluice.promotions.records import opened
 from prefect_sluice.promotions.work import Request, Status, Work, tell
 from prefect_sluice.workspace.policy_in_force import governance, governed
 from prefect_sluice.workspace.workspace import Environment, Workspace
-
-DIRTY = "dirty"
 
 
 def take(work: Work) -> Work:

@@ -210,6 +210,25 @@ def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
     return tuple(sorted({name for name in (changed + new).split("\0") if name}))
 
 
+def compare(folder: Path, *arguments: str) -> bytes:
+    """Return git's diff of two folders in `folder`, which need not be in a repository; no setting of this machine applies
+    to what is a line. Raises BadInput where git cannot compare them."""
+    asked = (
+        "--no-index",
+        "--text",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+    )
+    done = _run(folder, "-c", "core.autocrlf=false", "diff", *asked, *arguments)
+    if done.returncode not in (0, 1):  # 1: they differ
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BadInput(f"git diff: {told[0] if told else 'failed'}", str(folder), "see what git says to that")
+    return done.stdout
+
+
 _MODES = {"100644": "644", "100755": "755", "120000": "link"}
 
 

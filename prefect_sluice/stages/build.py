@@ -18,7 +18,7 @@ from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, Node
 from prefect_sluice.domain.promotion import Promotion, State
-from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.release import DIRTY, Change, Release
 from prefect_sluice.gates import checked
 from prefect_sluice.planning import history_by_name, source_versions, volatile_inputs
 from prefect_sluice.planning.make_plan import PlanInputs
@@ -37,7 +37,6 @@ from prefect_sluice.stages import adopt as adopting
 from prefect_sluice.stages.candidate.without_failed import held_back
 from prefect_sluice.stages.resume_plan import attempt
 from prefect_sluice.stages.select_nodes import moved, selected
-from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.workspace import policy_in_force
 from prefect_sluice.workspace.workspace import Environment, Workspace

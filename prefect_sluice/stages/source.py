@@ -11,7 +11,7 @@ from prefect_sluice import gates
 from prefect_sluice.dbt.profile import read_yaml
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.release import DIRTY, Change, Release
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.promotions.records import opened
 from prefect_sluice.promotions.take_release import take
@@ -20,7 +20,6 @@ from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import settings_path
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
-DIRTY = "dirty"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 """A working tree has no time: with one, the same files would be another release each second."""
 _FOLDERS = {

@@ -15,7 +15,7 @@ from prefect_sluice.domain.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.ledger import GENERATION_WRITTEN
 from prefect_sluice.domain.promotion import Promotion, State
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.source import git
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -23,7 +23,6 @@ POLICY = "SLUICE_POLICY"
 """The environment variable that names the owner's file: a policy outside the tree, which goes before each sluice.yml."""
 
 _OWNERS = frozenset({"environments", "gates", "approvals"})
-_DIRTY = "dirty"
 
 
 def in_force(workspace: Workspace, environment: str) -> ReleaseRules | None:
@@ -219,7 +218,7 @@ def _default(environment: str) -> ReleaseRules:
 
 def refuse_uncommitted(workspace: Workspace, found: Governance, release: Release) -> None:
     """Raise Refused for a working tree where somebody is asked, be it by what is committed only: it brings its own policy."""
-    if release.change.commit != _DIRTY:
+    if release.change.commit != DIRTY:
         return
     environment = found.proposed.environment
     asked = found.counting.approvals(found.cause)

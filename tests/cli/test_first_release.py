@@ -1,4 +1,4 @@
-"""A stranger's project, released at the first try: what was there before is told and let pass, and counts once it changes."""
+"""A stranger's project, released at the first try: what was there before is told and let pass; a line counts once it changes."""
 
 from __future__ import annotations
 
@@ -64,27 +64,32 @@ def test_what_was_there_before_counts_once_it_changes(run: Run, strange: Path) -
     first = run("release", "-C", strange)
     assert first.code == 0, first.out
     lines = first.out.splitlines()
-    assert "WARNED lint: 5 findings in 2 files, there before; a file counts once it changes" in lines
-    assert (
-        "WARNED secrets: 1 secret-like text in conf.yml, there before; a file counts once it changes" in lines
-    )
+    told = "on lines that were there before; a line counts once it changes"
+    assert f"WARNED lint: 5 findings in 2 files, {told}" in lines
+    assert f"WARNED secrets: 1 secret-like text in conf.yml, {told}" in lines
     assert (
         "keys.txt holds what looks like a secret: AWS Access Key (line 1): it was there before" in first.out
     )
     assert first.out.count("models/orders.sql") == 0
     assert lines[-1].endswith("; next: sluice promote --to prod")
 
-    # What changes has to keep the rules, all of it; what does not is left alone.
-    (strange / "models" / "orders.sql").write_text(OLD.replace("30", "31"))
+    # A line that changes has to keep the rules; one that does not is left alone, in a file that changes, too.
+    (strange / "models" / "orders.sql").write_text(f"-- a line more\n{OLD}")
     (strange / "conf.yml").write_text(f"a: 1\n{SECRET}")
+    git(strange, "commit", "--all", "--quiet", "--message", "Add to old code")
+    passed = run("release", "-C", strange, "--json")
+    assert passed.code == 0, passed.out
+    assert found(passed) == {"lint": [("WARNED", "inherited", "")], "secrets": [("WARNED", "inherited", "")]}
+    (strange / "models" / "orders.sql").write_text(OLD.replace("30", "31"))
+    (strange / "conf.yml").write_text(f"a: 1\nand_{SECRET}")
     git(strange, "commit", "--all", "--quiet", "--message", "Change old code")
+    # Before there is a commit, or after: the answer is the same.
+    here = run("lint", "-C", strange, strange / "models" / "orders.sql")
     told = run("release", "-C", strange, "--json")
-    assert told.code == 1
+    assert (here.code, told.code) == (1, 1)
     assert {item[2].partition(":")[0] for item in found(told)["lint"]} == {"models/orders.sql"}
     assert found(told)["secrets"] == [("FAILED", "secret", "conf.yml:2")]
-    assert json.loads(told.out)["next"].startswith(
-        "mend models/orders.sql:1; what sqlfluff can mend by itself"
-    )
+    assert json.loads(told.out)["next"].startswith("let sqlfluff mend it: sluice lint --fix")
 
     # A second environment is no way in for what the first one refused; what was there before goes to it.
     refused = run("release", "--env", "prod", "-C", strange, "--json")
@@ -94,7 +99,7 @@ def test_what_was_there_before_counts_once_it_changes(run: Run, strange: Path) -
         ("WARNED", "secret", "keys.txt:1"),
     ]
     assert [item[:2] for item in found(refused)["lint"]][-1] == ("WARNED", "inherited")
-    git(strange, "checkout", "--quiet", "HEAD~1")
+    git(strange, "checkout", "--quiet", "HEAD~2")
     waits = run("release", "--env", "prod", "-C", strange, "--json")
     assert waits.code == 3, waits.out
     assert [item[:2] for item in found(waits)["lint"]] == [("WARNED", "inherited")]

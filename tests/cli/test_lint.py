@@ -34,12 +34,19 @@ def never(tmp_path: Path) -> Path:
     )
 
 
-def test_all_is_linted_while_nothing_serves(never: Path, run: Run) -> None:
+def test_all_is_linted_while_nothing_serves_and_told_one_by_one_if_wished(never: Path, run: Run) -> None:
     answer = run("lint", "-C", never)
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "3 files, 1 clean, 0 findings (all: dev serves nothing yet)",
+        "old: 3 findings in 2 files, on lines that were there before; a line counts once it changes; one by one: sluice"
+        " lint --all",
+    ]
+    answer = run("lint", "-C", never, "--all")
     assert answer.code == 1
     assert "FAILED  models/b.sql:1     CP01 capitalisation.keywords" in answer.out
     assert "snapshots/s.sql:2" in answer.out
-    assert answer.out.splitlines()[-1] == "3 files, 1 clean, 3 findings (all: dev serves nothing yet)"
+    assert answer.out.splitlines()[-1] == "3 files, 1 clean, 3 findings (all models and snapshots)"
 
 
 def test_what_is_mended_is_said_and_what_was_there_is_kept(never: Path, run: Run) -> None:
@@ -70,7 +77,7 @@ def test_what_is_mended_is_said_and_what_was_there_is_kept(never: Path, run: Run
 def test_what_cannot_be_mended_is_left_as_it_is(never: Path, run: Run, text: bytes, told: str) -> None:
     path = never / "models" / "b.sql"
     path.write_bytes(text)
-    answer = run("lint", "-C", never, "--fix", path)
+    answer = run("lint", "-C", never, "--fix", "--all", path)
     assert answer.code == 1
     assert "left as it is: models/b.sql" in answer.out
     assert told in answer.out
@@ -117,6 +124,24 @@ def test_what_is_served_is_what_edits_are_told_by(released: Path, run: Run) -> N
     assert document["files"] == ["models/fresh.sql", "models/orders.sql", "models/totals.sql"]
     assert (document["exit_code"], answer.code, document["report"]["verdict"]) == (1, 1, "FAILED")
     assert "dev serves" in document["why"]
+
+
+def test_what_would_hold_a_release_is_told_apart_from_what_was_there_before(released: Path, run: Run) -> None:
+    (released / ".sqlfluff").write_text("[sqlfluff]\ndialect = duckdb\nrules = LT01, RF04\n")
+    totals = released / "models" / "totals.sql"
+    totals.write_text(f"{totals.read_text()}where  1 = 1\n")
+    (released / "models" / "customers.sql").rename(released / "models" / "clients.sql")
+    clean = run("lint", "-C", released)
+    assert clean.code == 1
+    rows = [line for line in clean.out.splitlines() if line.startswith(("FAILED", "old:"))]
+    # What is called `name` was so before, in a file that was called otherwise.
+    assert [line.split()[1] for line in rows] == ["models/totals.sql:2", "1"]
+    (released / "models" / "orders.sql").write_text(
+        "select  range as id, range * 10 as amount\nfrom range(30)\n"
+    )
+    document = json.loads(run("lint", "-C", released, "--json").out)
+    failed = [item["location"] for item in document["report"]["findings"] if item["verdict"] == "FAILED"]
+    assert failed == ["models/orders.sql:1", "models/totals.sql:2"]
 
 
 @pytest.mark.slow

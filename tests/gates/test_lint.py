@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.former_text import Former, FormerText
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.lint.gate import Lint, Settings
@@ -52,6 +55,11 @@ def lint(
     write(project, {".sqlfluff": config, **files})
     models = [node(path) for path in files if path.startswith("models/") and path.endswith(".sql")]
     return ask(gate or Lint(), project, *models, memory=memory)
+
+
+def as_they_were(*paths: str) -> Former:
+    """Tell that these files are as they were, and all others new."""
+    return lambda asked: {path: FormerText() for path in asked if path in paths}
 
 
 def only(report: GateReport) -> Finding:
@@ -137,6 +145,19 @@ def test_what_is_no_sql_file_is_not_looked_at(tmp_path: Path, other: Node) -> No
 def test_settings_are_found_where_sqlfluff_finds_them(tmp_path: Path, file: str, text: str) -> None:
     write(tmp_path, {file: text, "models/x.sql": SPACED})
     assert only(ask(Lint(), tmp_path, node("models/x.sql"))).check == "LT01 layout.spacing"
+
+
+@pytest.mark.parametrize("project", [".", "transform"])
+def test_a_checkout_in_somebodys_working_tree_knows_its_own_settings_only(
+    tmp_path: Path, project: str
+) -> None:
+    top = tmp_path / ".sluice" / "checkouts" / "one"
+    write(tmp_path, {".git/HEAD": "", ".sqlfluff": "[sqlfluff]\nexclude_rules = LT01\n"})
+    write(top, {".sqlfluff": CONFIG, f"{project}/models/x.sql": SPACED})
+    change = Change("c", "t", project, "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
+    one = node("models/x.sql")
+    given = Subject(top / project, {one.unique_id: one}, (), rewritten=(one.unique_id,), change=change)
+    assert only(Lint().check(given)).check == "LT01 layout.spacing"
 
 
 def test_settings_at_the_repositorys_root_count_and_those_above_do_not(tmp_path: Path) -> None:
@@ -381,9 +402,8 @@ def test_what_was_there_before_a_first_release_warns_and_what_is_new_is_held_to_
     write(tmp_path, {".sqlfluff": config, **files})
     known = {one.unique_id: one for one in map(node, files)}
     touched = (".sqlfluff", *files)
-    given = Subject(
-        tmp_path, known, (), rewritten=tuple(known), touched=touched, inherited=frozenset(touched) - {*new}
-    )
+    old = [path for path in touched if path not in new]
+    given = Subject(tmp_path, known, (), rewritten=tuple(known), touched=touched, former=as_they_were(*old))
     assert {item.check: item.verdict for item in Lint().check(given).findings} == verdicts
 
 

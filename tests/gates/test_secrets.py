@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.secrets.detector import FILE, SecretRules, look
 from prefect_sluice.gates.secrets.gate import Secrets, Settings
 from prefect_sluice.gates.secrets.literals import literals
+from tests.gates.before import changed
 from tests.gates.keeping import Kept
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,20 +333,79 @@ def test_what_was_there_before_the_first_release_is_one_line_and_a_key_of_a_fixe
     files = {f"{name}.yml": f"password: {LITERAL}\n" for name in "abcd"}
     files |= {"new.yml": f"password: {LITERAL}\n", "keys.sql": sql(CANARY)}
     given = subject(tmp_path, files)
-    report = ask(replace(given, inherited=frozenset(files) - {"new.yml"}))
+    was = {name: text for name, text in files.items() if name != "new.yml"}
+    report = ask(replace(given, former=changed(tmp_path, was, files)))
     key, new, old = report.findings
     assert (key.verdict, key.subject) == (WARNED, "keys.sql")
     assert "make it void" in key.fix
     assert (new.verdict, new.subject) == (FAILED, "new.yml")
     assert (old.verdict, old.check) == (WARNED, INHERITED)
     assert old.summary == (
-        "4 secret-like texts in a.yml, b.yml, c.yml and 1 more, there before; a file counts once it changes"
+        "4 secret-like texts in a.yml, b.yml, c.yml and 1 more, on lines that were there before;"
+        " a line counts once it changes"
     )
     assert old.evidence is not None
     assert old.evidence.total == 4
-    # The next change: nothing is inherited any more, and what differs is looked at.
+    # Of a file that nobody knew before, all counts.
     [again] = ask(replace(given, touched=("a.yml",))).findings
     assert (again.verdict, again.subject) == (FAILED, "a.yml")
+
+
+def begun(kind: str) -> str:
+    return f"-----{kind} RSA PRIVATE KEY-----"
+
+
+OF_KEY = f"{begun('BEGIN')}\n{'QX7P' * 16}\n{'LM2Z' * 16}\n{begun('END')}\n"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "verdicts"),
+    [
+        (f"password: {LITERAL}\n", f"a: 1\npassword: {LITERAL}\nb: 2\n", {INHERITED: WARNED}),
+        (f"password: {LITERAL}\n", f"a: 1\napi_key: {LITERAL}x\n", {"secret": FAILED}),
+        (
+            f"password: {LITERAL}\n",
+            f"password: {LITERAL}\napi_key: {LITERAL}x\n",
+            {"secret": FAILED, INHERITED: WARNED},
+        ),
+        (f"key: {CANARY}\n", f"a: 1\nkey: {CANARY}\n", {"secret": WARNED}),
+        # A key is told by its first line, and is another one where any of it is.
+        (OF_KEY, f"# ours\n{OF_KEY}", {"secret": WARNED}),
+        (OF_KEY, OF_KEY.replace("LM2Z", "T4KD"), {"secret": FAILED}),
+        # What Python takes for the end of a line is none.
+        (
+            f"a: 1\f\u2028\npassword: {LITERAL}\nb: 1\n",
+            f"a: 1\f\u2028\npassword: {LITERAL}\nb: 2\n",
+            {INHERITED: WARNED},
+        ),
+        (f"password: {LITERAL}\n".encode("utf-16"), f"password: {LITERAL}\nb: 2\n", {INHERITED: WARNED}),
+    ],
+)
+def test_in_a_file_that_changes_what_stands_on_the_lines_that_do_not_is_let_pass(
+    tmp_path: Path, was: str | bytes, now: str, verdicts: Mapping[str, Verdict]
+) -> None:
+    root = tmp_path / "checkout"
+    former = changed(root, {"conf.yml": was}, {"conf.yml": now})
+    report = ask(replace(subject(root, {"conf.yml": now}), former=former))
+    assert {item.check: item.verdict for item in report.findings} == verdicts
+
+
+def test_a_file_that_was_moved_is_known_and_one_whose_past_is_lost_is_said_to_be_so(tmp_path: Path) -> None:
+    text = "".join(f"line_{number}: {number}\n" for number in range(9)) + f"password: {LITERAL}\n"
+    root = tmp_path / "checkout"
+    former = changed(
+        root,
+        {"old/conf.yml": text, "a.yml": text},
+        {"new/conf.yml": f"{text}b: 1\n", "a.yml": f"b: 1\n{text}"},
+    )
+    given = replace(subject(root, {}, touched=("new/conf.yml", "a.yml")), former=former)
+    assert [item.check for item in ask(given).findings] == [INHERITED]
+    shutil.rmtree(tmp_path / "checkout-bundles")
+    assert [(item.check, item.verdict, item.subject) for item in ask(given).findings] == [
+        ("secret", FAILED, "a.yml"),
+        ("secret", FAILED, "new/conf.yml"),
+        ("lines", WARNED, ""),
+    ]
 
 
 def test_only_what_differs_is_looked_through(tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ from prefect_sluice.cli.console import Console
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @options.environment
-@click.option("--all", "everything", is_flag=True, help="Lint every model and snapshot.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Lint every model and snapshot, and tell old findings one by one.",
+)
 @click.option("--fix", is_flag=True, help="Have sqlfluff mend the files in place first.")
 @options.common
 def lint(
@@ -22,7 +27,7 @@ def lint(
     """Lint the SQL that you edited, and mend it with --fix.
 
     PATHS are .sql files, or folders of models. By default what differs from the commit that the environment
-    serves.
+    serves. What stands on lines that are as they were there is counted apart, and holds no release.
     """
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.gates.lint.working_tree import chosen, mend
@@ -33,11 +38,12 @@ def lint(
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    picked = chosen(workspace, workspace.environment(environment), paths, everything=everything)
+    place = workspace.environment(environment)
+    picked = chosen(workspace, place, paths, everything=everything)
     memory = remembering(workspace, "lint") if existing_store(workspace) else None
     with progress(console):
         mended = mend(workspace, picked.files) if fix else ()
-        report = linted(workspace, picked.files, memory)
+        report = linted(workspace, place, picked.files, memory, everything=everything)
     warns = "lint" in workspace.settings.gates and workspace.settings.gates["lint"].on == "warn"
     code = 0 if report.not_applicable or warns or report.verdict.lets_through else 1
     console.show(lint_lines(picked, report, mended, root=workspace.root, width=console.width))

@@ -19,18 +19,14 @@ from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.inherited import folded
+from prefect_sluice.gates.inherited import folded, unknown
 from prefect_sluice.gates.lint import sqlfluff
+from prefect_sluice.gates.lint.file_findings import ID, Linted, advised, said_of
 from prefect_sluice.gates.lint.project_files import known
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintedFile, LintRules, LintWorkspace, Violation
 
-_ID = "lint"
-# What sqlfluff finds before any rule is asked has a code and no name.
 _WORTH_TWO = 50_000
 """From so many bytes of SQL on a second process saves more than its start takes (docs/decisions/0021)."""
-_FAULT = "Unexpected exception: "
-"""How sqlfluff begins what it says of a rule of its own that failed."""
-_NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 
 
 class Settings(config.GateSettings):
@@ -53,30 +49,29 @@ class Lint:
     """
 
     settings: Settings = field(default_factory=Settings)
-    id: ClassVar[str] = "lint"
+    id: ClassVar[str] = ID
     needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
     def check(self, subject: Subject) -> GateReport:
-        """Return one finding per violation, and a PASSED one per file that has none; what was there before a first release
-        is one finding that warns."""
+        """Return one finding per violation that the change brings, and a PASSED one per file that has none; what stands on
+        lines that were there before is one finding that warns."""
         files = _edited_sql(subject)
         if not files:
-            return GateReport(_ID, not_applicable="no SQL model was edited")
+            return GateReport(ID, not_applicable="no SQL model was edited")
         report = self._report(files, subject)
-        if not subject.inherited:
+        untried = [item for item in report.findings if not item.location and not item.verdict.lets_through]
+        if not untried or not subject.touched or not _are_as_they_were(subject, subject.touched):
             return report
-        old = frozenset(node.path for node in files.values() if _path(subject, node) in subject.inherited)
-        all_old = subject.inherited.issuperset(subject.touched)
-        findings = map(_untried, report.findings) if all_old else report.findings
-        return replace(report, findings=folded(findings, old, "finding"))
+        return replace(report, findings=tuple(map(_untried, report.findings)))
 
     def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
         project = subject.project.resolve()
-        linted = LintWorkspace(project, known(project, subject.vars, subject.dialect))
+        top = subject.root.resolve() if subject.change else None
+        linted = LintWorkspace(project, known(project, subject.vars, subject.dialect), top)
         try:
             if not linted.has_settings(files):
-                return GateReport(_ID, not_applicable="the project has no .sqlfluff")
+                return GateReport(ID, not_applicable="the project has no .sqlfluff")
         except OSError as error:
             return _cannot(
                 f"the project's sqlfluff settings cannot be read: {error.strerror}: {error.filename}"
@@ -84,9 +79,9 @@ class Lint:
         if find_spec("sqlfluff") is None:
             return _cannot("sqlfluff is not installed; install prefect-sluice[lint]")
         with sqlfluff.quiet():
-            return self._lint(files, linted, subject.memory)
+            return self._lint(files, linted, subject)
 
-    def _lint(self, files: Mapping[Path, Node], linted: LintWorkspace, memory: Memory | None) -> GateReport:
+    def _lint(self, files: Mapping[Path, Node], linted: LintWorkspace, subject: Subject) -> GateReport:
         present = [file for file in files if file.is_file()]
         findings = [_missing(node) for file, node in files.items() if file not in present]
         try:
@@ -94,14 +89,44 @@ class Lint:
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {sqlfluff.first_line(error)}")
+        told = self._told(rules, subject.memory)
+        if not findings and not told:
+            return GateReport(ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
+        named = {file: _path(subject, files[file]) for file, answer in told.items() if answer != LintedFile()}
+        former = subject.former([*named.values()])
+        linted = {file: Linted(files[file], told[file], former.get(named.get(file, ""))) for file in told}
+        old: list[Finding] = []
+        for item in self._compared(linted, rules, subject, linted):
+            own, before = item.findings()
+            findings += own
+            old += before
+        return GateReport(ID, folded((*advised(findings), *unknown(ID, former)), old, "finding"))
+
+    def _told(self, rules: Mapping[Path, LintRules], memory: Memory | None) -> dict[Path, LintedFile]:
+        """Return what sqlfluff says of each file."""
         read = {file: sqlfluff.read(file, own) for file, own in rules.items()}
         answers = self._answers([one for one in read.values() if isinstance(one, FileToLint)], memory)
-        for file, one in read.items():
-            answer = answers[one.key] if isinstance(one, FileToLint) else one
-            findings += _findings(files[file], answer)
-        if not findings:
-            return GateReport(_ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
-        return GateReport(_ID, tuple(findings))
+        return {file: answers[one.key] if isinstance(one, FileToLint) else one for file, one in read.items()}
+
+    def _compared(
+        self,
+        linted: Mapping[Path, Linted],
+        rules: Mapping[Path, LintRules],
+        subject: Subject,
+        linted: LintWorkspace,
+    ) -> list[Linted]:
+        """Return the files with what sqlfluff says, by the rules of now, of what they were, where that has to be known."""
+        former = {
+            file: FileToLint(str(file), item.former.text, rules[file])
+            for file, item in linted.items()
+            if item.former is not None
+            and item.asks_past
+            # A limit that comes with the change says nothing of what the file was before.
+            and not (item.answer.is_whole and _are_settings_new(subject, linted, file))
+        }
+        past = self._answers([*former.values()], subject.memory)
+        known = {file: past[source.key] for file, source in former.items()}
+        return [replace(item, past=known.get(file)) for file, item in linted.items()]
 
     def _answers(self, sources: Sequence[FileToLint], memory: Memory | None) -> dict[str, LintedFile]:
         """Return an answer per key: kept ones, and new ones, which are kept from now on."""
@@ -143,6 +168,20 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
     return found
 
 
+def _are_settings_new(subject: Subject, linted: LintWorkspace, file: Path) -> bool:
+    """Say whether the change touches a file that may hold settings for `file`."""
+    root = subject.root.resolve()
+    inside = [place for place in linted.settings(file) if place.is_relative_to(root)]
+    return not _are_as_they_were(subject, [place.relative_to(root).as_posix() for place in inside])
+
+
+def _are_as_they_were(subject: Subject, paths: Sequence[str]) -> bool:
+    """Say whether each file is as it was, as all are on a first release."""
+    former = subject.former(paths)
+    known = [former.get(path) for path in paths]
+    return all(item is not None and not item.hunks for item in known)
+
+
 def _untried(finding: Finding) -> Finding:
     """Return what kept all from being linted as a warning: where nothing is new, that was so before the first release, too."""
     if finding.location or finding.verdict.lets_through:
@@ -163,46 +202,13 @@ def _rules(present: Sequence[Path], linted: LintWorkspace) -> dict[Path, LintRul
     return {file: rules[file.parent] for file in wanted}
 
 
-def _findings(node: Node, answer: LintedFile) -> list[Finding]:
-    if answer.broken:
-        return [_said(node, "sqlfluff", Verdict.ERRORED, answer.broken)]
-    if answer.skipped:
-        fix = "set large_file_skip_byte_limit in .sqlfluff (0: no limit), or list the file in .sqlfluffignore"
-        return [replace(_said(node, "sqlfluff", Verdict.INCONCLUSIVE, answer.skipped), fix=fix)]
-    if answer.unrendered:
-        return [_said(node, "rendering", Verdict.WARNED, f"not linted, because {answer.unrendered}")]
-    if not answer.violations:
-        return [_said(node, "sqlfluff", Verdict.PASSED, "no violations")]
-    return [_judged(node, violation) for violation in answer.violations]
-
-
-def _judged(node: Node, found: Violation) -> Finding:
-    if found.description.startswith(_FAULT):
-        # What the linter cannot do is no fault of the file's.
-        words = " ".join(found.description.removeprefix(_FAULT).split())
-        why = words.partition("; Could you open an issue")[0]
-        told = f"not asked, because sqlfluff failed at this rule: {why}"
-        return _said(node, _rule(found), Verdict.WARNED, told, found.line)
-    verdict = Verdict.WARNED if found.warning else Verdict.FAILED
-    return _said(node, _rule(found), verdict, found.description, found.line)
-
-
-def _rule(violation: Violation) -> str:
-    return f"{violation.code} {_NOT_RULES.get(violation.code, violation.name)}"
-
-
-def _said(node: Node, check: str, verdict: Verdict, summary: str, line: int = 0) -> Finding:
-    location = f"{node.path}:{line}" if line else node.path
-    return Finding(_ID, check, verdict, summary, subject=node.unique_id, location=location)
-
-
 def _missing(node: Node) -> Finding:
-    return _said(node, "sqlfluff", Verdict.ERRORED, "the file is not in the checkout")
+    return said_of(node, "sqlfluff", Verdict.ERRORED, "the file is not in the checkout")
 
 
 def _cannot(why: str) -> GateReport:
-    fix = f"mend that, or let it only warn: gates: {{{_ID}: {{on: warn}}}}"
-    return GateReport(_ID, (Finding(_ID, "sqlfluff", Verdict.ERRORED, why, fix=fix),))
+    fix = f"mend that, or let it only warn: gates: {{{ID}: {{on: warn}}}}"
+    return GateReport(ID, (Finding(ID, "sqlfluff", Verdict.ERRORED, why, fix=fix),))
 
 
 def _recall(memory: Memory | None, key: str) -> LintedFile | None:

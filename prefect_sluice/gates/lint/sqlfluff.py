@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Settings: TypeAlias = "dict[str, Any]"  # sqlfluff's own shape: sections of settings, in sections
 
 # Where sqlfluff looks for settings, and the text that says that a shared file holds some.
-_SECTIONS = {
+SECTIONS = {
     ".sqlfluff": "",
     "setup.cfg": "[sqlfluff",
     "tox.ini": "[sqlfluff",
@@ -32,19 +32,22 @@ _FORM = 4
 """The form of what templates are given: an answer of an older form is not taken for one of today's."""
 _RENDERED_BY_US = {"jinja", "dbt", "dbt-cloud"}
 """Templaters for which ours stands in; the raw, python and placeholder ones are taken as they are."""
-_UNREADABLE = {"TMP", "PRS", "LXR"}
+UNREADABLE = frozenset({"TMP", "PRS", "LXR"})
 """What sqlfluff says of a file that it could not render or parse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One violation, as sqlfluff tells it; `line` counts from 1, `warning` is the project's own wish."""
+    """One violation, as sqlfluff tells it: of what stands from `line` to `end`, counted from 1; `warning` is the project's own
+    wish, `fixable` says that sqlfluff can mend it."""
 
     code: str
     name: str
     line: int
+    end: int
     description: str
     warning: bool
+    fixable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class LintedFile:
     skipped: str = ""
     broken: str = ""
     unrendered: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether it is about the file as a whole: nothing in it was linted."""
+        return bool(self.skipped or self.broken or self.unrendered)
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether the file was rendered and parsed to its end."""
+        return not self.is_whole and not any(item.code in UNREADABLE for item in self.violations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +101,19 @@ class FileToLint:
 class LintWorkspace:
     """A dbt project's folder and those above it, up to its repository's root, where settings may be.
 
-    `dbt` is what its templates may ask for.
+    `dbt` is what its templates may ask for. `top` is the root of a checkout: it has no `.git`, and lies in the working tree of
+    somebody, whose settings are none of the commit's.
     """
 
     project: Path
     dbt: TemplateProject = field(default_factory=TemplateProject)
+    top: Path | None = None
 
     @property
     def root(self) -> Path:
         """Return the repository's root; the project itself where there is no `.git`."""
+        if self.top is not None:
+            return self.top
         folders = (self.project, *self.project.parents)
         return next((folder for folder in folders if (folder / ".git").exists()), self.project)
 
@@ -107,6 +124,11 @@ class LintWorkspace:
     def has_settings(self, files: Iterable[Path]) -> bool:
         """Say whether sqlfluff is configured for any of `files`."""
         return any(_configured(folder) for folder in {f for file in files for f in self.folders(file)})
+
+    def settings(self, file: Path) -> tuple[Path, ...]:
+        """Return the files that may hold settings for `file`, those that are there."""
+        places = (folder / name for folder in self.folders(file) for name in SECTIONS)
+        return tuple(environment for environment in places if environment.is_file())
 
     def rules(self, folder: Path) -> LintRules:
         """Return the rules for files in `folder`. Raises sqlfluff's SQLFluffUserError if they cannot be."""
@@ -181,11 +203,11 @@ def fix(source: FileToLint) -> str | None:
     with quiet():
         linted = _linter(source).lint_string(source.text, source.file, fix=True)
         said = {violation.rule_code() for violation in linted.get_violations(filter_ignore=False)}
-        if said & _UNREADABLE or linted.tree is None or linted.templated_file is None:
+        if said & UNREADABLE or linted.tree is None or linted.templated_file is None:
             return None
         text, _ = linted.fix_string()
         again = _linted(replace(source, text=text))
-    broken = again.unrendered or any(item.code in _UNREADABLE for item in again.violations)
+    broken = again.unrendered or any(item.code in UNREADABLE for item in again.violations)
     return None if broken else text
 
 
@@ -197,15 +219,29 @@ def _linted(source: FileToLint) -> LintedFile:
     found = linter.lint_string(source.text, source.file).get_violations(filter_warning=False)
     if why := _unrendered(found, linter, source.text):
         return LintedFile(unrendered=why)
-    return LintedFile(
-        tuple(Violation(v.rule_code(), v.rule_name(), v.line_no, v.desc(), v.warning) for v in found)
-    )
+    return LintedFile(tuple(map(_violation, found)))
+
+
+def _violation(found: SQLBaseError) -> Violation:
+    code, name = found.rule_code(), found.rule_name()
+    fixable = bool(getattr(found, "fixable", False))
+    return Violation(code, name, found.line_no, _end(found), found.desc(), found.warning, fixable)
+
+
+def _end(found: SQLBaseError) -> int:
+    """Return the last line of what a violation is about; of a template that fails there is only one."""
+    position = getattr(getattr(found, "segment", None), "pos_marker", None)
+    if position is None:
+        return found.line_no
+    text: str = position.templated_file.source_str
+    last = max(position.source_slice.stop - 1, position.source_slice.start)
+    return max(found.line_no, text.count("\n", 0, last) + 1)
 
 
 def _unrendered(found: Sequence[SQLBaseError], linter: Linter, text: str) -> str:
     """Return why a file cannot be rendered here, although dbt may: it says so, or cannot be read as it asked a warehouse.
     "" where it was, or is no template at all: that is none for dbt either."""
-    bad = [item for item in found if item.rule_code() in _UNREADABLE]
+    bad = [item for item in found if item.rule_code() in UNREADABLE]
     asked = sorted(getattr(linter.templater, "asked", ()))
     is_template = getattr(linter.templater, "parses", None)
     if not bad or (is_template is not None and not is_template(text)):
@@ -229,7 +265,7 @@ def _linter(source: FileToLint) -> Linter:
 
 
 def _configured(folder: Path) -> bool:
-    files = ((folder / name, section) for name, section in _SECTIONS.items())
+    files = ((folder / name, section) for name, section in SECTIONS.items())
     return any(
         file.is_file() and section in file.read_text("utf-8", errors="replace") for file, section in files
     )

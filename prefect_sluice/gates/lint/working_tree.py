@@ -11,8 +11,10 @@ from pathlib import Path
 from prefect_sluice import gates
 from prefect_sluice.config import GateSettings
 from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.former_text import Former, all_new, all_old
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.catalog import asked
@@ -21,6 +23,7 @@ from prefect_sluice.gates.lint.gate import Lint
 from prefect_sluice.gates.lint.project_files import describe, folders, known
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintWorkspace
 from prefect_sluice.source import git
+from prefect_sluice.workspace import former_files
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _KINDS = (("model-paths", "models", NodeKind.TABLE), ("snapshot-paths", "snapshots", NodeKind.SNAPSHOT))
@@ -57,15 +60,15 @@ def chosen(
     models = _models(workspace.project)
     if everything:
         return ChosenFiles(models, "all models and snapshots")
-    commit = _served(workspace, environment)
-    if not commit:
+    served = _served(workspace, environment)
+    if served is None:
         return ChosenFiles(models, f"all: {environment.name} serves nothing yet")
+    commit = served.change.commit
     top = git.root(workspace.project)
     edited = git.edited_since(top, commit)
     if edited is None:
-        return ChosenFiles(
-            models, f"all: git no longer has commit {commit[:7]}, which {environment.name} serves"
-        )
+        lost = "a working tree" if commit == DIRTY else f"commit {commit[:7]}"
+        return ChosenFiles(models, f"all: git does not have {lost}, which {environment.name} serves")
     changed = {(top / name).resolve() for name in edited}
     told = f"edited since commit {commit[:7]}, which {environment.name} serves"
     return ChosenFiles(
@@ -73,8 +76,18 @@ def chosen(
     )
 
 
-def lint(workspace: Workspace, files: Sequence[Path], memory: Memory | None) -> GateReport:
-    """Return what the gate says of these files. What it says in a release of them is the same."""
+def lint(
+    workspace: Workspace,
+    environment: Environment,
+    files: Sequence[Path],
+    memory: Memory | None,
+    *,
+    everything: bool,
+) -> GateReport:
+    """Return what the gate says of these files. What it says in a release of them is the same.
+
+    With `everything`, what stands on lines that were there before counts like all else.
+    """
     project = str(describe(workspace.project).get("name") or "")
     # By path: a name may be there twice, in a folder that dbt does not read.
     nodes = {file.as_posix(): _node(workspace.project, project, file) for file in files}
@@ -86,6 +99,7 @@ def lint(workspace: Workspace, files: Sequence[Path], memory: Memory | None) -> 
         nodes,
         tuple(nodes),
         rewritten=tuple(nodes),
+        former=all_new if everything else _former(workspace, environment),
         vars=workspace.settings.vars,
         memory=memory,
     )
@@ -158,20 +172,34 @@ def _settings(workspace: Workspace) -> Mapping[str, GateSettings]:
     return settings
 
 
-def _served(workspace: Workspace, environment: Environment) -> str:
-    """Return the commit that an environment serves, "" if none; what is recorded, where the file is being written."""
+def _former(workspace: Workspace, environment: Environment) -> Former:
+    """Return what tells of the project's files what they were in the release that serves; while nothing ever served, that is
+    what they are now."""
+    served = _served(workspace, environment)
+    files = former_files.before(workspace, served.id if served else "") if workspace.has_store else None
+    if files is None:
+        return all_old
+    inside = workspace.project.relative_to(git.root(workspace.project))
+    known = {Path(path): entry for path, entry in files.items()}
+    own = {
+        path.relative_to(inside).as_posix(): entry for path, entry in known.items() if inside in path.parents
+    }
+    return former_files.FormerFiles(workspace.bundles, own, workspace.project)
+
+
+def _served(workspace: Workspace, environment: Environment) -> Release | None:
+    """Return the release that an environment serves, None if none; what is recorded, where the file is being written."""
     from prefect_sluice.domain import ledger
     from prefect_sluice.domain.errors import WarehouseBusy
 
     if not environment.target.path.exists():
-        return ""
+        return None
     try:
         name = workspace.warehouse(environment).generation(environment.name).release
     except WarehouseBusy:
         present = ledger.fold(workspace.store.entries(environment=environment.name)).get(environment.name)
         name = str(present["release"]) if present else ""
-    release = workspace.store.release(name) if name else None
-    return release.change.commit if release else ""
+    return workspace.store.release(name) if name else None
 
 
 def _models(project: Path) -> tuple[Path, ...]:

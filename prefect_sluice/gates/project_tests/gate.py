@@ -114,10 +114,13 @@ class ProjectTests:
         return GateReport(_ID, findings)
 
     def _key(self, subject: Subject) -> str:
-        project = subject.project.resolve()
-        inside = Path(subject.change.project if subject.change else "")
-        root = project.parents[len(inside.parts) - 1] if inside.parts else project
-        return seen(root, project, self.settings.reads, subject.variables, self._wanted)
+        return seen(
+            subject.root.resolve(),
+            subject.project.resolve(),
+            self.settings.reads,
+            subject.variables,
+            self._wanted,
+        )
 
     @property
     def _wanted(self) -> list[str]:

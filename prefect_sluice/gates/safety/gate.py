@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar, cast
 
 from prefect_sluice import config
@@ -136,16 +136,10 @@ def _of_text(text: str, item: CodeText, home: ProjectRelations, subject: Subject
         if judgement is not None:
             place = _place(subject.project, item, write)
             key = _key(item.unique_id, write)
-            aside = put_aside(write, subject.working_directory or subject.project, _top(subject))
+            aside = put_aside(write, subject.working_directory or subject.project, subject.root)
             yield SideEffect(
                 key, item.node or item.unique_id, place, write.said, judgement, item.package, aside
             )
-
-
-def _top(subject: Subject) -> Path:
-    """Return the checkout's root."""
-    parts = PurePosixPath(subject.change.project).parts if subject.change else ()
-    return subject.project.parents[len(parts) - 1] if parts else subject.project
 
 
 def _unreadable(item: CodeText, subject: Subject) -> SideEffect:

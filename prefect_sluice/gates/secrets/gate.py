@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -13,10 +13,11 @@ from pydantic import Field
 from prefect_sluice import config
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.domain.former_text import FormerText, plain_text
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.inherited import folded
+from prefect_sluice.gates.inherited import folded, unknown
 from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, look, rules
 
 _ID = "secrets"
@@ -24,11 +25,12 @@ _OFF = ("HexHighEntropyString", "IPPublicDetector")
 """What is a digest, or a number with dots, far more often than a secret."""
 _HEAD = 8192
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_PRIVATE_KEY, _KEY_ENDS = "Private Key", "-----END"
 _FIX = "take it out and make it void where it is used; if it is none, "
 _VOID = "make it void where it is used, today, then take it out; git's history keeps it, so to take it out is not enough"
 _KEYS = frozenset({
     "AWS Access Key", "Azure Storage Account access key", "GitHub Token", "GitLab Token", "Mailchimp Access Key",
-    "NPM tokens", "OpenAI Token", "Private Key", "PyPI Token", "SendGrid API Key", "Slack Token", "Square OAuth Secret",
+    "NPM tokens", "OpenAI Token", _PRIVATE_KEY, "PyPI Token", "SendGrid API Key", "Slack Token", "Square OAuth Secret",
     "Stripe Access Key", "Telegram Bot Token",
 })  # fmt: skip
 """What is told by a form that nothing else has; all else is a guess."""
@@ -70,7 +72,7 @@ class Secrets:
         if not subject.touched:
             return GateReport(_ID, not_applicable="no file differs from the release that serves")
         project = subject.change.project if subject.change else "."
-        root = _root(subject.project, project)
+        root = subject.root
         try:
             asked = rules(root, (".", project), self.settings.plugins_off)
             texts, unread = self._read(root, subject.touched, asked)
@@ -79,12 +81,21 @@ class Secrets:
             found = _found(texts, asked, subject.memory)
         except BadInput as error:
             return GateReport(_ID, (Finding(_ID, "baseline", Verdict.ERRORED, str(error), location=FILE),))
-        judged = _judged(found, asked, unread, self.settings, subject.inherited)
-        # A key of a fixed form is told by itself: nobody is to overlook it among guesses.
-        guessed = subject.inherited - {
-            path for path in found if _holds_a_key(_fresh(path, found[path], asked))
-        }
-        return GateReport(_ID, folded(judged, guessed, "secret-like text", named=True))
+        fresh = {path: new for path, items in found.items() if (new := _fresh(path, items, asked))}
+        former = subject.former([*fresh])
+        own: list[Finding] = []
+        old: list[Finding] = []
+        for path, items in sorted(fresh.items()):
+            mine, before = _apart(items, texts[path], former.get(path))
+            own += [_of_file(path, mine)] if mine else []
+            # A key of a fixed form is told by itself: nobody is to overlook it among guesses.
+            told = [_of_file(path, before)] if before else []
+            (own if _holds_a_key(before) else old).extend(
+                map(_of_old, told) if _holds_a_key(before) else told
+            )
+        own += [*_unread(unread, self.settings), *unknown(_ID, former)]
+        own += [] if fresh else _nothing(found)
+        return GateReport(_ID, folded(own, old, "secret-like text", named=True))
 
     def _read(self, root: Path, paths: Sequence[str], asked: SecretRules) -> tuple[dict[str, str], list[str]]:
         """Return the texts by path, and the files that are too large to be looked through."""
@@ -97,7 +108,7 @@ class Secrets:
             if sizes[path] > min(self.settings.max_bytes, room):
                 unread.append(path)
                 continue
-            text = _text((root / path).read_bytes())
+            text = plain_text((root / path).read_bytes())
             if text is not None:
                 texts[path] = text
                 room -= sizes[path]
@@ -110,23 +121,10 @@ class Secrets:
         return file.is_file() and not file.is_symlink() and not _is_binary(file)
 
 
-def _root(folder: Path, project: str) -> Path:
-    """Return the checkout's root, of the folder that the project has in it."""
-    parts = PurePosixPath(project).parts
-    return folder.parents[len(parts) - 1] if parts else folder
-
-
 def _is_binary(file: Path) -> bool:
     with file.open("rb") as content:
         head = content.read(_HEAD)
     return b"\0" in head and not head.startswith(_UTF_16)
-
-
-def _text(content: bytes) -> str | None:
-    """Return a file's text; None for one that is none."""
-    if content.startswith(_UTF_16):
-        return content.decode("utf-16", errors="replace")
-    return None if b"\0" in content else content.decode("utf-8", errors="replace")
 
 
 def _found(
@@ -150,28 +148,37 @@ def _holds_a_key(items: Sequence[PossibleSecret]) -> bool:
     return any(item.type in _KEYS for item in items)
 
 
-def _judged(
-    found: Mapping[str, Sequence[PossibleSecret]],
-    asked: SecretRules,
-    unread: Sequence[str],
-    settings: Settings,
-    old: Collection[str],
-) -> Iterator[Finding]:
-    known = 0
-    bad = 0
-    for path, items in sorted(found.items()):
-        fresh = _fresh(path, items, asked)
-        known += len(items) - len(fresh)
-        if fresh:
-            bad += 1
-            one = _of_file(path, fresh)
-            yield _of_old(one) if path in old and _holds_a_key(fresh) else one
-    if unread:
-        yield _unread(unread, settings)
-    if found and not bad:
-        told = f"nothing that looks like a secret in {len(found)} file{'' if len(found) == 1 else 's'}"
-        more = f"; {known} known in {FILE}" if known else ""
-        yield Finding(_ID, "secrets", Verdict.PASSED, told + more, observed=0)
+def _apart(
+    items: Sequence[PossibleSecret], text: str, former: FormerText | None
+) -> tuple[Sequence[PossibleSecret], Sequence[PossibleSecret]]:
+    """Return what the change brings, and what stands on lines that were there before."""
+    if former is None:
+        return items, ()
+    old = [
+        item
+        for item in items
+        if former.origin(item.line) is not None and not former.touches(item.line, _end(item, text))
+    ]
+    return [item for item in items if item not in old], old
+
+
+def _end(item: PossibleSecret, text: str) -> int:
+    """Return the last line of what was found: a private key is told by its first one, and is what comes behind that."""
+    if item.type != _PRIVATE_KEY:
+        return item.line
+    lines = text.split("\n")
+    ends = (number for number, line in enumerate(lines, 1) if number >= item.line and _KEY_ENDS in line)
+    return next(ends, len(lines))
+
+
+def _nothing(found: Mapping[str, Sequence[PossibleSecret]]) -> Sequence[Finding]:
+    """Return that there is none, where anything was looked through; what is left of `found` then is known in a baseline."""
+    if not found:
+        return ()
+    known = sum(map(len, found.values()))
+    told = f"nothing that looks like a secret in {len(found)} file{'' if len(found) == 1 else 's'}"
+    more = f"; {known} known in {FILE}" if known else ""
+    return (Finding(_ID, "secrets", Verdict.PASSED, told + more, observed=0),)
 
 
 def _of_file(path: str, found: Sequence[PossibleSecret]) -> Finding:
@@ -193,11 +200,11 @@ def _of_file(path: str, found: Sequence[PossibleSecret]) -> Finding:
 
 
 def _of_old(finding: Finding) -> Finding:
-    """Return the finding of a key that was there before the first release: to block it would take it out of nowhere."""
+    """Return the finding of a key that was there before the change: to block it would take it out of nowhere."""
     return replace(
         finding,
         verdict=Verdict.WARNED,
-        summary=f"{finding.summary}: it was there before the first release, and whoever has a clone has it",
+        summary=f"{finding.summary}: it was there before, and whoever has a clone has it",
         fix=_VOID,
     )
 
@@ -206,10 +213,12 @@ def _left_out(path: str) -> str:
     return f"leave the file out: gates: {{secrets: {{exclude: [{path}]}}}}"
 
 
-def _unread(paths: Sequence[str], settings: Settings) -> Finding:
+def _unread(paths: Sequence[str], settings: Settings) -> Sequence[Finding]:
+    if not paths:
+        return ()
     rows = tuple((path,) for path in paths[:EVIDENCE_ROWS])
     limit = min(settings.max_bytes, settings.max_bytes_in_all)
-    return Finding(
+    told = Finding(
         _ID,
         "size",
         Verdict.WARNED,
@@ -220,3 +229,4 @@ def _unread(paths: Sequence[str], settings: Settings) -> Finding:
         evidence=Evidence(("file",), rows, len(paths)),
         fix="leave such files out (gates.secrets.exclude), or raise max_bytes",
     )
+    return (told,)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.needed import OPEN
-from prefect_sluice.stages.source import DIRTY
 from prefect_sluice.state.lease import runs_here
 from prefect_sluice.workspace.workspace import FOLDER
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.verdict import Finding, GateReport
+from prefect_sluice.domain.verdict import INHERITED, Finding, GateReport, Verdict
 from prefect_sluice.gates.lint.working_tree import ChosenFiles, FixedFile
 from prefect_sluice.reporting import json_documents as documents
 from prefect_sluice.reporting.styled_text import BLANK, Line, faint, line, strong
 from prefect_sluice.reporting.table import Cell, table
-from prefect_sluice.reporting.terminal.findings import notable, verdict
+from prefect_sluice.reporting.terminal.findings import verdict
 from prefect_sluice.reporting.wording import count
 
 
@@ -22,27 +22,40 @@ def lint_lines(
     lines = [one for item in mended for one in _mended(item, root)]
     if report.not_applicable:
         return [*lines, line(report.not_applicable, faint(f" ({picked.why})"))]
-    found = sorted(notable([report]), key=lambda item: _place(item.location))
+    old = next((item for item in report.findings if item.check == INHERITED), None)
+    told = [item for item in report.findings if item is not old]
+    found = sorted((item for item in told if item.verdict is not Verdict.PASSED), key=_place)
     rows = table([_row(item) for item in found], widest=10 * width, width=100 * width)
-    looked_at = {item.location.partition(":")[0] for item in report.findings}
-    bad = {item.location.partition(":")[0] for item in found}
-    told = f"{count(len(looked_at), 'file')}, {len(looked_at - bad)} clean, {count(len(found), 'finding')}"
     between = [BLANK] if found and lines else []
     return [
         *lines,
         *between,
         *rows,
         *([BLANK] if found else []),
-        line(strong(told), faint(f" ({picked.why})")),
+        line(strong(_counted(told, found, old)), faint(f" ({picked.why})")),
+        *([line(f"old: {old.summary}", faint("; one by one: sluice lint --all"))] if old else []),
     ]
+
+
+def _counted(told: Sequence[Finding], found: Sequence[Finding], old: Finding | None) -> str:
+    """Return how many files were looked at, how many of them have nothing at all, and how many findings count."""
+    looked_at, bad = {_file(item) for item in told}, {_file(item) for item in found}
+    before = {str(row[0]) for row in old.evidence.rows} if old and old.evidence else set[str]()
+    more = old.evidence.total - len(before) if old and old.evidence else 0
+    files = len((looked_at | before) - {""}) + more
+    return f"{count(files, 'file')}, {len(looked_at - bad - before)} clean, {count(len(found), 'finding')}"
 
 
 def _row(item: Finding) -> tuple[Cell, ...]:
     return verdict(item.verdict), item.location, item.check, item.summary
 
 
-def _place(location: str) -> tuple[str, int]:
-    file, _, number = location.partition(":")
+def _file(item: Finding) -> str:
+    return item.location.partition(":")[0]
+
+
+def _place(item: Finding) -> tuple[str, int]:
+    file, _, number = item.location.partition(":")
     return file, int(number) if number.isdecimal() else 0
 
 

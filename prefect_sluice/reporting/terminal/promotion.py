@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.reporting.styled_text import BLANK, Line, faint, labelled, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.wording import moment, short
@@ -38,7 +38,7 @@ def going_on(promotion: Promotion, commit: str = "") -> str:
         return f"sluice promote {short(promotion.release)} --to {promotion.environment}"
     ref = ""
     if promotion.cause is Cause.RELEASE and commit:
-        ref = " --dirty" if commit == "dirty" else f" {short(commit)}"
+        ref = " --dirty" if commit == DIRTY else f" {short(commit)}"
     return f"sluice {promotion.cause.value}{ref} --env {promotion.environment}"
 
 

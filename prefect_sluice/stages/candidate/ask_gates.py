@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
 from prefect_sluice.domain.declarations import Declarations
+from prefect_sluice.domain.former_text import Former
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Gate, PastMeasure, Subject
@@ -22,7 +23,7 @@ from prefect_sluice.runtime.allowed_variables import visible
 from prefect_sluice.runtime.events import JUDGED, GateJudged
 from prefect_sluice.stages.candidate import conditions
 from prefect_sluice.stages.candidate.commit_expectations import said
-from prefect_sluice.stages.candidate.inherited_files import inherited
+from prefect_sluice.workspace.former_files import FormerFiles, before
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def subject(
         dialect=warehouse.dialect,
         touched=touched,
         rewritten=_rewritten(loaded, release, frozenset(touched)),
-        inherited=inherited(workspace, release, plan),
+        former=_former(workspace, loaded, release, plan),
         environment=environment.name,
         cause=plan.cause,
         plan=plan,
@@ -121,6 +122,14 @@ def _touched(workspace: Workspace, release: Release, plan: Plan) -> tuple[str, .
     base = workspace.store.release(plan.base_release) if plan.base_release else None
     before: Mapping[str, str] = base.files if base else {}
     return tuple(sorted(path for path, entry in release.files.items() if before.get(path) != entry))
+
+
+def _former(workspace: Workspace, loaded: LoadedProject, release: Release, plan: Plan) -> Former:
+    """Return what tells of files what they were before; where nothing ever served, that is what they are now."""
+    files = before(workspace, plan.base_release)
+    return FormerFiles(
+        workspace.bundles, release.files if files is None else files, release.change.root(loaded.folder)
+    )
 
 
 def _declared(

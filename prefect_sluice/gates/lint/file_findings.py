@@ -1,0 +1,143 @@
+"""What sqlfluff said of a file, as findings: those of the change, and those on lines that were there before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from prefect_sluice.domain.former_text import FormerText
+from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.gates.lint.sqlfluff import UNREADABLE, LintedFile, Violation
+
+ID = "lint"
+_FAULT = "Unexpected exception: "
+"""How sqlfluff begins what it says of a rule of its own that failed."""
+_NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
+"""What sqlfluff finds before any rule is asked has a code and no name."""
+_TOO_LARGE = "set large_file_skip_byte_limit in .sqlfluff (0: no limit), or list the file in .sqlfluffignore"
+_MENDS = "let sqlfluff mend it: sluice lint --fix"
+_MENDS_SOME = "let sqlfluff mend what it can: sluice lint --fix; the rest is yours"
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """One file: the node that it is of, what sqlfluff says of it, what it was before (None: it is new, or that is lost), and
+    what sqlfluff says of that where it has to be known."""
+
+    node: Node
+    answer: LintedFile
+    former: FormerText | None = None
+    past: LintedFile | None = None
+
+    @property
+    def asks_past(self) -> bool:
+        """Say whether it takes what sqlfluff says of the former text to tell whose a finding is."""
+        if self.former is None or not self.former.hunks:
+            return False
+        return self.answer.is_whole or any(self._origin(item) for item in self.answer.violations)
+
+    def findings(self) -> tuple[list[Finding], list[Finding]]:
+        """Return the findings of the change, and those that were there before."""
+        is_as_it_was = self.former is not None and not self.former.hunks
+        if self.answer.is_whole:
+            said = _whole(self.node, self.answer)
+            return ([], [said]) if is_as_it_was else ([self._softened(said)], [])
+        own: list[Finding] = []
+        old: list[Finding] = []
+        for item in self.answer.violations:
+            said = _judged(self.node, item, self.answer.is_read)
+            if self._was_there(item):
+                old.append(said)
+            else:
+                own.append(_elsewhere(said) if self._is_elsewhere(item) else said)
+        if not own and not (old and is_as_it_was):
+            told = "no violations on the lines that changed" if old else "no violations"
+            own.append(said_of(self.node, "sqlfluff", Verdict.PASSED, told))
+        return own, old
+
+    def _origin(self, item: Violation) -> int | None:
+        return self.former.origin(item.line) if self.former else None
+
+    def _was_there(self, item: Violation) -> bool:
+        """Say whether the file had a violation before: of the same rule, on the line that its line was."""
+        line = self._origin(item)
+        if line is None or self.former is None or not self.former.hunks:
+            return line is not None
+        past = self.past.violations if self.past else ()
+        return any((was.code, was.line) == (item.code, line) for was in past)
+
+    def _is_elsewhere(self, item: Violation) -> bool:
+        """Say whether all that a violation is about is as it was. What cannot be read is about the whole file."""
+        if self.former is None or self._origin(item) is None or item.code in UNREADABLE:
+            return False
+        return not self.former.touches(item.line, item.end)
+
+    def _softened(self, said: Finding) -> Finding:
+        """Return what kept a file from being linted as a warning, where it did so before the change, too."""
+        past = self.past
+        is_same = past is not None and (bool(past.skipped), bool(past.broken)) == (
+            bool(self.answer.skipped),
+            bool(self.answer.broken),
+        )
+        if said.verdict.lets_through or not is_same:
+            return said
+        return replace(said, verdict=Verdict.WARNED, summary=f"{said.summary}; so it was before the change")
+
+
+def _elsewhere(said: Finding) -> Finding:
+    """Return what a change brings to lines that it left alone (the first keyword is in capitals now, and so all others are
+    not as it is) as a warning."""
+    return replace(
+        said,
+        verdict=Verdict.WARNED,
+        summary=f"{said.summary.removesuffix('.')}. The change brings this to a line that it leaves as it was.",
+        fix="",
+    )
+
+
+def advised(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings whose remedies agree: where sqlfluff can mend some of them only, all say so."""
+    many = sum(item.fix == _MENDS for item in findings)
+    if not many or many == sum(not item.verdict.lets_through for item in findings):
+        return list(findings)
+    others = f"; sluice lint --fix mends {many} other{'' if many == 1 else 's'}"
+    return [
+        replace(item, fix=_MENDS_SOME if item.fix == _MENDS else item.fix and item.fix + others)
+        for item in findings
+    ]
+
+
+def said_of(node: Node, check: str, verdict: Verdict, summary: str, line: int = 0, fix: str = "") -> Finding:
+    """Return a finding about a node's file, or a line of it."""
+    location = f"{node.path}:{line}" if line else node.path
+    return Finding(ID, check, verdict, summary, subject=node.unique_id, location=location, fix=fix)
+
+
+def _whole(node: Node, answer: LintedFile) -> Finding:
+    if answer.broken:
+        return said_of(node, "sqlfluff", Verdict.ERRORED, answer.broken)
+    if answer.skipped:
+        return said_of(node, "sqlfluff", Verdict.INCONCLUSIVE, answer.skipped, fix=_TOO_LARGE)
+    return said_of(node, "rendering", Verdict.WARNED, f"not linted, because {answer.unrendered}")
+
+
+def _judged(node: Node, found: Violation, is_read: bool) -> Finding:
+    rule = f"{found.code} {_NOT_RULES.get(found.code, found.name)}"
+    if found.description.startswith(_FAULT):
+        # What the linter cannot do is no fault of the file's.
+        words = " ".join(found.description.removeprefix(_FAULT).split())
+        why = words.partition("; Could you open an issue")[0]
+        told = f"not asked, because sqlfluff failed at this rule: {why}"
+        return said_of(node, rule, Verdict.WARNED, told, found.line)
+    verdict = Verdict.WARNED if found.warning else Verdict.FAILED
+    return said_of(node, rule, verdict, found.description, found.line, _remedy(node, found, is_read))
+
+
+def _remedy(node: Node, found: Violation, is_read: bool) -> str:
+    if found.warning or found.code in UNREADABLE:
+        return ""
+    # Of a file that it cannot read whole, sqlfluff mends nothing.
+    if found.fixable and is_read:
+        return _MENDS
+    return f"mend {node.path}:{found.line}, or, if it is right as it is, end that line with: -- noqa: {found.code}"

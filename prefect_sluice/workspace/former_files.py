@@ -1,0 +1,95 @@
+"""What the files of a release were in the one that serves, by the bundle store: git's history need not have it any more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from prefect_sluice.domain.digests import digest_bytes
+from prefect_sluice.domain.errors import BadInput, BundleDamaged
+from prefect_sluice.domain.former_text import FormerText, plain_text
+from prefect_sluice.source import text_diff
+from prefect_sluice.state.bundles import BundleStore
+from prefect_sluice.workspace.workspace import Workspace
+
+
+def before(workspace: Workspace, serves: str) -> Mapping[str, str] | None:
+    """Return the files by which it is told what is new, as a release has them: of the one that serves (its id, "" for none).
+
+    Where none does, it is the first that ever served, in whichever environment: a change that its gates refused is not let in
+    by the door of a new environment. A first release that was refused served nothing, so it is none. None: nothing ever
+    served.
+    """
+    first = None if serves else workspace.store.served_first()
+    if not serves and first is None:
+        return None
+    release = workspace.store.release(first.release if first else serves)
+    return release.files if release else {}
+
+
+@dataclass(frozen=True, slots=True)
+class FormerFiles:
+    """Tells what files below `root`, a repository's folder, were before: `before` maps paths to "mode:sha256"."""
+
+    bundles: BundleStore
+    before: Mapping[str, str]
+    root: Path
+
+    def __call__(self, paths: Collection[str]) -> Mapping[str, FormerText | None]:
+        """Return what each file was: nothing of a new one, None where the bundle store has it no more."""
+        texts = {path: self._now(path) for path in paths}
+        found: dict[str, FormerText | None] = {}
+        pairs: dict[str, tuple[str, str]] = {}
+        names = {path: path for path in paths if path in self.before}
+        for path, old in {**names, **self._renamed(texts)}.items():
+            if self._is_same(path, old):
+                found[path] = FormerText()
+                continue
+            former, now = self._text(old), texts[path]
+            found[path] = None
+            if former is not None and now is not None:
+                pairs[path] = (former, now)
+        for (path, (former, _)), hunks in zip(pairs.items(), text_diff.hunks([*pairs.values()]), strict=True):
+            found[path] = FormerText(former, hunks)
+        return found
+
+    def _renamed(self, texts: Mapping[str, str | None]) -> Mapping[str, str]:
+        """Return what each new file was called before, of those that had another name."""
+        new = {path: text for path, text in texts.items() if path not in self.before and text is not None}
+        if not new:
+            return {}
+        endings = {PurePosixPath(path).suffix for path in new}
+        gone = (
+            path for path in self.before if PurePosixPath(path).suffix in endings and not self._is_there(path)
+        )
+        return text_diff.renamed(dict(self._texts(gone)), new)
+
+    def _texts(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
+        for path in paths:
+            text = self._text(path)
+            if text is not None:
+                yield path, text
+
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(self.root / path)
+
+    def _is_same(self, path: str, old: str) -> bool:
+        return digest_bytes(self._content(path)) == self.before[old].partition(":")[2]
+
+    def _content(self, path: str) -> bytes:
+        file = self.root / path
+        if file.is_symlink():
+            return os.fsencode(file.readlink())
+        return file.read_bytes() if file.is_file() else b""
+
+    def _now(self, path: str) -> str | None:
+        return plain_text(self._content(path))
+
+    def _text(self, path: str) -> str | None:
+        """Return the text that a file had; None where there is none, or the bundle store has it no more."""
+        try:
+            return plain_text(self.bundles.get(self.before[path].partition(":")[2]))
+        except (BadInput, BundleDamaged):
+            return None
