@@ -68,9 +68,9 @@ class Lint:
     def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
         project = subject.project.resolve()
         top = subject.root.resolve() if subject.change else None
-        linted = LintWorkspace(project, known(project, subject.vars, subject.dialect), top)
+        linter = LintWorkspace(project, known(project, subject.vars, subject.dialect), top)
         try:
-            if not linted.has_settings(files):
+            if not linter.has_settings(files):
                 return GateReport(ID, not_applicable="the project has no .sqlfluff")
         except OSError as error:
             return _cannot(
@@ -79,13 +79,13 @@ class Lint:
         if find_spec("sqlfluff") is None:
             return _cannot("sqlfluff is not installed; install prefect-sluice[lint]")
         with sqlfluff.quiet():
-            return self._lint(files, linted, subject)
+            return self._lint(files, linter, subject)
 
-    def _lint(self, files: Mapping[Path, Node], linted: LintWorkspace, subject: Subject) -> GateReport:
+    def _lint(self, files: Mapping[Path, Node], linter: LintWorkspace, subject: Subject) -> GateReport:
         present = [file for file in files if file.is_file()]
         findings = [_missing(node) for file, node in files.items() if file not in present]
         try:
-            rules = _rules(present, linted)
+            rules = _rules(present, linter)
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {sqlfluff.first_line(error)}")
@@ -96,7 +96,7 @@ class Lint:
         former = subject.former([*named.values()])
         linted = {file: Linted(files[file], told[file], former.get(named.get(file, ""))) for file in told}
         old: list[Finding] = []
-        for item in self._compared(linted, rules, subject, linted):
+        for item in self._compared(linted, rules, subject, linter):
             own, before = item.findings()
             findings += own
             old += before
@@ -113,7 +113,7 @@ class Lint:
         linted: Mapping[Path, Linted],
         rules: Mapping[Path, LintRules],
         subject: Subject,
-        linted: LintWorkspace,
+        linter: LintWorkspace,
     ) -> list[Linted]:
         """Return the files with what sqlfluff says, by the rules of now, of what they were, where that has to be known."""
         former = {
@@ -122,7 +122,7 @@ class Lint:
             if item.former is not None
             and item.asks_past
             # A limit that comes with the change says nothing of what the file was before.
-            and not (item.answer.is_whole and _are_settings_new(subject, linted, file))
+            and not (item.answer.is_whole and _are_settings_new(subject, linter, file))
         }
         past = self._answers([*former.values()], subject.memory)
         known = {file: past[source.key] for file, source in former.items()}
@@ -168,7 +168,7 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
     return found
 
 
-def _are_settings_new(subject: Subject, linted: LintWorkspace, file: Path) -> bool:
+def _are_settings_new(subject: Subject, linter: LintWorkspace, file: Path) -> bool:
     """Say whether the change touches a file that may hold settings for `file`."""
     root = subject.root.resolve()
     inside = [place for place in linted.settings(file) if place.is_relative_to(root)]
@@ -194,11 +194,11 @@ def _path(subject: Subject, node: Node) -> str:
     return str(PurePosixPath(subject.change.project if subject.change else ".") / node.path)
 
 
-def _rules(present: Sequence[Path], linted: LintWorkspace) -> dict[Path, LintRules]:
+def _rules(present: Sequence[Path], linter: LintWorkspace) -> dict[Path, LintRules]:
     """Return the rules for each file that the project does not exclude."""
     sqlfluff.forget_settings()
-    wanted = [file for file in present if not linted.ignores(file)]
-    rules = {folder: linted.rules(folder) for folder in {file.parent for file in wanted}}
+    wanted = [file for file in present if not linter.ignores(file)]
+    rules = {folder: linter.rules(folder) for folder in {file.parent for file in wanted}}
     return {file: rules[file.parent] for file in wanted}
 
 
