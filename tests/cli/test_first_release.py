@@ -89,7 +89,7 @@ def test_what_was_there_before_counts_once_it_changes(run: Run, strange: Path) -
     assert (here.code, told.code) == (1, 1)
     assert {item[2].partition(":")[0] for item in found(told)["lint"]} == {"models/orders.sql"}
     assert found(told)["secrets"] == [("FAILED", "secret", "conf.yml:2")]
-    assert json.loads(told.out)["next"].startswith("let sqlfluff mend it: sluice lint --fix")
+    assert json.loads(told.out)["next"].startswith("let sqlfluff mend it: sluice lint --fix --env dev")
 
     # A second environment is no way in for what the first one refused; what was there before goes to it.
     refused = run("release", "--env", "prod", "-C", strange, "--json")

@@ -195,6 +195,12 @@ def test_the_remedy_is_sqlfluffs_only_where_sqlfluff_has_one(tmp_path: Path) -> 
         "RF04": f"{by_hand}RF04; sluice lint --fix mends 1 other",
         "LT01": "let sqlfluff mend what it can: sluice lint --fix; the rest is yours",
     }
+    # What is mended is what differs from what an environment serves, which need not be the usual one.
+    one = node(PATH)
+    given = Subject(
+        tmp_path / "LT01", {one.unique_id: one}, (), rewritten=(one.unique_id,), environment="prod"
+    )
+    assert "sluice lint --fix --env prod" in Lint().check(given).findings[0].fix
     # Of a file that it cannot read it mends nothing.
     unread = remedies("select a  as b from from where\n", "LT01", "CP01")
     assert not any("--fix" in fix for fix in unread.values())

@@ -16,8 +16,8 @@ _FAULT = "Unexpected exception: "
 _NOT_RULES = {"TMP": "templating", "LXR": "lexing", "PRS": "parsing"}
 """What sqlfluff finds before any rule is asked has a code and no name."""
 _TOO_LARGE = "set large_file_skip_byte_limit in .sqlfluff (0: no limit), or list the file in .sqlfluffignore"
-_MENDS = "let sqlfluff mend it: sluice lint --fix"
-_MENDS_SOME = "let sqlfluff mend what it can: sluice lint --fix; the rest is yours"
+_MENDS = "--fix"
+"""What stands for the remedy of a finding that sqlfluff mends, until all are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,20 @@ def _elsewhere(said: Finding) -> Finding:
     )
 
 
-def advised(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings whose remedies agree: where sqlfluff can mend some of them only, all say so."""
+def advised(findings: Sequence[Finding], environment: str) -> list[Finding]:
+    """Return findings whose remedies agree: where sqlfluff can mend some of them only, all say so. What is mended is what
+    differs from what the environment serves."""
+    command = f"sluice lint --fix --env {environment}" if environment else "sluice lint --fix"
     many = sum(item.fix == _MENDS for item in findings)
-    if not many or many == sum(not item.verdict.lets_through for item in findings):
-        return list(findings)
-    others = f"; sluice lint --fix mends {many} other{'' if many == 1 else 's'}"
+    is_all = many == sum(not item.verdict.lets_through for item in findings)
+    mends = (
+        f"let sqlfluff mend it: {command}"
+        if is_all
+        else f"let sqlfluff mend what it can: {command}; the rest is yours"
+    )
+    others = f"; {command} mends {many} other{'' if many == 1 else 's'}" if many else ""
     return [
-        replace(item, fix=_MENDS_SOME if item.fix == _MENDS else item.fix and item.fix + others)
+        replace(item, fix=mends if item.fix == _MENDS else item.fix and item.fix + others)
         for item in findings
     ]
 

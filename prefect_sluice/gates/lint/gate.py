@@ -100,7 +100,9 @@ class Lint:
             own, before = item.findings()
             findings += own
             old += before
-        return GateReport(ID, folded((*advised(findings), *unknown(ID, former)), old, "finding"))
+        return GateReport(
+            ID, folded((*advised(findings, subject.environment), *unknown(ID, former)), old, "finding")
+        )
 
     def _told(self, rules: Mapping[Path, LintRules], memory: Memory | None) -> dict[Path, LintedFile]:
         """Return what sqlfluff says of each file."""
