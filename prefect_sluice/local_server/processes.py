@@ -6,13 +6,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
-from prefect_sluice.state.lease import process_stat, runs_here
+import psutil
+
+from prefect_sluice.runtime.running import start_of
 
 _STEP = 0.05
 
@@ -22,8 +22,8 @@ MARK = "SLUICE_UP"
 
 @dataclass(frozen=True, slots=True)
 class KnownProcess:
-    """A process of ours: its number, when it began in clock ticks since boot ("": unknown), and the mark that it and all that
-    it started bear. A worker puts each flow run into a session of its own, so that no session or group holds them all."""
+    """A process of ours: its number, when it began (`start_of`; "": unknown), and the mark that it and all that it started bear.
+    A worker puts each flow run into a session of its own, so that no session or group holds them all."""
 
     pid: int
     start: str
@@ -32,19 +32,14 @@ class KnownProcess:
 
 def known(pid: int, mark: str) -> KnownProcess:
     """Return a running process with what tells it from a later one of the same number."""
-    stat = process_stat(pid)
-    return KnownProcess(pid, stat[1] if stat else "", mark)
+    return KnownProcess(pid, start_of(pid) or "", mark)
 
 
 def members(one: KnownProcess) -> tuple[int, ...]:
     """Return the processes that run of what one is, itself and what it started. Empty when none is left."""
-    if not Path("/proc/self/environ").exists():
-        return (one.pid,) if runs_here(one.pid) else ()
-    wanted = f"{MARK}={one.mark}".encode()
-    bearing = tuple(pid for pid in _all() if wanted in _environ(pid) and _runs(pid))
+    bearing = tuple(process.pid for process in psutil.process_iter() if _bears(process, one.mark))
     # Itself by its start: between fork and exec it does not bear the mark yet.
-    stat = process_stat(one.pid)
-    itself = stat is not None and stat[1] == one.start and stat[0] not in "ZX"
+    itself = start_of(one.pid) == one.start
     return (one.pid, *(pid for pid in bearing if pid != one.pid)) if itself else bearing
 
 
@@ -80,18 +75,9 @@ def _send(pid: int, what: signal.Signals) -> None:
         os.kill(pid, what)
 
 
-def _all() -> Iterator[int]:
-    yield from (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-
-
-def _environ(pid: int) -> tuple[bytes, ...]:
-    """Return the environment of a process of ours; nothing for other people's."""
+def _bears(process: psutil.Process, mark: str) -> bool:
+    """Say whether a process runs that bears the mark; what other people's bear is not for us to see."""
     try:
-        return tuple(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
-    except OSError:
-        return ()
-
-
-def _runs(pid: int) -> bool:
-    stat = process_stat(pid)
-    return stat is not None and stat[0] not in "ZX"
+        return process.environ().get(MARK) == mark
+    except (psutil.Error, OSError):  # it is gone, a zombie, or not ours
+        return False

@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import LeaseHeld, LeaseLost, SluiceError
 from prefect_sluice.domain.lease_holder import Holder, read
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.runtime import process
+from prefect_sluice.runtime.running import start_of
 
 if TYPE_CHECKING:  # the store brings SQLAlchemy with it
     from prefect_sluice.state.store import StateStore
@@ -35,10 +35,9 @@ _running: set[str] = set()
 def this_process(user: str) -> str:
     """Return a holder of this process, another one at each call: "ada@host pid 4242 start 81234 run 9f8e7d".
 
-    So two threads of one process are two holders. `start` is left out where there is no /proc.
+    So two threads of one process are two holders. `start` is left out where the machine does not say.
     """
-    stat = process_stat(os.getpid())
-    start, run = stat[1] if stat else "", uuid.uuid4().hex[:6]
+    start, run = start_of(os.getpid()) or "", uuid.uuid4().hex[:6]
     return str(Holder(user, socket.gethostname(), os.getpid(), start, run))
 
 
@@ -47,12 +46,8 @@ def holder_is_dead(holder: str, host: str) -> bool:
     found = read(holder)
     if found is None or found.host != host:
         return False
-    stat = process_stat(found.pid)
-    if stat is None:
-        return not _exists(found.pid)
-    state, start = stat
-    # A killed child that nobody waited for is a zombie: it has a number still, and does nothing.
-    return state in "ZX" or found.start not in {"", start}
+    start = start_of(found.pid)
+    return start is None or bool(start and found.start and start != found.start)
 
 
 def _left_behind(holder: str) -> bool:
@@ -61,11 +56,6 @@ def _left_behind(holder: str) -> bool:
     if found is None or not found.run or (found.host, found.pid) != (socket.gethostname(), os.getpid()):
         return False
     return holder not in _running
-
-
-def runs_here(pid: int) -> bool:
-    """Say whether a process of that number runs on this machine; True where in doubt."""
-    return process_stat(pid) is not None or _exists(pid)
 
 
 class HeldLease:
@@ -178,23 +168,3 @@ def _take(store: StateStore, environment: str, holder: str, ttl: timedelta) -> L
 
 def _now() -> datetime:
     return process.now()
-
-
-def process_stat(pid: int) -> tuple[str, str] | None:
-    """Return the state letter and the start time of a process; None where /proc does not say."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    rest = text.rpartition(")")[2].split()  # the command's name, in brackets, may hold anything
-    return rest[0], rest[19]
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True  # it is there, and somebody else's
-    return True

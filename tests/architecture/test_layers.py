@@ -114,6 +114,7 @@ RULES = (
     only("prefect_sluice.gates.lint", may=("sqlfluff",)),
     only("prefect_sluice.gates.secrets", may=("detect_secrets",)),
     only("prefect_sluice.sql", may=("sqlglot",)),
+    only("prefect_sluice.runtime.running", "prefect_sluice.local_server.processes", may=("psutil",)),
     only(COMMAND_LINE, may=("click", "rich")),
     Rule(
         "flows show the order and nothing else",
@@ -250,6 +251,7 @@ BITES = (
     ("prefect_sluice.gates.parity.gate", "from detect_secrets.core import scan", "may import detect_secrets"),
     ("prefect_sluice.stages.source", "import click", "may import click"),
     ("prefect_sluice.dbt.nodes", "def f():\n    import sqlglot\n", "may import sqlglot"),
+    ("prefect_sluice.state.lease", "def f():\n    import psutil\n", "may import psutil"),
     ("prefect_sluice.sql.canonical", "from prefect_sluice.warehouse import base", "reading SQL is pure"),
     ("prefect_sluice.flows.release", "import duckdb", "the order"),
     ("prefect_sluice.flows.release", "from prefect_sluice.warehouse.base import Reader", "the order"),

@@ -15,6 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import duckdb
+import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -119,11 +120,10 @@ def process(folder: Path) -> int:
     def sleeps() -> bool:
         lease = Workspace.at(folder).store.lease("prod")
         who = lease_holder.read(lease.holder) if lease else None
-        stat = Path(f"/proc/{who.pid}/stat") if who else None
-        if who is None or stat is None or not stat.exists():
+        if who is None or not psutil.pid_exists(who.pid):
             return False
         found[:] = [who.pid]
-        return stat.read_text().rpartition(")")[2].split()[0] == "T"
+        return psutil.Process(who.pid).status() == psutil.STATUS_STOPPED
 
     until(sleeps, "a process that stops at the point")
     return found[0]
@@ -156,7 +156,7 @@ def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Pat
     until(lambda: _pending(pid), "a SIGTERM from the worker")
     os.kill(pid, signal.SIGCONT)
     team.ends(run, "Cancelled")
-    until(lambda: not Path(f"/proc/{pid}").exists(), "the end of its process")
+    until(lambda: not psutil.pid_exists(pid), "the end of its process")
     with Workspace.at(folder).store as store:
         assert store.lease("prod") is None
         (promotion,) = store.promotions(environment="prod")

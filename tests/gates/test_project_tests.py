@@ -18,6 +18,7 @@ import pytest
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.project_tests.gate import ProjectTests, Settings
+from prefect_sluice.runtime.running import start_of
 from tests.gates.keeping import Kept
 
 # Plugins that happen to be installed here would only cost each suite a second.
@@ -218,9 +219,7 @@ def test_hangs():
 
 def is_running(process: int) -> bool:
     """Say whether the process runs; a zombie, which only waits for its new parent to take note, does not."""
-    with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    return False
+    return start_of(process) is not None
 
 
 def ends(process: int) -> bool:

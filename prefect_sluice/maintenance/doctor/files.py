@@ -13,7 +13,7 @@ from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.needed import OPEN
-from prefect_sluice.state.lease import runs_here
+from prefect_sluice.runtime.running import start_of
 from prefect_sluice.workspace.workspace import FOLDER
 
 _FRESH = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)")
@@ -122,7 +122,7 @@ def _unfinished(patient: Examined) -> Iterator[Complaint]:
     for path in sorted({environment.target.path for environment in patient.environments.values()}):
         for other in sorted(path.parent.glob(f".{path.name}.*")) if path.parent.is_dir() else ():
             found = _FRESH.fullmatch(other.name)
-            if found and found["name"] == path.name and not runs_here(int(found["pid"])):
+            if found and found["name"] == path.name and start_of(int(found["pid"])) is None:
                 yield _orphan(patient, other, "", "what a process that died was making")
 
 
