@@ -173,7 +173,7 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
 def _are_settings_new(subject: Subject, linter: LintWorkspace, file: Path) -> bool:
     """Say whether the change touches a file that may hold settings for `file`."""
     root = subject.root.resolve()
-    inside = [place for place in linted.settings(file) if place.is_relative_to(root)]
+    inside = [place for place in linter.settings(file) if place.is_relative_to(root)]
     return not _are_as_they_were(subject, [place.relative_to(root).as_posix() for place in inside])
 
 
