@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import timedelta
+from itertools import cycle
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 import click
 
@@ -17,18 +20,57 @@ from prefect_sluice.promotions.work import Stage, Work, listening, watching
 from prefect_sluice.reporting.styled_text import Line, cut, line
 from prefect_sluice.reporting.terminal.stages import stage_lines
 
-if TYPE_CHECKING:
-    from rich.status import Status
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_MOVES = timedelta(milliseconds=80)
+_ERASED = "\r\x1b[2K"
+"""Brings the cursor to the beginning of its line, and empties that."""
 
 _EACH = timedelta(seconds=30)
 """In a pipe, how often to say that the waiting goes on."""
+
+
+class MovingLine:
+    """A line of a terminal that moves while something goes on; what is written comes above it. Closed, it is gone."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        """Begin to move."""
+        self._terminal = terminal
+        self._text = ""
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._move, name="progress", daemon=True)
+        self._thread.start()
+
+    def update(self, text: str) -> None:
+        """Say something else in it, from its next move on."""
+        self._text = text
+
+    def write(self, text: str) -> None:
+        """Write whole lines above it."""
+        with self._lock:
+            self._terminal.write(_ERASED + text)
+            self._terminal.flush()
+
+    def close(self) -> None:
+        """Take it away. Safe to repeat."""
+        self._over.set()
+        self._thread.join()
+        self.write("")
+
+    def _move(self) -> None:
+        for frame in cycle(_FRAMES):
+            room = (
+                os.get_terminal_size(self._terminal.fileno()).columns - 1
+            )  # one that wraps cannot be taken away
+            self.write(cut(f"{frame} {self._text}", room))
+            if self._over.wait(_MOVES.total_seconds()):
+                return
 
 
 class Progress:
     """Shows stages. On a terminal on stderr, so that stdout holds the answer; in a pipe the lines are part of
     the answer."""
 
-    def __init__(self, console: Console, status: Status | None = None) -> None:
+    def __init__(self, console: Console, status: MovingLine | None = None) -> None:
         """Show on `status`'s terminal; without one, as plain lines."""
         self._console = console
         self._status = status
@@ -54,16 +96,13 @@ class Progress:
         """Show what a stage tells, until it tells something else."""
         if self._status is not None:
             text = f"{self._stage}: {told}" if told and self._stage else told or self._stage
-            self._status.update(_escaped(cut(text, self._console.width - 4)))
+            self._status.update(text)
 
     def _write(self, one: Line) -> None:
         if self._status is None:
             self._console.show([one])
         else:
-            from rich.text import Text
-
-            text = self._console.text([one], sys.stderr).rstrip("\n")
-            self._status.console.print(Text.from_ansi(text), soft_wrap=True)
+            self._status.write(self._console.text([one], sys.stderr))
 
 
 @contextmanager
@@ -86,7 +125,7 @@ def waits(console: Console) -> Generator[None]:
 class WaitDisplay:
     """Shows who is waited for: on a terminal the line that moves; in a pipe a line on stderr, and another each half minute."""
 
-    def __init__(self, console: Console, status: Status | None) -> None:
+    def __init__(self, console: Console, status: MovingLine | None) -> None:
         """Show on `status`'s terminal; without one, as plain lines."""
         self._console = console
         self._status = status
@@ -97,23 +136,14 @@ class WaitDisplay:
         if self._console.quiet:
             return
         if self._status is not None:
-            self._status.update(_escaped(cut(waiting.line, self._console.width - 4)))
+            self._status.update(waiting.line)
             return
         if self._told is None or self._told[0] != waiting.holder or waiting.waited - self._told[1] >= _EACH:
             self._told = (waiting.holder, waiting.waited)
             click.echo(self._console.text([line(waiting.line)], sys.stderr), nl=False, err=True)
 
 
-def _status(console: Console) -> AbstractContextManager[Status | None]:
+def _status(console: Console) -> AbstractContextManager[MovingLine | None]:
     if console.json or console.quiet or not is_live(sys.stderr):
         return nullcontext()
-    from rich.console import Console as Terminal
-
-    terminal = Terminal(file=sys.stderr, no_color=not console.colours(sys.stderr), highlight=False)
-    return terminal.status("", spinner="dots")
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+    return closing(MovingLine(sys.stderr))

@@ -115,7 +115,7 @@ RULES = (
     only("prefect_sluice.gates.secrets", may=("detect_secrets",)),
     only("prefect_sluice.sql", may=("sqlglot",)),
     only("prefect_sluice.runtime.running", "prefect_sluice.local_server.processes", may=("psutil",)),
-    only(COMMAND_LINE, may=("click", "rich")),
+    only(COMMAND_LINE, may=("click",)),
     Rule(
         "flows show the order and nothing else",
         ("prefect_sluice.flows",),
