@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import cast
 
 EVIDENCE_ROWS = 100
 """How many failing rows are kept; `Evidence.total` says how many there were."""
 
 INHERITED = "inherited"
 """The check of the one finding that stands for all on lines that were there before the change; it is told in one line."""
+
+_BETWEEN = ", "
+
+
+def subjects_of(text: str) -> tuple[str, ...]:
+    """Return the subjects of a finding that a document has in one line."""
+    return tuple(text.split(_BETWEEN)) if text else ()
 
 
 class Verdict(IntEnum):
@@ -49,7 +57,7 @@ class Evidence:
 class Finding:
     """The answer of one check: a verdict with the numbers and rows behind it.
 
-    `subject` is the dbt unique id or file it speaks of, `observed` against `limit` the numbers that
+    `subjects` are the dbt unique ids or files it speaks of, none where it is of all, `observed` against `limit` the numbers that
     decided (None where there are none), `location` a `file:line` for findings in text. `more` are further tables (what
     a column's numbers were before and after), `fix` what to do about it, in a line.
     """
@@ -58,13 +66,22 @@ class Finding:
     check: str
     verdict: Verdict
     summary: str
-    subject: str = ""
+    subjects: tuple[str, ...] = ()
     observed: float | None = None
     limit: float | None = None
     location: str = ""
     evidence: Evidence | None = None
     more: tuple[Evidence, ...] = ()
     fix: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(cast(object, self.subjects), str):  # it would be read letter by letter
+            raise TypeError(f"subjects is a tuple of ids, and not {self.subjects!r}")
+
+    @property
+    def subject(self) -> str:
+        """What it speaks of in one line, as documents and lines have it."""
+        return _BETWEEN.join(self.subjects)
 
 
 @dataclass(frozen=True, slots=True)

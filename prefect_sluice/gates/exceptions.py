@@ -44,7 +44,6 @@ def _is_meant(exception: Exemption, finding: Finding) -> bool:
     if not fnmatchcase(finding.check, exception.check):
         return False
     file = finding.location.partition(":")[0]
-    subjects = finding.subject.split(", ")
     # A finding about several nodes is let pass only if the exception is for each of them.
-    named = [{subject, short_name(subject) or subject, file} for subject in subjects]
+    named = [{subject, short_name(subject) or subject, file} for subject in finding.subjects or ("",)]
     return all(any(name and fnmatchcase(name, exception.node) for name in names) for names in named)

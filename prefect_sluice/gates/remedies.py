@@ -117,10 +117,10 @@ def _usual(finding: Finding) -> str:
 
 def _node(finding: Finding) -> str:
     """Return the name that an exception knows a finding by: its one node, else its file; "" if it is about neither."""
-    file = finding.location.partition(":")[0]
-    if not finding.subject or ", " in finding.subject:
-        return file
-    return short_name(finding.subject) or finding.subject
+    if len(finding.subjects) != 1:
+        return finding.location.partition(":")[0]
+    [subject] = finding.subjects
+    return short_name(subject) or subject
 
 
 def quoted(text: str) -> str:

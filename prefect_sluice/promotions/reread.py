@@ -71,7 +71,7 @@ def _findings(
                 "content",
                 Verdict.FAILED,
                 f"{names[item.address].name}: {item.words}",
-                names[item.address].node,
+                (names[item.address].node,),
                 observed=item.now.rows if item.now else None,
                 limit=item.was.rows if item.was else None,
                 fix=mended(names[item.address], item),

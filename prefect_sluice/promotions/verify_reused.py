@@ -152,13 +152,13 @@ def _finding(item: DoubtfulRelation) -> Finding:
             f"{name}: {found.words}: whether it was edited cannot be told. It is built on as it is, and from this publish on its"
             " digest of now counts"
         )
-        return Finding(STAGE, "content", Verdict.WARNED, told, item.pointer.node)
+        return Finding(STAGE, "content", Verdict.WARNED, told, (item.pointer.node,))
     return Finding(
         STAGE,
         "content",
         Verdict.WARNED,
         f"{name}: {found.words}; {item.meant.words} declares the edit: from this publish on its digest of now counts",
-        item.pointer.node,
+        (item.pointer.node,),
         observed=found.now.rows if found.now else None,
         limit=found.was.rows if found.was else None,
         location=item.meant.where,

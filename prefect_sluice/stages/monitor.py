@@ -162,5 +162,5 @@ def _unreadable(reader: Reader, catalog: str, pointer: Pointer) -> Finding | Non
     try:
         reader.query(f"select * from {quoted(catalog, pointer.name.schema, pointer.name.identifier)} limit 1")
     except QueryFailed as error:
-        return Finding(STAGE, "readable", Verdict.FAILED, f"{pointer.name}: {error}", pointer.node)
+        return Finding(STAGE, "readable", Verdict.FAILED, f"{pointer.name}: {error}", (pointer.node,))
     return None

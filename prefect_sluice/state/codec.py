@@ -28,7 +28,7 @@ from prefect_sluice.domain.promotion import (
 )
 from prefect_sluice.domain.relation import Relation, RelationState
 from prefect_sluice.domain.release import Change, Commit, Composed, Release
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, subjects_of
 
 Columns = Mapping[Any, Any]
 """A row by column name; Any, because that is what a database gives."""
@@ -189,7 +189,7 @@ def report_row(report: GateReport) -> dict[str, Any]:
 
 
 def report(row: Columns) -> GateReport:
-    """Return the gate report, exactly as it was given."""
+    """Return the gate report, exactly as it was given; but of a file whose name holds a comma, two subjects come of one."""
     document = json.loads(row["document"])
     return GateReport(
         gate=document["gate"],
@@ -229,6 +229,7 @@ def _finding(document: dict[str, Any]) -> Finding:
         **_only(
             Finding,
             document,
+            subjects=subjects_of(document["subject"]),
             verdict=Verdict[document["verdict"]],
             observed=_float(document["observed"]),
             limit=_float(document["limit"]),

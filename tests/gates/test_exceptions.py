@@ -15,10 +15,15 @@ from prefect_sluice.gates.exceptions import excepted
 TODAY = date(2026, 12, 24)
 
 
-def finding(
-    verdict: Verdict = Verdict.FAILED, subject: str = "model.shop.orders", location: str = ""
-) -> Finding:
-    return Finding("data_tests", "not_null_orders_id", verdict, "2 rows break it", subject, location=location)
+def finding(*subjects: str, verdict: Verdict = Verdict.FAILED, location: str = "") -> Finding:
+    return Finding(
+        "data_tests",
+        "not_null_orders_id",
+        verdict,
+        "2 rows break it",
+        subjects or ("model.shop.orders",),
+        location=location,
+    )
 
 
 def exemption(node: str, check: str = "*", until: date = TODAY) -> Exemption:
@@ -33,7 +38,7 @@ def judged(item: Finding, *exemptions: Exemption) -> Finding:
 @pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.ERRORED, Verdict.FAILED])
 @pytest.mark.parametrize("node", ["orders", "model.shop.orders", "ord*", "models/orders.sql", "*"])
 def test_on_its_last_day_an_exception_makes_a_no_a_warning(node: str, verdict: Verdict) -> None:
-    found = judged(finding(verdict, location="models/orders.sql:3"), exemption(node, "not_null_*"))
+    found = judged(finding(verdict=verdict, location="models/orders.sql:3"), exemption(node, "not_null_*"))
     assert found.verdict is Verdict.WARNED
     assert found.summary == "2 rows break it (let pass until 2026-12-24: ticket 7)"
 
@@ -56,7 +61,7 @@ def test_it_is_for_what_it_names_only(item: Exemption) -> None:
 
 
 def test_a_finding_about_two_nodes_needs_an_exception_for_both() -> None:
-    both = finding(subject="model.shop.orders, model.shop.lines")
+    both = finding("model.shop.orders", "model.shop.lines")
     assert judged(both, exemption("orders")) == both
     assert judged(both, exemption("*")).verdict is Verdict.WARNED
 
@@ -66,6 +71,6 @@ def test_a_finding_about_two_nodes_needs_an_exception_for_both() -> None:
     st.lists(st.builds(exemption, st.sampled_from(["orders", "x", "*"]), st.just("*"), st.dates())),
 )
 def test_no_exception_makes_a_yes_of_a_no(verdict: Verdict, items: list[Exemption]) -> None:
-    found = judged(finding(verdict), *items).verdict
+    found = judged(finding(verdict=verdict), *items).verdict
     assert found is verdict or found is Verdict.WARNED
     assert verdict is not Verdict.PASSED or found is Verdict.PASSED

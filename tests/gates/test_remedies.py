@@ -24,7 +24,7 @@ HOLDS = (Verdict.FAILED, Verdict.ERRORED, Verdict.INCONCLUSIVE)
 def test_each_gates_no_says_what_helps(gate: str) -> None:
     for verdict in HOLDS:
         for finding in (
-            Finding(gate, "a check", verdict, "no", "model.shop.orders", location="models/orders.sql:3"),
+            Finding(gate, "a check", verdict, "no", ("model.shop.orders",), location="models/orders.sql:3"),
             Finding(gate, "gate", verdict, "it broke"),
         ):
             [told] = remedied(GateReport(gate, (finding,))).findings
@@ -46,9 +46,9 @@ def test_what_says_it_itself_or_lets_pass_is_left_as_it_is() -> None:
 
 def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
     bad = [
-        Finding("build", "built", Verdict.INCONCLUSIVE, "left out", "model.shop.totals"),
+        Finding("build", "built", Verdict.INCONCLUSIVE, "left out", ("model.shop.totals",)),
         Finding(
-            "data_tests", "unique_id", Verdict.FAILED, "no", "model.shop.orders", location="models/m.yml"
+            "data_tests", "unique_id", Verdict.FAILED, "no", ("model.shop.orders",), location="models/m.yml"
         ),
     ]
     assert helps(bad, TODAY) == (
@@ -65,13 +65,13 @@ def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
 @pytest.mark.parametrize(
     "finding",
     [
-        Finding("data_tests", "unique_id", Verdict.FAILED, "no", "model.shop.orders", location="models/m.yml"),
-        Finding("lint", "LT01 layout.spacing", Verdict.FAILED, "no", "model.shop.a", location="models/a.sql:1"),
-        Finding("data_tests", "both: ['x', 1]", Verdict.FAILED, "no", "model.shop.a, model.shop.b", location="t/x.sql"),
-        Finding("project_tests", "tests/test_a.py::test_b[1-{x}]", Verdict.FAILED, "no", "tests/test_a.py"),
-        Finding("data_tests", "true", Verdict.FAILED, "no", "model.shop.null"),
-        Finding("data_tests", "a ", Verdict.FAILED, "no", "model.shop.größe.v2"),
-        Finding("contracts", "it's: \"x\" # y, z", Verdict.FAILED, "no", "model.shop.a:b"),
+        Finding("data_tests", "unique_id", Verdict.FAILED, "no", ("model.shop.orders",), location="models/m.yml"),
+        Finding("lint", "LT01 layout.spacing", Verdict.FAILED, "no", ("model.shop.a",), location="models/a.sql:1"),
+        Finding("data_tests", "both: ['x', 1]", Verdict.FAILED, "no", ("model.shop.a", "model.shop.b"), location="t/x.sql"),
+        Finding("project_tests", "tests/test_a.py::test_b[1-{x}]", Verdict.FAILED, "no", ("tests/test_a.py",)),
+        Finding("data_tests", "true", Verdict.FAILED, "no", ("model.shop.null",)),
+        Finding("data_tests", "a ", Verdict.FAILED, "no", ("model.shop.größe.v2",)),
+        Finding("contracts", "it's: \"x\" # y, z", Verdict.FAILED, "no", ("model.shop.a:b",)),
     ],
 )  # fmt: skip
 def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
@@ -83,7 +83,7 @@ def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
 
 @pytest.mark.parametrize(("gate", "check"), [("build", "built"), ("stage", "servable")])
 def test_what_was_not_built_is_let_pass_by_nothing(gate: str, check: str) -> None:
-    finding = Finding(gate, check, Verdict.FAILED, "no", "model.shop.orders", location="models/orders.sql")
+    finding = Finding(gate, check, Verdict.FAILED, "no", ("model.shop.orders",), location="models/orders.sql")
     assert helps([finding], TODAY).startswith("mend models/orders.sql: ")
     assert "gates" not in helps([finding], TODAY)
 

@@ -12,7 +12,7 @@ def test_a_finding_is_one_line_with_what_to_do() -> None:
         "rows",
         Verdict.INCONCLUSIVE,
         "no rows",
-        "model.p.a",
+        ("model.p.a",),
         location="models/a.yml",
         fix="look at it",
     )

@@ -81,14 +81,14 @@ def found(name: str, changed: str | None, columns: tuple[tuple[str, str], ...] =
     """Return what the diff says of a relation of 4,000 rows; None is that it is the same."""
     if changed is None:
         return Finding(
-            "diff", name, Verdict.PASSED, f"{name}: identical, 4000 rows", subject=f"model.s.{name}"
+            "diff", name, Verdict.PASSED, f"{name}: identical, 4000 rows", subjects=(f"model.s.{name}",)
         )
     rows = (("before", "4000"), ("added", "0"), ("removed", "2"), ("changed", changed))
     more = (
         Evidence(("rows", "count"), rows, 4, title="rows"),
         Evidence(("column", "changed"), columns, len(columns), title="columns"),
     )
-    return Finding("diff", name, Verdict.PASSED, f"{name}: …", subject=f"model.s.{name}", more=more)
+    return Finding("diff", name, Verdict.PASSED, f"{name}: …", subjects=(f"model.s.{name}",), more=more)
 
 
 def test_the_story_counts_what_readers_find_changed() -> None:

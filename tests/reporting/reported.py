@@ -78,10 +78,10 @@ REPORTS = (
     GateReport(
         "data_tests",
         (
-            Finding("data_tests", "not_null_id", Verdict.PASSED, "holds", uid("daily"), 0, 0),
-            Finding("data_tests", "fresh", Verdict.INCONCLUSIVE, "no rows to look at", uid("daily")),
+            Finding("data_tests", "not_null_id", Verdict.PASSED, "holds", (uid("daily"),), 0, 0),
+            Finding("data_tests", "fresh", Verdict.INCONCLUSIVE, "no rows to look at", (uid("daily"),)),
             Finding(
-                "data_tests", "unique_id", Verdict.FAILED, "86 rows break it", uid("daily"), 86, 0, "models/_m.yml",
+                "data_tests", "unique_id", Verdict.FAILED, "86 rows break it", (uid("daily"),), 86, 0, "models/_m.yml",
                 Evidence(("id", "n"), tuple((f"LGA-{n}", str(n)) for n in range(30)), 86),
                 fix="Group by one column less, or make the key wider.",
             ),
@@ -90,15 +90,15 @@ REPORTS = (
     ),
     GateReport(
         "impact",
-        (Finding("impact", "board", Verdict.PASSED, "reads 2 changed columns", "exposure.flights.board",
+        (Finding("impact", "board", Verdict.PASSED, "reads 2 changed columns", ("exposure.flights.board",),
                  more=(Evidence(("relation", "column", "change"), (("daily", "on_time", "other values"),), 1, "columns"),)),),
     ),
     GateReport(
         "diff",
         (
-            Finding("diff", "daily", Verdict.PASSED, "daily: 14 of 16 rows changed (87.5 %)", uid("daily"),
+            Finding("diff", "daily", Verdict.PASSED, "daily: 14 of 16 rows changed (87.5 %)", (uid("daily"),),
                     0.875, None, evidence=SAMPLE, more=(COLUMNS,)),
-            Finding("diff", "same", Verdict.PASSED, "same: identical, 5 rows", uid("same")),
+            Finding("diff", "same", Verdict.PASSED, "same: identical, 5 rows", (uid("same"),)),
         ),
     ),
 )  # fmt: skip
@@ -188,10 +188,12 @@ def attacked(attack: str) -> ReleaseRecord:
         attack,
         (attack,),
     )
-    bad = Finding("data_tests", attack, Verdict.FAILED, attack, attack, 1, 0, attack, rows, (rows,), attack)
-    good = Finding("contracts", attack, Verdict.PASSED, attack, attack)
+    bad = Finding(
+        "data_tests", attack, Verdict.FAILED, attack, (attack,), 1, 0, attack, rows, (rows,), attack
+    )
+    good = Finding("contracts", attack, Verdict.PASSED, attack, (attack,))
     diff = Finding(
-        "diff", attack, Verdict.WARNED, attack, f"model.flights.{attack}", 0.5, 0.1, attack, rows, (rows,)
+        "diff", attack, Verdict.WARNED, attack, (f"model.flights.{attack}",), 0.5, 0.1, attack, rows, (rows,)
     )
     node = Step(
         Action.BUILD,
@@ -237,17 +239,19 @@ def huge(findings: int, rows: int = 100) -> ReleaseRecord:
         10**7,
     )
     many = [
-        Finding("contracts", f"check {n}", Verdict.WARNED, f"warning {n}", uid(f"m{n}"), evidence=table)
+        Finding("contracts", f"check {n}", Verdict.WARNED, f"warning {n}", (uid(f"m{n}"),), evidence=table)
         for n in range(findings)
     ]
-    worst = Finding("contracts", "the worst", Verdict.FAILED, "this must be seen", uid("m0"), evidence=table)
+    worst = Finding(
+        "contracts", "the worst", Verdict.FAILED, "this must be seen", (uid("m0"),), evidence=table
+    )
     diffs = [
         Finding(
             "diff",
             f"m{n}",
             Verdict.PASSED,
             f"m{n}: 1 of 9 rows changed",
-            uid(f"m{n}"),
+            (uid(f"m{n}"),),
             evidence=table,
         )
         for n in range(findings)

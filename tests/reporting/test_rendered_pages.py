@@ -134,27 +134,28 @@ REPORTS = (
             Finding("data_tests", "not_null_daily_day", Verdict.PASSED, "holds"),
             Finding(
                 "data_tests", "unique_fct_flights_id", Verdict.FAILED, "4321 rows break it",
-                "model.flights.fct_flights", observed=4321, limit=0, location="models/marts/_marts.yml",
+                ("model.flights.fct_flights",), observed=4321, limit=0, location="models/marts/_marts.yml",
                 evidence=Evidence(("id", "remark", "tail"), ROWS, 4321),
             ),
-            Finding("data_tests", "recent", Verdict.WARNED, "1 row breaks it", "model.flights.daily"),
+            Finding("data_tests", "recent", Verdict.WARNED, "1 row breaks it", ("model.flights.daily",)),
         ),
         seconds=75.3,
     ),
     GateReport(
         "diff",
         (
-            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows", "model.flights.daily"),
+            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows", ("model.flights.daily",)),
             Finding(
                 "diff", "fct_flights", Verdict.PASSED,
-                "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column", "model.flights.fct_flights",
+                "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column", ("model.flights.fct_flights",),
                 evidence=Evidence(
                     ("id", "column", "before", "after"), (("17", "delay", "3", "4"), ("18", "delay", None, "0")), 2,
                     numbers=("delay",),
                 ),
             ),
             Finding(
-                "diff", "history", Verdict.PASSED, "history: 5 rows compared without a key; +1 -0 rows", "model.flights.history",
+                "diff", "history", Verdict.PASSED, "history: 5 rows compared without a key; +1 -0 rows",
+                ("model.flights.history",),
                 evidence=Evidence(("id", "航班"), (("1", "東京 → 大阪"),), 1),
             ),
         ),

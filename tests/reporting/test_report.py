@@ -111,7 +111,7 @@ def test_findings_of_the_impact_gate_stand_with_their_consumer() -> None:
 
 def test_an_impact_finding_may_name_its_consumer_by_the_check() -> None:
     by_check = Finding(
-        "impact", "board", Verdict.WARNED, "loses a column", uid("daily"), fix="keep the column"
+        "impact", "board", Verdict.WARNED, "loses a column", (uid("daily"),), fix="keep the column"
     )
     (one,) = report(replace(FULL, reports=(GateReport("impact", (by_check,)),))).reached
     assert one.findings == (by_check,)
@@ -348,11 +348,11 @@ def test_the_terminal_says_what_to_do_about_a_finding() -> None:
 def test_every_gate_that_stopped_it_is_among_the_first_points() -> None:
     """A gate with many findings must not hide the one that says whose dashboard breaks."""
     many = tuple(
-        Finding("contracts", f"c{n}", Verdict.FAILED, "there is no such column", uid("daily"))
+        Finding("contracts", f"c{n}", Verdict.FAILED, "there is no such column", (uid("daily"),))
         for n in range(9)
     )
     breaks = Finding(
-        "impact", "board", Verdict.FAILED, "Morning board would break", uid("daily"), fix="keep it"
+        "impact", "board", Verdict.FAILED, "Morning board would break", (uid("daily"),), fix="keep it"
     )
     parity = Finding("parity", "engine", Verdict.FAILED, "two engines")
     secret = Finding("secrets", "key", Verdict.FAILED, "a key in models/a.sql")
@@ -375,11 +375,11 @@ def test_every_gate_that_stopped_it_is_among_the_first_points() -> None:
 def test_a_change_that_somebody_reads_comes_before_those_that_nobody_reads() -> None:
     unread = tuple(
         Finding(
-            "diff", f"stage_{n}", Verdict.PASSED, f"stage_{n}: 1 of 2 rows changed", uid(f"stage_{n}"), 0.5
+            "diff", f"stage_{n}", Verdict.PASSED, f"stage_{n}: 1 of 2 rows changed", (uid(f"stage_{n}"),), 0.5
         )
         for n in range(5)
     )
-    read = Finding("diff", "daily", Verdict.PASSED, "daily: 2 of 2 rows changed", uid("daily"), 1.0)
+    read = Finding("diff", "daily", Verdict.PASSED, "daily: 2 of 2 rows changed", (uid("daily"),), 1.0)
     made = report(replace(WAITING, reports=(GateReport("diff", (*unread, read)),)))
     point = next(item for item in made.points if item.anchor.startswith("diff-"))
     assert point.text == "2 of 2 rows changed; read by Morning board (Operations)"
@@ -415,7 +415,7 @@ def test_a_table_of_numbers_has_blanks_in_markdown_too() -> None:
     numbers = Evidence(
         ("rows", "count", "share"), (("before", "30", None),), 1, title="rows", bars=("share",)
     )
-    one = Finding("diff", "daily", Verdict.PASSED, "daily: 1 row", uid("daily"), 0.5, more=(numbers,))
+    one = Finding("diff", "daily", Verdict.PASSED, "daily: 1 row", (uid("daily"),), 0.5, more=(numbers,))
     told = markdown(report(replace(FULL, reports=(GateReport("diff", (one,)),))))
     assert "| before | 30 |  |" in told
 

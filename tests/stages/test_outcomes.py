@@ -103,9 +103,14 @@ def test_tests_that_the_gate_asked_took_its_time() -> None:
         for name in ("one", "two", "lost")
     )
     findings = (
-        Finding("data_tests", "one", Verdict.PASSED, "holds", "model.p.orders", location="models/s.yml"),
+        Finding("data_tests", "one", Verdict.PASSED, "holds", ("model.p.orders",), location="models/s.yml"),
         Finding(
-            "data_tests", "two", Verdict.FAILED, "1 row breaks it", "model.p.orders", location="models/s.yml"
+            "data_tests",
+            "two",
+            Verdict.FAILED,
+            "1 row breaks it",
+            ("model.p.orders",),
+            location="models/s.yml",
         ),
     )
     judged = GateJudged(GateReport("data_tests", findings), AT, AT + timedelta(seconds=3), blocks=True)

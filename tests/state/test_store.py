@@ -35,7 +35,7 @@ FINDINGS = st.builds(
     check=TEXT,
     verdict=st.sampled_from(Verdict),
     summary=TEXT,
-    subject=TEXT,
+    subjects=st.lists(TEXT.filter(lambda text: text and ", " not in text), max_size=3).map(tuple),
     observed=NUMBERS,
     limit=NUMBERS,
     location=TEXT,

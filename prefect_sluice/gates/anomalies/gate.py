@@ -163,7 +163,7 @@ def _finding(
     fix: str = "",
 ) -> Finding:
     return Finding(
-        Anomalies.id, check, verdict, f"{node.short}: {told}", node.unique_id, observed, limit, node.path,
+        Anomalies.id, check, verdict, f"{node.short}: {told}", (node.unique_id,), observed, limit, node.path,
         evidence, more, fix,
     )  # fmt: skip
 

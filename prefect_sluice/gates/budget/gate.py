@@ -149,7 +149,7 @@ class Budget:
             if had:
                 node = subject.nodes[uid]
                 yield Finding(
-                    self.id, "empty", Verdict.FAILED, f"{node.short} has no rows; it had {_whole(had)}", uid,
+                    self.id, "empty", Verdict.FAILED, f"{node.short} has no rows; it had {_whole(had)}", (uid,),
                     location=node.path, observed=0, limit=1, fix=f"look at what {node.short} reads, and at its filters",
                 )  # fmt: skip
 
@@ -167,7 +167,7 @@ class Budget:
             else:
                 told = ", ".join(_told(item.metric, item.now) for item in by_node[uid])
                 yield Finding(
-                    self.id, "within", Verdict.PASSED, f"{node.short}: {told}, within its budget", uid,
+                    self.id, "within", Verdict.PASSED, f"{node.short}: {told}, within its budget", (uid,),
                     evidence=_table(by_node[uid]),
                 )  # fmt: skip
 
@@ -207,14 +207,14 @@ class Budget:
         return Finding(
             self.id, word, Verdict.WARNED if slow else Verdict.FAILED,
             f"{node.short}: {_told(item.metric, item.now)}{before} ({bound})",
-            node.unique_id, observed=item.now, limit=limit, location=node.path, evidence=_table(numbers),
+            (node.unique_id,), observed=item.now, limit=limit, location=node.path, evidence=_table(numbers),
             fix=f"if it is meant: gates.budget.models: {{{node.short}: {{{word}: …}}}}, or an exception with its last day",
         )  # fmt: skip
 
 
 def _unread(node: Node, why: str) -> Finding:
     return Finding(
-        Budget.id, "rows", Verdict.ERRORED, f"{node.short} cannot be counted: {why}", node.unique_id
+        Budget.id, "rows", Verdict.ERRORED, f"{node.short} cannot be counted: {why}", (node.unique_id,)
     )
 
 

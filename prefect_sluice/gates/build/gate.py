@@ -49,7 +49,7 @@ class Build:
             if uid not in {*good, *dropped}
         ]
         findings += [
-            Finding(self.id, "as asked", Verdict.WARNED, results[uid].message, uid) for uid in dropped
+            Finding(self.id, "as asked", Verdict.WARNED, results[uid].message, (uid,)) for uid in dropped
         ]
         findings += [
             Finding(
@@ -57,14 +57,14 @@ class Build:
                 "hook",
                 Verdict.FAILED,
                 first_line(result.message),
-                result.unique_id,
+                (result.unique_id,),
                 fix=_misplaced(result.message, subject),
             )
             for result in results.values()
             if result.kind == "operation" and not result.ok
         ]
         findings += [
-            Finding(self.id, "as asked", Verdict.WARNED, note, uid) for uid, note in built.notes.items()
+            Finding(self.id, "as asked", Verdict.WARNED, note, (uid,)) for uid, note in built.notes.items()
         ]
         if good or not made:
             seconds = sum(results[uid].seconds for uid in good)
@@ -94,7 +94,7 @@ def _left_out(uid: str, subject: Subject, results: Mapping[str, NodeResult]) -> 
     }
     location = subject.nodes[uid].path if uid in subject.nodes else ""
     told = f"left out, because {_reason(result, parents, subject, results)}"
-    return Finding(Build.id, "built", Verdict.INCONCLUSIVE, told, uid, location=location)
+    return Finding(Build.id, "built", Verdict.INCONCLUSIVE, told, (uid,), location=location)
 
 
 def _reason(
@@ -132,7 +132,7 @@ def _failed(uid: str, result: NodeResult, subject: Subject) -> Finding:
     evidence = table(wrong) if wrong else None
     fix = _misplaced(result.message, subject)
     return Finding(
-        Build.id, "built", Verdict.FAILED, told, uid, location=result.path, evidence=evidence, fix=fix
+        Build.id, "built", Verdict.FAILED, told, (uid,), location=result.path, evidence=evidence, fix=fix
     )
 
 

@@ -97,7 +97,7 @@ class _Place:
 
     def finding(self, of: SettledCheck, location: str = "") -> Finding:
         return Finding(
-            "contracts", of.check, of.verdict, of.summary, subject=self.node.unique_id, location=location
+            "contracts", of.check, of.verdict, of.summary, subjects=(self.node.unique_id,), location=location
         )
 
 
@@ -106,7 +106,7 @@ def _judge(node: Node, subject: Subject) -> Iterable[Finding]:
         named = f"{where}: {what}" if where else what
         return [
             Finding(
-                "contracts", node.contract, Verdict.ERRORED, named, subject=node.unique_id, location=where
+                "contracts", node.contract, Verdict.ERRORED, named, subjects=(node.unique_id,), location=where
             )
         ]
 
@@ -181,7 +181,7 @@ def _counted(answer: MeasureResult, place: _Place, verdict: Verdict, summary: st
         answer.measure.check,
         verdict,
         summary,
-        subject=place.node.unique_id,
+        subjects=(place.node.unique_id,),
         observed=answer.failing,
         limit=0,
         evidence=answer.evidence,

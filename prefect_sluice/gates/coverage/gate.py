@@ -190,7 +190,16 @@ def _said(
     fix: str = "",
 ) -> Finding:
     return Finding(
-        _ID, aspect, verdict, summary, subject, observed, limit, location=location, evidence=evidence, fix=fix
+        _ID,
+        aspect,
+        verdict,
+        summary,
+        (subject,) if subject else (),
+        observed,
+        limit,
+        location=location,
+        evidence=evidence,
+        fix=fix,
     )
 
 

@@ -79,7 +79,7 @@ class DataTests:
             there = _has_rows(relation, reader)
             if there is None:
                 told = "whether it has rows to be tested cannot be told"
-                yield Finding(self.id, "rows", Verdict.INCONCLUSIVE, told, uid)
+                yield Finding(self.id, "rows", Verdict.INCONCLUSIVE, told, (uid,))
             elif not there:
                 live = subject.live_relations.get(uid)
                 yield self._without_rows(uid, looked[uid], _has_rows(live, reader) if live else False)
@@ -87,13 +87,15 @@ class DataTests:
     def _without_rows(self, uid: str, tests: int, had: bool | None) -> Finding:
         proof = f"its {tests} tests prove nothing" if tests > 1 else "its test proves nothing"
         if any(fnmatchcase(name, glob) for glob in self.settings.allow_empty for name in _names(uid)):
-            return Finding(self.id, "rows", Verdict.PASSED, "no rows, as allow_empty says", uid, observed=0)
+            return Finding(
+                self.id, "rows", Verdict.PASSED, "no rows, as allow_empty says", (uid,), observed=0
+            )
         if had is False:
-            return Finding(self.id, "rows", Verdict.WARNED, f"no rows: {proof}", uid, observed=0)
+            return Finding(self.id, "rows", Verdict.WARNED, f"no rows: {proof}", (uid,), observed=0)
         before = "what is served now has some" if had else "whether what is served has any, cannot be read"
         fix = "see where its rows went; if it may be empty, name it in gates.data_tests.allow_empty"
         return Finding(
-            self.id, "rows", Verdict.INCONCLUSIVE, f"no rows: {proof}, and {before}", uid, 0, fix=fix
+            self.id, "rows", Verdict.INCONCLUSIVE, f"no rows: {proof}, and {before}", (uid,), 0, fix=fix
         )
 
 
@@ -125,7 +127,7 @@ def _asked(gate: str, test: DataTest, count: TestCount, reader: Reader) -> Findi
     else:
         told = f"holds: {number}, and that counts if {limit}" if count.failures else "holds"
     return Finding(
-        gate, test.short, verdict, told, ", ".join(test.parents), location=test.path,
+        gate, test.short, verdict, told, test.parents, location=test.path,
         observed=None if count.error else count.failures, limit=_number(limit) if not count.error else None,
         evidence=rows(test, count.failures, reader) if bad else None,
     )  # fmt: skip
@@ -162,7 +164,7 @@ def _answered(gate: str, result: NodeResult, reader: Reader | None) -> Finding:
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
     evidence = _rows(result, reader) if bad and reader else None
     return Finding(
-        gate, result.short, verdict, _told(result, verdict), ", ".join(result.parents), location=result.path,
+        gate, result.short, verdict, _told(result, verdict), result.parents, location=result.path,
         observed=result.failures, limit=0 if bad or verdict is Verdict.PASSED else None, evidence=evidence,
     )  # fmt: skip
 

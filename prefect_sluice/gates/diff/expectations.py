@@ -42,7 +42,7 @@ def judge_expectations(
                 _CHECK,
                 Verdict.WARNED,
                 f"expected {item}: {why}",
-                ", ".join(node.unique_id for node in _meant(item, subject)),
+                tuple(node.unique_id for node in _meant(item, subject)),
                 location=item.where,
                 fix="is the change complete? else take the expectation out",
             )

@@ -107,7 +107,9 @@ class Diff:
         return self._explained(told, node, rule, subject, said, ())
 
     def _broken(self, node: Node, why: str) -> Finding:
-        return Finding(self.id, node.short, Verdict.ERRORED, f"{node.short} {why}", subject=node.unique_id)
+        return Finding(
+            self.id, node.short, Verdict.ERRORED, f"{node.short} {why}", subjects=(node.unique_id,)
+        )
 
     def _judge(self, node: Node, diff: RelationDiff, moved: tuple[str, ...], *, same_code: bool) -> Finding:
         verdict, reasons = self._verdict(diff)
@@ -125,7 +127,7 @@ class Diff:
             node.short,
             verdict,
             "; ".join([f"{node.short}: {diff.headline}", *reasons]),
-            subject=node.unique_id,
+            subjects=(node.unique_id,),
             observed=diff.removed_share if removed else diff.changed_share,
             limit=self.settings.max_removed_share if removed else self.settings.max_changed_share,
             location=node.path,

@@ -93,7 +93,7 @@ class Impact:
             item.consumer.name,
             verdict,
             f"{item.title}{ends}: {item.told(relations)}",
-            subject=subject,
+            subjects=(subject,),
             location=item.consumer.path,
             evidence=_evidence(effects),
             fix=fix,
@@ -120,7 +120,7 @@ class Impact:
             consumer.name,
             Verdict.INCONCLUSIVE,
             f"what changes for {title(consumer)} is not known: {told}",
-            subject=", ".join(touched),
+            subjects=tuple(touched),
             location=consumer.path,
             fix="mend the relation first; its columns are compared once it is built",
         )
@@ -137,7 +137,7 @@ class Impact:
                     consumer.name,
                     Verdict.WARNED,
                     f"{title(consumer)} says that it reads {wrong}",
-                    subject=consumer.unique_id,
+                    subjects=(consumer.unique_id,),
                     location=consumer.path,
                     fix="mend meta.sluice.columns of the exposure",
                 )

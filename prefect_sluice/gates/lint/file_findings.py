@@ -117,7 +117,7 @@ def advised(findings: Sequence[Finding], environment: str) -> list[Finding]:
 def said_of(node: Node, check: str, verdict: Verdict, summary: str, line: int = 0, fix: str = "") -> Finding:
     """Return a finding about a node's file, or a line of it."""
     location = f"{node.path}:{line}" if line else node.path
-    return Finding(ID, check, verdict, summary, subject=node.unique_id, location=location, fix=fix)
+    return Finding(ID, check, verdict, summary, subjects=(node.unique_id,), location=location, fix=fix)
 
 
 def _whole(node: Node, answer: LintedFile) -> Finding:

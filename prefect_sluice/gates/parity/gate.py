@@ -84,7 +84,7 @@ class Parity:
             item.key,
             verdict,
             f"{summary} (known: {reason})" if reason else summary,
-            ", ".join(_readers(item, subject, proven)),
+            tuple(_readers(item, subject, proven)),
             fix="" if reason else _fix(item),
         )
 

@@ -251,7 +251,7 @@ def _of_test(test: ReportedTest) -> Finding:
         test.id,
         Verdict.FAILED if test.outcome == "failure" else Verdict.ERRORED,
         summary,
-        subject=test.id.partition("::")[0],
+        subjects=(test.id.partition("::")[0],),
         location=test.location,
         evidence=_lines(lines[-_TAIL:], len(lines)),
     )

@@ -52,7 +52,7 @@ def _strays(subject: Subject) -> Iterator[Finding]:
             "belongs to a model",
             Verdict.FAILED if stray.said else Verdict.WARNED,
             _told(stray),
-            ", ".join(stray.nodes),
+            tuple(stray.nodes),
             location=stray.location,
             fix=stray.fix,
         )
@@ -83,7 +83,7 @@ def _enforced(subject: Subject, uid: str) -> bool:
 def _fits(uid: str, result: NodeResult | None, described: NodeDescription) -> Iterator[Finding]:
     if result is not None and result.ok:
         told = f"{len(described.types)} columns are as dbt's contract says"
-        yield Finding(_ID, "dbt contract", Verdict.PASSED, told, uid, observed=0, limit=0)
+        yield Finding(_ID, "dbt contract", Verdict.PASSED, told, (uid,), observed=0, limit=0)
         return
     message = result.message if result else "dbt did not get to it"
     found = mismatches(message)
@@ -93,17 +93,17 @@ def _fits(uid: str, result: NodeResult | None, described: NodeDescription) -> It
             f"{each.column} as declared",
             Verdict.FAILED,
             f"{short_name(uid)}: {each}",
-            uid,
+            (uid,),
             location=result.path if result else "",
             evidence=table(found),
             fix="mend the model's SQL (cast the column), or its properties (data_type)",
         )
     if not found and is_of_a_contract(message):
-        yield Finding(_ID, "dbt contract", Verdict.FAILED, first_line(message), uid)
+        yield Finding(_ID, "dbt contract", Verdict.FAILED, first_line(message), (uid,))
     elif not found:
         # Some models cannot be built without rows; dbt holds them to their contract when they are built.
         told = f"not known before it is built: {first_line(message)}"
-        yield Finding(_ID, "dbt contract", Verdict.WARNED, told, uid)
+        yield Finding(_ID, "dbt contract", Verdict.WARNED, told, (uid,))
 
 
 def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def _of_pandera(subject: Subject) -> Iterator[Finding]:
         known.remember(_kept_as(subject, subject.plan.release), now)
     for uid, contract in now.items():
         if contract.document is None:
-            yield Finding(_ID, "loads", Verdict.ERRORED, contract.why, uid, location=contract.where)
+            yield Finding(_ID, "loads", Verdict.ERRORED, contract.why, (uid,), location=contract.where)
     if any(contract.document is not None for contract in now.values()):
         loaded = sum(contract.document is not None for contract in now.values())
         yield Finding(_ID, "load", Verdict.PASSED, f"{loaded} contracts", observed=loaded)
@@ -182,7 +182,7 @@ def _one(subject: Subject, node: Node, former: Contract, now: Contract | None) -
     elif former.document is None:
         told = f"whether it promises less than before cannot be told: {former.why}"
         yield Finding(
-            _ID, "no weaker", Verdict.INCONCLUSIVE, told, node.unique_id, location=where,
+            _ID, "no weaker", Verdict.INCONCLUSIVE, told, (node.unique_id,), location=where,
             fix="compare by hand, then let it pass once: gates.promises.except in sluice.yml",
         )  # fmt: skip
     elif now.document is not None:
@@ -204,7 +204,7 @@ def _weaker(subject: Subject, uid: str, loss: Loss, where: str) -> Finding:
         f"weaker {loss.where}".strip(),
         Verdict.FAILED if loss.sure else Verdict.WARNED,
         f"{named} {loss.what}{tail}",
-        uid,
+        (uid,),
         location=where,
         fix=_DECLARE,
     )

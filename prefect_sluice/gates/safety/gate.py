@@ -74,7 +74,7 @@ class Safety:
             judgement.check,
             verdict,
             f"{deed.said}: {judgement.why}",
-            subject=deed.subject,
+            subjects=(deed.subject,),
             location=deed.place,
             fix=judgement.fix,
         )
@@ -93,7 +93,7 @@ class Safety:
                 Verdict.WARNED,
                 f"package {package} does {len(deeds)} things beside the models' queries"
                 + (", some of them outside the warehouse" if leaving else ""),
-                subject=", ".join(sorted({deed.subject for deed in deeds})[:3]),
+                subjects=tuple(sorted({deed.subject for deed in deeds})[:3]),
                 evidence=_evidence(deeds),
                 fix="look at what it does; switch off with its variables what you do not need",
             )

@@ -190,7 +190,7 @@ def _of_file(path: str, found: Sequence[PossibleSecret]) -> Finding:
         "secret",
         Verdict.FAILED,
         f"{path} holds what looks like a secret: {kinds}{more}",
-        path,
+        (path,),
         observed=len(found),
         limit=0,
         location=f"{path}:{found[0].line}",

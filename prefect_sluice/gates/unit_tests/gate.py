@@ -73,7 +73,7 @@ def _unbuilt(gate: str, tests: int, asked: UnitResults) -> Finding:
         "inputs",
         Verdict.INCONCLUSIVE,
         f"{tests} unit tests cannot run, because {short_name(first)}{more} cannot be built: {reason}",
-        subject=", ".join(why),
+        subjects=tuple(why),
         observed=tests,
         evidence=Evidence(("relation", "why"), tuple(why.items())[:EVIDENCE_ROWS], len(why)),
         fix="load what it reads into this environment's warehouse, or mend it",
@@ -83,7 +83,7 @@ def _unbuilt(gate: str, tests: int, asked: UnitResults) -> Finding:
 def _unit(gate: UnitTests, result: NodeResult, asked: UnitResults) -> Finding:
     verdict = verdict_of(result)
     model = asked.models.get(result.unique_id, result.unique_id)
-    told = Finding(gate.id, result.short, verdict, "as expected", model, location=result.path)
+    told = Finding(gate.id, result.short, verdict, "as expected", (model,), location=result.path)
     if verdict is Verdict.PASSED:
         return told
     rows = compared(result.message) if verdict is Verdict.FAILED else None

@@ -90,9 +90,7 @@ def _reached(found: ReleaseRecord, plan: Plan | None, findings: Iterable[Finding
         through = tuple(moved[uid] for uid in consumer.parents if uid in moved)
         # It is named by the finding's subject, or by its check, where the subject is what it reads.
         said = tuple(
-            item
-            for item in told
-            if item.check == consumer.name or consumer.unique_id in item.subject.split(", ")
+            item for item in told if item.check == consumer.name or consumer.unique_id in item.subjects
         )
         if through or said:
             lines.append(ConsumerRow(consumer, through, said))

@@ -86,7 +86,7 @@ def _each_gate_first(
 
 def _said(item: Finding, changed: Sequence[ChangedRelation]) -> str:
     """Return what it says, with the name of what it is about where neither it nor its check names it."""
-    name = short_name(item.subject) if ", " not in item.subject else ""
+    name = short_name(item.subjects[0]) if len(item.subjects) == 1 else ""
     one = next((one for one in changed if one.finding is item), None)
     if one is not None:
         return f"{clipped(one.told, _LONGEST)}; {_readers(one.readers)}"

@@ -60,7 +60,7 @@ def _consumer(one: ConsumerRow, level: int, verdict: Verdict | None) -> LineageN
 def _worst(findings: Iterable[Finding]) -> Mapping[str, Verdict]:
     worst: dict[str, Verdict] = {}
     for finding in findings:
-        for uid in finding.subject.split(", "):
+        for uid in finding.subjects:
             worst[uid] = max(finding.verdict, worst.get(uid, Verdict.PASSED))
     return worst
 

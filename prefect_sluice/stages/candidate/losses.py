@@ -87,7 +87,7 @@ def _dropped(subject: Subject, node: Node) -> Finding | None:
         CHECK,
         Verdict.WARNED if word else Verdict.FAILED,
         f"{told}, as {word.where} declares" if word else f"{told}, and no commit says so",
-        node.unique_id,
+        (node.unique_id,),
         observed=1.0,
         limit=word.up_to if word else 0.0,
         location=word.where if word else node.path,
@@ -103,7 +103,7 @@ def _judged(subject: Subject, node: Node, how: ComparisonSettings) -> Finding | 
         )
     except (QueryFailed, BadInput) as error:
         told = f"{node.short}: whether rows go from its history cannot be told: {error}"
-        return Finding(STAGE, CHECK, Verdict.ERRORED, told, uid, fix="see by hand why: sluice diff")
+        return Finding(STAGE, CHECK, Verdict.ERRORED, told, (uid,), fix="see by hand why: sluice diff")
     meant = [item for item in subject.expected().expected if item.is_of(names(node))]
     gone = _gone(diff, meant)
     return _told(node, diff, gone, meant) if gone else None
@@ -130,7 +130,7 @@ def _told(node: Node, diff: RelationDiff, gone: int, meant: list[ExpectedChange]
         CHECK,
         Verdict.WARNED if word else Verdict.FAILED,
         f"{went}, as {word.where} declares" if word else f"{went}, and no commit says so",
-        node.unique_id,
+        (node.unique_id,),
         observed=share,
         limit=word.up_to if word else 0.0,
         location=word.where if word else node.path,

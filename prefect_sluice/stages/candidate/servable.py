@@ -46,4 +46,4 @@ def _finding(pointer: Pointer, result: NodeResult | None) -> Finding:
     why = first_line(result.message) if result is not None and failed else "it was left out"
     verdict = Verdict.FAILED if failed else Verdict.INCONCLUSIVE
     told = f"{pointer.name} was not built, so it cannot be served, whatever gates.build says: {why}"
-    return Finding(STAGE, "servable", verdict, told, pointer.node)
+    return Finding(STAGE, "servable", verdict, told, (pointer.node,))

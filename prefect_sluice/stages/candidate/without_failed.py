@@ -61,7 +61,7 @@ def _why(
     why: dict[str, Held] = {}
     # First what failed itself: what was left out for it, or could not be tested, says nothing of its own.
     for finding in sorted(bad, key=lambda item: -item.verdict):
-        about = set(finding.subject.split(", ")) & set(changed)
+        about = set(finding.subjects) & set(changed)
         if not about:
             return {}
         if not about & (why.keys() | descendants(nodes, why)):
