@@ -67,7 +67,7 @@ def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
             since = () if untold else (f"^{found.since}",)
             made += git.made(repository, found.until, *since, paths=found.paths)
     except BadInput as error:
-        untold = untold or ("" if found is None else str(error).partition(";")[0])
+        untold = untold or ("" if found is None else error.problem)
     named = [person for item in made for person in (*item.persons, *co_authors(item.message))]
     maps = [text for item in (release, base) if item is not None and (text := _mailmap(workspace, item))]
     others = [alias for text in maps for person in dict.fromkeys(named) for alias in aliases(person, text)]

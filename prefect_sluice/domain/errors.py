@@ -16,10 +16,26 @@ def _revive(kind: type[SluiceError], facts: dict[str, Any]) -> SluiceError:
 
 @dataclass(eq=False)
 class SluiceError(Exception):
-    """The root. `exit_code`: 1 a refusal or a failure, 2 bad input. `retry`: the cause passes by itself."""
+    """The root. `exit_code`: 1 a refusal or a failure, 2 bad input. `retry`: the cause passes by itself.
+
+    `str` is one line: the `problem`, and the `way_out` after it.
+    """
 
     exit_code: ClassVar[int] = 1
     retry: ClassVar[bool] = False
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, without what to do."""
+        return Exception.__str__(self)
+
+    @property
+    def way_out(self) -> str:
+        """What to do next; "" where nothing is known."""
+        return ""
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.way_out}" if self.way_out else self.problem
 
     def __reduce__(self) -> Any:
         # Exception's own forgets keyword fields, and Prefect pickles what a task raises.
@@ -35,9 +51,15 @@ class BadInput(SluiceError):
     where: str = ""
     fix: str = ""
 
-    def __str__(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head}; {self.fix}" if self.fix else head
+    @property
+    def problem(self) -> str:
+        """What is wrong, and where."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return self.fix
 
 
 @dataclass(eq=False)
@@ -52,12 +74,15 @@ class Refused(SluiceError):
     why: str
     fix: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.why}; {self.fix}" if self.fix else self.why
+    @property
+    def problem(self) -> str:
+        """Why it is not allowed."""
+        return self.why
 
-
-OURSELVES = "this very process"
-"""The holder of a file that another connection of ours has open."""
+    @property
+    def way_out(self) -> str:
+        """The next command."""
+        return self.fix
 
 
 @dataclass(eq=False)
@@ -71,23 +96,31 @@ class Stopped(Refused):
 class Skipped(Stopped):
     """A refresh is left out this time, as the environment's policy says, or because another one did its work."""
 
-    def __str__(self) -> str:
-        said = f"skipped: {self.why}"
-        return f"{said}; {self.fix}" if self.fix else said
+    @property
+    def problem(self) -> str:
+        """Why it is left out."""
+        return f"skipped: {self.why}"
 
 
 @dataclass(eq=False)
 class WarehouseBusy(SluiceError):
-    """Another process holds the warehouse file. It passes when that process closes it."""
+    """Another process holds the warehouse file, or another connection of this one (`ours`). It passes when that is closed."""
 
     exit_code: ClassVar[int] = 2
     retry: ClassVar[bool] = True
     path: str
     holder: str = ""
+    ours: bool = False
 
-    def __str__(self) -> str:
-        who = f" by {self.holder}" if self.holder else " by another process"
-        return f"{self.path} is held{who}; close it there, then run the command again"
+    @property
+    def problem(self) -> str:
+        """Who holds it."""
+        return f"{self.path} is held by {self.holder or 'another process'}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "close it there, then run the command again"
 
 
 @dataclass(eq=False)
@@ -102,11 +135,15 @@ class BundleDamaged(SluiceError):
     digest: str
     place: str
 
-    def __str__(self) -> str:
-        return (
-            f"bundle file {self.place} does not have the digest {self.digest[:12]} it was stored under;"
-            " delete it and release the commit again: sluice release"
-        )
+    @property
+    def problem(self) -> str:
+        """Which file is damaged."""
+        return f"bundle file {self.place} does not have the digest {self.digest[:12]} it was stored under"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "delete it and release the commit again: sluice release"
 
 
 @dataclass(eq=False)
@@ -118,11 +155,17 @@ class LeaseHeld(SluiceError):
     holder: str
     since: str
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """Who is at work, and since when."""
         return (
-            f"environment {self.environment!r} is being worked on by {told(self.holder)} since {self.since};"
-            " wait for it (--wait 10m) or look: sluice status"
+            f"environment {self.environment!r} is being worked on by {told(self.holder)} since {self.since}"
         )
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "wait for it (--wait 10m) or look: sluice status"
 
 
 @dataclass(eq=False)
@@ -131,11 +174,15 @@ class LeaseLost(SluiceError):
 
     environment: str
 
-    def __str__(self) -> str:
-        return (
-            f"the lease on environment {self.environment!r} ran out while this process worked, so it"
-            " writes no more; run the command again: it goes on with what was recorded"
-        )
+    @property
+    def problem(self) -> str:
+        """What was lost."""
+        return f"the lease on environment {self.environment!r} ran out while this process worked, so it writes no more"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "run the command again: it goes on with what was recorded"
 
 
 @dataclass(eq=False)
@@ -146,11 +193,15 @@ class EnvironmentMoved(SluiceError):
     expected: int
     found: int
 
-    def __str__(self) -> str:
-        return (
-            f"environment {self.environment!r} is at generation {self.found}, the plan was made for"
-            f" {self.expected}; run the command again: it plans anew"
-        )
+    @property
+    def problem(self) -> str:
+        """Where it is, and where it was expected."""
+        return f"environment {self.environment!r} is at generation {self.found}, the plan was made for {self.expected}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "run the command again: it plans anew"
 
 
 @dataclass(eq=False)
@@ -165,8 +216,15 @@ class LedgerBroken(SluiceError):
     number: int
     why: str
 
-    def __str__(self) -> str:
-        return f"ledger entry {self.number} is not what was written: {self.why}; restore the state store from a backup"
+    @property
+    def problem(self) -> str:
+        """Which entry, and why."""
+        return f"ledger entry {self.number} is not what was written: {self.why}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "restore the state store from a backup"
 
 
 @dataclass(eq=False)
@@ -176,7 +234,9 @@ class QueryFailed(SluiceError):
     why: str
     sql: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """The engine's own first line."""
         return self.why
 
 

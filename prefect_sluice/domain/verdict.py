@@ -96,6 +96,10 @@ class Measure:
     value: float
 
 
+SWITCHED_OFF = "switched off in sluice.yml"
+"""Why a gate was not asked that somebody switched off."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateReport:
     """All findings of one gate. `not_applicable` says why there was nothing that it could look at.

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import cast
 
 from prefect_sluice.config import GateSettings as Settings
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, overall
+from prefect_sluice.domain.verdict import SWITCHED_OFF, Evidence, Finding, GateReport, Verdict, overall
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, asked, checked
 from prefect_sluice.gates.exceptions import excepted
@@ -51,7 +51,7 @@ def run(
     own = settings.get(gate.id, Settings())
     limit = None if gate.Settings.keeps_time else own.timeout
     if own.on == "off":
-        return GateReport(gate.id, not_applicable="switched off in sluice.yml")
+        return GateReport(gate.id, not_applicable=SWITCHED_OFF)
     started = perf_counter()
     with within(limit, subject.candidate) as over:
         report = _answer(gate, subject)

@@ -34,9 +34,16 @@ class ChildDied(SluiceError):
     log: str
     last: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """Which one, and its last line."""
         said = f" ({self.last})" if self.last else ""
-        return f"the {self.name} does not stay up{said}; read why: {self.log}"
+        return f"the {self.name} does not stay up{said}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return f"read why: {self.log}"
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from prefect_sluice.runtime.faults import FaultPoint, reach
@@ -15,9 +16,24 @@ from prefect_sluice.state.shared_candidates import SharedCandidates
 GRACE = timedelta(days=1)
 """What was used less than this ago stays: `sluice plan` and others take no lease, and may be using it now."""
 
-SHARED = "shared candidate"
 """Of a leftover in the shared store: its path is the promotion's id."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class LeftoverKind(StrEnum):
+    """What a leftover was."""
+
+    CANDIDATE = "candidate"
+    SHARED = "shared candidate"
+    SIDE_FILE = "side file"
+    WORK_FOLDER = "work folder"
+    CHECKOUT = "checkout"
+    REPORT = "report"
+    BUNDLE_FILE = "bundle file"
+
+
+_IN_USE = frozenset({LeftoverKind.BUNDLE_FILE, LeftoverKind.CHECKOUT})
+"""What somebody may begin to use at any time: it is looked at once more before it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +41,7 @@ class Leftover:
     """A file or folder that may go: `kind` is what it was, `size` its bytes."""
 
     path: Path
-    kind: str
+    kind: LeftoverKind
     size: int
 
 
@@ -49,10 +65,10 @@ def of_environments(folder: Path, known: Mapping[str, str], needed: NeededFiles)
     """
     for path in _inside(folder / "candidates"):
         if path.name in known and path.name not in needed.promotions:
-            yield Leftover(path, "candidate", size_of(path))
+            yield Leftover(path, LeftoverKind.CANDIDATE, size_of(path))
     for name in sorted(needed.environments):
         for path in _inside(folder / "work" / name / "side"):
-            yield Leftover(path, "side file", size_of(path))
+            yield Leftover(path, LeftoverKind.SIDE_FILE, size_of(path))
 
 
 def on_shelf(
@@ -61,7 +77,7 @@ def on_shelf(
     """Yield candidates in the shared store, as `of_environments` does those in a folder. Raises ShelfAway."""
     for name, size in sorted(shelf.promotions().items()) if shelf else ():
         if name in known and name not in needed.promotions:
-            yield Leftover(Path(name), SHARED, size)
+            yield Leftover(Path(name), LeftoverKind.SHARED, size)
 
 
 def of_project(folder: Path, needed: NeededFiles, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
@@ -72,9 +88,9 @@ def of_project(folder: Path, needed: NeededFiles, bundles: Path | None, now: dat
         if path.name != name:
             for side in _inside(path / "side"):
                 if _is_old(side, now):
-                    yield Leftover(side, "side file", size_of(side))
+                    yield Leftover(side, LeftoverKind.SIDE_FILE, size_of(side))
         if name not in needed.environments and _is_old(path, now):
-            yield Leftover(path, "work folder", size_of(path))
+            yield Leftover(path, LeftoverKind.WORK_FOLDER, size_of(path))
     yield from _pages(folder / "reports", needed.pages, now)
     yield from _checkouts(folder / "checkouts", {item[:16] for item in needed.checkouts}, now)
     if bundles is not None and needed.bundles is not None:
@@ -85,19 +101,19 @@ def _checkouts(folder: Path, needed: Collection[str], now: datetime) -> Iterator
     for path in _inside(folder):
         if path.name.startswith("."):  # what a dead process was writing
             if _is_old(path, now):
-                yield Leftover(path, "checkout", size_of(path))
+                yield Leftover(path, LeftoverKind.CHECKOUT, size_of(path))
             continue
         mark = path if path.name.endswith(".complete") else path.with_name(f"{path.name}.complete")
         orphan = mark == path and not path.with_name(path.name.removesuffix(".complete")).exists()
         if (mark != path or orphan) and path.name[:16] not in needed and _is_old(mark, now):
-            yield Leftover(path, "checkout", size_of(path))
+            yield Leftover(path, LeftoverKind.CHECKOUT, size_of(path))
 
 
 def _pages(folder: Path, needed: Collection[str], now: datetime) -> Iterator[Leftover]:
     for path in _inside(folder):
         # What was written lately stays: it may be a promotion's that began after we looked.
         if path.stem not in needed and _is_old(path, now):
-            yield Leftover(path, "report", size_of(path))
+            yield Leftover(path, LeftoverKind.REPORT, size_of(path))
 
 
 def _bundles(folder: Path, needed: frozenset[str], now: datetime) -> Iterator[Leftover]:
@@ -106,7 +122,7 @@ def _bundles(folder: Path, needed: frozenset[str], now: datetime) -> Iterator[Le
             unwritten = path.name.startswith(".")
             unneeded = _DIGEST.fullmatch(path.name) and path.name not in needed
             if (unwritten or unneeded) and _is_old(path, now):
-                yield Leftover(path, "bundle file", size_of(path))
+                yield Leftover(path, LeftoverKind.BUNDLE_FILE, size_of(path))
 
 
 def remove(
@@ -115,9 +131,9 @@ def remove(
     """Remove them and return those that went; a bundle file or checkout that was used meanwhile stays. Repeatable."""
     gone: list[Leftover] = []
     for item in leftovers:
-        if item.kind in {"bundle file", "checkout"} and not _is_old(_clock(item.path), now):
+        if item.kind in _IN_USE and not _is_old(_clock(item.path), now):
             continue
-        if item.kind == SHARED:
+        if item.kind is LeftoverKind.SHARED:
             if shelf is not None:
                 shelf.drop(item.path.name)
         else:

@@ -248,7 +248,8 @@ def _shape(known: ImpactInputs, step: Step) -> list[Effect]:
     for name, kind in before.items():
         now = kept.get(name.lower())
         if now is None:
-            note = _renamed(before, after, name)
+            new = _renamed(before, after, name)
+            note = f"renamed to {new}?" if new else ""
             found.append(Effect(step.node, EffectKind.DROPPED, name, note=note))
         elif now != kind:
             what = (
@@ -260,8 +261,10 @@ def _shape(known: ImpactInputs, step: Step) -> list[Effect]:
             )
             found.append(Effect(step.node, what, name, kind, now))
     there = {name.lower() for name in before}
-    renamed = {effect.note for effect in found}  # such a column is told already
-    added = [name for name in after if name.lower() not in there and f"renamed to {name}?" not in renamed]
+    renamed = {
+        new for name in before if (new := _renamed(before, after, name))
+    }  # such a column is told already
+    added = [name for name in after if name.lower() not in there and name not in renamed]
     return [*found, *(Effect(step.node, EffectKind.ADDED, name) for name in added)]
 
 
@@ -279,7 +282,7 @@ def _renamed(before: Schema, after: Schema, name: str) -> str:
     gone = [column for column in before if column.lower() not in kept]
     if len(new) != 1 or len(gone) != 1 or after[new[0]] != before[name]:
         return ""
-    return f"renamed to {new[0]}?" if list(after).index(new[0]) == list(before).index(name) else ""
+    return new[0] if list(after).index(new[0]) == list(before).index(name) else ""
 
 
 def _content(known: ImpactInputs, step: Step, live: Pointer) -> list[Effect]:

@@ -29,12 +29,22 @@ class ControlAct(StrEnum):
     @property
     def kind(self) -> ControlKind:
         """The kind of control that it places or lifts."""
-        return ControlKind(self.value.removeprefix("lift the "))
+        return _KINDS[self]
 
     @property
     def lifts(self) -> bool:
         """Say whether it lifts one."""
-        return self.value.startswith("lift")
+        return self in {ControlAct.UNHOLD, ControlAct.UNFREEZE, ControlAct.UNBLOCK}
+
+
+_KINDS = {
+    ControlAct.HOLD: ControlKind.HOLD,
+    ControlAct.UNHOLD: ControlKind.HOLD,
+    ControlAct.FREEZE: ControlKind.FREEZE,
+    ControlAct.UNFREEZE: ControlKind.FREEZE,
+    ControlAct.BLOCK: ControlKind.BLOCK,
+    ControlAct.UNBLOCK: ControlKind.BLOCK,
+}
 
 
 def command(

@@ -77,8 +77,15 @@ def promotion_of(work: Work) -> Promotion:
 class OutOfOrder(SluiceError):
     """A stage was run before the one that makes what it needs."""
 
-    def __str__(self) -> str:
-        return "this stage was run before Build; run the stages in their order: sluice release"
+    @property
+    def problem(self) -> str:
+        """What was wrong."""
+        return "this stage was run before Build"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "run the stages in their order: sluice release"
 
 
 def _nothing(_: Transaction) -> None:

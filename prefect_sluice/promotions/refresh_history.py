@@ -58,8 +58,7 @@ def as_policy_says(workspace: Workspace, environment: Environment, request: Requ
     except LeaseHeld as busy:
         if environment.policy.refresh.busy == "fail":
             raise
-        why, _, fix = str(busy).partition("; ")
-        raise _skip(workspace, request, Skipped(why, fix)) from busy
+        raise _skip(workspace, request, Skipped(busy.problem, busy.way_out)) from busy
 
 
 @contextmanager

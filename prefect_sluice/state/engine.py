@@ -36,11 +36,15 @@ class StoreBusy(SluiceError):
     retry: ClassVar[bool] = True
     place: str
 
-    def __str__(self) -> str:
-        return (
-            f"the state store {self.place} has been locked by another process for {BUSY_SECONDS} seconds;"
-            " run the command again when that one is done"
-        )
+    @property
+    def problem(self) -> str:
+        """How long it has been locked."""
+        return f"the state store {self.place} has been locked by another process for {BUSY_SECONDS} seconds"
+
+    @property
+    def way_out(self) -> str:
+        """What to do next."""
+        return "run the command again when that one is done"
 
 
 def connect(url: str) -> tuple[Engine, str]:

@@ -15,7 +15,7 @@ from prefect_sluice import pipeline
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.maintenance import collect
-from prefect_sluice.maintenance.leftovers import SHARED
+from prefect_sluice.maintenance.leftovers import LeftoverKind
 from prefect_sluice.promotions.work import Request, Status, Work, listening
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import record
@@ -169,6 +169,6 @@ def test_collect_removes_what_is_left_in_the_shared_store(
     later = process.now() + timedelta(days=2)
     monkeypatch.setattr(process, "now", lambda: later)
     seen = collect.collect(collect.CollectRequest(team.b.folder, dry_run=True))
-    assert [(item.path.name, item.kind) for item in seen.files] == [(promotion.id, SHARED)]
+    assert [(item.path.name, item.kind) for item in seen.files] == [(promotion.id, LeftoverKind.SHARED)]
     collect.collect(collect.CollectRequest(team.b.folder))
     assert team.shelf() == {"anothers"}

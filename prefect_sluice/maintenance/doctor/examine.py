@@ -13,7 +13,7 @@ from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.doctor import content, files, recorded, served
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
-from prefect_sluice.maintenance.leftovers import Leftover
+from prefect_sluice.maintenance.leftovers import Leftover, LeftoverKind
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.state.lease import held, holder_is_dead, this_process
@@ -116,7 +116,7 @@ def _inventory(
     try:
         return workspace.warehouse(environments[here[0]]).inventory()
     except SluiceError as error:
-        why = error.what if isinstance(error, BadInput) else str(error).partition(";")[0]
+        why = error.what if isinstance(error, BadInput) else error.problem
         fix = "close it there, then: sluice doctor" if error.retry else "restore it from a backup"
         found.append(
             Complaint("warehouse", ", ".join(here), f"{path.name}: {why}", "nothing in it was looked at", fix)
@@ -179,7 +179,7 @@ def _removed(found: Sequence[Complaint]) -> tuple[Complaint, ...]:
     doomed = [item for item in found if item.repair is Repair.FILE and item.path is not None]
     for item in doomed:
         if item.path is not None:
-            leftovers.remove([Leftover(item.path, item.check, 0)], process.now())
+            leftovers.remove([Leftover(item.path, LeftoverKind.SIDE_FILE, 0)], process.now())
     return tuple(doomed)
 
 

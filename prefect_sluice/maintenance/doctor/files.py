@@ -55,7 +55,7 @@ def _bundles(patient: Examined) -> Iterator[Complaint]:
                 yield Complaint(
                     "bundle",
                     environment,
-                    str(error).partition(";")[0],
+                    error.problem,
                     f"it is {what}",
                     fix,
                 )

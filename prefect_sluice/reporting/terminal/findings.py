@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prefect_sluice.diff.values import with_change
-from prefect_sluice.domain.verdict import INHERITED, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import INHERITED, SWITCHED_OFF, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.reporting.styled_text import BLANK, LOOKS, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, Cell, table
 from prefect_sluice.reporting.wording import count, number, seconds
@@ -15,7 +15,6 @@ ROWS = 10
 """How many rows of a finding are shown."""
 
 DIFF = "diff"
-_OFF = "switched off"
 _MOST_WITH_ROWS = 3
 _MOST_FINDINGS = 20
 _WIDEST_CELL = 28
@@ -47,7 +46,7 @@ def not_asked(gates: Iterable[tuple[str, str]]) -> str:
     """Return the gates that could not be asked in one line, and those that somebody switched off; "" for none. `gates` are each
     with why it was not asked, "" if it was."""
     left = [(gate, why) for gate, why in gates if why]
-    off = [gate for gate, why in left if why.startswith(_OFF)]
+    off = [gate for gate, why in left if why == SWITCHED_OFF]
     others = [gate for gate, _ in left if gate not in off]
     told = [f"not asked: {', '.join(others)}"] if others else []
     return "; ".join([*told, f"switched off: {', '.join(off)}"] if off else told)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from prefect_sluice.domain.errors import OURSELVES, QueryFailed, WarehouseBusy, WarehouseDamaged
+from prefect_sluice.domain.errors import QueryFailed, WarehouseBusy, WarehouseDamaged
 
 _LOCKED = re.compile(r'lock on file "(?P<path>[^"]+)"')
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -22,7 +22,7 @@ def translated(error: duckdb.Error, path: Path) -> Exception:
         held = _LOCKED.search(text)  # the profile may attach others
         return WarehouseBusy(held["path"] if held else str(path), holder)
     if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
-        return WarehouseBusy(str(path), OURSELVES)
+        return WarehouseBusy(str(path), "this very process", ours=True)
     first = text.splitlines()[0]
     if "not a valid DuckDB database" in text or isinstance(
         error, (duckdb.SerializationException, duckdb.InternalException)

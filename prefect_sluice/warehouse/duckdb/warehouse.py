@@ -19,7 +19,7 @@ import duckdb
 from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.displaced_names import Displaced
-from prefect_sluice.domain.errors import OURSELVES, BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
+from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse import side_catalogue
@@ -219,7 +219,7 @@ class DuckDB:
                 weight = estimate.publication(connection, asked, current, self.path)
                 return current if same else None, weight
         except WarehouseBusy as busy:
-            if busy.holder != OURSELVES:
+            if not busy.ours:
                 raise
             return None, PublishWeight(
                 0, 0, 0
@@ -388,7 +388,7 @@ class DuckDB:
                 failure = translated(error, path)
                 if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
                     raise failure from error
-                if failure.holder == OURSELVES:
+                if failure.ours:
                     gc.collect()  # a connection that nobody uses any more is open until it is collected
                 pause.wait(_STEP)
 

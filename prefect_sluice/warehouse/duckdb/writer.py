@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import duckdb
 
-from prefect_sluice.domain.errors import OURSELVES, Refused, WarehouseBusy
+from prefect_sluice.domain.errors import Refused, WarehouseBusy
 from prefect_sluice.warehouse.duckdb import copy_and_replace
 from prefect_sluice.warehouse.publishing import (
     Forecast,
@@ -129,7 +129,7 @@ class Writer:
 
     def _readers_hold(self, busy: WarehouseBusy) -> bool:
         """Say whether it is readers that hold the file. Our own connection would show us the old file for ever."""
-        if busy.holder == OURSELVES:
+        if busy.ours:
             return False
         try:
             with self.open(self.path, read_only=True, at_once=True):
