@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from prefect_sluice import pipeline
@@ -59,11 +61,13 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def plain(project: Project, folder: Path) -> dict[str, Content]:
-    """Return what plain dbt builds of the project's files."""
+def plain(project: Project, folder: Path, made: Sequence[str] = MADE) -> dict[str, Content]:
+    """Return what plain dbt builds of the project's files, in a warehouse that holds what was made before."""
     ignored = shutil.ignore_patterns(".git", ".sluice", "w.duckdb*", "target", "sluice.yml")
-    other = Project(Path(shutil.copytree(project.folder, folder, ignore=ignored)))
-    other.load(*MADE)
+    shutil.copytree(project.folder, folder, ignore=ignored)
+    with duckdb.connect(str(folder / "w.duckdb")) as connection:
+        for statement in made:
+            connection.execute(statement)
     dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
     subprocess.run(dbt, cwd=folder, check=True, capture_output=True)
     return dict(relations(folder / "w.duckdb"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice import __version__
+from prefect_sluice.dbt.fingerprints.end_hooks import EndHooks, end_hooks
 from prefect_sluice.dbt.fingerprints.macros import MacroReach, Macros
 from prefect_sluice.dbt.fingerprints.python_models import PythonCode
 from prefect_sluice.dbt.fingerprints.settings import Settings, plain
@@ -64,6 +65,11 @@ class Fingerprints:
     def python(self) -> PythonCode:
         """The project's Python."""
         return PythonCode(self.project)
+
+    @cached_property
+    def end_hooks(self) -> EndHooks:
+        """What the `on-run-end` hooks may write to."""
+        return end_hooks(self.manifest, self.macros)
 
     def reach(self, node: Any) -> MacroReach:
         """Return what a node's own text comes to."""
@@ -138,6 +144,8 @@ class Fingerprints:
             found[Ingredient.SEED.value] = digest_file(
                 Path(str(node.root_path)) / str(node.original_file_path)
             )
+        if self.end_hooks.may_write(node):
+            found["what runs at the end writes to it"] = self._everything
         return {**found, "settings": self.settings.rows, **self._before_all}
 
     def template(self, node: Any) -> Parts:

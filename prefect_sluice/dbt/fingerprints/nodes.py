@@ -120,6 +120,13 @@ class NodeFingerprinter:
     def _volatile(
         self, raw: Any, facts: CompiledFacts, inlined: Sequence[Any], steady: bool
     ) -> tuple[str, ...]:
+        found = set(self._of_its_own(raw, facts, inlined, steady))
+        # What a hook at the end leaves in it comes from any data of the run.
+        return tuple(sorted(found | ({"random"} if self._prints.end_hooks.names_it(raw) else set[str]())))
+
+    def _of_its_own(
+        self, raw: Any, facts: CompiledFacts, inlined: Sequence[Any], steady: bool
+    ) -> tuple[str, ...]:
         if str(getattr(raw, "language", "sql")) == "python":
             return self._prints.python.volatile(str(raw.raw_code))
         from prefect_sluice.sql.clock_and_chance import volatile

@@ -1,0 +1,72 @@
+"""Which nodes `on-run-end` hooks may write to: what such a hook leaves in them depends on whatever the run has built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prefect_sluice.dbt.fingerprints.macros import Macros
+from prefect_sluice.dbt.fingerprints.template_text import pieces
+from prefect_sluice.sql.side_effects import ANY, REF, EffectType, has_hint, writes
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+_DIALECT = "duckdb"
+_LISTS_NODES = frozenset({"graph", "results", "context", "builtins", "selected_resources"})
+"""Where a hook takes the names of nodes from, none of which stands in its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndHooks:
+    """What such hooks write to, in lower case: `names` that their statements say, `words` of the texts whose targets are
+    computed, `anything` where these may be any node."""
+
+    names: frozenset[str]
+    words: frozenset[str]
+    anything: bool
+
+    def may_write(self, node: Any) -> bool:
+        """Say whether a node may be among them."""
+        return self.anything or self.names_it(node)
+
+    def names_it(self, node: Any) -> bool:
+        """Say whether a node's name stands in what writes."""
+        called = {str(node.name).lower(), str(getattr(node, "alias", None) or node.name).lower()}
+        return bool(called & (self.names | self.words))
+
+
+def end_hooks(manifest: Manifest, macros: Macros) -> EndHooks:
+    """Read the `on-run-end` hooks of a project and its packages, with all macros that they may call. Pure."""
+    names: set[str] = set()
+    words: set[str] = set()
+    anything = False
+    for node in manifest.nodes.values():
+        if node.resource_type.value != "operation" or "on-run-end" not in node.tags:
+            continue
+        text = str(getattr(node, "raw_code", "") or "")
+        reach = macros.reach((text,), getattr(node.depends_on, "macros", ()))
+        texts = [text, *(str(manifest.macros[uid].macro_sql) for uid in sorted(reach.own))]
+        found = [target for each in texts for target in _targets(each)]
+        names |= {target for target in found if target}
+        if "" in found:
+            words |= {word for each in texts for word in re.findall(r"\w+", each.lower())}
+            anything = anything or bool(_LISTS_NODES & reach.asks.unsteady)
+    return EndHooks(frozenset(names), frozenset(words), anything)
+
+
+def _targets(text: str) -> Iterator[str]:
+    """Yield the last part of the name of each relation that a text writes to, "" where it is computed."""
+    if not has_hint(text):
+        return
+    for piece in pieces(text) or ("",):
+        statements = writes(piece, _DIALECT) if piece else None
+        if statements is None:
+            yield ""
+            continue
+        for write in statements:
+            if write.does is EffectType.WRITES:
+                last = write.target[-1].lower().removeprefix(REF) if write.target else ""
+                yield "" if any(ANY in part for part in write.target) else last

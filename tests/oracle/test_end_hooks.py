@@ -1,0 +1,60 @@
+"""`on-run-end` hooks that write to nodes: what they leave depends on all that the run built, and is what plain dbt gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prefect_sluice.promotions.work import Status
+from tests.oracle.served import differences, relations
+from tests.oracle.test_default_selector import plain
+from tests.oracle.test_histories import TABLE, Project, status
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+HOOKS = {
+    "a name": "insert into main.written select max(id) + 1 from main.leaf",
+    "a ref": "insert into {{ ref('written') }} select max(id) + 1 from main.leaf",
+    "a macro": "{{ note() }}",
+    "what ran": "{% for r in results if r.node.name == 'written' %}"
+    "update {{ r.node.relation_name }} set id = (select max(id) * 10 from main.leaf);{% endfor %}",
+}
+MACRO = """
+{% macro note() %}{% set place = adapter.get_relation(none, 'main', 'written') or 'main.written' %}
+{% do run_query('insert into ' ~ place ~ ' select max(id) + 2 from main.leaf') %}{% endmacro %}
+"""
+RAW = ("create schema raw", "create table raw.t as select 1 as id")
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_what_a_hook_at_the_end_writes_is_made_anew(hook: str, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    project = Project(folder)
+    project.load(*RAW)
+    files = {
+        "sluice.yml": "gates: {lint: {on: off}, safety: {on: warn}}\n",
+        "dbt_project.yml": f'name: p\nprofile: p\nversion: "1.0"\non-run-end:\n  - "{HOOKS[hook]}"\n',
+        "macros/note.sql": MACRO,
+        "models/written.sql": TABLE + "select 0 as id",
+        "models/leaf.sql": TABLE + "select id from raw.t",
+        "models/calm.sql": TABLE + "select 7 as id",
+    }
+    assert status(project.release(files)) is Status.DONE
+    assert not differences(plain(project, tmp_path / "first", RAW), relations(folder / "w.duckdb"))
+
+    work = project.release({"models/leaf.sql": TABLE + "select id + 4 as id from raw.t"})
+    assert status(work) is Status.DONE
+    assert not differences(plain(project, tmp_path / "second", RAW), relations(folder / "w.duckdb"))
+    assert work.plan is not None
+    built = {uid.rpartition(".")[2] for uid in work.plan.made}
+    assert ("calm" in built) is (hook == "what ran"), (
+        "only where the hook takes its names from dbt may it be any node"
+    )
+
+    more = "insert into raw.t values (20)"
+    project.load(more)
+    assert status(project.refresh()) is Status.DONE
+    found = relations(folder / "w.duckdb")
+    assert not differences(plain(project, tmp_path / "third", (*RAW, more)), found)
