@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import Name, Node, short_name
 
 FOLDER = "contracts"
@@ -164,7 +165,7 @@ def bind(found: Collection[ContractFile], nodes: Mapping[str, Node]) -> BoundCon
         if len(meant) == 1:
             claims.setdefault(meant[0], []).append(each)
         elif meant:
-            strays.append(_stray(each, f"{each.claims} is the name of {len(meant)} nodes", meant))
+            strays.append(_stray(each, f"{each.claims} is the name of {count(len(meant), 'node')}", meant))
         elif each.said or not (each.base or each.claims.lower() in sources):
             strays.append(_stray(each, f"there is no model {each.claims!r}"))
     references = {uid: node.contract for uid, node in nodes.items() if node.contract}

@@ -20,6 +20,7 @@ from prefect_sluice.contracts.constants import (
     limit,
     passes,
 )
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 
 _TYPE = re.compile(r"(?P<name>u?int|float|decimal|timestamp)(?P<bits>\d+)?(?:\((?P<rest>.*)\))?")
@@ -289,9 +290,9 @@ def _is_beyond(answer: bool | None, one: _Bound, other: _Bound) -> bool:
 def _lengths(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
     old, new = _length(before), _length(after)
     if old[0] is not None and (new[0] is None or new[0] < old[0]):
-        yield f"may be shorter than {old[0]} characters now"
+        yield f"may be shorter than {count(old[0], 'character')} now"
     if old[1] is not None and (new[1] is None or new[1] > old[1]):
-        yield f"may be longer than {old[1]} characters now"
+        yield f"may be longer than {count(old[1], 'character')} now"
 
 
 def _length(checks: Sequence[Document]) -> tuple[int | None, int | None]:

@@ -18,6 +18,7 @@ from prefect_sluice.diff.relation import (
 )
 from prefect_sluice.diff.remembered import address, remembered
 from prefect_sluice.diff.sql import ColumnPair, Comparison, Side, compared, held, how, quoted
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
@@ -276,9 +277,9 @@ def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[ColumnPair
     for where, side in (("after", comparison.after), ("before", comparison.before)):
         empty, surplus = (_integer(each) for each in reader.query(comparison.key_faults(side)).rows[0])
         if empty:
-            return f"key {named} is NULL in {empty} rows {where}"
+            return f"key {named} is NULL in {count(empty, 'row')} {where}"
         if surplus:
-            return f"key {named} is not unique {where}: {surplus} rows too many"
+            return f"key {named} is not unique {where}: {count(surplus, 'row')} too many"
     return ""
 
 

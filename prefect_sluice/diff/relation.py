@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefect_sluice.diff.column_stats import ColumnStatsPair
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column
@@ -152,8 +153,8 @@ class RelationDiff:
         return "; ".join([self._rows(), *moved, *self._columns(), *close])
 
     def _close(self) -> str:
-        verb = "differs" if self.rows_close == 1 else "differ"
-        return f"{_rows(self.rows_close)} {verb} only in the last digits of {_some(self.columns_close)}"
+        close = count(self.rows_close, "row differs", "rows differ")
+        return f"{close} only in the last digits of {_some(self.columns_close)}"
 
     def _columns(self) -> list[str]:
         """Return which columns come, go and are others, by name."""
@@ -163,7 +164,7 @@ class RelationDiff:
             "retyped column": [each.name for each in self.columns_retyped],
             "respelled column": [each.after for each in self.columns_respelled],
         }
-        return [f"{what}{'s' * (len(which) > 1)}: {_some(which)}" for what, which in moved.items() if which]
+        return [f"{noun(len(which), what)}: {_some(which)}" for what, which in moved.items() if which]
 
     def _rows(self) -> str:
         if self.rows_changed is None and not self.same_rows:
@@ -171,9 +172,8 @@ class RelationDiff:
         if self.same_rows:
             return f"same {_rows(self.rows_before)}"
         share = f" ({percent(self.changed_share)})" if self.rows_changed else ""
-        count = len(self.columns_changed)
-        columns = f", {count} column{'s' if count != 1 else ''}" if count else ""
-        return f"{self.rows_changed} of {self.rows_before} rows changed{share}{columns}"
+        columns = f", {count(len(self.columns_changed), 'column')}" if self.columns_changed else ""
+        return f"{self.rows_changed} of {_rows(self.rows_before)} changed{share}{columns}"
 
     def as_json(self) -> dict[str, Json]:
         """Return the whole of it as plain JSON values; keys are the fields' names, shares are added."""
@@ -222,8 +222,8 @@ def percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
 
 
-def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
+def _rows(number: int) -> str:
+    return count(number, "row")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from textwrap import wrap
 from prefect_sluice.diff.column_stats import MEASURES
 from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.diff.values import CHANGE, changed, shown
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence
 
 _COLUMNS = 6
@@ -135,7 +136,7 @@ def _whole_rows(sign: str, sample: Evidence | None, width: int) -> list[str]:
     ]
     more = sample.total - len(lines)
     said = [_cut(line, width) for line in lines]
-    return said + ([f"  {sign} and {more} more rows"] if more > 0 and lines else [])
+    return said + ([f"  {sign} and {count(more, 'more row')}"] if more > 0 and lines else [])
 
 
 def _shown(value: str | None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import OLD_NAME, Generation, Pointer
 from prefect_sluice.domain.node import Name, NodeKind
@@ -32,7 +33,7 @@ class OldName:
     def told(self) -> str:
         """What it is and when it ends, in words."""
         if self.until.startswith(_DAYS):
-            return f"stays for {self.until.removeprefix(_DAYS)} days as a view over {self.new}"
+            return f"stays for {count(int(self.until.removeprefix(_DAYS)), 'day')} as a view over {self.new}"
         return f"old name of {self.new}, goes on {self.until}"
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
+from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.errors import BadInput, SluiceError
 
 DEPTH = 100
@@ -116,7 +117,9 @@ def refuse_odd(value: object, where: str) -> None:
             shown = text[:_LONGEST].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
             raise BadInput(f"is no UTF-8 text: {shown}", where, "give it anew")
         if len(text) > _MOST:
-            raise BadInput(f"holds {len(text):,} characters", where, f"{_MOST:,} are enough")
+            raise BadInput(
+                f"holds {len(text):,} {noun(len(text), 'character')}", where, f"{_MOST:,} are enough"
+            )
 
 
 def path_fault(error: BaseException) -> BadInput | None:
@@ -152,4 +155,4 @@ def one_line(text: str) -> str:
 
 def _without_middle(word: re.Match[str]) -> str:
     found = word[0]
-    return f"{found[:_KEPT]}…{found[-_KEPT:]} ({len(found):,} characters)"
+    return f"{found[:_KEPT]}…{found[-_KEPT:]} ({len(found):,} {noun(len(found), 'character')})"

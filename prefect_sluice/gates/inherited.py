@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.former_text import FormerText
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, INHERITED, Evidence, Finding, Verdict
 
@@ -47,7 +48,7 @@ def _one(old: Sequence[Finding], what: str, named: bool) -> Finding:
         old[0].gate,
         INHERITED,
         Verdict.WARNED,
-        f"{found} {what if found == 1 else what + 's'} in {_places(tuple(per_file), named)}, on lines that were there"
+        f"{count(found, what)} in {_places(tuple(per_file), named)}, on lines that were there"
         " before; a line counts once it changes",
         observed=len(old),
         evidence=Evidence(("file", "findings", "checks"), rows[:EVIDENCE_ROWS], len(rows)),
@@ -57,6 +58,6 @@ def _one(old: Sequence[Finding], what: str, named: bool) -> Finding:
 
 def _places(paths: Sequence[str], named: bool) -> str:
     if not named:
-        return f"{len(paths)} file{'' if len(paths) == 1 else 's'}"
+        return count(len(paths), "file")
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(paths[:_NAMED]) + more

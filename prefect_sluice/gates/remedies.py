@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 
@@ -93,8 +94,7 @@ def passing(finding: Finding, until: date) -> str:
 def by_gate(bad: Iterable[Finding]) -> str:
     """Return how many findings of which gates there are, in words. Pure."""
     found = list(bad)
-    gates = sorted({finding.gate for finding in found}) or ["none that applies"]
-    return f"{len(found)} finding{'' if len(found) == 1 else 's'} of {', '.join(gates)}"
+    return f"{count(len(found), 'finding')} of {', '.join(sorted({finding.gate for finding in found}))}"
 
 
 def _with_remedy(finding: Finding) -> Finding:

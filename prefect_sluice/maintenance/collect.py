@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from prefect_sluice.domain.controls import blocked
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
@@ -85,8 +86,8 @@ class Collected:
         relations = sum(len(item.plan.drops) for item in self.warehouses)
         verb = "would be dropped" if self.dry_run else "dropped"
         names = sum(len(item.plan.over) for item in self.warehouses)
-        old = f", {names} old names" if names else ""
-        return f"{relations} relations{old} and {len(self.files)} files {verb}"
+        old = f", {count(names, 'old name')}" if names else ""
+        return f"{count(relations, 'relation')}{old} and {count(len(self.files), 'file')} {verb}"
 
 
 def collect(request: CollectRequest, *, wait: timedelta = timedelta(0)) -> Collected:
@@ -264,7 +265,7 @@ def _drop(
     }
     _tell_ledger(workspace, STARTED, request.actor, facts)
     reach(FaultPoint.COLLECT_INTENT)
-    tell(f"dropping {len(plan.drops)} relations")
+    tell(f"dropping {count(len(plan.drops), 'relation')}")
     with workspace.store.fenced(*leases, now=process.now()):
         warehouse.collect(plan.collection(run, process.now()))
     reach(FaultPoint.COLLECT_COMMITTED)
@@ -339,7 +340,7 @@ def _removed(
 ) -> tuple[Leftover, ...]:
     if not found:
         return ()
-    tell(f"removing {len(found)} files")
+    tell(f"removing {count(len(found), 'file')}")
     gone = leftovers.remove(found, process.now(), workspace.shelf)
     facts = {"files": len(gone), "bytes": sum(item.size for item in gone), "environment": request.environment}
     _tell_ledger(workspace, SWEPT, request.actor, facts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from prefect_sluice.domain import ledger
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LEFT
@@ -73,7 +74,7 @@ def leave(
 def _leave(
     workspace: Workspace, environment: Environment, leaving: LeavePlan, lease: Lease, actor: str
 ) -> LeaveOutcome:
-    tell(f"writing {len(leaving.departures)} plain relations")
+    tell(f"writing {count(len(leaving.departures), 'plain relation')}")
     how: list[Published] = []
     with workspace.store.fenced(lease, now=process.now()):
         remains = workspace.warehouse(environment).leave(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK
 from prefect_sluice.domain.errors import LeaseHeld, SluiceError, WarehouseBusy
 from prefect_sluice.domain.promotion import State
@@ -89,20 +90,23 @@ def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
     if reread.is_due(workspace, environment):
         findings = (*findings, *reread.reread(workspace, environment, STAGE, served.pointers))
     bad = [item for item in findings if item.verdict is not Verdict.PASSED]
-    head = f"{environment.name}: generation {served.number}, {len(served.relations)} relations"
+    head = f"{environment.name}: generation {served.number}, {count(len(served.relations), 'relation')}"
     if not bad:
         return f"{head}, in place", ""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
     taken = [item for item in bad if item.check == NAMES]
     if taken:
         lost = f"{environment.name} does not serve what was published: {bad[0].summary}{more}; take the names back: {TAKE_BACK}"
-        return f"{head}, {len(taken)} of the names do not show what was published", lost
+        return f"{head}, {count(len(taken), 'name does', 'names do')} not show what was published", lost
     if bad[0].check == "content":
         return (
             f"{head}, {len(bad)} edited",
             f"{environment.name} serves what was not published: {bad[0].summary}{more}",
         )
-    return f"{head}, {len(bad)} do not answer", f"{environment.name} does not answer: {bad[0].summary}{more}"
+    return (
+        f"{head}, {count(len(bad), 'does', 'do')} not answer",
+        f"{environment.name} does not answer: {bad[0].summary}{more}",
+    )
 
 
 def is_news(workspace: Workspace, scope: str, problems: tuple[str, ...]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Pointer
@@ -337,7 +338,7 @@ def in_words(effects: Sequence[Effect]) -> str:
     """Return what changes in one relation, in words, what breaks first; columns that merely change are told together."""
     breaking = [effect.text for effect in effects if effect.what.is_breaking]
     merely = [effect.column for effect in effects if effect.what is EffectKind.VALUES]
-    verb = "changes" if len(merely) == 1 else "change"
+    verb = noun(len(merely), "changes", "change")
     changed = [f"{some(merely, most=4)} {verb}"] if merely else []
     others = [
         effect.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Generation
@@ -51,7 +52,10 @@ def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
         return waiting[0]
     if waiting:
         names = ", ".join(f"{item.id} ({item.environment})" for item in waiting)
-        raise BadInput(f"{len(waiting)} promotions wait for an approval: {names}", fix="name one of them")
+        raise BadInput(
+            f"{count(len(waiting), 'promotion waits', 'promotions wait')} for an approval: {names}",
+            fix="name one of them",
+        )
     raise BadInput(
         f"no promotion or release {text!r} waits for an approval"
         if text

@@ -188,6 +188,10 @@ def recorded(workspace: Workspace, promotion: Promotion, stage: str) -> tuple[Ga
     return tuple(report for name, report in workspace.store.reports(promotion.id) if name == stage)
 
 
+_UNJUDGED = "no gate that is on looks at what this makes, and nothing is published unjudged: it stops"
+_JUDGE = "let a gate judge it: gates: {build: {on: block}} in sluice.yml"
+
+
 def refuse(
     work: Work, workspace: Workspace, reports: Sequence[GateReport], stage: str, no_part: str = ""
 ) -> Work:
@@ -196,14 +200,14 @@ def refuse(
     warns = {gate for gate, own in workspace.settings.gates.items() if own.on == "warn"}
     asked = [report for report in reports if report.gate not in warns]
     bad = [finding for report in asked for finding in report.findings if not finding.verdict.lets_through]
-    message = f"{by_gate(bad)} stopped it in {stage}"
+    message = f"{by_gate(bad)} stopped it in {stage}" if bad else f"{_UNJUDGED} in {stage}"
     message += f"; no part of it can be published: {no_part}" if no_part else ""
     older = _judged_by_older(workspace, promotion, {finding.gate for finding in bad})
     message += older
     ended = advance(workspace, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
     later = not older and recorded_policy(workspace, promotion).judged_by_served
-    following = helps(bad, process.now().date(), later=later) or f"sluice show {promotion.id}"
+    following = helps(bad, process.now().date(), later=later) or _JUDGE
     if work.release is not None and promotion.cause is Cause.RELEASE:
         following = "; ".join(filter(None, (uncommitted(workspace, work.release), following)))
     return told.ends(Status.REFUSED, message, following)

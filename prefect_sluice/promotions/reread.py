@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
@@ -80,7 +81,7 @@ def _findings(
         )
     untold = [item for item in found if not item.is_told]
     told = len(found) - len(untold)
-    summary = f"{told} of {len(names)} relations hold what was published"
+    summary = f"{told} of {count(len(names), 'relation holds', 'relations hold')} what was published"
     passed = Finding(gate, "content", Verdict.PASSED, summary, observed=told, limit=len(names))
     return (*((passed,) if told else ()), *((_untold(gate, untold),) if untold else ()))
 

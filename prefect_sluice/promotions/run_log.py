@@ -12,6 +12,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import BinaryIO
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.promotions.work import Request, Work, following, listening
 from prefect_sluice.runtime import process
@@ -132,7 +133,7 @@ class _Log:
         for node in nodes:
             took = (node.ended - node.started).total_seconds()
             text = f"{node.kind} {node.name}: {node.fate.value} in {took:.2f} s"
-            rows = "" if node.rows is None else f", {node.rows} rows"
+            rows = "" if node.rows is None else f", {count(node.rows, 'row')}"
             message = f": {node.message}" if node.fate is NodeFate.FAILED and node.message else ""
             self.logger.log(_FATES.get(node.fate, logging.INFO), text + rows + message)
 

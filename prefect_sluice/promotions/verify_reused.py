@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Pointer
@@ -94,7 +95,7 @@ def look(
         known = _known(workspace, environment, stamp)
         doubtful = sorted(wanted.keys() - known, key=str)
         if doubtful:
-            tell(f"reading again {len(doubtful)} relations that are built on")
+            tell(f"reading again {count(len(doubtful), 'relation that is', 'relations that are')} built on")
         found = warehouse.reread(doubtful)
     _refuse_edited(found, wanted, declared, declared_edits.unknown(plan, meant))
     fresh = {item.address for item in found if item.holds}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -103,11 +103,17 @@ class _Told:
 
 def in_words(text: str, web: Web) -> str:
     """Return a line that may name commands with the forms in their place, each with its address."""
+    return "".join(f"{text}, {url}" if url else text for text, url in in_pieces(text, web))
+
+
+def in_pieces(text: str, web: Web) -> tuple[tuple[str, str], ...]:
+    """Return a line that may name commands in pieces, each with the address that it leads to: the form in a command's place,
+    and "" for what is text."""
     if not web.forms:
-        return text
+        return ((text, ""),)
     for terminal, said in _TERMINAL:
         text = text.replace(terminal, said)
-    return _replaced(text, web, lambda one: f"{one.what}, {one.url}")
+    return tuple(_pieces(text, web))
 
 
 def in_markdown(text: str, web: Web) -> str:
@@ -115,26 +121,26 @@ def in_markdown(text: str, web: Web) -> str:
     if not web.forms:
         return text
 
-    def link(one: _Told) -> str:
-        return f"[{one.what}]({one.url})"
-
     def block(found: re.Match[str]) -> str:
-        said = _replaced(found["text"], web, link)
+        said = _linked(found["text"], web)
         return found[0] if said == found["text"] else said
 
     parts = _FENCE.split(_BLOCK.sub(block, text))
-    return "".join(part if part.startswith("```") else _replaced(part, web, link) for part in parts)
+    return "".join(part if part.startswith("```") else _linked(part, web) for part in parts)
 
 
-def _replaced(text: str, web: Web, say: Callable[[_Told], str]) -> str:
-    parts: list[str] = []
+def _linked(text: str, web: Web) -> str:
+    return "".join(f"[{text}]({url})" if url else text for text, url in _pieces(text, web))
+
+
+def _pieces(text: str, web: Web) -> Iterator[tuple[str, str]]:
     at = 0
     for found in _VERB.finditer(text):
         told = _told(text, found, web) if found.start() >= at else None
         if told is not None:
-            parts += [text[at : told.start], say(told)]
+            yield from ((text[at : told.start], ""), (told.what, told.url))
             at = told.end
-    return "".join([*parts, text[at:]])
+    yield text[at:], ""
 
 
 def _told(text: str, found: re.Match[str], web: Web) -> _Told | None:

@@ -18,6 +18,7 @@ from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.stored_plan import stored_plan
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.web_addresses import way_of
+from prefect_sluice.reporting.write_pages import web
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.candidate import pace
 from prefect_sluice.warehouse.publishing import Forecast
@@ -69,6 +70,7 @@ def dossier(
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
         displaced=_displaced(workspace, environment, promotion, present["generation"] if present else 0),
         way=way_of(workspace, promotion),
+        web=web(workspace),
         at=process.now(),
     )
 

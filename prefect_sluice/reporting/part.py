@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.release import Commit, Release
-from prefect_sluice.reporting.wording import count
 
 _MOST = 3
 

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.reporting.styled_text import Line, Span, Style, cut, line, wide, wrapped
-from prefect_sluice.reporting.wording import count
 
 Cell: TypeAlias = str | Span
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 
+from prefect_sluice.domain.counting import count
+
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 _AMOUNTS = (("K", 1e3), ("M", 1e6), ("G", 1e9))
 _KILO = 1000
@@ -48,11 +50,6 @@ def age(then: datetime, now: datetime) -> str:
 def moment(at: datetime) -> str:
     """Return a time to the minute: `2026-01-31 08:05 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def count(number: int, singular: str, plural: str = "") -> str:
-    """Return `1 row`, `2 rows`."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def size(octets: int) -> str:

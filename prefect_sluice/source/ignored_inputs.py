@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from glob import has_magic, iglob
 from pathlib import Path, PurePosixPath
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, DbtFailed
 from prefect_sluice.domain.node import Node
 
@@ -36,8 +37,8 @@ def refuse(
     if not readers:
         return
     first, *more = sorted(readers)
-    rest = "1 more file is" if len(more) == 1 else f"{len(more)} more files are"
-    others = f" (and {rest} read that {'is' if len(more) == 1 else 'are'} not there)" if more else ""
+    rest = count(len(more), "more file is read that is", "more files are read that are")
+    others = f" (and {rest} not there)" if more else ""
     raise BadInput(
         f"{readers[first][0]} reads {first}, which is not in the release: git does not track it{others}",
         _path_of(nodes, readers[first][0]),

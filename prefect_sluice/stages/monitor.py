@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
@@ -97,8 +98,8 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation, base: in
             bad = _bad(reader, warehouse.catalog, doubtful, taken)
         total = len(expected.pointers)
         rest = total - len(doubtful)
-        told = f"{len(doubtful)} public relations answer" + (
-            f", {rest} unchanged are in place" if rest else ""
+        told = count(len(doubtful), "public relation answers", "public relations answer") + (
+            f", {count(rest, 'unchanged is', 'unchanged are')} in place" if rest else ""
         )
         findings += bad or [
             Finding(STAGE, "readable", Verdict.PASSED, told, observed=total - len(bad), limit=total)
@@ -126,7 +127,7 @@ def look_again(warehouse: Warehouse, served: Generation) -> GateReport:
     taken = warehouse.displaced(served.environment)
     with warehouse.reader() as reader:
         bad = tuple(_bad(reader, warehouse.catalog, (*missing, *some), taken))
-    told = f"{len(served.pointers)} public relations are in place"
+    told = count(len(served.pointers), "public relation is in place", "public relations are in place")
     return GateReport(STAGE, bad or (Finding(STAGE, "readable", Verdict.PASSED, told),))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import NodeKind, ancestors
 from prefect_sluice.domain.results import NodeResult
@@ -80,7 +81,7 @@ def _unit_tests(
     ]
     if not wanted:
         return UnitResults()
-    tell(f"{len(wanted)} unit tests")
+    tell(count(len(wanted), "unit test"))
     unbuilt = _prepare_columns(workspace, environment, loaded, plan, wanted)
     results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
     models = {test.unique_id: test.model for test in wanted}
@@ -94,7 +95,7 @@ def _without_rows(
     made = {uid for uid in wanted if uid in plan.made}
     if not made:
         return ()
-    tell(f"{len(made)} contracts without rows")
+    tell(count(len(made), "contract") + " without rows")
     _lay(workspace, environment, loaded, plan)
     chosen = {*made, *ancestors(loaded.project.nodes, made, set(plan.made))}
     selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import Name
 
 QUERY = "query"
@@ -72,7 +73,7 @@ class RereadRelation:
         if not self.is_edited:
             return f"{self.address} has a digest by {self.was.algorithm}, and this engine makes another one of as many rows"
         rows = (
-            f": {self.now.rows} rows, published with {self.was.rows}"
+            f": {count(self.now.rows, 'row')}, published with {self.was.rows}"
             if self.was.rows != self.now.rows and not self.now.is_query
             else ""
         )

@@ -92,7 +92,10 @@ def test_a_live_relation_that_is_gone_is_built_again_by_a_release(run: Run, rele
     found = only(run, released)
     assert found["thing"].replace('"', "") == f"{gone} is gone".replace('"', "")
     assert found["means"] == "who reads main.totals gets an error"
-    assert "sluice release --env dev" in found["fix"]
+    assert (
+        found["fix"]
+        == "build it again: sluice release --env dev; or go back to generation 1: sluice rollback --env dev --to 1 --from 2"
+    )
     assert run("release", "HEAD~1", "-C", released).code == 0
     assert sql(released, "from main.totals") == [(30, 4353)]
     assert [item["means"] for item in findings(run, released)] == ["generation 2 cannot be served again"]
@@ -101,6 +104,28 @@ def test_a_live_relation_that_is_gone_is_built_again_by_a_release(run: Run, rele
     assert findings(run, released) == [], "written off"
     answer = run("rollback", "--to", "2", "-C", released)
     assert (answer.code, "generation 2 was collected on" in answer.err) == (1, True)
+
+
+def test_a_history_that_is_gone_begins_anew_only_where_a_commit_says_so(
+    run: Run, released: Path, commit: Callable[..., None]
+) -> None:
+    log = "{{ config(materialized='incremental', unique_key='id') }}\nselect id from {{ ref('orders') }}\n"
+    git(released, "checkout", "--quiet", "HEAD~1")
+    commit(released, "Keep a log", log=log)
+    assert run("release", "-C", released, "--as", "Ada").code == 0
+    sql(released, f"drop table {address(released, 'log')}")
+    assert (
+        only(run, released)["fix"]
+        == "put it back from a backup of the warehouse; or go back to generation 2: sluice rollback --env dev --to 2 --from 3; "
+        "or, if its rows are to go, commit with a line that says so (Expect: log rows), then: sluice release --env dev"
+    )
+    refused = run("release", "-C", released, "--as", "Ada")
+    assert (refused.code, "Expect: log rows" in refused.out) == (1, True)
+
+    commit(released, "Begin the log anew\n\nExpect: log rows", log=f"-- anew\n{log}")
+    answer = run("release", "-C", released, "--as", "Ada")
+    assert (answer.code, answer.err) == (0, "")
+    assert sql(released, "select count(*) from main.log") == [(30,)]
 
 
 def test_a_relation_of_an_older_generation_is_gone(run: Run, released: Path) -> None:

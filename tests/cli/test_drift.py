@@ -80,7 +80,7 @@ def test_status_and_the_monitor_say_what_stands_there(run: Run, drifted: Path) -
         assert "sluice doctor --repair" in told, words
     workspace = Workspace.at(drifted)
     health = care_for(workspace, workspace.environment("dev"), "Ada")
-    assert health.line.endswith("3 of the names do not show what was published")
+    assert health.line.endswith("3 names do not show what was published")
     assert "another view stands at main.customers, not what was published and 2 more" in health.problem
     assert "sluice doctor --repair" in health.problem
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.promotion import State
+from prefect_sluice.gates.catalog import GATES
 from prefect_sluice.stages.candidate import servable
 from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import Run
@@ -49,6 +50,22 @@ def test_what_was_not_built_is_not_served(
     assert states == {State.REFUSED}
     commit(released, "Mended", orders="select range as id, range * 30 as amount from range(30)\n")
     assert run("release", "-C", released, "--as", "Ada").code == 0
+
+
+def test_what_no_gate_looks_at_is_refused_as_that(
+    run: Run, project: Path, commit: Callable[..., None]
+) -> None:
+    off = ", ".join(f"{gate}: {{on: off}}" for gate in GATES)
+    (project / "sluice.yml").write_text(
+        f"environments: {{dev: {{target: dev}}}}\ngates: {{{off}}}\n", encoding="utf-8"
+    )
+    commit(project, "Nobody looks")
+    answer = run("release", "-C", project, "--as", "Ada")
+    assert (answer.code, answer.err) == (1, "")
+    assert (
+        "no gate that is on looks at what this makes, and nothing is published unjudged: it stops in stage; "
+        "next: let a gate judge it: gates: {build: {on: block}} in sluice.yml"
+    ) in answer.out
 
 
 def test_what_the_engine_cannot_publish_ends(

@@ -150,7 +150,7 @@ def test_the_monitor_looks_settles_and_starts_one_run_for_the_nights_without_a_s
     assert (healthy.name, healthy.type) == ("Healthy", StateType.COMPLETED), (
         "the server did not know of it then"
     )
-    assert "generation 1, 1 relations, in place" in str(healthy.message)
+    assert "generation 1, 1 relation, in place" in str(healthy.message)
 
     # The Prefect deployment is two days old, and Prefect has no run of this day.
     def two_days_ago(found: object) -> datetime:

@@ -150,7 +150,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "a stuck number": (
         "update new set place = 7",
         "distinct",
-        "column place has about 1 different values, usually ",
+        "column place has about 1 different value, usually ",
     ),
     "a unit": ("update new set amount = amount * 100", "mean", "the mean of column amount is"),
     "a part of a unit": (

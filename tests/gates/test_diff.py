@@ -94,9 +94,9 @@ def test_without_a_key_rows_are_counted() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
-        ("VALUES (1, 1)", "VALUES (1, 1), (1, 2)", "key id is not unique after: 1 rows too many"),
-        ("VALUES (1, 1), (1, 2)", "VALUES (1, 1)", "key id is not unique before: 1 rows too many"),
-        ("VALUES (1, 1)", "VALUES (1, 2), (NULL, 2)", "key id is NULL in 1 rows after"),
+        ("VALUES (1, 1)", "VALUES (1, 1), (1, 2)", "key id is not unique after: 1 row too many"),
+        ("VALUES (1, 1), (1, 2)", "VALUES (1, 1)", "key id is not unique before: 1 row too many"),
+        ("VALUES (1, 1)", "VALUES (1, 2), (NULL, 2)", "key id is NULL in 1 row after"),
     ],
 )
 def test_a_key_that_is_none_is_not_used(before: str, after: str, problem: str) -> None:
@@ -431,14 +431,14 @@ GATED: dict[str, tuple[str, str, Diff, Verdict, str]] = {
         "SELECT unnest([1, 1]) AS id, 0 AS n",
         Diff(),
         WARNED,
-        "key id is not unique after: 1 rows too many, so compared without a key",
+        "key id is not unique after: 1 row too many, so compared without a key",
     ),
     "key of its own": (
         "SELECT 1 AS id, 5 AS n, 0 AS v",
         "SELECT 1 AS id, 5 AS n, 1 AS v",
         Diff(Settings(keys={"model.flights.t": ("n",)})),
         PASSED,
-        "1 of 1 rows changed (100.0 %), 1 column",
+        "1 of 1 row changed (100.0 %), 1 column",
     ),
 }
 

@@ -202,7 +202,7 @@ def test_what_is_known_is_not_loaded_again(tmp_path: Path, monkeypatch: pytest.M
     first = subject(tmp_path, plan=plan(base=""))
     assert ask(first).verdict is PASSED
     monkeypatch.setitem(sys.modules, "pandera.ibis", None)
-    assert told(ask(first), PASSED) == ["1 contracts"]
+    assert told(ask(first), PASSED) == ["1 contract"]
     [found] = ask(replace(first, memory=Kept())).findings
     assert found.verdict is ERRORED
     assert "pip install" in found.summary
@@ -517,7 +517,7 @@ def answer(status: str, message: str = "") -> NodeResult:
 
 
 def test_dbts_contracts_are_asked_before_anything_is_built(tmp_path: Path) -> None:
-    assert told(dbt(tmp_path, answer("success")), PASSED) == ["1 columns are as dbt's contract says"]
+    assert told(dbt(tmp_path, answer("success")), PASSED) == ["1 column is as dbt's contract says"]
     report = dbt(tmp_path, answer("error", MESSAGE))
     assert told(report, FAILED) == [
         "orders: a | größe is not in the model, the contract says DECIMAL(9,2)",

@@ -147,7 +147,7 @@ def test_a_package_is_told_of_once_and_only_warned_of() -> None:
     [finding] = told(subject(macro(text, package="elsewhere")))
     assert (finding.verdict, finding.check) == (WARNED, "package")
     assert finding.summary == (
-        "package elsewhere does 3 things beside the models' queries, some of them outside the warehouse"
+        "package elsewhere does 3 things beside the models' queries, some of it outside the warehouse"
     )
     assert finding.evidence
     assert finding.evidence.total == 3
@@ -160,7 +160,7 @@ def test_what_serves_already_is_listed_and_no_more() -> None:
     later = replace(given, plan=plan("r3", base="r2"), declared=Declarations(code=(other,)))
     [finding] = Safety().check(later).findings
     assert finding.verdict is PASSED
-    assert finding.summary == "one hook, operation, macro or Python model looked at, and nothing new in them " \
+    assert finding.summary == "1 hook, operation, macro or Python model looked at, and nothing new in them " \
         "leads outside the candidate; 1 known from before"  # fmt: skip
     assert finding.evidence
     more = replace(later, declared=Declarations(code=(other, hook("drop schema x", "pre-hook"))))

@@ -114,7 +114,7 @@ def test_one_is_killed_the_other_finishes_and_what_it_staged_the_first_deploys(t
     assert killed.state_type.value == "CRASHED"
 
     waits = team.on("b")
-    assert (waits.state_name, "building 1 relations" in team.log("b")) == ("Suspended", True), team.log("b")
+    assert (waits.state_name, "building 1 relation" in team.log("b")) == ("Suspended", True), team.log("b")
     workspace = team.workspace()
     (promotion,) = workspace.store.promotions(environment="prod", states=(State.STAGED,))
     assert not (team.base / "shop.duckdb").exists()
@@ -122,10 +122,10 @@ def test_one_is_killed_the_other_finishes_and_what_it_staged_the_first_deploys(t
 
     for kept in (team.base / "a" / "sluice").glob("repositories/*/kept/candidates"):
         shutil.rmtree(kept)  # what the dead run had built there: the same code gives the same bytes
-    built_on_a = team.log("a").count("building 1 relations")
+    built_on_a = team.log("a").count("building 1 relation")
     done = team.on("a")
     assert done.state_name == "Released", team.log("a")
-    assert team.log("a").count("building 1 relations") == built_on_a == 1
+    assert team.log("a").count("building 1 relation") == built_on_a == 1
     assert f"fetching the candidate of promotion {promotion.id}" in team.log("a")
     with duckdb.connect(str(team.base / "shop.duckdb"), read_only=True) as connection:
         assert connection.execute("select amount from main.orders").fetchall() == [(10,)]

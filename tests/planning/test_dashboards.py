@@ -100,7 +100,7 @@ def test_the_story_counts_what_readers_find_changed() -> None:
         "orders: 1,200 of 4,000 rows change, in delay, 2 go",
         "built anew with the same rows: 1 more relation",
         "It does not read these, and they change because they read one that it does:",
-        "other: 1 of 4,000 rows change, in n, 2 go",
+        "other: 1 of 4,000 rows changes, in n, 2 go",
         "fresh: is new",
         "Other dashboards see a change, too: Board: orders",
     )

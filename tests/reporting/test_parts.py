@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.reporting.styled_text import Span, cut, line, plain, wide
 from prefect_sluice.reporting.table import table
-from prefect_sluice.reporting.wording import ago, count, number, seconds, size
+from prefect_sluice.reporting.wording import ago, number, seconds, size
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 

@@ -113,7 +113,7 @@ def test_a_snapshot_that_gets_another_key_loses_nothing_by_it() -> None:
     again = {"before": versions.format("NULL::INTEGER"), "key": ("a || b",)}
     assert not judged(Action.CARRY, after=ended, **again)  # pyright: ignore[reportArgumentType]
     [finding] = judged(Action.CARRY, after=f"{ended} WHERE range <> 5", **again)  # pyright: ignore[reportArgumentType]
-    assert finding.summary.startswith("t: 1 of 100 rows go")
+    assert finding.summary.startswith("t: 1 of 100 rows goes")
 
 
 def test_a_history_that_somebody_dropped_does_not_begin_anew_without_a_word() -> None:

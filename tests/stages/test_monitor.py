@@ -48,7 +48,7 @@ def test_what_is_unchanged_is_looked_up_and_what_is_gone_is_built_again(tmp_path
     """The next release mends what somebody dropped, and the view that could not be read without it."""
     assert told(release(tmp_path, FILES)) == "3 public relations answer"
     second = release(tmp_path, {"models/a.sql": TABLE + "select 2 as x\n"})
-    assert told(second) == "1 public relations answer, 2 unchanged are in place"
+    assert told(second) == "1 public relation answers, 2 unchanged are in place"
     assert second.generation is not None
     address = next(item.address for item in second.generation.pointers if item.name.identifier == "b")
     with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:

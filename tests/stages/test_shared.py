@@ -151,7 +151,7 @@ def test_finished_work_of_another_machine_is_taken(team: Team) -> None:
     assert team.shelf() == {old.id}
     subprocess.run(["git", "checkout", "-q", "main"], cwd=team.b.folder, check=True)
     _, said = team.b.run()
-    assert f"taking 1 relations from promotion {old.id}" in said
+    assert f"taking 1 relation from promotion {old.id}" in said
 
 
 def test_collect_removes_what_is_left_in_the_shared_store(

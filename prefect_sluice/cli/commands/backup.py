@@ -64,8 +64,8 @@ def _state(workspace: Workspace, file: Path, console: Console) -> int:
 
 
 def _warehouse(workspace: Workspace, environment: str, file: Path, console: Console) -> int:
+    from prefect_sluice.domain.counting import count
     from prefect_sluice.reporting.styled_text import line
-    from prefect_sluice.reporting.wording import count
 
     resolved = workspace.environment(environment or None)
     done = workspace.warehouse(resolved).back_up(resolved.name, file)
@@ -113,8 +113,8 @@ def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
 
 
 def _line(done: StoreCopy, what: str):
+    from prefect_sluice.domain.counting import count
     from prefect_sluice.reporting.styled_text import line
-    from prefect_sluice.reporting.wording import count
 
     promotions = count(done.rows["sluice_promotion"], "promotion")
     return line(

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeVar
 from pydantic import Field
 
 from prefect_sluice import config
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
@@ -82,7 +83,7 @@ class Anomalies:
             for metric, value in item.profile.numbers.items()
         )
         if not findings:
-            few = f"no relation here has {self.settings.minimum} earlier refreshes to compare with"
+            few = f"no relation here has {count(self.settings.minimum, 'earlier refresh', 'earlier refreshes')} to compare with"
             return GateReport(self.id, not_applicable=few, measures=measures)
         return GateReport(self.id, tuple(findings), measures=measures)
 
@@ -139,11 +140,16 @@ class Anomalies:
         past = len(item.answers[0].question.past)
         if not found.rows:
             told = (
-                f"brought no new rows, which is not unusual after {past} refreshes; no column was looked at"
+                f"brought no new rows, which is not unusual after {_refreshes(past)}; no column was looked at"
             )
             return [_finding(node, "rows", Verdict.WARNED, told, observed=0)]
-        told = f"{found.rows:,} rows, {len(item.answers)} numbers, all as in {past} refreshes before"
+        rows, numbers = f"{found.rows:,} {noun(found.rows, 'row')}", count(len(item.answers), "number")
+        told = f"{rows}, {numbers}, all as in {_refreshes(past)} before"
         return [_finding(node, "usual", Verdict.PASSED, told, evidence=_table(item.answers))]
+
+
+def _refreshes(number: int) -> str:
+    return count(number, "refresh", "refreshes")
 
 
 def _of(settings: Mapping[str, _Told], node: Node) -> _Told | None:
@@ -173,10 +179,8 @@ def _anomaly(item: _Seen, answer: UsualRange, reader: Reader) -> Finding:
     now = question.shown(question.now)
     limit = high if question.now > answer.usual.middle else low
     days = " on this weekday" if answer.usual.weekday else ""
-    told = (
-        f"{_WORDS[question.check].format(column=question.column, now=_plain(question.check, now))}, usually"
-    )
-    told += f" {_usually(question, low, high)}{days} ({len(question.past)} refreshes)"
+    usually = f"{_usually(question, low, high)}{days} ({_refreshes(len(question.past))})"
+    told = f"{_now(question, _plain(question.check, now))}, usually {usually}"
     more = _top(reader, item.profile, question.column) if question.check == "shape" else ()
     return _finding(
         item.node, question.check.split()[0], Verdict.FAILED, told, observed=now, limit=limit,
@@ -185,15 +189,21 @@ def _anomaly(item: _Seen, answer: UsualRange, reader: Reader) -> Finding:
 
 
 _WORDS = {
-    "rows": "{now} rows",
-    "rows new": "{now} new rows",
-    "rows added": "{now} rows more than are served",
-    "age": "its newest row is {now} hours old",
+    "rows": "{now} {rows}",
+    "rows new": "{now} new {rows}",
+    "rows added": "{now} {rows} more than are served",
+    "age": "its newest row is {now} {hours} old",
     "missing": "{now} of column {column} is missing",
     "mean": "the mean of column {column} is {now}",
-    "distinct": "column {column} has about {now} different values",
+    "distinct": "column {column} has about {now} different {values}",
     "shape": "{now} of column {column} is distributed in another way",
 }
+
+
+def _now(question: NumberQuestion, now: str) -> str:
+    number = 1 if now == "1" else 2  # of a number that was rounded
+    nouns = {f"{word}s": noun(number, word) for word in ("row", "hour", "value")}
+    return _WORDS[question.check].format(column=question.column, now=now, **nouns)
 
 
 def _usually(question: NumberQuestion, low: float, high: float) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import AfterValidator, Field
 
 from prefect_sluice import config
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
 from prefect_sluice.gates.base import History, Needs, PastMeasure, Subject
@@ -126,7 +127,7 @@ class Budget:
         ]
         measures = tuple(Measure(uid, metric, value) for (uid, metric), value in numbers.items())
         if not findings:
-            few = f"no model here has {self.settings.minimum} earlier builds to compare with"
+            few = f"no model here has {count(self.settings.minimum, 'earlier build')} to compare with"
             return GateReport(self.id, not_applicable=few, measures=measures)
         return GateReport(self.id, tuple(findings), measures=measures)
 
@@ -245,7 +246,7 @@ def _told(metric: str, value: float) -> str:
     if word == "seconds":
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
     if word == "rows":
-        return f"{_whole(value)} {'row' if value == 1 else 'rows'}"
+        return f"{_whole(value)} {noun(round(value), 'row')}"
     for unit in ("TB", "GB", "MB", "KB"):
         if value >= _BYTES[unit]:
             return f"{value / _BYTES[unit]:.1f} {unit}"

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import ClassVar
 
 from prefect_sluice import config
+from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.results import DROPPED, NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import BuildOutcome, Needs, Subject
@@ -104,7 +105,7 @@ def _reason(
     made = set(subject.plan.made if subject.plan else subject.changed)
     bad = [uid for uid in sorted(parents) if (not results[uid].ok if uid in results else uid in made)]
     if bad:
-        return f"{_names(bad)} {'was' if len(bad) == 1 else 'were'} not built"
+        return f"{_names(bad)} {noun(len(bad), 'was', 'were')} not built"
     tests = [item for item in subject.built.results if item.kind == "test" and not item.ok]
     asked = [item.short for item in tests if parents & {*item.parents}]
     if asked:

@@ -12,6 +12,7 @@ from prefect_sluice.contracts.compile import CompiledContract, MeasureScope, Set
 from prefect_sluice.contracts.dependencies import ModuleTexts
 from prefect_sluice.contracts.load import ContractInvalid, blame, load_schema, project_modules, ready
 from prefect_sluice.contracts.measure import MeasureResult, count, failing_rows
+from prefect_sluice.domain import counting
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
@@ -159,11 +160,11 @@ def _answered(answer: MeasureResult | SettledCheck, place: _Place) -> Finding:
     if answer.rows == 0:
         return place.finding(SettledCheck(answer.measure.check, Verdict.INCONCLUSIVE, "no rows to check"))
     if answer.holds is None:
-        told = f"{answer.rows} rows: {answer.measure.check} is NULL in every one, neither true nor false"
+        told = f"{counting.count(answer.rows, 'row')}: {answer.measure.check} is NULL in every one, neither true nor false"
         return place.finding(SettledCheck(answer.measure.check, Verdict.INCONCLUSIVE, told))
     if answer.failing == 0:
-        return _counted(answer, place, Verdict.PASSED, f"{answer.rows} rows")
-    summary = f"{answer.failing} of {answer.rows} rows: {answer.measure.complaint}"
+        return _counted(answer, place, Verdict.PASSED, counting.count(answer.rows, "row"))
+    summary = f"{answer.failing} of {counting.count(answer.rows, 'row')}: {answer.measure.complaint}"
     return _counted(answer, place, answer.measure.failing, summary)
 
 
@@ -171,7 +172,9 @@ def _whole(answer: MeasureResult) -> SettledCheck:
     measure, said = answer.measure, {True: "true", False: "false", None: "NULL, neither true nor false"}
     verdict = {True: Verdict.PASSED, False: measure.failing, None: Verdict.INCONCLUSIVE}[answer.holds]
     return SettledCheck(
-        measure.check, verdict, f"{answer.rows} rows: {measure.check} is {said[answer.holds]}"
+        measure.check,
+        verdict,
+        f"{counting.count(answer.rows, 'row')}: {measure.check} is {said[answer.holds]}",
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.dbt.profile import read_yaml
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.coverage import (
     ASPECTS,
     BASELINE,
@@ -123,7 +124,8 @@ class Coverage:
         was = asked.share_before(aspect)
         lowest = self.settings.minimum.get(aspect)
         without = [uid for uid, has in asked.now.items() if aspect not in has]
-        told = f"{len(asked.now) - len(without)} of {len(asked.now)} models have {WORDS[aspect]} ({now:.0%})"
+        models = count(len(asked.now), "model has", "models have")
+        told = f"{len(asked.now) - len(without)} of {models} {WORDS[aspect]} ({now:.0%})"
         fresh = [uid for uid in without if uid not in asked.before]
         verdict, limit, fix = Verdict.PASSED, lowest, ""
         if was is not None and now < was and fresh:
@@ -147,15 +149,15 @@ class Coverage:
         added = baseline.beyond(older) if older is not None else ()
         if added:
             yield _entries(
-                f"{BASELINE} may only shrink, and lists {_count(added)} more", Verdict.FAILED, added
+                f"{BASELINE} may only shrink, and lists {_listed(added)} more", Verdict.FAILED, added
             )
         outlived = baseline.outlived(now)
         if outlived:
-            summary = f"{BASELINE} lists {_count(outlived)} that nothing needs any more"
+            summary = f"{BASELINE} lists {_listed(outlived)} that nothing needs any more"
             yield _entries(summary, Verdict.WARNED, outlived, "shrink it: sluice coverage --write-baseline")
         if not added and not outlived:
             entries = list(baseline.entries())
-            yield _entries(f"{BASELINE} lets {_count(entries)} pass", Verdict.PASSED, entries)
+            yield _entries(f"{BASELINE} lets {_listed(entries)} pass", Verdict.PASSED, entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,5 +219,5 @@ def _entries(summary: str, verdict: Verdict, entries: Sequence[tuple[str, Aspect
     )
 
 
-def _count(entries: Sequence[tuple[str, Aspect]]) -> str:
-    return f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
+def _listed(entries: Sequence[tuple[str, Aspect]]) -> str:
+    return count(len(entries), "entry", "entries")

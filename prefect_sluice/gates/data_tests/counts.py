@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.data_test import DataTest, counts_rows
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Name
@@ -149,7 +150,9 @@ def _alone(test: DataTest, reader: Reader) -> TestCount:
     except QueryFailed as error:
         return TestCount(error=str(error).splitlines()[0])
     if len(answer) != 1 or len(answer[0]) != 3:
-        return TestCount(error=f"fail_calc gives {len(answer)} rows, and is to give one number: {calc}")
+        return TestCount(
+            error=f"fail_calc gives {count(len(answer), 'row')}, and is to give one number: {calc}"
+        )
     try:
         return _count(answer[0])
     except ValueError as error:

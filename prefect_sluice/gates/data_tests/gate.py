@@ -11,6 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from prefect_sluice import config
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.data_test import DataTest, counts_rows
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import NodeKind, short_name
@@ -85,7 +86,7 @@ class DataTests:
                 yield self._without_rows(uid, looked[uid], _has_rows(live, reader) if live else False)
 
     def _without_rows(self, uid: str, tests: int, had: bool | None) -> Finding:
-        proof = f"its {tests} tests prove nothing" if tests > 1 else "its test proves nothing"
+        proof = f"its {count(tests, 'test proves', 'tests prove')} nothing"
         if any(fnmatchcase(name, glob) for glob in self.settings.allow_empty for name in _names(uid)):
             return Finding(
                 self.id, "rows", Verdict.PASSED, "no rows, as allow_empty says", (uid,), observed=0
@@ -147,7 +148,7 @@ def _judged(test: DataTest, count: TestCount) -> tuple[Verdict, str]:
 def _number_of(fail_calc: str, failures: int | None) -> str:
     """Return a test's number as what it is: rows, or what its own `fail_calc` makes of them."""
     if counts_rows(fail_calc):
-        return "1 row breaks it" if failures == 1 else f"{failures} rows break it"
+        return count(failures or 0, "row breaks it", "rows break it")
     return f"{fail_calc} gives {failures}"
 
 

@@ -11,6 +11,7 @@ from prefect_sluice import config
 from prefect_sluice.diff import expected_part
 from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.diff.tables import evidence, tables
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
@@ -186,7 +187,8 @@ class Diff:
     def _too_much(self, diff: RelationDiff) -> list[str]:
         said: list[str] = []
         if diff.rows_before and not diff.rows_after:
-            said.append(f"all {diff.rows_before} rows gone")
+            many = diff.rows_before
+            said.append("its only row gone" if many == 1 else f"all {count(many, 'row')} gone")
         if self._changed_too_much(diff):
             said.append(f"more than {percent(self.settings.max_changed_share or 0)} of the rows changed")
         if (

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from prefect_sluice import config
 from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import short_name
@@ -143,7 +144,7 @@ class Impact:
                 )
 
     def _nobody(self, declared: int) -> Finding:
-        what = "the one consumer" if declared == 1 else f"any of the {declared} consumers"
+        what = "the one consumer" if declared == 1 else f"any of the {count(declared, 'consumer')}"
         return Finding(self.id, "consumers", Verdict.PASSED, f"nothing changes for {what} declared")
 
 
@@ -173,7 +174,8 @@ def _counted(diff: RelationDiff) -> RowChanges:
     come, go = diff.rows_added, diff.rows_removed
     if diff.rows_changed is None and diff.columns_changed:
         come, go = come - min(come, go), go - min(come, go)  # without a key, these may be rows that changed
-    told = [f"{many} rows {verb}" for many, verb in ((come, "come"), (go, "go")) if many]
+    moved = ((come, "row comes", "rows come"), (go, "row goes", "rows go"))
+    told = [count(many, one, several) for many, one, several in moved if many]
     return RowChanges(tuple(each.name for each in diff.columns_changed), " and ".join(told))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.former_text import FormerText
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, Verdict
@@ -107,7 +108,7 @@ def advised(findings: Sequence[Finding], environment: str) -> list[Finding]:
         if is_all
         else f"let sqlfluff mend what it can: {command}; the rest is yours"
     )
-    others = f"; {command} mends {many} other{'' if many == 1 else 's'}" if many else ""
+    others = f"; {command} mends {count(many, 'other')}" if many else ""
     return [
         replace(item, fix=mends if item.fix == _MENDS else item.fix and item.fix + others)
         for item in findings

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json, canonical, digest, digest_file
 from prefect_sluice.gates.lint.project_files import TemplateProject
 
@@ -215,7 +216,9 @@ def _linted(source: FileToLint) -> LintedFile:
     linter = _linter(source)
     limit, size = int(linter.config.get("large_file_skip_byte_limit") or 0), len(source.text.encode())
     if 0 < limit < size:
-        return LintedFile(skipped=f"not linted: {size} bytes are over large_file_skip_byte_limit = {limit}")
+        return LintedFile(
+            skipped=f"not linted: {count(size, 'byte is', 'bytes are')} over large_file_skip_byte_limit = {limit}"
+        )
     found = linter.lint_string(source.text, source.file).get_violations(filter_warning=False)
     if why := _unrendered(found, linter, source.text):
         return LintedFile(unrendered=why)

@@ -18,6 +18,7 @@ from prefect_sluice.domain.build_conditions import (
     ConditionsBefore,
     differences,
 )
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
 
@@ -97,7 +98,7 @@ class Parity:
             _ID,
             group,
             worst,
-            f"{len(items)} more differences in {GROUPS[group]}",
+            f"{count(len(items), 'more difference')} in {GROUPS[group]}",
             observed=len(items),
             evidence=Evidence(("what", proven.environment, subject.environment), rows, len(items)),
         )

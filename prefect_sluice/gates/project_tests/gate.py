@@ -20,6 +20,7 @@ from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.config.base import Duration
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
@@ -281,7 +282,7 @@ def _of_skipped(tests: Sequence[ReportedTest]) -> list[Finding]:
             Verdict.INCONCLUSIVE
             if all(t.outcome in {"skipped", "expected"} for t in tests)
             else Verdict.WARNED,
-            f"{_count(len(skipped))} skipped: {named}",
+            f"{count(len(skipped), 'test')} skipped: {named}",
             observed=len(skipped),
             evidence=Evidence(("test", "reason"), rows, len(skipped)),
         )
@@ -292,7 +293,9 @@ def _of_passed(tests: Sequence[ReportedTest]) -> list[Finding]:
     passed, expected = (sum(test.outcome == kind for test in tests) for kind in ("passed", "expected"))
     if passed:
         more = f", {expected} failed as expected" if expected else ""
-        return [Finding(_ID, "passed", Verdict.PASSED, f"{_count(passed)} passed{more}", observed=passed)]
+        return [
+            Finding(_ID, "passed", Verdict.PASSED, f"{count(passed, 'test')} passed{more}", observed=passed)
+        ]
     if any(test.outcome != "expected" for test in tests):
         return []
     why = f"no test passed, {expected} failed as expected" if expected else "pytest ran no test"
@@ -313,7 +316,3 @@ def _why_no_results(run: _Run) -> str:
 
 def _lines(lines: Sequence[str], total: int) -> Evidence | None:
     return Evidence(("output",), tuple((line,) for line in lines), total) if lines else None
-
-
-def _count(tests: int) -> str:
-    return "1 test" if tests == 1 else f"{tests} tests"

@@ -10,6 +10,7 @@ from prefect_sluice import config
 from prefect_sluice.contracts.find import UnboundContract, bind, find
 from prefect_sluice.contracts.previous import CheckoutContracts, Contract, PreviousContracts
 from prefect_sluice.contracts.weakened import Loss, losses
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.declarations import Declarations, NodeDescription
 from prefect_sluice.domain.node import Node, short_name
 from prefect_sluice.domain.results import NodeResult
@@ -82,7 +83,7 @@ def _enforced(subject: Subject, uid: str) -> bool:
 
 def _fits(uid: str, result: NodeResult | None, described: NodeDescription) -> Iterator[Finding]:
     if result is not None and result.ok:
-        told = f"{len(described.types)} columns are as dbt's contract says"
+        told = f"{count(len(described.types), 'column is', 'columns are')} as dbt's contract says"
         yield Finding(_ID, "dbt contract", Verdict.PASSED, told, (uid,), observed=0, limit=0)
         return
     message = result.message if result else "dbt did not get to it"
@@ -120,7 +121,8 @@ def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
                 subject, uid, Loss(column, what), subject.nodes[uid].path if uid in subject.nodes else ""
             )
     if compared:
-        yield Finding(_ID, "dbt contracts compared", Verdict.PASSED, f"{compared} with what serves")
+        told = f"{count(compared, 'contract')} compared with what serves"
+        yield Finding(_ID, "dbt contracts compared", Verdict.PASSED, told)
 
 
 # --- pandera's ---
@@ -136,7 +138,7 @@ def _of_pandera(subject: Subject) -> Iterator[Finding]:
             yield Finding(_ID, "loads", Verdict.ERRORED, contract.why, (uid,), location=contract.where)
     if any(contract.document is not None for contract in now.values()):
         loaded = sum(contract.document is not None for contract in now.values())
-        yield Finding(_ID, "load", Verdict.PASSED, f"{loaded} contracts", observed=loaded)
+        yield Finding(_ID, "load", Verdict.PASSED, count(loaded, "contract"), observed=loaded)
     if subject.plan is not None and subject.plan.base_release:
         yield from _compared(subject, now, _former(subject, known))
 
@@ -169,7 +171,8 @@ def _compared(
         compared += former.document is not None and uid in now and not found
         yield from found
     if compared:
-        yield Finding(_ID, "no weaker", Verdict.PASSED, f"{compared} contracts promise what they did")
+        told = count(compared, "contract promises what it did", "contracts promise what they did")
+        yield Finding(_ID, "no weaker", Verdict.PASSED, told)
 
 
 def _one(subject: Subject, node: Node, former: Contract, now: Contract | None) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from prefect_sluice import config
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.declarations import CodeText
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.node import Node
@@ -91,16 +92,18 @@ class Safety:
                 self.id,
                 "package",
                 Verdict.WARNED,
-                f"package {package} does {len(deeds)} things beside the models' queries"
-                + (", some of them outside the warehouse" if leaving else ""),
+                f"package {package} does {count(len(deeds), 'thing')} beside the models' queries"
+                + (", some of it outside the warehouse" if leaving else ""),
                 subjects=tuple(sorted({deed.subject for deed in deeds})[:3]),
                 evidence=_evidence(deeds),
                 fix="look at what it does; switch off with its variables what you do not need",
             )
 
-    def _looked(self, count: int, old: list[SideEffect], is_new: bool) -> Finding:
-        what = f"{count} hook{'s' if count > 1 else ''}, operations, macros and Python models looked at"
-        what = what if count > 1 else "one hook, operation, macro or Python model looked at"
+    def _looked(self, looked: int, old: list[SideEffect], is_new: bool) -> Finding:
+        what = count(
+            looked, "hook, operation, macro or Python model", "hooks, operations, macros and Python models"
+        )
+        what += " looked at"
         told = "" if is_new else ", and nothing new in them leads outside the candidate"
         known = f"; {len(old)} known from before" if old else ""
         return Finding(

@@ -11,6 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from prefect_sluice import config
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.former_text import FormerText, plain_text
@@ -176,7 +177,7 @@ def _nothing(found: Mapping[str, Sequence[PossibleSecret]]) -> Sequence[Finding]
     if not found:
         return ()
     known = sum(map(len, found.values()))
-    told = f"nothing that looks like a secret in {len(found)} file{'' if len(found) == 1 else 's'}"
+    told = f"nothing that looks like a secret in {count(len(found), 'file')}"
     more = f"; {known} known in {FILE}" if known else ""
     return (Finding(_ID, "secrets", Verdict.PASSED, told + more, observed=0),)
 
@@ -222,7 +223,7 @@ def _unread(paths: Sequence[str], settings: Settings) -> Sequence[Finding]:
         _ID,
         "size",
         Verdict.WARNED,
-        f"{len(paths)} file{' is' if len(paths) == 1 else 's are'} too large, and not looked through: {paths[0]}"
+        f"{count(len(paths), 'file is', 'files are')} too large, and not looked through: {paths[0]}"
         + (" …" if len(paths) > 1 else ""),
         observed=len(paths),
         limit=limit,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.diff.float_tolerance import RELATIVE
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
@@ -54,7 +55,9 @@ class UnitTests:
         if len(results) < asked.expected:
             missing = asked.expected - len(results)
             findings.append(
-                Finding(self.id, "all ran", Verdict.INCONCLUSIVE, f"{missing} unit tests did not run")
+                Finding(
+                    self.id, "all ran", Verdict.INCONCLUSIVE, f"{count(missing, 'unit test')} did not run"
+                )
             )
         return GateReport(self.id, tuple(findings))
 
@@ -72,7 +75,7 @@ def _unbuilt(gate: str, tests: int, asked: UnitResults) -> Finding:
         gate,
         "inputs",
         Verdict.INCONCLUSIVE,
-        f"{tests} unit tests cannot run, because {short_name(first)}{more} cannot be built: {reason}",
+        f"{count(tests, 'unit test')} cannot run, because {short_name(first)}{more} cannot be built: {reason}",
         subjects=tuple(why),
         observed=tests,
         evidence=Evidence(("relation", "why"), tuple(why.items())[:EVIDENCE_ROWS], len(why)),
@@ -98,5 +101,5 @@ def _unit(gate: UnitTests, result: NodeResult, asked: UnitResults) -> Finding:
         return replace(told, verdict=Verdict.PASSED, summary=said, evidence=rows)
     which = [row[0] for row in rows.rows]
     differ = max(which.count("expected"), which.count("actual"))
-    said = f"actual differs from expected in {differ} row{'s' if differ > 1 else ''}"
+    said = f"actual differs from expected in {count(differ, 'row')}"
     return replace(told, summary=said, observed=differ, limit=0, evidence=rows, fix=_FIX)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, Replacement
-from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.node import Name, short_name
+from prefect_sluice.gates.diff.comparison import written
 from prefect_sluice.maintenance.collect_plan import read_by
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.warehouse.base import Linker, Warehouse, quoted
@@ -48,20 +49,49 @@ def _gone(environment: Environment, inventory: Inventory) -> Iterator[Complaint]
             continue
         told.add(address)
         if span.until is None:
-            yield _live_gone(environment, span, inventory.current(environment.name))
+            yield _live_gone(
+                environment,
+                span,
+                inventory.current(environment.name),
+                _newest_whole(environment, inventory, whole),
+            )
         else:
             yield _kept_gone(environment, address, needing)
 
 
-def _live_gone(environment: Environment, span: PointerSpan, current: int) -> Complaint:
-    return Complaint(
-        "relation",
-        environment.name,
-        f"{span.pointer.address} is gone",
-        f"who reads {span.pointer.name} gets an error",
-        f"build it again: sluice release --env {environment.name}; or go back: sluice rollback --env {environment.name}"
-        f" --from {current}",
+def _newest_whole(environment: Environment, inventory: Inventory, kept: list[int]) -> int:
+    """Return the newest generation before the present one of which every relation is still there, 0 for none."""
+    there = {item.address for item in inventory.physical}
+    gone = [
+        span
+        for span in inventory.spans
+        if span.environment == environment.name and span.pointer.address not in there
+    ]
+    before = [number for number in kept if number < inventory.current(environment.name)]
+    return max((number for number in before if not any(span.holds(number) for span in gone)), default=0)
+
+
+def _live_gone(environment: Environment, span: PointerSpan, current: int, whole: int) -> Complaint:
+    pointer = span.pointer
+    ways = (
+        ["put it back from a backup of the warehouse"]
+        if pointer.kind.keeps_history
+        else [f"build it again: sluice release --env {environment.name}"]
     )
+    if whole:
+        ways.append(
+            f"or go back to generation {whole}: sluice rollback --env {environment.name} --to {whole} --from {current}"
+        )
+    if pointer.kind.keeps_history:
+        name = written(short_name(pointer.node) or pointer.name.identifier)
+        ways.append(
+            f"or, if its rows are to go, commit with a line that says so (Expect: {name} rows), then: "
+            f"sluice release --env {environment.name}"
+        )
+    return Complaint(
+        "relation", environment.name, f"{pointer.address} is gone", f"who reads {pointer.name} gets an error",
+        "; ".join(ways),
+    )  # fmt: skip
 
 
 def _kept_gone(environment: Environment, address: Name, numbers: list[int]) -> Complaint:

@@ -10,6 +10,7 @@ from prefect.assets import AssetProperties
 from prefect.context import AssetContext
 from prefect.events import emit_event
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.promotions.work import Work
@@ -38,7 +39,7 @@ def show_published(work: Work) -> None:
         get_run_logger().warning(f"what was published is not told as assets: {error}")
         return
     if len(found) > MOST:
-        get_run_logger().info(f"{len(found)} relations published; {MOST} are told as assets")
+        get_run_logger().info(f"{count(len(found), 'relation')} published; {MOST} are told as assets")
     told = found[:MOST]
     for key in sorted({key for asset in told for key in asset.reads[:_MOST_READ]}):
         emit_event(

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import get_run_logger
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.orchestration.shown.node_runs import show_nodes
 from prefect_sluice.promotions.work import Outcome, Status, listening
@@ -71,11 +72,11 @@ class _Log:
             level = logging.ERROR if judged.blocks and not item.verdict.lets_through else logging.WARNING
             self._logger.log(level, concealed(finding_line(item)))
         if len(bad) > MOST:
-            self._logger.warning(f"gate {judged.report.gate}: and {len(bad) - MOST} more findings")
+            self._logger.warning(f"gate {judged.report.gate}: and {count(len(bad) - MOST, 'more finding')}")
 
     def sum_up(self) -> None:
         if self._left_out:
-            self._logger.warning(f"and {self._left_out} more warnings")
+            self._logger.warning(f"and {count(self._left_out, 'more warning')}")
 
     def _is_news(self, item: Finding) -> bool:
         # Of a node that failed, dbt's own message is in the log already.

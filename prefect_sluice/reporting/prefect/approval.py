@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.promotion import UNAUTHENTICATED, Approval, Promotion
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.dashboards import picked
@@ -19,7 +20,7 @@ from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.policy import policy_told
 from prefect_sluice.reporting.terminal.promotion import SAID
-from prefect_sluice.reporting.wording import count, moment
+from prefect_sluice.reporting.wording import moment
 
 _MOST = 6
 _ALL = 60
@@ -230,8 +231,8 @@ def _verdict(report: Report) -> str:
         if gate.verdict is not None and gate.verdict is not Verdict.PASSED
     ]
     if not others:
-        return f"✅ All {len(asked)} gates passed." if len(asked) > 1 else "✅ The gate passed."
-    return f"⚠️ {good} of {len(asked)} gates passed; {escaped(_names(others))}."
+        return f"✅ All {count(len(asked), 'gate')} passed." if len(asked) > 1 else "✅ The gate passed."
+    return f"⚠️ {good} of {count(len(asked), 'gate')} passed; {escaped(_names(others))}."
 
 
 def _who(report: Report) -> str:

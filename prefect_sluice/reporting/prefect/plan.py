@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.reporting.markdown import escaped, table
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
@@ -14,7 +15,7 @@ from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.plan import costs_told, moved, summary, word
 from prefect_sluice.reporting.terminal.publishing import adopted_lines
-from prefect_sluice.reporting.wording import count, short
+from prefect_sluice.reporting.wording import short
 
 _OPEN = 40
 """So many relations are seen at once."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
@@ -139,11 +140,8 @@ def _tallies(
     touched = len(changed) + len(new) + len(gone)
     return (
         Tally(f"{good} of {len(asked)}", "gates passed", style if asked else Style.PLAIN),
-        Tally(
-            str(touched),
-            "relation changes for readers" if touched == 1 else "relations change for readers",
-        ),
-        Tally(str(len(reached)), "consumer reached" if len(reached) == 1 else "consumers reached"),
+        Tally(str(touched), noun(touched, "relation changes for readers", "relations change for readers")),
+        Tally(str(len(reached)), noun(len(reached), "consumer reached", "consumers reached")),
         Tally(str(made), f"built, {len(plan.of(Action.REUSE))} reused"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
@@ -13,7 +14,6 @@ from prefect_sluice.reporting.report.once import Once, of_consumer
 from prefect_sluice.reporting.report.tables import EvidenceRows, Piece, Shown, Table, evidence
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import DIFF, caption
-from prefect_sluice.reporting.wording import count
 
 _LONGEST = 200
 

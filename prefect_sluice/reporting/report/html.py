@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from prefect_sluice.diff.relation import percent
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.promotion import ENDED
+from prefect_sluice.reporting.forms_for_commands import in_pieces
 from prefect_sluice.reporting.report import changes, findings, sections
 from prefect_sluice.reporting.report.charts import bar_width
 from prefect_sluice.reporting.report.limits import LADDER, ReportLimits, fitting
@@ -24,7 +26,7 @@ from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.report.once import Once
 from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.styled_text import LOOKS, clean
-from prefect_sluice.reporting.wording import count, moment
+from prefect_sluice.reporting.wording import moment
 
 LIMIT = 2_000_000
 """Characters that a page may have."""
@@ -90,7 +92,7 @@ def _templates() -> Environment:
     style, script = _text("page.css"), _text("page.js")
     cast(dict[str, Any], made.globals).update(
         style=style, script=script, policy=_policy(style, script), looks=LOOKS, bar_width=bar_width, count=count,
-        is_web=_is_web, moment=moment, percent=percent,
+        in_pieces=in_pieces, is_web=_is_web, moment=moment, percent=percent,
     )  # fmt: skip
     return made
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.reporting.report.limits import clipped
 from prefect_sluice.reporting.report.model import ChangedRelation, GateRow, KeyPoint, ReleaseRecord
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.policy import changes_told, policy_told
-from prefect_sluice.reporting.wording import count
 
 _MOST = 3
 _GATES = 6

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import escape
 
 from prefect_sluice.diff.values import with_change
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.markdown import MARKS, escaped, table
 from prefect_sluice.reporting.part import authors, brought, commits_of
@@ -21,7 +22,7 @@ from prefect_sluice.reporting.styled_text import Style, clean
 from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID
-from prefect_sluice.reporting.wording import count, moment, number, seconds, short
+from prefect_sluice.reporting.wording import moment, number, seconds, short
 
 LIMITS = {"github": 65_536, "gitlab": 1_000_000}
 """Characters that a comment may have there."""

@@ -19,6 +19,7 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Plan
+from prefect_sluice.reporting.forms_for_commands import Web
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.warehouse.publishing import Forecast
 
@@ -55,7 +56,8 @@ class ReleaseRecord:
     `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
     be told), `costs` what its build is expected to take and to bring (None: it is built), `policy` which
     policy judges it and what it changes of it. `displaced` are the public names that do not show
-    what it serves, `way` is where its run and form are in a browser. `at` is when all this was read, UTC.
+    what it serves, `way` is where its run and form are in a browser, `web` where all forms are. `at` is when this
+    was read, UTC.
     """
 
     release: Release | None
@@ -80,6 +82,7 @@ class ReleaseRecord:
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
     way: WebLinks = WebLinks()
+    web: Web = field(default_factory=Web)
     at: datetime = _NEVER
 
 

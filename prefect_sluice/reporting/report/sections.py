@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.part import authors, brought, commits_of
 from prefect_sluice.reporting.report.changes import codes
@@ -14,7 +15,7 @@ from prefect_sluice.reporting.report.tables import Facts, Piece, Shown, Table
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID
-from prefect_sluice.reporting.wording import count, moment, seconds, short
+from prefect_sluice.reporting.wording import moment, seconds, short
 
 _FILES = 3
 
@@ -109,6 +110,8 @@ def _provenance(report: Report) -> Facts:
             ("bound as", promotion.binding),
         )
         rows += [(name, Piece("code", value)) for name, value in digests if value]
+    if promotion is not None and not (known.web.forms or known.way.is_there):
+        rows.append(("all of it", Piece("code", f"sluice report {promotion.id} --format json")))
     return [*rows, ("this report", f"made {moment(known.at)}, from what was recorded by then")]
 
 

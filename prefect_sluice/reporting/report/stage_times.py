@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Promotion, State
@@ -12,7 +13,7 @@ from prefect_sluice.planning.plan import Action
 from prefect_sluice.reporting.report.model import ReleaseRecord, StageRow
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.promotion import SAID
-from prefect_sluice.reporting.wording import count, moment, short
+from prefect_sluice.reporting.wording import moment, short
 
 ORDER = ("source", "build", "test", "stage", "approve", "deploy", "monitor")
 _NOT_ALL = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.approvals.policy import rule
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, told
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
@@ -13,7 +14,7 @@ from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.report.model import Advice, GateRow, Headline, ReleaseRecord, Report
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.promotion import going_on
-from prefect_sluice.reporting.wording import count, short
+from prefect_sluice.reporting.wording import short
 
 _FIXES = 3
 

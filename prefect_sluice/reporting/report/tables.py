@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from prefect_sluice.diff.relation import percent
 from prefect_sluice.diff.values import with_change
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.side_by_side import AFTER, BEFORE, side_by_side
 from prefect_sluice.reporting.report.side_by_side import Cell as Change
-from prefect_sluice.reporting.wording import count
 
 _OPEN = 10
 """How many rows of a table are open to see; the others are folded away."""

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.maintenance.collect import Collected, CollectedWarehouse
 from prefect_sluice.maintenance.leftovers import Leftover
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, table
-from prefect_sluice.reporting.wording import count, size
+from prefect_sluice.reporting.wording import size
 
 _MOST = 20
 
@@ -79,7 +80,7 @@ def _histories(done: Collected, swept: CollectedWarehouse, width: int) -> list[L
 
 
 def _room(done: Collected, swept: CollectedWarehouse) -> str:
-    told = f"{size(swept.plan.size)} in the file, {swept.plan.rows} rows"
+    told = f"{size(swept.plan.size)} in the file, {count(swept.plan.rows, 'row')}"
     if done.dry_run:
         return f"that is {told}"
     now = f"the file has {size(swept.after.size)} (before: {size(swept.before.size)})"

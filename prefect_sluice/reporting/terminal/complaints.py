@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.maintenance.doctor.complaint import Complaint
 from prefect_sluice.maintenance.doctor.examine import DoctorReport
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong
-from prefect_sluice.reporting.wording import count
 
 
 def lines(report: DoctorReport) -> list[Line]:

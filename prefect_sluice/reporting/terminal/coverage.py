@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.coverage import ASPECTS, Aspect, CoverageBaseline, Covered, share, table
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.reporting import table as tables
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong
-from prefect_sluice.reporting.wording import count
 
 _SHOWN = {
     "yes": Span("yes", Style.GOOD),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import short_name
@@ -16,7 +17,6 @@ from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.styled_text import BLANK, Line, Style, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.findings import DIFF, changes
-from prefect_sluice.reporting.wording import count
 
 _MOST = 20
 
@@ -138,23 +138,23 @@ def rows_told(finding: Finding) -> str:
     if not counted:
         return finding.summary.removeprefix(f"{finding.check}: ")
     parts = [_changed(counted, tables.get("columns"))]
-    parts += [f"{_number(counted['added'])} come" if _some(counted, "added") else ""]
-    parts += [f"{_number(counted['removed'])} go" if _some(counted, "removed") else ""]
+    parts += [_rows(counted["added"], "comes", "come") if _some(counted, "added") else ""]
+    parts += [_rows(counted["removed"], "goes", "go") if _some(counted, "removed") else ""]
     parts += _schema(tables.get("schema"))
     said = [part for part in parts if part]
-    return ", ".join(said) if said else f"{_number(counted['before'])} rows, as before"
+    return ", ".join(said) if said else f"{_rows(counted['before'])}, as before"
 
 
 def _changed(counted: Mapping[str | None, str | None], columns: Evidence | None) -> str:
     if counted["changed"] is None:
-        return f"other rows than before (no key tells which of {_number(counted['before'])})"
+        return f"other rows than before (no key tells which of {_rows(counted['before'])})"
     if not _some(counted, "changed"):
         return ""
     place = columns.columns.index("changed") if columns else 0
     names = [str(row[0]) for row in columns.rows if row[place] not in {None, "0"}] if columns else []
     where = f", in {some(names, most=4)}" if names else ""
-    rows = f"{_number(counted['changed'])} of {_number(counted['before'])} rows"
-    return f"{rows} change{where}"
+    verb = "changes" if counted["changed"] == "1" else "change"
+    return f"{_number(counted['changed'])} of {_rows(counted['before'])} {verb}{where}"
 
 
 def _schema(table: Evidence | None) -> list[str]:
@@ -173,6 +173,10 @@ def _some(counted: Mapping[str | None, str | None], what: str) -> bool:
     return (counted.get(what) or "0") != "0"
 
 
+def _rows(text: str | None, one: str = "row", many: str = "rows") -> str:
+    return f"{_number(text)} {noun(1 if text == '1' else 2, one, many)}"
+
+
 def _number(text: str | None) -> str:
     return f"{int(text):,}" if text and text.isdecimal() else str(text)
 
@@ -182,7 +186,7 @@ def headline(told: DashboardStory) -> str:
     of = f"of the {count(told.relations, 'relation')} that it reads"
     if not told.changes:
         return f"Dashboard {told.title}: none {of} changes in {told.environment}"
-    verb = "changes" if len(told.changes) == 1 else "change"
+    verb = noun(len(told.changes), "changes", "change")
     return f"Dashboard {told.title}: {len(told.changes)} {of} {verb} in {told.environment}"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.maintenance.usage import WarehouseUse
 from prefect_sluice.reporting.styled_text import BLANK, Line, faint, line, strong
 from prefect_sluice.reporting.table import WIDTH, table
-from prefect_sluice.reporting.wording import count, short, size
+from prefect_sluice.reporting.wording import short, size
 
 _MOST = 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.planning.explain import ChangedParent, Extent, StepReasons
 from prefect_sluice.planning.reasons import Because, some
@@ -47,4 +48,4 @@ def _parent(item: ChangedParent) -> str:
 
 
 def _columns(names: tuple[str, ...]) -> str:
-    return ("column " if len(names) == 1 else "columns ") + some(names, _MOST)
+    return f"{noun(len(names), 'column')} " + some(names, _MOST)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prefect_sluice.diff.values import with_change
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import INHERITED, SWITCHED_OFF, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.reporting.styled_text import BLANK, LOOKS, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, Cell, table
-from prefect_sluice.reporting.wording import count, number, seconds
+from prefect_sluice.reporting.wording import number, seconds
 
 ROWS = 10
 """How many rows of a finding are shown."""
@@ -96,7 +97,9 @@ def findings_lines(
     for finding in findings[:_MOST_FINDINGS]:
         lines += [*([BLANK] if lines else []), *finding_lines(finding, rows=rows, width=width, next=next)]
     if len(findings) > _MOST_FINDINGS:
-        lines.append(line(faint(f"and {len(findings) - _MOST_FINDINGS} more findings (all of them: --json)")))
+        lines.append(
+            line(faint(f"and {count(len(findings) - _MOST_FINDINGS, 'more finding')} (all of them: --json)"))
+        )
     return lines
 
 
@@ -175,7 +178,7 @@ def changes_lines(
                 *evidence_lines(finding.evidence, rows=rows, width=width),
             ]
     if len(found) > _MOST_FINDINGS:
-        lines.append(line(faint(f"and {len(found) - _MOST_FINDINGS} more relations"), indent=2))
+        lines.append(line(faint(f"and {count(len(found) - _MOST_FINDINGS, 'more relation')}"), indent=2))
     if len(same) > len(found):
         told = f"{count(len(same) - len(found), 'relation')} rebuilt with the same rows as before"
         lines.append(line(faint(told), indent=2))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.diff.text import render_text
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, labelled, line, strong
 from prefect_sluice.reporting.table import WIDTH
-from prefect_sluice.reporting.wording import count, moment, short
+from prefect_sluice.reporting.wording import moment, short
 
 _MOST = 20
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prefect_sluice.domain.controls import EVERYWHERE, Control, ControlKind
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import UNAUTHENTICATED, Promotion, State
 from prefect_sluice.domain.release import Release
 from prefect_sluice.reporting.styled_text import Line, Span, Style, cut, faint, line, wrapped
 from prefect_sluice.reporting.table import WIDTH, Cell, table
-from prefect_sluice.reporting.wording import count, moment, short
+from prefect_sluice.reporting.wording import moment, short
 
 _STYLES = {
     State.REFUSED: Style.BAD,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.maintenance.leave import LeaveOutcome, LeavePlan
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, table
 from prefect_sluice.reporting.terminal.publishing import forecast_lines, published_told
-from prefect_sluice.reporting.wording import count
 
 _MOST = 30
 

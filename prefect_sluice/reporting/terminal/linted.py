@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.verdict import INHERITED, Finding, GateReport, Verdict
 from prefect_sluice.gates.lint.working_tree import ChosenFiles, FixedFile
@@ -12,7 +13,6 @@ from prefect_sluice.reporting import json_documents as documents
 from prefect_sluice.reporting.styled_text import BLANK, Line, faint, line, strong
 from prefect_sluice.reporting.table import Cell, table
 from prefect_sluice.reporting.terminal.findings import verdict
-from prefect_sluice.reporting.wording import count
 
 
 def lint_lines(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.impact import ReachedConsumer
@@ -22,7 +23,7 @@ from prefect_sluice.reporting.styled_text import (
 )
 from prefect_sluice.reporting.table import WIDTH, table
 from prefect_sluice.reporting.terminal.publishing import adopted_lines, forecast_lines
-from prefect_sluice.reporting.wording import amount, count, seconds, short, size
+from prefect_sluice.reporting.wording import amount, seconds, short, size
 from prefect_sluice.warehouse.publishing import Forecast
 
 _MOST_STEPS = 30
@@ -124,7 +125,7 @@ def summary(plan: Plan) -> str:
     parts += [f"{carried} carried over"] if carried else []
     parts += [f"{relinked} built before"] if relinked else []
     parts += [f"{len(plan.of(Action.REUSE)) - relinked} reused", f"{removed} removed"]
-    parts += [f"{len(plan.held)} left as they are"] if plan.held else []
+    parts += [count(len(plan.held), "left as it is", "left as they are")] if plan.held else []
     return ", ".join(parts)
 
 
@@ -136,7 +137,7 @@ def costs_told(known: ExpectedCosts) -> str:
     if known.seconds is None and known.rows is None:
         return "expected: not known yet (nothing of it was built and served here before)"
     took = f"about {seconds(known.seconds)} (from {count(known.builds, 'build')})" if known.seconds else ""
-    brings = f"{amount(known.rows)} rows" if known.rows is not None else ""
+    brings = f"{amount(known.rows)} {noun(known.rows, 'row')}" if known.rows is not None else ""
     parts = [took, brings, size(known.bytes) if known.bytes else ""]
     new = known.relations - known.known
     rest = f"; of {count(new, 'relation')} the time is not known yet" if new else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.config.policy import Governance
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.reporting.styled_text import Line, Style, wrapped
 from prefect_sluice.reporting.table import WIDTH
-from prefect_sluice.reporting.wording import count
 
 MOST = 20
 """So many keys are told one by one."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from prefect_sluice.domain.adoption import Adopted
+from prefect_sluice.domain.counting import count
 from prefect_sluice.reporting.styled_text import Line, Style, faint, line, wrapped
 from prefect_sluice.reporting.table import WIDTH
-from prefect_sluice.reporting.wording import count, seconds
+from prefect_sluice.reporting.wording import seconds
 from prefect_sluice.warehouse.publishing import Forecast, Published, PublishMode
 
 _MOST = 30

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import GateReport, Verdict
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, wrapped
 from prefect_sluice.reporting.table import WIDTH
-from prefect_sluice.reporting.wording import count, seconds, short
+from prefect_sluice.reporting.wording import seconds, short
 
 _TOLD_AT = 24
 """The column at which what came of a stage begins."""

@@ -9,6 +9,7 @@ from textwrap import wrap
 
 from prefect_sluice.domain import old_names
 from prefect_sluice.domain.controls import Control, ControlKind
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
 from prefect_sluice.domain.displaced_names import told as displaced_told
 from prefect_sluice.domain.generation import Cause, Generation
@@ -20,7 +21,7 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, cut, faint, line, strong
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.promotion import SAID, going_on
-from prefect_sluice.reporting.wording import ago, count, moment, short, size
+from prefect_sluice.reporting.wording import ago, moment, short, size
 
 _LABEL = 13
 _MOST_NAMES = 5

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.node import Name, ancestors
@@ -49,7 +50,7 @@ def build(
     """
     if not wanted:
         return BaselineDatabase()
-    tell(f"baseline: {len(wanted)} relations by the code that serves")
+    tell(f"baseline: {count(len(wanted), 'relation')} by the code that serves")
     ids = {(then or {}).get(uid, uid): uid for uid in wanted}
     command = [sys.executable, "-P", "-m", __name__, str(workspace.root), environment.name, *sorted(ids)]
     done = subprocess.run(

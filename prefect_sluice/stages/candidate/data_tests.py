@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.errors import DbtFailed
 from prefect_sluice.domain.results import NodeResult
@@ -60,7 +61,7 @@ def _compiled(loaded: LoadedProject, uids: Collection[str]) -> tuple[DataTest, .
 
     if not uids:
         return ()
-    tell(f"{len(uids)} data tests")
+    tell(count(len(uids), "data test"))
     selectors = [selector(loaded.project.tests[uid].fqn) for uid in uids]
     try:
         with asked_as_dbt_does(loaded.manifest, whole_rows=uids):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect_sluice import gates
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.domain import adoption
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.node import Node, NodeKind
@@ -119,7 +120,7 @@ def _gone(diff: RelationDiff, meant: list[ExpectedChange]) -> int:
 def _told(node: Node, diff: RelationDiff, gone: int, meant: list[ExpectedChange]) -> Finding:
     share = diff.share(gone)
     word = next((item for item in meant if item.is_rows and share <= item.up_to), None)
-    went = f"{node.short}: {gone} of {diff.rows_before} rows go from what keeps history"
+    went = f"{node.short}: {gone} of {count(diff.rows_before, 'row')} {noun(gone, 'goes', 'go')} from what keeps history"
     keep = "forward_only" if node.kind is NodeKind.INCREMENTAL else "leave its kind"
     fix = (
         f"to keep them: {keep}, and delete nothing; if they are to go, say so in a commit message: "

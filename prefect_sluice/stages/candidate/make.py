@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prefect_sluice.domain import old_names
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed, Refused
@@ -176,7 +177,7 @@ def _build(
         if status == "error":
             complain(Notice(Level.ERROR, f"{outcomes.called(uid)}: {message}", uid))
 
-    tell(f"building {len(made)} relations")
+    tell(f"building {count(len(made), 'relation')}")
     return loaded.session.build(
         loaded.manifest, "--exclude-resource-type", "unit_test", "--select", *chosen, on_node=heard
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node, NodeKind
@@ -100,7 +101,7 @@ def nodes_done(
     )
 
 
-def _message(result: NodeResult, count: int | None) -> str:
+def _message(result: NodeResult, rows: int | None) -> str:
     fate = _FATES.get(result.status, NodeFate.SKIPPED)
     if fate is NodeFate.SKIPPED:
         return "not built, because something it reads failed"
@@ -108,7 +109,7 @@ def _message(result: NodeResult, count: int | None) -> str:
         return result.message or ("holds" if fate is NodeFate.PASSED else "dbt gave no message")
     if result.started is None:
         return result.message
-    what = "" if count is None else f"{count:,} row{'' if count == 1 else 's'} in "
+    what = "" if rows is None else f"{rows:,} {noun(rows, 'row')} in "
     return f"{what}{result.seconds:.2f} s"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, BundleDamaged
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Promotion, State
@@ -83,7 +84,7 @@ def take(
     """Copy finished relations into the side database, under their public names, and answer for dbt what became of them."""
     for file in sorted({item.file for item in found.values()}):
         here = [item for item in found.values() if item.file == file]
-        tell(f"taking {len(here)} relations from promotion {here[0].promotion}")
+        tell(f"taking {count(len(here), 'relation')} from promotion {here[0].promotion}")
         warehouse.take(side, file, [IncomingTable(item.source, names[item.node]) for item in here])
     return tuple(_result(item) for item in found.values())
 
