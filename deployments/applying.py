@@ -108,7 +108,7 @@ def _applied(
     command: str,
 ) -> Applied:
     when = timing(row, workspace.settings.schedules, choices)
-    before = _known(client, row)
+    before = _find_deployment(client, row)
     identifier = client.create_deployment(
         client.create_flow_from_name(row.flow_name),
         row.name,
@@ -128,7 +128,7 @@ def _applied(
     return Applied(row, identifier, when)
 
 
-def _known(client: SyncPrefectClient, row: DeploymentRow) -> DeploymentResponse | None:
+def _find_deployment(client: SyncPrefectClient, row: DeploymentRow) -> DeploymentResponse | None:
     try:
         return client.read_deployment_by_name(f"{row.flow_name}/{row.name}")
     except ObjectNotFound:

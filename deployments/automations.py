@@ -48,10 +48,10 @@ def apply(*, notify: str = "", folder: str | None = None, branch: str = "main") 
         block = _block(client, notify) if notify else None
         wanted = planned(found, block, folder or "", branch)
         for automation in wanted:
-            _put(client, automation)
+            _save_automation(client, automation)
         for name in _NAMES:
-            if _named(name, folder or "") not in {item.name for item in wanted}:
-                _drop(client, _named(name, folder or ""))
+            if _automation_name(name, folder or "") not in {item.name for item in wanted}:
+                _drop(client, _automation_name(name, folder or ""))
     return tuple(item.name for item in wanted)
 
 
@@ -65,18 +65,18 @@ def planned(
     """Return the automations for these Prefect deployments. Touches nothing."""
     wanted: list[AutomationCore] = []
     if block is not None and found:
-        wanted.append(_telling(_named(_FAILED, folder), BAD, found, block))
+        wanted.append(_telling(_automation_name(_FAILED, folder), BAD, found, block))
         asked = (_ASKED_SUBJECT, _ASKED_BODY)
-        wanted.append(_telling(_named(_ASKED, folder), ("Suspended",), found, block, asked))
+        wanted.append(_telling(_automation_name(_ASKED, folder), ("Suspended",), found, block, asked))
         late = [item for item in found if item.entrypoint in _BY_CLOCK]
-        wanted += [_telling(_named(_LATE, folder), ("Late",), late, block)] if late else []
+        wanted += [_telling(_automation_name(_LATE, folder), ("Late",), late, block)] if late else []
     release = next((item for item in found if item.entrypoint == _RELEASE), None)
     if release is not None:
-        wanted.append(_releasing(_named(_PUSHED, folder), release, branch))
+        wanted.append(_releasing(_automation_name(_PUSHED, folder), release, branch))
     return tuple(wanted)
 
 
-def _named(name: str, folder: str) -> str:
+def _automation_name(name: str, folder: str) -> str:
     return f"sluice: {name} ({folder})" if folder not in {"", "."} else f"sluice: {name}"
 
 
@@ -142,7 +142,7 @@ def _block(client: SyncPrefectClient, notify: str) -> UUID:
     return found.id
 
 
-def _put(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+def _save_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
     first, *more = client.read_automations_by_name(wanted.name) or [None]
     if first is None:
         client.create_automation(wanted)

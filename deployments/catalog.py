@@ -168,20 +168,22 @@ def timing(row: DeploymentRow, schedules: Schedules, choices: FormChoices) -> Ti
     match asked:
         case Poll():
             given = {"ref": asked.branch, "environment": asked.environment or choices.default}
-            return Timing(every=asked.every, parameters=_given(given))
+            return Timing(every=asked.every, parameters=_scheduled_parameters(given))
         case CronSchedule():
             # A refresh is of one environment, the last; a collection looks at all of them.
             everywhere = "" if row.timer == "collect" else choices.last
             return Timing(
                 asked.cron,
                 asked.timezone,
-                parameters=_given({"environment": asked.environment or everywhere}),
+                parameters=_scheduled_parameters({"environment": asked.environment or everywhere}),
             )
         case IntervalSchedule():
-            return Timing(every=asked.every, parameters=_given({"environment": asked.environment}))
+            return Timing(
+                every=asked.every, parameters=_scheduled_parameters({"environment": asked.environment})
+            )
         case _:
             return None
 
 
-def _given(parameters: Mapping[str, str]) -> Mapping[str, str]:
+def _scheduled_parameters(parameters: Mapping[str, str]) -> Mapping[str, str]:
     return {**{name: value for name, value in parameters.items() if value}, "actor": BY_ITSELF}

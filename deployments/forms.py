@@ -109,14 +109,14 @@ def _field(name: str, given: Mapping[str, Any], row: DeploymentRow, choices: For
         case "to":
             field |= {
                 **_offered((FORMER, *choices.generations), FORMER),
-                "description": f"{_BACK_TO}{_made(choices)}",
+                "description": f"{_BACK_TO}{_list_date_text(choices)}",
             }
         case "from_generation":
             # A plain number: for "a number or nothing" Prefect's form asks for the type first.
             field = {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
             field |= {"type": "integer", "minimum": 1, "description": _BACK_FROM}
         case "report" if choices.reports:
-            field |= {"enum": list(choices.reports), "description": f"{_READS}{_made(choices)}"}
+            field |= {"enum": list(choices.reports), "description": f"{_READS}{_list_date_text(choices)}"}
             if name not in row.required:  # "" is none of them
                 field.pop("default", None)
         case _:
@@ -124,7 +124,7 @@ def _field(name: str, given: Mapping[str, Any], row: DeploymentRow, choices: For
     return field
 
 
-def _made(choices: FormChoices) -> str:
+def _list_date_text(choices: FormChoices) -> str:
     """Return when a list was made: where `sluice up` does not run, nothing renews it."""
     return f" The list is of {choices.at:%Y-%m-%d %H:%M} UTC." if choices.at else ""
 

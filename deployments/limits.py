@@ -59,11 +59,11 @@ def apply(pool: str, environments: Sequence[str]) -> tuple[str, ...]:
     """Give a work pool its queues, and return their names. Repeatable; a queue of somebody else's is left as it is."""
     with get_client(sync_client=True) as client:
         for queue in queues(environments):
-            _put(client, pool, queue)
+            _save_queue(client, pool, queue)
     return tuple(queue.name for queue in queues(environments))
 
 
-def _put(client: SyncPrefectClient, pool: str, queue: Queue) -> None:
+def _save_queue(client: SyncPrefectClient, pool: str, queue: Queue) -> None:
     try:
         known = client.read_work_queue_by_name(queue.name, pool)
     except ObjectNotFound:

@@ -61,13 +61,13 @@ def _ended_well(environment: str, folder: str, actor: str, connections: str) -> 
     try:
         refuse_odd_parameters()
         with connected(connections), beating():
-            return _looked(project(folder, fresh=False), environment, folder, actor)
+            return _monitor_environments(project(folder, fresh=False), environment, folder, actor)
     except SluiceError as error:
         get_run_logger().error(str(error))
         return Failed(name=UNHEALTHY, message=said(str(error)))
 
 
-def _looked(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
+def _monitor_environments(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
     workspace = Workspace.at(here)
     chosen = [workspace.environment(environment)] if environment else list(workspace.environments.values())
     run = this_run()

@@ -38,7 +38,7 @@ def carried(workspace: Workspace, promotion: Promotion) -> tuple[CarriedDecision
     """Return what is carried for a promotion as it is now: each a claim, or why it is none. Changes nothing."""
     return tuple(
         _read(text, author, where, channel, promotion) if channel is not None else text
-        for where, channel, text, author in _found(workspace, promotion)
+        for where, channel, text, author in _read_carriers(workspace, promotion)
     )
 
 
@@ -51,7 +51,7 @@ def written(promotion: Promotion, decision: Decision, by: str, comment: str) -> 
     return yaml_file.written(told)
 
 
-def _found(
+def _read_carriers(
     workspace: Workspace, promotion: Promotion
 ) -> Iterator[tuple[str, AnswerChannel | None, str, str]]:
     """Yield where, channel, text and git's author; without a channel the text says what is wrong."""

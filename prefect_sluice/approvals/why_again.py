@@ -19,7 +19,7 @@ def planned_again(workspace: Workspace, promotion: Promotion) -> str:
     if not before or before[0].state is not State.SUPERSEDED or not before[0].evidence:
         return ""
     old = before[0]
-    return f"planned again, because {_moved(promotion, old)} since {old.id}{_said(workspace, old)}"
+    return f"planned again, because {_moved(promotion, old)} since {old.id}{_describe_last_approval(workspace, old)}"
 
 
 def _moved(promotion: Promotion, old: Promotion) -> str:
@@ -28,6 +28,6 @@ def _moved(promotion: Promotion, old: Promotion) -> str:
     return f"{promotion.environment} moved from generation {old.base} to {promotion.base}"
 
 
-def _said(workspace: Workspace, old: Promotion) -> str:
+def _describe_last_approval(workspace: Workspace, old: Promotion) -> str:
     names = [item.who for item in workspace.store.approvals(old.id) if item.decision is Decision.APPROVE]
     return f"; the yes of {names[-1]} was for that one" if names else ""

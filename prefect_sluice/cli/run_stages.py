@@ -39,14 +39,14 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     gates = rules_of(workspace, work.promotion).gates if work.promotion else workspace.settings.gates
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
-    told, said = _told(work), console.told(code)
+    told, said = _dashboard_story(work), console.told(code)
     said.show(story_lines(told, width=console.width) if told else [])
     said.show(outcome_lines(work, warns=warns, width=console.width))
     console.answer({**json_documents.work(work, code), **({"report": told.document()} if told else {})})
     return code
 
 
-def _told(work: Work) -> DashboardStory | None:
+def _dashboard_story(work: Work) -> DashboardStory | None:
     """Return what changes for a dashboard's readers, where its promotion was built by this run."""
     from prefect_sluice.reporting.dashboard_story import told
 

@@ -96,14 +96,14 @@ def _text_passes(value: str, name: str, limits: Document) -> bool | None:
         case "str_endswith":
             return value.endswith(limits["string"])
         case "str_matches":
-            return _found("^" * (not limits["pattern"].startswith("^")) + limits["pattern"], value)
+            return _pattern_matches("^" * (not limits["pattern"].startswith("^")) + limits["pattern"], value)
         case "str_contains":
-            return _found(limits["pattern"], value)
+            return _pattern_matches(limits["pattern"], value)
         case _:
             return None
 
 
-def _found(pattern: str, value: str) -> bool | None:
+def _pattern_matches(pattern: str, value: str) -> bool | None:
     if _OF_ONE_DIALECT.search(pattern) or not (pattern + value).isascii() or not value.isprintable():
         return None
     try:

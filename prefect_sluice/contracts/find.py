@@ -103,12 +103,12 @@ def _of_file(tree: ast.Module, path: Path) -> Iterator[_Class]:
             bases = tuple(_last(base) for base in node.bases)
             fields = any(isinstance(item, ast.AnnAssign | ast.FunctionDef) for item in node.body)
             yield _Class(node.name, bases, module, where, _config_name(node), fields)
-        elif isinstance(node, ast.Assign) and (call := _made(node.value)):
+        elif isinstance(node, ast.Assign) and (call := _schema_call(node.value)):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             yield from (_Class(name, (_SCHEMA,), module, where, _keyword(call), True) for name in names)
 
 
-def _made(node: ast.expr) -> ast.Call | None:
+def _schema_call(node: ast.expr) -> ast.Call | None:
     """Return `pa.DataFrameSchema(…)`, None for anything else."""
     return node if isinstance(node, ast.Call) and _last(node.func) == _SCHEMA else None
 

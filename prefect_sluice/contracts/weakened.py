@@ -313,7 +313,7 @@ def _length(checks: Sequence[Document]) -> tuple[int | None, int | None]:
 def _other(check: Document, after: Sequence[Document], new: Sequence[Document]) -> Iterator[tuple[str, bool]]:
     """Compare a check that one can only find again: a pattern, the project's own code."""
     named = [each for each in after if each["name"] == check["name"]]
-    told = check["name"] + _told(check)
+    told = check["name"] + _limits_text(check)
     if named and not any(str(_pattern(each)) in _ANYTHING for each in named if "limits" in each):
         yield f"{told} was rewritten: it may ask for less now", False
     elif any(each["name"] == check["name"] for each in new if each["warns"]):
@@ -326,7 +326,7 @@ def _pattern(check: Document) -> Any:
     return next(iter(check["limits"].values()), None)
 
 
-def _told(check: Document) -> str:
+def _limits_text(check: Document) -> str:
     limits = check.get("limits")
     return f"({', '.join(repr(value) for value in limits.values())})" if limits else ""
 

@@ -122,7 +122,9 @@ class _Macros:
 
     def asks(self, node: Any) -> bool:
         """Say whether the SQL of a test may depend on whether its rows are stored."""
-        return _STORED in str(node.raw_code) or any(self._asked(uid) for uid in node.depends_on.macros)
+        return _STORED in str(node.raw_code) or any(
+            self._mentions_store_failures(uid) for uid in node.depends_on.macros
+        )
 
     def is_dbts_not_null(self, node: Any) -> bool:
         """Say whether a test is the `not_null` that comes with dbt."""
@@ -130,14 +132,16 @@ class _Macros:
         is_one = metadata is not None and (metadata.namespace, metadata.name) == (None, "not_null")
         return is_one and all(self._all[uid].package_name in _DBT for uid in self._named["test_not_null"])
 
-    def _asked(self, uid: str) -> bool:
+    def _mentions_store_failures(self, uid: str) -> bool:
         if uid not in self._asks:
             self._asks[uid] = False  # it may call itself
             macro = self._all.get(uid)
             if macro is not None:
                 # What `adapter.dispatch` chooses from is not all among what dbt says that a macro depends on.
                 called = {*macro.depends_on.macros, *self._named.get(str(macro.name), ())} - {uid}
-                self._asks[uid] = _STORED in str(macro.macro_sql) or any(map(self._asked, sorted(called)))
+                self._asks[uid] = _STORED in str(macro.macro_sql) or any(
+                    map(self._mentions_store_failures, sorted(called))
+                )
         return self._asks[uid]
 
 

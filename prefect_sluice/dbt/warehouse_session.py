@@ -44,10 +44,10 @@ class DbtConnector:
             options: dict[str, Any] = dict(item.options or {})
             options.pop("read_only", None)
             item.options = options
-        plugins = self._named(lambda: environment.initialize_plugins(creds))
-        connection = self._named(lambda: environment.initialize_db(creds, plugins))
+        plugins = self._translate_errors(lambda: environment.initialize_plugins(creds))
+        connection = self._translate_errors(lambda: environment.initialize_db(creds, plugins))
         try:
-            return self._named(lambda: environment.initialize_cursor(creds, connection, plugins))
+            return self._translate_errors(lambda: environment.initialize_cursor(creds, connection, plugins))
         except BaseException:
             connection.close()
             raise
@@ -68,9 +68,9 @@ class DbtConnector:
                 raw, self.target.profile, renderer, target_override=self.target.name
             ).credentials
 
-        return self._named(read)
+        return self._translate_errors(read)
 
-    def _named(self, do: Any) -> Any:
+    def _translate_errors(self, do: Any) -> Any:
         from dbt_common.exceptions import DbtBaseException
 
         try:

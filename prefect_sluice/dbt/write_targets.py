@@ -38,7 +38,7 @@ def targets(prints: Fingerprints) -> Targets:
     codes = tuple(_codes(prints))
     for code in codes:
         found = tuple(_written(code.text))
-        names |= {name for parts in found if parts for name in _named(parts, manifest)}
+        names |= {name for parts in found if parts for name in _resolve_target(parts, manifest)}
         if any(not parts for parts in found):
             dark.add(code)
     macros = frozenset(code.macro for code in dark if code.macro)
@@ -80,7 +80,7 @@ def _written(text: str) -> Iterator[tuple[str, ...]]:
                 yield () if any(ANY in part for part in parts) else parts
 
 
-def _named(parts: tuple[str, ...], manifest: Manifest) -> Iterable[tuple[str, str]]:
+def _resolve_target(parts: tuple[str, ...], manifest: Manifest) -> Iterable[tuple[str, str]]:
     """Return schema and identifier of what a statement names; the project's own relations are none of these."""
     last = parts[-1]
     if last.startswith((REF, THIS)):

@@ -125,7 +125,9 @@ class Comparison:
         # Of these columns alone: to hash all of them again would cost more than the join.
         b, a = (
             "(SELECT "
-            + ", ".join([_named("k", side.keys), *(f"{_held(side)[n]} AS v{n}" for n in columns)])
+            + ", ".join(
+                [_aliased_columns("k", side.keys), *(f"{_compared_values(side)[n]} AS v{n}" for n in columns)]
+            )
             + f" FROM {side.relation})"
             for side in (self.before, self.after)
         )
@@ -140,8 +142,8 @@ class Comparison:
         raw = [quoted(column.name) for column in side.columns]
         return (
             f"SELECT {', '.join(_text(f'r.t{n}') for n in range(len(raw)))} FROM"
-            f" (SELECT s.* FROM (SELECT {_named('k', side.keys)}, {_named('t', raw)} FROM {side.relation}) s"
-            f" WHERE NOT EXISTS (SELECT 1 FROM (SELECT {_named('k', other.keys)} FROM {other.relation}) o"
+            f" (SELECT s.* FROM (SELECT {_aliased_columns('k', side.keys)}, {_aliased_columns('t', raw)} FROM {side.relation}) s"
+            f" WHERE NOT EXISTS (SELECT 1 FROM (SELECT {_aliased_columns('k', other.keys)} FROM {other.relation}) o"
             f" WHERE {self._on('s', 'o')}) ORDER BY {self._keys('s')} LIMIT {SAMPLE_ROWS}) r"
             f" ORDER BY {self._keys('r')}"
         )
@@ -157,13 +159,13 @@ class Comparison:
         """Whole rows, as text, that are on one side only: `how` as in `moved_sample`."""
         side, sign = (self.after, "-") if how == "added" else (self.before, "")
         shown = _numbered("t", len(side.columns))
-        rows = self._surplus(side, f"{_named('t', _texts(side))}", sign)
+        rows = self._surplus(side, f"{_aliased_columns('t', _texts(side))}", sign)
         return f"{self._moved_hashes()} SELECT {shown} FROM {rows} r ORDER BY {shown} LIMIT {SAMPLE_ROWS}"
 
     def left_totals(self, side: Side) -> str:
         """One row: of the rows that only this side has, a sum of hashes per column, keys first; NULL where there are none."""
         values = [*side.keys, *side.values]
-        rows = self._surplus(side, _named("t", values), "" if side is self.before else "-")
+        rows = self._surplus(side, _aliased_columns("t", values), "" if side is self.before else "-")
         sums = [self.engine.total(self.engine.row_hash([f"t{n}"])) for n in range(len(values))]
         return f"{self._moved_hashes()} SELECT {', '.join(sums)} FROM {rows} r"
 
@@ -178,7 +180,7 @@ class Comparison:
 
     def largest(self, side: Side) -> str:
         """One row: the largest finite value of each of `nears` that is of numbers, NULL for the others."""
-        values = [*side.keys, *_held(side)]
+        values = [*side.keys, *_compared_values(side)]
         sizes = [
             each.largest(value) if each and each.is_number else "NULL"
             for each, value in zip(self.nears, values, strict=True)
@@ -206,7 +208,7 @@ class Comparison:
 
     def _moved_keys(self) -> str:
         b, a = (
-            f"SELECT {_named('k', side.keys)}, {self._hash(side)} AS h FROM {side.relation}"
+            f"SELECT {_aliased_columns('k', side.keys)}, {self._hash(side)} AS h FROM {side.relation}"
             for side in (self.before, self.after)
         )
         either = ", ".join(f"coalesce(b.k{n}, a.k{n}) AS k{n}" for n in range(len(self.before.keys)))
@@ -219,8 +221,7 @@ class Comparison:
 
     def _both_sides(self) -> str:
         joins = (
-            f" JOIN (SELECT {', '.join(filter(None, [_named('k', side.keys), _named('v', _held(side))]))}"
-            f" FROM {side.relation}) {alias} ON {self._on('m', alias)}"
+            f" JOIN (SELECT {_keys_and_values(side)} FROM {side.relation}) {alias} ON {self._on('m', alias)}"
             for alias, side in (("b", self.before), ("a", self.after))
         )
         return f"FROM {_MOVED} m{''.join(joins)} WHERE m.how = 'changed'"
@@ -268,13 +269,13 @@ class Comparison:
 
     def _rough(self, side: Side, sign: str) -> str:
         """Return the surplus rows of a side, with hashes that close rows have in common; only these are hashed once more."""
-        held = [*side.keys, *_held(side)]
+        held = [*side.keys, *_compared_values(side)]
         shifted = (
             [each.coarse(f"v{n}", shift) if each else f"v{n}" for n, each in enumerate(self.nears)]
             for shift in (0.0, 0.5)
         )
         rough = ", ".join(f"{self.engine.row_hash(each)} AS rough{n}" for n, each in enumerate(shifted, 1))
-        rows = self._surplus(side, _named("v", held), sign).replace(_MOVED, _EXACT)
+        rows = self._surplus(side, _aliased_columns("v", held), sign).replace(_MOVED, _EXACT)
         return f"SELECT *, {rough}, row_number() OVER () AS id FROM {rows} r"
 
     def _pairs(self, rough: str, before: str, after: str) -> str:
@@ -291,7 +292,13 @@ class Comparison:
         )
 
 
-def _held(side: Side) -> tuple[str, ...]:
+def _keys_and_values(side: Side) -> str:
+    return ", ".join(
+        filter(None, [_aliased_columns("k", side.keys), _aliased_columns("v", _compared_values(side))])
+    )
+
+
+def _compared_values(side: Side) -> tuple[str, ...]:
     return side.whole or side.values
 
 
@@ -351,7 +358,7 @@ def _texts(side: Side) -> list[str]:
     return [_text(quoted(column.name)) for column in side.columns]
 
 
-def _named(letter: str, expressions: Sequence[str]) -> str:
+def _aliased_columns(letter: str, expressions: Sequence[str]) -> str:
     return ", ".join(f"{expression} AS {letter}{n}" for n, expression in enumerate(expressions))
 
 

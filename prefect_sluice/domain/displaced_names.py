@@ -43,9 +43,11 @@ class Displaced:
 def told(found: Sequence[Displaced]) -> str:
     """Return in one line what stands where, with the first names of each kind."""
     by_kind = {kind: [str(item.name) for item in found if item.instead is kind] for kind in Replacement}
-    return ", ".join(f"{kind.value} stands at {_named(names)}" for kind, names in by_kind.items() if names)
+    return ", ".join(
+        f"{kind.value} stands at {_first_names(names)}" for kind, names in by_kind.items() if names
+    )
 
 
-def _named(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     rest = len(names) - _SOME
     return ", ".join(names[:_SOME]) + (f" and {rest} more" if rest > 0 else "")

@@ -16,10 +16,12 @@ def excepted(report: GateReport, exceptions: Sequence[Exemption], today: date) -
     """Return the report with every finding that an exception speaks of as WARNED, and why; one that is over says so. Pure."""
     if not exceptions:
         return report
-    return replace(report, findings=tuple(_judged(item, exceptions, today) for item in report.findings))
+    return replace(
+        report, findings=tuple(_apply_exceptions(item, exceptions, today) for item in report.findings)
+    )
 
 
-def _judged(finding: Finding, exceptions: Sequence[Exemption], today: date) -> Finding:
+def _apply_exceptions(finding: Finding, exceptions: Sequence[Exemption], today: date) -> Finding:
     if finding.verdict.lets_through:
         return finding
     meant = [item for item in exceptions if _is_meant(item, finding)]

@@ -37,7 +37,7 @@ def promised(workspace: Workspace) -> Mapping[Name, str]:
     found: dict[Name, str] = {}
     for promotion in workspace.store.promotions(states=OPEN):
         try:
-            named = tuple(_named(workspace, promotion))
+            named = tuple(_promotion_addresses(workspace, promotion))
         except SluiceError as error:
             raise Refused(
                 f"what promotion {promotion.id} of {promotion.environment} needs cannot be read ({error})",
@@ -47,7 +47,7 @@ def promised(workspace: Workspace) -> Mapping[Name, str]:
     return found
 
 
-def _named(workspace: Workspace, promotion: Promotion) -> Iterator[Name]:
+def _promotion_addresses(workspace: Workspace, promotion: Promotion) -> Iterator[Name]:
     if promotion.plan:
         plan = cast(dict[str, Any], workspace.bundles.get_document(promotion.plan))
         yield from (Name.parse(step["address"]) for step in plan["steps"] if step["address"])

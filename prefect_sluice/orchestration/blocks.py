@@ -47,7 +47,7 @@ class SluiceWarehouse(Block):
 
     @field_validator("variables")
     @classmethod
-    def _named(cls, value: dict[str, str]) -> dict[str, str]:
+    def _check_variable_names(cls, value: dict[str, str]) -> dict[str, str]:
         return checked(value)
 
     def environment(self) -> dict[str, str]:

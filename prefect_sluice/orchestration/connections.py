@@ -22,12 +22,12 @@ def connected(name: str) -> Generator[None]:
     What the block raises comes out without secrets. Raises BadInput when there is no such connection, Refused when
     another run is at work in this process with others.
     """
-    variables, secrets = _found(name) if name else ({}, frozenset[str]())
+    variables, secrets = _read_blocks(name) if name else ({}, frozenset[str]())
     with process.lent(name, variables, secrets), concealing():
         yield
 
 
-def _found(name: str) -> tuple[dict[str, str], frozenset[str]]:
+def _read_blocks(name: str) -> tuple[dict[str, str], frozenset[str]]:
     variables: dict[str, str] = {}
     secrets: set[str] = set()
     found = False

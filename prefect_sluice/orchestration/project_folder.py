@@ -20,13 +20,13 @@ def project(folder: str, *, fresh: bool = True) -> Path:
     that cannot be used, or whose sluice.yml names what no other machine sees. What the run says from here on names the
     project's forms.
     """
-    found = _found(folder, fresh)
+    found = _resolve_folder(folder, fresh)
     with suppress(SluiceError):  # whoever goes on with it says what is wrong
         speaks_of(Workspace.at(found))
     return found
 
 
-def _found(folder: str, fresh: bool) -> Path:
+def _resolve_folder(folder: str, fresh: bool) -> Path:
     if not remote_project.is_url(folder):
         return Path(folder)
     get_run_logger().info(f"fetching {remote_project.masked(folder)}")

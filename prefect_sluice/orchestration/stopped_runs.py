@@ -26,7 +26,7 @@ _PATIENCE = 3
 """Seconds that sending queued logs may take: who stops a worker does not wait for long."""
 
 
-def _told(run: str) -> str:
+def _stop_message(run: str) -> str:
     """Return what the run was at, and what serves; where the state store cannot say it now, only what is true anyhow."""
     how = BY_STOP if os.getppid() == _PARENT else BY_KILL
     try:
@@ -46,7 +46,7 @@ def say_stopped() -> None:
     with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
         if client.read_flow_run(run.id).state_type is not StateType.RUNNING:
             return
-        told = _told(str(run.id))
+        told = _stop_message(str(run.id))
         run.state = client.set_flow_run_state(run.id, Crashed(message=told), force=True).state
         with suppress(SystemExit):  # the console's, where the worker is gone that reads it
             get_run_logger().error(told)

@@ -41,7 +41,7 @@ def place(
     Repeatable: the same words by the same person are one control. When this returns, no publish that it forbids
     is under way and none will begin. Raises BadInput without a name or a reason.
     """
-    _named(by, reason)
+    _require_name_and_reason(by, reason)
     now = process.now()
     asked = Control(uuid.uuid4().hex[:10], kind, target, by.strip(), reason.strip(), now, until)
     with workspace.store.transaction() as transaction:
@@ -74,7 +74,7 @@ def lift(
 
     Returns what was lifted, oldest first. Raises Refused when nothing is in force there, with what is elsewhere.
     """
-    _named(by, reason)
+    _require_name_and_reason(by, reason)
     now = process.now()
     with workspace.store.transaction() as transaction:
         transaction.stand_still()
@@ -95,7 +95,7 @@ def lift(
     return lifted
 
 
-def _named(by: str, reason: str) -> None:
+def _require_name_and_reason(by: str, reason: str) -> None:
     if not by.strip():
         raise BadInput("it needs a name", fix="say who you are: --as NAME")
     if not reason.strip():

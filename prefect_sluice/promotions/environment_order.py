@@ -21,14 +21,14 @@ def before(environment: Environment, environments: Mapping[str, Environment]) ->
 
     Raises ConfigInvalid when `after` names no environment, or leads back to this one.
     """
-    found = _named(environment, environments)
+    found = _previous_environment(environment, environments)
     seen, above = {environment.name}, found
     while above:
         if above in seen:
             where = f"environments.{environment.name}.after"
             raise ConfigInvalid(f"{found!r} comes after {environment.name!r} itself", where, "mend the order")
         seen.add(above)
-        above = _named(environments[above], environments)
+        above = _previous_environment(environments[above], environments)
     return found
 
 
@@ -52,7 +52,7 @@ def comes_after(first: str, second: str, environments: Mapping[str, Environment]
     return bool(above)
 
 
-def _named(environment: Environment, environments: Mapping[str, Environment]) -> str:
+def _previous_environment(environment: Environment, environments: Mapping[str, Environment]) -> str:
     after = environment.policy.after
     if after == ANY:
         return ""

@@ -72,7 +72,7 @@ def noted(workspace: Workspace, request: Request) -> Generator[None]:
         return
     _leave_answered(workspace, request)
     begun = RefreshAttempt(process.now(), by=_by())
-    _put(workspace, request, begun)
+    _save_attempt(workspace, request, begun)
     kept: list[Work] = []
     try:
         with keeping(kept):
@@ -119,9 +119,9 @@ def _close(workspace: Workspace, request: Request, begun: RefreshAttempt, status
     ended = replace(begun, ended=process.now(), status=status, message=message)
     # It is done, and on record elsewhere: that this cannot be written is no reason to call it failed.
     with suppress(SluiceError):
-        _put(workspace, request, ended)
+        _save_attempt(workspace, request, ended)
 
 
-def _put(workspace: Workspace, request: Request, attempt: RefreshAttempt) -> None:
+def _save_attempt(workspace: Workspace, request: Request, attempt: RefreshAttempt) -> None:
     with workspace.store.transaction() as transaction:
         transaction.put_refresh(request.environment, attempt)

@@ -56,7 +56,7 @@ def chosen(workspace: Workspace, environment: Environment, request: Request) -> 
 
     Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
-    release, select = _asked(workspace, environment, _picked(workspace, environment, request))
+    release, select = _release_and_selector(workspace, environment, _picked(workspace, environment, request))
     _permit(workspace, environment, release)
     return (
         _part(governed(workspace, release), environment, release, select, request.actor)
@@ -87,23 +87,29 @@ def _is_unfinished(workspace: Workspace, id: str) -> bool:
     return promotion is not None and promotion.state is State.DEPLOYED
 
 
-def _asked(workspace: Workspace, environment: Environment, request: Request) -> tuple[Release, str]:
+def _release_and_selector(
+    workspace: Workspace, environment: Environment, request: Request
+) -> tuple[Release, str]:
     """Return the release as a whole, and the selector of the part to take ("" for all of it)."""
     release = _whole(workspace, environment, request)
     made = release.composed
     if made is None or made.environment != environment.name or request.select:
         return release, request.select
     # It was put together for this very environment: again, on what is served there now.
-    return _named(workspace, made.of), made.select
+    return _find_release(workspace, made.of), made.select
 
 
 def _whole(workspace: Workspace, environment: Environment, request: Request) -> Release:
     if request.ref and request.origin:
         raise BadInput("a release and --from are two answers to one question", fix="give one of them")
-    return _named(workspace, request.ref) if request.ref else served(workspace, environment, request.origin)
+    return (
+        _find_release(workspace, request.ref)
+        if request.ref
+        else served(workspace, environment, request.origin)
+    )
 
 
-def _named(workspace: Workspace, text: str) -> Release:
+def _find_release(workspace: Workspace, text: str) -> Release:
     store = workspace.store
     found = store.release(text)
     if found is not None:

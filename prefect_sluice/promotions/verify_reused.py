@@ -92,7 +92,7 @@ def look(
         return ReuseCheck(empty=declared_edits.empty(plan, meant, {}, ()))
     with warehouse.reader():  # keeps writers out while the stamp is taken and the rows are read
         stamp = warehouse.stamp()
-        known = _known(workspace, environment, stamp)
+        known = _verified_addresses(workspace, environment, stamp)
         doubtful = sorted(wanted.keys() - known, key=str)
         if doubtful:
             tell(f"reading again {count(len(doubtful), 'relation that is', 'relations that are')} built on")
@@ -172,7 +172,7 @@ def carry_over(
     """Note what holds what was published under the stamp `after`: what did under `before`, since our own publish is all that
     was written, and what it brought, byte for byte as it was sealed."""
     brought = {item.address for item in (*publication.tables, *publication.views)}
-    known = _known(workspace, environment, before) | brought
+    known = _verified_addresses(workspace, environment, before) | brought
     if after and known:
         _remember(workspace, environment, after, known)
 
@@ -198,7 +198,7 @@ def _entry(environment: Environment) -> str:
     return digest(str(environment.target.path.resolve()))
 
 
-def _known(workspace: Workspace, environment: Environment, stamp: str) -> frozenset[Name]:
+def _verified_addresses(workspace: Workspace, environment: Environment, stamp: str) -> frozenset[Name]:
     key = _entry(environment)
     entry = cast("dict[str, Any] | None", workspace.store.cached(_KIND, [key]).get(key))
     if not stamp or entry is None or entry["stamp"] != stamp:

@@ -136,14 +136,14 @@ def _linked(text: str, web: Web) -> str:
 def _pieces(text: str, web: Web) -> Iterator[tuple[str, str]]:
     at = 0
     for found in _VERB.finditer(text):
-        told = _told(text, found, web) if found.start() >= at else None
+        told = _form_for_command(text, found, web) if found.start() >= at else None
         if told is not None:
             yield from ((text[at : told.start], ""), (told.what, told.url))
             at = told.end
     yield text[at:], ""
 
 
-def _told(text: str, found: re.Match[str], web: Web) -> _Told | None:
+def _form_for_command(text: str, found: re.Match[str], web: Web) -> _Told | None:
     """Return what stands for the command that begins there; None where there is nothing on the web that does it."""
     verb = found["verb"]
     read = _read(

@@ -55,7 +55,7 @@ def _in_url(value: str) -> Iterator[str]:
 
 def concealer() -> Callable[[str], str]:
     """Return what takes the secrets of this process out of a text: those of its environment, and those a run was lent."""
-    known = sorted(_known(), key=len, reverse=True)
+    known = sorted(_all_secrets(), key=len, reverse=True)
     spelt = [way for secret in known for way in (secret, quote(secret, safe=""), secret.replace("'", "''"))]
     secrets = tuple(dict.fromkeys(spelt))
 
@@ -73,7 +73,7 @@ def concealed(text: str) -> str:
     return concealer()(text)
 
 
-def _known() -> frozenset[str]:
+def _all_secrets() -> frozenset[str]:
     lent = frozenset(item for item in process.lent_secrets() if len(item) >= SHORTEST)
     return secrets_of(process.environment()) | lent
 

@@ -114,10 +114,10 @@ def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[
     # In full: of two branches that wrote the same, git would leave one out.
     asked = ("log", "-z", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
     told = _out(repository, "--literal-pathspecs", *asked, *paths)
-    return tuple(_made(*entry.split("\n", 3)) for entry in told.split("\0") if entry)
+    return tuple(_authorship(*entry.split("\n", 3)) for entry in told.split("\0") if entry)
 
 
-def _made(head: str, author: str, committer: str, message: str = "") -> Authorship:
+def _authorship(head: str, author: str, committer: str, message: str = "") -> Authorship:
     commit, _, at = head.partition(" ")
     persons = tuple(dict.fromkeys(map(_whole, (author, committer))))
     return Authorship(persons, _whole(message), commit, _time(at))

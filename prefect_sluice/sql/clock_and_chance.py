@@ -59,7 +59,7 @@ def volatile(sql: str, dialect: str) -> tuple[str, ...]:
     found = lexemes(sql, dialect)
     if found is None:
         return tuple(sorted({kind for word in re.findall(r"\w+", sql.lower()) if (kind := _kind(word))}))
-    asked = {kind for number in range(len(found)) if (kind := _asked(found, number))}
+    asked = {kind for number in range(len(found)) if (kind := _volatile_input(found, number))}
     if dialect != "duckdb":
         asked |= {_POSTGRES_STRINGS[one.lower] for one in found if one.lower in _POSTGRES_STRINGS}
     if any(_samples(found)):
@@ -75,7 +75,7 @@ def _kind(word: str) -> str:
     return RANDOM if word in _RANDOM or word in ("tablesample", "sample") else ""
 
 
-def _asked(found: Sequence[Lexeme], number: int) -> str:
+def _volatile_input(found: Sequence[Lexeme], number: int) -> str:
     """Return what the name at `number` asks if it is called there, or needs no call."""
     one = found[number]
     if one.kind not in (TokenKind.WORD, TokenKind.QUOTED):

@@ -202,12 +202,12 @@ class _Statement:
         )
 
     def _to(self, verb: str, at: int) -> StatementWrite:
-        return StatementWrite(EffectType.WRITES, self._said(), verb, self._name(at))
+        return StatementWrite(EffectType.WRITES, self._statement_text(), verb, self._name(at))
 
     def _other(self, does: EffectType, place: str = "") -> StatementWrite:
-        return StatementWrite(does, self._said(), place=shown(place))
+        return StatementWrite(does, self._statement_text(), place=shown(place))
 
-    def _said(self) -> str:
+    def _statement_text(self) -> str:
         end = min(self._end(), _SAID)
         text = "".join(
             one.gap[:1].replace("\n", " ") + one.text for one in self.found[self.at : self.at + end]

@@ -68,7 +68,7 @@ def again(
     promotion = workspace.store.promotion(rolled.promotion)
     did = f"{place} was rolled back from generation {rolled.number - 1} to {rolled.origin} already"
     if promotion is None:
-        return work.ends(Status.UNCHANGED, _told(did, rolled, "", further))
+        return work.ends(Status.UNCHANGED, _repeat_message(did, rolled, "", further))
     if rolled == current and promotion.state is State.DEPLOYED:
         return replace(work, promotion=promotion, generation=current)
     if rolled == current and promotion.state is State.FAILED:
@@ -80,11 +80,11 @@ def again(
             f"sluice status --env {place}",
         )
     return replace(work, promotion=promotion).ends(
-        Status.UNCHANGED, _told(did, rolled, f" by {promotion.actor}", further)
+        Status.UNCHANGED, _repeat_message(did, rolled, f" by {promotion.actor}", further)
     )
 
 
-def _told(did: str, rolled: Generation, by: str, further: str) -> str:
+def _repeat_message(did: str, rolled: Generation, by: str, further: str) -> str:
     at = f"{did}{by} on {rolled.at:%Y-%m-%d %H:%M} UTC (generation {rolled.number})"
     return f"{at}; to go further back: {further}" if further else at
 

@@ -45,7 +45,7 @@ def test(work: Work) -> Work:
         raise OutOfOrder()
     if promotion.state in SERVED:
         return work
-    reports = recorded(workspace, promotion, STAGE) or _judged(workspace, place, work, plan)
+    reports = recorded(workspace, promotion, STAGE) or _run_gates(workspace, place, work, plan)
     reach(FaultPoint.TEST_JUDGED)
     # Nothing here may apply (no linter, no tests); that the relations were built is Stage's to find out.
     applies = [report for report in reports if not report.not_applicable]
@@ -54,7 +54,9 @@ def test(work: Work) -> Work:
     return replace(work, reports=(*work.reports, *reports))
 
 
-def _judged(workspace: Workspace, environment: Environment, work: Work, plan: Plan) -> tuple[GateReport, ...]:
+def _run_gates(
+    workspace: Workspace, environment: Environment, work: Work, plan: Plan
+) -> tuple[GateReport, ...]:
     assert work.release is not None
     loaded = load(workspace, environment, work.release)
     known = ask_gates.subject(workspace, environment, loaded, work.release, plan)

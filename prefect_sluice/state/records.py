@@ -93,7 +93,7 @@ class RecordWrites(ABC):
     _connection: Connection
 
     @abstractmethod
-    def _put(
+    def _upsert(
         self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True
     ) -> None: ...
 
@@ -101,16 +101,16 @@ class RecordWrites(ABC):
         """Record what a release declares in an environment; what is recorded of it already stays."""
         document = canonical(declared.document()).decode()
         row = {"environment": environment, "release": release, "document": document}
-        self._put(DECLARED, [row], ("environment", "release"), overwrite=False)
+        self._upsert(DECLARED, [row], ("environment", "release"), overwrite=False)
 
     def put_conditions(self, promotion: str, at: datetime, conditions: Conditions) -> None:
         """Record what a promotion is built under, in place of what was recorded before."""
         row = {"promotion": promotion, "at": at, "document": canonical(conditions.document()).decode()}
-        self._put(CONDITIONS, [row], ("promotion",))
+        self._upsert(CONDITIONS, [row], ("promotion",))
 
     def put_refresh(self, environment: str, attempt: RefreshAttempt) -> None:
         """Record an attempt to refresh all of an environment, in place of the one before."""
-        self._put(REFRESH, [{"environment": environment, **asdict(attempt)}], ("environment",))
+        self._upsert(REFRESH, [{"environment": environment, **asdict(attempt)}], ("environment",))
 
     def put_poll(self, environment: str, broken: PollAttempt) -> None:
         """Record that the scheduled release of a commit broke, in place of the one that did before."""
@@ -121,12 +121,12 @@ class RecordWrites(ABC):
             "release": broken.base.release,
             "message": broken.message,
         }
-        self._put(POLL, [row], ("environment",))
+        self._upsert(POLL, [row], ("environment",))
 
     def put_alert(self, scope: str, alert: AlertRecord) -> None:
         """Record what people were told of what was looked at, in place of what they were told before."""
         problems = canonical(list(alert.problems)).decode()
-        self._put(ALERT, [{"scope": scope, "problems": problems, "at": alert.at}], ("scope",))
+        self._upsert(ALERT, [{"scope": scope, "problems": problems, "at": alert.at}], ("scope",))
 
     def add_timing(self, promotion: str, run: Run) -> None:
         """Record one more run of a promotion. Not repeatable: each call is another run."""
@@ -135,7 +135,7 @@ class RecordWrites(ABC):
 
     def put_sign(self, sign: SignOfLife) -> None:
         """Record that a flow run lives."""
-        self._put(SIGN, [asdict(sign)], ("run",))
+        self._upsert(SIGN, [asdict(sign)], ("run",))
 
     def drop_records(self, promotions: Iterable[str], declared: Iterable[tuple[str, str]]) -> None:
         """Forget what the stages of promotions took and what they were built under, and what releases declared in an

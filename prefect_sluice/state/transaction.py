@@ -56,11 +56,11 @@ class Transaction(Reads, RecordWrites):
 
     def put_release(self, release: Release) -> None:
         """Record a release. Safe to repeat."""
-        self._put(RELEASE, [codec.release_row(release)], ("id",), overwrite=False)
+        self._upsert(RELEASE, [codec.release_row(release)], ("id",), overwrite=False)
 
     def put_promotion(self, promotion: Promotion) -> None:
         """Record a promotion, or where it stands now. Safe to repeat."""
-        self._put(PROMOTION, [codec.promotion_row(promotion)], ("id",))
+        self._upsert(PROMOTION, [codec.promotion_row(promotion)], ("id",))
 
     def put_reports(self, promotion: str, stage: str, reports: Sequence[GateReport]) -> None:
         """Record what the gates said in a stage, in place of what they said there before. Safe to repeat."""
@@ -85,11 +85,11 @@ class Transaction(Reads, RecordWrites):
     def put_candidate(self, candidate: Candidate) -> None:
         """Record a promotion's candidate, in place of one it had before. Safe to repeat."""
         row = {name: getattr(candidate, name) for name in (column.name for column in CANDIDATE.columns)}
-        self._put(CANDIDATE, [row], ("promotion",))
+        self._upsert(CANDIDATE, [row], ("promotion",))
 
     def put_relations(self, relations: Sequence[Relation]) -> None:
         """Record relations, in place of what stood at their addresses. Safe to repeat."""
-        self._put(
+        self._upsert(
             RELATION, [codec.relation_row(relation) for relation in relations], ("schema", "identifier")
         )
 
@@ -98,7 +98,7 @@ class Transaction(Reads, RecordWrites):
 
         Raises Refused when another approval has that id.
         """
-        self._put(APPROVAL, [codec.approval_row(approval)], ("id",), overwrite=False)
+        self._upsert(APPROVAL, [codec.approval_row(approval)], ("id",), overwrite=False)
         row = self._rows(select(APPROVAL).where(APPROVAL.c.id == approval.id))[0]
         if replace(codec.approval(row), used_at=None) != replace(approval, used_at=None):
             why = f"approval {approval.id!r} is recorded already, and says something else"
@@ -111,7 +111,7 @@ class Transaction(Reads, RecordWrites):
 
     def put_question(self, question: ApprovalQuestion) -> None:
         """Record what a run asks, in place of what it asked before. Safe to repeat."""
-        self._put(QUESTION, [asdict(question)], ("run",))
+        self._upsert(QUESTION, [asdict(question)], ("run",))
 
     def drop_question(self, run: str) -> None:
         """Forget what a run asked. Safe to repeat."""
@@ -119,11 +119,11 @@ class Transaction(Reads, RecordWrites):
 
     def put_control(self, control: Control) -> None:
         """Record a hold, freeze or block, or that it was lifted. Safe to repeat."""
-        self._put(CONTROL, [codec.control_row(control)], ("id",))
+        self._upsert(CONTROL, [codec.control_row(control)], ("id",))
 
     def put_aftercare(self, aftercare: RollbackExtras) -> None:
         """Record what a rollback brings with it, or how far that is. Safe to repeat."""
-        self._put(AFTERCARE, [asdict(aftercare)], ("promotion",))
+        self._upsert(AFTERCARE, [asdict(aftercare)], ("promotion",))
 
     def stand_still(self) -> None:
         """Wait until nobody publishes or writes the ledger, and keep it so until this transaction ends."""
@@ -181,7 +181,7 @@ class Transaction(Reads, RecordWrites):
             {"kind": kind, "key": key, "value": canonical(value).decode(), "used_at": now}
             for key, value in values.items()
         ]
-        self._put(CACHE, rows, ("kind", "key"))
+        self._upsert(CACHE, rows, ("kind", "key"))
 
     def touch_cached(self, kind: str, keys: Sequence[str]) -> None:
         """Note that cached values were used now. Safe to repeat."""
@@ -206,7 +206,7 @@ class Transaction(Reads, RecordWrites):
         if self._connection.dialect.name == "postgresql":
             self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})
 
-    def _put(
+    def _upsert(
         self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True
     ) -> None:
         found = list(rows)

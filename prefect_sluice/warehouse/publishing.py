@@ -117,13 +117,16 @@ def _chosen(rule: PublishRule, lock: timedelta, *, readers_hold: bool) -> tuple[
     if rule.way is not None:
         return rule.way, "sluice.yml says so"
     if lock > rule.lock:
-        return PublishMode.COPY, f"in place would lock readers out for {_told(lock)}, over {_told(rule.lock)}"
+        return (
+            PublishMode.COPY,
+            f"in place would lock readers out for {_seconds_text(lock)}, over {_seconds_text(rule.lock)}",
+        )
     if readers_hold:
         return PublishMode.COPY, "a reader holds the file"
-    return PublishMode.IN_PLACE, f"at most {_told(rule.lock)} are allowed"
+    return PublishMode.IN_PLACE, f"at most {_seconds_text(rule.lock)} are allowed"
 
 
-def _told(time: timedelta) -> str:
+def _seconds_text(time: timedelta) -> str:
     return f"{time.total_seconds():.1f} s"
 
 

@@ -234,7 +234,7 @@ class Workspace:
     @property
     def state(self) -> str:
         """The state store's URL, or the path of its file: what SLUICE_STATE says, else sluice.yml."""
-        return self._named(self.environ.get(STATE) or self.settings.state)
+        return self._resolve_url(self.environ.get(STATE) or self.settings.state)
 
     @property
     def has_store(self) -> bool:
@@ -255,9 +255,9 @@ class Workspace:
         from prefect_sluice.state.bundles import BundleStore
 
         url = self.environ.get(BUNDLES) or self.settings.bundles
-        return BundleStore(self._named(url), self._options())
+        return BundleStore(self._resolve_url(url), self._options())
 
-    def _named(self, url: str) -> str:
+    def _resolve_url(self, url: str) -> str:
         with parsing("is no path", url, "name a file or a URL"):
             return url if "://" in url else str((self.root / url).resolve())
 

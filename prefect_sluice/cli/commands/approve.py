@@ -53,7 +53,7 @@ def approve(
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.stages.approve import record
 
-    workspace, found = _found(folder, promotion)
+    workspace, found = _find_promotion(folder, promotion)
     console.show(_lines(workspace, found, console.width))
     if not (yes or console.json) and sys.stdin.isatty() and sys.stdout.isatty():
         click.confirm(f"Approve promotion {found.id}?", abort=True)
@@ -78,12 +78,12 @@ def reject(promotion: str, actor: str, comment: str, folder: Path, console: Cons
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.stages.approve import record
 
-    workspace, found = _found(folder, promotion)
+    workspace, found = _find_promotion(folder, promotion)
     given = record(workspace, found, Decision.REJECT, by=who(actor, folder), comment=comment)
     return _tell(workspace, found, given, console)
 
 
-def _found(folder: Path, text: str) -> tuple[Workspace, Promotion]:
+def _find_promotion(folder: Path, text: str) -> tuple[Workspace, Promotion]:
     from prefect_sluice.promotions.lookups import existing_store, waiting_promotion
     from prefect_sluice.workspace.workspace import Workspace
 

@@ -56,7 +56,7 @@ def leave(
     with progress(console):
         left = stage.leave(workspace, resolved, actor=who(actor, folder), wait=wait)
     console.show(left_lines(resolved.name, left, width=console.width))
-    console.answer(_done(resolved.name, left))
+    console.answer(_leave_document(resolved.name, left))
     return 0
 
 
@@ -81,7 +81,7 @@ def _planned(environment: str, leaving: LeavePlan) -> Json:
     }
 
 
-def _done(environment: str, left: LeaveOutcome) -> Json:
+def _leave_document(environment: str, left: LeaveOutcome) -> Json:
     return {
         "environment": environment,
         "generation": left.generation.number,

@@ -47,7 +47,7 @@ def logs(
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    every = _found(workspace, environment, promotion)
+    every = _find_runs(workspace, environment, promotion)
     where, found = every[-1][0], [run for _, run in every[-(many or (len(every) if promotion else 1)) :]]
     if follow and not console.json and not found[-1].ended:
         return _follow(workspace, where, found[-1].id, console.show, threading.Event().wait)
@@ -58,7 +58,7 @@ def logs(
     return 0
 
 
-def _found(workspace: Workspace, environment: str, promotion: str) -> list[tuple[str, RunLog]]:
+def _find_runs(workspace: Workspace, environment: str, promotion: str) -> list[tuple[str, RunLog]]:
     """Return the runs that are asked for, each with its environment, oldest first; at least one. Raises BadInput."""
     from prefect_sluice.domain.errors import BadInput
 

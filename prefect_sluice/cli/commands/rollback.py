@@ -85,7 +85,7 @@ def rollback(
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     hold, despite = _in_the_way(work)
     origin = _origin(work)
-    console.told(code).show([*_lines(work, origin, took, console.width), *_told(hold, despite)])
+    console.told(code).show([*_lines(work, origin, took, console.width), *_control_lines(hold, despite)])
     code, caught = (code, None) if code else _catch_up(work, wait, console)
     console.answer({
         **json_documents.work(work, code),
@@ -136,7 +136,7 @@ def _lines(work: Work, origin: Generation | None, took: float, width: int) -> li
     return [rollback_line(generation, release, origin, took, process.now())]
 
 
-def _told(hold: Control | None, despite: tuple[Control, ...]) -> list[Line]:
+def _control_lines(hold: Control | None, despite: tuple[Control, ...]) -> list[Line]:
     from prefect_sluice.reporting.terminal.controls import despite_lines, own_hold_line
 
     return [*despite_lines(despite), *([own_hold_line(hold)] if hold else [])]

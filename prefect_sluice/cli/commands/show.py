@@ -64,13 +64,13 @@ def named(
 ) -> tuple[Release | None, Promotion | None]:
     """Return what the user names; at least one of the two. A number is a generation's if there is such a one. Raises
     BadInput when there is no such thing."""
-    release, promotion = _named(workspace, store, environment, what) if store else (None, None)
+    release, promotion = _find_by_name(workspace, store, environment, what) if store else (None, None)
     if release is None and promotion is None:
         raise _unknown(what)
     return release, promotion
 
 
-def _named(
+def _find_by_name(
     workspace: Workspace, store: StateStore, environment: str, what: str
 ) -> tuple[Release | None, Promotion | None]:
     from prefect_sluice.promotions.lookups import release_of

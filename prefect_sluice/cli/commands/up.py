@@ -72,7 +72,7 @@ def up(
     from prefect_sluice.local_server.up import UpOptions
 
     serves = not (no_server or only)
-    api = _api(workspace, port) if serves else _given()
+    api = _api(workspace, port) if serves else _configured_server()
     # Only this machine reaches a server of our own: whoever fills in its forms is whoever started it.
     me = who("", folder) if serves else ""
     wish = UpOptions(api, port, pool, serves, not (no_worker or only), notify, me)
@@ -96,7 +96,7 @@ def _api(workspace: Workspace, port: int) -> str:
     return api
 
 
-def _given() -> str:
+def _configured_server() -> str:
     """Return the address of the server that is there already. Raises BadInput."""
     from prefect_sluice.domain.errors import BadInput
     from prefect_sluice.local_server.prefect_server import answers, configured_api
@@ -191,10 +191,10 @@ def _when(timing: object) -> str:
 
     if not isinstance(timing, Timing):
         return "by hand"
-    return f"at {timing.cron} ({timing.timezone})" if timing.cron else f"each {_told(timing.every)}"
+    return f"at {timing.cron} ({timing.timezone})" if timing.cron else f"each {_interval_text(timing.every)}"
 
 
-def _told(every: timedelta | None) -> str:
+def _interval_text(every: timedelta | None) -> str:
     seconds = round(every.total_seconds()) if every else 0
     for length, unit in ((3600, "h"), (60, "min")):
         if seconds and seconds % length == 0:

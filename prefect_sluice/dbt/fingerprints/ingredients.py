@@ -137,8 +137,10 @@ class Fingerprints:
             for kind, texts in hooks.items()
             if texts
         }
-        found |= self._asked(node, self._making(config))
-        found |= self._asked(node, self.macros.reach(text for texts in hooks.values() for text in texts))
+        found |= self._template_parts(node, self._making(config))
+        found |= self._template_parts(
+            node, self.macros.reach(text for texts in hooks.values() for text in texts)
+        )
         if node.resource_type.value == "seed":
             # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
             found[Ingredient.SEED.value] = digest_file(
@@ -162,10 +164,10 @@ class Fingerprints:
         if node.resource_type.value == "seed":
             return {}
         reached = self.reach(node)
-        found = {"code": digest(without_comments(text)), **self._asked(node, reached)}
+        found = {"code": digest(without_comments(text)), **self._template_parts(node, reached)}
         return {**found, "reads": self._reads(node)} if "{" in text else found
 
-    def _asked(self, node: Any, reached: MacroReach) -> Parts:
+    def _template_parts(self, node: Any, reached: MacroReach) -> Parts:
         """Return the ingredients that templates come to: macros, variables, the target, the node itself, all nodes."""
         asks = reached.asks
         found: dict[str, str] = {f"macro {self._short(uid)}": self._macro(uid) for uid in sorted(reached.own)}
@@ -195,7 +197,7 @@ class Fingerprints:
             "arguments": plain(kwargs),
             "config": _config(test.config.to_dict(), _usual(test)),
         }
-        return digest({**written, "asks": dict(self._asked(test, reached))})
+        return digest({**written, "asks": dict(self._template_parts(test, reached))})
 
     @cached_property
     def _before_all(self) -> Parts:
@@ -206,7 +208,7 @@ class Fingerprints:
             if node.resource_type.value == "operation" and not HARMLESS.fullmatch(text):
                 when = sorted({"on-run-start", "on-run-end"} & set(node.tags))
                 for kind in when:
-                    asked = dict(self._asked(node, self.reach(node)))
+                    asked = dict(self._template_parts(node, self.reach(node)))
                     found[f"{kind} {uid.rpartition('.')[2]}"] = digest([without_comments(text), asked])
         return found
 

@@ -64,7 +64,7 @@ class Macros:
         for template in templates:
             found = uses(template)
             called |= self._candidates(found)
-            asked |= self._judged(found)
+            asked |= self._mark_unknown_names(found)
         below = self._reached(frozenset(called))
         asks = asked | below.asks
         looks = asked.looks_at_the_node or below.looks
@@ -88,7 +88,7 @@ class Macros:
                     called.add(uid)
         return called
 
-    def _judged(self, found: TemplateReads) -> TemplateReads:
+    def _mark_unknown_names(self, found: TemplateReads) -> TemplateReads:
         strange = {name for name in found.unknown if name not in self._by_name and name not in self._packages}
         return replace(found, unsteady=found.unsteady | strange) if strange else found
 
@@ -99,7 +99,7 @@ class Macros:
         if uid not in self._own:
             # dbt's own put names together in two places only: see `materialization`.
             found = replace(found, computed=False)
-        return self._judged(found), frozenset(self._candidates(found) | known)
+        return self._mark_unknown_names(found), frozenset(self._candidates(found) | known)
 
     def _close(self, called: frozenset[str]) -> MacroReach:
         seen: set[str] = set()

@@ -47,7 +47,7 @@ class PythonCode:
     def volatile(self, code: str) -> tuple[str, ...]:
         """Return what a model and its modules may ask of the clock and of chance: more rather than less."""
         texts = [code, *(path.read_text(encoding="utf-8", errors="replace") for path in self._modules(code))]
-        return tuple(sorted({asked for text in texts for asked in _asked(text)}))
+        return tuple(sorted({asked for text in texts for asked in _words_in_code(text)}))
 
     def modules(self, code: str) -> tuple[str, ...]:
         """Return the paths, relative to the project, of its modules that a Python model imports, directly or not."""
@@ -151,7 +151,7 @@ def _distributions() -> Mapping[str, list[str]]:
     return importlib.metadata.packages_distributions()
 
 
-def _asked(code: str) -> set[str]:
+def _words_in_code(code: str) -> set[str]:
     tree = _parsed(code)
     if tree is None:
         return {"clock:now", "random"}

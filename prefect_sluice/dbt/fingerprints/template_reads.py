@@ -213,7 +213,7 @@ class _Reader:
                     self._within([], branch)
             case nodes.Assign() | nodes.AssignBlock():
                 self._all(item.iter_child_nodes(exclude=("target",)))
-                self._hidden |= _given([item.target])
+                self._hidden |= _assigned_names([item.target])
             case nodes.Call(node=nodes.Name(name=name)) if name in {"var", "env_var"}:
                 self._reader(name, item.args)
                 self._all(item.args, item.kwargs)
@@ -251,7 +251,7 @@ class _Reader:
     def _within(self, given: Iterable[nodes.Node], *bodies: Iterable[nodes.Node]) -> None:
         """Walk what stands where `given` have a value; what is set in there is not sure to be set after it."""
         before = self._hidden
-        self._hidden |= _given(given)
+        self._hidden |= _assigned_names(given)
         self._all(*bodies)
         self._hidden = before
 
@@ -306,7 +306,7 @@ class _Reader:
         self._all(item.iter_child_nodes())
 
 
-def _given(targets: Iterable[nodes.Node]) -> frozenset[str]:
+def _assigned_names(targets: Iterable[nodes.Node]) -> frozenset[str]:
     """Return the names that a parameter, a loop or a `set` gives a value."""
     names = (name for target in targets for name in _names(target))
     return frozenset(name.name for name in names if name.ctx != "load")

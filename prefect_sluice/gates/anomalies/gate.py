@@ -74,9 +74,9 @@ class Anomalies:
         if subject.candidate is None or subject.history is None:
             return GateReport(self.id, not_applicable="nothing was built")
         seen, findings = self._look(subject, subject.candidate)
-        judged = self._judged(seen, subject.history)
+        judged = self._answer_questions(seen, subject.history)
         for item in judged:
-            findings.extend(self._told(item, subject.candidate))
+            findings.extend(self._node_findings(item, subject.candidate))
         measures = tuple(
             Measure(item.node.unique_id, metric, value)
             for item in seen
@@ -108,7 +108,7 @@ class Anomalies:
                 seen.append(_Seen(node, found))
         return seen, findings
 
-    def _judged(self, seen: Sequence[_Seen], history: History) -> list[_Seen]:
+    def _answer_questions(self, seen: Sequence[_Seen], history: History) -> list[_Seen]:
         """Ask all questions at once: how sure an alarm must be depends on how many there are."""
         asked: list[tuple[_Seen, int]] = []
         every: list[NumberQuestion] = []
@@ -127,7 +127,7 @@ class Anomalies:
             (past.value, past.at) for past in history.of(uid, metric)[: self.settings.history]
         ]
 
-    def _told(self, item: _Seen, reader: Reader) -> list[Finding]:
+    def _node_findings(self, item: _Seen, reader: Reader) -> list[Finding]:
         found, node = item.profile, item.node
         if not found.total and found.before:
             told = f"has no rows; {found.before:,} are served"

@@ -86,11 +86,11 @@ def profile(
         asked["newest"] = f"epoch(max({quoted(named)}))"
     keys = {key.lower() for key in node.unique_key}
     for n, column in enumerate(columns):
-        asked |= _asked(n, column, is_key=column.name.lower() in keys)
+        asked |= _column_aggregates(n, column, is_key=column.name.lower() in keys)
     sql = ", ".join(f"{what} as {name}" for name, what in asked.items())
     answer = reader.query(f"select {sql}, hash('sluice') % 65536 as hash from {part.sql}")
     found = {name: _number(value) for name, value in zip(answer.columns, answer.rows[0], strict=True)}
-    numbers = dict(_named(found, columns, part, now))
+    numbers = dict(_metric_values(found, columns, part, now))
     sizes = [int(found[name] or 0) for name in ("n", "total", "before")]
     return RelationNumbers(numbers, sizes[0], part, *sizes[1:], ranges=_ranges(found, columns, part))
 
@@ -124,7 +124,7 @@ def _type(column: Column) -> str:
     return "" if column.type.endswith("]") else column.type.partition("(")[0]
 
 
-def _asked(n: int, column: Column, *, is_key: bool) -> dict[str, str]:
+def _column_aggregates(n: int, column: Column, *, is_key: bool) -> dict[str, str]:
     name = quoted(column.name)
     good = f"isfinite({name})" if _type(column) in _FLOATS else f"{name} is not null"
     asked = {f"filled{n}": f"count(*) filter ({good})"}
@@ -157,7 +157,7 @@ def _ranges(
     }
 
 
-def _named(
+def _metric_values(
     found: Mapping[str, float | None], columns: Sequence[Column], part: RelationPart, now: datetime
 ) -> Iterable[tuple[str, float]]:
     """Yield the numbers under the names that they are kept by; those of a part are never compared with those of all."""

@@ -157,7 +157,7 @@ class Budget:
     def _all(self, subject: Subject, numbers: Mapping[tuple[str, str], float]) -> Iterable[Finding]:
         by_node: dict[str, list[_Judged]] = {}
         for (uid, metric), now in numbers.items():
-            judged = self._judged(subject, uid, metric, now)
+            judged = self._compare_metric(subject, uid, metric, now)
             if judged is not None:
                 by_node.setdefault(uid, []).append(judged)
         for uid in (uid for uid in subject.changed if uid in by_node):
@@ -166,13 +166,13 @@ class Budget:
             if over:
                 yield from (self._over(node, item, by_node[uid]) for item in over)
             else:
-                told = ", ".join(_told(item.metric, item.now) for item in by_node[uid])
+                told = ", ".join(_metric_text(item.metric, item.now) for item in by_node[uid])
                 yield Finding(
                     self.id, "within", Verdict.PASSED, f"{node.short}: {told}, within its budget", (uid,),
                     evidence=_table(by_node[uid]),
                 )  # fmt: skip
 
-    def _judged(self, subject: Subject, uid: str, metric: str, now: float) -> _Judged | None:
+    def _compare_metric(self, subject: Subject, uid: str, metric: str, now: float) -> _Judged | None:
         word = metric.split()[0]
         if word == "rows" and not now:
             return None  # an empty relation is a question of its own
@@ -202,12 +202,12 @@ class Budget:
         less = item.least is not None and item.now < item.least
         limit = item.least if less else item.most
         assert limit is not None
-        before = f", usually {_told(item.metric, median(item.past))}" if item.past else ""
-        bound = f"{'at least' if less else 'at most'} {_told(item.metric, limit)}"
+        before = f", usually {_metric_text(item.metric, median(item.past))}" if item.past else ""
+        bound = f"{'at least' if less else 'at most'} {_metric_text(item.metric, limit)}"
         slow = word == "seconds" and self.settings.slow == "warn"
         return Finding(
             self.id, word, Verdict.WARNED if slow else Verdict.FAILED,
-            f"{node.short}: {_told(item.metric, item.now)}{before} ({bound})",
+            f"{node.short}: {_metric_text(item.metric, item.now)}{before} ({bound})",
             (node.unique_id,), observed=item.now, limit=limit, location=node.path, evidence=_table(numbers),
             fix=f"if it is meant: gates.budget.models: {{{node.short}: {{{word}: …}}}}, or an exception with its last day",
         )  # fmt: skip
@@ -241,7 +241,7 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _told(metric: str, value: float) -> str:
+def _metric_text(metric: str, value: float) -> str:
     word = metric.split()[0]
     if word == "seconds":
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"

@@ -69,14 +69,14 @@ class Build:
         ]
         if good or not made:
             seconds = sum(results[uid].seconds for uid in good)
-            told = _told(len(good), seconds, built)
+            told = _build_summary(len(good), seconds, built)
             findings.append(
                 Finding(self.id, "built", Verdict.PASSED, told, observed=len(good), limit=len(made))
             )
         return GateReport(self.id, tuple(findings))
 
 
-def _told(good: int, seconds: float, built: BuildOutcome) -> str:
+def _build_summary(good: int, seconds: float, built: BuildOutcome) -> str:
     if not good:
         return f"nothing to build, {built.reused} reused"
     before = f"{built.taken} taken from an earlier attempt, " if built.taken else ""

@@ -70,7 +70,9 @@ class Coverage:
             baseline = read_baseline(subject.project)
             findings = list(self._against_baseline(subject, now, baseline))
         except BadInput as error:
-            return GateReport(_ID, (_said("baseline", Verdict.ERRORED, str(error), location=BASELINE),))
+            return GateReport(
+                _ID, (_make_finding("baseline", Verdict.ERRORED, str(error), location=BASELINE),)
+            )
         bar = bool(self.settings.require or self.settings.minimum or baseline is not None)
         if subject.declared_before is None:
             unknown = tuple(undeclared(_ID, subject))
@@ -88,7 +90,7 @@ class Coverage:
         for uid, has in asked.now.items():
             for aspect in ASPECTS:
                 if aspect in asked.before.get(uid, frozenset()) and aspect not in has:
-                    yield _said(
+                    yield _make_finding(
                         aspect,
                         Verdict.FAILED,
                         f"{short_name(uid)} had {WORDS[aspect]}, and has none any more",
@@ -106,7 +108,7 @@ class Coverage:
                     continue
                 if asked.baseline.allows(uid, aspect):
                     continue
-                yield _said(
+                yield _make_finding(
                     aspect,
                     Verdict.FAILED,
                     f"{short_name(uid)} was {'edited' if uid in asked.before else 'added'} and has not {WORDS[aspect]}",
@@ -136,7 +138,9 @@ class Coverage:
         if lowest is not None and now < lowest:
             told += f", and {lowest:.0%} must"
             verdict, limit, fix = Verdict.FAILED, lowest, f"give more models {WORDS[aspect]}"
-        return _said(aspect, verdict, told, observed=now, limit=limit, evidence=_models(without), fix=fix)
+        return _make_finding(
+            aspect, verdict, told, observed=now, limit=limit, evidence=_models(without), fix=fix
+        )
 
     def _against_baseline(
         self, subject: Subject, now: Covered, baseline: CoverageBaseline | None
@@ -179,7 +183,7 @@ class _Asked:
         return share(self.before, aspect, kept or None)
 
 
-def _said(
+def _make_finding(
     aspect: str,
     verdict: Verdict,
     summary: str,
@@ -214,7 +218,7 @@ def _entries(summary: str, verdict: Verdict, entries: Sequence[tuple[str, Aspect
     rows = tuple((short_name(uid), aspect) for uid, aspect in entries[:EVIDENCE_ROWS])
     evidence = Evidence(("model", "missing"), rows, len(entries)) if entries else None
     fix = fix or ("give them what they lack instead" if verdict is Verdict.FAILED else "")
-    return _said(
+    return _make_finding(
         "baseline", verdict, summary, location=BASELINE, observed=len(entries), evidence=evidence, fix=fix
     )
 

@@ -113,15 +113,15 @@ def _in_one_scan(relation: str, shared: _Shared) -> str:
     counted = [f"count(*) filter (where {each})" if each else "count(*)" for each in conditions]
     # Rows that break nothing are let go of before anything is counted.
     bad = f"\nwhere {' or '.join(conditions)}" if all(conditions) else ""
-    return f"select {_named(counted, shared)}\nfrom {relation}{bad}"
+    return f"select {_limited_columns(counted, shared)}\nfrom {relation}{bad}"
 
 
 def _by_parts(relation: str, shared: _Shared) -> str:
     sources = [f"{relation} where {shape.condition}" if shape.condition else relation for _, shape in shared]
-    return f"select {_named([f'(select count(*) from {each})' for each in sources], shared)}"
+    return f"select {_limited_columns([f'(select count(*) from {each})' for each in sources], shared)}"
 
 
-def _named(numbers: Iterable[str], shared: _Shared) -> str:
+def _limited_columns(numbers: Iterable[str], shared: _Shared) -> str:
     limited = (
         number if test.limit is None else f"least({number}, {test.limit})"
         for number, (test, _) in zip(numbers, shared, strict=True)

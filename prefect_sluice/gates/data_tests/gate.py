@@ -63,7 +63,9 @@ class DataTests:
         if subject.candidate is not None:
             views = [node.name for node in subject.nodes.values() if node.kind is NodeKind.VIEW]
             found = counts(tests, subject.candidate, views)
-            findings += [_asked(self.id, test, found[test.unique_id], subject.candidate) for test in tests]
+            findings += [
+                _test_finding(self.id, test, found[test.unique_id], subject.candidate) for test in tests
+            ]
             findings += self._empty(subject, subject.candidate)
         return GateReport(self.id, tuple(findings))
 
@@ -117,8 +119,8 @@ def verdict_of(result: NodeResult) -> Verdict:
     return _VERDICTS.get(result.status, Verdict.INCONCLUSIVE)
 
 
-def _asked(gate: str, test: DataTest, count: TestCount, reader: Reader) -> Finding:
-    verdict, limit = _judged(test, count)
+def _test_finding(gate: str, test: DataTest, count: TestCount, reader: Reader) -> Finding:
+    verdict, limit = _verdict_and_limit(test, count)
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
     number = _number_of(test.fail_calc, count.failures)
     if verdict is Verdict.ERRORED:
@@ -134,7 +136,7 @@ def _asked(gate: str, test: DataTest, count: TestCount, reader: Reader) -> Findi
     )  # fmt: skip
 
 
-def _judged(test: DataTest, count: TestCount) -> tuple[Verdict, str]:
+def _verdict_and_limit(test: DataTest, count: TestCount) -> tuple[Verdict, str]:
     """Return dbt's verdict, and the limit that it is about."""
     if count.error:
         return Verdict.ERRORED, ""
@@ -165,12 +167,12 @@ def _answered(gate: str, result: NodeResult, reader: Reader | None) -> Finding:
     bad = verdict in {Verdict.WARNED, Verdict.FAILED}
     evidence = _rows(result, reader) if bad and reader else None
     return Finding(
-        gate, result.short, verdict, _told(result, verdict), result.parents, location=result.path,
+        gate, result.short, verdict, _result_text(result, verdict), result.parents, location=result.path,
         observed=result.failures, limit=0 if bad or verdict is Verdict.PASSED else None, evidence=evidence,
     )  # fmt: skip
 
 
-def _told(result: NodeResult, verdict: Verdict) -> str:
+def _result_text(result: NodeResult, verdict: Verdict) -> str:
     if verdict is Verdict.PASSED:
         return "holds"
     if verdict in {Verdict.WARNED, Verdict.FAILED}:

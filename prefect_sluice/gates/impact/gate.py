@@ -54,18 +54,18 @@ class Impact:
             return GateReport(self.id, not_applicable="the project declares no consumers (exposures)")
         if subject.plan is None or not subject.served:
             return GateReport(self.id, not_applicable="nothing is served yet that a consumer could read")
-        known, unread = _known(subject, (*consumers, *earlier))
+        known, unread = _read_impact_inputs(subject, (*consumers, *earlier))
         found = reached(known, consumers)
         findings = [
             *unknown,
-            *(finding for item in found for finding in self._told(item, unread)),
+            *(finding for item in found for finding in self._consumer_findings(item, unread)),
             *self._given_up(without(reached(known, earlier), found), consumers),
             *(self._untold(item, unread, subject) for item in consumers if _touches(item, unread, subject)),
             *(finding for item in consumers for finding in self._strange(item, subject, known)),
         ]
         return GateReport(self.id, tuple(findings) or (self._nobody(len(consumers)),))
 
-    def _told(self, item: ReachedConsumer, unread: Collection[str]) -> Iterable[Finding]:
+    def _consumer_findings(self, item: ReachedConsumer, unread: Collection[str]) -> Iterable[Finding]:
         """Yield a finding for each relation that breaks the consumer, and one for all others that change for it."""
         broken = tuple(dict.fromkeys(effect.relation for effect in item.breaking))
         for uid in broken:
@@ -148,7 +148,9 @@ class Impact:
         return Finding(self.id, "consumers", Verdict.PASSED, f"nothing changes for {what} declared")
 
 
-def _known(subject: Subject, consumers: Iterable[Consumer]) -> tuple[ImpactInputs, Mapping[str, str]]:
+def _read_impact_inputs(
+    subject: Subject, consumers: Iterable[Consumer]
+) -> tuple[ImpactInputs, Mapping[str, str]]:
     """Return what is known of both sides of all that the consumers read, and why a relation's columns are not."""
     assert subject.plan is not None
     wanted = {uid for consumer in consumers for uid in _reads(consumer, subject)}

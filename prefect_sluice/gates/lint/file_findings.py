@@ -47,7 +47,7 @@ class Linted:
         own: list[Finding] = []
         old: list[Finding] = []
         for item in self.answer.violations:
-            said = _judged(self.node, item, self.answer.is_read)
+            said = _violation_finding(self.node, item, self.answer.is_read)
             if self._was_there(item):
                 old.append(said)
             else:
@@ -129,7 +129,7 @@ def _whole(node: Node, answer: LintedFile) -> Finding:
     return said_of(node, "rendering", Verdict.WARNED, f"not linted, because {answer.unrendered}")
 
 
-def _judged(node: Node, found: Violation, is_read: bool) -> Finding:
+def _violation_finding(node: Node, found: Violation, is_read: bool) -> Finding:
     rule = f"{found.code} {_NOT_RULES.get(found.code, found.name)}"
     if found.description.startswith(_FAULT):
         # What the linter cannot do is no fault of the file's.

@@ -89,7 +89,7 @@ class Lint:
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {sqlfluff.first_line(error)}")
-        told = self._told(rules, subject.memory)
+        told = self._lint_files(rules, subject.memory)
         if not findings and not told:
             return GateReport(ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
         named = {file: _path(subject, files[file]) for file, answer in told.items() if answer != LintedFile()}
@@ -104,7 +104,7 @@ class Lint:
             ID, folded((*advised(findings, subject.environment), *unknown(ID, former)), old, "finding")
         )
 
-    def _told(self, rules: Mapping[Path, LintRules], memory: Memory | None) -> dict[Path, LintedFile]:
+    def _lint_files(self, rules: Mapping[Path, LintRules], memory: Memory | None) -> dict[Path, LintedFile]:
         """Return what sqlfluff says of each file."""
         read = {file: sqlfluff.read(file, own) for file, own in rules.items()}
         answers = self._answers([one for one in read.values() if isinstance(one, FileToLint)], memory)

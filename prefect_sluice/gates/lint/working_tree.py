@@ -55,7 +55,7 @@ def chosen(
     Raises BadInput for a path that is not there, not in the project or no SQL.
     """
     if paths:
-        found = {file for path in paths for file in _named(workspace.project, path)}
+        found = {file for path in paths for file in _resolve_sql_files(workspace.project, path)}
         return ChosenFiles(tuple(sorted(found)), "named")
     models = _models(workspace.project)
     if everything:
@@ -208,7 +208,7 @@ def _models(project: Path) -> tuple[Path, ...]:
     return tuple(sorted(file.relative_to(project) for file in found))
 
 
-def _named(project: Path, path: Path) -> list[Path]:
+def _resolve_sql_files(project: Path, path: Path) -> list[Path]:
     full = path.absolute().parent.resolve() / path.absolute().name
     if not full.exists():
         raise BadInput("is not there", str(path), "name a .sql file or a folder of the project")

@@ -67,7 +67,7 @@ class Parity:
                 continue
             of_group = [item for item in found if item.group == group]
             for item in of_group[:_ONE_BY_ONE]:
-                yield self._judged(item, subject, proven)
+                yield self._difference_finding(item, subject, proven)
             if of_group[_ONE_BY_ONE:]:
                 yield self._together(group, of_group[_ONE_BY_ONE:], subject, proven)
             facts = proven.here.facts.get(group, {})
@@ -77,7 +77,9 @@ class Parity:
         for note in proven.notes:
             yield Finding(_ID, "as of then", Verdict.WARNED, note)
 
-    def _judged(self, item: ConditionDifference, subject: Subject, proven: ConditionsBefore) -> Finding:
+    def _difference_finding(
+        self, item: ConditionDifference, subject: Subject, proven: ConditionsBefore
+    ) -> Finding:
         verdict, reason = self._verdict(item)
         summary = f"{item.key} {_sides(item, proven.environment, subject.environment)}"
         return Finding(

@@ -52,14 +52,14 @@ def _strays(subject: Subject) -> Iterator[Finding]:
             _ID,
             "belongs to a model",
             Verdict.FAILED if stray.said else Verdict.WARNED,
-            _told(stray),
+            _unbound_text(stray),
             tuple(stray.nodes),
             location=stray.location,
             fix=stray.fix,
         )
 
 
-def _told(stray: UnboundContract) -> str:
+def _unbound_text(stray: UnboundContract) -> str:
     return f"{stray.reference} is held against nothing: {stray.why}"
 
 

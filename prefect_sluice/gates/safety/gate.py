@@ -60,11 +60,16 @@ class Safety:
         before = _before(subject)
         _remember(subject, found)
         new = [deed for deed in found.values() if deed.key not in (before or ())]
-        findings = [*self._of_packages(new), *(self._told(deed, before) for deed in new if not deed.package)]
+        findings = [
+            *self._of_packages(new),
+            *(self._effect_finding(deed, before) for deed in new if not deed.package),
+        ]
         old = [deed for deed in found.values() if deed.key in (before or ())]
-        return GateReport(self.id, (*findings, self._looked(len(code) + len(models), old, bool(new))))
+        return GateReport(
+            self.id, (*findings, self._summary_finding(len(code) + len(models), old, bool(new)))
+        )
 
-    def _told(self, deed: SideEffect, before: frozenset[str] | None) -> Finding:
+    def _effect_finding(self, deed: SideEffect, before: frozenset[str] | None) -> Finding:
         # Nothing is known of what came before: all of it is new to us, and was there before we came.
         judgement = PUT_ASIDE if before is None and deed.put_aside else deed.judgement
         verdict = judgement.verdict
@@ -99,7 +104,7 @@ class Safety:
                 fix="look at what it does; switch off with its variables what you do not need",
             )
 
-    def _looked(self, looked: int, old: list[SideEffect], is_new: bool) -> Finding:
+    def _summary_finding(self, looked: int, old: list[SideEffect], is_new: bool) -> Finding:
         what = count(
             looked, "hook, operation, macro or Python model", "hooks, operations, macros and Python models"
         )

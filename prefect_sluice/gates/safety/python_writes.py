@@ -71,14 +71,14 @@ def _leads_out(name: str) -> bool:
 def _called(call: ast.Call) -> Iterator[PythonEffect]:
     match call.func:
         case ast.Name(id="open") if _writes(call):
-            yield PythonEffect(call.lineno, f"writes a file: {_said(call)}")
+            yield PythonEffect(call.lineno, f"writes a file: {_call_text(call)}")
         case ast.Attribute(value=ast.Name(id=module), attr=name) if name in _OF_THE_SYSTEM.get(module, ()):
-            yield PythonEffect(call.lineno, f"calls the system: {_said(call)}")
+            yield PythonEffect(call.lineno, f"calls the system: {_call_text(call)}")
         case ast.Attribute(attr="open") if call.args and _is_mode(call.args[0]):
-            yield PythonEffect(call.lineno, f"writes a file: {_said(call)}")
+            yield PythonEffect(call.lineno, f"writes a file: {_call_text(call)}")
         # Without an argument, it gives the text back.
         case ast.Attribute(attr=name) if name in _TO_FILE and (call.args or call.keywords):
-            yield PythonEffect(call.lineno, f"writes a file: {_said(call)}")
+            yield PythonEffect(call.lineno, f"writes a file: {_call_text(call)}")
         case ast.Attribute(attr=name) if name in _SENDS_SQL and call.args:
             text = _text(call.args[0])
             if text:
@@ -102,7 +102,7 @@ def _is_mode(item: ast.expr) -> bool:
     )
 
 
-def _said(call: ast.Call) -> str:
+def _call_text(call: ast.Call) -> str:
     text = ast.unparse(call)
     return text if len(text) <= 80 else text[:77] + "..."
 

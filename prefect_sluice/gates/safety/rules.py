@@ -155,7 +155,7 @@ def judged(
     if SOURCE in target[-1]:
         return _source(shown(target[-1]))
     if REF in target[-1]:
-        return _named(home.bare.get(target[-1].partition(REF)[2], ""), own, shown(target[-1]))
+        return _effect_on_model(home.bare.get(target[-1].partition(REF)[2], ""), own, shown(target[-1]))
     return _written(target, home, own)
 
 
@@ -167,7 +167,7 @@ def _written(target: list[str], home: ProjectRelations, own: str) -> StatementEf
     if uid is None and len(target) > 1 and SCHEMA in target[-2]:
         uid = home.bare.get(target[-1])
     if uid is not None:
-        return _named(uid, own, name)
+        return _effect_on_model(uid, own, name)
     if len(target) == 1 or SCHEMA in target[-2] or target[-2] in home.schemas:
         return _beside(shown(name))
     return StatementEffect(
@@ -179,7 +179,7 @@ def _written(target: list[str], home: ProjectRelations, own: str) -> StatementEf
     )
 
 
-def _named(uid: str, own: str, said: str) -> StatementEffect | None:
+def _effect_on_model(uid: str, own: str, said: str) -> StatementEffect | None:
     if uid and uid == own:
         return None
     return StatementEffect(

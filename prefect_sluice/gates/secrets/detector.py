@@ -142,7 +142,7 @@ def look(texts: Mapping[str, str], asked: SecretRules) -> Mapping[str, Sequence[
     found: dict[str, Sequence[PossibleSecret]] = {}
     for some, off in ((texts.keys() - data, ()), (data, _GUESSING)):
         if some:
-            found |= _looked(
+            found |= _scan_texts(
                 {path: texts[path] for path in some}, replace(asked, off=(*asked.off, *off)), bool(off)
             )
     return found
@@ -155,7 +155,9 @@ def is_data(path: str, size: int) -> bool:
     )
 
 
-def _looked(texts: Mapping[str, str], asked: SecretRules, data: bool) -> dict[str, Sequence[PossibleSecret]]:
+def _scan_texts(
+    texts: Mapping[str, str], asked: SecretRules, data: bool
+) -> dict[str, Sequence[PossibleSecret]]:
     with _LOCK, _settings(asked), tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         forms = _forms() if data else ()
         return {
@@ -173,7 +175,7 @@ def _forms() -> Sequence[re.Pattern[str]]:
     return [form for plugin in cast(Any, scan).get_plugins() for form in getattr(plugin, "denylist", ())]
 
 
-def _named(path: str) -> str:
+def _sample_file_name(path: str) -> str:
     """Return a name of the same kind, and none that is passed over for what it says: that a file is a text is known here."""
     from detect_secrets.filters.heuristic import IGNORED_FILE_EXTENSIONS
 
@@ -189,7 +191,7 @@ def _in_text(path: str, text: str, folder: Path) -> Sequence[PossibleSecret]:
 
     # It opens files by the machine's encoding, and skips one in silence that it cannot decode. The kind of a file is
     # told by its name.
-    place = folder / _named(path)
+    place = folder / _sample_file_name(path)
     place.write_bytes(text.encode("ascii", errors="replace"))
     lines = text.splitlines()
     try:

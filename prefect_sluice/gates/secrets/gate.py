@@ -79,7 +79,7 @@ class Secrets:
             texts, unread = self._read(root, subject.touched, asked)
             if not texts and not unread:
                 return GateReport(_ID, not_applicable="no file that differs is a text")
-            found = _found(texts, asked, subject.memory)
+            found = _scan_with_memory(texts, asked, subject.memory)
         except BadInput as error:
             return GateReport(_ID, (Finding(_ID, "baseline", Verdict.ERRORED, str(error), location=FILE),))
         fresh = {path: new for path, items in found.items() if (new := _fresh(path, items, asked))}
@@ -128,7 +128,7 @@ def _is_binary(file: Path) -> bool:
     return b"\0" in head and not head.startswith(_UTF_16)
 
 
-def _found(
+def _scan_with_memory(
     texts: Mapping[str, str], asked: SecretRules, memory: Memory | None
 ) -> dict[str, Sequence[PossibleSecret]]:
     """Return what was found by path. That a text is clean is remembered; what is in one that is not, never."""

@@ -46,7 +46,7 @@ def _bundles(patient: Examined) -> Iterator[Complaint]:
     wanted = [i for i in store.promotions() if i.environment in patient.environments]
     promotions = [item for item in wanted if item.id in whole or item.state in OPEN]
     seen: set[str] = set()
-    for digest, what, environment, fix in _named(patient, promotions):
+    for digest, what, environment, fix in _referenced_bundle_files(patient, promotions):
         if digest and digest not in seen:
             seen.add(digest)
             try:
@@ -61,7 +61,9 @@ def _bundles(patient: Examined) -> Iterator[Complaint]:
                 )
 
 
-def _named(patient: Examined, promotions: list[Promotion]) -> Iterator[tuple[str, str, str, str]]:
+def _referenced_bundle_files(
+    patient: Examined, promotions: list[Promotion]
+) -> Iterator[tuple[str, str, str, str]]:
     """Yield digest, what it is, the environment that needs it, and what to do if it is not there."""
     releases: dict[str, Promotion] = {item.release: item for item in promotions}
     for promotion in promotions:

@@ -131,30 +131,30 @@ def _before(work: Work) -> Generation | None:
 def _show(work: Work, pages: Mapping[ArtifactKind, _Page]) -> None:
     """Show these pages, each with links to what this run shows already. A page that is empty is left out."""
     workspace = Workspace.at(work.request.folder)
-    known = report(_known(workspace, work))
+    known = report(_release_record(workspace, work))
     shown = {kind: (item.id, str(item.data)) for kind, item in made_by_run(work).items()}
     for kind, page in pages.items():
         text = page(known, _links(workspace, work, shown))
         if text:
-            shown[kind] = _put(work, kind, text, shown.get(kind))
+            shown[kind] = _write_artifact(work, kind, text, shown.get(kind))
     # What was shown before leads to what is shown now.
     links, promotion = _links(workspace, work, shown), work.promotion.id if work.promotion else ""
     for kind, old in shown.items():
-        _put(work, kind, relinked(old[1], links, promotion, kind), old)
+        _write_artifact(work, kind, relinked(old[1], links, promotion, kind), old)
 
 
 def _links(workspace: Workspace, work: Work, shown: Mapping[ArtifactKind, _Shown]) -> RunLinks:
     return links_of(workspace, work, {kind: identifier for kind, (identifier, _) in shown.items()})
 
 
-def _known(workspace: Workspace, work: Work) -> ReleaseRecord:
+def _release_record(workspace: Workspace, work: Work) -> ReleaseRecord:
     if work.promotion is None:  # there is nothing to do, and the plan says so
         return ReleaseRecord(work.release, plan=work.plan)
     # As recorded by now: a stage that ended the work may have moved it on.
     return dossier(workspace, workspace.store.promotion(work.promotion.id) or work.promotion)
 
 
-def _put(work: Work, kind: ArtifactKind, markdown: str, old: _Shown | None) -> _Shown:
+def _write_artifact(work: Work, kind: ArtifactKind, markdown: str, old: _Shown | None) -> _Shown:
     """Make the artifact, or write it anew where this run has it: one run is one version in a key's history."""
     environment = work.promotion.environment if work.promotion else work.request.environment
     description = _DESCRIPTIONS[kind].format(environment)

@@ -59,7 +59,7 @@ def approval_page(report: Report, links: RunLinks) -> str:
         return ""
     title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
     lines = [title, "", *about(found, links, ArtifactKind.APPROVAL), escaped(head.sentence), ""]
-    lines += [*_said(report), f"**{escaped(gist(report, promotion, told=False))}**", ""]
+    lines += [*_approval_lines(report), f"**{escaped(gist(report, promotion, told=False))}**", ""]
     lasting = lasting_things(report)
     if lasting:
         lines += ["### What a rollback does not undo", ""]
@@ -89,7 +89,7 @@ def _to_look_at(report: Report) -> list[str]:
     return ["### To look at", "", *lines, *_rest(len(found), "finding"), ""] if lines else []
 
 
-def _said(report: Report) -> list[str]:
+def _approval_lines(report: Report) -> list[str]:
     lines = [
         f"* {SAID[item.decision]} by **{escaped(item.by)}**{_mark(item)}, {moment(item.at)}"
         + (f": {escaped(item.comment)}" if item.comment else "")
@@ -166,7 +166,7 @@ def gist(report: Report, promotion: Promotion, *, told: bool = True) -> str:
     single one, if `told`, what changes in it."""
     changed = report.changed
     parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if changed else []
-    parts = [f"{one.name}: {_told(one)}" for one in changed] if told and len(changed) == 1 else parts
+    parts = [f"{one.name}: {_change_text(one)}" for one in changed] if told and len(changed) == 1 else parts
     parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
     parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
     what = "; ".join(parts) if parts else "nothing that readers see"
@@ -175,7 +175,7 @@ def gist(report: Report, promotion: Promotion, *, told: bool = True) -> str:
     return f"What changes in {promotion.environment}{whom}: {what}"
 
 
-def _told(one: ChangedRelation) -> str:
+def _change_text(one: ChangedRelation) -> str:
     """Return what readers find changed."""
     return clipped(one.told, _LONGEST)
 
@@ -183,7 +183,7 @@ def _told(one: ChangedRelation) -> str:
 def _for_whom(report: Report) -> list[str]:
     """Return a line for each relation that changes, in numbers, and one for each owner, with what of theirs reads it."""
     changed = sorted(report.changed, key=lambda one: not one.readers)
-    lines = [f"* {escaped(one.name)}: {escaped(_told(one))}" for one in changed[:_MOST]]
+    lines = [f"* {escaped(one.name)}: {escaped(_change_text(one))}" for one in changed[:_MOST]]
     lines = lines if len(changed) > 1 else []  # the line above has the only one already
     lines += _rest(len(changed), "relation")
     lines += [f"* new: {escaped(_names(report.new))}"] if report.new else []

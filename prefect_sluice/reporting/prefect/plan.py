@@ -37,7 +37,7 @@ def plan_page(report: Report, links: RunLinks) -> str:
     if report.publish:
         lines += [escaped(report.publish), ""]
     lines += _steps(plan)
-    lines += _held(plan)
+    lines += _held_lines(plan)
     if plan.adopted:
         adopted = plain(adopted_lines(plan.adopted)).splitlines()
         lines += [*(f"* {escaped(each.strip())}" for each in adopted), ""]
@@ -83,7 +83,7 @@ def _table(steps: Sequence[Step]) -> list[str]:
     return table(header, rows)
 
 
-def _held(plan: Plan) -> list[str]:
+def _held_lines(plan: Plan) -> list[str]:
     if not plan.held:
         return []
     rows = [(uid.split(".", 2)[-1], str(why)) for uid, why in plan.held.items()]

@@ -36,7 +36,7 @@ IMPACT = "impact"
 def report(found: ReleaseRecord) -> Report:
     """Return the report of a promotion; of a release that was never promoted, what little there is."""
     plan = found.plan
-    gates = tuple(_asked(found, number, each) for number, each in enumerate(found.reports))
+    gates = tuple(_gate_row(found, number, each) for number, each in enumerate(found.reports))
     findings = notable(found.reports)
     every = [finding for each in found.reports for finding in each.findings]
     reached = _reached(found, plan, every)
@@ -63,7 +63,7 @@ def report(found: ReleaseRecord) -> Report:
     )
 
 
-def _asked(found: ReleaseRecord, number: int, each: GateReport) -> GateRow:
+def _gate_row(found: ReleaseRecord, number: int, each: GateReport) -> GateRow:
     stage = found.stages[number] if number < len(found.stages) else ""
     counts = Counter(finding.verdict for finding in each.findings)
     return GateRow(
@@ -105,10 +105,10 @@ def _changed(found: ReleaseRecord, finding: Finding, reached: Sequence[ConsumerR
     told = finding.summary.removeprefix(f"{finding.check}: ").removeprefix(f"{name}: ")
     readers = [one.consumer for one in reached if finding.subject in one.consumer.parents]
     about = " ".join(found.described.get(finding.subject, "").split())
-    return ChangedRelation(name, told, finding, tuple(_named(item) for item in readers), about)
+    return ChangedRelation(name, told, finding, tuple(_consumer_label(item) for item in readers), about)
 
 
-def _named(item: Consumer) -> str:
+def _consumer_label(item: Consumer) -> str:
     return f"{item.label or item.name} ({item.owner})" if item.owner else item.label or item.name
 
 

@@ -30,7 +30,7 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
              for name in report.gone[: bounds.steps]]  # fmt: skip
     rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
     consumers = [
-        (one, codes(one.through), [_said(one, item, once, bounds) for item in one.findings])
+        (one, codes(one.through), [_consumer_finding(one, item, once, bounds) for item in one.findings])
         for one in report.reached[: bounds.consumers]
     ]
     return {
@@ -77,7 +77,7 @@ def _no_consumer(report: Report) -> str:
     return f"None of the project's {count(len(known.consumers), 'declared consumer')} reads what changes."
 
 
-def _said(
+def _consumer_finding(
     one: ConsumerRow, item: Finding, once: Once, bounds: ReportLimits
 ) -> tuple[Finding, str, int, Sequence[EvidenceRows]]:
     """Return what a gate says of a consumer: the words, "" where they stand with the findings, and at which place there."""

@@ -61,7 +61,7 @@ def _stopped(
     lines = [
         KeyPoint(
             f"{item.gate} {item.check}",
-            _said(item, changed),
+            _finding_text(item, changed),
             f"finding-{number}",
             _style(item, only_warn),
             item,
@@ -84,7 +84,7 @@ def _each_gate_first(
     return sorted(told, key=lambda one: ranks[one[0]])
 
 
-def _said(item: Finding, changed: Sequence[ChangedRelation]) -> str:
+def _finding_text(item: Finding, changed: Sequence[ChangedRelation]) -> str:
     """Return what it says, with the name of what it is about where neither it nor its check names it."""
     name = short_name(item.subjects[0]) if len(item.subjects) == 1 else ""
     one = next((one for one in changed if one.finding is item), None)

@@ -67,10 +67,10 @@ def _head(report: Report) -> list[str]:
     lines += [tallies, ""] if tallies else []
     for item in head.advice:
         lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else [])]
-    return [*lines, "", *_asked(report)]
+    return [*lines, "", *_request_lines(report)]
 
 
-def _asked(report: Report) -> list[str]:
+def _request_lines(report: Report) -> list[str]:
     found = report.dossier
     promotion, release = found.promotion, found.release
     lines: list[str] = []

@@ -33,7 +33,7 @@ def values(report: Report, bounds: ReportLimits) -> dict[str, Any]:
     ]
     return {
         "kicker": _kicker(report),
-        "asked": _asked(report),
+        "asked": _request_rows(report),
         **_lineage(report.lineage, bounds),
         "stages": _stages(report),
         "stages_told": _stages_told(report),
@@ -52,7 +52,7 @@ def _kicker(report: Report) -> str:
     return f"{promotion.cause.value.capitalize()} to {promotion.environment} · promotion {promotion.id}"
 
 
-def _asked(report: Report) -> Facts:
+def _request_rows(report: Report) -> Facts:
     known, promotion = report.dossier, report.dossier.promotion
     rows: Facts = []
     if promotion is not None:

@@ -44,7 +44,7 @@ def laps(found: ReleaseRecord) -> tuple[StageRow, ...]:
         state, style = ("done", Style.GOOD) if number < done else ("not reached", Style.FAINT)
         if number == done and ended:
             state, style = ended
-        told = _told(name, found, promotion) if number <= done else ""
+        told = _stage_summary(name, found, promotion) if number <= done else ""
         lines.append(StageRow(name.capitalize(), took.get(name), state, told, style))
     return tuple(lines)
 
@@ -85,7 +85,7 @@ def _took(found: ReleaseRecord) -> Mapping[str, float]:
     return took
 
 
-def _told(name: str, found: ReleaseRecord, promotion: Promotion) -> str:
+def _stage_summary(name: str, found: ReleaseRecord, promotion: Promotion) -> str:
     match name:
         case "source":
             change = found.release.change if found.release else None

@@ -66,7 +66,7 @@ def story(
     so far, `known` what the code tells where nothing is built yet. Pure."""
     read = _read(consumer, plan)
     built = any(report.gate == DIFF and not report.not_applicable for report in reports)
-    told = {uid: words for uid, words in _told(plan, reports, known, built=built).items() if words}
+    told = {uid: words for uid, words in _changes_by_node(plan, reports, known, built=built).items() if words}
     moved = {step.node for step in _moved(plan)}
     others = (
         (title(item), tuple(short_name(uid) for uid in reads(item, plan) if uid in told))
@@ -103,7 +103,7 @@ def _moved(plan: Plan) -> list[Step]:
     return [step for step in plan.steps if step.moves and not step.is_by_product]
 
 
-def _told(
+def _changes_by_node(
     plan: Plan, reports: Sequence[GateReport], known: ImpactInputs | None, *, built: bool
 ) -> Mapping[str, str]:
     """Return what readers find changed, by unique id; "" where nothing is."""

@@ -58,7 +58,7 @@ def differences_lines(
     before: Generation, after: Generation, found: Sequence[RelationDifference], *, width: int = WIDTH
 ) -> list[Line]:
     """Return a headline, and below it each relation with what changed in it."""
-    head = line(strong(after.environment), f": {_named(before)} → {_named(after)}")
+    head = line(strong(after.environment), f": {_generation_title(before)} → {_generation_title(after)}")
     if not found:
         return [head, line("every relation is the same", f" ({count(len(after.relations), 'relation')})")]
     lines = [head]
@@ -72,7 +72,7 @@ def differences_lines(
     return lines
 
 
-def _named(generation: Generation) -> str:
+def _generation_title(generation: Generation) -> str:
     return f"generation {generation.number} (release {short(generation.release)}, {moment(generation.at)})"
 
 

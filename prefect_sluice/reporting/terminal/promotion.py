@@ -19,7 +19,7 @@ def promotion_lines(
 ) -> list[Line]:
     """Return from where to where a promotion goes, and what it is bound to."""
     base = (
-        f"generation {promotion.base}, {_named(promotion.base_release, former)}"
+        f"generation {promotion.base}, {_release_title(promotion.base_release, former)}"
         if promotion.base
         else "it serves nothing yet"
     )
@@ -27,7 +27,7 @@ def promotion_lines(
     return [
         line("promotion ", strong(promotion.id), asked),
         *labelled(faint("  from  "), base, width),
-        *labelled(faint("  to    "), _named(promotion.release, release), width),
+        *labelled(faint("  to    "), _release_title(promotion.release, release), width),
         line(faint("  bound "), bound(promotion)),
     ]
 
@@ -49,7 +49,7 @@ def bound(promotion: Promotion) -> str:
     return f"plan {plan}, evidence {evidence}, {policy}all of it {short(promotion.binding)}"
 
 
-def _named(identifier: str, release: Release | None) -> str:
+def _release_title(identifier: str, release: Release | None) -> str:
     told = f"release {short(identifier)}"
     return f"{told}, {release.change.short} {release.change.subject}" if release else told
 

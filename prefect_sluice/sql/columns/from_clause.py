@@ -127,10 +127,10 @@ class From:
         alias, at = self._alias(at, end)
         own = parts[-1].lower()
         inner = self.known.get(own) if len(parts) == 1 else None
-        self._add(FromItem(alias.lower() or own, inner or outside(self._named(parts)), visible))
+        self._add(FromItem(alias.lower() or own, inner or outside(self._resolve_relation(parts)), visible))
         return at
 
-    def _named(self, parts: list[str]) -> Name:
+    def _resolve_relation(self, parts: list[str]) -> Name:
         """Return the relation outside the query that these parts name, as the engine finds it."""
         lower = [part.lower() for part in parts]
         catalog = self.catalog.lower()

@@ -26,7 +26,7 @@ def report(subject: Subject, how: ComparisonSettings) -> tuple[GateReport, ...]:
 
     `how` says how rows are told apart. What the gate `diff` compared already is not compared again.
     """
-    found = [_judged(subject, node, how) for node in _in_danger(subject)]
+    found = [_check_losses(subject, node, how) for node in _in_danger(subject)]
     found += [_dropped(subject, node) for node in _not_there(subject)]
     findings = tuple(finding for finding in found if finding is not None)
     return (gates.kept(GateReport(STAGE, findings)),) if findings else ()
@@ -96,7 +96,7 @@ def _dropped(subject: Subject, node: Node) -> Finding | None:
     )
 
 
-def _judged(subject: Subject, node: Node, how: ComparisonSettings) -> Finding | None:
+def _check_losses(subject: Subject, node: Node, how: ComparisonSettings) -> Finding | None:
     uid = node.unique_id
     try:
         diff = subject.compared.get(uid) or compared(
@@ -107,7 +107,7 @@ def _judged(subject: Subject, node: Node, how: ComparisonSettings) -> Finding | 
         return Finding(STAGE, CHECK, Verdict.ERRORED, told, (uid,), fix="see by hand why: sluice diff")
     meant = [item for item in subject.expected().expected if item.is_of(names(node))]
     gone = _gone(diff, meant)
-    return _told(node, diff, gone, meant) if gone else None
+    return _loss_finding(node, diff, gone, meant) if gone else None
 
 
 def _gone(diff: RelationDiff, meant: list[ExpectedChange]) -> int:
@@ -117,7 +117,7 @@ def _gone(diff: RelationDiff, meant: list[ExpectedChange]) -> int:
     return gone
 
 
-def _told(node: Node, diff: RelationDiff, gone: int, meant: list[ExpectedChange]) -> Finding:
+def _loss_finding(node: Node, diff: RelationDiff, gone: int, meant: list[ExpectedChange]) -> Finding:
     share = diff.share(gone)
     word = next((item for item in meant if item.is_rows and share <= item.up_to), None)
     went = f"{node.short}: {gone} of {count(diff.rows_before, 'row')} {noun(gone, 'goes', 'go')} from what keeps history"

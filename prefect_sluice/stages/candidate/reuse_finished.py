@@ -48,7 +48,7 @@ def find(
     for old in workspace.store.promotions(environment=environment.name, states=(State.SUPERSEDED,)):
         if old.id not in there:
             continue
-        file, contents = _kept(workspace, old)
+        file, contents = _find_candidate(workspace, old)
         matching = (
             {uid: name for uid, name in _same(contents, wanted) if uid not in found} if contents else {}
         )
@@ -57,7 +57,7 @@ def find(
     return found
 
 
-def _kept(workspace: Workspace, old: Promotion) -> tuple[Path | None, CandidateContents | None]:
+def _find_candidate(workspace: Workspace, old: Promotion) -> tuple[Path | None, CandidateContents | None]:
     """Return where the file of a candidate belongs and what it holds, as far as that is known: else it is built again."""
     candidate = workspace.store.candidate(old.id) if old.evidence else None
     file = workspace.folder / candidate.path if candidate and candidate.path else None

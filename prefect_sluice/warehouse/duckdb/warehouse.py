@@ -190,7 +190,7 @@ class DuckDB:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
             self._create()
-        done, weight = self._looked(publication)
+        done, weight = self._check_publication(publication)
         if done is not None:
             self.empty_journal()
             return done
@@ -210,7 +210,7 @@ class DuckDB:
 
         return self._writer.write(write, weight, told)
 
-    def _looked(self, asked: Publication) -> tuple[Generation | None, PublishWeight]:
+    def _check_publication(self, asked: Publication) -> tuple[Generation | None, PublishWeight]:
         """Return the generation if this publish is done already, and how much it will move."""
         try:
             with self._open(self.path, read_only=True) as connection:
