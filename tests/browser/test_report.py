@@ -1,4 +1,5 @@
-"""The report's page in a real browser, from a file: it shows, folds, scrolls, changes its colours, and asks for nothing.
+"""The pages of a report and of the status in a real browser, from a file: they show, fold, scroll, change their colours, and
+ask for nothing.
 
 Screenshots of each page go to build/screenshots, to be looked at.
 """
@@ -17,8 +18,8 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page as made_page
-from prefect_sluice.reporting.report.model import ReleaseRecord
-from tests.reporting.reported import ATTACKS, FULL, WAITING, attacked, huge
+from prefect_sluice.reporting.status_page import standing_page
+from tests.reporting.reported import ATTACKS, FULL, NOW, STANDS, WAITING, attacked, huge
 from tests.reporting.test_no_markup import BREAKS
 from tests.reporting.test_no_markup import PAGES as ATTACKED
 
@@ -28,14 +29,18 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 # --no-sandbox: CI often runs as root. The rest keeps it from looking for updates and for Google.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-PAGES: dict[str, Callable[[], ReleaseRecord]] = {
-    "refused": lambda: FULL,
-    "waiting": lambda: WAITING,
-    "attacked": lambda: attacked(ATTACKS[1]),
-    "huge": lambda: huge(60, rows=12),
+PAGES: dict[str, Callable[[], str]] = {
+    "refused": lambda: made_page(report(FULL)),
+    "waiting": lambda: made_page(report(WAITING)),
+    "attacked": lambda: made_page(report(attacked(ATTACKS[1]))),
+    "huge": lambda: made_page(report(huge(60, rows=12))),
+    "status": lambda: standing_page(STANDS, NOW, "http://127.0.0.1:4200/v2/deployments"),
 }
 SCHEMES = ("light", "dark")
-WIDTHS = {"wide": 1200, "phone": 390}
+WIDTHS = {"wide": 1280, "phone": 390}
+PHONE: dict[str, Any] = {"viewport": {"width": WIDTHS["phone"], "height": 850}}
+_FINGER = 24
+"""Pixels that a target to tap must have at least (WCAG 2.2, 2.5.8); links in a sentence need not."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -59,8 +64,8 @@ def browser() -> Generator[Browser]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Each page as a file."""
     folder = tmp_path_factory.mktemp("reports")
-    for name, dossier in PAGES.items():
-        (folder / f"{name}.html").write_text(made_page(report(dossier())), encoding="utf-8")
+    for name, made in PAGES.items():
+        (folder / f"{name}.html").write_text(made(), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in PAGES}
 
 
@@ -91,11 +96,42 @@ def test_it_fits_every_screen_in_every_colour(name: str, browser: Browser, files
         for scheme in SCHEMES:
             how = {"viewport": {"width": width, "height": 850}, "color_scheme": scheme}
             with opened(browser, files[name], **how) as page:
-                page.screenshot(
-                    path=SCREENSHOTS / f"report-{name}-{size}-{scheme}.png", full_page=name != "huge"
-                )
+                page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", full_page=name != "huge")
                 page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                wide, seen = page.evaluate(
+                    "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.documentElement)"
+                )
+                assert wide <= seen <= width
+
+
+@pytest.mark.parametrize("name", ["refused", "status"])
+def test_a_finger_hits_what_it_is_meant_for(name: str, browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files[name], **PHONE) as page:
+        found = page.locator("nav a, .ways a, button, summary").all()
+        heights = [box["height"] for one in found if (box := one.bounding_box())]
+    assert len(heights) > 8
+    assert min(heights) >= _FINGER
+
+
+def test_no_word_of_a_table_is_broken_on_a_phone(browser: Browser, files: dict[str, Path]) -> None:
+    """A table that is too wide scrolls in its frame."""
+    with opened(browser, files["refused"], **PHONE) as page:
+        lines = page.evaluate("""() => [...document.querySelectorAll('.card td')].map((cell) => {
+          cell.textContent = 'average_basket_by_month';
+          const text = document.createRange(); text.selectNodeContents(cell);
+          return text.getClientRects().length;
+        })""")
+    assert lines == [1, 1, 1]
+
+
+def test_a_verdict_beside_a_long_name_is_no_taller_on_a_phone(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    with opened(browser, files["refused"], **PHONE) as page:
+        pills = page.locator("#changes td .pill").all()
+        boxes = [box["height"] for one in pills if (box := one.bounding_box())]
+    assert boxes
+    assert max(boxes) < _FINGER
 
 
 # The colours as the browser computes them: text against the nearest ground under it, or against its box in a drawing.
@@ -138,14 +174,14 @@ CONTRAST = """
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["refused", "waiting"])
+@pytest.mark.parametrize(("name", "texts"), [("refused", 100), ("waiting", 100), ("status", 30)])
 def test_every_text_stands_out_from_its_ground(
-    name: str, scheme: str, browser: Browser, files: dict[str, Path]
+    name: str, texts: int, scheme: str, browser: Browser, files: dict[str, Path]
 ) -> None:
     with opened(browser, files[name], color_scheme=scheme) as page:
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         found = page.evaluate(CONTRAST)
-    assert found["seen"] > 100
+    assert found["seen"] > texts
     assert found["poor"] == []
 
 

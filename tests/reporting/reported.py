@@ -16,7 +16,8 @@ from prefect_sluice.domain.worded import read
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Held, HeldBy, Note, Noted, Reason
-from prefect_sluice.reporting.report.model import ReleaseRecord
+from prefect_sluice.reporting.report.model import ReleaseRecord, WebLinks
+from prefect_sluice.reporting.status_page import ControlInForce, EnvironmentCard, WaitingPromotion
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 CHANGE = Change(
@@ -163,6 +164,37 @@ WAITING = replace(
     stages=("test", "test", "stage", "stage"),
     approvals=(),
 )
+
+_FORM = "http://127.0.0.1:4200/v2/deployments"
+_WAITS = WaitingPromotion(
+    PROMOTION.id,
+    "Group punctuality by the carrier and the month",
+    "Ada Lovelace, Grace Hopper or Katherine Johnson",
+    NOW,
+    WebLinks(yes=_FORM, no=_FORM, run=_FORM),
+    _FORM,
+)
+_HELD = ControlInForce(
+    "0f", "hold on marts.carrier_punctuality_by_month_and_airport_of_departure: its source is late", _FORM
+)
+_FORMS = tuple((name, _FORM) for name in ("release", "roll back", "refresh", "hold"))
+_DASHBOARDS = tuple((name, _FORM) for name in ("Morning board", "revenue_by_region_and_month_for_the_board"))
+STANDS = (
+    EnvironmentCard(
+        "prod",
+        3,
+        "Count a flight once",
+        NOW,
+        _FORM,
+        (_WAITS, replace(_WAITS, asked="")),
+        (_HELD,),
+        _FORMS,
+        _DASHBOARDS,
+    ),
+    EnvironmentCard("dev"),
+    EnvironmentCard("", stops=(replace(_HELD, told="release 21422f2 is blocked by Grace: it counts twice"),)),
+)
+"""How environments stand, with all that the status page can say of one."""
 
 ATTACKS = (
     "<script>window.stolen=1</script>",
