@@ -11,8 +11,8 @@ from prefect_sluice.domain.promotion import Decision
 from prefect_sluice.orchestration.answering import Reply, conduct_answer
 from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.orchestration.run_names import named
-from prefect_sluice.planning.choices import was_asked
+from prefect_sluice.orchestration.run_names import run_name_maker
+from prefect_sluice.planning.choices import parse_waiting_choice
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -22,7 +22,7 @@ from prefect_sluice.tasks.stage import stage
 from prefect_sluice.tasks.test import test
 
 
-@flow(name="answer", flow_run_name=named("answer"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(name="answer", flow_run_name=run_name_maker("answer"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def answer(
     decision: Literal["approve", "reject"],
     promotion: str = "",
@@ -47,5 +47,5 @@ def answer(
 
     whole = (source, build, test, stage, approve, deploy, monitor)
     refreshed = (source, build, stage, approve, deploy, monitor)
-    said = Reply(*was_asked(promotion), Decision(decision), actor, comment)
+    said = Reply(*parse_waiting_choice(promotion), Decision(decision), actor, comment)
     return conduct_answer(said, whole, refreshed, RunContext(folder, connections, wait_seconds))

@@ -14,12 +14,14 @@ from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.orchestration.project_folder import project
-from prefect_sluice.orchestration.run_names import named
-from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.run_names import run_name_maker
+from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.tasks.collect import collect as sweep
 
 
-@flow(name="collect", flow_run_name=named("collect"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="collect", flow_run_name=run_name_maker("collect"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def collect(
     environment: str = "",
     folder: str = ".",
@@ -45,6 +47,6 @@ def collect(
         with connected(connections), beating():
             request = CollectRequest(project(folder), environment, dry_run, actor, tuple(drop_history or ()))
             done = sweep(request, timedelta(seconds=wait_seconds))
-        return Completed(name="Unchanged" if done.is_empty else "Collected", message=said(done.message))
+        return Completed(name="Unchanged" if done.is_empty else "Collected", message=name_forms(done.message))
 
     return ending(swept)

@@ -12,14 +12,16 @@ from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.project_folder import project
-from prefect_sluice.orchestration.run_names import named
-from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.run_names import run_name_maker
+from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.promotions.control_commands import ControlAct, command
 from prefect_sluice.workspace.workspace import Workspace
 
 
-@flow(name="controls", flow_run_name=named("controls"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="controls", flow_run_name=run_name_maker("controls"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def controls(
     act: Literal["hold", "freeze", "block", "lift the hold", "lift the freeze", "lift the block"],
     environment: str = "",
@@ -60,6 +62,8 @@ def controls(
             for line in lines:
                 get_run_logger().info(line)
             show_status(workspace)
-            return Completed(name="Lifted" if asked.lifts else "InForce", message=said("; ".join(lines)))
+            return Completed(
+                name="Lifted" if asked.lifts else "InForce", message=name_forms("; ".join(lines))
+            )
 
     return ending(done)

@@ -19,11 +19,11 @@ from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.orchestration.missed_refreshes import catch_up
 from prefect_sluice.orchestration.project_folder import project
 from prefect_sluice.orchestration.prune_runs import keep_newest
-from prefect_sluice.orchestration.quiet_tracebacks import told_already
+from prefect_sluice.orchestration.quiet_tracebacks import hide_engine_traceback
 from prefect_sluice.orchestration.run_links import note_forms
-from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.run_parameters import refuse_odd_parameters
-from prefect_sluice.orchestration.shown.messages import said, speaking
+from prefect_sluice.orchestration.shown.messages import name_forms, speaking
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wake_runs import wake
@@ -39,7 +39,9 @@ CARE: tuple[Care, ...] = (wake,)
 HEALTHY, ATTENDED, UNHEALTHY, STILL_UNHEALTHY = "Healthy", "Attended", "Unhealthy", "StillUnhealthy"
 
 
-@flow(name="monitor", flow_run_name=named("monitor"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="monitor", flow_run_name=run_name_maker("monitor"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def monitor(
     environment: str = "", folder: str = ".", actor: str = "monitor", connections: str = ""
 ) -> State[Any]:
@@ -51,8 +53,8 @@ def monitor(
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    process.be_quiet()
-    told_already()
+    process.disable_telemetry()
+    hide_engine_traceback()
     with speaking():
         return _ended_well(environment, folder, actor, connections)
 
@@ -64,7 +66,7 @@ def _ended_well(environment: str, folder: str, actor: str, connections: str) -> 
             return _monitor_environments(project(folder, fresh=False), environment, folder, actor)
     except SluiceError as error:
         get_run_logger().error(str(error))
-        return Failed(name=UNHEALTHY, message=said(str(error)))
+        return Failed(name=UNHEALTHY, message=name_forms(str(error)))
 
 
 def _monitor_environments(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
@@ -111,9 +113,9 @@ def _ended(
     if problems:
         name = UNHEALTHY if news else STILL_UNHEALTHY
         keep_newest(STILL_UNHEALTHY, HEALTHY) if not news else None
-        return Failed(name=name, message=said("; ".join(problems)))
+        return Failed(name=name, message=name_forms("; ".join(problems)))
     done = [health.done for health in everything if health.done]
     if done:
-        return Completed(name=ATTENDED, message=said("; ".join(done)))
+        return Completed(name=ATTENDED, message=name_forms("; ".join(done)))
     keep_newest(HEALTHY, STILL_UNHEALTHY)
-    return Completed(name=HEALTHY, message=said("; ".join(health.line for health in found)))
+    return Completed(name=HEALTHY, message=name_forms("; ".join(health.line for health in found)))

@@ -13,8 +13,8 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, prepared
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.orchestration.run_names import named
-from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.run_names import run_name_maker
+from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.planning.choices import chosen
 from prefect_sluice.promotions.work import Request
 from prefect_sluice.tasks.plan import plan as look
@@ -22,7 +22,7 @@ from prefect_sluice.tasks.plan import plan as look
 _CAUSES = {"release": Cause.RELEASE, "promote": Cause.PROMOTION, "refresh": Cause.REFRESH}
 
 
-@flow(name="plan", flow_run_name=named("plan"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(name="plan", flow_run_name=run_name_maker("plan"), task_runner=OWN_HEARTBEAT, persist_result=False)
 def plan(
     way: Literal["release", "promote", "refresh"] = "release",
     environment: str = "",
@@ -52,6 +52,6 @@ def plan(
 
     def looked() -> State[Any]:
         with prepared(asked, RunContext(folder, connections)) as request:
-            return Completed(name="Planned", message=said(look(request)))
+            return Completed(name="Planned", message=name_forms(look(request)))
 
     return ending(looked)

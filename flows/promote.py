@@ -12,7 +12,7 @@ from pydantic import Field
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
@@ -23,7 +23,9 @@ from prefect_sluice.tasks.stage import stage
 from prefect_sluice.tasks.test import test
 
 
-@flow(name="promote", flow_run_name=named("promote"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="promote", flow_run_name=run_name_maker("promote"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def promote(
     environment: str,
     release: Annotated[str, Field(pattern=r"^\s*[0-9a-fA-F]*\s*$")] = "",

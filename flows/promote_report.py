@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.planning.choices import chosen
 from prefect_sluice.promotions.dashboards import at
 from prefect_sluice.promotions.work import Request, Work
@@ -23,7 +23,12 @@ from prefect_sluice.tasks.stage import stage
 from prefect_sluice.tasks.test import test
 
 
-@flow(name="promote-report", flow_run_name=named("promote"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="promote-report",
+    flow_run_name=run_name_maker("promote"),
+    task_runner=OWN_HEARTBEAT,
+    persist_result=False,
+)
 def promote_report(
     report: str,
     environment: str = "",

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.scheduled_refresh import conduct_refresh
 from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.tasks.approve import approve
@@ -21,7 +21,9 @@ from prefect_sluice.tasks.source import source
 from prefect_sluice.tasks.stage import stage
 
 
-@flow(name="refresh", flow_run_name=named("refresh"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="refresh", flow_run_name=run_name_maker("refresh"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def refresh(
     environment: str = "",
     folder: str = ".",

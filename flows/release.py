@@ -13,7 +13,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.polled_release import conduct_release
-from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
@@ -24,7 +24,9 @@ from prefect_sluice.tasks.stage import stage
 from prefect_sluice.tasks.test import test
 
 
-@flow(name="release", flow_run_name=named("release"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="release", flow_run_name=run_name_maker("release"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def release(
     environment: str = "",
     ref: Annotated[str, Field(pattern=r"\S")] = "HEAD",

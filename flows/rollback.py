@@ -11,7 +11,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
-from prefect_sluice.orchestration.run_names import named
+from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.promotions.work import Request, RollbackFollowUp, Work
 from prefect_sluice.stages.after_rollback import follow_up
 from prefect_sluice.tasks.approve import approve
@@ -23,7 +23,9 @@ from prefect_sluice.tasks.source import source
 from prefect_sluice.tasks.stage import stage
 
 
-@flow(name="rollback", flow_run_name=named("rollback"), task_runner=OWN_HEARTBEAT, persist_result=False)
+@flow(
+    name="rollback", flow_run_name=run_name_maker("rollback"), task_runner=OWN_HEARTBEAT, persist_result=False
+)
 def rollback(
     environment: str = "",
     to: str = "",

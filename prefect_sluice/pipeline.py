@@ -28,7 +28,7 @@ from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
 from prefect_sluice.stages.test import test
-from prefect_sluice.state.lease import TTL, held, this_process
+from prefect_sluice.state.lease import TTL, hold_lease, this_process
 from prefect_sluice.workspace.workspace import Workspace
 
 RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
@@ -50,14 +50,14 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
     Raises LeaseHeld when another promotion is at work and `wait` is over, Stopped when a hold, freeze or block forbids it;
     Skipped instead, and recorded, where the environment's policy has a refresh left out then.
     """
-    process.be_quiet()
+    process.disable_telemetry()
     workspace = Workspace.at(request.folder)
     environment = workspace.environment(request.environment or None)
     request = replace(request, environment=environment.name)
     with as_policy_says(workspace, environment, request):
         permit(workspace, environment.name, request.cause, past=request.past)  # before any waiting
         told = wait_teller(environment.name, wait)
-        with held(
+        with hold_lease(
             workspace.store, environment.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
         ) as lease:
             ours = workspace.under(lease.lease)

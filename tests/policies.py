@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prefect_sluice import config
-from prefect_sluice.config.policy import Governance, written
+from prefect_sluice.config.policy import Governance, policy_in_file
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
@@ -52,6 +52,6 @@ def _record(transaction: Transaction, promotion: Promotion) -> None:
 
 
 def _policy(folder: Path, settings: str, environment: str) -> str:
-    rules = written(config.parse(settings, "sluice.yml"), environment)
+    rules = policy_in_file(config.parse(settings, "sluice.yml"), environment)
     assert rules is not None
     return Workspace.at(folder).bundles.put_document(Governance(Cause.RELEASE, rules, rules).document())

@@ -42,13 +42,13 @@ def carried(workspace: Workspace, promotion: Promotion) -> tuple[CarriedDecision
     )
 
 
-def written(promotion: Promotion, decision: Decision, by: str, comment: str) -> str:
+def render_answer_file(promotion: Promotion, decision: Decision, by: str, comment: str) -> str:
     """Return the text of a file that says it."""
     told = {
         "promotion": promotion.id, "binding": promotion.binding, "decision": decision.value,
         "name": by, "comment": comment,
     }  # fmt: skip
-    return yaml_file.written(told)
+    return yaml_file.render_yaml(told)
 
 
 def _read_carriers(

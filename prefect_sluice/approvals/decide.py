@@ -61,11 +61,11 @@ def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
     try:
         repository = git.root(workspace.root)
         if found is None:
-            made += git.made(repository, f"{change.commit}^!")
+            made += git.read_authorship(repository, f"{change.commit}^!")
         else:
             untold = _missing(repository, found.since, found.until)
             since = () if untold else (f"^{found.since}",)
-            made += git.made(repository, found.until, *since, paths=found.paths)
+            made += git.read_authorship(repository, found.until, *since, paths=found.paths)
     except BadInput as error:
         untold = untold or ("" if found is None else error.problem)
     named = [person for item in made for person in (*item.persons, *co_authors(item.message))]
@@ -96,7 +96,7 @@ def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
     if not approvals:
         return ApprovalRuling(None)
     policy = policy_of(workspace, promotion)
-    entries = given(workspace, promotion)
+    entries = recorded_answers(workspace, promotion)
 
     def objects(approval: Approval) -> str:
         if not is_attested(approval, entries):
@@ -107,7 +107,7 @@ def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
     return approving.rule(promotion, approvals, process.now(), objects)
 
 
-def given(workspace: Workspace, promotion: Promotion) -> tuple[LedgerEntry, ...]:
+def recorded_answers(workspace: Workspace, promotion: Promotion) -> tuple[LedgerEntry, ...]:
     """Return the ledger's entries of every yes and no in a promotion's environment: an approval without one does not count."""
     return workspace.store.entries(environment=promotion.environment, event=APPROVAL_GIVEN)
 

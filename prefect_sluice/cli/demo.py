@@ -177,7 +177,7 @@ def _git(project: Path, *arguments: str) -> None:
 
 
 def _surroundings(folder: Path) -> None:
-    surroundings.be_quiet()
+    surroundings.disable_telemetry()
     port = _free_port()
     os.environ.update(
         PREFECT_HOME=str(folder / "prefect"),

@@ -35,7 +35,7 @@ def failed(error: BaseException, *, as_json: bool = False) -> int:
     if isinstance(error, BrokenPipeError):
         _close_stdout()
         return 1
-    message, code = told(_first_cause(error))
+    message, code = error_line(_first_cause(error))
     message = concealed(message)
     if not isinstance(error, SluiceError | click.ClickException) and os.environ.get(DEBUG) == "1":
         conceal(error)
@@ -46,7 +46,7 @@ def failed(error: BaseException, *, as_json: bool = False) -> int:
     return code
 
 
-def told(error: BaseException) -> tuple[str, int]:
+def error_line(error: BaseException) -> tuple[str, int]:
     """Return the one line that tells an error, and its exit code."""
     error = path_fault(error) or error
     match error:

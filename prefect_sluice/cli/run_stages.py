@@ -48,9 +48,9 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
 
 def _dashboard_story(work: Work) -> DashboardStory | None:
     """Return what changes for a dashboard's readers, where its promotion was built by this run."""
-    from prefect_sluice.reporting.dashboard_story import told
+    from prefect_sluice.reporting.dashboard_story import dashboard_story
 
-    return None if work.resumed else told(work)
+    return None if work.resumed else dashboard_story(work)
 
 
 def wants_prefect(via: str) -> bool:

@@ -78,7 +78,7 @@ class ReleaseRules:
             ) from error
 
 
-def written(settings: config.Config, environment: str) -> ReleaseRules | None:
+def policy_in_file(settings: config.Config, environment: str) -> ReleaseRules | None:
     """Return the policy of an environment as a sluice.yml has it; None where it names environments, and not this one."""
     if settings.environments and environment not in settings.environments:
         return None

@@ -109,7 +109,7 @@ def project_modules(root: Path, own: Sequence[str] = ()) -> Generator[None]:
         path, aside = list(sys.path), _take_away(finder)
         sys.meta_path.insert(0, finder)
         try:
-            with process.withheld(is_of_the_pipeline):
+            with process.without_variables(is_of_the_pipeline):
                 yield
         finally:
             sys.meta_path.remove(finder)

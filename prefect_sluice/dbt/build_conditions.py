@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints, own_hooks
 from prefect_sluice.dbt.fingerprints.settings import is_of_rows
-from prefect_sluice.domain.build_conditions import told
+from prefect_sluice.domain.build_conditions import setting_text
 from prefect_sluice.domain.node import Name
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
     given = {one: settings.environ.get(one, NOT_SET) for one in environ if one is not None}
     return (
         {name: _shown(name, values) for name, values in known.items()},
-        {name: told(name, value) for name, value in given.items()},
+        {name: setting_text(name, value) for name, value in given.items()},
     )
 
 
 def _shown(name: str, values: list[Any]) -> str:
     if not values:
         return NOT_SET
-    return told(name, values[0] if len(values) == 1 else values)
+    return setting_text(name, values[0] if len(values) == 1 else values)
 
 
 def packages(folder: Path) -> Mapping[str, str]:
@@ -110,4 +110,4 @@ def _flat(place: str, value: Any) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(cast(list[Any], value)):
             yield from _flat(f"{place}.{number}", item)
     else:
-        yield place, told(place, cast(object, value))
+        yield place, setting_text(place, cast(object, value))

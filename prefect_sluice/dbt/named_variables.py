@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _FILES = ("dbt_project.yml", "packages.yml", "dependencies.yml")
 
 
-def named(manifest: Manifest, folder: Path, profile: Path) -> frozenset[str]:
+def find_env_vars(manifest: Manifest, folder: Path, profile: Path) -> frozenset[str]:
     """Return the names that a project in `folder`, its packages and its profile read; not those put together by code."""
     return frozenset(str(name) for name in manifest.env_vars) | names_read(_texts(manifest, folder, profile))
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 
-def let_grow(manifest: Manifest, uids: Iterable[str]) -> None:
+def append_new_columns(manifest: Manifest, uids: Iterable[str]) -> None:
     """Have dbt append new columns where the model says to ignore them; a model that says more is left as it is. Repeatable.
 
     Columns that the new code drops stay, and new rows have no value in them: nothing of what is there is lost.

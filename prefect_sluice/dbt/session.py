@@ -201,7 +201,7 @@ class Session:
     ) -> Any:
         from dbt.cli.main import dbtRunner
 
-        process.be_quiet()
+        process.disable_telemetry()
         if manifest is not None:
             _forget_compiled(manifest)
         profiles, reasons = self._write_profile(), ErrorReasons()
@@ -216,7 +216,7 @@ class Session:
             as_in_the_warehouse(),
             contextlib.redirect_stdout(io.StringIO()),
             stoppable(),
-            process.withheld(is_of_the_pipeline),
+            process.without_variables(is_of_the_pipeline),
             marked(manifest, arguments) as chosen,
         ):
             runner = dbtRunner(manifest=manifest, callbacks=[*_listeners(on_node), reasons.hear])

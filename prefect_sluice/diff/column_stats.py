@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, cast
 
-from prefect_sluice.diff.values import shown
+from prefect_sluice.diff.values import format_value
 from prefect_sluice.domain.digests import Json
 
 
@@ -65,7 +65,7 @@ def _texts(side: ColumnStats | None) -> tuple[str, ...] | None:
         return None
     # Two digits are more than a sketch knows.
     distinct = f"≈ {int(float(f'{side.distinct:.2g}'))}" if side.about else str(side.distinct)
-    ends = [end if side.mean is None else shown(end) for end in (side.least or "", side.most or "")]
+    ends = [end if side.mean is None else format_value(end) for end in (side.least or "", side.most or "")]
     return (str(side.nulls), distinct, *ends, readable(side.mean))
 
 

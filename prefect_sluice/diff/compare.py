@@ -17,7 +17,7 @@ from prefect_sluice.diff.relation import (
     TypeChange,
 )
 from prefect_sluice.diff.remembered import address, remembered
-from prefect_sluice.diff.sql import ColumnPair, Comparison, Side, compared, held, how, quoted
+from prefect_sluice.diff.sql import ColumnPair, Comparison, Side, compared, comparison_forms, how, quoted
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import Evidence
@@ -208,7 +208,9 @@ def _match(
     for column in after:
         old = known.get(engine.fold(column.name))
         if old is not None:
-            pairs.append(ColumnPair(old, column, *held(engine, old, column, tolerance(column.name))))
+            pairs.append(
+                ColumnPair(old, column, *comparison_forms(engine, old, column, tolerance(column.name)))
+            )
     return _Columns(tuple(before), tuple(after), tuple(pairs))
 
 

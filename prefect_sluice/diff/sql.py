@@ -302,7 +302,7 @@ def _compared_values(side: Side) -> tuple[str, ...]:
     return side.whole or side.values
 
 
-def held(
+def comparison_forms(
     engine: Dialect, before: Column, after: Column, relative: float
 ) -> tuple[ColumnForm, FloatComparison | None]:
     """Return how a column on both sides is hashed, and how its values are held against each other. Pure."""

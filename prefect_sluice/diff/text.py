@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from prefect_sluice.diff.column_stats import MEASURES
 from prefect_sluice.diff.relation import RelationDiff, percent
-from prefect_sluice.diff.values import CHANGE, changed, shown
+from prefect_sluice.diff.values import CHANGE, changed, format_value
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence
 
@@ -140,7 +140,7 @@ def _whole_rows(sign: str, sample: Evidence | None, width: int) -> list[str]:
 
 
 def _shown(value: str | None) -> str:
-    return _null(value and shown(value))
+    return _null(value and format_value(value))
 
 
 def _null(value: str | None) -> str:

@@ -18,7 +18,7 @@ _VALUES = ("column", "before", "after")
 _EXACT = Context(prec=60)
 
 
-def shown(value: str) -> str:
+def format_value(value: str) -> str:
     """Return a value as text; of a number with a fraction at most twelve digits that count, but never less than the whole of it
     before its point. Whole numbers stay as they are: they may be ids."""
     if not _NUMBER.fullmatch(value) or not set(value) & set(".eE"):
@@ -34,13 +34,15 @@ def shown(value: str) -> str:
 
 
 def changed(before: str | None, after: str | None, *, number: bool) -> tuple[str | None, str | None, str]:
-    """Return both values as `shown` (whole, where they would then look the same), and `+31, +4.2 %`. What is no `number` by
-    the type of its column, such as a zip code, stays as it is."""
+    """Return both values as `format_value` (whole, where they would then look the same), and `+31, +4.2 %`.
+
+    What is no `number` by the type of its column, such as a zip code, stays as it is.
+    """
     if not number:
         return before, after, ""
     if before is None or after is None or before == after:
-        return before and shown(before), after and shown(after), ""
-    one, two = shown(before), shown(after)
+        return before and format_value(before), after and format_value(after), ""
+    one, two = format_value(before), format_value(after)
     one, two = (before, after) if one == two else (one, two)
     if not (_NUMBER.fullmatch(before) and _NUMBER.fullmatch(after)):
         return one, two, ""
@@ -51,7 +53,7 @@ def changed(before: str | None, after: str | None, *, number: bool) -> tuple[str
     return (
         one,
         two,
-        f"{'+' if by > 0 else ''}{shown(f'{by:f}' if abs(by.adjusted()) < 15 else str(by).lower())}{share}",
+        f"{'+' if by > 0 else ''}{format_value(f'{by:f}' if abs(by.adjusted()) < 15 else str(by).lower())}{share}",
     )
 
 
@@ -63,10 +65,13 @@ def _percent(share: float) -> str:
 def with_change(found: Evidence) -> Evidence:
     """Return rows with their values as people read them; beside values before and after what they changed by."""
     if found.columns[-3:] != _VALUES:
-        rows = tuple(tuple(cell and shown(cell) for cell in row) for row in found.rows)
+        rows = tuple(tuple(cell and format_value(cell) for cell in row) for row in found.rows)
         return replace(found, rows=rows)
     told = (
-        (*(cell and shown(cell) for cell in row[:-2]), *changed(*row[-2:], number=row[-3] in found.numbers))
+        (
+            *(cell and format_value(cell) for cell in row[:-2]),
+            *changed(*row[-2:], number=row[-3] in found.numbers),
+        )
         for row in found.rows
     )
     return replace(found, columns=(*found.columns, CHANGE), rows=tuple(told))

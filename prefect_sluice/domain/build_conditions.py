@@ -92,7 +92,7 @@ def differences(before: Conditions, here: Conditions) -> Iterator[ConditionDiffe
                 yield ConditionDifference(group, name, one.get(name, ABSENT), other.get(name, ABSENT))
 
 
-def told(name: str, value: object) -> str:
+def setting_text(name: str, value: object) -> str:
     """Return a setting's value as it may be shown: what may hold a secret as a digest, what is long cut.
 
     Equal values read the same, and others do not.

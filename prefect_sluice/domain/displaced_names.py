@@ -40,7 +40,7 @@ class Displaced:
         return {"name": str(self.name), "instead": self.instead.value}
 
 
-def told(found: Sequence[Displaced]) -> str:
+def describe_displaced(found: Sequence[Displaced]) -> str:
     """Return in one line what stands where, with the first names of each kind."""
     by_kind = {kind: [str(item.name) for item in found if item.instead is kind] for kind in Replacement}
     return ", ".join(

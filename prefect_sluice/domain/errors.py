@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from prefect_sluice.domain.lease_holder import told
+from prefect_sluice.domain.lease_holder import holder_text
 
 
 def _revive(kind: type[SluiceError], facts: dict[str, Any]) -> SluiceError:
@@ -158,9 +158,7 @@ class LeaseHeld(SluiceError):
     @property
     def problem(self) -> str:
         """Who is at work, and since when."""
-        return (
-            f"environment {self.environment!r} is being worked on by {told(self.holder)} since {self.since}"
-        )
+        return f"environment {self.environment!r} is being worked on by {holder_text(self.holder)} since {self.since}"
 
     @property
     def way_out(self) -> str:

@@ -42,7 +42,7 @@ def read(text: str) -> Holder | None:
     return Holder(found["user"], found["host"], int(found["pid"]), found["start"] or "", found["run"] or "")
 
 
-def told(text: str) -> str:
+def holder_text(text: str) -> str:
     """Return a holder as people read it; what is none of ours as it is."""
     found = read(text)
     return found.told if found else text

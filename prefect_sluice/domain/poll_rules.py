@@ -33,7 +33,7 @@ class PollAttempt:
     decided: bool = False
 
 
-def known(commit: str, tries: Sequence[PollAttempt], now: PollBase) -> str:
+def why_not_new(commit: str, tries: Sequence[PollAttempt], now: PollBase) -> str:
     """Return why a commit is nothing new for an environment that is at `now`, or "" if it is to be released.
 
     `tries` are the environment's, newest first. What served there once is not served again by itself. What the gates refused,

@@ -28,6 +28,6 @@ def on_host(sign: SignOfLife, host: str) -> bool:
     return found is not None and found.host == host
 
 
-def silent(sign: SignOfLife, now: datetime) -> bool:
+def is_silent(sign: SignOfLife, now: datetime) -> bool:
     """Say whether a run has not been heard of for too long. Its process may be stopped, or its machine gone."""
     return now - sign.seen > SILENT

@@ -11,7 +11,7 @@ from typing import cast
 from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.verdict import SWITCHED_OFF, Evidence, Finding, GateReport, Verdict, overall
 from prefect_sluice.gates.base import Gate, Needs, Subject
-from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, asked, checked
+from prefect_sluice.gates.catalog import GATES, PERMIT, READ_ONLY, checked, make_gates
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.remedies import remedied
 from prefect_sluice.gates.time_limit import too_long, within
@@ -29,12 +29,12 @@ __all__ = [
     "Settings",
     "Subject",
     "Verdict",
-    "asked",
     "checked",
     "held_back",
     "in_order",
     "judge",
     "kept",
+    "make_gates",
     "refusals",
     "run",
 ]
@@ -58,10 +58,10 @@ def run(
     if limit is not None and over.is_set():
         report = too_long(report, limit)
     report = excepted(report, own.exceptions, today or process.now().date())
-    return replace(kept(remedied(report)), seconds=perf_counter() - started)
+    return replace(redact_report(remedied(report)), seconds=perf_counter() - started)
 
 
-def kept(report: GateReport) -> GateReport:
+def redact_report(report: GateReport) -> GateReport:
     """Return the report as it may be shown and kept: an engine that fails repeats what it was given, secrets too."""
     without = concealer()
 

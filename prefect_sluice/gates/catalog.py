@@ -49,7 +49,7 @@ READ_ONLY = PERMIT | {"lint", "secrets", "coverage", "parity"}
 
 
 @cache
-def known() -> Mapping[str, type[Gate]]:
+def gate_classes() -> Mapping[str, type[Gate]]:
     """Return every gate's class by its id. Raises ConfigInvalid for an installed one that cannot be used."""
     ours = {
         name: cast(type[Gate], getattr(import_module(f"prefect_sluice.gates.{module}"), kind))
@@ -78,14 +78,14 @@ def _theirs(ours: Collection[str]) -> Mapping[str, type[Gate]]:
     return found
 
 
-def asked(settings: Mapping[str, config.GateSettings], needs: Collection[Needs]) -> tuple[Gate, ...]:
+def make_gates(settings: Mapping[str, config.GateSettings], needs: Collection[Needs]) -> tuple[Gate, ...]:
     """Return the gates that look at one of `needs`, made from their settings, in the order in which they are asked.
 
     Raises ConfigInvalid for settings that a gate does not take.
     """
     return tuple(
         gate(_own(name, gate, settings.get(name)))  # pyright: ignore[reportCallIssue]  # a Protocol has no constructor
-        for name, gate in known().items()
+        for name, gate in gate_classes().items()
         if gate.needs in needs
     )
 
@@ -93,17 +93,17 @@ def asked(settings: Mapping[str, config.GateSettings], needs: Collection[Needs])
 def checked(settings: Mapping[str, config.GateSettings], file: str) -> None:
     """Raise ConfigInvalid for settings of a gate that there is none of, or that it does not take. `file` is where they stand."""
     for name, own in settings.items():
-        if name not in known():
-            near = difflib.get_close_matches(name, known(), n=1, cutoff=0.0)
+        if name not in gate_classes():
+            near = difflib.get_close_matches(name, gate_classes(), n=1, cutoff=0.0)
             raise ConfigInvalid(
                 f"there is no such gate; did you mean {near[0]!r}?", f"{file}: gates.{name}", _FIX
             )
-        _own(name, known()[name], own, file)
+        _own(name, gate_classes()[name], own, file)
 
 
 def settings_of(name: str, settings: Mapping[str, config.GateSettings]) -> config.GateSettings:
     """Return the settings of one of our gates, an object of its own class. Raises ConfigInvalid for what it does not take."""
-    return _own(name, known()[name], settings.get(name))
+    return _own(name, gate_classes()[name], settings.get(name))
 
 
 _FIX = "see docs/gates"
@@ -142,7 +142,7 @@ def json_schema() -> dict[str, Any]:
     gates: dict[str, Any] = schema["properties"]["gates"]
     gates["properties"] = {}
     for name in GATES:
-        own = known()[name].Settings.model_json_schema()
+        own = gate_classes()[name].Settings.model_json_schema()
         schema["$defs"] |= own.pop("$defs", {})
         gates["properties"][name] = {**own, "additionalProperties": False}
     return schema

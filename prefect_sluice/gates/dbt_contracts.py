@@ -66,7 +66,7 @@ def table(found: Sequence[Mismatch]) -> Evidence:
     return Evidence(("column", "actual type", "declared type"), rows[:EVIDENCE_ROWS], len(rows))
 
 
-def lost(before: NodeDescription, now: NodeDescription) -> Iterator[tuple[str, str]]:
+def lost_constraints(before: NodeDescription, now: NodeDescription) -> Iterator[tuple[str, str]]:
     """Yield column and words for all that dbt was to enforce and is not to enforce now; "" is the whole model."""
     if not before.enforced:
         return

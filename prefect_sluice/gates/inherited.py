@@ -22,7 +22,7 @@ def folded(
     return (*own, _one(old, what, named)) if old else tuple(own)
 
 
-def unknown(gate: str, former: Mapping[str, FormerText | None]) -> tuple[Finding, ...]:
+def unknown_former_texts(gate: str, former: Mapping[str, FormerText | None]) -> tuple[Finding, ...]:
     """Return the finding that says of which files nobody knows any more what they were before, if there are any. Pure."""
     lost = sorted(path for path, text in former.items() if text is None)
     if not lost:

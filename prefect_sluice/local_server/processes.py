@@ -30,7 +30,7 @@ class KnownProcess:
     mark: str
 
 
-def known(pid: int, mark: str) -> KnownProcess:
+def identify_process(pid: int, mark: str) -> KnownProcess:
     """Return a running process with what tells it from a later one of the same number."""
     return KnownProcess(pid, start_of(pid) or "", mark)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_sluice.domain.errors import Refused, SluiceError
-from prefect_sluice.local_server.processes import MARK, KnownProcess, end, kill, known, members
+from prefect_sluice.local_server.processes import MARK, KnownProcess, end, identify_process, kill, members
 
 _PATIENCE = timedelta(seconds=15)
 """How long a process may take to end by itself: a worker ends its runs meanwhile."""
@@ -81,7 +81,7 @@ class Family:
             raise Refused(
                 f"it runs here already{self._whose()}", "stop that one first (Ctrl-C), or use it"
             ) from error
-        self._bury()
+        self._end_orphans()
 
     def note(self, **facts: Any) -> None:
         """Write down who the children are, and these facts, for a later one to read."""
@@ -102,7 +102,7 @@ class Family:
         """Return the child of that name, None when there is none."""
         return next((item for item in self._children if item.name == name), None)
 
-    def hurry(self) -> None:
+    def kill_now(self) -> None:
         """Kill all children at once: somebody asked a second time."""
         for child in self._children:
             if child.known:
@@ -159,7 +159,7 @@ class Family:
                 child.command, env={**child.environ, MARK: mark}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, cwd=self.folder,
             )  # fmt: skip
-        child.known = known(child.process.pid, mark)
+        child.known = identify_process(child.process.pid, mark)
         self.note()
 
     def _clear(self, child: Child) -> None:
@@ -168,7 +168,7 @@ class Family:
         end(child.known, patience=_PATIENCE)
         child.process.wait()
 
-    def _bury(self) -> None:
+    def _end_orphans(self) -> None:
         """End what a killed one left running, the worker before the server it talks to."""
         for item in reversed(self._read().get("children", ())):
             orphan = KnownProcess(int(item["pid"]), str(item["start"]), str(item["mark"]))

@@ -28,7 +28,7 @@ from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.stages.unserved_history import at_rest
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.warehouse.base import Warehouse
 from prefect_sluice.warehouse.inventory import FileUse, Inventory
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -96,7 +96,7 @@ def collect(request: CollectRequest, *, wait: timedelta = timedelta(0)) -> Colle
     Takes the lease of every environment whose relations or files it may touch. Raises LeaseHeld when one is
     at work and `wait` is over, Refused when what is needed cannot be known, WarehouseBusy.
     """
-    process.be_quiet()
+    process.disable_telemetry()
     workspace = Workspace.at(request.folder)
     environments = _environments(workspace, request.environment)
     chosen = {workspace.environment(request.environment).name} if request.environment else set(environments)
@@ -134,7 +134,7 @@ def _leases(
         holder = this_process(actor)
         taken = [
             stack.enter_context(
-                held(workspace.store, name, holder, wait=wait, on_wait=wait_teller(name, wait))
+                hold_lease(workspace.store, name, holder, wait=wait, on_wait=wait_teller(name, wait))
             )
             for name in names
         ]

@@ -17,7 +17,7 @@ from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.deploy import settle
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.warehouse.coming_and_going import Departure
 from prefect_sluice.warehouse.publishing import Forecast, Published
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -42,7 +42,7 @@ class LeaveOutcome:
     published: Published | None
 
 
-def look(workspace: Workspace, environment: Environment) -> LeavePlan:
+def plan_leave(workspace: Workspace, environment: Environment) -> LeavePlan:
     """Return what leaving would do. Changes nothing."""
     warehouse = workspace.warehouse(environment)
     departures = warehouse.departures(environment.name)
@@ -60,11 +60,11 @@ def leave(
     Raises Refused while a promotion is open, or when a public name holds what Sluice did not put there.
     """
     told = wait_teller(environment.name, wait)
-    with held(workspace.store, environment.name, this_process(actor), wait=wait, on_wait=told) as lease:
+    with hold_lease(workspace.store, environment.name, this_process(actor), wait=wait, on_wait=told) as lease:
         workspace = workspace.under(lease.lease)
         settle(workspace, environment)
         _refuse_while_open(workspace, environment)
-        leaving = look(workspace, environment)
+        leaving = plan_leave(workspace, environment)
         if not leaving.generation.number:
             _record(workspace, environment, actor, {})
             return LeaveOutcome(leaving.generation, (), (), None)

@@ -14,7 +14,7 @@ from prefect_sluice.promotions import reread
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.monitor import NAMES, STAGE, look_again
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.state.records import AlertRecord
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -53,7 +53,7 @@ def _settled(workspace: Workspace, environment: Environment, actor: str) -> str:
     if not begun:
         return ""
     try:
-        with held(workspace.store, environment.name, this_process(actor)) as lease:
+        with hold_lease(workspace.store, environment.name, this_process(actor)) as lease:
             settle(workspace.under(lease.lease), environment)
     except LeaseHeld:
         return ""  # it is at work, and not dead

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.domain.run_signs import EACH, SignOfLife, on_host, silent
+from prefect_sluice.domain.run_signs import EACH, SignOfLife, is_silent, on_host
 from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import holder_is_dead, this_process
 
@@ -52,7 +52,7 @@ def dead(reads: Reads) -> tuple[SignOfLife, ...]:
     return tuple(
         sign
         for sign in signs(reads)
-        if (holder_is_dead(sign.holder, host) if on_host(sign, host) else silent(sign, now))
+        if (holder_is_dead(sign.holder, host) if on_host(sign, host) else is_silent(sign, now))
     )
 
 

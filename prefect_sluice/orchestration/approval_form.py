@@ -71,7 +71,9 @@ def suspendable() -> SuspendableRun | None:
         return SuspendableRun(str(run.id), client.read_flow_run(run.id).run_count)
 
 
-def heard(workspace: Workspace, run: SuspendableRun, question: ApprovalQuestion, promotion: Promotion) -> str:
+def record_form_answer(
+    workspace: Workspace, run: SuspendableRun, question: ApprovalQuestion, promotion: Promotion
+) -> str:
     """Record the answer to the question, if there is one and the policy takes it. Return why it was not, or "".
 
     Whatever was decided another way meanwhile comes first, and an answer to an earlier start of the run is none.

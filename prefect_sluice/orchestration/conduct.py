@@ -19,7 +19,12 @@ import prefect_sluice.state.store as _loaded_with_the_flow  # noqa: F401  # pyri
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Promotion
 from prefect_sluice.monitoring.run_signs import signed
-from prefect_sluice.orchestration.approval_form import SuspendableRun, heard, suspend, suspendable
+from prefect_sluice.orchestration.approval_form import (
+    SuspendableRun,
+    record_form_answer,
+    suspend,
+    suspendable,
+)
 from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.heartbeat import beating
@@ -149,7 +154,7 @@ def _resumed(
     request = pinned(workspace, request, promotion)
     if promotion.state in ENDED:
         return ended(recorded_work(workspace, request, promotion), promotion), ""
-    note = "" if is_decided(workspace, promotion) else heard(workspace, run, question, promotion)
+    note = "" if is_decided(workspace, promotion) else record_form_answer(workspace, run, question, promotion)
     if not is_decided(workspace, promotion):
         return waits_on(recorded_work(workspace, request, promotion), promotion), note
     return gone_on(request, promotion, stages, max(wait, _PATIENCE)), ""

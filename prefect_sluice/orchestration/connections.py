@@ -23,7 +23,7 @@ def connected(name: str) -> Generator[None]:
     another run is at work in this process with others.
     """
     variables, secrets = _read_blocks(name) if name else ({}, frozenset[str]())
-    with process.lent(name, variables, secrets), concealing():
+    with process.temporary_variables(name, variables, secrets), concealing():
         yield
 
 

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from prefect_sluice.domain.lease_holder import told
+from prefect_sluice.domain.lease_holder import holder_text
 from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.monitoring.run_signs import dead, forget
 from prefect_sluice.orchestration.cut_off_runs import cut_off
@@ -91,7 +91,7 @@ def _ended(client: SyncPrefectClient, workspace: Workspace, sign: SignOfLife) ->
 
 
 def _end(kind: StateType | None, sign: SignOfLife, said: str) -> State | None:
-    who = f"{told(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
+    who = f"{holder_text(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
     if kind is StateType.RUNNING or kind is StateType.CRASHED:  # by its worker, with a number for a message
         return Crashed(message=f"{said} ({who})")
     if kind is StateType.CANCELLING:

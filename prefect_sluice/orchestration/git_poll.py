@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from prefect_sluice.approvals.decide import ruling
 from prefect_sluice.domain.controls import blocked, forbidding
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.lease_holder import told
-from prefect_sluice.domain.poll_rules import PollAttempt, PollBase, known
+from prefect_sluice.domain.lease_holder import holder_text
+from prefect_sluice.domain.poll_rules import PollAttempt, PollBase, why_not_new
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current
 from prefect_sluice.runtime import process
@@ -25,7 +25,7 @@ class PolledCommit:
     why: str
 
 
-def look(workspace: Workspace, environment: Environment, branch: str) -> PolledCommit:
+def poll_branch(workspace: Workspace, environment: Environment, branch: str) -> PolledCommit:
     """Fetch, and return what a branch points at. Runs no stage, parses nothing, opens no warehouse. Repeatable.
 
     Raises BadInput when the remote does not answer or has no such branch.
@@ -33,13 +33,13 @@ def look(workspace: Workspace, environment: Environment, branch: str) -> PolledC
     repository = git.root(workspace.root)
     remote = git.fetch(repository) if branch != "HEAD" else ""
     commit = git.head(repository, branch, remote)
-    found = known(commit, tries(workspace, environment.name), base(workspace, environment.name))
+    found = why_not_new(commit, tries(workspace, environment.name), base(workspace, environment.name))
     if found:
         return PolledCommit(commit, f"nothing new on {branch}: {found}")
     return PolledCommit(commit, _in_the_way(workspace, environment, commit))
 
 
-def found(workspace: Workspace, ref: str) -> str:
+def fetch_ref(workspace: Workspace, ref: str) -> str:
     """Return a ref that the repository has, fetched for it if it had not: itself, or the commit of the remote's branch.
 
     Raises BadInput when the remote has no such thing either.
@@ -102,5 +102,5 @@ def _in_the_way(workspace: Workspace, environment: Environment, commit: str) -> 
     lease = workspace.store.lease(environment.name)
     now, host = process.now(), process.host()
     if lease is not None and lease.expires_at > now and not holder_is_dead(lease.holder, host):
-        return f"{commit[:7]} is new, and waits: {told(lease.holder)} is at work on {environment.name}"
+        return f"{commit[:7]} is new, and waits: {holder_text(lease.holder)} is at work on {environment.name}"
     return ""

@@ -11,9 +11,9 @@ from prefect.states import Completed
 from prefect_sluice.domain.errors import LeaseHeld, SluiceError, Stopped
 from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
-from prefect_sluice.orchestration.git_poll import found, look, remember
+from prefect_sluice.orchestration.git_poll import fetch_ref, poll_branch, remember
 from prefect_sluice.orchestration.prune_runs import keep_newest
-from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.workspace.workspace import Workspace
@@ -38,9 +38,11 @@ def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]
             return concluded(at_work(asked, stages, here.wait))
         workspace = Workspace.at(asked.folder)
         if not run.auto_scheduled:
-            return concluded(at_work(replace(asked, ref=found(workspace, request.ref)), stages, here.wait))
+            return concluded(
+                at_work(replace(asked, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
+            )
         environment = workspace.environment(request.environment or None)
-        seen = look(workspace, environment, request.ref)
+        seen = poll_branch(workspace, environment, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
@@ -56,4 +58,4 @@ def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]
 def _nothing(why: str) -> State[Work]:
     get_run_logger().info(why)
     keep_newest(UNCHANGED)
-    return Completed(name=UNCHANGED, message=said(why))
+    return Completed(name=UNCHANGED, message=name_forms(why))

@@ -29,5 +29,5 @@ def project(folder: str, *, fresh: bool = True) -> Path:
 def _resolve_folder(folder: str, fresh: bool) -> Path:
     if not remote_project.is_url(folder):
         return Path(folder)
-    get_run_logger().info(f"fetching {remote_project.masked(folder)}")
+    get_run_logger().info(f"fetching {remote_project.mask_url(folder)}")
     return remote_project.shared(folder, remote_project.current(folder, fresh=fresh))

@@ -26,7 +26,7 @@ class _Foreseen(logging.Filter):
 _FORESEEN = _Foreseen()
 
 
-def told_already() -> None:
+def hide_engine_traceback() -> None:
     """Say that how the flow run ends that goes on here is told by its state. Repeatable."""
     run = this_run()
     if run is not None:

@@ -43,7 +43,7 @@ def is_url(text: str) -> bool:
     return text.partition("://")[0] in _SCHEMES if "://" in text else bool(_SCP.fullmatch(text))
 
 
-def masked(url: str) -> str:
+def mask_url(url: str) -> str:
     """Return a URL as it may be shown: without a password, a token, or what follows a question mark."""
     if "://" not in url:
         return url
@@ -81,7 +81,7 @@ def shared(url: str, folder: Path) -> Path:
     Raises BadInput that names the key of sluice.yml, or the dbt target, that has to say where else.
     """
     workspace = Workspace.at(folder)
-    where = f"{masked(url)}: {workspace.file.name}"
+    where = f"{mask_url(url)}: {workspace.file.name}"
     for key, given, example in (
         ("state", workspace.state, "postgresql://user@host/sluice"),
         ("bundles", workspace.bundles.url, "s3://bucket/sluice"),
@@ -96,7 +96,7 @@ def shared(url: str, folder: Path) -> Path:
         if environment.target.path.is_relative_to(process.home().resolve()):
             raise BadInput(
                 f"the warehouse of {environment.name!r} is a path in a clone, which no other machine sees",
-                f"{masked(url)}: {workspace.profile.file.name}",
+                f"{mask_url(url)}: {workspace.profile.file.name}",
                 f"give target {environment.target.name!r} an absolute path, perhaps by env_var()",
             )
     return folder
@@ -107,7 +107,7 @@ def _refuse_secrets(url: str) -> None:
     if at and (":" in user or not url.startswith("ssh://")):
         raise BadInput(
             "the URL holds a password or a token, and would be kept where it is written",
-            masked(url),
+            mask_url(url),
             "leave it out, and give it to a git credential helper on the worker",
         )
 
@@ -135,7 +135,7 @@ def _fetch(url: str, clone: Path) -> None:
     if found is None:
         raise BadInput(
             "the repository has no commit, or no default branch",
-            masked(url),
+            mask_url(url),
             "push one: git push origin main",
         )
     _git(clone, url, "fetch", "--quiet", "--prune", "--no-write-fetch-head", "--force", "--", url, *_REFS)
@@ -195,17 +195,17 @@ def _git(folder: Path, url: str, *arguments: str) -> str:
             timeout=_PATIENCE.total_seconds(),
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise BadInput("git is not installed", masked(url), "install git on the worker") from error
+        raise BadInput("git is not installed", mask_url(url), "install git on the worker") from error
     except subprocess.TimeoutExpired as error:
-        raise RemoteAway("git did not answer for ten minutes", masked(url), "run it again") from error
+        raise RemoteAway("git did not answer for ten minutes", mask_url(url), "run it again") from error
     if done.returncode:
         said = [
-            line for line in os.fsdecode(done.stderr).replace(url, masked(url)).splitlines() if line.strip()
+            line for line in os.fsdecode(done.stderr).replace(url, mask_url(url)).splitlines() if line.strip()
         ]
         told = next((line for line in said if line.startswith(("fatal:", "error:", "remote:"))), "")
         raise RemoteAway(
             f"git {arguments[0]}: {told or (said[-1] if said else 'failed')}",
-            masked(url),
+            mask_url(url),
             "see that this user may read it on this machine: git ls-remote URL",
         )
     return os.fsdecode(done.stdout)

@@ -14,7 +14,7 @@ from prefect.exceptions import PrefectException
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.domain.untrusted_text import one_line
-from prefect_sluice.planning.choices import report_called, was_asked
+from prefect_sluice.planning.choices import parse_waiting_choice, report_called
 from prefect_sluice.promotions.work import Request, Work, following
 
 _SHORT = 7
@@ -22,7 +22,7 @@ _WAYS = {Cause.PROMOTION: "promote"}
 """How a way in is called where its cause is called otherwise."""
 
 
-def named(way: str) -> Callable[..., str]:
+def run_name_maker(way: str) -> Callable[..., str]:
     """Return what Prefect asks for the name of a run that has just begun, from its parameters alone."""
 
     def name() -> str:
@@ -33,7 +33,7 @@ def named(way: str) -> Callable[..., str]:
         report = report_called(str(parameters.get("report") or ""))
         where = str(parameters.get("environment") or "")
         what = report or ref or str(parameters.get("origin") or "")
-        what = what or was_asked(str(parameters.get("promotion") or ""))[0]
+        what = what or parse_waiting_choice(str(parameters.get("promotion") or ""))[0]
         return begun(_led(way, parameters), before, _shortened(what) if way != "rollback" else "", where)
 
     return name

@@ -12,7 +12,7 @@ from prefect_sluice.domain.errors import Skipped
 from prefect_sluice.domain.refresh_rules import ScheduledTime
 from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
-from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.refresh_history import due
 from prefect_sluice.promotions.work import Request, Work
@@ -38,7 +38,7 @@ def _refreshed(request: Request, stages: Stages, here: RunContext) -> State[Work
                 return concluded(at_work(asked, stages, patience))
         except Skipped as skipped:
             get_run_logger().warning(str(skipped))
-            return Cancelled(name=SKIPPED, message=said(str(skipped)), data=skipped)
+            return Cancelled(name=SKIPPED, message=name_forms(str(skipped)), data=skipped)
 
 
 def _patience(request: Request, wait_seconds: int | None) -> int:

@@ -12,11 +12,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.orchestration.shown.messages import said
+from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.shown.run_log import log_outcome, telling
 from prefect_sluice.promotions.work import Stage, Status, Work
 from prefect_sluice.reporting.terminal.stages import came_of_it
-from prefect_sluice.runtime.cancellation import stops_aloud
+from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.runtime.redaction import concealing
 
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ def as_task(stage: Stage, *explains: Explain) -> Stage:
     """Return the stage as a Prefect task named after it. Nothing is cached or persisted: the state store is what remembers."""
 
     def run(work: Work) -> State[Any]:
-        with telling(), concealing(), stops_aloud():
+        with telling(), concealing(), surface_cancellation():
             done = stage(work)
         for explain in explains:
             explain(done)
@@ -70,8 +70,8 @@ def _state(name: str, before: Work, after: Work) -> State[Any]:
     """Return the state of a stage's task run: what came of it, and of a no that it was this stage that said it."""
     outcome = after.outcome
     if outcome is not None and outcome.status is Status.REFUSED:
-        return Failed(name="Refused", message=said(outcome.message), data=_SaidNo(after))
-    message = said(came_of_it(name, before, after)) or None
+        return Failed(name="Refused", message=name_forms(outcome.message), data=_SaidNo(after))
+    message = name_forms(came_of_it(name, before, after)) or None
     if outcome is not None and outcome.status in _NOT_DONE:
         return Cancelled(name=_NOT_DONE[outcome.status], message=message, data=_SaidNo(after))
     return Completed(message=message, data=after)
@@ -87,7 +87,7 @@ def tried(run: Callable[P, R | State[R]], name: str) -> Callable[P, R]:
         try:
             return run(*args, **kwargs)
         except SluiceError as error:
-            return Failed(message=said(str(error)), data=error)
+            return Failed(message=name_forms(str(error)), data=error)
 
     functools.update_wrapper(attempt, run)
     # Prefect's overloads do not know a plain function with this mix of arguments.

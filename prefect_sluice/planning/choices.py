@@ -106,7 +106,7 @@ def asked_for(promotion: str, binding: str, title: str) -> str:
     return f"{promotion} as {binding[:_SHOWN]}: {_short(title)}"
 
 
-def was_asked(text: str) -> tuple[str, str]:
+def parse_waiting_choice(text: str) -> tuple[str, str]:
     """Return the promotion that a line of `asked_for` names, and the digits of what was shown ("" in any other text). Pure."""
     found = _ASKED.fullmatch(text.strip())
     return (found["promotion"], found["shown"]) if found else (text.strip(), "")

@@ -48,7 +48,7 @@ class PartQuestion:
         return one is None or other is None or one.own != other.own
 
 
-def taken(question: PartQuestion) -> frozenset[str]:
+def needed_paths(question: PartQuestion) -> frozenset[str]:
     """Return the paths that the selected nodes, and the tests on them, need of the source."""
     nodes = [question.source.nodes[uid] for uid in question.selected if uid in question.source.nodes]
     there = question.selected | question.base.nodes.keys()
@@ -67,14 +67,14 @@ def dropped(question: PartQuestion) -> frozenset[str]:
         for uid in question.selected & question.base.nodes.keys()
         if uid in question.removed or question.source.nodes[uid].path != question.base.nodes[uid].path
     }
-    return frozenset(gone) - taken(question)
+    return frozenset(gone) - needed_paths(question)
 
 
 def files(
     question: PartQuestion, source: Mapping[str, str], base: Mapping[str, str], also: Collection[str] = ()
 ) -> Mapping[str, str]:
     """Return the files of the composition, by path; `also` are further paths to take from the source."""
-    wanted, gone = taken(question) | set(also), dropped(question)
+    wanted, gone = needed_paths(question) | set(also), dropped(question)
     kept = {path: content for path, content in base.items() if path not in gone and path not in wanted}
     fresh = {path: source[path] for path in wanted if path in source}
     # A path that the source does not have stays as it is: a file that no release tracks.
@@ -96,7 +96,7 @@ def must_go_along(question: PartQuestion) -> frozenset[str]:
 
 def _next(question: PartQuestion) -> frozenset[str]:
     above = {uid for uid in _ancestors(question.selected, question.source) if question.differs(uid)}
-    moving: frozenset[str] = (taken(question) | dropped(question)) & question.differing
+    moving: frozenset[str] = (needed_paths(question) | dropped(question)) & question.differing
     touched = {
         uid
         for uid in question.source.nodes.keys() | question.base.nodes.keys()
@@ -136,7 +136,7 @@ class CompositionCheck:
     strange: frozenset[str]
 
 
-def judged(question: PartQuestion, composition: Parts) -> CompositionCheck:
+def check_composition(question: PartQuestion, composition: Parts) -> CompositionCheck:
     """Return the judgement: each selected node as in the source with all above it, every other node as in the base."""
     wanted = question.selected & question.source.nodes.keys()
     odd = frozenset(

@@ -42,7 +42,7 @@ def called(consumers: Iterable[Consumer], name: str) -> Consumer | None:
     return next((item for item in consumers if item.name == name), None)
 
 
-def meant(consumers: Sequence[Consumer], text: str, where: str) -> Consumer:
+def find_consumer(consumers: Sequence[Consumer], text: str, where: str) -> Consumer:
     """Return the consumer that people call so: by label, name, label with owner, or unique id, in any case.
 
     Raises BadInput, with the known ones, when there is none, or several.

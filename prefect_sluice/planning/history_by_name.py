@@ -147,7 +147,7 @@ def older(
     return {**renamed, **back, **served}
 
 
-def left(pointer: Pointer, along: Mapping[Name, Name]) -> Note | None:
+def describe_leaving(pointer: Pointer, along: Mapping[Name, Name]) -> Note | None:
     """Return what there is to say of a relation that leaves; `along` are the new names of those that go on, by address."""
     if pointer.address in along:
         return Note(Noted.GOES_ALONG, str(along[pointer.address]))

@@ -13,7 +13,7 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.planning import history_by_name
 from prefect_sluice.planning.explain import besides
-from prefect_sluice.planning.plan import Action, Plan, Step, source_said
+from prefect_sluice.planning.plan import Action, Plan, Step, source_text
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Held, Note, Noted, Reason, some
 from prefect_sluice.planning.refresh_subset import Versions, behind, built_after, built_from, source_texts
@@ -244,7 +244,7 @@ def _reason(asked: PlanInputs, node: Node, inputs: str, past: _Past, done: Mappi
     ]
     if live.fingerprint != node.fingerprint:
         return Reason(Because.READS, some(moved)) if moved else Reason(Because.BUILT_FROM)
-    fresh = [source_said(text) for text in source_texts(node)]
+    fresh = [source_text(text) for text in source_texts(node)]
     if live.inputs != inputs:
         return Reason(Because.NEW_DATA, some(moved or fresh))
     return Reason(Because.MOVED)
@@ -282,7 +282,7 @@ def _removed(asked: PlanInputs, past: _Past, steps: Mapping[str, Step]) -> tuple
             if pointer.node in renamed
             else Reason(Because.GONE),
             pointer=pointer,
-            note=history_by_name.left(pointer, along),
+            note=history_by_name.describe_leaving(pointer, along),
         )
         for pointer in gone
     )

@@ -168,6 +168,6 @@ def _step(step: Step) -> Json:
 _SAID = {"clock:day": "the day", "clock:now": "the clock", "random": "chance"}
 
 
-def source_said(text: str) -> str:
+def source_text(text: str) -> str:
     """Return a source's text as people call it: a relation, a file, the day."""
     return _SAID.get(text.partition(" ")[0], text.split(":", 1)[-1])

@@ -61,7 +61,7 @@ class SourcePolicy:
 
     def way(self, text: str) -> VersionMethod:
         """Return how the version of one source is found, by its text. Raises ConfigInvalid where that cannot be."""
-        key = match(self.settings, named(text))
+        key = match(self.settings, source_as_configured(text))
         if key is None:
             return EXACT
         setting = self.settings[key]
@@ -78,15 +78,15 @@ class SourcePolicy:
                 return _declared(key, setting)
 
     def _loaded_at(self, key: str, text: str) -> VersionMethod:
-        declared = self.declared.get(named(text), DeclaredLoading())
+        declared = self.declared.get(source_as_configured(text), DeclaredLoading())
         if declared.query:
-            query = _THIS.sub(quoted(*named(text).split(".", 1)), declared.query)
+            query = _THIS.sub(quoted(*source_as_configured(text).split(".", 1)), declared.query)
             if "{" not in query:
                 return VersionMethod(key, query=query)
         if declared.field:
             return VersionMethod(key, measure=_newest(declared.field))
         raise ConfigInvalid(
-            f"dbt knows no loaded_at_field of {named(text)}, nor a plain loaded_at_query",
+            f"dbt knows no loaded_at_field of {source_as_configured(text)}, nor a plain loaded_at_query",
             f"{self.place}: sources.{key}",
             "give it one in the project's sources, or say `version: rows` with a column",
         )
@@ -97,7 +97,7 @@ class SourcePolicy:
         if setting.file:
             return VersionMethod(key, files=setting.file, stat=True)
         raise ConfigInvalid(
-            f"{named(text)} is a relation, and nothing says which files it reads",
+            f"{source_as_configured(text)} is a relation, and nothing says which files it reads",
             f"{self.place}: sources.{key}",
             "name them: file: data/*.parquet",
         )
@@ -115,7 +115,7 @@ def _declared(key: str, setting: SourceVersion) -> VersionMethod:
     )
 
 
-def named(text: str) -> str:
+def source_as_configured(text: str) -> str:
     """Return a source's text as people write it in sluice.yml: `raw.flights`, `data/x.csv`, `other.main.t`."""
     if text.startswith(ELSEWHERE):
         return text.removeprefix(ELSEWHERE).replace('"', "").lower()

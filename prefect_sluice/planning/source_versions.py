@@ -13,7 +13,7 @@ from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.refresh_subset import source_texts, volatile_texts
-from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, VersionMethod, named
+from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, VersionMethod, source_as_configured
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub, quoted
@@ -119,7 +119,7 @@ def versions(
 
     A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes. `ways`
     say otherwise for some, with paths relative to `root`; what is in `known` is not looked at. What cannot be looked at
-    (a URL, a call, a relation without a `reader`) gets `unknown`, which the caller makes new each time.
+    (a URL, a call, a relation without a `reader`) gets `unknown_version`, which the caller makes new each time.
     Raises ConfigInvalid where a way of sluice.yml leads nowhere.
     """
     found = dict(known or {})
@@ -147,7 +147,7 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, 
         return version
     if reader is None:
         raise _astray(way, "there is no warehouse yet to ask")
-    name = named(text)
+    name = source_as_configured(text)
     sql = way.query or f"select {way.measure} from {quoted(catalog, *name.split('.', 1))}"
     try:
         rows = reader.query(sql).rows
@@ -167,13 +167,13 @@ def _astray(way: VersionMethod, what: str) -> ConfigInvalid:
     )
 
 
-def unknown(live: Generation, release: str) -> str:
+def unknown_version(live: Generation, release: str) -> str:
     """Return the version of what nobody can look at: new each time something else is, the same for a rerun of one attempt."""
     return f"{_UNKNOWN}  {live.number} with {release}"
 
 
 def is_unknown(version: str) -> bool:
-    """Say whether a version is one that `unknown` gave, at whatever generation."""
+    """Say whether a version is one that `unknown_version` gave, at whatever generation."""
     return version.startswith(_UNKNOWN)
 
 

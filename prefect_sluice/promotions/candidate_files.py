@@ -62,7 +62,7 @@ def share(workspace: Workspace, promotion: str, file: Path | None, digest: str) 
         reach(FaultPoint.STAGE_SHARED)
 
 
-def kept(workspace: Workspace) -> Collection[str]:
+def kept_candidates(workspace: Workspace) -> Collection[str]:
     """Return the promotions of which a candidate is here or in the shared store. Raises ShelfAway."""
     here = _here(workspace)
     return here | workspace.shelf.promotions().keys() if workspace.shelf is not None else here
@@ -114,7 +114,7 @@ def _there(workspace: Workspace, ended: Promotion) -> Collection[str]:
         if found is not None and found.state in ENDED and found.state is not State.SUPERSEDED:
             shutil.rmtree(folder(workspace, name), ignore_errors=True)
     try:
-        return kept(workspace)
+        return kept_candidates(workspace)
     except SluiceError as error:
         tell(f"candidates in the shared store are left to `sluice collect`: {error}")
         return _here(workspace)

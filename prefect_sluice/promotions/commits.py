@@ -53,7 +53,7 @@ def written_as_part(
     """
     kept = paths if len(paths) <= _MOST_PATHS else ()
     try:
-        found = git.made(
+        found = git.read_authorship(
             git.root(workspace.root),
             source.change.commit,
             f"^{whole(workspace, base).change.commit}",

@@ -10,7 +10,7 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput, DbtFailed, Refused
 from prefect_sluice.domain.release import Composed, Release
-from prefect_sluice.planning.compose import PartQuestion, Parts, files, judged, must_go_along
+from prefect_sluice.planning.compose import PartQuestion, Parts, check_composition, files, must_go_along
 from prefect_sluice.planning.dashboards import called, part_title, picked
 from prefect_sluice.promotions.commits import as_part, written_as_part
 from prefect_sluice.promotions.load_project import load
@@ -80,7 +80,7 @@ def _composed(
         if made.id in {source.id, base.id}:
             return made
         tell(f"putting together {made.short}")
-        found = judged(asked, _parsed(workspace, environment, made).parts)
+        found = check_composition(asked, _parsed(workspace, environment, made).parts)
         if not found.along and not found.strange:
             return made
         if found.along:
@@ -104,7 +104,7 @@ def _with_declaration(new: _New, asked: PartQuestion, declared: str) -> Release 
         return made
     tell(f"putting together {made.short}")
     try:
-        found = judged(asked, _parsed(new.workspace, new.environment, made).parts)
+        found = check_composition(asked, _parsed(new.workspace, new.environment, made).parts)
     except DbtFailed:
         return None
     return None if found.along or found.strange else made

@@ -50,11 +50,11 @@ def place(
         same = next((item for item in there if item.says_the_same(asked)), None)
         if same is not None:
             return PlacedControl(same, fresh=False)
-        put(transaction, asked)
+        save_control(transaction, asked)
     return PlacedControl(asked, fresh=True)
 
 
-def put(transaction: Transaction, control: Control) -> None:
+def save_control(transaction: Transaction, control: Control) -> None:
     """Write a control and its ledger entry."""
     transaction.put_control(control)
     facts = _facts(control, control.reason)

@@ -45,7 +45,7 @@ def empty(
     )
 
 
-def unknown(plan: Plan, meant: Sequence[ExpectedEdit]) -> str:
+def describe_unknown_edits(plan: Plan, meant: Sequence[ExpectedEdit]) -> str:
     """Return what there is to say of the edits that speak of no relation, "" for nothing."""
     found = [item for item in meant if not _steps(plan, item)]
     return (

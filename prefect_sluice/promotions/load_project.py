@@ -94,7 +94,7 @@ def _files(workspace: Workspace, release: Release) -> Mapping[str, str]:
     """Return every file of a release's checkout. An older Sluice left the packages out of the bundle: they are taken as
     they are installed now, which was all that there was."""
     read = partial(_text, workspace, release.files)
-    if release.packages or not dbt_packages.named(release.change.project, read):
+    if release.packages or not dbt_packages.names_packages(release.change.project, read):
         return release.all_files
     return {**release.files, **packages_of(workspace, release.change.project, release.files)}
 

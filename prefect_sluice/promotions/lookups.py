@@ -81,7 +81,7 @@ def releases_of(store: StateStore, text: str) -> tuple[Release, ...]:
     return tuple(of_commit)
 
 
-def generation_named(history: Sequence[Generation], text: str) -> Generation:
+def find_generation(history: Sequence[Generation], text: str) -> Generation:
     """Return the generation of that number, or the newest of a release whose id begins so. Raises
     BadInput."""
     by_number = [item for item in history if text == str(item.number)]

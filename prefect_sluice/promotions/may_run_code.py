@@ -62,7 +62,7 @@ def refusing(
         working_directory=working_directory,
     )
     policy = workspace.settings.gates
-    judging = [gate for gate in gates.asked(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]
+    judging = [gate for gate in gates.make_gates(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]
     reports = [
         gates.run(gate, replace(subject, memory=remembering(workspace, gate.id)), policy) for gate in judging
     ]

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.planning import source_versions
-from prefect_sluice.planning.source_policy import SourcePolicy, VersionMethod, named, refuse_unknown
+from prefect_sluice.planning.source_policy import (
+    SourcePolicy,
+    VersionMethod,
+    refuse_unknown,
+    source_as_configured,
+)
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
@@ -45,7 +50,7 @@ def observe(
         }
         remembered = _remembered(workspace, environment, stamp)
         known = {text: remembered[key] for text, key in keys.items() if key in remembered}
-        unknown = source_versions.unknown(live, release)
+        unknown = source_versions.unknown_version(live, release)
         found = source_versions.versions(
             nodes, reader, warehouse.catalog, loaded.session.cwd, unknown, ways=ways, root=workspace.root, known=known
         )  # fmt: skip
@@ -74,7 +79,7 @@ def refuse_unknown_names(workspace: Workspace, loaded: LoadedProject, cause: Cau
     if cause is not Cause.RELEASE:
         return
     nodes = loaded.project.nodes.values()
-    read = {named(text) for node in nodes for text in source_versions.texts(node)}
+    read = {source_as_configured(text) for node in nodes for text in source_versions.texts(node)}
     names = read | policy_of(workspace, loaded).known
     refuse_unknown(workspace.settings.sources, names, "source", f"{workspace.file.name}: sources")
     models = {node.short for node in nodes}

@@ -10,7 +10,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.gates.diff.comparison import written
+from prefect_sluice.gates.diff.comparison import expect_name
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import quoted
 from prefect_sluice.warehouse.content import RereadRelation
@@ -95,7 +95,7 @@ def _untold(gate: str, untold: Sequence[RereadRelation]) -> Finding:
 def mended(pointer: Pointer, edited: RereadRelation) -> str:
     """Return what to do with a relation that was edited: declare that it was meant, or have it hold again what it should.
     Pure."""
-    name = written(short_name(pointer.node) or pointer.name.identifier)
+    name = expect_name(short_name(pointer.node) or pointer.name.identifier)
     meant = f"if the edit was meant, release a commit that says so: Expect: {name} edited (why); if not, "
     if pointer.kind.keeps_history:
         return (

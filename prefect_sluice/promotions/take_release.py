@@ -8,7 +8,7 @@ from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.release import DIRTY, Release
-from prefect_sluice.planning.dashboards import meant, selector
+from prefect_sluice.planning.dashboards import find_consumer, selector
 from prefect_sluice.promotions.compose_part import compose
 from prefect_sluice.promotions.dashboards import declared_in
 from prefect_sluice.promotions.environment_order import before, comes_after
@@ -75,7 +75,9 @@ def _picked(workspace: Workspace, environment: Environment, request: Request) ->
         if request.ref
         else request.origin or before(environment, workspace.environments)
     )
-    found = selector(meant(declared_in(workspace, environment, whole, request.origin), request.report, where))
+    found = selector(
+        find_consumer(declared_in(workspace, environment, whole, request.origin), request.report, where)
+    )
     if request.select not in {"", found}:
         raise BadInput("a report and a selector are two answers to one question", fix="give one of them")
     return replace(request, select=found)

@@ -70,7 +70,7 @@ class ReuseCheck:
         return tuple(item.found.now for item in self.doubtful if item.found.now is not None)
 
 
-def look(
+def verify_reused(
     workspace: Workspace,
     environment: Environment,
     plan: Plan,
@@ -97,7 +97,7 @@ def look(
         if doubtful:
             tell(f"reading again {count(len(doubtful), 'relation that is', 'relations that are')} built on")
         found = warehouse.reread(doubtful)
-    _refuse_edited(found, wanted, declared, declared_edits.unknown(plan, meant))
+    _refuse_edited(found, wanted, declared, declared_edits.describe_unknown_edits(plan, meant))
     fresh = {item.address for item in found if item.holds}
     if fresh:
         _remember(workspace, environment, stamp, known | fresh)
@@ -122,7 +122,7 @@ def look_again(
     before: ReuseCheck,
 ) -> None:
     """Raise Refused where what was built on is not what it was `before` the build: the build may have read either."""
-    now = look(workspace, environment, plan, nodes, meant)
+    now = verify_reused(workspace, environment, plan, nodes, meant)
     moved = [item for item in now.doubtful if item not in before.doubtful]
     if moved:
         raise Refused(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from prefect_sluice.domain.errors import LeaseHeld
-from prefect_sluice.domain.lease_holder import told
+from prefect_sluice.domain.lease_holder import holder_text
 from prefect_sluice.promotions.work import tell
 
 
@@ -27,7 +27,7 @@ class Waiting:
     def line(self) -> str:
         """One line that says it all: who, on which host, since when, how long."""
         passed = f"waited {_short(self.waited)} of {_short(self.wait)}"
-        return f"waiting for {told(self.holder)}, at work on {self.environment} since {self.since}; {passed}"
+        return f"waiting for {holder_text(self.holder)}, at work on {self.environment} since {self.since}; {passed}"
 
 
 def _short(time: timedelta) -> str:
@@ -52,7 +52,10 @@ def watching_waits(hearer: OnWaiting) -> Generator[None]:
 
 
 def wait_teller(environment: str, wait: timedelta) -> Callable[[LeaseHeld, timedelta], None]:
-    """Return what `state.lease.held` is to call. Who listens to stages is told once per holder, who watches waits each time."""
+    """Return what `state.lease.hold_lease` is to call.
+
+    Who listens to stages is told once per holder, who watches waits each time.
+    """
     heard: set[str] = set()
 
     def told_all(held: LeaseHeld, waited: timedelta) -> None:

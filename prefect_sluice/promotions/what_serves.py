@@ -38,7 +38,7 @@ def public_names_are_ours(workspace: Workspace, environment: Environment) -> Non
     found = workspace.warehouse(environment).displaced(environment.name)
     if found:
         raise Refused(
-            f"{environment.name} does not serve what was published: {displaced_names.told(found)}",
+            f"{environment.name} does not serve what was published: {displaced_names.describe_displaced(found)}",
             f"take the names back: {displaced_names.TAKE_BACK}",
         )
 

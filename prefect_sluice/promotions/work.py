@@ -15,7 +15,7 @@ from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.runtime.cancellation import stops_aloud
+from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.warehouse.publishing import Published
 
 
@@ -185,7 +185,7 @@ def walk(work: Work, *stages: Stage) -> Work:
     around = _around.get()
     for stage in stages:
         started = perf_counter()
-        with stops_aloud():
+        with surface_cancellation():
             done = around(stage)(work) if around else stage(work)
         name = str(getattr(stage, "__name__", "stage"))
         work = replace(done, took=(*work.took, StageTime(name, perf_counter() - started)))

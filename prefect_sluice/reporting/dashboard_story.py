@@ -9,7 +9,7 @@ from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
 from prefect_sluice.workspace.workspace import Workspace
 
 
-def told(work: Work) -> DashboardStory | None:
+def dashboard_story(work: Work) -> DashboardStory | None:
     """Return what a promotion changes for the readers of its dashboard, as far as is known by now; None where it is none of
     a dashboard, or the gates have not looked yet. Changes nothing."""
     if work.release is None or work.plan is None or not work.reports:

@@ -23,7 +23,7 @@ def authors(release: Release) -> str:
     return f"{', '.join(names[:_MOST])}{more}"
 
 
-def brought(commits: Sequence[Commit], most: int = _MOST) -> str:
+def commits_line(commits: Sequence[Commit], most: int = _MOST) -> str:
     """Return commits in a line: `a1b2c3d Count twice; b2c3d4e Say who paid`."""
     more = f"; and {count(len(commits) - most, 'more commit')}" if len(commits) > most else ""
     return "; ".join(f"{item.id[:7]} {item.subject}" for item in commits[:most]) + more

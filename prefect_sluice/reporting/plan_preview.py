@@ -16,7 +16,7 @@ from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.domain.release import Release
 from prefect_sluice.planning.costs import ExpectedCosts
-from prefect_sluice.planning.dashboards import called, meant, picked
+from prefect_sluice.planning.dashboards import called, find_consumer, picked
 from prefect_sluice.planning.expectations import ExpectedEdit
 from prefect_sluice.planning.explain import StepReasons, why
 from prefect_sluice.planning.impact import ImpactInputs, ReachedConsumer, reached
@@ -59,7 +59,7 @@ class PlanPreview:
 
 def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears."""
-    process.be_quiet()
+    process.disable_telemetry()
     workspace = _aside(request.folder)
     environment = workspace.environment(request.environment or None)
     release = _release(workspace, environment, request)
@@ -94,7 +94,7 @@ def _story(
 ) -> DashboardStory | None:
     made = release.composed
     if request.report:
-        consumer = meant(declared, request.report, f"release {release.short}")
+        consumer = find_consumer(declared, request.report, f"release {release.short}")
     else:
         consumer = called(declared, picked(request.select) or (picked(made.select) if made else ""))
     return story(consumer, declared, known.plan, known=known) if consumer else None

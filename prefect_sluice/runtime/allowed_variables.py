@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from prefect_sluice.runtime.redaction import is_confidential, masked
+from prefect_sluice.runtime.redaction import is_confidential, mask_url
 
 _NAMES = frozenset({
     "CI", "COLUMNS", "CONDA_DEFAULT_ENV", "CONDA_PREFIX", "DBT_PROFILES_DIR", "DBT_SEND_ANONYMOUS_USAGE_STATS",
@@ -56,4 +56,4 @@ def is_of_the_pipeline(name: str, value: str) -> bool:
 
 
 def _has_password(value: str) -> bool:
-    return "://" in masked(value) and masked(value) != value
+    return "://" in mask_url(value) and mask_url(value) != value

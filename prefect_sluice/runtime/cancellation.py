@@ -34,7 +34,7 @@ def lost_its_worker(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def stops_aloud() -> Generator[None]:
+def surface_cancellation() -> Generator[None]:
     """Raise what told this process to stop in place of the error that it came in."""
     try:
         yield

@@ -24,7 +24,7 @@ QUIET = {
 """Nothing phones home; whoever wants telemetry sets the variable to something else beforehand."""
 
 
-def be_quiet() -> None:
+def disable_telemetry() -> None:
     """Switch off the telemetry of dbt and Prefect in this process and its children. Repeatable."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -42,7 +42,7 @@ _withholders = 0
 
 
 @contextmanager
-def withheld(is_private: Callable[[str, str], bool]) -> Generator[None]:
+def without_variables(is_private: Callable[[str, str], bool]) -> Generator[None]:
     """Have no variable in this process, while the block runs, of which `is_private` says so by its name and value.
 
     `environment` gives them all the same. Blocks may overlap; the last one that ends puts them back. It keeps them from what
@@ -126,7 +126,9 @@ _loans: list[_Loan] = []
 
 
 @contextmanager
-def lent(name: str, variables: Mapping[str, str], secrets: Collection[str] = ()) -> Generator[None]:
+def temporary_variables(
+    name: str, variables: Mapping[str, str], secrets: Collection[str] = ()
+) -> Generator[None]:
     """Have these environment variables in this process while the block runs; `secrets` are the values never to be shown.
 
     The environment is one for the whole process. So runs that name the same share it, and one that names something else
@@ -169,7 +171,7 @@ def _end() -> None:
         _loans.clear()
 
 
-def lent_secrets() -> frozenset[str]:
-    """Return the values that `lent` was told never to show."""
+def temporary_secrets() -> frozenset[str]:
+    """Return the values that `temporary_variables` was told never to show."""
     with _lending:
         return _loans[0].secrets if _loans else frozenset()

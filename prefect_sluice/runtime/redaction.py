@@ -33,7 +33,7 @@ def is_confidential(name: str) -> bool:
     return name not in _PLACES and _NAME.search(name) is not None
 
 
-def masked(url: str) -> str:
+def mask_url(url: str) -> str:
     """Return a URL without its password and without what a query says of keys and tokens."""
     return _QUERY.sub(rf"\g<key>{HIDDEN}", _USER.sub(rf"\g<user>:{HIDDEN}@", url))
 
@@ -74,7 +74,7 @@ def concealed(text: str) -> str:
 
 
 def _all_secrets() -> frozenset[str]:
-    lent = frozenset(item for item in process.lent_secrets() if len(item) >= SHORTEST)
+    lent = frozenset(item for item in process.temporary_secrets() if len(item) >= SHORTEST)
     return secrets_of(process.environment()) | lent
 
 

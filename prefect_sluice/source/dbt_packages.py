@@ -25,7 +25,7 @@ Read = Callable[[str], str | None]
 """Returns the text of a release's file by its path in the repository, None where it has no such file."""
 
 
-def named(project: str, read: Read) -> bool:
+def names_packages(project: str, read: Read) -> bool:
     """Say whether the dbt project in the folder `project` of a release names any package that it is to be installed with."""
     return any(_listed(_joined(project, name), read) for name in _LISTS)
 

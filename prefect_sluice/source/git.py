@@ -105,7 +105,7 @@ class Authorship:
         return self.message.partition("\n")[0]
 
 
-def made(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Authorship, ...]:
+def read_authorship(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Authorship, ...]:
     """Return who made each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
 
     With `paths`, as they are in the repository, only commits that touch one of them. Raises BadInput when a revision is not

@@ -32,7 +32,7 @@ def _hunk(old: int, removed: int, new: int, added: int) -> Hunk:
     return Hunk(old + (not removed), removed, new + (not added), added)
 
 
-def renamed(gone: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+def find_renames(gone: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """Return which of the files that are gone each new one was, by paths: those of the same ending of which git says that
     half or more is the same. Texts by path."""
     found: dict[str, str] = {}

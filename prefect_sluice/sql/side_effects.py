@@ -83,7 +83,7 @@ def has_hint(text: str) -> bool:
     return _HINT.search(text) is not None
 
 
-def shown(text: str) -> str:
+def template_text(text: str) -> str:
     """Return a text with the words that stand for expressions as a template has them."""
     for mark, said in _MARKS:
         text = mark.sub(said, text)
@@ -177,7 +177,7 @@ class _Statement:
         at = self._beyond(2, "if", "exists")
         if word == "drop" and kind in {"schema", "database"}:
             return self._other(EffectType.DROPS_SCHEMA, place=".".join(self._name(at)))
-        return self._to(f"{word} {shown(kind)}", at) if kind in _HAS_ROWS or ANY in kind else None
+        return self._to(f"{word} {template_text(kind)}", at) if kind in _HAS_ROWS or ANY in kind else None
 
     def _copied(self) -> StatementWrite | None:
         depth = 0
@@ -205,14 +205,14 @@ class _Statement:
         return StatementWrite(EffectType.WRITES, self._statement_text(), verb, self._name(at))
 
     def _other(self, does: EffectType, place: str = "") -> StatementWrite:
-        return StatementWrite(does, self._statement_text(), place=shown(place))
+        return StatementWrite(does, self._statement_text(), place=template_text(place))
 
     def _statement_text(self) -> str:
         end = min(self._end(), _SAID)
         text = "".join(
             one.gap[:1].replace("\n", " ") + one.text for one in self.found[self.at : self.at + end]
         )
-        return shown(text.strip()) + (" …" if self._end() > _SAID else "")
+        return template_text(text.strip()) + (" …" if self._end() > _SAID else "")
 
     def _end(self) -> int:
         """Return how many lexemes the statement has."""

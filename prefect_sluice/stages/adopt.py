@@ -22,7 +22,7 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 _MOST = 10
 
 
-def look(
+def plan_adoption(
     warehouse: Warehouse, live: Generation, nodes: Mapping[str, Node], *, adopt: bool
 ) -> tuple[Generation, tuple[Adopted, ...]]:
     """Return what the plan starts from, and what it adopts: nothing after the first release, or unasked."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion
-from prefect_sluice.promotions.controls import put
+from prefect_sluice.promotions.controls import save_control
 from prefect_sluice.promotions.records import fenced, opened
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.runtime import process
@@ -32,7 +32,7 @@ def place_hold(transaction: Transaction, promotion: Promotion, now: datetime) ->
             now,
             promotion=promotion.id,
         )
-        put(transaction, hold)
+        save_control(transaction, hold)
 
 
 def follow_up(work: Work) -> Request | None:

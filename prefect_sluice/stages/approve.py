@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prefect_sluice.approvals.carried import carried
-from prefect_sluice.approvals.decide import given, is_overdue, objection, ruling, waited
+from prefect_sluice.approvals.decide import is_overdue, objection, recorded_answers, ruling, waited
 from prefect_sluice.approvals.why_again import planned_again
 from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
 from prefect_sluice.domain.errors import BadInput, Refused
@@ -75,7 +75,7 @@ def is_approved(
     ]
     if not used:
         return False
-    said = given(workspace, promotion) if entries is None else entries
+    said = recorded_answers(workspace, promotion) if entries is None else entries
     return any(is_attested(item, said) for item in used)
 
 

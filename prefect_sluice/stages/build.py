@@ -191,7 +191,7 @@ def _question(
     ids = {node.name.folded: uid for uid, node in nodes.items()}
     written = warehouse.generation(environment.name)
     served = source_versions.still_there(written.known_as(ids), kept)
-    live, adopted = adopting.look(warehouse, served, nodes, adopt=adopt)
+    live, adopted = adopting.plan_adoption(warehouse, served, nodes, adopt=adopt)
     notes = before(workspace, written, ids)
     asks = history_by_name.wanted(nodes.values(), written, kept)
     resting = at_rest(workspace, environment) if asks else dict[Name, Pointer]()
@@ -226,7 +226,7 @@ def _versions(
     release: Release,
     notes: NotesBefore | None,
 ) -> Mapping[str, str]:
-    unknown = source_versions.unknown(live, release.id)
+    unknown = source_versions.unknown_version(live, release.id)
     fleeting = volatile_inputs.versions(nodes, process.now(), unknown)
     passing = frozenset(fleeting) | {text for text, version in seen.items() if version == unknown}
     return volatile_inputs.settled(cause, nodes, {**seen, **fleeting}, passing, live, notes)

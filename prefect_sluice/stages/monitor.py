@@ -18,7 +18,7 @@ from prefect_sluice.promotions.reread import reread
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate.without_failed import held_back
-from prefect_sluice.stages.candidate.without_failed import told as partly
+from prefect_sluice.stages.candidate.without_failed import held_line as partly
 from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
 from prefect_sluice.workspace.workspace import Environment, Workspace
 

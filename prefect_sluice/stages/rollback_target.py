@@ -37,7 +37,7 @@ def is_done(
         return False
     to = chosen_generation(to, rolled.environment)
     if to:
-        return named(history, to).origin == rolled.origin
+        return find_target(history, to).origin == rolled.origin
     return bool(back_from) or not further
 
 
@@ -63,7 +63,7 @@ def choose(
     to = chosen_generation(to, current.environment)
     if not to:
         return _former(current, history, barred, unknown)
-    chosen = named(history, to)
+    chosen = find_target(history, to)
     if chosen.number == current.number:
         raise Refused(
             f"generation {current.number} is what is served now", "see what else there was: sluice history"
@@ -105,7 +105,7 @@ def _nothing_before(current: Generation, unknown: int) -> str:
     return f"{head}generation {current.origin} is the first, there is nothing before it"
 
 
-def named(history: tuple[Generation, ...], to: str) -> Generation:
+def find_target(history: tuple[Generation, ...], to: str) -> Generation:
     """Return the generation that a number or the beginning of a release's id names. Raises BadInput for none. Pure."""
     if any(item.number == number(to) for item in history):
         return next(item for item in history if item.number == number(to))

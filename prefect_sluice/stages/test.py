@@ -67,7 +67,7 @@ def _run_gates(
     )
     # A refresh has the code that passed these gates already.
     needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
-    reports = ask_gates.ask(gates.asked(workspace.settings.gates, needs), known, workspace)
+    reports = ask_gates.ask(gates.make_gates(workspace.settings.gates, needs), known, workspace)
     keep_reports(workspace, promotion_of(work), STAGE, reports)
     return reports
 

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from prefect_sluice.domain.digests import Json, canonical, digest, digest_bytes
 from prefect_sluice.domain.errors import BadInput, BundleDamaged
 from prefect_sluice.runtime.file_modes import follows, make_private
-from prefect_sluice.runtime.redaction import concealed, masked
+from prefect_sluice.runtime.redaction import concealed, mask_url
 
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = 64
@@ -48,7 +48,7 @@ class BundleStore:
 
     def __init__(self, url: str, options: Mapping[str, Json] | None = None) -> None:
         """Take a folder's path or an fsspec URL, and what its file system takes; the folder is made by the first `put`."""
-        self._url = masked(url)  # for messages only
+        self._url = mask_url(url)  # for messages only
         if url.startswith("file://"):
             url = url2pathname(urlsplit(url).path)
         self._place: _Place = _Remote(url, options or {}) if "://" in url else _Folder(Path(url))
@@ -291,4 +291,4 @@ def _filesystem(url: str, options: Mapping[str, Json]) -> tuple[Any, str]:
         return fsspec.url_to_fs(url, **options)
     except (ValueError, TypeError, ImportError) as error:
         why = f"the bundle store cannot be opened: {concealed(str(error))}"
-        raise BadInput(why, where=masked(url)) from error
+        raise BadInput(why, where=mask_url(url)) from error

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityEr
 
 from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.runtime.file_modes import made_private, make_private
-from prefect_sluice.runtime.redaction import concealed, masked
+from prefect_sluice.runtime.redaction import concealed, mask_url
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock before it is StoreBusy."""
@@ -62,7 +62,7 @@ def connect(url: str) -> tuple[Engine, str]:
     if "@" in (parsed.host or ""):  # the rest of a password would be taken for the host, and shown
         what = f"{url.partition(':')[0]}://... holds more than one @"
         raise BadInput(what, fix="write an @ in the user or the password as %40")
-    place = masked(parsed.render_as_string(hide_password=True))
+    place = mask_url(parsed.render_as_string(hide_password=True))
     match parsed.get_backend_name():
         case "sqlite":
             return _sqlite(parsed, place), place

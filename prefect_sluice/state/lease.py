@@ -29,7 +29,7 @@ TTL = timedelta(seconds=60)
 
 _STEP = 0.2
 _running: set[str] = set()
-"""The holders whose `held` block is open in this process: a lease of this process and none of these was left behind."""
+"""The holders whose `hold_lease` block is open in this process: a lease of this process and none of these was left behind."""
 
 
 def this_process(user: str) -> str:
@@ -59,7 +59,7 @@ def _left_behind(holder: str) -> bool:
 
 
 class HeldLease:
-    """A lease that a thread of this process keeps from running out, until the `held` block ends."""
+    """A lease that a thread of this process keeps from running out, until the `hold_lease` block ends."""
 
     def __init__(self, store: StateStore, lease: Lease, ttl: timedelta) -> None:
         self._store = store
@@ -111,7 +111,7 @@ class HeldLease:
 
 
 @contextmanager
-def held(
+def hold_lease(
     store: StateStore,
     environment: str,
     holder: str,

@@ -64,7 +64,7 @@ class FormerFiles:
         gone = (
             path for path in self.before if PurePosixPath(path).suffix in endings and not self._is_there(path)
         )
-        return text_diff.renamed(dict(self._texts(gone)), new)
+        return text_diff.find_renames(dict(self._texts(gone)), new)
 
     def _texts(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
         for path in paths:

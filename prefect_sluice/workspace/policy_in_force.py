@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect_sluice import config
 from prefect_sluice.config import yaml_file
-from prefect_sluice.config.policy import Governance, ReleaseRules, written
+from prefect_sluice.config.policy import Governance, ReleaseRules, policy_in_file
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.ledger import GENERATION_WRITTEN
@@ -55,7 +55,7 @@ def _of_older(workspace: Workspace, release: Release, environment: str) -> Relea
     except ConfigInvalid:
         settings = config.Config()  # production asks for an approval by default
     bare = settings.model_copy(update={"environments": {}})
-    return written(settings, environment) or written(bare, environment)
+    return policy_in_file(settings, environment) or policy_in_file(bare, environment)
 
 
 def governance(workspace: Workspace, environment: str, release: Release, cause: Cause) -> Governance:
@@ -98,7 +98,7 @@ def _proposed(
     if release.composed is not None and served is not None:
         return served
     settings = settings_of(workspace, release) or config.Config()
-    found = written(settings, environment) or served
+    found = policy_in_file(settings, environment) or served
     if found is None:
         raise Refused(
             f"{workspace.file.name} of commit {release.change.short} does not name environment {environment!r}",
@@ -190,7 +190,7 @@ def _parsed(text: str, where: str) -> config.Config:
 
 
 def _here(workspace: Workspace, environment: str) -> ReleaseRules | None:
-    return _owners(workspace, environment) or written(workspace.settings, environment)
+    return _owners(workspace, environment) or policy_in_file(workspace.settings, environment)
 
 
 def _owners(workspace: Workspace, environment: str) -> ReleaseRules | None:
@@ -207,11 +207,11 @@ def _owners(workspace: Workspace, environment: str) -> ReleaseRules | None:
     if more:
         fix = f"a policy holds {', '.join(sorted(_OWNERS))}; all else stands in {workspace.file.name}"
         raise ConfigInvalid(f"{more[0]!r} is no part of a policy", str(path), fix)
-    return written(settings, environment) if environment in settings.environments else None
+    return policy_in_file(settings, environment) if environment in settings.environments else None
 
 
 def _default(environment: str) -> ReleaseRules:
-    found = written(config.Config(), environment)
+    found = policy_in_file(config.Config(), environment)
     assert found is not None  # it names no environment, so it is of all
     return found
 
@@ -236,6 +236,6 @@ def _committed(workspace: Workspace, environment: str, release: Release) -> Rele
     try:
         content = git.content(git.root(workspace.root), "HEAD", path)
         text = "" if content is None else content.decode(errors="replace")
-        return written(_parsed(text, f"{path} of HEAD"), environment) or _default(environment)
+        return policy_in_file(_parsed(text, f"{path} of HEAD"), environment) or _default(environment)
     except (BadInput, ConfigInvalid):
         return _default(environment)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.approvals.carried import CarriedDecision, carried, written
+from prefect_sluice.approvals.carried import CarriedDecision, carried, render_answer_file
 from prefect_sluice.approvals.decide import Authors, authors_of, ruling
 from prefect_sluice.approvals.expire import expire
 from prefect_sluice.domain.errors import BadInput, Refused
@@ -23,7 +23,7 @@ from prefect_sluice.promotions.hold_lease import holding
 from prefect_sluice.source import git
 from prefect_sluice.stages.approve import record, take_carried
 from prefect_sluice.stages.build import pack
-from prefect_sluice.stages.candidate.commit_expectations import said
+from prefect_sluice.stages.candidate.commit_expectations import commit_declarations
 from prefect_sluice.workspace.workspace import Workspace
 from tests.policies import judge_by
 from tests.repository import repository
@@ -113,7 +113,9 @@ def test_of_a_part_those_are_authors_who_wrote_its_files(folder: Path) -> None:
 
     def declared(release: Release, onto: Release) -> list[str]:
         plan = Plan("prod", Cause.PROMOTION, release.id, 1, onto.id, (), (), (), NotesBefore({}, {}))
-        return sorted(item.relation for item in said(Workspace.at(folder), release, plan).expected)
+        return sorted(
+            item.relation for item in commit_declarations(Workspace.at(folder), release, plan).expected
+        )
 
     assert declared(part, base) == ["sales"]
     assert declared(rest, part) == ["customers"]
@@ -255,7 +257,7 @@ def test_a_file_says_what_was_written(folder: Path) -> None:
     """And is used once, however often it is read."""
     asked = waiting(folder, packed(folder))
     (folder / "said").mkdir()
-    text = written(asked, Decision.APPROVE, 'Grace: "G" # <g@example.com>', "a: b\nc")
+    text = render_answer_file(asked, Decision.APPROVE, 'Grace: "G" # <g@example.com>', "a: b\nc")
     (folder / "said" / "p1.yml").write_text(text, encoding="utf-8")
     (found,) = carried(Workspace.at(folder), asked)
     assert isinstance(found, CarriedDecision)

@@ -15,7 +15,7 @@ import pytest
 from prefect_sluice.domain.errors import LeaseLost
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.runtime.process import now
-from prefect_sluice.state.lease import held
+from prefect_sluice.state.lease import hold_lease
 from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
@@ -88,7 +88,7 @@ def test_what_goes_is_said_before_it_goes(run: Run, older: Path, commit: Callabl
 
 def test_while_a_release_is_at_work_nothing_goes(run: Run, older: Path) -> None:
     workspace = Workspace.at(older)
-    with held(workspace.store, "prod", "grace@elsewhere pid 1"):
+    with hold_lease(workspace.store, "prod", "grace@elsewhere pid 1"):
         answer = run("collect", "-C", older)
         assert answer.code == 1
         assert "grace on host elsewhere" in answer.err
@@ -118,7 +118,10 @@ def test_a_collector_that_lost_a_lease_drops_nothing(released: Path) -> None:
     """All the leases are checked under one fence; one that another has by now is enough."""
     workspace = Workspace.at(released)
     store = workspace.store
-    with held(store, "dev", "ada@here pid 1") as dev, held(store, "prod", "ada@here pid 1") as prod:
+    with (
+        hold_lease(store, "dev", "ada@here pid 1") as dev,
+        hold_lease(store, "prod", "ada@here pid 1") as prod,
+    ):
         stale = Lease("prod", prod.lease.token - 1, prod.lease.holder, now(), now() + timedelta(minutes=1))
         with store.fenced(prod.lease, dev.lease, now=now()):
             pass

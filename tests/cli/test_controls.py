@@ -21,7 +21,7 @@ from prefect_sluice.domain.promotion import Decision, State
 from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.stages import deploy
 from prefect_sluice.stages.approve import record
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
@@ -298,7 +298,7 @@ def test_a_refresh_voids_what_waits_for_an_approval_only_when_it_publishes(
 def busy(folder: Path, name: str) -> Generator[None]:
     """Hold an environment's lease as another run of this process would."""
     store = Workspace.at(folder).store
-    with held(store, name, this_process("Grace")):
+    with hold_lease(store, name, this_process("Grace")):
         yield
     store.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prefect_sluice import config
-from prefect_sluice.config.policy import Governance, ReleaseRules, changes, written
+from prefect_sluice.config.policy import Governance, ReleaseRules, changes, policy_in_file
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
@@ -21,7 +21,7 @@ gates:
 
 def rules(text: str = BASE, environment: str = "prod") -> ReleaseRules:
     """Return the policy of an environment in a sluice.yml."""
-    found = written(config.parse(text, "sluice.yml"), environment)
+    found = policy_in_file(config.parse(text, "sluice.yml"), environment)
     assert found is not None
     return found
 
@@ -31,7 +31,7 @@ def test_what_it_defaults_to_is_written_down() -> None:
     assert (rules().own.after, rules().own.approvals) == ("dev", 1)
     assert (rules(environment="dev").own.after, rules(environment="dev").own.approvals) == (None, 0)
     assert rules("", "production").own.approvals == 1
-    assert written(config.parse(BASE, "sluice.yml"), "live") is None
+    assert policy_in_file(config.parse(BASE, "sluice.yml"), "live") is None
 
 
 def test_a_document_reads_back() -> None:

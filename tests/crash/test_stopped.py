@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.runtime.cancellation import stops_aloud, told_to_stop
+from prefect_sluice.runtime.cancellation import surface_cancellation, told_to_stop
 from prefect_sluice.runtime.faults import FaultPoint
 from prefect_sluice.workspace.workspace import Workspace
 from tests.crash.watching import Before, Nursery, end, serves
@@ -67,9 +67,9 @@ def test_what_stopped_it_is_found_behind_other_errors() -> None:
     assert told_to_stop(interrupt) is stop
     assert told_to_stop(ValueError()) is None
     assert told_to_stop(None) is None
-    with pytest.raises(Stop), stops_aloud():
+    with pytest.raises(Stop), surface_cancellation():
         raise disguise
-    with pytest.raises(ValueError, match="as it is"), stops_aloud():
+    with pytest.raises(ValueError, match="as it is"), surface_cancellation():
         raise ValueError("as it is")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.diff.values import changed, shown, with_change
+from prefect_sluice.diff.values import changed, format_value, with_change
 from prefect_sluice.domain.verdict import Evidence
 
 
@@ -25,7 +25,7 @@ from prefect_sluice.domain.verdict import Evidence
     ],
 )
 def test_twelve_digits_are_shown(value: str, told: str) -> None:
-    assert shown(value) == told
+    assert format_value(value) == told
 
 
 @pytest.mark.parametrize(

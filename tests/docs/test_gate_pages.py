@@ -11,7 +11,7 @@ import yaml
 
 from prefect_sluice.config import GateSettings
 from prefect_sluice.domain.verdict import Verdict
-from prefect_sluice.gates.catalog import GATES, known
+from prefect_sluice.gates.catalog import GATES, gate_classes
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "gates"
 VERDICTS = "|".join(verdict.name for verdict in Verdict)
@@ -28,7 +28,7 @@ def own_settings(gate: str) -> Iterator[str]:
     """Yield `on`, and the settings of a gate that are its own or have a default of their own."""
     common = GateSettings.model_fields
     yield "on"
-    for name, field in known()[gate].Settings.model_fields.items():
+    for name, field in gate_classes()[gate].Settings.model_fields.items():
         if name not in common or field.default != common[name].default:
             yield name
 
@@ -43,7 +43,7 @@ def told_default(page: str, gate: str, key: str) -> str | None:
 
 def is_default(gate: str, key: str, told: str) -> bool:
     """Say whether a text is the default of a setting: read as in sluice.yml; "none" or "no limit" for a setting without one."""
-    settings = known()[gate].Settings
+    settings = gate_classes()[gate].Settings
     default = getattr(settings(), key)
     if default in (None, (), {}):
         return told.split(",")[0] in {"none", "no limit"}

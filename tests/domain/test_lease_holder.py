@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_sluice.domain.lease_holder import Holder, read, told
+from prefect_sluice.domain.lease_holder import Holder, holder_text, read
 
 
 @given(
@@ -24,8 +24,8 @@ def test_what_is_written_is_read_back(user: str, host: str, pid: int, start: str
 @pytest.mark.parametrize("text", ["", "ada", "ada@host", "ada@host pid x", "ada@host pid 1 and more"])
 def test_what_is_none_of_ours_stays_as_it_is(text: str) -> None:
     assert read(text) is None
-    assert told(text) == text
+    assert holder_text(text) == text
 
 
 def test_as_people_read_it() -> None:
-    assert told("ada@x.org@build-7 pid 42 start 8 run ab12") == "ada@x.org on host build-7 (pid 42)"
+    assert holder_text("ada@x.org@build-7 pid 42 start 8 run ab12") == "ada@x.org on host build-7 (pid 42)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.domain.poll_rules import PollAttempt, PollBase, known
+from prefect_sluice.domain.poll_rules import PollAttempt, PollBase, why_not_new
 
 NOW = PollBase(5, "release five")
 COMMIT = "a1b2c3d4e5"
@@ -40,4 +40,4 @@ def tried(state: str, base: PollBase = NOW, *, decided: bool = False) -> PollAtt
     ],
 )
 def test_what_becomes_of_a_commit(tries: list[PollAttempt], why: str) -> None:
-    assert known(COMMIT, tries, NOW) == why
+    assert why_not_new(COMMIT, tries, NOW) == why

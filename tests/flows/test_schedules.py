@@ -29,7 +29,7 @@ from prefect_sluice.promotions.refresh_history import last
 from prefect_sluice.promotions.work import Request
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.runtime import process
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.scheduled import Deployed, client
 from tests.repository import repository
@@ -99,7 +99,7 @@ def test_of_seven_late_nights_one_does_the_work_and_a_hold_is_said(
     assert found.status == "skipped"
     controls.lift(workspace, "prod", by="Grace", reason="closed")
 
-    with held(workspace.store, "prod", this_process("Bo")):
+    with hold_lease(workspace.store, "prod", this_process("Bo")):
         state = nightly.execute(nightly.asked(wait_seconds=0))
     assert (state.name, "is being worked on by Bo" in str(state.message)) == ("Skipped", True)
 
@@ -261,7 +261,7 @@ def test_a_run_at_work_gives_signs_and_takes_them_back(prefect_server: str, proj
     seen: list[int] = []
     store = Workspace.at(project).store
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "be_quiet", lambda: seen.append(len(signs(store))))
+        patch.setattr(process, "disable_telemetry", lambda: seen.append(len(signs(store))))
         refresh(environment="prod", folder=str(project), return_state=True)
     assert seen[-1] == 1
     assert signs(store) == ()

@@ -41,9 +41,9 @@ class Owners:
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """Give a folder that is on the path, as site-packages is."""
     monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]  # pytest's own
-    catalog.known.cache_clear()
+    catalog.gate_classes.cache_clear()
     yield tmp_path
-    catalog.known.cache_clear()
+    catalog.gate_classes.cache_clear()
 
 
 def package(folder: Path, points: str, code: str = THEIRS, module: str = "their_gates") -> None:
@@ -55,19 +55,21 @@ def package(folder: Path, points: str, code: str = THEIRS, module: str = "their_
 
 
 def test_every_gate_bears_the_name_it_is_listed_by() -> None:
-    assert {name: gate.id for name, gate in catalog.known().items()} == {name: name for name in catalog.GATES}
+    assert {name: gate.id for name, gate in catalog.gate_classes().items()} == {
+        name: name for name in catalog.GATES
+    }
 
 
 def test_a_gate_has_the_defaults_of_its_own_settings() -> None:
-    asked = catalog.asked({"project_tests": Own(on="warn")}, [Needs.SOURCES])
+    asked = catalog.make_gates({"project_tests": Own(on="warn")}, [Needs.SOURCES])
     (tests,) = [gate for gate in asked if isinstance(gate, ProjectTests)]
     assert tests.settings.timeout == ProjectTests.Settings().timeout
     assert tests.settings.on == "warn"
 
 
 def test_gates_are_asked_by_what_they_need() -> None:
-    early = catalog.asked({}, [Needs.SOURCES])
-    late = catalog.asked({}, [Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE])
+    early = catalog.make_gates({}, [Needs.SOURCES])
+    late = catalog.make_gates({}, [Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE])
     assert [gate.id for gate in early] + [gate.id for gate in late] == list(catalog.GATES)
     assert {gate.needs for gate in early} == {Needs.SOURCES}
 
@@ -88,10 +90,10 @@ def test_settings_that_no_gate_takes_are_an_error(settings: dict[str, dict[str, 
 
 def test_an_installed_package_adds_gates_and_their_settings(install: Path) -> None:
     package(install, "owners = their_gates:Owners")
-    assert list(catalog.known()) == [*catalog.GATES, "owners"]
+    assert list(catalog.gate_classes()) == [*catalog.GATES, "owners"]
     own = Own.model_validate({"teams": ["web", "ops"]})
     catalog.checked({"owners": own}, "sluice.yml")
-    assert catalog.asked({"owners": own}, [Needs.SOURCES])[-1].id == "owners"
+    assert catalog.make_gates({"owners": own}, [Needs.SOURCES])[-1].id == "owners"
     with pytest.raises(ConfigInvalid, match=r"did you mean 'teams'"):
         catalog.checked({"owners": Own.model_validate({"team": ["web"]})}, "sluice.yml")
 
@@ -109,4 +111,4 @@ def test_an_installed_package_adds_gates_and_their_settings(install: Path) -> No
 def test_a_package_that_is_wrong_is_named(install: Path, points: str, said: str) -> None:
     package(install, points)
     with pytest.raises(ConfigInvalid, match=said):
-        catalog.known()
+        catalog.gate_classes()

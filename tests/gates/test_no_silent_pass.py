@@ -27,7 +27,7 @@ from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport, Verdict
 from prefect_sluice.gates.base import BuildOutcome, Gate, PastMeasure, Subject, UnitResults
-from prefect_sluice.gates.catalog import GATES, known
+from prefect_sluice.gates.catalog import GATES, gate_classes
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Reason
@@ -114,7 +114,7 @@ def world(folder: Path) -> Subject:
 
 
 def asked(name: str) -> Gate:
-    return known()[name](known()[name].Settings())  # pyright: ignore[reportCallIssue]  # a Protocol has no constructor
+    return gate_classes()[name](gate_classes()[name].Settings())  # pyright: ignore[reportCallIssue]  # a Protocol has no constructor
 
 
 def of(name: str, subject: Subject) -> Subject:
@@ -339,6 +339,6 @@ def test_time_that_is_over_is_no_yes(healthy: Subject) -> None:
 
 @pytest.mark.parametrize("name", GATES)
 def test_a_gate_that_is_off_is_no_yes(healthy: Subject, name: str) -> None:
-    off = gates.run(asked(name), healthy, {name: known()[name].Settings(on="off")})
+    off = gates.run(asked(name), healthy, {name: gate_classes()[name].Settings(on="off")})
     assert off.not_applicable
     assert not says_yes(off)

@@ -12,7 +12,7 @@ from prefect_sluice.domain.build_conditions import (
     Conditions,
     ConditionsBefore,
     differences,
-    told,
+    setting_text,
 )
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import GateReport, Verdict
@@ -167,9 +167,9 @@ def test_conditions_are_what_was_kept() -> None:
     ],
 )
 def test_what_may_be_a_secret_is_not_shown(name: str, value: str, *, hidden: bool) -> None:
-    shown = told(name, value)
+    shown = setting_text(name, value)
     assert (value not in shown) is (hidden or len(value) > 60)
-    assert (told(name, value) == shown, told(name, value + "!") == shown) == (True, False)
+    assert (setting_text(name, value) == shown, setting_text(name, value + "!") == shown) == (True, False)
 
 
 def test_settings_are_compared_as_the_engine_has_them() -> None:

@@ -20,7 +20,7 @@ import pytest
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.verdict import INHERITED, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Subject
-from prefect_sluice.gates.secrets.detector import FILE, SecretRules, look
+from prefect_sluice.gates.secrets.detector import FILE, SecretRules, find_secrets
 from prefect_sluice.gates.secrets.gate import Secrets, Settings
 from prefect_sluice.gates.secrets.literals import literals
 from tests.gates.before import changed
@@ -180,13 +180,13 @@ REAL = {
 
 @pytest.mark.parametrize("name", SYNTAX)
 def test_standard_syntax_is_no_secret(name: str) -> None:
-    assert not look({name: SYNTAX[name]}, SecretRules(("HexHighEntropyString",)))[name]
+    assert not find_secrets({name: SYNTAX[name]}, SecretRules(("HexHighEntropyString",)))[name]
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_one_beside_it_still_is(name: str) -> None:
     text = REAL[name]
-    found = look({name: text}, SecretRules(("HexHighEntropyString",)))[name]
+    found = find_secrets({name: text}, SecretRules(("HexHighEntropyString",)))[name]
     secret = next(word for word in (LITERAL, CANARY, TOKEN, "PRIVATE") if word in text)
     [line] = {item.line for item in found}
     assert secret in text.splitlines()[line - 1]
@@ -292,12 +292,12 @@ connect(f"host={host} password={password}")
     ("name", "text"), [(name, text) for name in WRITTEN_OUT for text in WRITTEN_OUT[name].split("---\n")]
 )
 def test_a_password_written_out_as_a_default_or_among_arguments_is_found(name: str, text: str) -> None:
-    [found] = look({name: text.replace("@", LITERAL)}, SecretRules(("HexHighEntropyString",)))[name]
+    [found] = find_secrets({name: text.replace("@", LITERAL)}, SecretRules(("HexHighEntropyString",)))[name]
     place = text[: text.index("@")].count("\n") + 1
     assert (found.line, found.digest) == (place, sha1(LITERAL.encode()).hexdigest())
     allowed = text.replace("@", LITERAL).splitlines()
     allowed[place - 1] += f"  {'--' if name.endswith('.sql') else '#'} pragma: allowlist secret"
-    assert not look({name: "\n".join(allowed)}, SecretRules())[name]
+    assert not find_secrets({name: "\n".join(allowed)}, SecretRules())[name]
 
 
 @pytest.mark.timeout(20)
@@ -324,7 +324,7 @@ def test_a_long_line_takes_no_longer_than_its_length(piece: str) -> None:
 
 @pytest.mark.parametrize("name", LOOKED_UP)
 def test_one_that_is_looked_up_or_empty_is_none(name: str) -> None:
-    assert not look({name: LOOKED_UP[name]}, SecretRules(("HexHighEntropyString",)))[name]
+    assert not find_secrets({name: LOOKED_UP[name]}, SecretRules(("HexHighEntropyString",)))[name]
 
 
 def test_what_was_there_before_the_first_release_is_one_line_and_a_key_of_a_fixed_form_is_told_by_itself(
@@ -537,9 +537,9 @@ def test_only_what_is_clean_is_remembered(tmp_path: Path, monkeypatch: pytest.Mo
 
     def spy(texts: Mapping[str, str], asked: SecretRules) -> object:
         seen.extend(texts)
-        return look(texts, asked)
+        return find_secrets(texts, asked)
 
-    monkeypatch.setattr("prefect_sluice.gates.secrets.gate.look", spy)
+    monkeypatch.setattr("prefect_sluice.gates.secrets.gate.find_secrets", spy)
     ask(asked)
     ask(asked, plugins_off=[])
     assert seen == ["a.sql", "b.sql", "a.sql"] or seen == ["a.sql", "a.sql", "b.sql"]
@@ -561,7 +561,7 @@ def test_the_demo_project_has_none() -> None:
         ["git", "ls-files", "dbt_project"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in files}
-    found = look(texts, SecretRules(off=Settings().plugins_off))
+    found = find_secrets(texts, SecretRules(off=Settings().plugins_off))
     assert len(texts) > 40
     assert {name: items for name, items in found.items() if items} == {}
 

@@ -16,7 +16,7 @@ from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.catalog import known
+from prefect_sluice.gates.catalog import gate_classes
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
 
@@ -84,5 +84,5 @@ def test_a_gate_within_its_time_is_left_alone(reader: DuckReader) -> None:
 
 
 def test_only_project_tests_keep_their_time_themselves() -> None:
-    own = [name for name, gate in known().items() if gate.Settings.keeps_time]
+    own = [name for name, gate in gate_classes().items() if gate.Settings.keeps_time]
     assert own == ["project_tests"]

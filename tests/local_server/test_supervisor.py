@@ -51,7 +51,7 @@ def family(tmp_path: Path, told: list[str]) -> Generator[Family]:
     """An empty one."""
     found = Family(tmp_path / "up", told.append)
     yield found
-    found.hurry()
+    found.kill_now()
     found.close()
 
 

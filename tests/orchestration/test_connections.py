@@ -83,12 +83,12 @@ def test_a_run_gets_its_connections_from_the_blocks_of_one_name(
 def test_variables_are_lent_for_a_while_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_LENT", "mine")
     monkeypatch.delenv("SLUICE_NEW", raising=False)
-    with process.lent("team", {"SLUICE_LENT": "theirs", "SLUICE_NEW": "new"}, {"hush-hush"}):
+    with process.temporary_variables("team", {"SLUICE_LENT": "theirs", "SLUICE_NEW": "new"}, {"hush-hush"}):
         assert (os.environ["SLUICE_LENT"], os.environ["SLUICE_NEW"]) == ("theirs", "new")
-        assert process.lent_secrets() == {"hush-hush"}
+        assert process.temporary_secrets() == {"hush-hush"}
     assert os.environ["SLUICE_LENT"] == "mine"
     assert "SLUICE_NEW" not in os.environ
-    assert process.lent_secrets() == frozenset()
+    assert process.temporary_secrets() == frozenset()
 
 
 def test_two_runs_of_one_process_share_connections_or_do_not_run_together() -> None:
@@ -96,12 +96,12 @@ def test_two_runs_of_one_process_share_connections_or_do_not_run_together() -> N
 
     def another(name: str) -> None:
         try:
-            with process.lent(name, {}):
+            with process.temporary_variables(name, {}):
                 pass
         except Refused as error:
             refused.append(error)
 
-    with process.lent("team", {"SLUICE_LENT": "theirs"}):
+    with process.temporary_variables("team", {"SLUICE_LENT": "theirs"}):
         for name in ("team", "", "other"):
             thread = threading.Thread(target=another, args=(name,))
             thread.start()

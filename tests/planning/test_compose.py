@@ -12,11 +12,11 @@ from prefect_sluice.planning.compose import (
     NodePart,
     PartQuestion,
     Parts,
+    check_composition,
     dropped,
     files,
-    judged,
     must_go_along,
-    taken,
+    needed_paths,
 )
 
 Files = Mapping[str, str]
@@ -85,7 +85,7 @@ def test_what_is_let_through_is_coherent(project: tuple[Files, Files], data: st.
     assert not must_go_along(grown), "the list is complete: with all of it, nothing else is asked for"
     made = files(grown, source, base)
     assert not any(unreadable(path, made) for path in made)
-    found = judged(grown, parsed(made))
+    found = check_composition(grown, parsed(made))
     assert (found.along, found.strange) == (frozenset(), frozenset())
     for uid in grown.selected & grown.source.nodes.keys():
         assert parsed(made).nodes[uid].fingerprint == grown.source.nodes[uid].fingerprint
@@ -99,7 +99,7 @@ BASE: Files = {"n0": "0||macro0", "n1": "0|n0|", "n2": "0|n1|macro0", "n3": "0||
 def test_what_reads_a_selected_node_goes_along_by_itself() -> None:
     asked = question(BASE, {**BASE, "n0": "1||macro0"}, {"n0"})
     assert must_go_along(asked) == frozenset()
-    assert (taken(asked), dropped(asked)) == ({"n0", "macro0"}, frozenset())
+    assert (needed_paths(asked), dropped(asked)) == ({"n0", "macro0"}, frozenset())
 
 
 def test_a_changed_node_above_must_go_along() -> None:
@@ -137,13 +137,13 @@ def test_a_test_goes_along_if_all_that_it_looks_at_is_there() -> None:
         (frozenset({"n3"}), frozenset({"t3"})),
     )
     asked = replace(asked, source=replace(asked.source, tests=tests))
-    assert taken(asked) == {"n0", "macro0", "t1"}
+    assert needed_paths(asked) == {"n0", "macro0", "t1"}
 
 
 def test_a_composition_that_is_something_else_is_found() -> None:
     asked = question(BASE, {**BASE, "n2": "1|n1|macro0"}, {"n2"})
     good = parsed({**BASE, "n2": "1|n1|macro0"})
-    assert judged(asked, good).along == frozenset()
-    assert judged(asked, parsed(BASE)).strange == {"n2"}
-    assert judged(asked, parsed({**BASE, "n2": "1|n1|macro0", "n3": "9||"})).along == {"n3"}
-    assert judged(asked, parsed({**BASE, "n2": "1|n1|macro0", "n1": "9|n0|"})).along == {"n1"}
+    assert check_composition(asked, good).along == frozenset()
+    assert check_composition(asked, parsed(BASE)).strange == {"n2"}
+    assert check_composition(asked, parsed({**BASE, "n2": "1|n1|macro0", "n3": "9||"})).along == {"n3"}
+    assert check_composition(asked, parsed({**BASE, "n2": "1|n1|macro0", "n1": "9|n0|"})).along == {"n1"}

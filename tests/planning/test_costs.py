@@ -8,7 +8,7 @@ from prefect_sluice.planning.costs import ExpectedCosts, costs
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Reason
-from prefect_sluice.reporting.terminal.plan import costs_told
+from prefect_sluice.reporting.terminal.plan import costs_line
 
 
 def plan(**actions: Action) -> Plan:
@@ -32,13 +32,13 @@ def test_the_usual_seconds_and_what_there_was_last() -> None:
     }
     found = costs(made, past)
     assert found == ExpectedCosts(3, 2, 2, 50.0, 1_200_000, 80 * 2**20)
-    assert costs_told(found) == (
+    assert costs_line(found) == (
         "expected: about 50 s (from 2 builds), 1.2 M rows, 83.9 MB; of 1 relation the time is not known yet"
     )
 
 
 def test_without_a_past_nothing_is_guessed() -> None:
-    assert costs_told(costs(plan(a=Action.BUILD), {})) == (
+    assert costs_line(costs(plan(a=Action.BUILD), {})) == (
         "expected: not known yet (nothing of it was built and served here before)"
     )
-    assert costs_told(costs(plan(c=Action.REUSE), {})) == ""
+    assert costs_line(costs(plan(c=Action.REUSE), {})) == ""

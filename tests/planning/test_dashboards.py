@@ -9,7 +9,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
-from prefect_sluice.planning.dashboards import called, meant, picked, selector
+from prefect_sluice.planning.dashboards import called, find_consumer, picked, selector
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Reason
@@ -27,7 +27,7 @@ ALL = (SCORES, BOARD)
     "text", ["scores", "Air <scores>", "air  <SCORES>", "Air <scores> (Ops)", "exposure.shop.scores"]
 )
 def test_it_is_found_by_the_name_that_people_use(text: str) -> None:
-    assert meant(ALL, text, "dev") is SCORES
+    assert find_consumer(ALL, text, "dev") is SCORES
 
 
 def test_an_unknown_one_is_answered_with_the_known() -> None:
@@ -35,11 +35,11 @@ def test_an_unknown_one_is_answered_with_the_known() -> None:
         BadInput,
         match=r"^what dev serves has no dashboard 'Bord' \(did you mean 'Board'\?\); it has: Air <scores>, Board",
     ):
-        meant(ALL, "Bord", "dev")
+        find_consumer(ALL, "Bord", "dev")
     with pytest.raises(BadInput, match="what dev serves declares no dashboard"):
-        meant((), "Board", "dev")
+        find_consumer((), "Board", "dev")
     with pytest.raises(BadInput, match="'Board' is any of board, other"):
-        meant((*ALL, Consumer("exposure.shop.other", "other", label="Board")), "Board", "dev")
+        find_consumer((*ALL, Consumer("exposure.shop.other", "other", label="Board")), "Board", "dev")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from prefect_sluice.reporting.report import html
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report, WebLinks
-from prefect_sluice.reporting.terminal.plan import costs_told
+from prefect_sluice.reporting.terminal.plan import costs_line
 from tests.reporting.reported import (
     APPROVAL,
     ATTACKS,
@@ -150,7 +150,7 @@ def test_a_plan_of_a_thousand_relations_says_why_and_folds_the_rest() -> None:
 
 def test_a_plan_says_what_its_build_is_expected_to_cost_as_the_terminal_does() -> None:
     known = ExpectedCosts(2, 2, 5, 40.0, 1_200_000, 80_000_000)
-    assert f"\n{costs_told(known)}\n" in plan_page(report(replace(WAITING, costs=known)), LINKS)
+    assert f"\n{costs_line(known)}\n" in plan_page(report(replace(WAITING, costs=known)), LINKS)
 
 
 def test_an_approver_reads_first_what_changes_and_for_whom() -> None:

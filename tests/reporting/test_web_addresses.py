@@ -13,7 +13,7 @@ import pytest
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.orchestration.cut_off_runs import cut_off
-from prefect_sluice.planning.choices import was_asked
+from prefect_sluice.planning.choices import parse_waiting_choice
 from prefect_sluice.reporting.gather_status import standing
 from prefect_sluice.reporting.report.model import WebLinks
 from prefect_sluice.reporting.status_page import standing_markdown
@@ -74,7 +74,9 @@ def test_only_what_waits_leads_to_an_answer(workspace: Workspace) -> None:
     waits = way_of(workspace, put(workspace, State.STAGED))
     filled = [json.loads(parse_qs(urlsplit(url).query)["parameters"][0]) for url in (waits.yes, waits.no)]
     waiting = put(workspace, State.STAGED)
-    assert [was_asked(str(each["promotion"])) for each in filled] == [("p1", waiting.binding[:8])] * 2
+    assert [parse_waiting_choice(str(each["promotion"])) for each in filled] == [
+        ("p1", waiting.binding[:8])
+    ] * 2
     assert [each["decision"] for each in filled] == ["approve", "reject"]
     assert filled[0]["promotion"].endswith(": first → prod")
     assert (waits.run, waits.resumes, waits.is_there, FORM in waits.yes) == (RUN, True, True, True)

@@ -52,7 +52,7 @@ def test_the_pipelines_secrets_are_out_of_the_process_for_a_while(monkeypatch: p
     for name, value in HIDDEN.items():
         monkeypatch.setenv(name, value)
     gone = {"SLUICE_STATE", "PREFECT_API_AUTH_STRING"}
-    one, other = process.withheld(is_of_the_pipeline), process.withheld(is_of_the_pipeline)
+    one, other = process.without_variables(is_of_the_pipeline), process.without_variables(is_of_the_pipeline)
     one.__enter__()
     other.__enter__()
     one.__exit__(None, None, None)

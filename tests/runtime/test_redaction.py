@@ -6,7 +6,7 @@ import pytest
 
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.redaction import conceal, concealed, is_confidential, masked, secrets_of
+from prefect_sluice.runtime.redaction import conceal, concealed, is_confidential, mask_url, secrets_of
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_variable_is_a_secret_by_its_name(name: str, secret: bool) -> None:
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert mask_url(url) == shown
 
 
 def test_the_secrets_of_an_environment() -> None:
@@ -57,7 +57,7 @@ def test_the_secrets_of_an_environment() -> None:
 
 def test_a_text_without_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBT_ENV_SECRET_A", "it's hush")
-    with process.lent("team", {}, {"lent-one"}):
+    with process.temporary_variables("team", {}, {"lent-one"}):
         told = concealed("ATTACH 'it''s hush'; it%27s%20hush, lent-one; host=h password=other")
     assert told == "ATTACH '*****'; *****, *****; host=h password=*****"
     assert concealed("lent-one") == "lent-one"

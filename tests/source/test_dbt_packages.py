@@ -94,4 +94,4 @@ def test_a_project_may_lie_in_a_folder_and_its_packages_beside_it(folder: Path) 
 )
 def test_whether_a_project_names_packages(text: str, names: bool) -> None:
     files = {"p/dependencies.yml": text}
-    assert dbt_packages.named("p", files.get) is names
+    assert dbt_packages.names_packages("p", files.get) is names

@@ -68,7 +68,7 @@ def test_a_commit_whose_date_is_none_is_among_those_between(repository: Reposito
     text = f"tree {repository('rev-parse', 'HEAD^{tree}')}\nparent {first}\n{by}\n\nodd\n"
     (repository.folder / "odd").write_text(text)
     odd = repository("hash-object", "-t", "commit", "-w", "--literally", "odd")
-    found = git.made(repository.folder, odd, f"^{first}")
+    found = git.read_authorship(repository.folder, odd, f"^{first}")
     assert [(item.subject, item.persons, item.at.year) for item in found] == [("odd", ("A <a@x>",), 1970)]
 
 
@@ -78,13 +78,13 @@ def test_messages_of_the_commits_between(repository: Repository) -> None:
     third = repository.commit("third")
     repository("merge", "-q", "--no-ff", "-m", "merged", "main")
     head = repository("rev-parse", "HEAD")
-    found = git.made(repository.folder, head, f"^{first}")
+    found = git.read_authorship(repository.folder, head, f"^{first}")
     told = {item.commit: item.message for item in found}
     assert told == {head: "merged", second: "second\n\nmore", third: "third"}
     assert (found[0].commit, found[0].at.tzinfo) == (head, UTC)
-    assert git.made(repository.folder, first, f"^{head}") == ()
+    assert git.read_authorship(repository.folder, first, f"^{head}") == ()
     with pytest.raises(BadInput):
-        git.made(repository.folder, head, f"^{'0' * 40}")
+        git.read_authorship(repository.folder, head, f"^{'0' * 40}")
 
 
 # ---- resolving -----------------------------------------------------------------------------------------

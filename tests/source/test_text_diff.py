@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_sluice.domain.former_text import FormerText, plain_text
-from prefect_sluice.source.text_diff import hunks, renamed
+from prefect_sluice.source.text_diff import find_renames, hunks
 
 Edit = tuple[str, int]
 EDITS = st.lists(st.tuples(st.sampled_from(["delete", "insert", "replace"]), st.integers(0, 40)), max_size=8)
@@ -78,9 +78,9 @@ def test_a_file_that_was_renamed_is_known_by_its_lines() -> None:
         "marts/y.sql": "select 1\n",
         "marts/z.sql": body.replace("line", "row"),
     }
-    assert renamed(gone, new) == {"marts/x.sql": "models/a.sql", "marts/z.sql": "models/b.sql"}
-    assert renamed({}, new) == {}
-    assert renamed(gone, {}) == {}
+    assert find_renames(gone, new) == {"marts/x.sql": "models/a.sql", "marts/z.sql": "models/b.sql"}
+    assert find_renames({}, new) == {}
+    assert find_renames(gone, {}) == {}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.dashboards import reports
 from prefect_sluice.promotions.work import Request, Status, Work
-from prefect_sluice.reporting.dashboard_story import told
+from prefect_sluice.reporting.dashboard_story import dashboard_story
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 from tests.stages.test_promote import write
@@ -77,7 +77,7 @@ def test_what_a_dashboard_reads_goes_on_and_nothing_else(tmp_path: Path) -> None
     assert done.outcome is not None
     assert done.outcome.status is Status.DONE, done.outcome
     assert (rows(folder, "totals"), rows(folder, "customers")) == ([(6,)], [(1, "Ada")])
-    story = told(done)
+    story = dashboard_story(done)
     assert story is not None
     assert story.title == "Totals (Ops)"  # its own declaration came along
     assert story.changes == (("orders", "3 of 3 rows change, in amount"), ("totals", story.changes[1][1]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.stages.candidate.pace import BuildPace, left, remaining
+from prefect_sluice.stages.candidate.pace import BuildPace, estimate_rest, remaining
 
 
 def test_the_rest_is_told_at_the_pace_of_what_is_done() -> None:
-    assert left(done=10.0, rest=30.0, elapsed=5.0) == 15.0, "two threads, or a faster machine"
-    assert left(done=0.0, rest=30.0, elapsed=5.0) == 0.0, "nothing is known yet"
+    assert estimate_rest(done=10.0, rest=30.0, elapsed=5.0) == 15.0, "two threads, or a faster machine"
+    assert estimate_rest(done=0.0, rest=30.0, elapsed=5.0) == 0.0, "nothing is known yet"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from prefect_sluice.promotions.work import Request, Status, Work
 from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.reporting.report.build import report
-from prefect_sluice.reporting.terminal.policy import policy_document, policy_told
+from prefect_sluice.reporting.terminal.policy import policy_document, policy_sentence
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace import policy_in_force
 from prefect_sluice.workspace.workspace import Workspace
@@ -151,7 +151,7 @@ def test_a_change_of_it_is_approved_by_the_one_that_serves(shop: Path) -> None:
     workspace, asked = Workspace.at(shop), waiting(shop, work)
     told = report(dossier(workspace, asked))
     assert "approvals: 1 → 0 (weaker); self_approval: deny → allow (weaker)" in told.points[0].text
-    assert "the policy that serves judges it" in policy_told(told.dossier.policy)
+    assert "the policy that serves judges it" in policy_sentence(told.dossier.policy)
     assert asked.policy
     begun = [item for item in workspace.store.entries() if item.event == "promotion.started"][-1]
     assert (begun.facts["policy_digest"], len(str(begun.facts["policy_changes"])) > 0) == (asked.policy, True)
@@ -175,7 +175,7 @@ def test_a_change_of_nothing_else_is_a_release(shop: Path) -> None:
     work = run(shop)
     assert status(work) is Status.WAITING
     found = policy_in_force.recorded(Workspace.at(shop), waiting(shop, work))
-    assert "it counts at once" in policy_told(found)
+    assert "it counts at once" in policy_sentence(found)
     assert [item.text for item in found.changes] == ["approvals: 0 → 1", "self_approval: allow → deny"]
 
 

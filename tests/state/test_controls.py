@@ -10,7 +10,7 @@ import pytest
 
 from prefect_sluice.domain.controls import EVERYWHERE, Control, ControlKind, RollbackExtras
 from prefect_sluice.domain.errors import LeaseHeld
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.state.store import StateStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -97,8 +97,8 @@ def test_another_environment_waits_for_a_publish_and_does_not_fail(store: StateS
 def test_two_runs_of_one_process_are_two_holders(store: StateStore) -> None:
     first, second = this_process("ada"), this_process("ada")
     assert first != second
-    with held(store, "prod", first) as mine:
-        with pytest.raises(LeaseHeld), held(store, "prod", second):
+    with hold_lease(store, "prod", first) as mine:
+        with pytest.raises(LeaseHeld), hold_lease(store, "prod", second):
             pytest.fail("two threads hold it")
         recorded = store.lease("prod")
         assert recorded is not None
@@ -110,7 +110,7 @@ def test_a_lease_that_a_run_of_this_process_left_behind_is_free_at_once(store: S
     gone = this_process("ada")
     with store.transaction() as tx:
         left = tx.take_lease("prod", gone, now=datetime.now(UTC), ttl=timedelta(hours=1))
-    with held(store, "prod", this_process("ada")) as mine:
+    with hold_lease(store, "prod", this_process("ada")) as mine:
         assert mine.lease.token == left.token + 1
 
 
@@ -118,5 +118,5 @@ def test_another_process_of_this_host_is_not_taken_for_a_run_that_is_over(store:
     with store.transaction() as tx:
         theirs = this_process("ada").split(" pid ")[0] + " pid 1 run 9f8e7d"
         tx.take_lease("prod", theirs, now=datetime.now(UTC), ttl=timedelta(hours=1))
-    with pytest.raises(LeaseHeld), held(store, "prod", this_process("ada")):
+    with pytest.raises(LeaseHeld), hold_lease(store, "prod", this_process("ada")):
         pytest.fail("it took a living process's lease")

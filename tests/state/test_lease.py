@@ -18,7 +18,7 @@ import pytest
 
 from prefect_sluice.domain.errors import LeaseHeld, LeaseLost
 from prefect_sluice.domain.promotion import Lease
-from prefect_sluice.state.lease import held, holder_is_dead, this_process
+from prefect_sluice.state.lease import hold_lease, holder_is_dead, this_process
 from prefect_sluice.state.store import StateStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -155,13 +155,13 @@ def test_an_error_inside_the_fence_comes_out(store: StateStore) -> None:
 
 
 def test_held_takes_renews_and_drops(store: StateStore) -> None:
-    with held(store, "prod", "ada", ttl=timedelta(seconds=0.9)) as mine:
+    with hold_lease(store, "prod", "ada", ttl=timedelta(seconds=0.9)) as mine:
         first = mine.lease
         mine.check()
         until(lambda: mine.lease.expires_at > first.expires_at + timedelta(seconds=0.5))
         mine.check()
         assert mine.lease.token == first.token
-        with pytest.raises(LeaseHeld), held(store, "prod", "grace"):
+        with pytest.raises(LeaseHeld), hold_lease(store, "prod", "grace"):
             pytest.fail("two hold it")
     assert store.lease("prod") is None
 
@@ -176,13 +176,13 @@ def until(true: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def test_held_is_dropped_when_the_work_fails(store: StateStore) -> None:
-    with pytest.raises(ZeroDivisionError), held(store, "prod", "ada"):
+    with pytest.raises(ZeroDivisionError), hold_lease(store, "prod", "ada"):
         raise ZeroDivisionError
     assert store.lease("prod") is None
 
 
 def test_held_says_that_it_was_lost(store: StateStore) -> None:
-    with held(store, "prod", "ada", ttl=timedelta(seconds=0.3)) as mine:
+    with hold_lease(store, "prod", "ada", ttl=timedelta(seconds=0.3)) as mine:
         with store.transaction() as tx:
             tx.drop_lease(mine.lease)
             other = tx.take_lease("prod", "grace", now=datetime.now(UTC), ttl=TTL)
@@ -200,14 +200,14 @@ def test_held_says_that_it_was_lost(store: StateStore) -> None:
 
 def test_held_waits_for_another_and_says_how_long(store: StateStore) -> None:
     waits: list[tuple[str, timedelta]] = []
-    with held(store, "prod", "grace") as theirs:
+    with hold_lease(store, "prod", "grace") as theirs:
         gone = threading.Timer(0.5, theirs.end)
         gone.start()
 
         def heard(by: LeaseHeld, waited: timedelta) -> None:
             waits.append((by.holder, waited))
 
-        with held(store, "prod", "ada", wait=timedelta(seconds=10), on_wait=heard) as mine:
+        with hold_lease(store, "prod", "ada", wait=timedelta(seconds=10), on_wait=heard) as mine:
             assert mine.lease.token == theirs.lease.token + 1
         gone.join()
     assert {holder for holder, _ in waits} == {"grace"}
@@ -217,9 +217,9 @@ def test_held_waits_for_another_and_says_how_long(store: StateStore) -> None:
 
 def test_held_gives_up_after_its_wait(store: StateStore) -> None:
     with (
-        held(store, "prod", "grace"),
+        hold_lease(store, "prod", "grace"),
         pytest.raises(LeaseHeld),
-        held(store, "prod", "ada", wait=timedelta(seconds=0.3)),
+        hold_lease(store, "prod", "ada", wait=timedelta(seconds=0.3)),
     ):
         pytest.fail("two hold it")
 
@@ -240,12 +240,12 @@ def test_after_kill_9_a_rerun_does_not_wait(store: StateStore, url: str) -> None
     process.stdin.flush()
     assert process.stdout.readline() == "ready\n"
     holder = process.stdout.readline().strip()
-    with pytest.raises(LeaseHeld), held(store, "prod", "grace"):
+    with pytest.raises(LeaseHeld), hold_lease(store, "prod", "grace"):
         pytest.fail("two hold it")
     process.send_signal(signal.SIGKILL)
     # Nobody has waited for it yet, so it is a zombie first: dead already, though its number exists.
     until(lambda: holder_is_dead(holder, HOST))
-    with held(store, "prod", "grace") as mine:
+    with hold_lease(store, "prod", "grace") as mine:
         assert mine.lease.token == 2
     process.communicate(timeout=10)
     assert holder_is_dead(holder, HOST)

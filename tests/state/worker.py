@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from prefect_sluice.domain.errors import LeaseHeld
-from prefect_sluice.state.lease import held, this_process
+from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.state.store import StateStore
 
 
@@ -31,7 +31,7 @@ def race(url: str, name: str) -> None:
 
 def hold(url: str, name: str) -> None:
     """Hold the lease until killed."""
-    with StateStore.open(url) as store, held(store, "prod", this_process(name)) as lease:
+    with StateStore.open(url) as store, hold_lease(store, "prod", this_process(name)) as lease:
         print(lease.lease.holder, flush=True)
         sys.stdin.readline()
 

@@ -195,7 +195,7 @@ def _answers(url: str) -> bool:
 
 def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Console) -> int:
     """Write the yes into a file; the policy has its say where that is read."""
-    from prefect_sluice.approvals.carried import written
+    from prefect_sluice.approvals.carried import render_answer_file
     from prefect_sluice.domain.errors import BadInput
     from prefect_sluice.domain.promotion import UNAUTHENTICATED, Decision
     from prefect_sluice.reporting import json_documents
@@ -203,7 +203,7 @@ def _write(promotion: Promotion, path: Path, by: str, comment: str, console: Con
 
     target = path / f"{promotion.id}.yml" if path.is_dir() else path
     try:
-        target.write_text(written(promotion, Decision.APPROVE, by, comment), encoding="utf-8")
+        target.write_text(render_answer_file(promotion, Decision.APPROVE, by, comment), encoding="utf-8")
     except OSError as error:
         raise BadInput(
             f"cannot be written ({type(error).__name__})",

@@ -51,11 +51,11 @@ def _covered(workspace: Workspace, environment: str) -> Covered:
     from prefect_sluice.dbt.declarations import declared
     from prefect_sluice.dbt.session import Session
     from prefect_sluice.domain.coverage import covered
-    from prefect_sluice.gates.catalog import asked
+    from prefect_sluice.gates.catalog import make_gates
     from prefect_sluice.gates.coverage.gate import Coverage
     from prefect_sluice.runtime import process
 
-    process.be_quiet()
+    process.disable_telemetry()
     resolved = workspace.environment(environment)
     # A folder of its own: in the shared one a release may be at work, and it is of another checkout.
     work = workspace.folder / "work" / f"{resolved.name}.tree"
@@ -71,6 +71,6 @@ def _covered(workspace: Workspace, environment: str) -> Covered:
         workspace.home,
     )
     manifest = session.parse()
-    gates = asked(workspace.settings.gates, (Coverage.needs,))
+    gates = make_gates(workspace.settings.gates, (Coverage.needs,))
     gate = cast(Coverage, next(one for one in gates if one.id == Coverage.id))
     return covered(declared(manifest), str(manifest.metadata.project_name), gate.settings.key_tests)

@@ -61,7 +61,7 @@ def _two(workspace: Workspace, environment: Environment, a: str, b: str) -> tupl
     """Return the two generations, with their pointers. Raises Refused when there are no two, BadInput for an
     unknown one."""
     from prefect_sluice.domain.errors import Refused
-    from prefect_sluice.promotions.lookups import generation_named
+    from prefect_sluice.promotions.lookups import find_generation
 
     warehouse = workspace.warehouse(environment)
     history = warehouse.history(environment.name)
@@ -70,9 +70,9 @@ def _two(workspace: Workspace, environment: Environment, a: str, b: str) -> tupl
             f"environment {environment.name!r} serves nothing yet",
             f"release something first: sluice release --env {environment.name}",
         )
-    last = generation_named(history, b) if b else history[0]
+    last = find_generation(history, b) if b else history[0]
     if a:
-        first = generation_named(history, a)
+        first = find_generation(history, a)
     else:
         older = [item for item in history if item.number < last.number]
         if not older:

@@ -46,7 +46,7 @@ def leave(
 
     workspace = Workspace.at(folder)
     resolved = workspace.environment(environment or None)
-    leaving = stage.look(workspace, resolved)
+    leaving = stage.plan_leave(workspace, resolved)
     console.show(leaving_lines(resolved.name, leaving, width=console.width))
     if dry_run:
         console.answer(_planned(resolved.name, leaving))

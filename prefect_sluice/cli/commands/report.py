@@ -113,7 +113,7 @@ def _tell_opened(output: Path, opened: bool, console: Console) -> None:
 
 
 def _report(workspace: Workspace, environment: str, what: str) -> Report:
-    from prefect_sluice.cli.commands.show import named
+    from prefect_sluice.cli.commands.show import find_by_name
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.gather_report import dossier
     from prefect_sluice.reporting.report.build import report
@@ -123,7 +123,7 @@ def _report(workspace: Workspace, environment: str, what: str) -> Report:
         newest = store.promotions(environment=environment or None, limit=1)
         if newest:
             return report(dossier(workspace, newest[0]))
-    release, promotion = named(workspace, store, environment, what)
+    release, promotion = find_by_name(workspace, store, environment, what)
     return report(dossier(workspace, promotion, release))
 
 

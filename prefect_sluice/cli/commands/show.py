@@ -45,7 +45,7 @@ def _dossier(workspace: Workspace, environment: str, what: str) -> ReleaseRecord
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.gather_report import dossier
 
-    release, promotion = named(workspace, existing_store(workspace), environment, what)
+    release, promotion = find_by_name(workspace, existing_store(workspace), environment, what)
     return dossier(workspace, promotion, release)
 
 
@@ -59,7 +59,7 @@ def _unknown(what: str) -> Exception:
     )
 
 
-def named(
+def find_by_name(
     workspace: Workspace, store: StateStore | None, environment: str, what: str
 ) -> tuple[Release | None, Promotion | None]:
     """Return what the user names; at least one of the two. A number is a generation's if there is such a one. Raises

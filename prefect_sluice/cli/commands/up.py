@@ -68,7 +68,7 @@ def up(
     _check_installed()
     workspace = Workspace.at(folder)
     _ = workspace.environments  # what is wrong in there is said before anything is started
-    process.be_quiet()
+    process.disable_telemetry()
     from prefect_sluice.local_server.up import UpOptions
 
     serves = not (no_server or only)
@@ -158,7 +158,7 @@ class _Teller:
 def _end_on_signals(one: Up, stop: threading.Event) -> None:
     def heard(_number: int, _frame: object) -> None:
         if stop.is_set():
-            one.family.hurry()
+            one.family.kill_now()
         stop.set()
 
     # Also where the shell had Ctrl-C ignored (a script's `&`): a worker that inherits that can never be ended nicely.

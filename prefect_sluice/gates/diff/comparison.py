@@ -59,7 +59,7 @@ def names(node: Node) -> tuple[str, ...]:
     return (node.short, str(node.name), node.name.identifier, node.unique_id)
 
 
-def written(name: str) -> str:
+def expect_name(name: str) -> str:
     """Return a name as an `Expect:` line has it."""
     plain = name.replace("_", "").isalnum()
     return name if plain else '"' + name.replace('"', '""') + '"'

@@ -17,7 +17,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, names, written
+from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, expect_name, names
 from prefect_sluice.gates.diff.expectations import judge_expectations
 from prefect_sluice.planning.expectations import CommitDeclarations
 from prefect_sluice.planning.reasons import some
@@ -218,5 +218,9 @@ def _same_inputs(subject: Subject) -> str:
 
 def _declare(node: Node, parts: tuple[expected_part.ExpectedPart, ...], limit: float) -> str:
     first = next(part for part in parts if not part.is_explained and part.share > limit)
-    what = f"{written(node.short)}.{written(first.column)}" if first.column else f"{written(node.short)} rows"
+    what = (
+        f"{expect_name(node.short)}.{expect_name(first.column)}"
+        if first.column
+        else f"{expect_name(node.short)} rows"
+    )
     return f"if it is meant, say so in the commit message: Expect: {what} up to {above(first.share)}%"

@@ -19,10 +19,10 @@ from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.inherited import folded, unknown
+from prefect_sluice.gates.inherited import folded, unknown_former_texts
 from prefect_sluice.gates.lint import sqlfluff
 from prefect_sluice.gates.lint.file_findings import ID, Linted, advised, said_of
-from prefect_sluice.gates.lint.project_files import known
+from prefect_sluice.gates.lint.project_files import read_template_project
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintedFile, LintRules, LintWorkspace, Violation
 
 _WORTH_TWO = 50_000
@@ -68,7 +68,7 @@ class Lint:
     def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
         project = subject.project.resolve()
         top = subject.root.resolve() if subject.change else None
-        linter = LintWorkspace(project, known(project, subject.vars, subject.dialect), top)
+        linter = LintWorkspace(project, read_template_project(project, subject.vars, subject.dialect), top)
         try:
             if not linter.has_settings(files):
                 return GateReport(ID, not_applicable="the project has no .sqlfluff")
@@ -101,7 +101,10 @@ class Lint:
             findings += own
             old += before
         return GateReport(
-            ID, folded((*advised(findings, subject.environment), *unknown(ID, former)), old, "finding")
+            ID,
+            folded(
+                (*advised(findings, subject.environment), *unknown_former_texts(ID, former)), old, "finding"
+            ),
         )
 
     def _lint_files(self, rules: Mapping[Path, LintRules], memory: Memory | None) -> dict[Path, LintedFile]:

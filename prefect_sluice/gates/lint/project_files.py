@@ -58,7 +58,9 @@ class TemplateProject:
         return False, None
 
 
-def known(project: Path, given: Mapping[str, Any], adapter: str = "duckdb") -> TemplateProject:
+def read_template_project(
+    project: Path, given: Mapping[str, Any], adapter: str = "duckdb"
+) -> TemplateProject:
     """Read a project's folder and its `dbt_packages`. What cannot be read is left out: dbt says what is wrong with it."""
     described = describe(project)
     own, installed = str(described.get("name") or ""), project / "dbt_packages"

@@ -17,10 +17,10 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.catalog import asked
+from prefect_sluice.gates.catalog import make_gates
 from prefect_sluice.gates.lint import sqlfluff
 from prefect_sluice.gates.lint.gate import Lint
-from prefect_sluice.gates.lint.project_files import describe, folders, known
+from prefect_sluice.gates.lint.project_files import describe, folders, read_template_project
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintWorkspace
 from prefect_sluice.source import git
 from prefect_sluice.workspace import former_files
@@ -93,7 +93,7 @@ def lint(
     nodes = {file.as_posix(): _node(workspace.project, project, file) for file in files}
     gates.checked(workspace.settings.gates, str(workspace.file))
     settings = _settings(workspace)
-    (gate,) = (gate for gate in asked(settings, [Needs.SOURCES]) if isinstance(gate, Lint))
+    (gate,) = (gate for gate in make_gates(settings, [Needs.SOURCES]) if isinstance(gate, Lint))
     subject = Subject(
         workspace.project,
         nodes,
@@ -114,7 +114,8 @@ def mend(workspace: Workspace, files: Sequence[Path]) -> tuple[FixedFile, ...]:
     """
     git.root(workspace.project)
     linted = LintWorkspace(
-        workspace.project.resolve(), known(workspace.project.resolve(), workspace.settings.vars)
+        workspace.project.resolve(),
+        read_template_project(workspace.project.resolve(), workspace.settings.vars),
     )
     sqlfluff.forget_settings()
     with sqlfluff.quiet():

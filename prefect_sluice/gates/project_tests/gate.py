@@ -24,7 +24,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.project_tests.inputs import SECTIONS, seen
+from prefect_sluice.gates.project_tests.inputs import SECTIONS, inputs_digest
 from prefect_sluice.gates.project_tests.junit import ReportedTest, read
 from prefect_sluice.runtime import process as surroundings
 
@@ -115,7 +115,7 @@ class ProjectTests:
         return GateReport(_ID, findings)
 
     def _key(self, subject: Subject) -> str:
-        return seen(
+        return inputs_digest(
             subject.root.resolve(),
             subject.project.resolve(),
             self.settings.reads,

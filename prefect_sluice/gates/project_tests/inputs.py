@@ -30,7 +30,7 @@ _SHELL = frozenset(
 """Variables that differ from call to call and are nobody's settings; so are Prefect's own of a run."""
 
 
-def seen(
+def inputs_digest(
     root: Path, project: Path, reads: Sequence[str], variables: Mapping[str, str], command: Sequence[str]
 ) -> str:
     """Return the digest of what decides a suite's answer.

@@ -17,7 +17,7 @@ from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
 from prefect_sluice.gates.build.gate import first_line
-from prefect_sluice.gates.dbt_contracts import is_of_a_contract, lost, mismatches, table
+from prefect_sluice.gates.dbt_contracts import is_of_a_contract, lost_constraints, mismatches, table
 from prefect_sluice.gates.unknown_declarations import undeclared
 
 _ID = "promises"
@@ -116,7 +116,7 @@ def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
         if now is None or not former.enforced:
             continue
         compared += 1
-        for column, what in lost(former, now):
+        for column, what in lost_constraints(former, now):
             yield _weaker(
                 subject, uid, Loss(column, what), subject.nodes[uid].path if uid in subject.nodes else ""
             )

@@ -15,7 +15,13 @@ from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.safety.rules import PUT_ASIDE, ProjectRelations, StatementEffect, judged, put_aside
+from prefect_sluice.gates.safety.rules import (
+    PUT_ASIDE,
+    ProjectRelations,
+    StatementEffect,
+    judge_statement,
+    put_aside,
+)
 from prefect_sluice.sql.side_effects import StatementWrite
 
 _FORM = "writes.1"
@@ -140,7 +146,7 @@ def _of_text(text: str, item: CodeText, home: ProjectRelations, subject: Subject
     if found is None and item.runs == "beside":
         yield _unreadable(item, subject)
     for write in found or ():
-        judgement = judged(write, home, item.node, in_query=item.runs == "query")
+        judgement = judge_statement(write, home, item.node, in_query=item.runs == "query")
         if judgement is not None:
             place = _place(subject.project, item, write)
             key = _key(item.unique_id, write)
@@ -187,7 +193,7 @@ def _of_file(name: str, node: Node, home: ProjectRelations, subject: Subject) ->
             )
             yield SideEffect(digest([name, deed.text]), node.unique_id, place, deed.text, judgement)
         for write in writes(deed.sql, subject.dialect) or ():
-            judgement = judged(write, home, node.unique_id, in_query=True)
+            judgement = judge_statement(write, home, node.unique_id, in_query=True)
             if judgement is not None:
                 yield SideEffect(_key(name, write), node.unique_id, place, write.said, judgement)
 

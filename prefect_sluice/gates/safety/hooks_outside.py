@@ -12,7 +12,7 @@ from jinja2 import TemplateError, nodes
 
 from prefect_sluice.dbt.fingerprints.template_reads import environment
 from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.gates.safety.rules import ProjectRelations, judged, put_aside
+from prefect_sluice.gates.safety.rules import ProjectRelations, judge_statement, put_aside
 from prefect_sluice.sql.side_effects import writes
 
 HOOKS = ("on-run-start", "on-run-end", "pre-hook", "post-hook")
@@ -56,7 +56,7 @@ def leaving(
 def _of_text(text: str, path: str, node: str, project: Path, top: Path) -> Iterator[OutsideEffect]:
     for piece in pieces(text) or ():
         for write in writes(piece, "duckdb") or ():
-            judgement = judged(write, ProjectRelations({}), "")
+            judgement = judge_statement(write, ProjectRelations({}), "")
             if judgement is not None and judgement.leaves:
                 refused = not put_aside(write, project, top)
                 yield OutsideEffect(path, node, judgement.check, write.said, refused)

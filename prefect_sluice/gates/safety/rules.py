@@ -11,7 +11,16 @@ from pathlib import Path
 
 from prefect_sluice.domain.node import Name, Node
 from prefect_sluice.domain.verdict import Verdict
-from prefect_sluice.sql.side_effects import ANY, REF, SCHEMA, SOURCE, THIS, EffectType, StatementWrite, shown
+from prefect_sluice.sql.side_effects import (
+    ANY,
+    REF,
+    SCHEMA,
+    SOURCE,
+    THIS,
+    EffectType,
+    StatementWrite,
+    template_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,7 @@ def put_aside(write: StatementWrite, folder: Path, top: Path) -> bool:
     return bool(above) and not any(top.joinpath(*above[:n]).is_symlink() for n in range(1, len(above) + 1))
 
 
-def judged(
+def judge_statement(
     write: StatementWrite, home: ProjectRelations, own: str, *, in_query: bool = False
 ) -> StatementEffect | None:
     """Return what a statement comes to, None for what is harmless. Pure.
@@ -151,11 +160,15 @@ def judged(
         return None
     if not target or ANY in target[-1] or ANY in target[0]:
         own_schema = len(target) > 1 and SCHEMA in target[0]
-        return None if in_query else _beside(shown(".".join(write.target))) if own_schema else _UNKNOWN
+        return (
+            None if in_query else _beside(template_text(".".join(write.target))) if own_schema else _UNKNOWN
+        )
     if SOURCE in target[-1]:
-        return _source(shown(target[-1]))
+        return _source(template_text(target[-1]))
     if REF in target[-1]:
-        return _effect_on_model(home.bare.get(target[-1].partition(REF)[2], ""), own, shown(target[-1]))
+        return _effect_on_model(
+            home.bare.get(target[-1].partition(REF)[2], ""), own, template_text(target[-1])
+        )
     return _written(target, home, own)
 
 
@@ -169,11 +182,11 @@ def _written(target: list[str], home: ProjectRelations, own: str) -> StatementEf
     if uid is not None:
         return _effect_on_model(uid, own, name)
     if len(target) == 1 or SCHEMA in target[-2] or target[-2] in home.schemas:
-        return _beside(shown(name))
+        return _beside(template_text(name))
     return StatementEffect(
         "writes-elsewhere",
         Verdict.FAILED,
-        f"{shown(name)} is outside the project's schemas: no gate looks at what it writes, and it is lost where that "
+        f"{template_text(name)} is outside the project's schemas: no gate looks at what it writes, and it is lost where that "
         "relation is there already",
         "make it a model, or write it after the release",
     )

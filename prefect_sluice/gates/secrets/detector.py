@@ -132,7 +132,7 @@ def _with_baseline(made: SecretRules, file: Path, prefix: str) -> SecretRules:
     )
 
 
-def look(texts: Mapping[str, str], asked: SecretRules) -> Mapping[str, Sequence[PossibleSecret]]:
+def find_secrets(texts: Mapping[str, str], asked: SecretRules) -> Mapping[str, Sequence[PossibleSecret]]:
     """Return what looks like a secret in each text, by its path, in order of lines; what a baseline knows is among it.
 
     A line that says so in a comment (`pragma: allowlist secret`) is passed over. Raises BadInput for rules that

@@ -18,8 +18,8 @@ from prefect_sluice.domain.former_text import FormerText, plain_text
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.inherited import folded, unknown
-from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, look, rules
+from prefect_sluice.gates.inherited import folded, unknown_former_texts
+from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, find_secrets, rules
 
 _ID = "secrets"
 _OFF = ("HexHighEntropyString", "IPPublicDetector")
@@ -94,7 +94,7 @@ class Secrets:
             (own if _holds_a_key(before) else old).extend(
                 map(_of_old, told) if _holds_a_key(before) else told
             )
-        own += [*_unread(unread, self.settings), *unknown(_ID, former)]
+        own += [*_unread(unread, self.settings), *unknown_former_texts(_ID, former)]
         own += [] if fresh else _nothing(found)
         return GateReport(_ID, folded(own, old, "secret-like text", named=True))
 
@@ -134,7 +134,7 @@ def _scan_with_memory(
     """Return what was found by path. That a text is clean is remembered; what is in one that is not, never."""
     keys = {path: digest([asked.key, path, text]) for path, text in texts.items()}
     todo = {path: text for path, text in texts.items() if memory is None or memory.recall(keys[path]) is None}
-    found: Mapping[str, Sequence[PossibleSecret]] = look(todo, asked) if todo else {}
+    found: Mapping[str, Sequence[PossibleSecret]] = find_secrets(todo, asked) if todo else {}
     for path, items in found.items():
         if not items and memory is not None:
             memory.keep(keys[path], "clean")

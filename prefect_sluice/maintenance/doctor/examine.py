@@ -16,7 +16,7 @@ from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Rep
 from prefect_sluice.maintenance.leftovers import Leftover, LeftoverKind
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.deploy import settle
-from prefect_sluice.state.lease import held, holder_is_dead, this_process
+from prefect_sluice.state.lease import hold_lease, holder_is_dead, this_process
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.warehouse.inventory import Inventory
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -57,7 +57,8 @@ def repair(workspace: Workspace, environment: str = "", *, actor: str, deep: boo
     done = _leases(store, first)
     with ExitStack() as stack:
         leases = {
-            name: stack.enter_context(held(store, name, this_process(actor))).lease for name in sorted(chosen)
+            name: stack.enter_context(hold_lease(store, name, this_process(actor))).lease
+            for name in sorted(chosen)
         }
         # Looked at again under the leases: what was wrong may have been somebody's work going on.
         found = tuple(item for item in _complaints(workspace, chosen) if item.repair)

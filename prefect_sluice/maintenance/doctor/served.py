@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, Replacement
 from prefect_sluice.domain.node import Name, short_name
-from prefect_sluice.gates.diff.comparison import written
+from prefect_sluice.gates.diff.comparison import expect_name
 from prefect_sluice.maintenance.collect_plan import read_by
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.warehouse.base import Linker, Warehouse, quoted
@@ -83,7 +83,7 @@ def _live_gone(environment: Environment, span: PointerSpan, current: int, whole:
             f"or go back to generation {whole}: sluice rollback --env {environment.name} --to {whole} --from {current}"
         )
     if pointer.kind.keeps_history:
-        name = written(short_name(pointer.node) or pointer.name.identifier)
+        name = expect_name(short_name(pointer.node) or pointer.name.identifier)
         ways.append(
             f"or, if its rows are to go, commit with a line that says so (Expect: {name} rows), then: "
             f"sluice release --env {environment.name}"

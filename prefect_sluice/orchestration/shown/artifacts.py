@@ -15,7 +15,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.orchestration.shown.links import links_of, made_by_run
-from prefect_sluice.orchestration.shown.messages import shown as spoken
+from prefect_sluice.orchestration.shown.messages import link_forms as spoken
 from prefect_sluice.orchestration.stage_task import Explain
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting.gather_report import dossier
@@ -26,7 +26,7 @@ from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key, 
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report
-from prefect_sluice.reporting.terminal.publishing import published_told
+from prefect_sluice.reporting.terminal.publishing import publish_text
 from prefect_sluice.reporting.write_pages import address_of, renewed
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -106,7 +106,7 @@ def show_generation(work: Work) -> None:
         return
     renewed(Workspace.at(work.request.folder), work.promotion)
     before = _before(work)
-    how = published_told(work.published) if work.published else ""
+    how = publish_text(work.published) if work.published else ""
     _show(
         work,
         {ArtifactKind.GENERATION: lambda known, links: generation_page(known, links, written, before, how)},

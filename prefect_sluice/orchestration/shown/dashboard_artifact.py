@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from prefect_sluice.orchestration.shown.artifacts import unless_away
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.reporting.dashboard_story import told
+from prefect_sluice.reporting.dashboard_story import dashboard_story
 from prefect_sluice.reporting.prefect.links import key
 from prefect_sluice.reporting.terminal.dashboard import sentences, story_markdown
 
@@ -19,7 +19,7 @@ _ABOUT = "What changes for the dashboard's readers"
 @unless_away
 def show_dashboard(work: Work) -> None:
     """Show it, if this is the promotion of a dashboard; otherwise do nothing."""
-    found = told(work)
+    found = dashboard_story(work)
     if found is None:
         return
     for line in sentences(found):

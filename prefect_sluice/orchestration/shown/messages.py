@@ -26,7 +26,7 @@ class _InWords(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _WEB.get().forms:
-            record.msg, record.args = said(record.getMessage()), ()
+            record.msg, record.args = name_forms(record.getMessage()), ()
         return True
 
 
@@ -60,11 +60,11 @@ def spoken_of() -> Workspace | None:
     return _WORKSPACE.get()
 
 
-def said(text: str) -> str:
+def name_forms(text: str) -> str:
     """Return a line with the project's forms in place of commands."""
     return in_words(text, _WEB.get())
 
 
-def shown(markdown: str) -> str:
+def link_forms(markdown: str) -> str:
     """Return an artifact's text with links to the project's forms in place of commands."""
     return in_markdown(markdown, _WEB.get())

@@ -10,7 +10,7 @@ from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.dashboards import picked
 from prefect_sluice.planning.reasons import Noted
 from prefect_sluice.reporting.markdown import MARKS, escaped
-from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about, link, links_line
 from prefect_sluice.reporting.report.limits import SHORT, clipped
 from prefect_sluice.reporting.report.markdown import changes, gates
@@ -18,7 +18,7 @@ from prefect_sluice.reporting.report.model import ChangedRelation, Report
 from prefect_sluice.reporting.report.once import Once
 from prefect_sluice.reporting.report.summary import waits_for_an_answer
 from prefect_sluice.reporting.styled_text import Style
-from prefect_sluice.reporting.terminal.policy import policy_told
+from prefect_sluice.reporting.terminal.policy import policy_sentence
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import moment
 
@@ -103,7 +103,7 @@ def _policy(report: Report, most: int) -> list[str]:
     found = report.dossier.policy
     if found is None or not found.changes:
         return []
-    lines = [f"⚠️ **{escaped(policy_told(found))}**", ""]
+    lines = [f"⚠️ **{escaped(policy_sentence(found))}**", ""]
     return [*lines, *(f"* {escaped(item.text)}" for item in found.changes[:most]),
             *_rest(len(found.changes), "setting", most), ""]  # fmt: skip
 
@@ -242,7 +242,7 @@ def _who(report: Report) -> str:
     change, commits = release.change, commits_of(release)
     author = authors(release)
     if commits:
-        what = escaped(clipped(brought(commits), _LONGEST))
+        what = escaped(clipped(commits_line(commits), _LONGEST))
         return f"Only **{escaped(change.subject)}**. Written by {escaped(author)}: {what}."
     part, subject = "", change.subject
     if release.composed is not None:

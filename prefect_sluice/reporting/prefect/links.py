@@ -9,7 +9,7 @@ from enum import StrEnum
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.release import Release
 from prefect_sluice.reporting.markdown import escaped
-from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.wording import moment, short
 
@@ -113,7 +113,7 @@ def _subject(release: Release, *, titled: bool) -> str:
     what = "" if titled else f"**{escaped(change.subject)}**, "
     by = f"by {escaped(authors(release))}, {moment(change.at)}"
     if commits:
-        return f"{what}{by}: {escaped(brought(commits))}"
+        return f"{what}{by}: {escaped(commits_line(commits))}"
     return f"`{change.short}` {what}{by}"
 
 

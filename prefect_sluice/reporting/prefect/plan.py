@@ -13,7 +13,7 @@ from prefect_sluice.reporting.report.limits import SHORT
 from prefect_sluice.reporting.report.markdown import folded, lineage
 from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.styled_text import plain
-from prefect_sluice.reporting.terminal.plan import costs_told, moved, summary, word
+from prefect_sluice.reporting.terminal.plan import costs_line, moved, summary, word
 from prefect_sluice.reporting.terminal.publishing import adopted_lines
 from prefect_sluice.reporting.wording import short
 
@@ -32,7 +32,7 @@ def plan_page(report: Report, links: RunLinks) -> str:
         return ""
     title = f"## Plan: {plan.cause.value} {short(plan.release)} → {escaped(plan.environment)}"
     lines = [title, "", *about(report.dossier, links, ArtifactKind.PLAN), f"**{summary(plan)}**", ""]
-    expected = costs_told(report.dossier.costs) if report.dossier.costs else ""
+    expected = costs_line(report.dossier.costs) if report.dossier.costs else ""
     lines += [escaped(expected), ""] if expected else []
     if report.publish:
         lines += [escaped(report.publish), ""]

@@ -27,7 +27,7 @@ from prefect_sluice.reporting.report.stage_times import laps, waited
 from prefect_sluice.reporting.report.summary import head
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import DIFF, changes, headline, is_same, notable, noted
-from prefect_sluice.reporting.terminal.publishing import forecast_told, published_told
+from prefect_sluice.reporting.terminal.publishing import forecast_text, publish_text
 from prefect_sluice.warehouse.publishing import Published, PublishMode
 
 IMPACT = "impact"
@@ -152,5 +152,5 @@ def _publish(found: ReleaseRecord) -> str:
         facts: Any = entry.facts.get("publish") if entry.event == "generation.written" else None
         if facts:
             times = [timedelta(milliseconds=float(facts[key])) for key in ("lock_ms", "writers_ms")]
-            return published_told(Published(PublishMode(facts["way"]), str(facts["why"]), *times))
-    return forecast_told(found.expected) if found.expected else ""
+            return publish_text(Published(PublishMode(facts["way"]), str(facts["why"]), *times))
+    return forecast_text(found.expected) if found.expected else ""

@@ -12,7 +12,7 @@ from prefect_sluice.reporting.report.model import GateRow, Report
 from prefect_sluice.reporting.report.once import Once
 from prefect_sluice.reporting.report.tables import EvidenceRows, Facts, Piece, Shown, Table, evidence
 from prefect_sluice.reporting.styled_text import LOOKS
-from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
+from prefect_sluice.reporting.terminal.findings import caption, counted, skipped_gates_line
 from prefect_sluice.reporting.wording import number, seconds
 
 
@@ -31,7 +31,9 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
             _item(n, it, bounds, compared.get(id(it), 0)) for n, it in once.listed[: bounds.findings]
         ],
         "gates": Table(header, asked, "gates", right=(4,)),
-        "not_asked": not_asked((gate.gate, gate.told) for gate in report.gates if gate.verdict is None),
+        "not_asked": skipped_gates_line(
+            (gate.gate, gate.told) for gate in report.gates if gate.verdict is None
+        ),
         "passed": passed,
     }
 

@@ -11,7 +11,7 @@ from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.reporting.report.limits import clipped
 from prefect_sluice.reporting.report.model import ChangedRelation, GateRow, KeyPoint, ReleaseRecord
 from prefect_sluice.reporting.styled_text import Style
-from prefect_sluice.reporting.terminal.policy import changes_told, policy_told
+from prefect_sluice.reporting.terminal.policy import policy_change_lines, policy_sentence
 
 _MOST = 3
 _GATES = 6
@@ -42,7 +42,7 @@ def policy_points(found: ReleaseRecord) -> tuple[KeyPoint, ...]:
     changes = found.policy.changes if found.policy is not None else ()
     if not changes:
         return ()
-    text = f"{policy_told(found.policy)} {'; '.join(changes_told(found.policy))}"
+    text = f"{policy_sentence(found.policy)} {'; '.join(policy_change_lines(found.policy))}"
     style = Style.BAD if any(item.weaker for item in changes) else Style.WARN
     return (KeyPoint("policy", text, "approvals", style),)
 

@@ -10,7 +10,7 @@ from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.markdown import MARKS, escaped, table
-from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.report.changes import no_change
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.limits import SHORT, ReportLimits, clipped, few, fitting
@@ -19,7 +19,7 @@ from prefect_sluice.reporting.report.model import ConsumerRow, GateRow, Report
 from prefect_sluice.reporting.report.once import Once, of_consumer
 from prefect_sluice.reporting.report.side_by_side import Cell, side_by_side
 from prefect_sluice.reporting.styled_text import Style, clean
-from prefect_sluice.reporting.terminal.findings import caption, counted, not_asked
+from prefect_sluice.reporting.terminal.findings import caption, counted, skipped_gates_line
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import moment, number, seconds, short
@@ -86,7 +86,7 @@ def _request_lines(report: Report) -> list[str]:
         change, commits = release.change, commits_of(release)
         what = f"`{change.short}` by {escaped(change.author)}"
         brings = (
-            f"commits {escaped(brought(commits))}, by {escaped(authors(release))}"
+            f"commits {escaped(commits_line(commits))}, by {escaped(authors(release))}"
             if commits
             else f"commit {what}"
         )
@@ -165,7 +165,7 @@ def gates(report: Report, once: Once) -> list[str]:
     asked = [gate for gate in report.gates if gate.verdict is not None]
     lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(once, gate) for gate in asked])
     left = [gate for gate in report.gates if gate.verdict is None]
-    told = not_asked((gate.gate, gate.told) for gate in left)
+    told = skipped_gates_line((gate.gate, gate.told) for gate in left)
     why = (
         folded(told, [*(f"* {escaped(gate.gate)}: {escaped(gate.told)}" for gate in left), ""])
         if told

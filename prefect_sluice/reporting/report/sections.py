@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.reporting.part import authors, brought, commits_of
+from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.report.changes import codes
 from prefect_sluice.reporting.report.charts import PARTS, picture
 from prefect_sluice.reporting.report.limits import ReportLimits, few
@@ -87,7 +87,7 @@ def _release(report: Report) -> Facts:
     files = codes(change.files[:_FILES], f" and {rest} more" if rest > 0 else "")
     return [
         ("to", f"release {release.short}, {'a part' if release.composed else f'commit {change.short}'}"),
-        *([("commits", brought(commits))] if commits else []),
+        *([("commits", commits_line(commits))] if commits else []),
         ("author", f"{authors(release) if commits else change.author}, {moment(change.at)}"),
         ("files", files if change.files else "none"),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prefect_sluice.approvals.policy import rule
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.displaced_names import TAKE_BACK, told
+from prefect_sluice.domain.displaced_names import TAKE_BACK, describe_displaced
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.domain.verdict import Finding, Verdict
@@ -122,7 +122,7 @@ def _served(found: ReleaseRecord, promotion: Promotion, title: str, gates: Seque
     if number == found.serves:
         said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
         if found.displaced:
-            said = f"{said[:-1]}, but its readers find something else: {told(found.displaced)}."
+            said = f"{said[:-1]}, but its readers find something else: {describe_displaced(found.displaced)}."
             return Headline(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
         back = Advice(
             "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"

@@ -40,7 +40,7 @@ def _warehouse(done: Collected, swept: CollectedWarehouse, root: Path, width: in
     head = f": {count(len(plan.drops), 'relation')} to drop, {len(plan.kept)} stay"
     if not done.dry_run:
         head = f": {count(len(plan.drops), 'relation')} dropped, {len(plan.kept)} stay"
-    found = [line(strong(shown(swept.path, root)), head)]
+    found = [line(strong(relative_path(swept.path, root)), head)]
     rows = [
         (str(item.address), "view" if item.is_view else count(item.rows, "row"), size(item.size or 0))
         for item in plan.drops[:_MOST]
@@ -107,7 +107,7 @@ def _kinds(files: Sequence[Leftover]) -> list[tuple[str, list[Leftover]]]:
     return [(kind, list(items)) for kind, items in groupby(ordered, key=lambda item: item.kind)]
 
 
-def shown(path: Path, root: Path) -> str:
+def relative_path(path: Path, root: Path) -> str:
     """Return a path as people know it: relative to the project where it lies in it."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
@@ -118,7 +118,7 @@ def document(done: Collected, root: Path) -> Json:
         "dry_run": done.dry_run,
         "warehouses": [
             {
-                "path": shown(item.path, root),
+                "path": relative_path(item.path, root),
                 "environments": list(item.environments),
                 "plan": item.plan.document(),
                 "before": {"bytes": item.before.size, "free": item.before.free},
@@ -126,6 +126,6 @@ def document(done: Collected, root: Path) -> Json:
             }
             for item in done.warehouses
         ],
-        "files": [{"path": shown(i.path, root), "kind": i.kind, "bytes": i.size} for i in done.files],
+        "files": [{"path": relative_path(i.path, root), "kind": i.kind, "bytes": i.size} for i in done.files],
         "notes": list(done.notes),
     }

@@ -107,7 +107,7 @@ def _changes_by_node(
     plan: Plan, reports: Sequence[GateReport], known: ImpactInputs | None, *, built: bool
 ) -> Mapping[str, str]:
     """Return what readers find changed, by unique id; "" where nothing is."""
-    compared = {item.subject: rows_told(item) for item in changes(reports)}
+    compared = {item.subject: changed_rows_text(item) for item in changes(reports)}
     by_code: Mapping[str, str] = _by_code(plan, known) if known else dict[str, str]()
     told: dict[str, str] = {}
     for step in _moved(plan):
@@ -131,7 +131,7 @@ def _by_code(plan: Plan, known: ImpactInputs) -> Mapping[str, str]:
     return {uid: in_words([effect for effect in effects if effect.relation == uid]) for uid in uids}
 
 
-def rows_told(finding: Finding) -> str:
+def changed_rows_text(finding: Finding) -> str:
     """Return what the diff found in one relation as people say it: `120 of 4,000 rows change, in delay_minutes`."""
     tables = {table.title: table for table in finding.more}
     counted = {row[0]: row[1] for row in tables["rows"].rows} if "rows" in tables else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, told
+from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced, describe_displaced
 from prefect_sluice.reporting.styled_text import BLANK, Line, Style, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH
 
@@ -13,5 +13,5 @@ def displaced_lines(found: Sequence[Displaced], *, width: int = WIDTH) -> list[L
     """Return what stands where in red, and the command that helps; nothing where every name shows what it should."""
     if not found:
         return []
-    head = wrapped(f"not what was published: {told(found)}", width, indent=0, style=Style.BAD)
+    head = wrapped(f"not what was published: {describe_displaced(found)}", width, indent=0, style=Style.BAD)
     return [*head, line("take the names back: ", strong(TAKE_BACK)), BLANK]

@@ -39,11 +39,11 @@ def gates_table(
         width=width,
         stretch=True,
     )
-    told = not_asked((report.gate, report.not_applicable) for report in reports)
+    told = skipped_gates_line((report.gate, report.not_applicable) for report in reports)
     return lines + (wrapped(told, width, style=Style.FAINT) if told else [])
 
 
-def not_asked(gates: Iterable[tuple[str, str]]) -> str:
+def skipped_gates_line(gates: Iterable[tuple[str, str]]) -> str:
     """Return the gates that could not be asked in one line, and those that somebody switched off; "" for none. `gates` are each
     with why it was not asked, "" if it was."""
     left = [(gate, why) for gate, why in gates if why]

@@ -6,7 +6,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.maintenance.leave import LeaveOutcome, LeavePlan
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, table
-from prefect_sluice.reporting.terminal.publishing import forecast_lines, published_told
+from prefect_sluice.reporting.terminal.publishing import forecast_lines, publish_text
 
 _MOST = 30
 
@@ -32,7 +32,7 @@ def left_lines(environment: str, left: LeaveOutcome, *, width: int = WIDTH) -> l
     if not left.generation.number:
         return [line(Span("done: ", Style.GOOD), "there is nothing to leave; next: ", strong("dbt build"))]
     lines = (
-        wrapped(published_told(left.published), width, indent=0, style=Style.FAINT) if left.published else []
+        wrapped(publish_text(left.published), width, indent=0, style=Style.FAINT) if left.published else []
     )
     if left.remains:
         told = ", ".join(str(name) for name in left.remains)

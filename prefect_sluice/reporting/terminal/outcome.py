@@ -19,7 +19,7 @@ from prefect_sluice.reporting.terminal.findings import (
     gates_table,
     notable,
 )
-from prefect_sluice.reporting.terminal.publishing import published_told
+from prefect_sluice.reporting.terminal.publishing import publish_text
 from prefect_sluice.reporting.wording import age, moment, seconds, short
 
 _STYLES = {
@@ -37,7 +37,7 @@ _STYLES = {
 def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
     """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
-    told = published_told(work.published) if work.published else ""
+    told = publish_text(work.published) if work.published else ""
     published = wrapped(told, width, indent=0, style=Style.FAINT) if told else []
     if work.resumed and outcome.status is Status.DONE:
         return [

@@ -56,7 +56,7 @@ def plan_lines(
     adopted = adopted_lines(plan.adopted, width=width)
     lines += [BLANK, *adopted] if adopted else []
     lines += [BLANK, line(strong(summary(plan)))]
-    told = costs_told(costs) if costs else ""
+    told = costs_line(costs) if costs else ""
     lines += wrapped(told, width, indent=0, style=Style.FAINT) if told else []
     lines += forecast_lines(expected, width) if expected and not plan.changes_nothing else []
     lines += reached_lines(reached, width)
@@ -129,7 +129,7 @@ def summary(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def costs_told(known: ExpectedCosts) -> str:
+def costs_line(known: ExpectedCosts) -> str:
     """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 83.9 MB`; "" where nothing is built. What has no past is said,
     never guessed."""
     if not known.relations:

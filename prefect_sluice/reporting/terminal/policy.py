@@ -14,7 +14,7 @@ MOST = 20
 """So many keys are told one by one."""
 
 
-def policy_told(found: Governance | None) -> str:
+def policy_sentence(found: Governance | None) -> str:
     """Return in a sentence which policy judges, and what becomes of the other one; "" where that is plain."""
     if found is None:
         return ""
@@ -30,7 +30,7 @@ def policy_told(found: Governance | None) -> str:
     return f"{what}, and nobody was to be asked for that: it counts at once."
 
 
-def changes_told(found: Governance | None) -> Sequence[str]:
+def policy_change_lines(found: Governance | None) -> Sequence[str]:
     """Return each key that changes in a line; of many the first, those that weaken the policy before all others."""
     changes = found.changes if found is not None else ()
     rest = len(changes) - MOST
@@ -39,13 +39,13 @@ def changes_told(found: Governance | None) -> Sequence[str]:
 
 def policy_lines(found: Governance | None, *, width: int = WIDTH) -> list[Line]:
     """Return what is told of the policy; nothing where it stays as it is."""
-    told = policy_told(found)
+    told = policy_sentence(found)
     if not told or found is None:
         return []
     style = {True: Style.BAD, False: Style.WARN}
     weaker = {item.text: item.weaker for item in found.changes}
     lines = wrapped(told, width, style=Style.PLAIN if weaker else Style.FAINT)
-    rows = changes_told(found)
+    rows = policy_change_lines(found)
     for row in rows:
         lines += wrapped(row, width, indent=4, style=style[weaker.get(row, False)])
     return lines

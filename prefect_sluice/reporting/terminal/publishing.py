@@ -38,10 +38,10 @@ def _becomes(item: Adopted) -> str:
 
 def forecast_lines(expected: Forecast, width: int = WIDTH) -> list[Line]:
     """Return which way a publish will go, and for how long it will lock readers out."""
-    return wrapped(forecast_told(expected), width, indent=0, style=Style.FAINT)
+    return wrapped(forecast_text(expected), width, indent=0, style=Style.FAINT)
 
 
-def forecast_told(expected: Forecast) -> str:
+def forecast_text(expected: Forecast) -> str:
     """Return the same as plain words."""
     if expected.way is PublishMode.IN_PLACE:
         return (
@@ -50,7 +50,7 @@ def forecast_told(expected: Forecast) -> str:
     return f"publish: by a copy, in about {seconds(expected.takes.total_seconds())}; no reader waits ({expected.why})"
 
 
-def published_told(published: Published) -> str:
+def publish_text(published: Published) -> str:
     """Return which way a publish went, and for how long it locked readers out."""
     if published.way is PublishMode.IN_PLACE:
         return f"published in place: readers were locked out for {_milliseconds(published.locked)}"

@@ -44,7 +44,7 @@ def came_of_it(name: str, before: Work, after: Work) -> str:
         case "build":
             return _planned(after)
         case "test" | "stage" | "monitor":
-            return gates_told(after.reports[len(before.reports) :], stopped=after.outcome is not None)
+            return gates_summary(after.reports[len(before.reports) :], stopped=after.outcome is not None)
         case "approve":
             return _approved(after)
         case _:
@@ -70,7 +70,7 @@ def _approved(work: Work) -> str:
     return message if message.startswith("approved") else "no approval needed"
 
 
-def gates_told(reports: Sequence[GateReport], *, stopped: bool = True) -> str:
+def gates_summary(reports: Sequence[GateReport], *, stopped: bool = True) -> str:
     """Return what these gates came to in a few words. Where a no `stopped` the release, the gates that say no are named; where
     it went on, their no is a warning like others."""
     asked = [report for report in reports if not report.not_applicable]

@@ -11,9 +11,9 @@ from prefect_sluice.domain import old_names
 from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
-from prefect_sluice.domain.displaced_names import told as displaced_told
+from prefect_sluice.domain.displaced_names import describe_displaced as displaced_told
 from prefect_sluice.domain.generation import Cause, Generation
-from prefect_sluice.domain.lease_holder import told as holder_told
+from prefect_sluice.domain.lease_holder import holder_text as holder_told
 from prefect_sluice.domain.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED
 from prefect_sluice.domain.refresh_rules import RefreshAttempt as LastRefresh

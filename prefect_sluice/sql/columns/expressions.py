@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.sql.canonical import is_no_name
 from prefect_sluice.sql.columns.clauses import QueryText, Span
-from prefect_sluice.sql.columns.parts import ColumnOrigin, QueryResult, Read, merged, shown, stamp
+from prefect_sluice.sql.columns.parts import ColumnOrigin, QueryResult, Read, abbreviate, merged, stamp
 from prefect_sluice.sql.columns.scopes import Scope
 from prefect_sluice.sql.columns.understood import Unproven
 from prefect_sluice.sql.duckdb_functions import AGGREGATES, RANKS
@@ -58,7 +58,7 @@ class Expression:
             # DuckDB takes an aggregate of outer columns alone for one of the outer query, which then has one row.
             raise Unproven("an aggregate that may be of an outer query")
         text = " ".join(word for word in [*words, self.text.spelled(start, span[1])] if word)
-        part = ColumnOrigin(shown(text, self._meanings), merged(self._reads))
+        part = ColumnOrigin(abbreviate(text, self._meanings), merged(self._reads))
         return Value(part, frozenset(self.scope.asked), self._sums)
 
     def _is_subquery(self, at: int) -> bool:

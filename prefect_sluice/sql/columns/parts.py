@@ -81,7 +81,7 @@ class QueryResult:
 
     def column(self, name: str) -> ColumnOrigin | None:
         """Return the column `name`, None if there is none for sure."""
-        return found(self.items, name.lower())
+        return find_column(self.items, name.lower())
 
     def everything(self) -> ColumnOrigin:
         """Return rows and columns as one part."""
@@ -91,7 +91,7 @@ class QueryResult:
         return ColumnOrigin(text, merged(self.reads, *(part.reads for part in parts)))
 
 
-def found(items: Iterable[Item], name: str) -> ColumnOrigin | None:
+def find_column(items: Iterable[Item], name: str) -> ColumnOrigin | None:
     """Return what a column `name` (lower case) of a result with these items may be, None if there is none.
 
     Where two columns bear one name DuckDB calls the later ones `name_1`, `name_1_1`: with several items such a name
@@ -134,7 +134,7 @@ def stamp(*values: Json) -> str:
     return digest(list(values))[:32]
 
 
-def shown(text: str, *values: Json) -> str:
+def abbreviate(text: str, *values: Json) -> str:
     """Return `text`, cut where it is long, with a digest of all of it and of `values`: for people and for comparing."""
     return f"{text if len(text) < 81 else text[:80] + '…'} #{stamp(text, *values)}"
 

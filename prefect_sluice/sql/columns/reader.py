@@ -17,8 +17,8 @@ from prefect_sluice.sql.columns.parts import (
     PassThrough,
     QueryResult,
     Read,
+    abbreviate,
     merged,
-    shown,
     stamp,
 )
 from prefect_sluice.sql.columns.scopes import Scope
@@ -212,7 +212,7 @@ class Select:
         ]
         others = [part.reads for parts in reached.values() for part in parts]
         return ColumnOrigin(
-            shown(value.part.text.rpartition(" #")[0], value.part.text, meant),
+            abbreviate(value.part.text.rpartition(" #")[0], value.part.text, meant),
             merged(value.part.reads, *others),
         )
 

@@ -23,11 +23,11 @@ from prefect_sluice.sql.columns.parts import (
     PassThrough,
     QueryResult,
     Read,
-    found,
+    find_column,
     merged,
 )
 from prefect_sluice.sql.columns.reader import QueryReader
-from prefect_sluice.sql.columns.understood import Unproven, dispel
+from prefect_sluice.sql.columns.understood import Unproven, require_understood
 from prefect_sluice.sql.tokens import lexemes
 
 __all__ = ["ALL", "ColumnOrigin", "PassThrough", "Read", "Shape", "doubt", "from_json", "shape", "to_json"]
@@ -59,7 +59,7 @@ class Shape:
             items += [one for one in self.passes if one.after == number]
             items.append(OutputColumn(name, part))
         items += [one for one in self.passes if one.after >= len(self.columns)]
-        return found(items, column.lower())
+        return find_column(items, column.lower())
 
 
 def shape(sql: str, dialect: str, catalog: str) -> Shape | None:
@@ -87,7 +87,7 @@ def _proven(sql: str, dialect: str, catalog: str) -> Shape:
         raise Unproven(f"it asks for {', '.join(asked)}")
     while tokens and tokens[-1].text == ";":
         tokens = tokens[:-1]
-    dispel(tokens)
+    require_understood(tokens)
     reader = QueryReader(QueryText.of(tokens), catalog)
     result = reader.query((0, len(tokens)), None, {})
     return _shape(reader, result)

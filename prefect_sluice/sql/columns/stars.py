@@ -13,9 +13,9 @@ from prefect_sluice.sql.columns.parts import (
     OutputColumn,
     PassThrough,
     Read,
-    found,
+    abbreviate,
+    find_column,
     merged,
-    shown,
     stamp,
 )
 from prefect_sluice.sql.columns.scopes import FromItem, Scope
@@ -67,7 +67,7 @@ class Star:
         return items
 
     def _without(self, items: list[Item], name: str) -> list[Item]:
-        part = found(items, name)
+        part = find_column(items, name)
         self.mentioned.update(part.reads if part else ())
         return [
             replace(item, without=tuple(sorted({*item.without, name})))
@@ -104,7 +104,7 @@ def _shown(source: FromItem) -> Iterator[Item]:
             yield PassThrough(stamp("*", source.alias, item.text), item.relation, item.without)
         else:
             yield OutputColumn(
-                item.name, ColumnOrigin(shown(item.name, source.alias, item.part.text), item.part.reads)
+                item.name, ColumnOrigin(abbreviate(item.name, source.alias, item.part.text), item.part.reads)
             )
 
 

@@ -44,7 +44,7 @@ class Unproven(Exception):
     """Nothing can be proven about this query: an answer, not an error."""
 
 
-def dispel(found: Sequence[Lexeme]) -> None:
+def require_understood(found: Sequence[Lexeme]) -> None:
     """Return if all words and signs of a query are understood one by one. Raises Doubt for one that is not."""
     for before, one in pairwise([Lexeme(TokenKind.SIGN, "(", ""), *found]):
         if one.kind is TokenKind.SIGN and one.text in _SIGNS_IN_DOUBT:

@@ -22,7 +22,7 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.allowed_variables import visible
 from prefect_sluice.runtime.events import JUDGED, GateJudged
 from prefect_sluice.stages.candidate import conditions
-from prefect_sluice.stages.candidate.commit_expectations import said
+from prefect_sluice.stages.candidate.commit_expectations import commit_declarations
 from prefect_sluice.workspace.former_files import FormerFiles, before
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -54,7 +54,7 @@ def subject(
         declared_before=_before(workspace, environment, plan),
         earlier=cache(lambda: _earlier(workspace, plan)),
         apart=cache(lambda: checkout(workspace, release, purpose="tests") / release.change.project),
-        expected=cache(lambda: said(workspace, release, plan)),
+        expected=cache(lambda: commit_declarations(workspace, release, plan)),
         conditions=partial(conditions.proven, workspace, environment, loaded, release),
         variables=_variables(workspace, loaded),
         vars=workspace.settings.vars,
@@ -110,9 +110,9 @@ class _History:
 
 def _variables(workspace: Workspace, loaded: LoadedProject) -> Mapping[str, str]:
     """Return the environment variables that a process which runs code of the change may see."""
-    from prefect_sluice.dbt.named_variables import named
+    from prefect_sluice.dbt.named_variables import find_env_vars
 
-    read = named(loaded.manifest, loaded.folder, workspace.profile.file)
+    read = find_env_vars(loaded.manifest, loaded.folder, workspace.profile.file)
     own = workspace.settings.gates.get("project_tests")
     return visible(workspace.environ, read, tuple(getattr(own, "env", ())))
 

@@ -21,7 +21,7 @@ from prefect_sluice.workspace.policy_in_force import settings_text
 from prefect_sluice.workspace.workspace import Workspace
 
 
-def said(workspace: Workspace, release: Release, plan: Plan) -> CommitDeclarations:
+def commit_declarations(workspace: Workspace, release: Release, plan: Plan) -> CommitDeclarations:
     """Return what is declared by the commits that come with this release: those that what serves now has not.
 
     Nothing for a refresh, whose code declared what it had to when it was released. Repeatable.
@@ -71,7 +71,9 @@ def _new(workspace: Workspace, release: Release, base: Release | None) -> tuple[
         return (_own(release),)
     try:
         found = between(workspace, release, base)
-        made = git.made(git.root(workspace.root), found.until, f"^{found.since}", paths=found.paths)
+        made = git.read_authorship(
+            git.root(workspace.root), found.until, f"^{found.since}", paths=found.paths
+        )
     except BadInput:
         # Promoted where the repository is not, or rewritten meanwhile.
         return (_own(release),) if base.change.commit != release.change.commit else ()

@@ -16,7 +16,7 @@ from prefect_sluice.gates.base import BuildOutcome, Needs, Subject
 from prefect_sluice.gates.catalog import settings_of
 from prefect_sluice.gates.diff.comparison import ComparisonSettings
 from prefect_sluice.planning import source_versions
-from prefect_sluice.planning.plan import Action, Plan, source_said
+from prefect_sluice.planning.plan import Action, Plan, source_text
 from prefect_sluice.planning.refresh_subset import built_from
 from prefect_sluice.promotions.gate_memory import remembering
 from prefect_sluice.promotions.load_project import LoadedProject, load
@@ -32,7 +32,7 @@ def judge(
 ) -> tuple[GateReport, ...]:
     """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
     loaded = load(workspace, environment, release)
-    asked = gates.asked(workspace.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
+    asked = gates.make_gates(workspace.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
     warehouse = workspace.warehouse(environment, loaded.session.cwd)
     raw = warehouse.generation(environment.name)
     written = raw.known_as(plan.ids)
@@ -101,7 +101,7 @@ def _moved(known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[s
     # A source that nothing read before is part of what the new code does.
     found = {
         uid: tuple(
-            source_said(text)
+            source_text(text)
             for text, version in now[uid].items()
             if was[uid].get(text, version) not in ("", version)
         )

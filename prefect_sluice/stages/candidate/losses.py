@@ -11,7 +11,7 @@ from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Subject
-from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, names, written
+from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, expect_name, names
 from prefect_sluice.planning.expectations import ExpectedChange
 from prefect_sluice.planning.plan import Action, Step
 from prefect_sluice.planning.reasons import Noted
@@ -29,7 +29,7 @@ def report(subject: Subject, how: ComparisonSettings) -> tuple[GateReport, ...]:
     found = [_check_losses(subject, node, how) for node in _in_danger(subject)]
     found += [_dropped(subject, node) for node in _not_there(subject)]
     findings = tuple(finding for finding in found if finding is not None)
-    return (gates.kept(GateReport(STAGE, findings)),) if findings else ()
+    return (gates.redact_report(GateReport(STAGE, findings)),) if findings else ()
 
 
 def _in_danger(subject: Subject) -> list[Node]:
@@ -81,7 +81,7 @@ def _dropped(subject: Subject, node: Node) -> Finding | None:
     told = f"{node.short}: {subject.served[node.unique_id].address}, which keeps its history, was dropped: all of its rows go"
     fix = (
         "put it back from a backup of the warehouse, or serve a generation that has it: sluice rollback; "
-        f"if they are to go, say so in a commit message: Expect: {written(node.short)} rows"
+        f"if they are to go, say so in a commit message: Expect: {expect_name(node.short)} rows"
     )
     return Finding(
         STAGE,
@@ -124,7 +124,7 @@ def _loss_finding(node: Node, diff: RelationDiff, gone: int, meant: list[Expecte
     keep = "forward_only" if node.kind is NodeKind.INCREMENTAL else "leave its kind"
     fix = (
         f"to keep them: {keep}, and delete nothing; if they are to go, say so in a commit message: "
-        f"Expect: {written(node.short)} rows up to {above(share)}%"
+        f"Expect: {expect_name(node.short)} rows up to {above(share)}%"
     )
     return Finding(
         STAGE,

@@ -77,14 +77,14 @@ def make(
     edits = edited(workspace, release, plan)
     if not plan.made and not plan.relinked and not plan.tests:
         served = (*planned, *old_names.pointers(plan.old_names, planned))
-        looked = verify_reused.look(workspace, environment, plan, {}, edits)
+        looked = verify_reused.verify_reused(workspace, environment, plan, {}, edits)
         return MadeCandidate(
             CandidateContents((), (), served, "", looked.renewed), None, (), (), {}, looked=looked
         )
     loaded = load(workspace, environment, release)
     warehouse = workspace.warehouse(environment, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(environment.name))
-    looked = verify_reused.look(workspace, environment, plan, loaded.project.nodes, edits)
+    looked = verify_reused.verify_reused(workspace, environment, plan, loaded.project.nodes, edits)
     laid = _lay(warehouse, loaded, live, plan)
     taken = _take(workspace, environment, warehouse, loaded, plan)
     reach(FaultPoint.STAGE_PREPARED)
@@ -153,13 +153,13 @@ def _build(
     usual: Mapping[str, float],
 ) -> tuple[NodeResult, ...]:
     """Have dbt build what is not there yet, with these data tests. `usual` has the seconds that a relation usually takes."""
-    from prefect_sluice.dbt.new_columns import let_grow
+    from prefect_sluice.dbt.new_columns import append_new_columns
 
     project = loaded.project
     made = [uid for uid in plan.made if uid not in taken]
     chosen = [selector(project.nodes[uid].fqn) for uid in made]
     chosen += [selector(project.tests[uid].fqn) for uid in tests]
-    let_grow(
+    append_new_columns(
         loaded.manifest,
         [step.node for step in plan.of(Action.CARRY) if step.note == Note(Noted.FORWARD_ONLY)],
     )
@@ -232,7 +232,7 @@ def _still_the_same(
     if not planned or not loaded.session.live.exists():
         return
     now = observe(workspace, environment, loaded, live, plan.release)
-    unknown = source_versions.unknown(live, plan.release)
+    unknown = source_versions.unknown_version(live, plan.release)
     moved = [
         text
         for text, version in now.items()

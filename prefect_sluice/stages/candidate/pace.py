@@ -46,10 +46,10 @@ class BuildPace:
         return f"{self._done}/{self._total}", remaining(self._left(monotonic() - self._began))
 
     def _left(self, elapsed: float) -> float:
-        return left(sum(self._usual.values()) - self._rest, self._rest, elapsed)
+        return estimate_rest(sum(self._usual.values()) - self._rest, self._rest, elapsed)
 
 
-def left(done: float, rest: float, elapsed: float) -> float:
+def estimate_rest(done: float, rest: float, elapsed: float) -> float:
     """Return the seconds that the rest takes at the pace of what is done: `done` and `rest` are what they usually take, one
     after another, and `elapsed` what the first took here, with as many threads as there are. 0 while nothing is known. Pure."""
     return rest * elapsed / done if done > 0 else 0.0

@@ -13,7 +13,7 @@ from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.candidate_files import contents_of, is_here, kept
+from prefect_sluice.promotions.candidate_files import contents_of, is_here, kept_candidates
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.warehouse.base import IncomingTable, Warehouse
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -44,7 +44,7 @@ def find(
     found: dict[str, FinishedRelation] = {}
     if not wanted:
         return found
-    there = kept(workspace)
+    there = kept_candidates(workspace)
     for old in workspace.store.promotions(environment=environment.name, states=(State.SUPERSEDED,)):
         if old.id not in there:
             continue

@@ -88,7 +88,7 @@ def record(workspace: Workspace, promotion: Promotion, plan: Plan, actor: str) -
     """Have the promotion go on with the reduced plan, and say so in the ledger, in one transaction. Repeatable."""
     digest = workspace.bundles.put_document(plan.document())
     now = process.now()
-    less = replace(promotion, plan=digest, updated_at=now, message=told(plan.held))
+    less = replace(promotion, plan=digest, updated_at=now, message=held_line(plan.held))
     facts = {
         "promotion": less.id,
         "release": less.release,
@@ -113,7 +113,7 @@ def held_back(workspace: Workspace, promotion: Promotion) -> Mapping[str, Held]:
     return stored_held(document) if document.get("instead") else {}
 
 
-def told(held: Mapping[str, Held]) -> str:
+def held_line(held: Mapping[str, Held]) -> str:
     """Return in a line what keeps what was live, and the first reason."""
     failed = sorted(uid for uid, why in held.items() if why.kind is HeldBy.FAILED) or sorted(held)
     names = [".".join(uid.split(".")[2:]) for uid in failed]

@@ -130,7 +130,7 @@ def forget(connection: Connection, addresses: Sequence[Name]) -> None:
         connection.execute(f"delete from sluice.content where (address_schema, address) in ({names})")
 
 
-def kept(connection: Connection) -> Mapping[Name, RelationContent]:
+def stored_digests(connection: Connection) -> Mapping[Name, RelationContent]:
     """Return what is kept, by address."""
     if not _is_there(connection):
         return {}
@@ -145,7 +145,7 @@ def reread(
     connection: Connection, addresses: Iterable[Name], within: timedelta | None
 ) -> tuple[RereadRelation, ...]:
     """Read relations again, in this order, until the time is over; the first one is read whatever it takes."""
-    was, found = kept(connection), list[RereadRelation]()
+    was, found = stored_digests(connection), list[RereadRelation]()
     there = {name.folded for name in _tables(connection)}  # somebody may have made one anew in other letters
     begun = monotonic()
     for address in addresses:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from prefect_sluice.domain.displaced_names import TAKE_BACK, told
+from prefect_sluice.domain.displaced_names import TAKE_BACK, describe_displaced
 from prefect_sluice.domain.errors import (
     BadInput,
     CannotPublish,
@@ -203,7 +203,7 @@ def _names_are_ours(connection: duckdb.DuckDBPyConnection, environment: str, lin
     found = displaced(connection, environment, linker)
     if found:
         raise Refused(
-            f"{environment} does not serve what was published: {told(found)}",
+            f"{environment} does not serve what was published: {describe_displaced(found)}",
             f"take the names back: {TAKE_BACK}",
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import duckdb
 
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.runtime.cancellation import stops_aloud
+from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.warehouse.base import Column, Rows
 
 
@@ -33,7 +33,7 @@ class DuckReader:
     def query(self, sql: str) -> Rows:
         """Return all rows. Raises QueryFailed."""
         try:
-            with stops_aloud():
+            with surface_cancellation():
                 answer = self._connection.execute(self._reads(sql))
                 names = tuple(str(column[0]) for column in answer.description or ())
                 return Rows(names, tuple(tuple(row) for row in answer.fetchall()))
