@@ -1,4 +1,4 @@
-"""What else is done once the Prefect deployments stand: blocks, automations, links to the forms, the night that was missed."""
+"""Steps after the Prefect deployments are made: blocks, automations, links to the forms, missed refreshes."""
 
 from __future__ import annotations
 

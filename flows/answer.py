@@ -1,4 +1,4 @@
-"""A yes or no to a promotion that waits, from a form of its own: also where the run that asked is gone."""
+"""An answer, as a Prefect flow: a yes or no to a promotion that waits, also where the run that asked is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nothing needs any more, dropped: for a schedule."""
+"""Collection, as a Prefect flow for a schedule: drops relations and files that nothing needs any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold, freeze, block, and lift: what people put in the way of a release, from a form."""
+"""Controls, as Prefect flows with forms: hold, freeze, block, and lift."""
 
 from __future__ import annotations
 

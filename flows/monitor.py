@@ -1,4 +1,4 @@
-"""The care of what serves, again and again: settled, looked at, caught up with. Parses nothing, waits for nobody."""
+"""Monitoring, as a Prefect flow: settles what a dead process left, checks what is served, starts missed refreshes."""
 
 from __future__ import annotations
 

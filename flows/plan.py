@@ -1,4 +1,4 @@
-"""What a release, promotion or refresh would do: looked at, and nothing changed."""
+"""A plan, as a Prefect flow: what a release, promotion or refresh would do. Changes nothing."""
 
 from __future__ import annotations
 

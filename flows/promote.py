@@ -1,4 +1,4 @@
-"""A release that serves in one environment, made current in the next."""
+"""Promotion, as a Prefect flow: a release that serves in one environment is made current in the next."""
 
 from __future__ import annotations
 

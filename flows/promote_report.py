@@ -1,4 +1,4 @@
-"""What one dashboard reads, made current in the next environment: for analysts, who pick it from a list."""
+"""Promotion of one dashboard, as a Prefect flow: analysts pick it from a list; what it reads goes to the next environment."""
 
 from __future__ import annotations
 

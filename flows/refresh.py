@@ -1,4 +1,4 @@
-"""The release that serves, on what its sources hold now."""
+"""Refresh, as a Prefect flow: the release that serves, built on what its sources hold now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change in git, released."""
+"""Release, as a Prefect flow: a change in git goes through all stages."""
 
 from __future__ import annotations
 

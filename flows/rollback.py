@@ -1,4 +1,4 @@
-"""An older generation, served again."""
+"""Rollback, as a Prefect flow: an older generation is served again."""
 
 from __future__ import annotations
 

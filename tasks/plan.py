@@ -1,4 +1,4 @@
-"""A plan for a look, as an artifact of the run: the same page as a release's own."""
+"""Plan preview, as a Prefect task: the plan as an artifact of the run, the same page as a release's own."""
 
 from __future__ import annotations
 

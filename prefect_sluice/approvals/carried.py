@@ -1,4 +1,4 @@
-"""A yes or no that a file or a git ref carries: read here, and a claim like any other until the policy takes it."""
+"""Approval files and git notes: a yes or no read from them is a claim like any other until the policy takes it."""
 
 from __future__ import annotations
 

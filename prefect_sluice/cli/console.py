@@ -1,4 +1,4 @@
-"""The edge: where lines become text on stdout, in colour on a terminal only, or one JSON document."""
+"""The console: lines become text on stdout, in colour on a terminal only, or one JSON document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How anything that goes wrong is told: one line on stderr, an exit code, no traceback unless asked for."""
+"""Error messages: one line on stderr, an exit code, no traceback unless asked for."""
 
 from __future__ import annotations
 

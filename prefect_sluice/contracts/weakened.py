@@ -1,4 +1,4 @@
-"""What a contract no longer promises: two documents of `describe`, the former and the present, compared. Pure."""
+"""Weakened contracts: two documents of `describe`, the former and the present, compared for promises that are gone. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hooks a project has: what a hook does beside its node is done only when dbt runs it."""
+"""Hooks of a project: what a hook does beside its node is done only when dbt runs it."""
 
 from __future__ import annotations
 

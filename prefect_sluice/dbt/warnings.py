@@ -1,4 +1,4 @@
-"""dbt's own warnings, and reasons that no exception holds, handed outwards: its log is switched off."""
+"""dbt's own warnings, and reasons that no exception holds, passed on to listeners: dbt's log is switched off."""
 
 from __future__ import annotations
 

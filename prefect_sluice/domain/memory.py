@@ -1,4 +1,4 @@
-"""What remembers documents between runs: the port that the state store fills."""
+"""The port for remembered documents: what a run derives is kept for the next one. The state store fills it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reason as a value: which of a fixed set it is, and the name in its text. Programs ask the first, people read the text."""
+"""Reasons as values: which of a fixed set it is, and the name in its text. Programs read the first, people the text."""
 
 from __future__ import annotations
 

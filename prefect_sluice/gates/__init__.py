@@ -33,8 +33,8 @@ __all__ = [
     "held_back",
     "in_order",
     "judge",
-    "kept",
     "make_gates",
+    "redact_report",
     "refusals",
     "run",
 ]

@@ -1,4 +1,4 @@
-"""What helps against a finding that holds a release: each one carries it, and a refusal names it."""
+"""Remedies: what helps against a finding that holds a release. Each finding carries one, and a refusal names it."""
 
 from __future__ import annotations
 

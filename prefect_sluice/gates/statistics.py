@@ -1,4 +1,4 @@
-"""Whether a number is what it usually is, robustly judged by those before it, at a stated chance of a false alarm. Pure."""
+"""Outlier test: whether a number is unusual, robustly judged by those before it, at a stated chance of a false alarm. Pure."""
 
 from __future__ import annotations
 

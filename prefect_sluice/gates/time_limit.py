@@ -1,4 +1,4 @@
-"""How a gate is kept within its time: what it asks of the warehouse is stopped when the time is over."""
+"""Time limits of gates: what a gate asks of the warehouse is stopped when its time is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The care of an environment that nobody is at work on: settles what a dead process left, and looks at what is served."""
+"""Monitoring of one environment that nobody is at work on: settles what a dead process left, and checks what is served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cheap look at git for a scheduled release: what a branch points at, and whether that is news for an environment."""
+"""Git polling for a scheduled release: what a branch points at, and whether that is news for an environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nights that nobody was there for: Prefect schedules nothing for the past, so one run is started for all of them."""
+"""Missed refreshes: Prefect schedules nothing for the past, so one run is started for all that were missed."""
 
 from __future__ import annotations
 

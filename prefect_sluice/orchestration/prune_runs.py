@@ -1,4 +1,4 @@
-"""Keeping the run history readable: of scheduled runs in which nothing happened, only the newest stays."""
+"""Pruning the run history: of scheduled runs in which nothing happened, only the newest stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is called: `release a1b2c3d → prod`. First by what was asked, and by the commit once Source knows it."""
+"""Run names: `release a1b2c3d → prod`. First by what was asked, and by the commit once Source knows it."""
 
 from __future__ import annotations
 

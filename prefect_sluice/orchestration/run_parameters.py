@@ -1,4 +1,4 @@
-"""What a run was given, looked at before anything is done with it: Prefect takes every text that JSON can hold."""
+"""Run parameters, checked before anything is done with them: Prefect takes every text that JSON can hold."""
 
 from __future__ import annotations
 

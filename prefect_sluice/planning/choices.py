@@ -1,4 +1,4 @@
-"""What a form offers to choose from, as people read it, and what a flow makes of the line that was chosen."""
+"""Form choices: what a form offers, as people read it, and what a flow makes of the line that was chosen."""
 
 from __future__ import annotations
 

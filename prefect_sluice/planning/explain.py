@@ -1,4 +1,4 @@
-"""Why a plan does with one node what it does: what its fingerprint is made of, against that of what serves. Pure."""
+"""Explanation of one node's step in a plan: its fingerprint parts against those of what serves. Pure."""
 
 from __future__ import annotations
 

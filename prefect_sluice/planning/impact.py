@@ -1,4 +1,4 @@
-"""Whom a change reaches, and what changes for each: consumers by the relations and columns that they read. Pure."""
+"""Impact of a change: which consumers it reaches by the relations and columns that they read, and what changes for each. Pure."""
 
 from __future__ import annotations
 

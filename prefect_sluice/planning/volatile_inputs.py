@@ -1,4 +1,4 @@
-"""The versions of what no source tells: the clock, chance, and what nobody can look at. Pure."""
+"""Volatile inputs: the versions of the clock, of chance, and of what nobody can look at. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By turns, Monitor reads again what is served: does it hold, row for row, what was published?"""
+"""Content checks by turns: Monitor reads some served relations again and compares their rows with what was published."""
 
 from __future__ import annotations
 

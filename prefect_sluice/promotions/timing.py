@@ -1,4 +1,4 @@
-"""How long each stage of a promotion took, run by run: kept beside the ledger, for people only. Nothing is decided by it."""
+"""Stage times of a promotion, run by run: kept beside the ledger, for people only. Nothing is decided by them."""
 
 from __future__ import annotations
 

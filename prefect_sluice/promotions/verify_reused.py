@@ -1,4 +1,4 @@
-"""What a release builds on without building it anew: does it hold what was published? Read again, unless nobody wrote since."""
+"""Content check of reused relations: do they hold what was published? Read again, unless nobody wrote since."""
 
 from __future__ import annotations
 

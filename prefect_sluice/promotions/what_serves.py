@@ -1,4 +1,4 @@
-"""What has to be known of what serves before anything else is served there: it is ours, and the state store knows it."""
+"""Checks of what serves, before anything else is served there: it is ours, and the state store knows it."""
 
 from __future__ import annotations
 

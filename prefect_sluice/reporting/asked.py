@@ -1,4 +1,4 @@
-"""Who is asked for what, and how they answer, in one line: for a run that waits, and for whoever is told of it. Pure."""
+"""Approvers and their ways to answer, in one line: for a run that waits, and for whoever is told of it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Being told to stop: what cancels a run comes out of a library in disguise, and is no failure of what was under way."""
+"""Cancellation: what cancels a run comes out of a library as another error, and is no failure of the work itself."""
 
 from __future__ import annotations
 

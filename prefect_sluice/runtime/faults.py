@@ -1,4 +1,4 @@
-"""The named points at which a process may die, or an error strike. The crash tests do both at each of them, then run again."""
+"""Fault points: named points at which a process may die, or an error strike. The crash tests do both at each, then run again."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a candidate comes to be served."""
+"""Publish strategies: how a candidate comes to be served."""

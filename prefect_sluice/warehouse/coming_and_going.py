@@ -1,4 +1,4 @@
-"""How a warehouse comes to Sluice and goes again: what is adopted, what leaving writes back, and how heavy a publish will be."""
+"""Adoption, leaving and publish weight: the values by which a warehouse comes to Sluice and goes again."""
 
 from __future__ import annotations
 

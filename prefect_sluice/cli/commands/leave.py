@@ -1,4 +1,4 @@
-"""`sluice leave`: how to go. Plain tables and views, as dbt would have left them, and nothing of Sluice's in the warehouse."""
+"""`sluice leave`: removes Sluice from a warehouse. Plain tables and views stay, as dbt would have left them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A visit: look at everything, change nothing; with `repair`, under the leases, do what cannot lose anything."""
+"""One run of the doctor: checks everything and changes nothing; with `repair`, under the leases, repairs what is safe."""
 
 from __future__ import annotations
 

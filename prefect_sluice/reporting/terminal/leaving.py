@@ -1,4 +1,4 @@
-"""What leaving does to the public names, and what it did."""
+"""The lines of `sluice leave`: what it does to the public names, and what it did."""
 
 from __future__ import annotations
 

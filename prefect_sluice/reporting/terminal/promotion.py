@@ -1,4 +1,4 @@
-"""What exactly a yes would say yes to."""
+"""The promotion that an approval is asked for, in full: what exactly a yes would say yes to."""
 
 from __future__ import annotations
 
