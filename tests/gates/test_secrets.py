@@ -428,9 +428,9 @@ def test_the_machines_encoding_does_not_matter(tmp_path: Path) -> None:
     """It would skip, in silence, a file that it cannot decode."""
     (tmp_path / "a.py").write_text(f"# größer\nkey = '{CANARY}'\n", encoding="utf-8")
     code = (
-        "from pathlib import Path\nfrom prefect_sluice.gates.secrets.detector import SecretRules, look\n"
+        "from pathlib import Path\nfrom prefect_sluice.gates.secrets.detector import SecretRules, find_secrets\n"
         f"text = Path({str(tmp_path / 'a.py')!r}).read_text(encoding='utf-8')\n"
-        "assert len(look({'a.py': text}, SecretRules())['a.py']) >= 1\n"
+        "assert len(find_secrets({'a.py': text}, SecretRules())['a.py']) >= 1\n"
     )
     environ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environ)
