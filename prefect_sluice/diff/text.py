@@ -113,6 +113,10 @@ def _table(
         for row in cut
     ]
     left = list(cut[0][shown:])
+    if left[-1:] == [CHANGE]:  # what a number changed by is always said
+        left.pop()
+        below = [f"    {CHANGE} {row[-1]}" if n and row[-1] else "" for n, row in enumerate(cut)]
+        lines = [part for pair in zip(lines, below, strict=True) for part in pair if part]
     return [
         *lines,
         *([f"  not shown for want of room: {', '.join(left)}"] if left else []),

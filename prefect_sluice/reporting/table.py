@@ -60,6 +60,15 @@ def table(
     return lines
 
 
+def fits(
+    rows: Sequence[Sequence[Cell]], header: Sequence[str], *, indent: int, widest: int, width: int
+) -> bool:
+    """Say whether `table` leaves no column out."""
+    spans = [[_span(cell, widest) for cell in row] for row in (header, *rows)]
+    widths = [max(row[n].width for row in spans) for n in range(len(header))]
+    return _fitting(widths, width - indent) == len(header)
+
+
 def _parts(cell: Cell, room: int) -> list[Span]:
     """Return a text in lines that fit: what is said in words is never cut."""
     span = cell if isinstance(cell, Span) else Span(cell)

@@ -20,6 +20,7 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.node import NodeKind as NodeKind
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.domain.release import Commit, Composed
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.planning.reasons import Note, Noted
@@ -33,7 +34,9 @@ from prefect_sluice.reporting.report import html
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report, WebLinks
+from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.plan import costs_line
+from prefect_sluice.reporting.terminal.show import dossier_lines
 from tests.reporting.reported import (
     APPROVAL,
     ATTACKS,
@@ -219,6 +222,40 @@ def test_what_a_rollback_does_not_undo_is_said() -> None:
     assert lasting_things(made) == (f"marts.daily: {Noted.IN_FULL}",)
     assert "rows that its sources no longer hold" in request_text(made, LINKS)
     assert "What a rollback does not undo" in approval_page(made, LINKS)
+
+
+@pytest.mark.parametrize(
+    ("gone", "changed", "told"),
+    [
+        ("0", "14", "no row that served is gone"),
+        ("1", "14", "1 row that served is gone"),
+        ("20", "0", "20 rows that served are gone"),
+        ("20", None, "rows that its sources no longer hold will be gone"),
+    ],
+)
+def test_what_stage_counted_replaces_what_the_plan_warned_of(
+    gone: str, changed: str | None, told: str
+) -> None:
+    """Without a key nobody can tell a row that is gone from one that changed: then the warning stays."""
+    step = replace(PLAN.steps[2], note=Note(Noted.IN_FULL))
+    rows = Evidence(
+        ("rows", "count", "share"), (("removed", gone, None), ("changed", changed, None)), 2, "rows"
+    )
+    diff = Finding("diff", "daily", Verdict.PASSED, "daily: rows changed", (step.node,), more=(rows,))
+    reports = (*WAITING.reports[:-1], GateReport("diff", (diff,)))
+    made = report(replace(WAITING, plan=replace(PLAN, steps=(step,)), reports=reports))
+    said = f"an incremental model rebuilt in full: {told}"
+    for text in (html.page(made), markdown(made), plain(dossier_lines(made, width=200))):
+        assert said in text
+        assert ("will be gone" in text) == (changed is None)
+    assert lasting_things(made) == (() if gone == "0" else (f"marts.daily: {said}",))
+
+
+def test_the_same_rows_are_told_as_no_loss() -> None:
+    step = replace(PLAN.steps[3], note=Note(Noted.IN_FULL))
+    made = report(replace(WAITING, plan=replace(PLAN, steps=(step,))))
+    assert lasting_things(made) == ()
+    assert "rebuilt in full: no row that served is gone" in markdown(made)
 
 
 def test_where_nobody_compared_there_is_no_diff() -> None:

@@ -9,6 +9,7 @@ from prefect_sluice.domain.promotion import UNAUTHENTICATED, Approval, Promotion
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.dashboards import picked
 from prefect_sluice.planning.reasons import Noted
+from prefect_sluice.reporting.counted_notes import note_told, rows_gone
 from prefect_sluice.reporting.markdown import MARKS, escaped
 from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about, link, links_line
@@ -146,11 +147,13 @@ _LASTING = frozenset(
 def lasting_things(report: Report) -> tuple[str, ...]:
     """Return what a rollback does not bring back, in plain words: rows that are gone, what is not moved along, and what
     runs beside the queries."""
-    plan = report.dossier.plan
+    plan, reports = report.dossier.plan, report.dossier.reports
     found: list[str] = []
     if plan is not None:
         found += [
-            f"{step.name}: {step.note}" for step in plan.steps if step.note and step.note.kind in _LASTING
+            f"{step.name}: {note_told(step, reports)}"
+            for step in plan.steps
+            if step.note and step.note.kind in _LASTING and rows_gone(step, reports) != 0
         ]
         found += [
             f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"

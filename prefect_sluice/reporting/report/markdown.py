@@ -9,6 +9,7 @@ from html import escape
 from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence, Finding
+from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.markdown import MARKS, escaped, table
 from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.report.changes import no_change
@@ -309,7 +310,13 @@ def _plan(report: Report, bounds: ReportLimits) -> list[str]:
         return []
     steps, rest = few(moved(known), bounds.steps)
     rows = [
-        (word(step), str(step.name), step.kind.value, str(step.reason), str(step.note or ""))
+        (
+            word(step),
+            str(step.name),
+            step.kind.value,
+            str(step.reason),
+            note_told(step, report.dossier.reports),
+        )
         for step in steps
     ]
     lines = ["### The plan", "", f"**{summary(known)}**", ""]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from prefect_sluice.domain.counting import count
+from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.plan import Plan
+from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.part import authors, commits_line, commits_of
 from prefect_sluice.reporting.report.changes import codes
 from prefect_sluice.reporting.report.charts import PARTS, picture
@@ -37,7 +39,7 @@ def values(report: Report, bounds: ReportLimits) -> dict[str, Any]:
         **_lineage(report.lineage, bounds),
         "stages": _stages(report),
         "stages_told": _stages_told(report),
-        "plan": _plan(known.plan, bounds) if known.plan else None,
+        "plan": _plan(known.plan, known.reports, bounds) if known.plan else None,
         "approvals": _approvals(report),
         "provenance": _provenance(report),
         "ledger": Table(("no.", "at", "what", "who", "digest"), entries, "ledger", right=(0,)),
@@ -153,7 +155,7 @@ def _stages_told(report: Report) -> str:
     return " ".join(part for part in told if part)
 
 
-def _plan(known: Plan, bounds: ReportLimits) -> dict[str, Any]:
+def _plan(known: Plan, reports: tuple[GateReport, ...], bounds: ReportLimits) -> dict[str, Any]:
     """Return what is built, carried over, relinked and removed, and why; what is reused is folded away."""
     steps, rest = few(moved(known), bounds.steps)
     reused = [step for step in known.steps if not step.moves]
@@ -162,7 +164,7 @@ def _plan(known: Plan, bounds: ReportLimits) -> dict[str, Any]:
             Piece("strong", word(it)),
             str(it.name),
             it.kind.value,
-            Piece("note", str(it.reason), str(it.note or "")),
+            Piece("note", str(it.reason), note_told(it, reports)),
         )
         for it in steps
     ]

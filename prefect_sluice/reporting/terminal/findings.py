@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from prefect_sluice.diff.values import with_change
+from prefect_sluice.diff.values import CHANGE, with_change
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import INHERITED, SWITCHED_OFF, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.reporting.styled_text import BLANK, LOOKS, Line, Span, Style, faint, line, strong, wrapped
-from prefect_sluice.reporting.table import WIDTH, Cell, table
+from prefect_sluice.reporting.table import WIDTH, Cell, fits, table
 from prefect_sluice.reporting.wording import number, seconds
 
 ROWS = 10
@@ -127,13 +127,21 @@ def _numbers(finding: Finding) -> str:
 
 
 def evidence_lines(evidence: Evidence, *, rows: int = ROWS, width: int = WIDTH) -> list[Line]:
-    """Return the rows as a table; where there are more, how many of how many are shown."""
+    """Return the rows as a table; where there are more, how many of how many are shown. By how much a number changed stands
+    below its row where there is no room beside it."""
     evidence = with_change(evidence)
     shown: list[Sequence[Cell]] = [tuple(_value(value) for value in row) for row in evidence.rows[:rows]]
     # A single column is text (a test's output, an error): it has the whole line.
     widest = _WIDEST_CELL if len(evidence.columns) > 1 else width - 4
+    header, below = evidence.columns, list[list[Line]]()
+    last_is_change = header[-3:] == ("before", "after", CHANGE)
+    if last_is_change and not fits(shown, header, indent=4, widest=widest, width=width):
+        below = [[line(faint(f"{CHANGE} "), row[-1], indent=6)] if row[-1] else [] for row in shown]
+        header, shown = header[:-1], [row[:-1] for row in shown]
     last_is_words = evidence.columns == CHANGES
-    lines = table(shown, header=evidence.columns, indent=4, widest=widest, width=width, stretch=last_is_words)
+    lines = table(
+        shown, header=header, indent=4, widest=widest, width=width, stretch=last_is_words, below=below
+    )
     if len(shown) < evidence.total:
         lines.append(line(faint(f"{len(shown)} of {count(evidence.total, 'row')}"), indent=4))
     return lines

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.impact import ReachedConsumer
 from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.styled_text import (
     BLANK,
     Line,
@@ -86,14 +88,15 @@ def change_lines(change: Change, width: int = WIDTH) -> list[Line]:
     return [*lines, line(faint(author), indent=len(change.short) + 1)]
 
 
-def steps_lines(plan: Plan, *, width: int = WIDTH) -> list[Line]:
-    """Return a line for each relation that gets another pointer, and its note below it."""
+def steps_lines(plan: Plan, *, width: int = WIDTH, reports: Sequence[GateReport] = ()) -> list[Line]:
+    """Return a line for each relation that gets another pointer, and its note below it: once gates were asked, with what they
+    counted."""
     steps = moved(plan)
     rows = [
         (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, str(step.reason))
         for step in steps[:_MOST_STEPS]
     ]
-    notes = [_note(step, width) for step in steps[:_MOST_STEPS]]
+    notes = [_note(step, width, reports) for step in steps[:_MOST_STEPS]]
     lines = table(rows, indent=2, width=width, stretch=True, below=notes)
     for uid, why in list(plan.held.items())[:_MOST_STEPS]:
         lines += wrapped(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width, style=Style.FAINT)
@@ -112,9 +115,10 @@ def _old_names(plan: Plan, width: int) -> list[Line]:
     return [*gone, *found, *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
 
 
-def _note(step: Step, width: int) -> list[Line]:
+def _note(step: Step, width: int, reports: Sequence[GateReport]) -> list[Line]:
+    note = note_told(step, reports)
     style = Style.BAD if step.loses_history else Style.FAINT
-    return wrapped(f"note: {step.note}", width, indent=6, style=style) if step.note else []
+    return wrapped(f"note: {note}", width, indent=6, style=style) if note else []
 
 
 def summary(plan: Plan) -> str:

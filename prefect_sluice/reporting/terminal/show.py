@@ -38,7 +38,8 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     lines += _promotion(found.promotion, found.generations, width) if found.promotion else []
     lines += _head(report.head, width)
     if found.plan is not None:
-        lines += section("Plan", [*steps_lines(found.plan, width=width), line(summary(found.plan), indent=2)])
+        steps = steps_lines(found.plan, width=width, reports=found.reports)
+        lines += section("Plan", [*steps, line(summary(found.plan), indent=2)])
     lines += section("Policy", policy_lines(found.policy, width=width))
     lines += section("Gates", gates_table(found.reports, warns=found.warns, width=width))
     bad = [finding for finding in report.findings if finding.gate != DIFF]
