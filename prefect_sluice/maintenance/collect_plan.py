@@ -131,20 +131,20 @@ def _foreign(inventory: Inventory, reads: Reads) -> Mapping[Name, str]:
     return found
 
 
-def roots(asked: CollectInputs, reads: Reads) -> Mapping[Name, str]:
+def roots(inputs: CollectInputs, reads: Reads) -> Mapping[Name, str]:
     """Return every address that must stay, and why; of several reasons the newest generation's."""
-    kept = {name: _whole(asked, name) for name in asked.inventory.environments}
-    strangers = dict.fromkeys(_strangers(asked), "Sluice did not make it")
-    found: dict[Name, str] = {**strangers, **_foreign(asked.inventory, reads), **asked.promised}
-    for span in asked.inventory.spans:
+    kept = {name: _whole(inputs, name) for name in inputs.inventory.environments}
+    strangers = dict.fromkeys(_strangers(inputs), "Sluice did not make it")
+    found: dict[Name, str] = {**strangers, **_foreign(inputs.inventory, reads), **inputs.promised}
+    for span in inputs.inventory.spans:
         having = [number for number in kept.get(span.environment, ()) if span.holds(number)]
         if having:
             found[span.pointer.address] = f"generation {max(having)} of {span.environment}"
-        elif span.environment not in asked.keep:
+        elif span.environment not in inputs.keep:
             # Also where its generation was collected: it may be built upon as long as it is there.
             found[span.pointer.address] = f"{span.environment}, which is not looked at here"
     reachable = dict(found)
-    reading = dependencies(asked.inventory, reads)
+    reading = dependencies(inputs.inventory, reads)
     todo = list(found)
     while todo:
         reader = todo.pop()
@@ -154,34 +154,36 @@ def roots(asked: CollectInputs, reads: Reads) -> Mapping[Name, str]:
     return reachable
 
 
-def _whole(asked: CollectInputs, environment: str) -> frozenset[int]:
-    history = [item for item in asked.inventory.generations if item.environment == environment]
-    keep = asked.keep.get(environment)
+def _whole(inputs: CollectInputs, environment: str) -> frozenset[int]:
+    history = [item for item in inputs.inventory.generations if item.environment == environment]
+    keep = inputs.keep.get(environment)
     if keep is None:
         return frozenset(item.number for item in history)
-    return whole(history, keep, asked.now)
+    return whole(history, keep, inputs.now)
 
 
-def plan_collection(asked: CollectInputs, reads: Reads) -> CollectPlan:
+def plan_collection(inputs: CollectInputs, reads: Reads) -> CollectPlan:
     """Return what goes. The same question gives the same plan; planning again after it was done gives an empty one."""
-    kept = roots(asked, reads)
-    free = (item for item in asked.inventory.physical if item.address not in kept)
+    kept = roots(inputs, reads)
+    free = (item for item in inputs.inventory.physical if item.address not in kept)
     drops = tuple(sorted(free, key=lambda item: item.address))
-    present = {item.address for item in asked.inventory.physical}
+    present = {item.address for item in inputs.inventory.physical}
     return CollectPlan(
         drops,
-        _losing(asked, {item.address for item in drops}, present),
+        _losing(inputs, {item.address for item in drops}, present),
         {name: why for name, why in kept.items() if name in present},
-        _strangers(asked),
-        {name: asked.inventory.current(name) for name in asked.inventory.environments},
-        over=_over(asked),
+        _strangers(inputs),
+        {name: inputs.inventory.current(name) for name in inputs.inventory.environments},
+        over=_over(inputs),
     )
 
 
-def _over(asked: CollectInputs) -> tuple[tuple[str, Name], ...]:
+def _over(inputs: CollectInputs) -> tuple[tuple[str, Name], ...]:
     """Return the old names that are served though their day has come."""
-    spans = (item for item in asked.inventory.spans if item.until is None and item.environment in asked.keep)
-    today = asked.now.astimezone(UTC).date()
+    spans = (
+        item for item in inputs.inventory.spans if item.until is None and item.environment in inputs.keep
+    )
+    today = inputs.now.astimezone(UTC).date()
     found = (
         (item.environment, item.pointer.name)
         for item in spans
@@ -190,23 +192,25 @@ def _over(asked: CollectInputs) -> tuple[tuple[str, Name], ...]:
     return tuple(sorted(found))
 
 
-def _strangers(asked: CollectInputs) -> tuple[Name, ...]:
-    made = asked.ours | {span.pointer.address for span in asked.inventory.spans}
-    return tuple(sorted(item.address for item in asked.inventory.physical if item.address not in made))
+def _strangers(inputs: CollectInputs) -> tuple[Name, ...]:
+    made = inputs.ours | {span.pointer.address for span in inputs.inventory.spans}
+    return tuple(sorted(item.address for item in inputs.inventory.physical if item.address not in made))
 
 
-def _losing(asked: CollectInputs, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
+def _losing(inputs: CollectInputs, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
     """Return the generations that lose a relation now, and older ones that lost it behind our back."""
-    marked = {(i.environment, i.number) for i in asked.inventory.generations if i.collected_at is not None}
+    marked = {(i.environment, i.number) for i in inputs.inventory.generations if i.collected_at is not None}
     spans = [
         span
-        for span in asked.inventory.spans
+        for span in inputs.inventory.spans
         if span.pointer.address in gone
-        or (span.pointer.address not in present and span.until is not None and span.environment in asked.keep)
+        or (
+            span.pointer.address not in present and span.until is not None and span.environment in inputs.keep
+        )
     ]
     found = {
         (item.environment, item.number)
-        for item in asked.inventory.generations
+        for item in inputs.inventory.generations
         for span in spans
         if span.environment == item.environment and span.holds(item.number)
     }

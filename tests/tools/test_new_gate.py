@@ -46,7 +46,9 @@ def test_what_it_writes_works_and_is_listed(copy: Path) -> None:
     assert linted.returncode == 0, linted.stdout
     formatted = python(copy, "-m", "ruff", "format", "--check", "prefect_sluice/gates", "tests")
     assert formatted.returncode == 0, formatted.stdout
-    listed = python(copy, "-c", "from prefect_sluice.gates.catalog import gate_classes; print(list(gate_classes())[-1])")
+    listed = python(
+        copy, "-c", "from prefect_sluice.gates.catalog import gate_classes; print(list(gate_classes())[-1])"
+    )
     assert listed.stdout.strip() == "row_owners", listed.stderr
     assert '"prefect_sluice.gates.row_owners",' in (copy / "pyproject.toml").read_text(encoding="utf-8")
     assert "(row_owners.md)" in (copy / "docs/gates/README.md").read_text(encoding="utf-8")

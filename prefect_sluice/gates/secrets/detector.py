@@ -132,7 +132,7 @@ def _with_baseline(made: SecretRules, file: Path, prefix: str) -> SecretRules:
     )
 
 
-def find_secrets(texts: Mapping[str, str], asked: SecretRules) -> Mapping[str, Sequence[PossibleSecret]]:
+def find_secrets(texts: Mapping[str, str], rules: SecretRules) -> Mapping[str, Sequence[PossibleSecret]]:
     """Return what looks like a secret in each text, by its path, in order of lines; what a baseline knows is among it.
 
     A line that says so in a comment (`pragma: allowlist secret`) is passed over. Raises BadInput for rules that
@@ -143,7 +143,7 @@ def find_secrets(texts: Mapping[str, str], asked: SecretRules) -> Mapping[str, S
     for some, off in ((texts.keys() - data, ()), (data, _GUESSING)):
         if some:
             found |= _scan_texts(
-                {path: texts[path] for path in some}, replace(asked, off=(*asked.off, *off)), bool(off)
+                {path: texts[path] for path in some}, replace(rules, off=(*rules.off, *off)), bool(off)
             )
     return found
 
@@ -156,9 +156,9 @@ def is_data(path: str, size: int) -> bool:
 
 
 def _scan_texts(
-    texts: Mapping[str, str], asked: SecretRules, data: bool
+    texts: Mapping[str, str], rules: SecretRules, data: bool
 ) -> dict[str, Sequence[PossibleSecret]]:
-    with _LOCK, _settings(asked), tempfile.TemporaryDirectory(prefix="sluice-") as folder:
+    with _LOCK, _settings(rules), tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         forms = _forms() if data else ()
         return {
             path: _in_text(path, text, Path(folder))
@@ -249,7 +249,7 @@ def _is_allowed(path: str, lines: list[str], number: int) -> bool:
 
 
 @contextmanager
-def _settings(asked: SecretRules) -> Generator[None]:
+def _settings(rules: SecretRules) -> Generator[None]:
     shown = warnings.showwarning
     from detect_secrets import settings
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
@@ -259,11 +259,11 @@ def _settings(asked: SecretRules) -> Generator[None]:
     # What it logs may hold a secret.
     logging.getLogger("detect-secrets").setLevel(logging.CRITICAL + 1)
     names = [kind.__name__ for kind in get_mapping_from_secret_type_to_class().values()]
-    usual = [{"name": name} for name in names if name not in asked.off]
-    chosen = [dict(item) for item in asked.plugins if item["name"] not in asked.off] or usual
+    usual = [{"name": name} for name in names if name not in rules.off]
+    chosen = [dict(item) for item in rules.plugins if item["name"] not in rules.off] or usual
     config: dict[str, Any] = {"plugins_used": chosen}
-    if asked.filters:
-        config["filters_used"] = [dict(item) for item in asked.filters]
+    if rules.filters:
+        config["filters_used"] = [dict(item) for item in rules.filters]
     with settings.transient_settings(config):
         try:
             cast(Any, settings).get_plugins()

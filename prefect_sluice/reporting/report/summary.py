@@ -19,11 +19,11 @@ from prefect_sluice.reporting.wording import short
 _FIXES = 3
 
 
-def head(found: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Finding]) -> Headline:
+def head(record: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Finding]) -> Headline:
     """Return the head of a promotion's report; of a release that was never promoted, too."""
-    promotion = found.promotion
+    promotion = record.promotion
     where = promotion.environment if promotion is not None else ""
-    title = titled(found.release, where) if found.release else "A release that is not known any more"
+    title = titled(record.release, where) if record.release else "A release that is not known any more"
     if promotion is None:
         return Headline(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
     if promotion.cause is Cause.ROLLBACK:
@@ -32,67 +32,67 @@ def head(found: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Find
         title = f"Refresh: {title}"
     match promotion.state:
         case State.STAGED:
-            return _waiting(found, promotion, title, gates)
+            return _waiting(record, promotion, title, gates)
         case State.REFUSED:
-            return _refused(found, promotion, title, gates, findings)
+            return _refused(record, promotion, title, gates, findings)
         case State.STABLE | State.DEPLOYED:
-            return _served(found, promotion, title, gates)
+            return _served(record, promotion, title, gates)
         case State.APPROVED | State.DEPLOYING:
-            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(found, promotion)}."
-            return Headline(title, "APPROVED", Style.GOOD, said.strip(), _go_on(found, promotion))
+            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(record, promotion)}."
+            return Headline(title, "APPROVED", Style.GOOD, said.strip(), _go_on(record, promotion))
         case State.STARTED:
-            said = f"It was begun and has not come to an end; {_now(found, promotion)}."
-            return Headline(title, "UNFINISHED", Style.WARN, said, _go_on(found, promotion))
+            said = f"It was begun and has not come to an end; {_now(record, promotion)}."
+            return Headline(title, "UNFINISHED", Style.WARN, said, _go_on(record, promotion))
         case _:
             # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
             said = _stop(_capital(promotion.message or promotion.state.value))
-            return Headline(title, promotion.state.value.upper(), Style.BAD, said, _again(found, promotion))
+            return Headline(title, promotion.state.value.upper(), Style.BAD, said, _again(record, promotion))
 
 
 def waits_for_an_answer(report: Report) -> bool:
     """Say whether somebody has to say yes or no to it, and nobody has."""
-    found = report.dossier
-    promotion = found.promotion
-    if promotion is None or promotion.state is not State.STAGED or not found.asked:
+    record = report.dossier
+    promotion = record.promotion
+    if promotion is None or promotion.state is not State.STAGED or not record.asked:
         return False
-    return rule(promotion, found.approvals, found.at).by is None
+    return rule(promotion, record.approvals, record.at).by is None
 
 
-def _waiting(found: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
+def _waiting(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
     asked = [gate for gate in gates if gate.verdict is not None]
     warned = [gate.gate for gate in asked if gate.verdict is not Verdict.PASSED]
     said = f"{'All ' if len(asked) > 1 else ''}{count(len(asked), 'gate')} that could be asked let it through"
     said += f", with warnings of {', '.join(warned)}" if warned else ""
-    if not found.asked:
+    if not record.asked:
         return Headline(
-            title, "READY", Style.GOOD, f"{said}; {_now(found, promotion)}.", _go_on(found, promotion)
+            title, "READY", Style.GOOD, f"{said}; {_now(record, promotion)}.", _go_on(record, promotion)
         )
     # Its state changes when the promotion goes on; whoever reads this must not be asked for what was answered.
-    answer = rule(promotion, found.approvals, found.at).by
+    answer = rule(promotion, record.approvals, record.at).by
     if answer is not None:
-        return _answered(found, promotion, title, answer)
-    said += f". Until somebody says yes, {_now(found, promotion)}."
+        return _answered(record, promotion, title, answer)
+    said += f". Until somebody says yes, {_now(record, promotion)}."
     advice = (
         Advice("You agree that readers get this:", f"sluice approve {promotion.id}"),
         Advice("You do not:", f'sluice reject {promotion.id} --comment "why"'),
-        Advice("After the yes, it is deployed by:", _command(found, promotion)),
+        Advice("After the yes, it is deployed by:", _command(record, promotion)),
     )
     return Headline(title, "WAITING", Style.WARN, said, advice)
 
 
-def _answered(found: ReleaseRecord, promotion: Promotion, title: str, answer: Approval) -> Headline:
+def _answered(record: ReleaseRecord, promotion: Promotion, title: str, answer: Approval) -> Headline:
     """Return the head of one that somebody said yes or no to, and that did not go on since."""
     if answer.decision is Decision.APPROVE:
-        said = f"Approved by {answer.who}. It is not served yet; {_now(found, promotion)}."
-        return Headline(title, "APPROVED", Style.GOOD, said, _go_on(found, promotion))
+        said = f"Approved by {answer.who}. It is not served yet; {_now(record, promotion)}."
+        return Headline(title, "APPROVED", Style.GOOD, said, _go_on(record, promotion))
     why = f": {answer.comment}" if answer.comment else ""
-    said = f"Rejected by {answer.who}{why}; {_now(found, promotion)}."
-    again = Advice("Change what was objected to and commit. Then release again:", _command(found, None))
+    said = f"Rejected by {answer.who}{why}; {_now(record, promotion)}."
+    again = Advice("Change what was objected to and commit. Then release again:", _command(record, None))
     return Headline(title, "REJECTED", Style.BAD, said, (again,))
 
 
 def _refused(
-    found: ReleaseRecord,
+    record: ReleaseRecord,
     promotion: Promotion,
     title: str,
     gates: Sequence[GateRow],
@@ -101,7 +101,7 @@ def _refused(
     held = [gate.gate for gate in gates if gate.holds]
     bad = [item for item in findings if item.gate in held and not item.verdict.lets_through]
     said = f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
-    said = f"{said}; {_now(found, promotion)}, and nothing that people read has changed by it."
+    said = f"{said}; {_now(record, promotion)}, and nothing that people read has changed by it."
     fixes = {item.fix: item for item in reversed(bad) if item.fix}
     advice = [
         Advice(_stop(f"{item.gate} {item.check}: {fix}"), finding=item)
@@ -109,64 +109,68 @@ def _refused(
     ]
     advice += [
         Advice(
-            "See the findings below, mend the project and commit. Then release again:", _command(found, None)
+            "See the findings below, mend the project and commit. Then release again:", _command(record, None)
         )
     ]
     return Headline(title, "REFUSED", Style.BAD, said, tuple(advice))
 
 
-def _served(found: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
+def _served(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
     number, where = promotion.generation, promotion.environment
     warned = [gate.gate for gate in gates if gate.verdict is not None and gate.verdict is not Verdict.PASSED]
     warnings = f", with warnings of {_and(warned)}" if warned else ""
-    if number == found.serves:
-        said = f"{where} serves it as generation {number}{_again_served(found)}{warnings}."
-        if found.displaced:
-            said = f"{said[:-1]}, but its readers find something else: {describe_displaced(found.displaced)}."
+    if number == record.serves:
+        said = f"{where} serves it as generation {number}{_again_served(record)}{warnings}."
+        if record.displaced:
+            said = (
+                f"{said[:-1]}, but its readers find something else: {describe_displaced(record.displaced)}."
+            )
             return Headline(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
         back = Advice(
             "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"
         )
         return Headline(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
-    said = f"{where} served it as generation {number}{_again_served(found)}{warnings}; now it serves generation {found.serves}."
+    said = f"{where} served it as generation {number}{_again_served(record)}{warnings}; now it serves generation {record.serves}."
     return Headline(title, "SERVED", Style.PLAIN, said, ())
 
 
-def _again_served(found: ReleaseRecord) -> str:
+def _again_served(record: ReleaseRecord) -> str:
     """Return which generation a rollback serves again; what readers find is what that one had."""
-    older = [item.origin for item in found.generations if item.origin != item.number]
+    older = [item.origin for item in record.generations if item.origin != item.number]
     return f" (generation {older[0]} again)" if older else ""
 
 
-def _now(found: ReleaseRecord, promotion: Promotion) -> str:
+def _now(record: ReleaseRecord, promotion: Promotion) -> str:
     """Return what its environment goes on serving without it; an old promotion's serves another by now."""
-    if found.serves and found.serves != promotion.base:
-        return f"{promotion.environment} serves generation {found.serves} by now"
+    if record.serves and record.serves != promotion.base:
+        return f"{promotion.environment} serves generation {record.serves} by now"
     if not promotion.base:
         return f"{promotion.environment} still serves nothing"
     return f"{promotion.environment} still serves generation {promotion.base}"
 
 
-def _command(found: ReleaseRecord, promotion: Promotion | None) -> str:
+def _command(record: ReleaseRecord, promotion: Promotion | None) -> str:
     if promotion is not None:
-        return going_on(promotion, found.release.change.commit if found.release else "")
-    known = found.promotion
-    assert known is not None
-    if known.cause is Cause.PROMOTION:
-        return f"sluice promote {short(known.release)} --to {known.environment}"
-    return f"sluice {known.cause.value} --env {known.environment}"
+        return going_on(promotion, record.release.change.commit if record.release else "")
+    attempt = record.promotion
+    assert attempt is not None
+    if attempt.cause is Cause.PROMOTION:
+        return f"sluice promote {short(attempt.release)} --to {attempt.environment}"
+    return f"sluice {attempt.cause.value} --env {attempt.environment}"
 
 
-def _go_on(found: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:
-    return (Advice("Go on with it:", _command(found, promotion)),)
+def _go_on(record: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:
+    return (Advice("Go on with it:", _command(record, promotion)),)
 
 
-def _again(found: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:
+def _again(record: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:
     if promotion.state is State.UNCHANGED:
         return ()
     if promotion.state is State.REJECTED:
-        return (Advice("Change what was objected to and commit. Then release again:", _command(found, None)),)
-    return (Advice("Run it again; it is planned anew:", _command(found, promotion)),)
+        return (
+            Advice("Change what was objected to and commit. Then release again:", _command(record, None)),
+        )
+    return (Advice("Run it again; it is planned anew:", _command(record, promotion)),)
 
 
 def _and(names: Sequence[str]) -> str:
