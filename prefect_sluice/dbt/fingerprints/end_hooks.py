@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _DIALECT = "duckdb"
-_LISTS_NODES = frozenset({"graph", "results", "context", "builtins", "selected_resources"})
-"""Where a hook takes the names of nodes from, none of which stands in its text."""
+_LISTS_NODES = frozenset({"graph", "context", "builtins", "selected_resources"})
+"""Where a hook takes the names of nodes from, none of which stands in its text. `results` is none of them: it holds the nodes
+that this run built, so a node that is reused is not written to, and it had its turn when it was built (decision 0056)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def end_hooks(manifest: Manifest, macros: Macros) -> EndHooks:
         text = str(getattr(node, "raw_code", "") or "")
         reach = macros.reach((text,), getattr(node.depends_on, "macros", ()))
         texts = [text, *(str(manifest.macros[uid].macro_sql) for uid in sorted(reach.own))]
-        found = [target for each in texts for target in _targets(each)]
-        names |= {target for target in found if target}
-        if "" in found:
+        targets = [target for each in texts for target in _targets(each)]
+        names |= {target for target in targets if target}
+        if "" in targets:
             words |= {word for each in texts for word in re.findall(r"\w+", each.lower())}
             anything = anything or bool(_LISTS_NODES & reach.asks.unsteady)
     return EndHooks(frozenset(names), frozenset(words), anything)
