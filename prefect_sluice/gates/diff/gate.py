@@ -104,7 +104,8 @@ class Diff:
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared with its baseline: {error}")
         diffs[node.unique_id] = rule
-        told = replace(finding, summary=f"{finding.summary}; by the new code alone: {rule.headline}")
+        alone = "the same" if rule.headline in finding.summary else rule.headline
+        told = replace(finding, summary=f"{finding.summary}; by the new code alone: {alone}")
         return self._explained(told, node, rule, subject, said, ())
 
     def _broken(self, node: Node, why: str) -> Finding:
