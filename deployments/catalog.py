@@ -87,7 +87,7 @@ ROWS = (
         "**For engineers.** Takes what serves in one environment into the next, as it is: the same bundle, judged again on the "
         "data there.",
         ("sluice", "engineer"),
-        ("environment", "origin", "release", "select", "actor"),
+        ("environment", "origin", "release", "report", "select", "actor"),
         required=("environment", "actor"),
         parameters=_WAITS,
     ),
@@ -138,7 +138,7 @@ ROWS = (
         "**For everybody.** Says what a release, a promotion or a refresh would build, reuse and remove, and whom it reaches. "
         "Nothing is built or published, and nobody is asked.",
         ("sluice", "look"),
-        ("way", "environment", "ref", "report", "select"),
+        ("way", "environment", "ref", "origin", "report", "select", "adopt", "why"),
     ),
     DeploymentRow(
         "collect",

@@ -13,6 +13,7 @@ from prefect_sluice.promotions.control_commands import ALL
 TITLES: Mapping[str, str] = {
     "act": "What to do",
     "actor": "Your name",
+    "adopt": "Take over what is there",
     "comment": "Comment",
     "decision": "Decision",
     "catch_up": "Refresh its data afterwards",
@@ -30,6 +31,7 @@ TITLES: Mapping[str, str] = {
     "to": "Back to",
     "until": "Until",
     "way": "What would be done",
+    "why": "Say why of",
 }
 """The titles of fields. Prefect shows a parameter's bare name otherwise, whatever its own Field says."""
 

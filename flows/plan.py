@@ -29,6 +29,9 @@ def plan(
     ref: str = "",
     report: str = "",
     select: str = "",
+    origin: str = "",
+    adopt: bool = False,
+    why: str = "",
     folder: str = ".",
     actor: str = "prefect",
     connections: str = "",
@@ -42,16 +45,29 @@ def plan(
             in the environment before.
         report: Of a promotion: only this dashboard.
         select: Of a promotion or refresh: only a part, by dbt's selector.
+        origin: Of a promotion: what this environment serves; empty is the one before.
+        adopt: Of a first release: take over what stands under the project's names.
+        why: Names of models, seeds or snapshots, with blanks between them: say why each is built or reused.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     cause = _CAUSES[way]
     what = ref.strip() or ("HEAD" if cause is Cause.RELEASE else "")
-    asked = Request(Path(), environment, cause, what, actor=actor, select=select, report=chosen(report))
+    asked = Request(
+        Path(),
+        environment,
+        cause,
+        what,
+        actor=actor,
+        adopt=adopt,
+        origin=origin,
+        select=select,
+        report=chosen(report),
+    )
 
     def looked() -> State[Any]:
         with prepared(asked, RunContext(folder, connections)) as request:
-            return Completed(name="Planned", message=name_forms(look(request)))
+            return Completed(name="Planned", message=name_forms(look(request, tuple(why.split()))))
 
     return ending(looked)

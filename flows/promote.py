@@ -13,6 +13,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import run_name_maker
+from prefect_sluice.planning.choices import chosen
 from prefect_sluice.promotions.work import Request, Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
@@ -30,6 +31,7 @@ def promote(
     environment: str,
     release: Annotated[str, Field(pattern=r"^\s*[0-9a-fA-F]*\s*$")] = "",
     origin: str = "",
+    report: str = "",
     select: str = "",
     folder: str = ".",
     actor: str = "prefect",
@@ -42,6 +44,7 @@ def promote(
         environment: Which environment gets it.
         release: The beginning of a release's id or commit; empty is what the other environment serves.
         origin: Promote what this environment serves; empty is the one before.
+        report: Only what this dashboard reads, directly or not: a line of the list, or the label or name of a dbt exposure.
         select: dbt's selector of the part to promote; empty is all of it.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
@@ -49,7 +52,14 @@ def promote(
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
     request = Request(
-        Path(), environment, Cause.PROMOTION, release, actor=actor, origin=origin, select=select
+        Path(),
+        environment,
+        Cause.PROMOTION,
+        release,
+        actor=actor,
+        origin=origin,
+        select=select,
+        report=chosen(report),
     )
     return conduct(
         request,

@@ -20,13 +20,14 @@ from prefect_sluice.reporting.terminal.dashboard import sentences
 from prefect_sluice.reporting.terminal.plan import summary
 
 
-def _look(request: Request) -> str:
-    """Show the plan of a request, and return what it comes to. Nothing is changed."""
-    found = planned(request)
+def _look(request: Request, named: tuple[str, ...] = ()) -> str:
+    """Show the plan of a request, why the nodes that are `named` are in it as they are, and return what it comes to. Nothing is
+    changed."""
+    found = planned(request, named)
     links = RunLinks(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
     publish = None if found.plan.changes_nothing else found.expected
     known = ReleaseRecord(found.release, plan=found.plan, expected=publish, costs=found.costs)
-    page = plan_page(report(known), links)
+    page = plan_page(report(known), links, found.reasons)
     about = f"What would be built for {found.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(
         key=key(ArtifactKind.PLAN, found.plan.environment), markdown=page, description=about

@@ -65,7 +65,7 @@ _FORMS: Mapping[str, _Form] = {
     "rollback": _Form("rollback", "", {"--env": "environment", "--from": "from_generation", "--reason": ""}),
     "approve": _Form("answer", "promotion", {"--comment": ""}, {"decision": "approve"}),
     "reject": _Form("answer", "promotion", {"--comment": ""}, {"decision": "reject"}),
-    "plan": _Form("plan", "ref", {"--env": "environment"}),
+    "plan": _Form("plan", "ref", {"--env": "environment", "--why": "why"}),
     "collect": _Form("collect", "", {"--env": "environment"}),
     "hold": _control("hold"),
     "unhold": _control("lift the hold"),

@@ -50,7 +50,8 @@ def test_each_field_has_a_title_a_help_text_and_its_place(row: DeploymentRow) ->
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_nobody_is_asked_where_the_project_is(row: DeploymentRow) -> None:
-    assert {"folder", "wait_seconds", "dirty", "adopt"} & set(made(row.name)["properties"]) == set()
+    never = {"folder", "wait_seconds", "dirty", *(() if row.name == "plan" else ("adopt",))}
+    assert never & set(made(row.name)["properties"]) == set()
 
 
 def test_drop_downs_hold_what_the_project_has() -> None:
@@ -60,7 +61,10 @@ def test_drop_downs_hold_what_the_project_has() -> None:
     assert (rollback["environment"]["enum"], rollback["environment"]["default"]) == (["dev", "prod"], "prod")
     assert rollback["environment"]["description"] == "What to roll back."
     assert made("release")["properties"]["environment"]["default"] == "dev"
-    assert "default" not in made("promote")["properties"]["origin"]
+    for name in ("promote", "plan"):
+        fields = made(name)["properties"]
+        assert fields["report"]["enum"] == ["Delays (dashboard), Ops [delays]"]
+        assert not {"default"} & {*fields["origin"], *fields["report"]}
     assert "default" in made("collect")["properties"]["environment"]
 
 
@@ -141,7 +145,13 @@ def test_reports_are_chosen_from_the_exposures() -> None:
         ("controls", {"act": "thaw", "environment": "prod", "reason": "x", "actor": "Olga"}, "'thaw' is not one of"),
         ("answer", {"decision": "approve", "actor": "Grace"}, ""),
         ("answer", {"actor": "Grace"}, "'decision' is a required property"),
+        ("promote", {"environment": "prod", "actor": "Ada", "report": "Delays (dashboard), Ops [delays]"}, ""),
+        ("promote", {"environment": "prod", "actor": "Ada", "report": "delays"}, "'delays' is not one of"),
         ("plan", {"way": "promote", "environment": "prod"}, ""),
+        ("plan", {"way": "promote", "environment": "prod", "origin": "dev"}, ""),
+        ("plan", {"way": "promote", "environment": "prod", "origin": "production"}, "'production' is not one of"),
+        ("plan", {"environment": "prod", "adopt": True, "why": "orders customers"}, ""),
+        ("plan", {"environment": "prod", "adopt": "yes"}, "not of type 'boolean'"),
     ],
 )  # fmt: skip
 def test_bad_values_are_refused_before_a_run_is_made(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from contextlib import redirect_stdout
@@ -27,6 +28,7 @@ from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.flows.answer import answer
 from prefect_sluice.flows.controls import controls
 from prefect_sluice.flows.plan import plan
+from prefect_sluice.flows.promote import promote
 from prefect_sluice.orchestration.wake_runs import wake
 from prefect_sluice.planning.choices import asked_for
 from prefect_sluice.promotions.work import Request
@@ -398,3 +400,42 @@ def test_a_plan_is_seen_and_nothing_is_changed(project: Path, prefect_server: st
     )
     entries = Workspace.at(project).store.entries()[before:]
     assert {entry.event for entry in entries} <= {"release.packed"}
+
+
+def test_a_plan_says_why_of_what_it_is_asked_by_name(project: Path, prefect_server: str) -> None:
+    seen: Any = plan("release", "prod", why=" orders ", folder=str(project), return_state=True)
+    assert seen.name == "Planned", seen.message
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["plan-prod"]))
+        [page, *_] = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.ID_DESC)
+    assert re.search(r"^```text\nmain\.orders  build: .*\n  .+\n```$", str(page.data), re.MULTILINE), (
+        page.data
+    )
+    for field, value in {"why": "order", "origin": "nowhere"}.items():
+        way = "release" if field == "why" else "promote"
+        wrong: Any = plan(way, "prod", folder=str(project), return_state=True, **{field: value})
+        assert (wrong.name, repr(value) in wrong.message) == ("BadInput", True), wrong.message
+
+
+def test_a_dashboard_in_the_form_of_promotions_is_a_part_of_the_release(
+    tmp_path: Path, prefect_server: str
+) -> None:
+    outputs = ", ".join(
+        f"{name}: {{type: duckdb, path: {name}.duckdb, schema: main}}" for name in ("dev", "prod")
+    )
+    exposure = "{name: sales, label: Sales, type: dashboard, owner: {name: Ops}, depends_on: [ref('orders')]}"
+    files = FILES | {
+        ".gitignore": "*.duckdb*\n",
+        "profiles.yml": f"shop: {{target: dev, outputs: {{{outputs}}}}}\n",
+        "sluice.yml": "environments:\n  dev: {approvals: 0}\n  prod: {approvals: 0}\n",
+        "models/exposures.yml": f"exposures: [{exposure}]\n",
+    }
+    folder = repository(tmp_path / "shop", files)
+    pipeline.run(Request(folder, "dev", actor="Ada"))
+    line = "Sales (dashboard), Ops [sales]"
+    seen: Any = plan("promote", "prod", report=line, origin="dev", folder=str(folder), return_state=True)
+    done: Any = promote("prod", report=line, folder=str(folder), actor="Ada", return_state=True)
+    for state in (seen, done):
+        assert (state.name, "that a part could be put on" in state.message) == ("Refused", True), (
+            state.message
+        )

@@ -72,6 +72,7 @@ def filled(url: str) -> dict[str, Json]:
             {"promotion": "c389c9ddc5", "decision": "reject"},
         ),
         ("left to `sluice collect`: why", "collect", {}),
+        ("sluice plan --why orders --env prod", "plan", {"why": "orders", "environment": "prod"}),
     ],
 )
 def test_a_command_is_told_as_its_form(text: str, form: str, fields: dict[str, Json]) -> None:
@@ -85,7 +86,8 @@ def test_a_command_is_told_as_its_form(text: str, form: str, fields: dict[str, J
 
 @pytest.mark.parametrize(
     "text",
-    ["take them over: sluice release --adopt --env prod", "see what is wrong: sluice doctor", "sluice plan --why NODE",
+    ["take them over: sluice release --adopt --env prod", "see what is wrong: sluice doctor",
+     "sluice promote --to prod --report sales",
      "back: sluice rollback --env prod --to 3", "the schema sluice keeps it", "/srv/sluice release"],
 )  # fmt: skip
 def test_what_no_form_does_stays_a_command(text: str) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count
+from prefect_sluice.planning.explain import StepReasons
 from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.reporting.markdown import escaped, table
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
@@ -13,6 +14,7 @@ from prefect_sluice.reporting.report.limits import SHORT
 from prefect_sluice.reporting.report.markdown import folded, lineage
 from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.styled_text import plain
+from prefect_sluice.reporting.terminal.explain import why_lines
 from prefect_sluice.reporting.terminal.plan import costs_line, moved, summary, word
 from prefect_sluice.reporting.terminal.publishing import adopted_lines
 from prefect_sluice.reporting.wording import short
@@ -25,8 +27,9 @@ _HELD = 40
 _REASONS = 12
 
 
-def plan_page(report: Report, links: RunLinks) -> str:
-    """Return what is built, carried over, relinked and removed, and why; of a plan of thousands what a person can read."""
+def plan_page(report: Report, links: RunLinks, reasons: Sequence[StepReasons] = ()) -> str:
+    """Return what is built, carried over, relinked and removed, and why; of a plan of thousands what a person can read.
+    `reasons` are those of the nodes that somebody asked for by name."""
     plan = report.dossier.plan
     if plan is None:
         return ""
@@ -36,6 +39,8 @@ def plan_page(report: Report, links: RunLinks) -> str:
     lines += [escaped(expected), ""] if expected else []
     if report.publish:
         lines += [escaped(report.publish), ""]
+    for reason in reasons:
+        lines += ["```text", plain(why_lines(reason)).rstrip("\n"), "```", ""]
     lines += _steps(plan)
     lines += _held_lines(plan)
     if plan.adopted:
