@@ -27,7 +27,7 @@ import duckdb
 import yaml
 
 from prefect_sluice.dbt import profile
-from prefect_sluice.dbt.data_tests import data_test, whole_rows
+from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.gates.base import BuildOutcome, Subject
@@ -148,7 +148,7 @@ def compared(session: Session, repeat: int, views: Sequence[str] = ()) -> dict[s
         told.update({result.short: verdict_of(result).name for result in results})
 
     def compiled() -> Mapping[str, str]:
-        with whole_rows(manifest, uids):
+        with asked_as_dbt_does(manifest, whole_rows=uids):
             return session.compile(manifest, ["fqn:" + ".".join(manifest.nodes[uid].fqn) for uid in uids])
 
     def asked() -> None:

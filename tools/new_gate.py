@@ -38,12 +38,12 @@ class {kind}:
         changed = [subject.nodes[uid] for uid in subject.changed if uid in subject.nodes]
         if not changed:
             return GateReport(self.id, not_applicable="nothing changed")
-        return GateReport(self.id, tuple(_judged(node) for node in changed))
+        return GateReport(self.id, tuple(_finding(node) for node in changed))
 
 
-def _judged(node: Node) -> Finding:
+def _finding(node: Node) -> Finding:
     told = "not looked at yet"
-    return Finding({kind}.id, node.short, Verdict.INCONCLUSIVE, told, node.unique_id)
+    return Finding({kind}.id, node.short, Verdict.INCONCLUSIVE, told, (node.unique_id,))
 '''
 PACKAGE = '"""The gate `{name}`."""\n'
 TEST = '''"""The gate `{name}`."""

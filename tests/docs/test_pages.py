@@ -225,9 +225,11 @@ def test_the_schema_for_editors_is_what_the_code_says() -> None:
 
 def untested(points: Iterable[FaultPoint], tests: str) -> list[str]:
     """Return the points that the text of the crash tests does not name; a loop over `FaultPoint` names all."""
-    if re.search(r"\b(list|tuple|sorted)\(Point\)|\bin Point\b|, Point\)", tests):
+    if re.search(r"\b(list|tuple|sorted)\(FaultPoint\)|\bin FaultPoint\b|, FaultPoint\)", tests):
         return []
-    return [point.name for point in points if f"Point.{point.name}" not in tests and point.value not in tests]
+    return [
+        point.name for point in points if f"FaultPoint.{point.name}" not in tests and point.value not in tests
+    ]
 
 
 def test_every_fault_point_is_in_the_crash_tests() -> None:
@@ -247,14 +249,14 @@ def test_every_fault_point_is_reached_somewhere() -> None:
         for path in (ROOT / folder).rglob("*.py")
     ]
     used = "\n".join(read(path) for path in product if path.name != "faults.py")
-    assert [point.name for point in FaultPoint if f"Point.{point.name}" not in used] == []
+    assert [point.name for point in FaultPoint if f"FaultPoint.{point.name}" not in used] == []
 
 
 def test_a_fault_point_without_a_test_is_found() -> None:
     assert untested(
-        (FaultPoint.BUILD_PACKED, FaultPoint.BUILD_PLANNED), 'Point.BUILD_PACKED, "stage.built"'
+        (FaultPoint.BUILD_PACKED, FaultPoint.BUILD_PLANNED), 'FaultPoint.BUILD_PACKED, "stage.built"'
     ) == ["BUILD_PLANNED"]
-    assert untested(FaultPoint, '@pytest.mark.parametrize("point", list(Point))') == []
+    assert untested(FaultPoint, '@pytest.mark.parametrize("point", list(FaultPoint))') == []
 
 
 def test_every_decision_is_in_the_list() -> None:
