@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from itertools import cycle
 from time import perf_counter
@@ -18,6 +18,7 @@ from prefect_sluice.cli.console import Console, is_live
 from prefect_sluice.promotions.wait_for_lease import Waiting, watching_waits
 from prefect_sluice.promotions.work import Stage, Work, listening, watching
 from prefect_sluice.reporting.styled_text import Line, cut, line
+from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.stages import stage_lines
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -54,14 +55,15 @@ class MovingLine:
         """Take it away. Safe to repeat."""
         self._over.set()
         self._thread.join()
-        self.write("")
+        with suppress(OSError):  # what went wrong meanwhile is told, not this
+            self.write("")
 
     def _move(self) -> None:
         for frame in cycle(_FRAMES):
-            room = (
-                os.get_terminal_size(self._terminal.fileno()).columns - 1
-            )  # one that wraps cannot be taken away
-            self.write(cut(f"{frame} {self._text}", room))
+            with suppress(OSError):  # a terminal that is gone takes nothing from what goes on
+                # One that wraps cannot be taken away. A terminal that nobody sized has no columns.
+                room = (os.get_terminal_size(self._terminal.fileno()).columns or WIDTH) - 1
+                self.write(cut(f"{frame} {self._text}", room))
             if self._over.wait(_MOVES.total_seconds()):
                 return
 

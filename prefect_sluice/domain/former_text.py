@@ -39,10 +39,11 @@ class Hunk:
 @dataclass(frozen=True, slots=True)
 class FormerText:
     """What a file's text was before, and the hunks that lead from there to now, in order. Without hunks it is the same text;
-    then `text` may be left out."""
+    then `text` may be left out. `moved_from` is the path that the file had, "" where it is the same."""
 
     text: str = ""
     hunks: tuple[Hunk, ...] = ()
+    moved_from: str = ""
 
     def origin(self, line: int) -> int | None:
         """Return the line, from 1, that a line of now was before; None for one that the change made. Pure."""

@@ -39,7 +39,8 @@ def members(one: KnownProcess) -> tuple[int, ...]:
     """Return the processes that run of what one is, itself and what it started. Empty when none is left."""
     bearing = tuple(process.pid for process in psutil.process_iter() if _bears(process, one.mark))
     # Itself by its start: between fork and exec it does not bear the mark yet.
-    itself = start_of(one.pid) == one.start
+    # Where no start is known, the number may be another's by now: then only the mark counts.
+    itself = bool(one.start) and start_of(one.pid) == one.start
     return (one.pid, *(pid for pid in bearing if pid != one.pid)) if itself else bearing
 
 

@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ _FORMAT = "%H%x00%T%x00%an <%ae>%x00%aI%x00%s%x00%P%x00%B"
 _ID = re.compile(r"[0-9a-f]{40,64}")
 _FIXED = ("core.quotepath=off", "log.showSignature=false", "i18n.logOutputEncoding=UTF-8")
 """Settings of the user's that would change what git answers."""
+_OF_DIFFS = frozenset({"GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"})
+"""Variables that would change what two folders differ in."""
 IN_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
 """Variables that git sets for its hooks, which would lead us to another repository than the folder's."""
 
@@ -222,7 +224,13 @@ def compare(folder: Path, *arguments: str) -> bytes:
         "--src-prefix=a/",
         "--dst-prefix=b/",
     )
-    done = _run(folder, "-c", "core.autocrlf=false", "diff", *asked, *arguments)
+    fixed = ("-c", "core.autocrlf=false", "-c", f"core.attributesFile={os.devnull}")
+    alone = {
+        **dict.fromkeys(("GIT_ATTR_NOSYSTEM", "GIT_CONFIG_NOSYSTEM"), "1"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
+    }
+    done = _run(folder, *fixed, "diff", *asked, *arguments, environ=alone)
     if done.returncode not in (0, 1):  # 1: they differ
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise BadInput(f"git diff: {told[0] if told else 'failed'}", str(folder), "see what git says to that")
@@ -311,16 +319,26 @@ def head(repository: Path, branch: str, remote: str = "") -> str:
     raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)
 
 
-def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _run(
+    folder: Path, *arguments: str, given: bytes = b"", environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git. With `environ`, in that beside the environment of this process, without what changes diffs."""
     settings = [word for setting in _FIXED for word in ("-c", setting)]
     command = ["git", "--no-optional-locks", "--no-replace-objects", *settings, *arguments]
-    environ = {name: value for name, value in process.environment().items() if name not in IN_HOOKS}
-    environ |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}  # nobody is there to be asked for a password
+    left_out = IN_HOOKS if environ is None else IN_HOOKS | _OF_DIFFS
+    variables = {name: value for name, value in process.environment().items() if name not in left_out}
+    variables |= {
+        "LC_ALL": "C.UTF-8",
+        "GIT_TERMINAL_PROMPT": "0",
+    }  # nobody is there to be asked for a password
+    variables |= environ or {}
     try:
         with parsing("git cannot be asked for that", str(folder), "name a commit, branch or tag"):
             for word in arguments:
                 os.fsencode(word)
-        return subprocess.run(command, cwd=folder, capture_output=True, input=given, check=False, env=environ)
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, input=given, check=False, env=variables
+        )
     except ValueError as error:
         raise BadInput("a name holds a NUL character", str(folder), "name a commit, branch or tag") from error
     except FileNotFoundError as error:

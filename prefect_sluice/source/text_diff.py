@@ -63,9 +63,18 @@ def _compared(pairs: Sequence[tuple[str, str]], *options: str) -> bytes:
         return b""
     with tempfile.TemporaryDirectory(prefix="sluice-") as name:
         folder = Path(name)
+        ended = [_ended(*pair) for pair in pairs]
         for side, place in enumerate(("old", "new")):
-            _write(folder / place, {str(number): pair[side] for number, pair in enumerate(pairs)})
+            _write(folder / place, {str(number): pair[side] for number, pair in enumerate(ended)})
         return git.compare(folder, *options, "old", "new")
+
+
+def _ended(old: str, new: str) -> tuple[str, str]:
+    """Return two texts so that a last line without an end is not another line for getting one, or a line behind it. One that
+    loses its end is."""
+    if not old or old.endswith("\n"):
+        return old, new
+    return f"{old}\n", new if new.endswith("\n") or not new else f"{new}\n"
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

@@ -39,20 +39,23 @@ class FormerFiles:
 
     def __call__(self, paths: Collection[str]) -> Mapping[str, FormerText | None]:
         """Return what each file was: nothing of a new one, None where the bundle store has it no more."""
+        # What a link leads to is read, and what it led to before is not known: all lines of it are new.
+        paths = [path for path in paths if not self._is_link(path)]
         texts = {path: self._now(path) for path in paths}
         found: dict[str, FormerText | None] = {}
         pairs: dict[str, tuple[str, str]] = {}
         names = {path: path for path in paths if path in self.before}
-        for path, old in {**names, **self._renamed(texts)}.items():
+        moved = self._renamed(texts)
+        for path, old in {**names, **moved}.items():
             if self._is_same(path, old):
-                found[path] = FormerText()
+                found[path] = FormerText(moved_from=moved.get(path, ""))
                 continue
             former, now = self._text(old), texts[path]
             found[path] = None
             if former is not None and now is not None:
                 pairs[path] = (former, now)
         for (path, (former, _)), hunks in zip(pairs.items(), text_diff.hunks([*pairs.values()]), strict=True):
-            found[path] = FormerText(former, hunks)
+            found[path] = FormerText(former, hunks, moved.get(path, ""))
         return found
 
     def _renamed(self, texts: Mapping[str, str | None]) -> Mapping[str, str]:
@@ -72,6 +75,9 @@ class FormerFiles:
             if text is not None:
                 yield path, text
 
+    def _is_link(self, path: str) -> bool:
+        return (self.root / path).is_symlink() or self.before.get(path, "").startswith("link:")
+
     def _is_there(self, path: str) -> bool:
         return os.path.lexists(self.root / path)
 
@@ -80,8 +86,6 @@ class FormerFiles:
 
     def _content(self, path: str) -> bytes:
         file = self.root / path
-        if file.is_symlink():
-            return os.fsencode(file.readlink())
         return file.read_bytes() if file.is_file() else b""
 
     def _now(self, path: str) -> str | None:

@@ -160,6 +160,15 @@ def test_what_keeps_a_file_from_being_linted_is_no_news_where_it_did_so_before(t
     # With a limit that comes with the change nobody gets past the rules.
     limited = linted(tmp_path / "limit", {PATH: OLD, ".sqlfluff": CONFIG}, {PATH: f"{OLD}-- more\n"}, small)
     assert told(grown) == told(limited) == [(INCONCLUSIVE, "sqlfluff", PATH)]
+    # Nor by taking away the settings of a folder, or the file out of it.
+    nested = {"models/.sqlfluff": "[sqlfluff]\nlarge_file_skip_byte_limit = 0\n", ".sqlfluff": small}
+    taken = linted(tmp_path / "taken", {PATH: OLD, **nested}, {PATH: f"{OLD}-- more\n", **stays}, small)
+    away = {"marts/x.sql": f"{OLD}-- more\n", **nested}
+    out = linted(tmp_path / "out", {PATH: OLD, **nested}, away, small)
+    assert (told(taken), told(out)) == (
+        [(INCONCLUSIVE, "sqlfluff", PATH)],
+        [(INCONCLUSIVE, "sqlfluff", "marts/x.sql")],
+    )
     # Nothing of it was linted, the lines of the change included: that is told by itself.
     asks = "select {{ run_query('select 1').columns[0] }}\nfrom from\n"
     unrendered = linted(
@@ -179,6 +188,17 @@ def test_where_nobody_knows_what_a_file_was_every_line_counts_and_that_is_said(t
     assert report.findings[-1].summary == (
         f"what {PATH} held before is not to be had any more: every line counts as changed"
     )
+
+
+def test_a_model_that_becomes_a_link_counts_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    former = changed(folder, {PATH: OLD}, {"shared/x.sql": OLD})
+    (folder / ".sqlfluff").write_text(LOWER)
+    (folder / "models").mkdir()
+    (folder / PATH).symlink_to("../shared/x.sql")
+    nodes = {"model.shop.x": node(PATH)}
+    report = Lint().check(Subject(folder, nodes, (), rewritten=tuple(nodes), touched=(PATH,), former=former))
+    assert {item.verdict for item in report.findings} == {FAILED}
 
 
 def test_the_remedy_is_sqlfluffs_only_where_sqlfluff_has_one(tmp_path: Path) -> None:

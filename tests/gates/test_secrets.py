@@ -390,6 +390,44 @@ def test_in_a_file_that_changes_what_stands_on_the_lines_that_do_not_is_let_pass
     assert {item.check: item.verdict for item in report.findings} == verdicts
 
 
+BLOCK = "jobs:\n  a:\n    steps:\n      - run: |\n          echo 1\n{more}        name: b\n"
+KEY = "-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
+
+
+def indented(text: str) -> str:
+    return "".join(f"          {line}\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "verdict"),
+    [
+        # detect-secrets tells a password in a YAML block by the line of the block's key.
+        ("", f"export DB_PASSWORD={LITERAL}", FAILED),
+        (f"export DB_PASSWORD={LITERAL}", f"export DB_PASSWORD={LITERAL}2", FAILED),
+        (KEY.format(body="MIIa"), KEY.format(body="MIIa") + KEY.format(body="MIIb"), FAILED),
+        # What changes outside the block is no new secret.
+        (f"export DB_PASSWORD={LITERAL}", f"export DB_PASSWORD={LITERAL}", WARNED),
+        (KEY.format(body="MIIa"), KEY.format(body="MIIa"), WARNED),
+    ],
+)
+def test_a_block_of_yaml_with_a_secret_counts_as_a_whole(
+    tmp_path: Path, was: str, now: str, verdict: Verdict
+) -> None:
+    before, after = (
+        BLOCK.format(more=indented(was)),
+        BLOCK.format(more=indented(now)).replace("name: b", "name: c"),
+    )
+    former = changed(tmp_path / "p", {"ci.yml": before}, {"ci.yml": after})
+    report = ask(replace(subject(tmp_path / "p", {"ci.yml": after}), former=former))
+    assert report.verdict is verdict, report.findings
+
+
+def test_a_last_line_that_gets_another_behind_it_is_no_new_secret(tmp_path: Path) -> None:
+    was, now = f"a: 1\npassword: {LITERAL}", f"a: 1\npassword: {LITERAL}\nb: 1\n"
+    former = changed(tmp_path / "p", {"conf.yml": was}, {"conf.yml": now})
+    assert ask(replace(subject(tmp_path / "p", {"conf.yml": now}), former=former)).verdict is WARNED
+
+
 def test_a_file_that_was_moved_is_known_and_one_whose_past_is_lost_is_said_to_be_so(tmp_path: Path) -> None:
     text = "".join(f"line_{number}: {number}\n" for number in range(9)) + f"password: {LITERAL}\n"
     root = tmp_path / "checkout"

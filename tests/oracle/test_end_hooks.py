@@ -17,6 +17,8 @@ HOOKS = {
     "a name": "insert into main.written select max(id) + 1 from main.leaf",
     "a ref": "insert into {{ ref('written') }} select max(id) + 1 from main.leaf",
     "a macro": "{{ note() }}",
+    "a variable": "insert into {{ target.schema }}.{{ var('summary') }} select max(id) + 3 from main.leaf",
+    "a source": "insert into {{ source('own', 'w') }} select max(id) + 4 from main.leaf",
     "the graph": "{% for node in graph.nodes.values() if node.name == 'written' %}"
     "update {{ node.relation_name }} set id = (select max(id) * 10 from main.leaf);{% endfor %}",
     "what ran": "{% for r in results if r.node.name == 'written' %}"
@@ -26,6 +28,13 @@ MACRO = """
 {% macro note() %}{% set place = adapter.get_relation(none, 'main', 'written') or 'main.written' %}
 {% do run_query('insert into ' ~ place ~ ' select max(id) + 2 from main.leaf') %}{% endmacro %}
 """
+LEAF = "select id + {{ more() }} as id from raw.t union all select id from {{ ref('start') }}"
+CHANGES: tuple[dict[str, str], ...] = (
+    {"seeds/start.csv": "id\n6\n"},
+    {"macros/more.sql": "{% macro more() %}30{% endmacro %}"},
+    {"models/leaf.sql": TABLE + LEAF.replace("id +", "id + 40 +")},
+)
+"""What `leaf` is made from, each in its turn: the hooks read it."""
 RAW = ("create schema raw", "create table raw.t as select 1 as id")
 
 
@@ -37,21 +46,26 @@ def test_what_a_hook_at_the_end_writes_is_made_anew(hook: str, tmp_path: Path) -
     project.load(*RAW)
     files = {
         "sluice.yml": "gates: {lint: {on: off}, safety: {on: warn}}\n",
-        "dbt_project.yml": f'name: p\nprofile: p\nversion: "1.0"\non-run-end:\n  - "{HOOKS[hook]}"\n',
+        "dbt_project.yml": 'name: p\nprofile: p\nversion: "1.0"\nvars: {summary: written}\n'
+        f'on-run-end:\n  - "{HOOKS[hook]}"\n',
+        "models/own.yml": "sources: [{name: own, schema: main, tables: [{name: w, identifier: written}]}]\n",
+        "macros/more.sql": "{% macro more() %}1{% endmacro %}",
+        "seeds/start.csv": "id\n5\n",
         "macros/note.sql": MACRO,
         "models/written.sql": TABLE + "select 0 as id",
-        "models/leaf.sql": TABLE + "select id from raw.t",
+        "models/leaf.sql": TABLE + LEAF,
         "models/calm.sql": TABLE + "select 7 as id",
     }
     assert status(project.release(files)) is Status.DONE
     assert not differences(plain(project, tmp_path / "first", RAW), relations(folder / "w.duckdb"))
 
-    work = project.release({"models/leaf.sql": TABLE + "select id + 4 as id from raw.t"})
-    assert status(work) is Status.DONE
-    assert not differences(plain(project, tmp_path / "second", RAW), relations(folder / "w.duckdb"))
-    assert work.plan is not None
-    built = {uid.rpartition(".")[2] for uid in work.plan.made}
-    assert ("calm" in built) is (hook == "the graph"), "only where the hook lists all nodes may it be any"
+    for number, change in enumerate(CHANGES if hook == "a name" else CHANGES[-1:]):
+        work = project.release(change)
+        assert status(work) is Status.DONE, change
+        assert not differences(plain(project, tmp_path / f"{number}", RAW), relations(folder / "w.duckdb"))
+        assert work.plan is not None
+        built = {uid.rpartition(".")[2] for uid in work.plan.made}
+        assert ("calm" in built) is (hook == "the graph"), "only where the hook lists all nodes may it be any"
 
     more = "insert into raw.t values (20)"
     project.load(more)

@@ -39,6 +39,27 @@ def test_what_was_killed_runs_no_more_and_a_zombie_neither() -> None:
     assert start_of(child.pid) is None
 
 
+def test_a_process_that_proc_hides_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hidepid, psutil finds no process of another user; the kernel still says that there is one."""
+
+    def hidden(pid: int) -> psutil.Process:
+        raise psutil.NoSuchProcess(pid)
+
+    monkeypatch.setattr(psutil, "Process", hidden)
+    assert start_of(os.getpid()) == ""
+    assert start_of(999_999_999) is None
+
+
+def test_where_proc_does_not_say_when_the_machine_began_no_start_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing() -> float:
+        raise RuntimeError("line 'btime' not found")
+
+    monkeypatch.setattr(psutil, "boot_time", nothing)
+    assert start_of(os.getpid()) == ""
+
+
 @pytest.mark.parametrize("pid", [999_999_999, 2**70])
 def test_a_number_that_no_process_can_have_does_not_run(pid: int) -> None:
     assert start_of(pid) is None

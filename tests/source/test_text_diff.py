@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -59,9 +60,37 @@ def test_what_is_carried_over_is_the_same_line_and_in_the_same_order(
     origins = [told.origin(number) for number in range(1, len(own) + 1)]
     kept = [line for line in origins if line is not None]
     assert kept == sorted(set(kept))
-    assert all(lines[line - 1] == own[number] for number, line in enumerate(origins) if line is not None)
+    both = [(lines[line - 1], own[number]) for number, line in enumerate(origins) if line is not None]
+    assert all(was.rstrip("\n") == now.rstrip("\n") for was, now in both)
+    assert all(was == now for was, now in both) or not before.endswith("\n"), (
+        "only a last line may get its end"
+    )
     assert len(lines) - len(kept) == sum(hunk.removed for hunk in told.hunks)
-    assert (before == after) == (not told.hunks)
+    gets_its_end = before != "" and not before.endswith("\n") and after == f"{before}\n"
+    is_same = before == after or gets_its_end
+    assert is_same == (not told.hunks)
+
+
+def test_a_last_line_that_gets_its_end_or_a_line_behind_it_stays_and_one_that_loses_its_end_does_not() -> (
+    None
+):
+    assert former("a\nb", "a\nb\n").origin(2) == 2
+    assert [former("a\nb", "a\nb\nc").origin(line) for line in (2, 3)] == [2, None]
+    assert [former("a\nb", "x\nb").origin(line) for line in (1, 2)] == [None, 2]
+    assert former("a\nb\n", "a\nb").origin(2) is None
+
+
+def test_no_setting_of_this_machine_changes_what_a_line_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "git").mkdir()
+    (tmp_path / "git" / "attributes").write_text("* ident\n")
+    (tmp_path / ".gitconfig").write_text("[diff]\n\torderFile = gone\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_DIFF_OPTS", "-u3")
+    told = former("a\nb\n$Id: one $\nc\n", "a\nb\n$Id: two $\nc\n")
+    assert [told.origin(line) for line in (1, 2, 3, 4)] == [1, 2, None, 4]
 
 
 @given(st.lists(st.tuples(LINES, LINES), max_size=5))

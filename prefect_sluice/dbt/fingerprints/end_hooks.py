@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprints.macros import Macros
+from prefect_sluice.dbt.fingerprints.settings import Settings
 from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.sql.side_effects import ANY, REF, EffectType, has_hint, writes
+from prefect_sluice.sql.side_effects import ANY, REF, SOURCE, EffectType, has_hint, writes
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -39,8 +40,9 @@ class EndHooks:
         return bool(called & (self.names | self.words))
 
 
-def end_hooks(manifest: Manifest, macros: Macros) -> EndHooks:
+def end_hooks(manifest: Manifest, macros: Macros, settings: Settings) -> EndHooks:
     """Read the `on-run-end` hooks of a project and its packages, with all macros that they may call. Pure."""
+    sources = [(str(item.name).lower(), str(item.identifier).lower()) for item in manifest.sources.values()]
     names: set[str] = set()
     words: set[str] = set()
     anything = False
@@ -52,7 +54,9 @@ def end_hooks(manifest: Manifest, macros: Macros) -> EndHooks:
         texts = [text, *(str(manifest.macros[uid].macro_sql) for uid in sorted(reach.own))]
         targets = [target for each in texts for target in _targets(each)]
         names |= {target for target in targets if target}
+        names |= {identifier for name, identifier in sources if name in targets}
         if "" in targets:
+            texts += [str(value) for value in settings.read(reach.asks.variables)]
             words |= {word for each in texts for word in re.findall(r"\w+", each.lower())}
             anything = anything or bool(_LISTS_NODES & reach.asks.unsteady)
     return EndHooks(frozenset(names), frozenset(words), anything)
@@ -69,5 +73,5 @@ def _targets(text: str) -> Iterator[str]:
             continue
         for write in statements:
             if write.does is EffectType.WRITES:
-                last = write.target[-1].lower().removeprefix(REF) if write.target else ""
+                last = write.target[-1].lower().removeprefix(REF).removeprefix(SOURCE) if write.target else ""
                 yield "" if any(ANY in part for part in write.target) else last

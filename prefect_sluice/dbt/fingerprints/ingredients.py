@@ -69,7 +69,7 @@ class Fingerprints:
     @cached_property
     def end_hooks(self) -> EndHooks:
         """What the `on-run-end` hooks may write to."""
-        return end_hooks(self.manifest, self.macros)
+        return end_hooks(self.manifest, self.macros, self.settings)
 
     def reach(self, node: Any) -> MacroReach:
         """Return what a node's own text comes to."""
@@ -125,6 +125,12 @@ class Fingerprints:
         return self._besides[uid]
 
     def _beside(self, node: Any) -> Parts:
+        found = self._of_its_own(node)
+        if self.end_hooks.may_write(node):
+            found["what runs at the end writes to it"] = self._all_that_is_built
+        return {**found, "settings": self.settings.rows, **self._before_all}
+
+    def _of_its_own(self, node: Any) -> dict[str, str]:
         config = node.config.to_dict()
         found = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
         found |= {f"config {key}": digest(value) for key, value in _config(config, _usual(node)).items()}
@@ -146,9 +152,7 @@ class Fingerprints:
             found[Ingredient.SEED.value] = digest_file(
                 Path(str(node.root_path)) / str(node.original_file_path)
             )
-        if self.end_hooks.may_write(node):
-            found["what runs at the end writes to it"] = self._everything
-        return {**found, "settings": self.settings.rows, **self._before_all}
+        return found
 
     def template(self, node: Any) -> Parts:
         """Return the ingredients of a node's own text, as written."""
@@ -211,6 +215,18 @@ class Fingerprints:
                     asked = dict(self._template_parts(node, self.reach(node)))
                     found[f"{kind} {uid.rpartition('.')[2]}"] = digest([without_comments(text), asked])
         return found
+
+    @cached_property
+    def _all_that_is_built(self) -> str:
+        """Return a digest of what all nodes that are built are made from: code, seeds, macros, settings."""
+        built = (
+            item
+            for _, item in sorted(self.manifest.nodes.items())
+            if item.resource_type.value in {"model", "seed", "snapshot"}
+        )
+        return digest([
+            [str(item.unique_id), self._of_its_own(item), dict(self.template(item))] for item in built
+        ])  # fmt: skip
 
     @cached_property
     def _everything(self) -> str:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from prefect_sluice import config
 from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.former_text import FormerText
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
@@ -174,10 +175,21 @@ def _edited_sql(subject: Subject) -> dict[Path, Node]:
 
 
 def _are_settings_new(subject: Subject, linter: LintWorkspace, file: Path) -> bool:
-    """Say whether the change touches a file that may hold settings for `file`."""
+    """Say whether the change adds, edits or removes a file that may hold settings for `file`, or moves `file` itself."""
     root = subject.root.resolve()
-    inside = [place for place in linter.settings(file) if place.is_relative_to(root)]
-    return not _are_as_they_were(subject, [place.relative_to(root).as_posix() for place in inside])
+    inside = [place for place in (file, *linter.settings(file)) if place.is_relative_to(root)]
+    paths = [place.relative_to(root).as_posix() for place in inside]
+    former = subject.former(paths)
+    own, *others = zip(inside, paths, strict=True)
+    moved = former.get(own[1])
+    if moved is not None and moved.moved_from:
+        return True
+    return any((place.is_file() and path not in former) or _is_edited(path, former) for place, path in others)
+
+
+def _is_edited(path: str, former: Mapping[str, FormerText | None]) -> bool:
+    text = former.get(path, FormerText())
+    return text is None or bool(text.hunks)
 
 
 def _are_as_they_were(subject: Subject, paths: Sequence[str]) -> bool:

@@ -127,9 +127,8 @@ class LintWorkspace:
         return any(_configured(folder) for folder in {f for file in files for f in self.folders(file)})
 
     def settings(self, file: Path) -> tuple[Path, ...]:
-        """Return the files that may hold settings for `file`, those that are there."""
-        places = (folder / name for folder in self.folders(file) for name in SECTIONS)
-        return tuple(environment for environment in places if environment.is_file())
+        """Return the files that may hold settings for `file`, whether they are there or not."""
+        return tuple(folder / name for folder in self.folders(file) for name in SECTIONS)
 
     def rules(self, folder: Path) -> LintRules:
         """Return the rules for files in `folder`. Raises sqlfluff's SQLFluffUserError if they cannot be."""

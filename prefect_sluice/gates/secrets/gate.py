@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -26,7 +27,10 @@ _OFF = ("HexHighEntropyString", "IPPublicDetector")
 """What is a digest, or a number with dots, far more often than a secret."""
 _HEAD = 8192
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_PRIVATE_KEY, _KEY_ENDS = "Private Key", "-----END"
+_PRIVATE_KEY, _KEY_BEGINS, _KEY_ENDS = "Private Key", "-----BEGIN", "-----END"
+_BLOCK_BEGINS = re.compile(r"[|>][-+0-9]*\s*(?:#.*)?$")
+_KEY_COLUMN = re.compile(r" *(?:- +)*")
+"""What stands before a key of YAML, those of lists included."""
 _FIX = "take it out and make it void where it is used; if it is none, "
 _VOID = "make it void where it is used, today, then take it out; git's history keeps it, so to take it out is not enough"
 _KEYS = frozenset({
@@ -155,21 +159,41 @@ def _apart(
     """Return what the change brings, and what stands on lines that were there before."""
     if former is None:
         return items, ()
-    old = [
-        item
-        for item in items
-        if former.origin(item.line) is not None and not former.touches(item.line, _end(item, text))
-    ]
+    lines = text.split("\n")
+    old = [item for item in items if _is_old(_extent(item, lines), former)]
     return [item for item in items if item not in old], old
 
 
-def _end(item: PossibleSecret, text: str) -> int:
-    """Return the last line of what was found: a private key is told by its first one, and is what comes behind that."""
-    if item.type != _PRIVATE_KEY:
-        return item.line
-    lines = text.split("\n")
-    ends = (number for number, line in enumerate(lines, 1) if number >= item.line and _KEY_ENDS in line)
+def _is_old(extent: Sequence[tuple[int, int]], former: FormerText) -> bool:
+    return all(former.origin(first) is not None and not former.touches(first, last) for first, last in extent)
+
+
+def _extent(item: PossibleSecret, lines: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the first and last lines of all that an item may stand for. A private key is told by its first line, two in one
+    YAML block by the same one; a password in a YAML block by the line of the block's key."""
+    if item.type == _PRIVATE_KEY:
+        return [
+            (first, _end_of_key(first, lines)) for first, line in enumerate(lines, 1) if _KEY_BEGINS in line
+        ]
+    told = lines[item.line - 1] if 0 < item.line <= len(lines) else ""
+    if not _BLOCK_BEGINS.search(told):
+        return [(item.line, item.line)]
+    return [(item.line, _end_of_block(item.line, lines))]
+
+
+def _end_of_key(first: int, lines: Sequence[str]) -> int:
+    ends = (number for number, line in enumerate(lines, 1) if number >= first and _KEY_ENDS in line)
     return next(ends, len(lines))
+
+
+def _end_of_block(first: int, lines: Sequence[str]) -> int:
+    """Return the last line of the YAML block whose key stands in line `first`: those that are deeper than the key, or empty."""
+    key = _KEY_COLUMN.match(lines[first - 1])
+    column = key.end() if key else 0
+    behind = enumerate(lines[first:], first + 1)
+    return next(
+        (n - 1 for n, line in behind if line.strip() and len(line) - len(line.lstrip()) <= column), len(lines)
+    )
 
 
 def _nothing(found: Mapping[str, Sequence[PossibleSecret]]) -> Sequence[Finding]:

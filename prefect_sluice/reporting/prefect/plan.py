@@ -93,4 +93,4 @@ def _held_lines(plan: Plan) -> list[str]:
         return []
     rows = [(uid.split(".", 2)[-1], str(why)) for uid, why in plan.held.items()]
     lines = table(("left as it is", "why"), rows[:_HELD])
-    return lines + ([f"and {count(len(rows) - _HELD, 'more')}", ""] if len(rows) > _HELD else [])
+    return lines + ([f"and {len(rows) - _HELD} more", ""] if len(rows) > _HELD else [])

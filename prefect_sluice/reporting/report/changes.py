@@ -74,7 +74,9 @@ def _no_consumer(report: Report) -> str:
             if known.plan
             else ""
         )
-    return f"None of the project's {count(len(known.consumers), 'declared consumer')} reads what changes."
+    if len(known.consumers) == 1:
+        return "The project's one declared consumer does not read what changes."
+    return f"None of the project's {len(known.consumers)} declared consumers reads what changes."
 
 
 def _consumer_finding(

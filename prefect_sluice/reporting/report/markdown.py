@@ -281,7 +281,14 @@ def lineage(report: Report, bounds: ReportLimits) -> list[str]:
     if not known.dots or not bounds.drawn:
         return []
     left = (
-        [f"{count(known.left_out, 'node')} of this big change are drawn together.", ""]
+        [
+            count(
+                known.left_out,
+                "node of this big change is drawn together with others.",
+                "nodes of this big change are drawn together.",
+            ),
+            "",
+        ]
         if known.left_out
         else []
     )
