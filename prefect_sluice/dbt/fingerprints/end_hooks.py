@@ -42,7 +42,9 @@ class EndHooks:
 
 def end_hooks(manifest: Manifest, macros: Macros, settings: Settings) -> EndHooks:
     """Read the `on-run-end` hooks of a project and its packages, with all macros that they may call. Pure."""
-    sources = [(str(item.name).lower(), str(item.identifier).lower()) for item in manifest.sources.values()]
+    sources = [
+        (str(source.name).lower(), str(source.identifier).lower()) for source in manifest.sources.values()
+    ]
     names: set[str] = set()
     words: set[str] = set()
     anything = False
@@ -52,12 +54,12 @@ def end_hooks(manifest: Manifest, macros: Macros, settings: Settings) -> EndHook
         text = str(getattr(node, "raw_code", "") or "")
         reach = macros.reach((text,), getattr(node.depends_on, "macros", ()))
         texts = [text, *(str(manifest.macros[uid].macro_sql) for uid in sorted(reach.own))]
-        targets = [target for each in texts for target in _targets(each)]
+        targets = [target for part in texts for target in _targets(part)]
         names |= {target for target in targets if target}
         names |= {identifier for name, identifier in sources if name in targets}
         if "" in targets:
             texts += [str(value) for value in settings.read(reach.asks.variables)]
-            words |= {word for each in texts for word in re.findall(r"\w+", each.lower())}
+            words |= {word for part in texts for word in re.findall(r"\w+", part.lower())}
             anything = anything or bool(_LISTS_NODES & reach.asks.unsteady)
     return EndHooks(frozenset(names), frozenset(words), anything)
 

@@ -220,12 +220,12 @@ class Fingerprints:
     def _all_that_is_built(self) -> str:
         """Return a digest of what all nodes that are built are made from: code, seeds, macros, settings."""
         built = (
-            item
-            for _, item in sorted(self.manifest.nodes.items())
-            if item.resource_type.value in {"model", "seed", "snapshot"}
+            node
+            for _, node in sorted(self.manifest.nodes.items())
+            if node.resource_type.value in {"model", "seed", "snapshot"}
         )
         return digest([
-            [str(item.unique_id), self._of_its_own(item), dict(self.template(item))] for item in built
+            [str(node.unique_id), self._of_its_own(node), dict(self.template(node))] for node in built
         ])  # fmt: skip
 
     @cached_property

@@ -57,10 +57,10 @@ class Settings:
 
     def read(self, variables: Iterable[str | None]) -> list[Any]:
         """Return every value of the variables of these names; for None, a name that is computed, of all."""
-        asked = set(variables)
-        if None in asked:
+        names = set(variables)
+        if None in names:
             return [self.variables, self.packages]
-        return [value for name in sorted(item for item in asked if item) for value in self.said(name)]
+        return [value for name in sorted(one for one in names if one) for value in self.said(name)]
 
     def said(self, name: str) -> list[Any]:
         """Return every value that a variable is given anywhere, the common one first; none if nobody sets it."""

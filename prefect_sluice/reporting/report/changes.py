@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
