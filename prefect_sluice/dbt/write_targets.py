@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints, own_hooks
-from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.sql.side_effects import ANY, REF, SCHEMA, SOURCE, THIS, EffectType, has_hint, writes
+from prefect_sluice.dbt.fingerprints.statement_targets import sources_named, targets_of
+from prefect_sluice.sql.side_effects import REF, SCHEMA, THIS
 from prefect_sluice.sql.write_targets import Targets
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
-
-_DIALECT = "duckdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ def targets(prints: Fingerprints) -> Targets:
     dark: set[_Code] = set()
     codes = tuple(_codes(prints))
     for code in codes:
-        found = tuple(_written(code.text))
+        found = tuple(targets_of(code.text))
         names |= {name for parts in found if parts for name in _resolve_target(parts, manifest)}
         if any(not parts for parts in found):
             dark.add(code)
@@ -61,33 +59,13 @@ def _codes(prints: Fingerprints) -> Iterator[_Code]:
         yield _Code(text, macros.reach((text,), (uid,)).own - {uid}, uid)
 
 
-def _written(text: str) -> Iterator[tuple[str, ...]]:
-    """Yield the parts of each relation's name that a text writes to, in lower case; none where they are not known."""
-    if not has_hint(text):
-        return
-    found = pieces(text)
-    if found is None:
-        yield ()
-        return
-    for piece in found:
-        statements = writes(piece, _DIALECT)
-        if statements is None:
-            yield ()
-            continue
-        for write in statements:
-            if write.does is EffectType.WRITES:
-                parts = tuple(part.lower() for part in write.target)
-                yield () if any(ANY in part for part in parts) else parts
-
-
 def _resolve_target(parts: tuple[str, ...], manifest: Manifest) -> Iterable[tuple[str, str]]:
     """Return schema and identifier of what a statement names; the project's own relations are none of these."""
     last = parts[-1]
     if last.startswith((REF, THIS)):
         return ()
-    if last.startswith(SOURCE):
-        name = last.removeprefix(SOURCE)
-        sources: list[Any] = [item for item in manifest.sources.values() if str(item.name).lower() == name]
-        return [(str(item.schema).lower(), str(item.identifier).lower()) for item in sources]
+    sources = sources_named(last, manifest)
+    if sources is not None:
+        return sources
     schema = parts[-2] if len(parts) > 1 else ""
     return [("" if SCHEMA in schema else schema, last)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 def start_of(pid: int) -> str | None:
@@ -36,9 +37,8 @@ def start_of(pid: int) -> str | None:
 def _has_number(pid: int) -> bool:
     """Ask the kernel itself: /proc may hide the processes of others (`hidepid`)."""
     try:
-        os.kill(pid, 0)
+        with suppress(PermissionError):
+            os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:
-        return True
     return True

@@ -327,11 +327,8 @@ def _run(
     command = ["git", "--no-optional-locks", "--no-replace-objects", *settings, *arguments]
     left_out = IN_HOOKS if environ is None else IN_HOOKS | _OF_DIFFS
     variables = {name: value for name, value in process.environment().items() if name not in left_out}
-    variables |= {
-        "LC_ALL": "C.UTF-8",
-        "GIT_TERMINAL_PROMPT": "0",
-    }  # nobody is there to be asked for a password
-    variables |= environ or {}
+    # Nobody is there to be asked for a password.
+    variables |= {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", **(environ or {})}
     try:
         with parsing("git cannot be asked for that", str(folder), "name a commit, branch or tag"):
             for word in arguments:

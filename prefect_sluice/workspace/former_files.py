@@ -39,8 +39,12 @@ class FormerFiles:
 
     def __call__(self, paths: Collection[str]) -> Mapping[str, FormerText | None]:
         """Return what each file was: nothing of a new one, None where the bundle store has it no more."""
-        # What a link leads to is read, and what it led to before is not known: all lines of it are new.
-        paths = [path for path in paths if not self._is_link(path)]
+        # What a link leads to is read. One that is new, or leads elsewhere now, is new in all its lines.
+        links = {path: self._leads_to(path) for path in paths if self._is_link(path)}
+        told = self._of_files({links.get(path, path) for path in paths} - {""})
+        return {path: told[real] for path in paths if (real := links.get(path, path)) in told}
+
+    def _of_files(self, paths: Collection[str]) -> Mapping[str, FormerText | None]:
         texts = {path: self._now(path) for path in paths}
         found: dict[str, FormerText | None] = {}
         pairs: dict[str, tuple[str, str]] = {}
@@ -77,6 +81,18 @@ class FormerFiles:
 
     def _is_link(self, path: str) -> bool:
         return (self.root / path).is_symlink() or self.before.get(path, "").startswith("link:")
+
+    def _leads_to(self, path: str) -> str:
+        """Return the path of the file that a link leads to, and led to before; "" where that is not the same, or outside."""
+        file = self.root / path
+        if (
+            not file.is_symlink()
+            or self.before.get(path, "") != f"link:{digest_bytes(os.fsencode(file.readlink()))}"
+        ):
+            return ""
+        target = Path(os.path.normpath(file.parent / file.readlink()))
+        is_inside = target.is_relative_to(self.root) and not target.is_symlink()
+        return target.relative_to(self.root).as_posix() if is_inside else ""
 
     def _is_there(self, path: str) -> bool:
         return os.path.lexists(self.root / path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,8 +198,15 @@ def test_a_model_that_becomes_a_link_counts_as_a_whole(tmp_path: Path) -> None:
     (folder / "models").mkdir()
     (folder / PATH).symlink_to("../shared/x.sql")
     nodes = {"model.shop.x": node(PATH)}
-    report = Lint().check(Subject(folder, nodes, (), rewritten=tuple(nodes), touched=(PATH,), former=former))
-    assert {item.verdict for item in report.findings} == {FAILED}
+    given = Subject(folder, nodes, (), rewritten=tuple(nodes), touched=(PATH,), former=former)
+    assert {item.verdict for item in Lint().check(given).findings} == {FAILED}
+    # One that leads where it led is as old as what it leads to: so it is on a first release.
+    link = f"link:{former.bundles.put(b'../shared/x.sql')}"
+    stays = replace(former, before={PATH: link, "shared/x.sql": former.before[PATH]})
+    assert told(Lint().check(replace(given, former=stays))) == [INHERITS]
+    (folder / "shared/x.sql").write_text(OLD.replace("    b,", "    b  AS e,"))
+    found = told(Lint().check(replace(given, former=stays)))
+    assert (sorted({place for verdict, _, place in found if verdict is FAILED})) == [f"{PATH}:3"]
 
 
 def test_the_remedy_is_sqlfluffs_only_where_sqlfluff_has_one(tmp_path: Path) -> None:

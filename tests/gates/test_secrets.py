@@ -422,6 +422,13 @@ def test_a_block_of_yaml_with_a_secret_counts_as_a_whole(
     assert report.verdict is verdict, report.findings
 
 
+def test_a_line_that_only_ends_like_a_block_is_a_line(tmp_path: Path) -> None:
+    was = f"<a>\n  <b password='{LITERAL}'>\n    <c>1</c>\n  </b>\n</a>\n"
+    now = was.replace("1", "2")
+    former = changed(tmp_path / "p", {"conf.xml": was}, {"conf.xml": now})
+    assert ask(replace(subject(tmp_path / "p", {"conf.xml": now}), former=former)).verdict is WARNED
+
+
 def test_a_last_line_that_gets_another_behind_it_is_no_new_secret(tmp_path: Path) -> None:
     was, now = f"a: 1\npassword: {LITERAL}", f"a: 1\npassword: {LITERAL}\nb: 1\n"
     former = changed(tmp_path / "p", {"conf.yml": was}, {"conf.yml": now})

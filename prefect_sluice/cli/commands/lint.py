@@ -38,12 +38,12 @@ def lint(
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    place = workspace.environment(environment)
-    picked = chosen(workspace, place, paths, everything=everything)
+    resolved = workspace.environment(environment)
+    picked = chosen(workspace, resolved, paths, everything=everything)
     memory = remembering(workspace, "lint") if existing_store(workspace) else None
     with progress(console):
         mended = mend(workspace, picked.files) if fix else ()
-        report = linted(workspace, place, picked.files, memory, everything=everything)
+        report = linted(workspace, resolved, picked.files, memory, everything=everything)
     warns = "lint" in workspace.settings.gates and workspace.settings.gates["lint"].on == "warn"
     code = 0 if report.not_applicable or warns or report.verdict.lets_through else 1
     console.show(lint_lines(picked, report, mended, root=workspace.root, width=console.width))

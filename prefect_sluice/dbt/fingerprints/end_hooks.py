@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.dbt.fingerprints.macros import Macros
 from prefect_sluice.dbt.fingerprints.settings import Settings
+from prefect_sluice.dbt.fingerprints.statement_targets import sources_named, targets_of
 from prefect_sluice.dbt.fingerprints.template_text import pieces
-from prefect_sluice.sql.side_effects import ANY, REF, SOURCE, EffectType, has_hint, writes
+from prefect_sluice.sql.side_effects import REF, has_hint
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-_DIALECT = "duckdb"
 _LISTS_NODES = frozenset({"graph", "context", "builtins", "selected_resources"})
 """Where a hook takes the names of nodes from, none of which stands in its text. `results` is none of them: it holds the nodes
 that this run built, so a node that is reused is not written to, and it had its turn when it was built (decision 0056)."""
@@ -42,9 +41,6 @@ class EndHooks:
 
 def end_hooks(manifest: Manifest, macros: Macros, settings: Settings) -> EndHooks:
     """Read the `on-run-end` hooks of a project and its packages, with all macros that they may call. Pure."""
-    sources = [
-        (str(source.name).lower(), str(source.identifier).lower()) for source in manifest.sources.values()
-    ]
     names: set[str] = set()
     words: set[str] = set()
     anything = False
@@ -55,25 +51,20 @@ def end_hooks(manifest: Manifest, macros: Macros, settings: Settings) -> EndHook
         reach = macros.reach((text,), getattr(node.depends_on, "macros", ()))
         texts = [text, *(str(manifest.macros[uid].macro_sql) for uid in sorted(reach.own))]
         targets = [target for part in texts for target in _targets(part)]
-        names |= {target for target in targets if target}
-        names |= {identifier for name, identifier in sources if name in targets}
-        if "" in targets:
+        names |= {name for target in targets if target for name in _names(target, manifest)}
+        if () in targets:
             texts += [str(value) for value in settings.read(reach.asks.variables)]
             words |= {word for part in texts for word in re.findall(r"\w+", part.lower())}
             anything = anything or bool(_LISTS_NODES & reach.asks.unsteady)
     return EndHooks(frozenset(names), frozenset(words), anything)
 
 
-def _targets(text: str) -> Iterator[str]:
-    """Yield the last part of the name of each relation that a text writes to, "" where it is computed."""
-    if not has_hint(text):
-        return
-    for piece in pieces(text) or ("",):
-        statements = writes(piece, _DIALECT) if piece else None
-        if statements is None:
-            yield ""
-            continue
-        for write in statements:
-            if write.does is EffectType.WRITES:
-                last = write.target[-1].lower().removeprefix(REF).removeprefix(SOURCE) if write.target else ""
-                yield "" if any(ANY in part for part in write.target) else last
+def _targets(text: str) -> list[tuple[str, ...]]:
+    """Return the targets of a text's statements. One that only calls the adapter has no statement, and may write anywhere."""
+    return [()] if has_hint(text) and pieces(text) == () else [*targets_of(text)]
+
+
+def _names(target: tuple[str, ...], manifest: Manifest) -> set[str]:
+    last = target[-1]
+    sources = sources_named(last, manifest)
+    return {last.removeprefix(REF)} if sources is None else {identifier for _, identifier in sources}

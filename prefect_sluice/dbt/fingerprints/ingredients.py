@@ -119,18 +119,19 @@ class Fingerprints:
 
     def besides(self, node: Any) -> Parts:
         """Return the ingredients that are not a node's own text: configuration, hooks, what runs before all."""
-        uid = str(node.unique_id)
-        if uid not in self._besides:
-            self._besides[uid] = self._beside(node)
-        return self._besides[uid]
-
-    def _beside(self, node: Any) -> Parts:
-        found = self._of_its_own(node)
+        found = {**self._beside(node), "settings": self.settings.rows, **self._before_all}
         if self.end_hooks.may_write(node):
             found["what runs at the end writes to it"] = self._all_that_is_built
-        return {**found, "settings": self.settings.rows, **self._before_all}
+        return found
 
-    def _of_its_own(self, node: Any) -> dict[str, str]:
+    def _beside(self, node: Any) -> Parts:
+        """Return a node's configuration and hooks."""
+        uid = str(node.unique_id)
+        if uid not in self._besides:
+            self._besides[uid] = self._configured(node)
+        return self._besides[uid]
+
+    def _configured(self, node: Any) -> Parts:
         config = node.config.to_dict()
         found = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
         found |= {f"config {key}": digest(value) for key, value in _config(config, _usual(node)).items()}
@@ -225,7 +226,7 @@ class Fingerprints:
             if node.resource_type.value in {"model", "seed", "snapshot"}
         )
         return digest([
-            [str(node.unique_id), self._of_its_own(node), dict(self.template(node))] for node in built
+            [str(node.unique_id), dict(self._beside(node)), dict(self.template(node))] for node in built
         ])  # fmt: skip
 
     @cached_property

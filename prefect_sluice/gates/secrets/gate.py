@@ -28,7 +28,7 @@ _OFF = ("HexHighEntropyString", "IPPublicDetector")
 _HEAD = 8192
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _PRIVATE_KEY, _KEY_BEGINS, _KEY_ENDS = "Private Key", "-----BEGIN", "-----END"
-_BLOCK_BEGINS = re.compile(r"[|>][-+0-9]*\s*(?:#.*)?$")
+_BLOCK_BEGINS = re.compile(r"(?:[:?-]\s+|^\s*)(?:[!&]\S+\s+)*[|>][-+0-9]*\s*(?:#.*)?$")
 _KEY_COLUMN = re.compile(r" *(?:- +)*")
 """What stands before a key of YAML, those of lists included."""
 _FIX = "take it out and make it void where it is used; if it is none, "
@@ -92,12 +92,13 @@ class Secrets:
         old: list[Finding] = []
         for path, items in sorted(fresh.items()):
             mine, before = _apart(items, texts[path], former.get(path))
-            own += [_of_file(path, mine)] if mine else []
+            if mine:
+                own.append(_of_file(path, mine))
             # A key of a fixed form is told by itself: nobody is to overlook it among guesses.
-            told = [_of_file(path, before)] if before else []
-            (own if _holds_a_key(before) else old).extend(
-                map(_of_old, told) if _holds_a_key(before) else told
-            )
+            if _holds_a_key(before):
+                own.append(_of_old(_of_file(path, before)))
+            elif before:
+                old.append(_of_file(path, before))
         own += [*_unread(unread, self.settings), *unknown_former_texts(_ID, former)]
         own += [] if fresh else _nothing(found)
         return GateReport(_ID, folded(own, old, "secret-like text", named=True))
