@@ -75,7 +75,9 @@ class Player:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        return cast("dict[str, str]", json.loads(self._process.stdout.readline()))
+        answer = self._process.stdout.readline()
+        assert answer, f"the player ended with {self._process.wait()}: run tests/oracle/player.py by hand"
+        return cast("dict[str, str]", json.loads(answer))
 
 
 @dataclass

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from prefect_sluice.dbt.fingerprints import nodes
+from prefect_sluice.dbt.fingerprints.columns import RelationFingerprint
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.gates.data_tests.gate import DataTests
+from prefect_sluice.planning import make_plan
+from prefect_sluice.warehouse import row_digest
 
 
 def _no_parents(self: object, columns: object) -> list[str]:
@@ -35,21 +39,18 @@ def _no_failed_test(self: object, subject: object) -> GateReport:
     return GateReport("data_tests", not_applicable="none")
 
 
-FAULTS = {
-    "parents": ("prefect_sluice.dbt.fingerprints.columns", "Print.of", _no_parents),
-    "columns": ("prefect_sluice.dbt.fingerprints.nodes", "columns_read", _no_columns),
-    "sources": ("prefect_sluice.warehouse.row_digest", "content", _no_new_rows),
-    "views": ("prefect_sluice.planning.plan", "_moved", _no_new_address),
-    "tests": ("prefect_sluice.gates.data_tests.gate", "DataTests.check", _no_failed_test),
+FAULTS: Mapping[str, tuple[object, str, Callable[..., object]]] = {
+    "parents": (RelationFingerprint, "of", _no_parents),
+    "columns": (nodes, "columns_read", _no_columns),
+    "sources": (row_digest, "content", _no_new_rows),
+    "views": (make_plan, "_moved", _no_new_address),
+    "tests": (DataTests, "check", _no_failed_test),
 }
+"""Each names the class or module, the function there, and what is put in its stead."""
 
 
 def plant(fault: str) -> None:
     """Have this process make the mistake."""
-    module, name, wrong = FAULTS[fault]
-    place: Any = import_module(module)
-    *classes, last = name.split(".")
-    for each in classes:
-        place = getattr(place, each)
-    assert hasattr(place, last), f"{module}.{name} is no more"
-    setattr(place, last, wrong)
+    owner, name, wrong = FAULTS[fault]
+    assert callable(getattr(owner, name, None)), f"{owner} has no {name} any more"
+    setattr(owner, name, wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,7 @@ from prefect_sluice.domain.node import Name
 from tests.oracle.blueprint import Blueprint, Column, Model
 from tests.oracle.history import History, Player, Wrong
 from tests.oracle.moves import MOVES, any_move, start
+from tests.oracle.planted import FAULTS
 from tests.oracle.served import Content, differences
 
 
@@ -51,6 +53,15 @@ def test_a_fault_that_is_planted_is_found(
             History(tmp_path / "history", seed, player).play(steps)
     finally:
         player.close()
+
+
+def test_each_fault_has_its_place_in_the_engine() -> None:
+    """Only some of them are played; the others would be found missing by whoever plays them a year later."""
+    for owner, name, wrong in FAULTS.values():
+        real = getattr(owner, name)
+        taken = [len(inspect.signature(each).parameters) for each in (real, wrong)]
+        several = any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(wrong).parameters.values())
+        assert several or taken[0] == taken[1], (owner, name)
 
 
 def test_a_seed_always_gives_the_same_history() -> None:

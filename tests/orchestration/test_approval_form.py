@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import duckdb
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.flow_runs import resume_flow_run
 from prefect.states import Cancelled, Crashed, Scheduled
@@ -406,8 +406,11 @@ def test_a_plan_says_why_of_what_it_is_asked_by_name(project: Path, prefect_serv
     seen: Any = plan("release", "prod", why=" orders ", folder=str(project), return_state=True)
     assert seen.name == "Planned", seen.message
     with get_client(sync_client=True) as client:
-        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["plan-prod"]))
-        [page, *_] = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.ID_DESC)
+        wanted = ArtifactFilter(
+            key=ArtifactFilterKey(any_=["plan-prod"]),
+            flow_run_id=ArtifactFilterFlowRunId(any_=[seen.state_details.flow_run_id]),
+        )
+        [page] = client.read_artifacts(artifact_filter=wanted)
     assert re.search(r"^```text\nmain\.orders  build: .*\n  .+\n```$", str(page.data), re.MULTILINE), (
         page.data
     )
