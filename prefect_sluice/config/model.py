@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,6 +13,7 @@ from prefect_sluice.config import yaml_file
 from prefect_sluice.config.approvals import Approvals, Approving
 from prefect_sluice.config.base import Duration, Section
 from prefect_sluice.config.expected_change import Expectation
+from prefect_sluice.config.key_problems import in_words
 from prefect_sluice.config.refreshes import Refreshing
 from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll, Schedules
 from prefect_sluice.domain.errors import ConfigInvalid
@@ -90,6 +91,8 @@ class GateSettings(Section):
 
     keeps_time: ClassVar[bool] = False
     """Whether the gate itself ends what takes longer than its time-out: what runs in another process."""
+    gone: ClassVar[Mapping[str, str]] = {}
+    """Keys that the gate took once, each with what to do about it."""
 
     on: Literal["block", "warn", "off"] = Field(
         default="block",
@@ -310,8 +313,10 @@ def _validated(raw: dict[str, Any], path: str) -> Config:
     try:
         return Config.model_validate(_filled(raw))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigInvalid(_problem(first), f"{path}: {_key(first)}", "see docs/configuration.md") from error
+        first: Any = error.errors()[0]
+        section = first["loc"] if first["type"] == "model_type" else first["loc"][:-1]
+        wrong = in_words(first, _known_keys(section))
+        raise ConfigInvalid(wrong, f"{path}: {_key(first)}", "see docs/configuration.md") from error
 
 
 def _filled(raw: dict[str, Any]) -> dict[str, Any]:
@@ -325,15 +330,6 @@ def _filled(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _key(problem: Any) -> str:
     return ".".join(str(part) for part in problem["loc"])
-
-
-def _problem(problem: Any) -> str:
-    if problem["type"] != "extra_forbidden":
-        return str(problem["msg"]).removeprefix("Value error, ")
-    near = difflib.get_close_matches(
-        str(problem["loc"][-1]), _known_keys(problem["loc"][:-1]), n=1, cutoff=0.0
-    )
-    return f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
 
 
 def _known_keys(where: tuple[Any, ...]) -> list[str]:

@@ -135,7 +135,8 @@ class Subject:
 
     `compared` is what the gate `diff` found, by unique id; it writes it down for those that are asked after it.
 
-    `variables` are the environment variables that a process which a gate starts may see, `vars` the dbt variables that
+    `variables` are the environment variables that a process which a gate starts may see, `readable` the files and folders
+    outside of the checkout that it may read, since `source.include` names them, `vars` the dbt variables that
     sluice.yml gives. `memory` and `history` are the
     gate's own; None where nothing is kept (`sluice lint` in a working tree).
     """
@@ -173,6 +174,7 @@ class Subject:
     built: BuildOutcome = field(default_factory=BuildOutcome)
     conditions: Callable[[], ConditionsBefore | str] = _nowhere
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    readable: tuple[Path, ...] = ()
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     rewritten: tuple[str, ...] = ()
     compared: dict[str, RelationDiff] = field(default_factory=dict[str, RelationDiff])

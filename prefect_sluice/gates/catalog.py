@@ -14,6 +14,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from prefect_sluice import config
+from prefect_sluice.config.key_problems import in_words, unknown_key
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates.base import Gate, Needs
 
@@ -98,6 +99,9 @@ def checked(settings: Mapping[str, config.GateSettings], file: str) -> None:
             raise ConfigInvalid(
                 f"there is no such gate; did you mean {near[0]!r}?", f"{file}: gates.{name}", _FIX
             )
+        for key, instead in gate_classes()[name].Settings.gone.items():
+            if key in own.model_fields_set:
+                raise ConfigInvalid("is no setting any more", f"{file}: gates.{name}.{key}", instead)
         _own(name, gate_classes()[name], own, file)
 
 
@@ -117,23 +121,23 @@ def _own(
     if isinstance(settings, gate.Settings):
         return settings
     # What was not said is not passed on: a gate has defaults of its own.
-    said = {key: value for key, value in settings if key in settings.model_fields_set}
+    # The policy that serves may hold a key of an older Sluice.
+    gone = gate.Settings.gone
+    said = {key: value for key, value in settings if key in settings.model_fields_set and key not in gone}
     unknown = [key for key in said if key not in gate.Settings.model_fields]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], gate.Settings.model_fields, n=1, cutoff=0.0)
         raise ConfigInvalid(
-            f"unknown key; did you mean {near[0]!r}?",
+            unknown_key(unknown[0], gate.Settings.model_fields),
             f"{file}: gates.{name}.{unknown[0]}",
             f"see docs/gates/{name}.md",
         )
     try:
         return gate.Settings.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
+        first: Any = error.errors()[0]
         where = f"{file}: " + ".".join(("gates", name, *(str(part) for part in first["loc"])))
-        raise ConfigInvalid(
-            str(first["msg"]).removeprefix("Value error, "), where, f"see docs/gates/{name}.md"
-        ) from error
+        wrong = in_words(first, list(gate.Settings.model_fields))
+        raise ConfigInvalid(wrong, where, f"see docs/gates/{name}.md") from error
 
 
 def json_schema() -> dict[str, Any]:

@@ -85,6 +85,18 @@ def _included(workspace: Workspace, project: str) -> Mapping[Path, Path]:
     return {source.relative_to(top): source for source in named.values()}
 
 
+def included_files(workspace: Workspace, project: str) -> tuple[Path, ...]:
+    """Return the files and folders that `source.include` links into a checkout, to be read by code of a change; none that
+    holds what is Sluice's own, or git's. Raises BadInput for a path that leads out of the repository."""
+    own = (workspace.folder.resolve(), _repository(workspace, project) / ".git")
+    found = (source.resolve() for source in _included(workspace, project).values())
+    return tuple(
+        path
+        for path in found
+        if not any(item.is_relative_to(path) or path.is_relative_to(item) for item in own)
+    )
+
+
 def _repository(workspace: Workspace, project: str) -> Path:
     """Return the repository's top; `project` is the dbt project's folder in it."""
     return workspace.project.joinpath(*[".." for _ in PurePosixPath(project).parts]).resolve()

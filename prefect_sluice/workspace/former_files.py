@@ -38,7 +38,8 @@ class FormerFiles:
     root: Path
 
     def __call__(self, paths: Collection[str]) -> Mapping[str, FormerText | None]:
-        """Return what each file was: nothing of a new one, None where the bundle store has it no more."""
+        """Return what each file was: nothing of a new one or of one that was no text, None where the bundle store has it no
+        more."""
         # What a link leads to is read. One that is new, or leads elsewhere now, is new in all its lines.
         links = {path: self._leads_to(path) for path in paths if self._is_link(path)}
         told = self._of_files({links.get(path, path) for path in paths} - {""})
@@ -54,10 +55,11 @@ class FormerFiles:
             if self._is_same(path, old):
                 found[path] = FormerText(moved_from=moved.get(path, ""))
                 continue
-            former, now = self._text(old), texts[path]
-            found[path] = None
-            if former is not None and now is not None:
-                pairs[path] = (former, now)
+            content, now = self._content_before(old), texts[path]
+            if content is None:
+                found[path] = None
+            elif (former := plain_text(content)) is not None and now is not None:
+                pairs[path] = (former, now)  # of bytes that were no text, every line is new
         for (path, (former, _)), hunks in zip(pairs.items(), text_diff.hunks([*pairs.values()]), strict=True):
             found[path] = FormerText(former, hunks, moved.get(path, ""))
         return found
@@ -67,15 +69,14 @@ class FormerFiles:
         new = {path: text for path, text in texts.items() if path not in self.before and text is not None}
         if not new:
             return {}
-        endings = {PurePosixPath(path).suffix for path in new}
-        gone = (
-            path for path in self.before if PurePosixPath(path).suffix in endings and not self._is_there(path)
-        )
+        endings = {_ending(path) for path in new}
+        gone = (path for path in self.before if _ending(path) in endings and not self._is_there(path))
         return text_diff.find_renames(dict(self._texts(gone)), new)
 
     def _texts(self, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
         for path in paths:
-            text = self._text(path)
+            content = self._content_before(path)
+            text = None if content is None else plain_text(content)
             if text is not None:
                 yield path, text
 
@@ -107,9 +108,15 @@ class FormerFiles:
     def _now(self, path: str) -> str | None:
         return plain_text(self._content(path))
 
-    def _text(self, path: str) -> str | None:
-        """Return the text that a file had; None where there is none, or the bundle store has it no more."""
+    def _content_before(self, path: str) -> bytes | None:
+        """Return the bytes that a file had; None where the bundle store has them no more."""
         try:
-            return plain_text(self.bundles.get(self.before[path].partition(":")[2]))
+            return self.bundles.get(self.before[path].partition(":")[2])
         except (BadInput, BundleDamaged):
             return None
+
+
+def _ending(path: str) -> str:
+    """Return the ending of a file's name; `.yaml` is another spelling of `.yml`."""
+    ending = PurePosixPath(path).suffix
+    return ".yml" if ending == ".yaml" else ending

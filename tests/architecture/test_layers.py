@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LADDER = (
     "domain",
     "runtime",
+    "isolation",
     "sql",
     "config",
     "warehouse",

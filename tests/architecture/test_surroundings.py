@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXEMPT = (
     "prefect_sluice/cli/",
     "prefect_sluice/cli/demo.py",
+    "prefect_sluice/isolation/launch.py",
     "prefect_sluice/runtime/faults.py",
     "prefect_sluice/runtime/process.py",
 )

@@ -218,7 +218,7 @@ def test_sizes_as_people_write_them() -> None:
         ({"rows": "many"}, "rows: 'many' is no number"),
         ({"seconds": -1}, "a limit is not negative"),
         ({"seconds": float("nan")}, "a limit is not negative"),
-        ({"second": 1}, "Input should be 'seconds', 'rows' or 'bytes'"),
+        ({"second": 1}, "must be 'seconds', 'rows' or 'bytes'"),
     ],
 )
 def test_a_limit_that_cannot_be_read_is_said(limits: dict[str, object], complaint: str) -> None:

@@ -105,11 +105,20 @@ def test_it_shows_what_was_explained_and_by_what() -> None:
 def test_what_it_says_to_write_explains_it() -> None:
     before = 'SELECT range AS id, 0 AS "a b", 0 AS n FROM range(999)'
     after = 'SELECT range AS id, (range < 7)::INTEGER AS "a b", 0 AS n FROM range(998)'
-    lines = ["Expect: same.n"]
-    for _ in range(2):
-        lines.append(findings(after, *lines, before=before)[0].fix.partition("message: ")[2])
-    assert lines[1:] == ['Expect: t."a b" up to 0.8%', "Expect: t rows up to 0.2%"]
-    assert findings(after, *lines, before=before)[0].verdict is PASSED
+    fix = findings(after, "Expect: same.n", before=before)[0].fix
+    said = fix.partition("commit message, a line each: ")[2].split("; ")
+    assert said == ['Expect: t."a b" up to 0.8%', "Expect: t rows up to 0.2%"]
+    assert findings(after, *said, before=before)[0].verdict is PASSED
+
+
+def test_many_columns_are_told_in_one_line() -> None:
+    columns = ", ".join(f"{{}} AS c{number}" for number in range(5))
+    before = f"SELECT range AS id, {columns.replace('{}', '0')} FROM range(100)"
+    after = f"SELECT range AS id, {columns.replace('{}', '(range < 7)::INTEGER')} FROM range(98)"
+    fix = findings(after, "Expect: same.n", before=before)[0].fix
+    said = fix.partition("commit message, a line each: ")[2].split("; ")
+    assert said == ["Expect: t.* up to 7%", "Expect: t rows up to 2%"]
+    assert findings(after, *said, before=before)[0].verdict is PASSED
 
 
 def test_a_limit_makes_it_strict_always_or_never() -> None:

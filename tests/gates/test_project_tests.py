@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prefect_sluice.config import GateSettings
+from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.catalog import checked, make_gates
 from prefect_sluice.gates.project_tests.gate import ProjectTests, Settings
+from prefect_sluice.isolation import landlock, run_command
+from prefect_sluice.isolation.sandbox import SIGNALS
 from prefect_sluice.runtime.running import start_of
-from tests.gates.keeping import Kept
 
 # Plugins that happen to be installed here would only cost each suite a second.
 BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -235,7 +240,7 @@ def ends(process: int) -> bool:
     ("wait", "seconds"), [("time.sleep(600)", 8), ("pass", 60)], ids=["time-out", "left behind"]
 )
 def test_nothing_that_the_suite_started_lives_on(tmp_path: Path, wait: str, seconds: int) -> None:
-    pids = tmp_path / "pids"
+    pids = tmp_path / "project" / "pids"
     gate = ProjectTests(Settings(timeout=timedelta(seconds=seconds)))
     try:
         report = ask(
@@ -249,6 +254,7 @@ def test_nothing_that_the_suite_started_lives_on(tmp_path: Path, wait: str, seco
     finding = only(report)
     if wait == "pass":
         assert finding.verdict is Verdict.PASSED
+        assert finding.summary == "1 test passed; 1 process that it left behind ended"
     else:
         assert (finding.verdict, finding.limit) == (Verdict.ERRORED, 8)
         assert finding.summary == "the tests were stopped after 8 s"
@@ -327,89 +333,102 @@ def test_settings_choose_the_tests(tmp_path: Path) -> None:
     assert only(ask(tmp_path, files, nothing)).verdict is Verdict.INCONCLUSIVE
 
 
-COUNTS = (
-    "import os, pathlib\n\n\ndef test_counts():\n    assert pathlib.Path('model.sql').read_text() != 'bad'\n"
-    "    assert os.environ.get('MODE') != 'bad'\n    with open(os.environ['RUNS'], 'a') as runs:\n        runs.write('x')\n"
-)
+TOUCHES = """\
+import os, pathlib, socket
+
+OUTSIDE = pathlib.Path(os.environ["OUTSIDE"])
+
+def test_own_files():
+    pathlib.Path("written.txt").write_text("x")
+    assert os.listdir(pathlib.Path.home()) == []
+
+def test_writes():
+    OUTSIDE.write_text("changed")
+
+def test_empties():
+    os.truncate(OUTSIDE, 0)
+
+def test_reads():
+    OUTSIDE.read_text()
+
+def test_link():
+    os.symlink(OUTSIDE, "link")
+    pathlib.Path("link").write_text("changed")
+
+def test_hard_link():
+    os.link(OUTSIDE, "hard")
+
+def test_reaches():
+    socket.create_connection(("127.0.0.1", int(os.environ["PORT"])), 5)
+
+def test_signals():
+    os.kill(int(os.environ["PID"]), 0)
+"""
+"""A suite whose tests pass where they can do what they must not."""
+
+
+STARTS = "from prefect_sluice.isolation.launch import main; sys.exit(main(sys.argv[1:]))"
 
 
 @dataclass
-class Suite:
-    """A suite that counts its runs, in a file outside the project."""
+class Outside:
+    """A file beside the project, and a server of this process."""
 
     folder: Path
-    memory: Kept = field(default_factory=Kept)
 
-    def ask(self, files: Mapping[str, str], *, mode: str = "", **settings: Any) -> GateReport:
-        project = self.folder / "project"
-        for name, text in {"tests/test_x.py": COUNTS, **files}.items():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            (project / name).write_text(text, encoding="utf-8")
-        gate = ProjectTests(Settings.model_validate({"recall": "1d", **settings}))
-        variables = {**BARE, "MODE": mode, "RUNS": str(self.folder / "runs")}
-        return gate.check(Subject(project, {}, (), variables=variables, memory=self.memory))
-
-    @property
-    def runs(self) -> int:
-        return len((self.folder / "runs").read_text())
-
-
-def test_it_always_runs_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
-    suite = Suite(tmp_path)
-    for _ in range(2):
-        assert suite.ask({"model.sql": "good"}, recall=None).verdict is Verdict.PASSED
-    assert (suite.runs, suite.memory) == (2, {})
+    def ask(self, *, read: bool = False, **settings: Any) -> dict[str, GateReport | str]:
+        secret = self.folder / "secret.txt"
+        secret.write_text("as it was", encoding="utf-8")
+        if read:
+            settings["may_read"] = [str(secret)]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            variables = {
+                "OUTSIDE": str(secret),
+                "PORT": str(server.getsockname()[1]),
+                "PID": str(os.getpid()),
+            }
+            gate = ProjectTests(Settings.model_validate(settings))
+            report = ask(self.folder / "project", {"tests/test_x.py": TOUCHES}, gate, **variables)
+        assert secret.read_text(encoding="utf-8") == "as it was"
+        failed = {finding.check.partition("::test_")[2]: finding.summary for finding in report.findings}
+        return {name: told for name, told in failed.items() if name}
 
 
-def test_what_passed_is_recalled_while_nothing_that_it_sees_changed(tmp_path: Path) -> None:
-    suite = Suite(tmp_path)
-    assert only(suite.ask({"model.sql": "good"})).summary == "1 test passed"
-    again = only(suite.ask({}))
-    assert (again.verdict, again.observed, suite.runs) == (Verdict.PASSED, 1, 1)
-    assert again.summary.startswith("1 test passed at ")
-    assert again.summary.endswith(" UTC, and nothing that they see has changed")
-    assert suite.ask({"model.sql": "bad"}).verdict is Verdict.FAILED
-    assert suite.ask({"model.sql": "good"}, mode="bad").verdict is Verdict.FAILED
-    suite.ask({}, args=["-q"])
-    suite.ask({}, recall="0s")
-    assert suite.runs == 3
+@pytest.mark.skipif(landlock.abi() < SIGNALS, reason="the kernel has no Landlock")
+def test_what_is_outside_cannot_be_read_written_reached_or_signalled(tmp_path: Path) -> None:
+    outside = Outside(tmp_path)
+    refused = outside.ask()
+    assert set(refused) == {"writes", "empties", "reads", "link", "hard_link", "reaches", "signals"}
+    denied = ("PermissionError", "FileNotFoundError", "ConnectionRefusedError")
+    assert all(any(word in str(told) for word in denied) for told in refused.values()), refused
+    assert set(outside.ask(read=True, network=True)) == {"writes", "empties", "link", "hard_link", "signals"}
 
 
-def test_what_did_not_simply_pass_is_not_kept(tmp_path: Path) -> None:
-    suite = Suite(tmp_path)
-    suite.ask({"model.sql": "good", "tests/test_skips.py": SKIPS})
-    suite.ask({"model.sql": "bad"})
-    assert suite.memory == {}
+def test_where_nothing_isolates_it_is_said_or_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Landlock is what a machine may lack; the launcher is another process, so it is taken from it by a variable's path."""
+    no_landlock = "import prefect_sluice.isolation.landlock as landlock\nlandlock.abi = lambda: 0\n"
+    monkeypatch.setattr(
+        run_command, "LAUNCH", f"{run_command.LAUNCH.partition('from')[0]}\n{no_landlock}{STARTS}"
+    )
+    files = {"tests/test_x.py": PASSES}
+    told = only(ask(tmp_path, files)).summary
+    assert told == "1 test passed; not isolated: Landlock 3 is needed, and this kernel has none"
+    refused = only(ask(tmp_path, files, ProjectTests(Settings(isolation="required"))))
+    assert refused.verdict is Verdict.ERRORED
+    assert refused.summary.startswith(
+        "the suite was not run: isolation is required, and this machine has none"
+    )
 
 
-def test_what_the_suite_reads_can_be_said(tmp_path: Path) -> None:
-    suite = Suite(tmp_path)
-    reads = ["contracts", "*.csv"]
-    suite.ask({"model.sql": "good", "contracts/a.yml": "", "data/x.csv": "1"}, reads=reads)
-    suite.ask({"model.sql": "other"}, reads=reads)
-    assert suite.runs == 1
-    for name in ("contracts/a.yml", "data/x.csv", "tests/data.json", "lib/helper.py", "pytest.ini"):
-        suite.ask({name: "[pytest]\n" if name == "pytest.ini" else "# 2\n"}, reads=reads)
-    assert suite.runs == 6
-
-
-def test_a_pattern_that_nothing_matches_is_an_error(tmp_path: Path) -> None:
-    suite = Suite(tmp_path)
-    finding = only(suite.ask({"model.sql": "good"}, reads=["contarcts"]))
-    assert (finding.verdict, finding.check) == (Verdict.ERRORED, "reads")
-    assert "contarcts" in finding.summary
-
-
-@pytest.mark.parametrize(
-    "damage", [[], {"at": "yesterday"}, {"at": "2026-01-01T00:00:00", "told": "x", "passed": 1}]
-)
-def test_a_damaged_memory_is_as_good_as_none(tmp_path: Path, damage: Any) -> None:
-    suite = Suite(tmp_path)
-    suite.ask({"model.sql": "good"})
-    (key,) = suite.memory
-    suite.memory[key] = damage
-    assert suite.ask({}).verdict is Verdict.PASSED
-    assert suite.runs == 2
+def test_a_setting_that_is_gone_says_so(tmp_path: Path) -> None:
+    settings = {"project_tests": GateSettings.model_validate({"recall": "1d"})}
+    with pytest.raises(
+        ConfigInvalid, match=r"gates\.project_tests\.recall: is no setting any more; take the line out"
+    ):
+        checked(settings, "sluice.yml")
+    assert make_gates(settings, {Needs.SOURCES}), "a policy that serves may still have it"
 
 
 def test_it_is_a_gate_for_sources() -> None:

@@ -41,6 +41,10 @@ class Settings(ComparisonSettings):
     )
 
 
+_LINES_NAMED = 3
+"""How many `Expect:` lines a remedy writes out; more columns are told by one pattern."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diff:
     """Says what changes in the rows of each changed relation, and whether the commit said so."""
@@ -218,10 +222,18 @@ def _same_inputs(subject: Subject) -> str:
 
 
 def _declare(node: Node, parts: tuple[expected_part.ExpectedPart, ...], limit: float) -> str:
-    first = next(part for part in parts if not part.is_explained and part.share > limit)
-    what = (
-        f"{expect_name(node.short)}.{expect_name(first.column)}"
-        if first.column
-        else f"{expect_name(node.short)} rows"
-    )
-    return f"if it is meant, say so in the commit message: Expect: {what} up to {above(first.share)}%"
+    """Return what a commit would have to say, a line for each part that is too much; of many columns, one line for all."""
+    open_parts = [part for part in parts if not part.is_explained and part.share > limit]
+    if len(open_parts) > _LINES_NAMED:
+        widest = max(part.share for part in open_parts)
+        columns = [expected_part.ExpectedPart("*", widest, None)] if any(p.column for p in open_parts) else []
+        open_parts = [*columns, *(part for part in open_parts if not part.column)]
+    lines = [f"Expect: {_expected_name(node, part.column)} up to {above(part.share)}%" for part in open_parts]
+    each = ", a line each" if len(lines) > 1 else ""
+    return f"if it is meant, say so in the commit message{each}: {'; '.join(lines)}"
+
+
+def _expected_name(node: Node, column: str) -> str:
+    if not column:
+        return f"{expect_name(node.short)} rows"
+    return f"{expect_name(node.short)}.{column if column == '*' else expect_name(column)}"

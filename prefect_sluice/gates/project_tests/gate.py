@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, Literal
 from xml.etree import ElementTree
 
 from pydantic import Field
@@ -21,35 +14,33 @@ from pydantic import Field
 from prefect_sluice import config
 from prefect_sluice.config.base import Duration
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
-from prefect_sluice.gates.project_tests.inputs import SECTIONS, inputs_digest
 from prefect_sluice.gates.project_tests.junit import ReportedTest, read
-from prefect_sluice.runtime import process as surroundings
+from prefect_sluice.gates.project_tests.suite import TAIL, Suite, SuiteRun
+from prefect_sluice.isolation.run_command import Ended
 
 _ID = "project_tests"
-_TAIL = 20
 _FOREVER = timedelta(days=7)
+SECTIONS = {
+    "pytest.ini": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "setup.cfg": "[tool:pytest]",
+    "tox.ini": "[pytest]",
+}
+"""Files that configure pytest, and the text that says that a shared one does."""
 # pytest's exit codes: all passed, some failed, stopped early, none found. Any other is a breakdown.
 _PASSED, _FAILED, _INTERRUPTED, _NONE_FOUND = 0, 1, 2, 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What is left of the suite's process: `code` is None if it ran out of time, `output` its last lines."""
-
-    code: int | None
-    output: tuple[str, ...]
-    lines: int
-    results: bytes
-    seconds: float
 
 
 class Settings(config.GateSettings):
     """What sluice.yml may say of it."""
 
     keeps_time: ClassVar[bool] = True
+    gone: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("recall", "reads"), "take the line out: a suite always runs, since nobody can tell what it sees"
+    )
     timeout: Duration | None = Field(
         default=timedelta(minutes=10),
         description="After this the suite is stopped, and the gate could not tell.",
@@ -65,27 +56,30 @@ class Settings(config.GateSettings):
             " and those that profile and project read with env_var. By these names even secrets are given to it."
         ),
     )
-    recall: Duration | None = Field(
-        default=None,
-        description=(
-            "For this long a suite that passed is not run again while all that it can see is the same: files,"
-            " interpreter, installed packages, variables. Default: it always runs."
-        ),
+    network: bool = Field(
+        default=False,
+        description="Whether the suite may reach other processes, of this machine and of others. It always has a loopback "
+        "network of its own.",
     )
-    reads: tuple[str, ...] = Field(
+    may_read: tuple[str, ...] = Field(
         default=(),
-        description=(
-            "With `recall`: which paths of the project the suite reads, as patterns. Default: every file of the checkout."
-        ),
+        description="Absolute paths of files and folders outside of the checkout that the suite reads, beside those that "
+        "`source.include` names.",
+    )
+    isolation: Literal["preferred", "required"] = Field(
+        default="preferred",
+        description="What is done where this machine cannot isolate the suite: it runs with the rights of the deployer, and "
+        "the report says so; or it does not run.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectTests:
-    """Runs the tests with this interpreter, in a checkout apart and a process group of their own.
+    """Runs the tests with this interpreter, in a checkout apart and inside of a sandbox.
 
-    The subject's variables are all that the tests see of the caller's. After the time-out, and when the suite is
-    done, what it started and left running is killed. Neither bytecode nor caches go into the checkout.
+    They write to that checkout and to temporary files of their own, and read these, the interpreter and what the settings
+    name; the subject's variables are all that they see of the caller's. After the time-out, and when the suite is done,
+    what it started and left running is killed. Neither bytecode nor caches go into the checkout.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -97,58 +91,30 @@ class ProjectTests:
         """Return one finding per test that failed or broke, one for all skipped, one for all passed."""
         if not _has_tests(subject.project.resolve()):
             return GateReport(_ID, not_applicable="the project has no pytest tests")
-        try:
-            key = self._key(subject) if self.settings.recall and subject.memory is not None else ""
-        except (OSError, ValueError) as error:
-            what = f"what the suite reads cannot be told: {error}"
-            return GateReport(
-                _ID, (Finding(_ID, "reads", Verdict.ERRORED, what, fix="mend gates.project_tests.reads"),)
-            )
-        known = _recalled(subject.memory, key, self.settings.recall)
-        if known is not None:
-            return GateReport(_ID, (known,))
         project = (subject.apart() or subject.project).resolve()
-        with tempfile.TemporaryDirectory(prefix="sluice-tests-") as folder:
-            run = self._run(project, Path(folder), subject.variables)
-        findings = tuple(self._findings(run))
-        _keep(subject.memory, key, findings)
-        return GateReport(_ID, findings)
-
-    def _key(self, subject: Subject) -> str:
-        return inputs_digest(
-            subject.root.resolve(),
-            subject.project.resolve(),
-            self.settings.reads,
-            subject.variables,
-            self._wanted,
+        suite = Suite(
+            root=subject.change.root(project) if subject.change else project,
+            project=project,
+            arguments=(*self.settings.args, *self.settings.paths),
+            variables=subject.variables,
+            timeout=self._timeout,
+            read=(*subject.readable, *(Path(path) for path in self.settings.may_read)),
+            network=self.settings.network,
+            required=self.settings.isolation == "required",
         )
-
-    @property
-    def _wanted(self) -> list[str]:
-        return [*self.settings.args, *self.settings.paths]
-
-    def _run(self, project: Path, folder: Path, variables: Mapping[str, str]) -> _Run:
-        output, results = folder / "output.txt", folder / "results.xml"
-        began = time.monotonic()
-        # To a file, not to a pipe: a process that the tests leave behind would keep a pipe open.
-        with output.open("wb") as stream:
-            seen = _variables(folder, variables)
-            code = _run_group(
-                _command(project, results, self._wanted), project, seen, stream.fileno(), self._timeout
-            )
-        lines = output.read_text("utf-8", errors="replace").splitlines()
-        written = results.read_bytes() if results.is_file() else b""
-        return _Run(code, tuple(lines[-_TAIL:]), len(lines), written, time.monotonic() - began)
+        return GateReport(_ID, tuple(self._findings(suite.run())))
 
     @property
     def _timeout(self) -> timedelta:
         return self.settings.timeout or _FOREVER
 
-    def _findings(self, run: _Run) -> list[Finding]:
-        if run.code is None:
+    def _findings(self, run: SuiteRun) -> list[Finding]:
+        if run.ended.error:
+            return [_of_run(run, Verdict.ERRORED, f"the suite was not run: {run.ended.error}")]
+        if run.ended.code is None:
             limit = self._timeout.total_seconds()
             return [_of_run(run, Verdict.ERRORED, f"the tests were stopped after {limit:g} s", limit=limit)]
-        if run.code == _NONE_FOUND:
+        if run.ended.code == _NONE_FOUND:
             return [_of_run(run, Verdict.INCONCLUSIVE, "pytest found no tests")]
         try:
             tests = read(run.results)
@@ -158,13 +124,8 @@ class ProjectTests:
             *map(_of_test, _broken(tests)),
             *_of_ending(run, tests),
             *_of_skipped(tests),
-            *_of_passed(tests),
+            *_of_passed(tests, run),
         ]
-
-
-def _variables(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    keep_out = {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder), "COVERAGE_FILE": str(folder / ".coverage")}
-    return keep_out | dict(variables) | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _has_tests(project: Path) -> bool:
@@ -174,68 +135,6 @@ def _has_tests(project: Path) -> bool:
     ):
         return True
     return any(next((project / "tests").rglob(name), None) for name in ("test_*.py", "*_test.py"))
-
-
-def _recalled(memory: Memory | None, key: str, longest: timedelta | None) -> Finding | None:
-    """Return the finding of an earlier run of the same, if it is young enough; one that cannot be read is none."""
-    kept = cast(Any, memory.recall(key) if memory is not None and key and longest else None)
-    if memory is None or kept is None or longest is None:
-        return None
-    try:
-        at, told, passed = datetime.fromisoformat(kept["at"]), str(kept["told"]), float(kept["passed"])
-        if not timedelta(0) <= surroundings.now() - at <= longest:
-            return None
-    except (TypeError, KeyError, ValueError):
-        return None
-    said = f"{told} at {at:%Y-%m-%d %H:%M} UTC, and nothing that they see has changed"
-    return Finding(_ID, "passed", Verdict.PASSED, said, observed=passed)
-
-
-def _keep(memory: Memory | None, key: str, findings: Sequence[Finding]) -> None:
-    """Keep what passed, and nothing else: one skipped test, and the suite runs again."""
-    if memory is None or not key or len(findings) != 1 or findings[0].verdict is not Verdict.PASSED:
-        return
-    (one,) = findings
-    memory.keep(key, {"at": surroundings.now().isoformat(), "told": one.summary, "passed": one.observed or 0})
-
-
-def _command(project: Path, results: Path, wanted: Sequence[str]) -> list[str]:
-    # xunit1 is the one format that says where a test is. The last option wins over the project's addopts. The cache is
-    # moved, not switched off: that would take pytest's --ff and --lf, which addopts may hold, and its fixture `cache`.
-    cache = f"cache_dir={results.parent / 'cache'}"
-    options = ["-o", cache, "--color=no", "-o", "junit_family=xunit1"]
-    return [
-        sys.executable,
-        "-m",
-        "pytest",
-        *wanted,
-        *options,
-        f"--rootdir={project}",
-        f"--junitxml={results}",
-    ]
-
-
-def _run_group(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str], output: int, timeout: timedelta
-) -> int | None:
-    """Return the exit code of `command`, None for a time-out; nothing of its process group lives on."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        return process.wait(timeout.total_seconds())
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _broken(tests: Sequence[ReportedTest]) -> list[ReportedTest]:
@@ -254,19 +153,19 @@ def _of_test(test: ReportedTest) -> Finding:
         summary,
         subjects=(test.id.partition("::")[0],),
         location=test.location,
-        evidence=_lines(lines[-_TAIL:], len(lines)),
+        evidence=_lines(lines[-TAIL:], len(lines)),
     )
 
 
-def _of_ending(run: _Run, tests: Sequence[ReportedTest]) -> list[Finding]:
+def _of_ending(run: SuiteRun, tests: Sequence[ReportedTest]) -> list[Finding]:
     """Return what pytest's exit code says beyond its tests: a plugin's no (coverage), a stop, a breakdown."""
-    if run.code == _PASSED or (run.code in {_FAILED, _INTERRUPTED} and _broken(tests)):
+    if run.ended.code == _PASSED or (run.ended.code in {_FAILED, _INTERRUPTED} and _broken(tests)):
         return []
-    if run.code == _FAILED:
+    if run.ended.code == _FAILED:
         return [
             _of_run(run, Verdict.FAILED, "pytest ended with 1 although no test failed (a plugin's limit?)")
         ]
-    return [_of_run(run, Verdict.ERRORED, f"pytest broke off with {run.code}")]
+    return [_of_run(run, Verdict.ERRORED, f"pytest broke off with {run.ended.code}")]
 
 
 def _of_skipped(tests: Sequence[ReportedTest]) -> list[Finding]:
@@ -289,29 +188,36 @@ def _of_skipped(tests: Sequence[ReportedTest]) -> list[Finding]:
     ]
 
 
-def _of_passed(tests: Sequence[ReportedTest]) -> list[Finding]:
+def _of_passed(tests: Sequence[ReportedTest], run: SuiteRun) -> list[Finding]:
     passed, expected = (sum(test.outcome == kind for test in tests) for kind in ("passed", "expected"))
     if passed:
         more = f", {expected} failed as expected" if expected else ""
-        return [
-            Finding(_ID, "passed", Verdict.PASSED, f"{count(passed, 'test')} passed{more}", observed=passed)
-        ]
+        told = f"{count(passed, 'test')} passed{more}{_how_it_ran(run.ended)}"
+        return [Finding(_ID, "passed", Verdict.PASSED, told, observed=passed)]
     if any(test.outcome != "expected" for test in tests):
         return []
     why = f"no test passed, {expected} failed as expected" if expected else "pytest ran no test"
     return [Finding(_ID, "passed", Verdict.INCONCLUSIVE, why, observed=0)]
 
 
-def _of_run(run: _Run, verdict: Verdict, summary: str, limit: float | None = None) -> Finding:
+def _how_it_ran(ended: Ended) -> str:
+    """Return what is to be known of the suite's process, "" where it was isolated and left nothing behind."""
+    protection = ended.protection
+    open_to = "" if protection.is_isolated else f"; not isolated: {protection.why}"
+    left = f"; {count(ended.left, 'process', 'processes')} that it left behind ended" if ended.left else ""
+    return left + open_to
+
+
+def _of_run(run: SuiteRun, verdict: Verdict, summary: str, limit: float | None = None) -> Finding:
     observed = run.seconds if limit is not None else None
     evidence = _lines(run.output, run.lines)
     return Finding(_ID, "pytest", verdict, summary, observed=observed, limit=limit, evidence=evidence)
 
 
-def _why_no_results(run: _Run) -> str:
+def _why_no_results(run: SuiteRun) -> str:
     if any("No module named pytest" in line for line in run.output):
         return "pytest is not installed; install prefect-sluice[pytest]"
-    return f"pytest ended with {run.code} and wrote no results"
+    return f"pytest ended with {run.ended.code} and wrote no results"
 
 
 def _lines(lines: Sequence[str], total: int) -> Evidence | None:

@@ -16,7 +16,7 @@ from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Gate, PastMeasure, Subject
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.gate_memory import remembering
-from prefect_sluice.promotions.load_project import LoadedProject, checkout
+from prefect_sluice.promotions.load_project import LoadedProject, checkout, included_files
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.allowed_variables import visible
@@ -57,6 +57,7 @@ def subject(
         expected=cache(lambda: commit_declarations(workspace, release, plan)),
         conditions=partial(conditions.proven, workspace, environment, loaded, release),
         variables=_variables(workspace, loaded),
+        readable=included_files(workspace, release.change.project),
         vars=workspace.settings.vars,
     )
 

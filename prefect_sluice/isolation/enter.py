@@ -1,0 +1,67 @@
+"""How this process shuts itself in: namespaces, limits, Landlock. There is no way back, for it and all that it starts."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from contextlib import suppress
+
+from prefect_sluice.isolation import kernel, landlock, namespaces
+from prefect_sluice.isolation.sandbox import SIGNALS, WRITES_AND_TRUNCATION, Limits, Protection, Sandbox
+
+_TCP_ABI = 4
+
+
+def enter(sandbox: Sandbox) -> Protection:
+    """Shut this process in, as far as the system lets an account do that, and return how far that is. It must have one thread
+    and hold no descriptor that the code is not to use: what is open stays open. Raises OSError where a rule that the kernel
+    knows cannot be set: then the code must not run."""
+    if not kernel.is_linux():
+        _limit(sandbox.limits)
+        return Protection(why="only Linux is known to isolate")
+    no_namespaces = _tried(lambda: namespaces.enter(network=sandbox.network))
+    no_covers = no_namespaces or _tried(lambda: namespaces.cover((*sandbox.read, *sandbox.write)))
+    with suppress(OSError):  # an account without any has none to give up
+        namespaces.give_up_capabilities()
+    _limit(sandbox.limits)
+    version = landlock.abi()
+    if version < WRITES_AND_TRUNCATION:
+        why = f"Landlock {WRITES_AND_TRUNCATION} is needed, and this kernel has {version or 'none'}"
+        return Protection(why=why)
+    landlock.restrict(sandbox.read, sandbox.write, network=sandbox.network or not no_namespaces)
+    missing = [
+        f"no namespaces ({no_namespaces})" if no_namespaces else "",
+        f"sockets in the file system can be reached ({no_covers})" if no_covers and not no_namespaces else "",
+        "" if version >= SIGNALS else f"Landlock {version} lets it signal processes of the same account",
+    ]
+    return Protection(
+        files=True,
+        network=sandbox.network or not no_namespaces or version >= _TCP_ABI,
+        signals=version >= SIGNALS,
+        sockets=not no_covers,
+        why="; ".join(filter(None, missing)),
+    )
+
+
+def _tried(act: Callable[[], None]) -> str:
+    """Return why it could not be done, "" where it was."""
+    try:
+        act()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _limit(limits: Limits) -> None:
+    wanted = {
+        resource.RLIMIT_CPU: limits.seconds,
+        resource.RLIMIT_DATA: limits.memory,
+        resource.RLIMIT_NPROC: limits.processes,
+        resource.RLIMIT_FSIZE: limits.file_size,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in wanted.items():
+        if most is not None:
+            _, hard = resource.getrlimit(kind)
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (most, most))

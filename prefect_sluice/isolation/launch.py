@@ -1,0 +1,94 @@
+"""The process between Sluice and a command of a change: it shuts the command in, waits for it, and ends all that it leaves.
+
+Its arguments are the sandbox as JSON, a descriptor and the command. To the descriptor it writes a line of JSON once the
+command is shut in, and one when all has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from prefect_sluice.isolation import kernel
+from prefect_sluice.isolation.enter import enter
+from prefect_sluice.isolation.sandbox import Sandbox
+
+CANNOT_START = 126
+"""The exit code of a shell for a command that cannot be run."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command. Return 0: how it ended stands in the last line."""
+    sandbox, descriptor, *command = arguments
+    answer = int(descriptor)
+    os.set_inheritable(answer, False)
+    signal.signal(signal.SIGTERM, _stop)
+    if kernel.is_linux():
+        kernel.prctl(kernel.CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    command_process = os.fork()
+    if command_process == 0:
+        _become(command, Sandbox.of(json.loads(sandbox)), answer)
+    code, left = None, 0
+    try:
+        _, status = os.waitpid(command_process, 0)
+        code = os.waitstatus_to_exitcode(status)
+    finally:
+        left = _end_all(command_process)
+        _write(answer, {"code": code, "left": left})
+    return 0
+
+
+def _stop(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows is not to be cut off
+    raise SystemExit(0)
+
+
+def _become(command: list[str], sandbox: Sandbox, answer: int) -> NoReturn:
+    """Shut this process in and become the command. A sandbox that cannot be set up runs nothing."""
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.setpgid(0, 0)
+        if kernel.is_linux():
+            kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        protection = enter(sandbox)
+        if sandbox.required and not protection.is_isolated:
+            raise PermissionError(f"isolation is required, and this machine has none: {protection.why}")
+        _write(answer, asdict(protection))
+        os.execve(command[0], command, os.environ)
+    except BaseException as error:
+        _write(answer, {"error": str(error) or type(error).__name__})
+    finally:
+        os._exit(CANNOT_START)
+
+
+def _write(descriptor: int, said: dict[str, Any]) -> None:
+    os.write(descriptor, json.dumps(said).encode() + b"\n")
+
+
+def _end_all(group: int) -> int:
+    """Kill what still runs of all that the command started, and return how many processes that were. What loses its parent
+    becomes a child of this process (on Linux): it ends when there is none."""
+    ended = 0
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+    while True:
+        for child in _children():
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        try:
+            pid, _ = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return ended
+        ended += pid != group
+
+
+def _children() -> list[int]:
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    return []

@@ -1,0 +1,79 @@
+"""What code of a change may do while it runs, and how much of that this machine's kernel holds it to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+WRITES_AND_TRUNCATION = 3
+"""The Landlock ABI from which on a file outside can neither be written nor emptied (Linux 6.2)."""
+SIGNALS = 6
+"""The Landlock ABI from which on processes outside cannot be signalled (Linux 6.12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a process and its children may use: `seconds` of processor time, `memory` in bytes of each process's own data,
+    `processes` at one time, `file_size` in bytes of one file. None: as much as the account may."""
+
+    seconds: int | None = None
+    memory: int | None = None
+    processes: int | None = None
+    file_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What may be done: `read` and `write` are files and folders with all below them, `network` whether other processes of
+    this machine or of another may be reached. `required`: what cannot be isolated is not run."""
+
+    read: tuple[Path, ...]
+    write: tuple[Path, ...]
+    network: bool = False
+    required: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON, for the process that enters it."""
+        limits = self.limits
+        return {
+            "read": [str(path) for path in self.read],
+            "write": [str(path) for path in self.write],
+            "network": self.network,
+            "required": self.required,
+            "limits": [limits.seconds, limits.memory, limits.processes, limits.file_size],
+        }
+
+    @staticmethod
+    def of(document: dict[str, Any]) -> Sandbox:
+        """Return what `document` made JSON of."""
+        return Sandbox(
+            tuple(map(Path, document["read"])),
+            tuple(map(Path, document["write"])),
+            document["network"],
+            document["required"],
+            Limits(*document["limits"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the kernel holds the code to: `files` outside are kept from it, the `network`, the `signals` to processes outside,
+    and the `sockets` that lie in the file system. `why` says what is missing, "" for nothing."""
+
+    files: bool = False
+    network: bool = False
+    signals: bool = False
+    sockets: bool = False
+    why: str = ""
+
+    @property
+    def is_isolated(self) -> bool:
+        """Say whether the tier is `isolated`: neither files nor services outside can be changed."""
+        return self.files and self.network
+
+    @property
+    def tier(self) -> str:
+        """The tier's name: `isolated`, or `as the deployer`."""
+        return "isolated" if self.is_isolated else "as the deployer"

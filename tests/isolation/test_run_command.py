@@ -1,0 +1,184 @@
+"""A command that is shut in, against what hostile code would try; each is seen from outside as well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from prefect_sluice.isolation import landlock
+from prefect_sluice.isolation.interpreter import DEVICES, readable
+from prefect_sluice.isolation.run_command import Ended, run_command
+from prefect_sluice.isolation.sandbox import SIGNALS, Limits, Sandbox
+
+needs_landlock = pytest.mark.skipif(landlock.abi() < SIGNALS, reason="the kernel has no Landlock")
+
+
+def run(folder: Path, code: str, *, seconds: float = 60, limits: Limits | None = None) -> tuple[Ended, str]:
+    """Run Python code that may write below `folder`; return how it ended, and what it printed."""
+    folder.mkdir(exist_ok=True)
+    sandbox = Sandbox(readable(), (*DEVICES, folder), limits=limits or Limits())
+    with (folder / "output").open("wb") as output:
+        ended = run_command(
+            [sys.executable, "-c", code],
+            sandbox,
+            folder=folder,
+            variables={"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder)},
+            output=output.fileno(),
+            timeout=timedelta(seconds=seconds),
+        )
+    return ended, (folder / "output").read_text(encoding="utf-8")
+
+
+def test_how_it_ended_is_told(tmp_path: Path) -> None:
+    assert run(tmp_path, "print('here')")[0].code == 0
+    assert run(tmp_path, "raise SystemExit(7)")[0].code == 7
+    assert run(tmp_path, "import os; os.kill(os.getpid(), 9)")[0].code == -signal.SIGKILL
+    assert run(tmp_path, "import time; time.sleep(600)", seconds=2)[0].code is None
+
+
+@needs_landlock
+def test_this_machine_reaches_the_tier(tmp_path: Path) -> None:
+    protection = run(tmp_path, "")[0].protection
+    assert (protection.is_isolated, protection.tier, protection.signals) == (True, "isolated", True)
+
+
+LEAVES = """
+import subprocess, sys
+code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", f"import os\\nif os.fork(): os._exit(0)\\n{code}"], stdout=subprocess.PIPE)
+print(child.stdout.readline().decode())
+"""
+
+
+def test_what_detached_itself_is_ended(tmp_path: Path) -> None:
+    ended, printed = run(tmp_path, LEAVES)
+    assert (ended.code, ended.left) == (0, 1)
+    assert not psutil.pid_exists(int(printed))
+
+
+TRIES = """
+import os, pathlib, socket, sys
+outside = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(OUTSIDE)
+
+def attempt(name, act):
+    try:
+        act()
+    except OSError as error:
+        print(name, "denied", type(error).__name__)
+    else:
+        print(name, "worked")
+
+def abstract():
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(ABSTRACT)
+
+attempt("write", lambda: outside.write_text("changed"))
+attempt("remove", outside.unlink)
+attempt("rename", lambda: outside.rename(outside.with_name("other")))
+attempt("make", lambda: outside.with_name("new").write_text("x"))
+attempt("list", lambda: os.listdir(outside.parent))
+attempt("shared memory", lambda: pathlib.Path(SHARED).read_text())
+attempt("abstract socket", abstract)
+attempt("socket file", lambda: socket.socket(socket.AF_UNIX).connect(SOCKET))
+attempt("end the launcher", lambda: os.kill(os.getppid(), 9))
+attempt("end Sluice", lambda: os.kill(SLUICE, 0))
+attempt("variables of Sluice", lambda: pathlib.Path(f"/proc/{SLUICE}/environ").read_bytes())
+attempt("memory of the launcher", lambda: open(f"/proc/{os.getppid()}/mem", "rb").read(1))
+"""
+
+
+@needs_landlock
+def test_nothing_outside_is_changed_read_or_reached(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "served.duckdb").write_text("as it was", encoding="utf-8")
+    with (
+        tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="sluice-test-") as shared,  # that is what is tried
+        socket.socket(socket.AF_UNIX) as abstract,
+        socket.socket(socket.AF_UNIX) as in_file,
+        tempfile.TemporaryDirectory() as short,
+    ):
+        abstract.bind(f"\0sluice-{os.getpid()}")
+        in_file.bind(f"{short}/s")
+        for server in (abstract, in_file):
+            server.listen()
+        names = {
+            "OUTSIDE": str(outside / "served.duckdb"),
+            "SHARED": shared.name,
+            "ABSTRACT": f"\0sluice-{os.getpid()}",
+            "SOCKET": f"{short}/s",
+            "SLUICE": os.getpid(),
+        }
+        given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+        ended, printed = run(tmp_path / "own", given + TRIES)
+    assert ended.code == 0, printed
+    assert len(printed.splitlines()) == 12
+    assert "worked" not in printed, printed
+    assert [path.name for path in outside.iterdir()] == ["served.duckdb"]
+    assert (outside / "served.duckdb").read_text(encoding="utf-8") == "as it was"
+
+
+@needs_landlock
+def test_memory_and_files_have_limits(tmp_path: Path) -> None:
+    limits = Limits(memory=300_000_000, file_size=1000)
+    code = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    _, printed = run(tmp_path, code + "x = bytearray(10**9)", limits=limits)
+    assert "MemoryError" in printed
+    _, printed = run(tmp_path, code + "open('big', 'wb').write(bytes(5000))\n", limits=limits)
+    assert (tmp_path / "big").stat().st_size <= 1000
+
+
+def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
+    with (tmp_path / "output").open("wb") as output:
+        ended = run_command(
+            [str(tmp_path / "nothing")],
+            Sandbox(readable(), (tmp_path,)),
+            folder=tmp_path,
+            variables={},
+            output=output.fileno(),
+            timeout=timedelta(seconds=60),
+        )
+    assert ended.code == 126
+    assert "nothing" in ended.error
+
+
+@pytest.fixture
+def caller(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs a command which sleeps; it prints the command's number."""
+    code = f"""
+import os, sys
+from datetime import timedelta
+from pathlib import Path
+from prefect_sluice.isolation.interpreter import DEVICES, readable
+from prefect_sluice.isolation.run_command import run_command
+from prefect_sluice.isolation.sandbox import Sandbox
+folder = Path({str(tmp_path)!r})
+sleeps = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+run_command([sys.executable, "-c", sleeps], Sandbox(readable(), (*DEVICES, folder)), folder=folder, variables={{}},
+            output=1, timeout=timedelta(seconds=600))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+@pytest.mark.parametrize("order", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_it_ends_with_its_caller(caller: subprocess.Popen[str], order: signal.Signals) -> None:
+    assert caller.stdout is not None
+    command = psutil.Process(int(caller.stdout.readline()))
+    caller.send_signal(order)
+    command.wait(20)
+    assert not command.is_running()
