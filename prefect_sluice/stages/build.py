@@ -16,13 +16,13 @@ from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
-from prefect_sluice.domain.node import Name, Node
+from prefect_sluice.domain.node import Name, Node, short_name
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.release import DIRTY, Change, Release
 from prefect_sluice.gates import checked
 from prefect_sluice.planning import history_by_name, source_versions, volatile_inputs
 from prefect_sluice.planning.make_plan import PlanInputs
-from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.controls import permit
@@ -68,7 +68,9 @@ def build(work: Work) -> Work:
     reach(FaultPoint.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
     adopting.refuse_foreign_names(workspace, environment, plan)
-    _refuse_readers_of_old_names(plan, load(workspace, environment, release).project.nodes)
+    nodes = load(workspace, environment, release).project.nodes
+    _refuse_readers_of_old_names(plan, nodes)
+    _refuse_readers_of_what_goes(plan, nodes)
     publish_forecast.refuse_what_does_not_fit(workspace, environment, plan)
     if (
         plan.base
@@ -104,6 +106,21 @@ def _refuse_readers_of_old_names(plan: Plan, nodes: Mapping[str, Node]) -> None:
                     f"{node.short} reads {name}, the old name of {new[name.folded]}",
                     f"read the new one: in {node.path}, ref() of the model that is {new[name.folded]} now",
                 )
+
+
+def _refuse_readers_of_what_goes(plan: Plan, nodes: Mapping[str, Node]) -> None:
+    """Raise Refused for a node that reads a relation which this release takes away: its model is gone, or `selectors.yml`
+    leaves it out of what a plain `dbt build` makes."""
+    old = {item.name.folded for item in plan.old_names}
+    going = {step.name.folded: step for step in plan.of(Action.REMOVE) if step.name.folded not in old}
+    for node in nodes.values():
+        lost = next((going[name.folded] for name in node.sources if name.folded in going), None)
+        if lost is not None:
+            raise Refused(
+                f"{node.short} reads {lost.name}, which this release takes away: {short_name(lost.node)} is no part of it",
+                f"mend {node.path}; or keep {short_name(lost.node)} among the models that a plain `dbt build` makes"
+                " (selectors.yml, `enabled`)",
+            )
 
 
 def _unchanged(plan: Plan, release: Release) -> str:

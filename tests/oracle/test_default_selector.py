@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.domain.errors import BadInput, DbtFailed
+from prefect_sluice.domain.errors import BadInput, DbtFailed, Refused
 from prefect_sluice.promotions.work import Cause, Request, Status
 from tests.oracle.served import Content, differences, relations
 from tests.oracle.test_histories import TABLE, Project, status
@@ -89,6 +89,19 @@ def test_what_is_served_is_what_plain_dbt_builds(project: Project, tmp_path: Pat
     found = relations(project.folder / "w.duckdb")
     assert not differences(plain(project, tmp_path / "again"), found)
     assert {"main.slow", "main.other_codes", "main.late"} <= found.keys()
+
+
+def test_a_model_that_leaves_while_another_reads_it_is_told(project: Project) -> None:
+    """Plain dbt would let its relation stand, and go on reading what nobody renews."""
+    assert status(project.release(FILES)) is Status.DONE
+    without = SELECTORS.replace("value: slow", "value: inner_ones").replace(
+        "tag, value: nightly", "fqn, value: child"
+    )
+    with pytest.raises(
+        Refused, match=r"child reads main\.chosen, which this release takes away: chosen is no part"
+    ):
+        project.release({"selectors.yml": without})
+    assert project.read("main.chosen") == [(1,), (2,)]
 
 
 def test_select_of_a_refresh_takes_the_place_of_the_default(project: Project) -> None:
