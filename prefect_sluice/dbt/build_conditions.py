@@ -34,10 +34,12 @@ def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
                 environ |= asks.environ
     settings = prints.settings
     named = set(settings.variables) if None in variables else set[str]()
-    known = {name: settings.said(name) for name in named | {one for one in variables if one is not None}}
+    values_by_name = {
+        name: settings.said(name) for name in named | {one for one in variables if one is not None}
+    }
     given = {one: settings.environ.get(one, NOT_SET) for one in environ if one is not None}
     return (
-        {name: _shown(name, values) for name, values in known.items()},
+        {name: _shown(name, values) for name, values in values_by_name.items()},
         {name: setting_text(name, value) for name, value in given.items()},
     )
 
@@ -52,20 +54,20 @@ def packages(folder: Path) -> Mapping[str, str]:
     """Return the version of each installed dbt package, by its folder's name."""
     from prefect_sluice.dbt.profile import read_yaml
 
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for file in sorted(folder.glob("dbt_packages/*/dbt_project.yml")):
-        found[file.parent.name] = str(
+        versions[file.parent.name] = str(
             read_yaml(file, "dbt project", "run: dbt deps").get("version") or "no version"
         )
-    return found
+    return versions
 
 
 def sources(manifest: Manifest, catalog: str) -> Mapping[Name, str]:
     """Return what dbt calls each source of the served database (`raw.flights`), by its name there in lower case."""
     return {
-        Name(str(item.schema), str(item.identifier)).folded: f"{item.source_name}.{item.name}"
-        for item in manifest.sources.values()
-        if str(item.database).lower() == catalog.lower()
+        Name(str(source.schema), str(source.identifier)).folded: f"{source.source_name}.{source.name}"
+        for source in manifest.sources.values()
+        if str(source.database).lower() == catalog.lower()
     }
 
 
@@ -74,27 +76,27 @@ def target(settings: Mapping[str, Any]) -> tuple[Mapping[str, str], Mapping[str,
 
     DuckDB's own settings are told by their names in lower case; of what it attaches, name and kind, not where it is.
     """
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     extensions: dict[str, str] = {}
     for key, value in settings.items():
         if key == "extensions":
-            extensions = dict(_extension(item) for item in cast(list[Any], value or ()))
+            extensions = dict(_extension(extension) for extension in cast(list[Any], value or ()))
         elif key == "attach":
-            found.update(_attached(item) for item in cast(list[Any], value or ()))
+            options.update(_attached(database) for database in cast(list[Any], value or ()))
         elif is_of_rows(key):
-            found.update(_flat("" if key in _ENGINE else key, value))
-    return found, extensions
+            options.update(_flat("" if key in _ENGINE else key, value))
+    return options, extensions
 
 
-def _extension(item: Any) -> tuple[str, str]:
-    if isinstance(item, dict):
-        named = cast(dict[str, Any], item)
+def _extension(extension: Any) -> tuple[str, str]:
+    if isinstance(extension, dict):
+        named = cast(dict[str, Any], extension)
         return str(named.get("name", "")), f"asked for, of {named.get('repo', 'core')}"
-    return str(item), "asked for"
+    return str(extension), "asked for"
 
 
-def _attached(item: Any) -> tuple[str, str]:
-    named = cast(dict[str, Any], item) if isinstance(item, dict) else {"path": str(item)}
+def _attached(database: Any) -> tuple[str, str]:
+    named = cast(dict[str, Any], database) if isinstance(database, dict) else {"path": str(database)}
     alias = str(named.get("alias") or Path(str(named.get("path", ""))).stem)
     read_only = ", read only" if named.get("read_only") else ""
     return f"attach.{alias}", f"{named.get('type') or 'duckdb'}{read_only}"
@@ -102,12 +104,12 @@ def _attached(item: Any) -> tuple[str, str]:
 
 def _flat(place: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
-        for key, item in cast(dict[str, Any], value).items():
+        for key, entry in cast(dict[str, Any], value).items():
             name = f"{place}.{key}" if place else str(key).lower()
             if is_of_rows(str(key), inside=True):
-                yield from _flat(name, item)
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in cast(list[Any], value)):
-        for number, item in enumerate(cast(list[Any], value)):
-            yield from _flat(f"{place}.{number}", item)
+                yield from _flat(name, entry)
+    elif isinstance(value, list) and any(isinstance(entry, dict) for entry in cast(list[Any], value)):
+        for number, entry in enumerate(cast(list[Any], value)):
+            yield from _flat(f"{place}.{number}", entry)
     else:
         yield place, setting_text(place, cast(object, value))

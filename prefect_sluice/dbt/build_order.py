@@ -9,10 +9,10 @@ Edges = Mapping[str, frozenset[str]]
 """Parents by unique id; parents that are no key are ignored."""
 
 
-def acyclic(declared: Edges, found: Edges) -> tuple[Edges, Edges]:
-    """Return the parents to keep, and those that were dropped: a found one that would close a circle is a name that
+def acyclic(declared: Edges, undeclared: Edges) -> tuple[Edges, Edges]:
+    """Return the parents to keep, and those that were dropped: an undeclared one that would close a circle is a name that
     reads what was there before. Which is dropped depends on the names alone, not on the order they come in."""
-    inside = {uid: frozenset(parents & declared.keys()) for uid, parents in found.items()}
+    inside = {uid: frozenset(parents & declared.keys()) for uid, parents in undeclared.items()}
     both = {uid: declared[uid] | inside.get(uid, frozenset()) for uid in declared}
     tangled = _tangled(both)
     kept = {uid: set(parents) for uid, parents in both.items()}

@@ -64,8 +64,8 @@ def only_dbt(manifest: Manifest, profile: Mapping[str, Any]) -> frozenset[str]:
 def _is_prepared(profile: Mapping[str, Any]) -> bool:
     """Say whether the profile sets, loads or attaches anything that queries may see."""
     options = cast(Mapping[str, Any], profile.get("config_options") or {})
-    said = {key for key, value in profile.items() if value not in (None, "", [], {})}
-    return not (said <= _HARMLESS and options.keys() <= _HARMLESS_OPTIONS)
+    keys = {key for key, value in profile.items() if value not in (None, "", [], {})}
+    return not (keys <= _HARMLESS and options.keys() <= _HARMLESS_OPTIONS)
 
 
 def _judges_itself(manifest: Manifest) -> bool:

@@ -37,35 +37,41 @@ def declared(manifest: Manifest) -> Declarations:
 
 def consumers(manifest: Manifest) -> Mapping[str, Consumer]:
     """Return who the project says reads its relations, by unique id."""
-    return {uid: _consumer(uid, item) for uid, item in manifest.exposures.items()}
+    return {uid: _consumer(uid, exposure) for uid, exposure in manifest.exposures.items()}
 
 
-def _consumer(uid: str, item: Any) -> Consumer:
-    owner = item.owner
+def _consumer(uid: str, exposure: Any) -> Consumer:
+    owner = exposure.owner
     return Consumer(
         unique_id=uid,
-        name=str(item.name),
-        kind=str(getattr(item.type, "value", item.type)),
-        label=str(item.label or ""),
+        name=str(exposure.name),
+        kind=str(getattr(exposure.type, "value", exposure.type)),
+        label=str(exposure.label or ""),
         owner=str(getattr(owner, "name", None) or getattr(owner, "email", None) or ""),
-        url=str(item.url or ""),
-        description=str(item.description or ""),
-        path=str(item.original_file_path),
-        parents=tuple(str(parent) for parent in item.depends_on.nodes),
-        columns=_read_columns(item),
+        url=str(exposure.url or ""),
+        description=str(exposure.description or ""),
+        path=str(exposure.original_file_path),
+        parents=tuple(str(parent) for parent in exposure.depends_on.nodes),
+        columns=_read_columns(exposure),
     )
 
 
-def _read_columns(item: Any) -> Mapping[str, tuple[str, ...]]:
+def _read_columns(exposure: Any) -> Mapping[str, tuple[str, ...]]:
     """Return `meta.sluice.columns`: columns by the name of a model, told by its unique id."""
-    said = cast(Mapping[str, Any], _of_ours(item).get("columns") or {})
-    named = {str(parent).split(".")[-1]: str(parent) for parent in item.depends_on.nodes}
-    return {named.get(name, name): tuple(str(column) for column in columns) for name, columns in said.items()}
+    columns_by_model = cast(Mapping[str, Any], _of_ours(exposure).get("columns") or {})
+    named = {str(parent).split(".")[-1]: str(parent) for parent in exposure.depends_on.nodes}
+    return {
+        named.get(name, name): tuple(str(column) for column in columns)
+        for name, columns in columns_by_model.items()
+    }
 
 
-def _of_ours(item: Any) -> Mapping[str, Any]:
-    """Return `meta: {sluice: …}` of an item, as of its config."""
-    meta = cast(Mapping[str, Any], getattr(item.config, "meta", None) or getattr(item, "meta", None) or {})
+def _of_ours(declaration: Any) -> Mapping[str, Any]:
+    """Return `meta: {sluice: …}` of a declaration (a node, an exposure), as of its config."""
+    meta = cast(
+        Mapping[str, Any],
+        getattr(declaration.config, "meta", None) or getattr(declaration, "meta", None) or {},
+    )
     return cast(Mapping[str, Any], meta.get("sluice") or {})
 
 
@@ -96,14 +102,14 @@ def _data_test(uid: str, node: Any) -> DeclaredTest:
 
 
 def _unit_tests(manifest: Manifest) -> Mapping[str, DeclaredTest]:
-    found: dict[str, DeclaredTest] = {}
+    unit_tests: dict[str, DeclaredTest] = {}
     for uid, unit in manifest.unit_tests.items():
         parents = tuple(str(parent) for parent in unit.depends_on.nodes)
         tested = next((one for one in parents if one.split(".")[2:] == [str(unit.model)]), "")
-        found[uid] = DeclaredTest(
+        unit_tests[uid] = DeclaredTest(
             uid, str(unit.name), is_unit=True, node=tested, parents=parents, path=str(unit.original_file_path)
         )
-    return found
+    return unit_tests
 
 
 def _described(node: Any) -> NodeDescription:
@@ -126,7 +132,7 @@ def _described(node: Any) -> NodeDescription:
 
 def _keyed(node: Any, columns: Mapping[str, Any]) -> bool:
     """Say whether a constraint of the node or of one of its columns names a key."""
-    lists = [getattr(item, "constraints", None) or () for item in (node, *columns.values())]
+    lists = [getattr(holder, "constraints", None) or () for holder in (node, *columns.values())]
     kinds = {str(getattr(rule.type, "value", rule.type)) for rules in lists for rule in rules}
     return bool(kinds & {"primary_key", "unique"})
 
@@ -141,8 +147,8 @@ def _rules(node: Any) -> Iterator[str]:
 def _rule(rule: Any) -> str:
     columns = ", ".join(str(name) for name in getattr(rule, "columns", None) or ())
     kind = str(getattr(rule.type, "value", rule.type))
-    told = f"{kind}({columns})" if columns else kind
-    return " ".join(part for part in (told, " ".join(str(rule.expression or "").split())) if part)
+    subject = f"{kind}({columns})" if columns else kind
+    return " ".join(part for part in (subject, " ".join(str(rule.expression or "").split())) if part)
 
 
 def _hooks(manifest: Manifest) -> Iterator[CodeText]:
@@ -205,5 +211,5 @@ def _called(manifest: Manifest, hooks: Iterable[str]) -> tuple[frozenset[str], f
 
 def _plain(values: Mapping[str, Any]) -> Mapping[str, Json]:
     """Return values as JSON has them; what is unset is left out."""
-    told = json.loads(json.dumps({str(key): value for key, value in values.items()}, default=str))
-    return {key: value for key, value in told.items() if value not in (None, [], {})}
+    document = json.loads(json.dumps({str(key): value for key, value in values.items()}, default=str))
+    return {key: value for key, value in document.items() if value not in (None, [], {})}

@@ -36,9 +36,9 @@ def _part(finder: _Finder, raw: Any, node: Node) -> NodePart:
         raw
     ):  # of an installed package: in no release, and the same wherever that is the same
         return NodePart(node.own, node.fingerprint, node.parents, "", frozenset())
-    found = frozenset((*finder.node(raw), *finder.read_by(node)))
+    files = frozenset((*finder.node(raw), *finder.read_by(node)))
     return NodePart(
-        node.own, node.fingerprint, node.parents, finder.placed(str(raw.original_file_path)), found
+        node.own, node.fingerprint, node.parents, finder.placed(str(raw.original_file_path)), files
     )
 
 
@@ -56,9 +56,9 @@ class _Finder:
         """Return a path of the project as one of the repository."""
         return str(self._folder / path)
 
-    def is_own(self, item: Any) -> bool:
+    def is_own(self, resource: Any) -> bool:
         """Say whether a node or macro is the project's own."""
-        return str(item.package_name) == self._package
+        return str(resource.package_name) == self._package
 
     def node(self, raw: Any) -> Iterator[str]:
         """Yield the files of a node, of the ephemeral ones that are written into it, and of the sources that it names."""
@@ -66,18 +66,18 @@ class _Finder:
         todo = [str(raw.unique_id)]
         while todo:
             uid = todo.pop()
-            item: Any = self._manifest.nodes.get(uid) or self._manifest.sources.get(uid)
-            if item is None or uid in seen:
+            resource: Any = self._manifest.nodes.get(uid) or self._manifest.sources.get(uid)
+            if resource is None or uid in seen:
                 continue
             seen.add(uid)
-            yield from self._of(item)
-            above = getattr(getattr(item, "depends_on", None), "nodes", ())
+            yield from self._of(resource)
+            above = getattr(getattr(resource, "depends_on", None), "nodes", ())
             todo += [parent for parent in above if self._comes_with_it(parent)]
 
     def test(self, uid: str) -> Iterator[str]:
         """Yield the files of a data or unit test."""
-        item: Any = self._manifest.nodes.get(uid) or self._manifest.unit_tests.get(uid)
-        yield from self._of(item)
+        test: Any = self._manifest.nodes.get(uid) or self._manifest.unit_tests.get(uid)
+        yield from self._of(test)
 
     def read_by(self, node: Node) -> Iterator[str]:
         """Yield the files that a node's code opens or imports, and the module of its contract."""
@@ -90,20 +90,20 @@ class _Finder:
             yield from (self.placed(path) for path in modules)
 
     def _comes_with_it(self, uid: str) -> bool:
-        item: Any = self._manifest.nodes.get(uid)
+        parent: Any = self._manifest.nodes.get(uid)
         return uid.startswith("source.") or (
-            item is not None and str(item.config.materialized) == "ephemeral"
+            parent is not None and str(parent.config.materialized) == "ephemeral"
         )
 
-    def _of(self, item: Any) -> Iterator[str]:
-        if self.is_own(item):
-            yield self.placed(str(item.original_file_path))
-            patch = str(getattr(item, "patch_path", None) or "").partition("://")[2]
+    def _of(self, resource: Any) -> Iterator[str]:
+        if self.is_own(resource):
+            yield self.placed(str(resource.original_file_path))
+            patch = str(getattr(resource, "patch_path", None) or "").partition("://")[2]
             if patch:
                 yield self.placed(patch)
-        yield from self._macros(getattr(getattr(item, "depends_on", None), "macros", ()))
+        yield from self._macros(getattr(getattr(resource, "depends_on", None), "macros", ()))
         docs: Mapping[str, Any] = self._manifest.docs
-        for uid in getattr(item, "doc_blocks", None) or ():
+        for uid in getattr(resource, "doc_blocks", None) or ():
             if uid in docs and str(docs[uid].package_name) == self._package:
                 yield self.placed(str(docs[uid].original_file_path))
 

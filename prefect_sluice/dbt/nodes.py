@@ -75,9 +75,9 @@ def read(
     relations = _relations(manifest, chosen)
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
-    known = _Known(manifest, named, catalog, frozenset(served), MentionFinder(manifest, served))
+    lookup = _Lookup(manifest, named, catalog, frozenset(served), MentionFinder(manifest, served))
     drafts = {
-        uid: _draft(uid, node, known, facts.get(uid, CompiledFacts()).references)
+        uid: _draft(uid, node, lookup, facts.get(uid, CompiledFacts()).references)
         for uid, node in relations.items()
     }
     nodes = _printed(manifest, prints, facts, _in_order(manifest, drafts))
@@ -90,7 +90,7 @@ def read(
             if chosen is None or uid in chosen
         },
         hooks=targets(prints),
-        exposures={uid: tuple(item.depends_on.nodes) for uid, item in manifest.exposures.items()},
+        exposures={uid: tuple(exposure.depends_on.nodes) for uid, exposure in manifest.exposures.items()},
     )
 
 
@@ -127,12 +127,12 @@ def _printed(
 ) -> Mapping[str, Node]:
     keys = _tested_keys(manifest)
     printer = NodeFingerprinter(prints, {node.name.folded: uid for uid, node in ordered.items()})
-    found: dict[str, Node] = {}
+    printed: dict[str, Node] = {}
     for uid, node in ordered.items():
-        inlined = [manifest.nodes[item] for item in _ephemeral(manifest.nodes[uid], manifest)]
+        inlined = [manifest.nodes[parent] for parent in _ephemeral(manifest.nodes[uid], manifest)]
         keyed = replace(node, unique_key=node.unique_key or keys.get(uid, ()))
-        found[uid] = printer.printed(keyed, manifest.nodes[uid], facts.get(uid, CompiledFacts()), inlined)
-    return printer.finished(found)
+        printed[uid] = printer.printed(keyed, manifest.nodes[uid], facts.get(uid, CompiledFacts()), inlined)
+    return printer.finished(printed)
 
 
 def _all_at_home(relations: Mapping[str, Any], catalog: str) -> None:
@@ -146,14 +146,14 @@ def _all_at_home(relations: Mapping[str, Any], catalog: str) -> None:
 def code_key(manifest: Manifest, prints: Fingerprints, uid: str) -> str:
     """Return what a node's compiled text depends on, to remember its facts by."""
     node = manifest.nodes[uid]
-    return prints.text_key(node, [manifest.nodes[item] for item in _ephemeral(node, manifest)])
+    return prints.text_key(node, [manifest.nodes[parent] for parent in _ephemeral(node, manifest)])
 
 
 def asks_incremental(manifest: Manifest, prints: Fingerprints, uid: str) -> bool:
     """Say whether a node's compiled text may differ with what `is_incremental()` answers."""
     node = manifest.nodes[uid]
-    texts = [node, *(manifest.nodes[item] for item in _ephemeral(node, manifest))]
-    return any(prints.reach(item).incremental for item in texts)
+    texts = [node, *(manifest.nodes[parent] for parent in _ephemeral(node, manifest))]
+    return any(prints.reach(text).incremental for text in texts)
 
 
 def sql_nodes(manifest: Manifest, chosen: Collection[str] | None = None) -> tuple[str, ...]:
@@ -172,14 +172,14 @@ def sql_nodes(manifest: Manifest, chosen: Collection[str] | None = None) -> tupl
 def declare(manifest: Manifest, nodes: Mapping[str, Node]) -> None:
     """Tell dbt the parents that were found in compiled SQL, so that it builds in the right order. Repeatable."""
     for uid, node in nodes.items():
-        known = getattr(manifest.nodes[uid].depends_on, "nodes", None)
-        if known is None:
+        declared = getattr(manifest.nodes[uid].depends_on, "nodes", None)
+        if declared is None:
             continue
-        known.extend(parent for parent in node.parents if parent in nodes and parent not in known)
+        declared.extend(parent for parent in node.parents if parent in nodes and parent not in declared)
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Lookup:
     """What a node's parents and sources are looked up in."""
 
     manifest: Manifest
@@ -196,19 +196,19 @@ class _Known:
     @cached_property
     def bare(self) -> Mapping[str, list[Name]]:
         """The project's relations by their name without schema."""
-        found: dict[str, list[Name]] = {}
+        names: dict[str, list[Name]] = {}
         for name in self.named:
-            found.setdefault(name.identifier, []).append(name)
-        return found
+            names.setdefault(name.identifier, []).append(name)
+        return names
 
 
-def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node:
-    manifest, named, catalog = known.manifest, known.named, known.catalog
+def _draft(uid: str, node: Any, lookup: _Lookup, reads: References | None) -> Node:
+    manifest, named, catalog = lookup.manifest, lookup.named, lookup.catalog
     declared = [parent for parent in _flattened(node, manifest) if parent != uid]
     language = str(getattr(node, "language", "sql") or "sql")
-    written = _searched(found, known) if found is not None else mentioned(str(node.raw_code or ""), named)
-    opaque = found is None and language == "sql" and node.resource_type.value != "seed"
-    parents = {parent for parent in declared if parent in known.nodes}
+    written = _searched(reads, lookup) if reads is not None else mentioned(str(node.raw_code or ""), named)
+    opaque = reads is None and language == "sql" and node.resource_type.value != "seed"
+    parents = {parent for parent in declared if parent in lookup.nodes}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
     if written.everything:
         parents |= set(named.values()) - {uid}
@@ -236,7 +236,7 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
         fqn=tuple(str(part) for part in node.fqn),
         fingerprint="",
         parents=tuple(sorted(parents)),
-        sources=tuple(sorted(outside | {name for name in known.texts.around(node) if name not in named})),
+        sources=tuple(sorted(outside | {name for name in lookup.texts.around(node) if name not in named})),
         files=tuple(sorted(written.files)),
         reads_outside=bool(outside or written.files or elsewhere or opaque or written.by_name),
         elsewhere=tuple(sorted(elsewhere)),
@@ -249,16 +249,16 @@ def _draft(uid: str, node: Any, known: _Known, found: References | None) -> Node
     )
 
 
-def _searched(found: References, known: _Known) -> References:
+def _searched(reads: References, lookup: _Lookup) -> References:
     """A bare name that only one node bears means that node, too: a hook may have set the search path."""
     meant: dict[Name, None] = {}
-    for name in found.relations:
-        same = known.bare.get(name.identifier, [])
-        if name in known.named or name.schema != "main" or len(same) != 1:
+    for name in reads.relations:
+        same = lookup.bare.get(name.identifier, [])
+        if name in lookup.named or name.schema != "main" or len(same) != 1:
             meant[name] = None
         else:
-            meant.update(dict.fromkeys([same[0], *({name} & known.served)]))
-    return replace(found, relations=tuple(meant))
+            meant.update(dict.fromkeys([same[0], *({name} & lookup.served)]))
+    return replace(reads, relations=tuple(meant))
 
 
 def _kind(node: Any) -> NodeKind:
@@ -286,7 +286,7 @@ def _name(node: Any) -> Name:
 
 def _flattened(node: Any, manifest: Manifest) -> tuple[str, ...]:
     """Return declared parents; an ephemeral one gives its own place to its parents."""
-    found: dict[str, None] = {}
+    parents: dict[str, None] = {}
     todo = list(_declared(node))
     while todo:
         uid = todo.pop(0)
@@ -294,8 +294,8 @@ def _flattened(node: Any, manifest: Manifest) -> tuple[str, ...]:
         if parent is not None and not _has_relation(parent):
             todo.extend(_declared(parent))
         else:
-            found[uid] = None
-    return tuple(found)
+            parents[uid] = None
+    return tuple(parents)
 
 
 def _declared(node: Any) -> list[str]:
@@ -304,15 +304,15 @@ def _declared(node: Any) -> list[str]:
 
 
 def _ephemeral(node: Any, manifest: Manifest) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    ephemeral: dict[str, None] = {}
     todo = list(_declared(node))
     while todo:
         uid = todo.pop(0)
         parent = manifest.nodes.get(uid)
-        if parent is not None and not _has_relation(parent) and uid not in found:
-            found[uid] = None
+        if parent is not None and not _has_relation(parent) and uid not in ephemeral:
+            ephemeral[uid] = None
             todo.extend(_declared(parent))
-    return tuple(found)
+    return tuple(ephemeral)
 
 
 def _source(manifest: Manifest, uid: str, catalog: str) -> Name | None:
@@ -342,7 +342,7 @@ def _foreign(manifest: Manifest, uid: str, catalog: str) -> str:
 def _key(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",")) if re.fullmatch(r"[\w\s,]+", value) else ()
-    return tuple(str(item) for item in cast(Iterable[Any], value)) if value else ()
+    return tuple(str(column) for column in cast(Iterable[Any], value)) if value else ()
 
 
 def _version(config: Mapping[str, Any]) -> str:
@@ -353,32 +353,32 @@ def _version(config: Mapping[str, Any]) -> str:
 
 def _tested_keys(manifest: Manifest) -> Mapping[str, tuple[str, ...]]:
     """Return the columns that a `unique` or `unique_combination…` test names, by the unique id of the node it is on."""
-    found: dict[str, tuple[str, ...]] = {}
+    keys: dict[str, tuple[str, ...]] = {}
     for test in manifest.nodes.values():
         metadata: Any = getattr(test, "test_metadata", None)
         attached = getattr(test, "attached_node", None)
         if metadata is not None and attached and str(metadata.name).startswith("unique"):
-            found.setdefault(str(attached), _columns(metadata.kwargs))
-    return {uid: key for uid, key in found.items() if key and all(key)}
+            keys.setdefault(str(attached), _columns(metadata.kwargs))
+    return {uid: key for uid, key in keys.items() if key and all(key)}
 
 
 def _columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     lists = [cast(list[Any], value) for value in arguments.values() if isinstance(value, list)]
     named = lists[0] if lists else [arguments.get("column_name") or ""]
-    return tuple(str(item).strip('"') for item in named)
+    return tuple(str(column).strip('"') for column in named)
 
 
 def _tests(
     manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node], named: Mapping[Name, str]
 ) -> Mapping[str, DbtTest]:
-    found: dict[str, DbtTest] = {}
+    tests: dict[str, DbtTest] = {}
     for uid, node in manifest.nodes.items():
         if node.resource_type.value == "test" and not _is_empty(node):
             declared = [parent for parent in _flattened(node, manifest) if parent in nodes]
             # One that declares nothing runs whenever anything changes.
             by_hand = [named[name] for name in _by_hand(node, named)] if declared else []
             parents = tuple(dict.fromkeys((*declared, *by_hand)))
-            found[uid] = DbtTest(uid, tuple(node.fqn), False, parents, prints.test(node))
+            tests[uid] = DbtTest(uid, tuple(node.fqn), False, parents, prints.test(node))
     for uid, unit in manifest.unit_tests.items():
         # dbt puts the model first, and after it what the test mocks.
         model = str(unit.depends_on.nodes[0]) if unit.depends_on.nodes else ""
@@ -386,12 +386,12 @@ def _tests(
         text = prints.test(unit)
         if model not in nodes and model in manifest.nodes:
             text = digest([text, code_key(manifest, prints, model)])
-        found[uid] = DbtTest(uid, tuple(unit.fqn), True, parents, text, model)
-    return found
+        tests[uid] = DbtTest(uid, tuple(unit.fqn), True, parents, text, model)
+    return tests
 
 
 def _by_hand(test: Any, named: Mapping[Name, str]) -> tuple[Name, ...]:
     """Return the relations whose full name stands in what a test says."""
     arguments = getattr(getattr(test, "test_metadata", None), "kwargs", None)
-    told = (test.raw_code or "", arguments or "", test.config.where or "")
-    return mentioned(" ".join(map(str, told)), named).relations
+    parts = (test.raw_code or "", arguments or "", test.config.where or "")
+    return mentioned(" ".join(map(str, parts)), named).relations

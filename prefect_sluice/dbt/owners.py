@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 def owners(manifest: Manifest) -> Mapping[str, tuple[str, ...]]:
     """Return the owners' names (or addresses) of each model, seed and snapshot that has any, by unique id."""
     groups = {str(group.name): _group_owner(group) for group in manifest.groups.values()}
-    found = {
+    owners_by_node = {
         uid: (*groups.get(str(getattr(node, "group", "") or ""), ()), *_own(node))
         for uid, node in manifest.nodes.items()
     }
-    return {uid: tuple(dict.fromkeys(names)) for uid, names in found.items() if names}
+    return {uid: tuple(dict.fromkeys(names)) for uid, names in owners_by_node.items() if names}
 
 
 def _group_owner(group: Any) -> tuple[str, ...]:

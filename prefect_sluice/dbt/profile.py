@@ -49,9 +49,9 @@ class Profile:
     def target(self, name: str) -> Target:
         """Return one output. Raises ConfigInvalid if it is not there, cannot be rendered or is not a DuckDB file."""
         if name not in self.outputs:
-            known = ", ".join(sorted(self.outputs)) or "none"
+            names = ", ".join(sorted(self.outputs)) or "none"
             raise ConfigInvalid(
-                f"profile {self.name!r} has no target {name!r} (it has: {known})",
+                f"profile {self.name!r} has no target {name!r} (it has: {names})",
                 str(self.file),
                 "name one of them in sluice.yml: environments.<name>.target",
             )
@@ -75,13 +75,13 @@ class Profile:
 
     def files(self) -> Mapping[str, Target]:
         """Return the targets that are DuckDB files, by name, in the profile's order."""
-        found: dict[str, Target] = {}
+        targets: dict[str, Target] = {}
         for name in self.outputs:
             try:
-                found[name] = self.target(name)
+                targets[name] = self.target(name)
             except ConfigInvalid:
                 continue
-        return found
+        return targets
 
 
 def read_yaml(path: Path, what: str, fix: str) -> dict[str, Any]:
@@ -127,22 +127,22 @@ def load(
         file, "profiles.yml", f"dbt needs a profile {name!r} there: see docs/configuration.md"
     )
     if name not in profiles:
-        known = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
+        names = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
         raise ConfigInvalid(
-            f"has no profile {name!r} (it has: {known})",
+            f"has no profile {name!r} (it has: {names})",
             str(file),
             "add it, or mend `profile:` in dbt_project.yml",
         )
-    known = dict(variables or {})
+    own_variables = dict(variables or {})
     outputs = _outputs(profiles[name], file)
-    default = _rendered(profiles[name].get("target"), environ, known, str(file))
-    return Profile(name, file, str(default or "default"), outputs, home or project, environ, known)
+    default = _rendered(profiles[name].get("target"), environ, own_variables, str(file))
+    return Profile(name, file, str(default or "default"), outputs, home or project, environ, own_variables)
 
 
 def _outputs(profile: Any, file: Path) -> Mapping[str, Mapping[str, Any]]:
     outputs: Any = cast(dict[str, Any], profile).get("outputs") if isinstance(profile, dict) else None
     if isinstance(outputs, dict) and all(
-        isinstance(item, dict) for item in cast(dict[str, Any], outputs).values()
+        isinstance(output, dict) for output in cast(dict[str, Any], outputs).values()
     ):
         return cast(dict[str, dict[str, Any]], outputs)
     raise ConfigInvalid(
@@ -162,9 +162,9 @@ def _find(project: Path, environ: Mapping[str, str], folder: Path | None) -> Pat
 def _rendered(value: Any, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:
     if isinstance(value, dict):
         pairs = cast(dict[str, Any], value)
-        return {key: _rendered(item, environ, variables, place) for key, item in pairs.items()}
+        return {key: _rendered(entry, environ, variables, place) for key, entry in pairs.items()}
     if isinstance(value, list):
-        return [_rendered(item, environ, variables, place) for item in cast(list[Any], value)]
+        return [_rendered(entry, environ, variables, place) for entry in cast(list[Any], value)]
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         return _jinja(value, environ, variables, place)
     return value
@@ -174,12 +174,12 @@ def _jinja(text: str, environ: Mapping[str, str], variables: Mapping[str, Any], 
     from jinja2 import Environment, StrictUndefined
 
     def env_var(name: str, default: str | None = None) -> str:
-        found = environ.get(name, default)
-        if found is None:
+        setting = environ.get(name, default)
+        if setting is None:
             raise ConfigInvalid(
                 f"environment variable {name!r} is not set", place, f"set it: export {name}=..."
             )
-        return found
+        return setting
 
     def var(name: str, default: Any = None) -> Any:
         return variables.get(name, default)

@@ -26,14 +26,14 @@ def at_home(raw: Mapping[str, Any], settings: Mapping[str, Any], home: Path) -> 
     `settings` is the same, rendered: it tells whether a path is relative. Jinja is left as it is, so that no secret is written
     anywhere.
     """
-    found = dict(raw)
+    target = dict(raw)
     if raw.get("attach"):
         pairs = zip(_list(raw["attach"]), _list(settings.get("attach")), strict=False)
-        found["attach"] = [_attached(item, rendered, home) for item, rendered in pairs]
+        target["attach"] = [_attached(database, rendered, home) for database, rendered in pairs]
     for key in ("settings", "config_options"):
         if isinstance(raw.get(key), dict):
-            found[key] = _resolved(raw[key], settings.get(key) or {}, _FOLDERS, home)
-    return found
+            target[key] = _resolved(raw[key], settings.get(key) or {}, _FOLDERS, home)
+    return target
 
 
 def outputs_at(raw: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> str:
@@ -42,16 +42,16 @@ def outputs_at(raw: Mapping[str, Any], settings: Mapping[str, Any], folder: Path
     return _below(written, str(settings.get("external_root") or "."), folder)
 
 
-def _attached(item: Any, rendered: Any, home: Path) -> Any:
-    if not isinstance(item, dict) or not isinstance(rendered, dict):
-        return cast(Any, item)
-    raw, known = cast("dict[str, Any]", item), cast("dict[str, Any]", rendered)
-    found = _resolved(raw, known, frozenset({"path"}), home)
+def _attached(database: Any, rendered: Any, home: Path) -> Any:
+    if not isinstance(database, dict) or not isinstance(rendered, dict):
+        return cast(Any, database)
+    raw, options = cast("dict[str, Any]", database), cast("dict[str, Any]", rendered)
+    resolved = _resolved(raw, options, frozenset({"path"}), home)
     if isinstance(raw.get("options"), dict):
-        found["options"] = _resolved(
-            raw["options"], known.get("options") or {}, frozenset({"data_path"}), home
+        resolved["options"] = _resolved(
+            raw["options"], options.get("options") or {}, frozenset({"data_path"}), home
         )
-    return found
+    return resolved
 
 
 def _resolved(

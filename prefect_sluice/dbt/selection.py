@@ -19,20 +19,20 @@ def marked(manifest: Manifest | None, arguments: Sequence[str]) -> Generator[tup
 
     dbt's own `fqn:a.b` also means all that lies in a folder `a/b`. Without a manifest, nothing is changed.
     """
-    names = {each.removeprefix(_EXACT) for each in arguments if each.startswith(_EXACT)}
+    names = {argument.removeprefix(_EXACT) for argument in arguments if argument.startswith(_EXACT)}
     if manifest is None or not names:
         yield tuple(arguments)
         return
     tags = [_tags(node) for node in _selectable(manifest) if ".".join(node.fqn) in names]
-    for each in tags:
-        each.append(_MARK)
-    first = next(at for at, each in enumerate(arguments) if each.startswith(_EXACT))
-    rest = [each for each in arguments[first:] if not each.startswith(_EXACT)]
+    for tags_of_node in tags:
+        tags_of_node.append(_MARK)
+    first = next(at for at, argument in enumerate(arguments) if argument.startswith(_EXACT))
+    rest = [argument for argument in arguments[first:] if not argument.startswith(_EXACT)]
     try:
         yield (*arguments[:first], f"tag:{_MARK}", *rest)
     finally:
-        for each in tags:
-            each.remove(_MARK)
+        for tags_of_node in tags:
+            tags_of_node.remove(_MARK)
 
 
 def _selectable(manifest: Manifest) -> Iterator[Any]:

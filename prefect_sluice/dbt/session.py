@@ -97,10 +97,8 @@ class Session:
     def _compile(self, manifest: Manifest, fqns: Sequence[str]) -> Mapping[str, str]:
         answer = self._compiled(manifest, fqns)
         if answer is not None:
-            results = _results(answer)
-            return {
-                item.node.unique_id: item.node.compiled_code for item in results if item.node.compiled_code
-            }
+            nodes = [node_result.node for node_result in _results(answer)]
+            return {node.unique_id: node.compiled_code for node in nodes if node.compiled_code}
         # One node's question to the database fails the whole command: find it by halves, and do without it.
         half = len(fqns) // 2
         return (
@@ -141,13 +139,13 @@ class Session:
         if not place.is_file() or "default" not in place.read_text(encoding="utf-8", errors="replace"):
             return None
         try:
-            found = frozenset(self._listed(manifest))
+            selected = frozenset(self._listed(manifest))
         except DbtFailed as error:
             raise DbtFailed(error.what, place.name, "mend the selector with `default: true`") from error
-        if not found & {*manifest.nodes}:
+        if not selected & {*manifest.nodes}:
             what = "the selector with `default: true` matches nothing"
             raise DbtFailed(what, place.name, "mend it, or take `default` away")
-        return found
+        return selected
 
     def _listed(self, manifest: Manifest, *selection: str) -> tuple[str, ...]:
         output = ("--output", "json", "--output-keys", "unique_id")
@@ -189,7 +187,7 @@ class Session:
                 on_node=on_node,
                 tolerant=True,
             )
-        return tuple(_result(item) for item in _results(answer))
+        return tuple(_result(node_result) for node_result in _results(answer))
 
     def _invoke(
         self,
@@ -277,18 +275,18 @@ class Session:
                 (self.cwd / place).mkdir(parents=True, exist_ok=True)
 
 
-def _result(item: Any) -> NodeResult:
-    node = item.node
+def _result(node_result: Any) -> NodeResult:
+    node = node_result.node
     depends = getattr(getattr(node, "depends_on", None), "nodes", None) or ()
     config = getattr(node, "config", None)
-    times = [(_utc(part.started_at), _utc(part.completed_at)) for part in item.timing or ()]
+    times = [(_utc(part.started_at), _utc(part.completed_at)) for part in node_result.timing or ()]
     return NodeResult(
         unique_id=str(node.unique_id),
         kind=str(node.resource_type.value),
-        status=str(getattr(item.status, "value", item.status)),
-        message=concealed(without_colour(str(item.message or ""))),
-        failures=item.failures,
-        seconds=float(item.execution_time or 0.0),
+        status=str(getattr(node_result.status, "value", node_result.status)),
+        message=concealed(without_colour(str(node_result.message or ""))),
+        failures=node_result.failures,
+        seconds=float(node_result.execution_time or 0.0),
         relation=str(getattr(node, "relation_name", None) or "")
         if node.resource_type.value == "test"
         else "",
@@ -338,9 +336,9 @@ def _results(answer: Any) -> Sequence[Any]:
 
 
 def _listeners(on_node: OnNode | None) -> list[Callable[[Any], None]]:
-    found = [warned] if (warned := warning_listener()) else []
+    listeners = [warned] if (warned := warning_listener()) else []
     if on_node is None:
-        return found
+        return listeners
 
     def listen(event: Any) -> None:
         if event.info.name == "NodeFinished":
@@ -348,7 +346,7 @@ def _listeners(on_node: OnNode | None) -> list[Callable[[Any], None]]:
             message = without_colour(str(result.message))
             on_node(str(node.unique_id), str(result.status), float(result.execution_time), message)
 
-    return [*found, listen]
+    return [*listeners, listen]
 
 
 def _wants_data(error: BaseException | None) -> bool:
@@ -362,10 +360,10 @@ def _failure(
 ) -> DbtFailed:
     text = without_colour(str(error or f"dbt {command} failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = " ".join([*lines[:3], *reasons[:3]]).replace(str(project) + os.sep, "")
+    summary = " ".join([*lines[:3], *reasons[:3]]).replace(str(project) + os.sep, "")
     where = file_of(error, project)
     return DbtFailed(
-        f"dbt {command}: {concealed(told)}",
+        f"dbt {command}: {concealed(summary)}",
         where,
         "mend it and commit" if where else "mend the project and commit",
     )

@@ -39,11 +39,11 @@ class DbtConnector:
         access = {"access_mode": "read_only"} if read_only else {}
         creds.path, creds.retries = str(path), None
         creds.config_options = {**config, **(creds.config_options or {}), **access}
-        for item in creds.attach or ():
-            item.read_only = True
-            options: dict[str, Any] = dict(item.options or {})
+        for attachment in creds.attach or ():
+            attachment.read_only = True
+            options: dict[str, Any] = dict(attachment.options or {})
             options.pop("read_only", None)
-            item.options = options
+            attachment.options = options
         plugins = self._translate_errors(lambda: environment.initialize_plugins(creds))
         connection = self._translate_errors(lambda: environment.initialize_db(creds, plugins))
         try:

@@ -19,12 +19,12 @@ def warning_listener() -> Callable[[Any], None] | None:
     """Return what hears dbt's events and passes its warnings on as notices, from any thread; None when nobody listens."""
     if not NOTICES.is_heard:
         return None
-    told = NOTICES.teller()
+    notify = NOTICES.teller()
 
     def listen(event: Any) -> None:
         info = event.info
         if info.level == "warn" and not _TOLD_ELSEWHERE.fullmatch(info.name):
-            told(Notice(Level.WARNING, f"dbt: {without_colour(info.msg).removeprefix(_PREFIX).strip()}"))
+            notify(Notice(Level.WARNING, f"dbt: {without_colour(info.msg).removeprefix(_PREFIX).strip()}"))
 
     return listen
 

@@ -35,9 +35,9 @@ def targets(prints: Fingerprints) -> Targets:
     dark: set[_Code] = set()
     codes = tuple(_codes(prints))
     for code in codes:
-        found = tuple(targets_of(code.text))
-        names |= {name for parts in found if parts for name in _resolve_target(parts, manifest)}
-        if any(not parts for parts in found):
+        targets = tuple(targets_of(code.text))
+        names |= {name for parts in targets if parts for name in _resolve_target(parts, manifest)}
+        if any(not parts for parts in targets):
             dark.add(code)
     macros = frozenset(code.macro for code in dark if code.macro)
     meant = [code.text for code in codes if code in dark or code.calls & macros]

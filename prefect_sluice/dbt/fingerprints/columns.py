@@ -45,17 +45,17 @@ class RelationFingerprint:
 
     def column(self, name: str) -> str:
         """Return the fingerprint of one column, "" for one that is not there: that is a fact, too."""
-        known = name.lower()
-        if self.shape is None or known == _ALL:
+        folded = name.lower()
+        if self.shape is None or folded == _ALL:
             return self.whole
-        if known not in self.columns:
-            part = self.shape.part(known)
+        if folded not in self.columns:
+            part = self.shape.part(folded)
             # The names as written: a reader's column may take its case from there.
-            written = [one for one, _ in self.shape.columns if one.lower() == known]
-            self.columns[known] = (
+            written = [one for one, _ in self.shape.columns if one.lower() == folded]
+            self.columns[folded] = (
                 digest([self.rows, written, part.text, self._reads(part.reads)]) if part is not None else ""
             )
-        return self.columns[known]
+        return self.columns[folded]
 
     def of(self, columns: Iterable[str] | None) -> Json:
         """Return what a reader of these columns depends on; None is all of them."""
@@ -64,25 +64,27 @@ class RelationFingerprint:
         return [self.rows, {name: self.column(name) for name in sorted(columns)}]
 
     def _rows_of(self, name: Name) -> str:
-        found = self.below.get(name.folded)
-        if found is None:
+        relation = self.below.get(name.folded)
+        if relation is None:
             return "outside"
-        return found.whole if found.shape is None else found.rows
+        return relation.whole if relation.shape is None else relation.rows
 
     def _reads(self, reads: Iterable[Read]) -> Json:
         return [[str(name.folded), column.lower(), self._read(name, column)] for name, column in reads]
 
     def _read(self, name: Name, column: str) -> str:
-        found = self.below.get(name.folded)
-        return "outside" if found is None else found.column(column)
+        relation = self.below.get(name.folded)
+        return "outside" if relation is None else relation.column(column)
 
 
 def columns_read(shape: Shape) -> Mapping[Name, frozenset[str] | None]:
     """Return for each relation that a query reads the columns it reads of it, in lower case; None is all of them. Pure."""
-    found: dict[Name, set[str]] = {name.folded: set() for name in shape.relations}
+    columns_by_relation: dict[Name, set[str]] = {name.folded: set() for name in shape.relations}
     for name, column in (*shape.reads, *(read for _, part in shape.columns for read in part.reads)):
-        found.setdefault(name.folded, set()).add(column.lower())
+        columns_by_relation.setdefault(name.folded, set()).add(column.lower())
     whole = {name.folded for name in shape.whole} | {
-        name for name, columns in found.items() if _ALL in columns
+        name for name, columns in columns_by_relation.items() if _ALL in columns
     }
-    return {name: None if name in whole else frozenset(columns) for name, columns in found.items()}
+    return {
+        name: None if name in whole else frozenset(columns) for name, columns in columns_by_relation.items()
+    }

@@ -42,10 +42,14 @@ def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> C
     return CompiledFacts(
         references=_together(read),
         code=digest([canonical(_at_home(text, catalog), dialect) for text in texts]),
-        volatile=tuple(sorted({asked for text in texts for asked in volatile(text, dialect)})),
-        shapes=tuple(known for known in shapes if known) if all(shapes) else (),
+        volatile=tuple(sorted({word for text in texts for word in volatile(text, dialect)})),
+        shapes=tuple(query_shape for query_shape in shapes if query_shape) if all(shapes) else (),
         doubt=next(
-            (doubt(text, dialect, catalog) for text, known in zip(texts, shapes, strict=True) if not known),
+            (
+                doubt(text, dialect, catalog)
+                for text, query_shape in zip(texts, shapes, strict=True)
+                if not query_shape
+            ),
             "",
         ),
     )
@@ -57,16 +61,16 @@ def _at_home(text: str, catalog: str) -> str:
 
 
 def _together(read: Iterable[References | None]) -> References | None:
-    found = list(read)
-    known = [item for item in found if item is not None]
-    return together(known) if len(known) == len(found) else None
+    references = list(read)
+    readable = [reference for reference in references if reference is not None]
+    return together(readable) if len(readable) == len(references) else None
 
 
-def to_json(found: CompiledFacts) -> Json:
+def to_json(facts: CompiledFacts) -> Json:
     """Return facts as JSON, for the cache."""
     from prefect_sluice.sql.columns import shape
 
-    read = found.references
+    read = facts.references
     return {
         "reads": None
         if read is None
@@ -77,10 +81,10 @@ def to_json(found: CompiledFacts) -> Json:
             read.by_name,
             read.everything,
         ],
-        "code": found.code,
-        "volatile": [*found.volatile],
-        "shapes": [shape.to_json(one) for one in found.shapes],
-        "doubt": found.doubt,
+        "code": facts.code,
+        "volatile": [*facts.volatile],
+        "shapes": [shape.to_json(one) for one in facts.shapes],
+        "doubt": facts.doubt,
     }
 
 

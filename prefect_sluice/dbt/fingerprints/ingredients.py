@@ -80,23 +80,27 @@ class Fingerprints:
         depends on code and settings alone, else ""; `inlined` are the ephemeral models in it."""
         if compiled:
             return {**self.besides(node), "code": compiled}
-        found = {**self.besides(node), **self.template(node)}
-        for item in inlined:
-            found[f"inlined {item.name}"] = digest(dict(self.template(item)))
-        return found
+        parts = {**self.besides(node), **self.template(node)}
+        for ephemeral in inlined:
+            parts[f"inlined {ephemeral.name}"] = digest(dict(self.template(ephemeral)))
+        return parts
 
     def written(self, node: Any, inlined: Iterable[Any]) -> str:
         """Return a digest of a node as it is written, `{{ this }}` unread: the same whatever the node is called, by its file or
         in its own `config(...)`, and whatever the nodes that it reads are called in the database."""
         texts = [
-            {**self.template(item), **_nameless(item), "reads": self._reads(item, by_id=True)}
-            for item in (node, *inlined)
+            {
+                **self.template(model),
+                **_nameless(model),
+                "reads": self._reads(model, by_id=True),
+            }
+            for model in (node, *inlined)
         ]
         return digest([dict(self.besides(node)), *(cast(Json, text) for text in texts)])
 
     def is_steady(self, node: Any, inlined: Iterable[Any]) -> bool:
         """Say whether a node's compiled text depends on code and settings alone."""
-        return _is_sql(node) and all(self.reach(item).is_steady for item in (node, *inlined))
+        return _is_sql(node) and all(self.reach(model).is_steady for model in (node, *inlined))
 
     def is_made_otherwise(self, node: Any) -> bool:
         """Say whether code that is not dbt's has a part in how the relation is made of the text."""
@@ -108,7 +112,7 @@ class Fingerprints:
 
     def text_key(self, node: Any, inlined: Iterable[Any]) -> str:
         """Return a digest of everything that the compiled text may depend on but the warehouse: the key of its facts."""
-        texts = [[dict(self.template(item)), _described(item)] for item in (node, *inlined)]
+        texts = [[dict(self.template(model)), _described(model)] for model in (node, *inlined)]
         common = [self.settings.identity, self.settings.rows, _tools(), __version__]
         return digest({"texts": cast(Json, texts), "relation": str(node.relation_name), "common": common})
 
@@ -119,10 +123,10 @@ class Fingerprints:
 
     def besides(self, node: Any) -> Parts:
         """Return the ingredients that are not a node's own text: configuration, hooks, what runs before all."""
-        found = {**self._beside(node), "settings": self.settings.rows, **self._before_all}
+        parts = {**self._beside(node), "settings": self.settings.rows, **self._before_all}
         if self.end_hooks.may_write(node):
-            found["what runs at the end writes to it"] = self._all_that_is_built
-        return found
+            parts["what runs at the end writes to it"] = self._all_that_is_built
+        return parts
 
     def _beside(self, node: Any) -> Parts:
         """Return a node's configuration and hooks."""
@@ -133,27 +137,27 @@ class Fingerprints:
 
     def _configured(self, node: Any) -> Parts:
         config = node.config.to_dict()
-        found = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
-        found |= {f"config {key}": digest(value) for key, value in _config(config, _usual(node)).items()}
+        parts = {"type": f"{node.resource_type.value} {getattr(node, 'language', 'sql')}"}
+        parts |= {f"config {key}": digest(value) for key, value in _config(config, _usual(node)).items()}
         contract = _contract(node, config)
         if contract:
-            found["contract"] = digest(contract)
+            parts["contract"] = digest(contract)
         hooks = {kind: own_hooks(node, kind) for kind in ("pre_hook", "post_hook")}
-        found |= {
+        parts |= {
             kind.replace("_", "-"): digest([*map(without_comments, texts)])
             for kind, texts in hooks.items()
             if texts
         }
-        found |= self._template_parts(node, self._making(config))
-        found |= self._template_parts(
+        parts |= self._template_parts(node, self._making(config))
+        parts |= self._template_parts(
             node, self.macros.reach(text for texts in hooks.values() for text in texts)
         )
         if node.resource_type.value == "seed":
             # dbt's own checksum of a seed over 1 MiB is its path: the bytes are what counts.
-            found[Ingredient.SEED.value] = digest_file(
+            parts[Ingredient.SEED.value] = digest_file(
                 Path(str(node.root_path)) / str(node.original_file_path)
             )
-        return found
+        return parts
 
     def template(self, node: Any) -> Parts:
         """Return the ingredients of a node's own text, as written."""
@@ -169,23 +173,23 @@ class Fingerprints:
         if node.resource_type.value == "seed":
             return {}
         reached = self.reach(node)
-        found = {"code": digest(without_comments(text)), **self._template_parts(node, reached)}
-        return {**found, "reads": self._reads(node)} if "{" in text else found
+        parts = {"code": digest(without_comments(text)), **self._template_parts(node, reached)}
+        return {**parts, "reads": self._reads(node)} if "{" in text else parts
 
     def _template_parts(self, node: Any, reached: MacroReach) -> Parts:
         """Return the ingredients that templates come to: macros, variables, the target, the node itself, all nodes."""
         asks = reached.asks
-        found: dict[str, str] = {f"macro {self._short(uid)}": self._macro(uid) for uid in sorted(reached.own)}
-        found |= self.settings.used(asks.variables, asks.environ)
+        parts: dict[str, str] = {f"macro {self._short(uid)}": self._macro(uid) for uid in sorted(reached.own)}
+        parts |= self.settings.used(asks.variables, asks.environ)
         if "target" in asks.reads | asks.unsteady:
-            found["target"] = self.settings.identity
+            parts["target"] = self.settings.identity
         if reached.looks:
-            found["the node's own description"] = digest(_described(node))
+            parts["the node's own description"] = digest(_described(node))
         if {"graph", "context", "builtins"} & asks.unsteady and reached.looks:
-            found[Ingredient.WHOLE_PROJECT.value] = self._everything
+            parts[Ingredient.WHOLE_PROJECT.value] = self._everything
         if "function" in asks.unsteady:
-            found["functions"] = self._functions
-        return found
+            parts["functions"] = self._functions
+        return parts
 
     def test(self, test: Any) -> str:
         """Return the digest of a data or unit test: a changed one has to be run again."""
@@ -207,15 +211,15 @@ class Fingerprints:
     @cached_property
     def _before_all(self) -> Parts:
         """Return what runs before all nodes: it may set the search path, or make a function that models call."""
-        found: dict[str, str] = {}
+        parts: dict[str, str] = {}
         for uid, node in sorted(self.manifest.nodes.items()):
             text = str(getattr(node, "raw_code", "") or "")
             if node.resource_type.value == "operation" and not HARMLESS.fullmatch(text):
                 when = sorted({"on-run-start", "on-run-end"} & set(node.tags))
                 for kind in when:
-                    asked = dict(self._template_parts(node, self.reach(node)))
-                    found[f"{kind} {uid.rpartition('.')[2]}"] = digest([without_comments(text), asked])
-        return found
+                    template = dict(self._template_parts(node, self.reach(node)))
+                    parts[f"{kind} {uid.rpartition('.')[2]}"] = digest([without_comments(text), template])
+        return parts
 
     @cached_property
     def _all_that_is_built(self) -> str:
@@ -243,22 +247,22 @@ class Fingerprints:
         functions = cast(Mapping[str, Any], getattr(self.manifest, "functions", {}))
         return digest(
             [
-                [uid, str(item.raw_code), plain(item.config.to_dict())]
-                for uid, item in sorted(functions.items())
+                [uid, str(function.raw_code), plain(function.config.to_dict())]
+                for uid, function in sorted(functions.items())
             ]
         )
 
     def _reads(self, node: Any, *, by_id: bool = False) -> str:
         """Return the digest of the relations that `ref` and `source` stand for, the database's own name left out; `by_id`:
         nodes are known by their id."""
-        found = {
+        relation_names = {
             uid: ""
             if by_id and uid in self.manifest.nodes
-            else _at_home(str(getattr(item, "relation_name", None) or ""))
+            else _at_home(str(getattr(parent, "relation_name", None) or ""))
             for uid in getattr(node.depends_on, "nodes", ())
-            if (item := self.manifest.nodes.get(uid) or self.manifest.sources.get(uid)) is not None
+            if (parent := self.manifest.nodes.get(uid) or self.manifest.sources.get(uid)) is not None
         }
-        return digest(found)
+        return digest(relation_names)
 
     def _macro(self, uid: str) -> str:
         return digest(str(self.manifest.macros[uid].macro_sql))
@@ -299,14 +303,14 @@ def own_hooks(node: Any, *kinds: str) -> list[str]:
 def _config(config: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Json]:
     """Return the configuration that may change rows. What is as dbt fills it in is left out: said aloud or not, it is
     the same, and a newer dbt with one more key changes nothing."""
-    found = {
+    parts = {
         str(key): plain(value)
         for key, value in config.items()
         if key not in _NOT_DATA and value not in _EMPTY and not (key in usual and usual[key] == value)
     }
     ours = cast(Mapping[str, Any], cast(Mapping[str, Any], config.get("meta") or {}).get("sluice") or {})
     # A key of our own that is no word of ours is a way to ask for a rebuild: `meta: {sluice: {rebuild: 2}}`.
-    return found | {f"meta.sluice.{key}": plain(value) for key, value in ours.items() if key != "contract"}
+    return parts | {f"meta.sluice.{key}": plain(value) for key, value in ours.items() if key != "contract"}
 
 
 def _usual(node: Any) -> Mapping[str, Any]:
@@ -331,8 +335,8 @@ def _contract(node: Any, config: Mapping[str, Any]) -> Json:
     return [
         plain(config["contract"]),
         {
-            name: [item.data_type, [str(rule) for rule in item.constraints]]
-            for name, item in node.columns.items()
+            name: [column.data_type, [str(rule) for rule in column.constraints]]
+            for name, column in node.columns.items()
         },
         [str(rule) for rule in getattr(node, "constraints", None) or ()],
     ]

@@ -43,8 +43,8 @@ class Macros:
         for uid, macro in self._all.items():
             name = str(macro.name)
             # `adapter.dispatch` calls default__x, duckdb__x or what a package calls <prefix>__x.
-            for known in {name, name.partition("__")[2] or name}:
-                self._by_name.setdefault(known, []).append(uid)
+            for alias in {name, name.partition("__")[2] or name}:
+                self._by_name.setdefault(alias, []).append(uid)
         self._materializations: dict[str, list[str]] = {}
         for uid, macro in self._all.items():
             if macro.name.startswith("materialization_"):
@@ -59,15 +59,15 @@ class Macros:
 
     def reach(self, templates: Iterable[str], named: Iterable[str] = ()) -> MacroReach:
         """Return what these templates come to; `named` are unique ids of macros known to be called."""
-        asked = TemplateReads()
+        own = TemplateReads()
         called = {uid for uid in named if uid in self._all}
         for template in templates:
-            found = uses(template)
-            called |= self._candidates(found)
-            asked |= self._mark_unknown_names(found)
+            reads = uses(template)
+            called |= self._candidates(reads)
+            own |= self._mark_unknown_names(reads)
         below = self._reached(frozenset(called))
-        asks = asked | below.asks
-        looks = asked.looks_at_the_node or below.looks
+        asks = own | below.asks
+        looks = own.looks_at_the_node or below.looks
         if not asks.computed:
             return MacroReach(below.own, asks, looks, below.incremental)
         asks = replace(asks, variables=asks.variables | {None}, environ=asks.environ | {None})
@@ -79,27 +79,27 @@ class Macros:
         named = [uid for name in own for uid in self._by_name.get(name, ())]
         return (*self._materializations.get(kind, ()), *named)
 
-    def _candidates(self, found: TemplateReads) -> set[str]:
+    def _candidates(self, reads: TemplateReads) -> set[str]:
         called: set[str] = set()
-        for name in found.names | found.parts:
+        for name in reads.names | reads.parts:
             for uid in self._by_name.get(name, ()):
                 # A value that bears the name of a macro is a value; of dbt's own macros, whose texts are known, anywhere.
-                if name in found.free if uid in self._own else name not in found.bound:
+                if name in reads.free if uid in self._own else name not in reads.bound:
                     called.add(uid)
         return called
 
-    def _mark_unknown_names(self, found: TemplateReads) -> TemplateReads:
-        strange = {name for name in found.unknown if name not in self._by_name and name not in self._packages}
-        return replace(found, unsteady=found.unsteady | strange) if strange else found
+    def _mark_unknown_names(self, reads: TemplateReads) -> TemplateReads:
+        strange = {name for name in reads.unknown if name not in self._by_name and name not in self._packages}
+        return replace(reads, unsteady=reads.unsteady | strange) if strange else reads
 
     def _read(self, uid: str) -> tuple[TemplateReads, frozenset[str]]:
         macro = self._all[uid]
-        found = uses(str(macro.macro_sql))
-        known = {name for name in macro.depends_on.macros if name in self._all}
+        reads = uses(str(macro.macro_sql))
+        declared = {name for name in macro.depends_on.macros if name in self._all}
         if uid not in self._own:
             # dbt's own put names together in two places only: see `materialization`.
-            found = replace(found, computed=False)
-        return self._mark_unknown_names(found), frozenset(self._candidates(found) | known)
+            reads = replace(reads, computed=False)
+        return self._mark_unknown_names(reads), frozenset(self._candidates(reads) | declared)
 
     def _close(self, called: frozenset[str]) -> MacroReach:
         seen: set[str] = set()
@@ -112,8 +112,8 @@ class Macros:
             seen.add(uid)
             if uid == IS_INCREMENTAL:
                 continue
-            asked, calls = self._calls(uid)
-            looks = looks or (uid in self._own and asked.looks_at_the_node)
-            asks |= asked
+            reads, calls = self._calls(uid)
+            looks = looks or (uid in self._own and reads.looks_at_the_node)
+            asks |= reads
             todo.extend(calls - seen)
         return MacroReach(frozenset(seen & self._own), asks, looks, IS_INCREMENTAL in seen)

@@ -32,30 +32,30 @@ class MentionFinder:
         reaches, and what runs at the start. What a query asked by a macro, a hook or Python reads is found nowhere else."""
         if not self._served:
             return set()
-        found = set(self._at_the_start) | self._names("\n".join([str(node.raw_code or ""), *own_hooks(node)]))
-        return found | self._in_macros(node.depends_on.macros)
+        names = set(self._at_the_start) | self._names("\n".join([str(node.raw_code or ""), *own_hooks(node)]))
+        return names | self._in_macros(node.depends_on.macros)
 
     @cached_property
     def _at_the_start(self) -> frozenset[Name]:
-        found: set[Name] = set()
+        names: set[Name] = set()
         for operation in self._manifest.nodes.values():
             if operation.resource_type.value == "operation" and "on-run-start" in operation.tags:
-                found |= self._names(str(getattr(operation, "raw_code", "")))
-                found |= self._in_macros(operation.depends_on.macros)
-        return frozenset(found)
+                names |= self._names(str(getattr(operation, "raw_code", "")))
+                names |= self._in_macros(operation.depends_on.macros)
+        return frozenset(names)
 
     def _in_macros(self, macros: Iterable[str]) -> set[Name]:
         seen: set[str] = set()
-        found: set[Name] = set()
+        names: set[Name] = set()
         todo = list(macros)
         while todo:
             uid = todo.pop()
             macro = self._manifest.macros.get(uid)
             if macro is not None and uid not in seen:
                 seen.add(uid)
-                found |= self._of_macro(uid)
+                names |= self._of_macro(uid)
                 todo.extend(macro.depends_on.macros)
-        return found
+        return names
 
     def _in_macro(self, uid: str) -> frozenset[Name]:
         return frozenset(self._names(str(self._manifest.macros[uid].macro_sql)))

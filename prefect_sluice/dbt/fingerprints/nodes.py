@@ -40,15 +40,15 @@ class NodeFingerprinter:
         doubt = self._doubt(node, raw, facts, steady=steady)
         reads = self._reads(node, () if doubt else facts.shapes)
         closed = doubt or _closed(node, raw)
-        found = self._print(node, own, parts, None if closed else facts.shapes[0], reads)
-        self._done[node.unique_id] = self._by_name[node.name.folded] = found
+        fingerprint = self._print(node, own, parts, None if closed else facts.shapes[0], reads)
+        self._done[node.unique_id] = self._by_name[node.name.folded] = fingerprint
         return replace(
             node,
             own=own,
-            fingerprint=found.whole,
+            fingerprint=fingerprint.whole,
             volatile=self._volatile(raw, facts, inlined, steady),
             makeup=replace(
-                _makeup(parts, found, reads, closed), text=self._prints.written(raw, inlined)[:_TEXT]
+                _makeup(parts, fingerprint, reads, closed), text=self._prints.written(raw, inlined)[:_TEXT]
             ),
         )
 
@@ -120,9 +120,9 @@ class NodeFingerprinter:
     def _volatile(
         self, raw: Any, facts: CompiledFacts, inlined: Sequence[Any], steady: bool
     ) -> tuple[str, ...]:
-        found = set(self._of_its_own(raw, facts, inlined, steady))
+        words = set(self._of_its_own(raw, facts, inlined, steady))
         # What a hook at the end leaves in it comes from any data of the run.
-        return tuple(sorted(found | ({"random"} if self._prints.end_hooks.names_it(raw) else set[str]())))
+        return tuple(sorted(words | ({"random"} if self._prints.end_hooks.names_it(raw) else set[str]())))
 
     def _of_its_own(
         self, raw: Any, facts: CompiledFacts, inlined: Sequence[Any], steady: bool
@@ -131,16 +131,16 @@ class NodeFingerprinter:
             return self._prints.python.volatile(str(raw.raw_code))
         from prefect_sluice.sql.clock_and_chance import volatile
 
-        asked = {*facts.volatile}
-        for item in (raw, *inlined):
-            asked |= self._prints.reach(item).asks.volatile
+        words = {*facts.volatile}
+        for model in (raw, *inlined):
+            words |= self._prints.reach(model).asks.volatile
             if not (steady and facts.code):
-                asked |= {*volatile(str(item.raw_code or ""), _DIALECT)}
+                words |= {*volatile(str(model.raw_code or ""), _DIALECT)}
         # A hook that writes to the relation itself is part of what it holds.
         for text in own_hooks(raw):
             if "this" in text:
-                asked |= {*volatile(text, _DIALECT)}
-        return tuple(sorted(asked))
+                words |= {*volatile(text, _DIALECT)}
+        return tuple(sorted(words))
 
 
 def _closed(node: Node, raw: Any) -> str:
@@ -152,18 +152,18 @@ def _closed(node: Node, raw: Any) -> str:
 
 def _makeup(
     parts: Mapping[str, str],
-    found: RelationFingerprint,
+    fingerprint: RelationFingerprint,
     reads: Mapping[str, tuple[str, ...] | None],
     doubt: str,
 ) -> FingerprintParts:
     return FingerprintParts(
-        found.whole[:_SHORT],
+        fingerprint.whole[:_SHORT],
         _shortened(parts),
-        found.rows[:_SHORT],
-        _shortened(found.columns),
+        fingerprint.rows[:_SHORT],
+        _shortened(fingerprint.columns),
         reads,
         doubt,
-        found.shape is not None and not found.shape.passes,
+        fingerprint.shape is not None and not fingerprint.shape.passes,
     )
 
 

@@ -34,20 +34,20 @@ class PythonCode:
 
     def parts(self, code: str) -> Mapping[str, str]:
         """Return the digests of what a model is made of, by ingredient."""
-        found = {"code": meaning(code), "python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+        digests = {"code": meaning(code), "python": f"{sys.version_info.major}.{sys.version_info.minor}"}
         sources = [code]
         for path in self._modules(code):
             text = path.read_text(encoding="utf-8", errors="replace")
             sources.append(text)
-            found[f"module {path.relative_to(self.folder).as_posix()}"] = meaning(text) or digest_file(path)
+            digests[f"module {path.relative_to(self.folder).as_posix()}"] = meaning(text) or digest_file(path)
         for package in sorted({name for text in sources for name in _packages(text)}):
-            found[f"package {package}"] = importlib.metadata.version(package)
-        return found
+            digests[f"package {package}"] = importlib.metadata.version(package)
+        return digests
 
     def volatile(self, code: str) -> tuple[str, ...]:
         """Return what a model and its modules may ask of the clock and of chance: more rather than less."""
         texts = [code, *(path.read_text(encoding="utf-8", errors="replace") for path in self._modules(code))]
-        return tuple(sorted({asked for text in texts for asked in _words_in_code(text)}))
+        return tuple(sorted({word for text in texts for word in _words_in_code(text)}))
 
     def modules(self, code: str) -> tuple[str, ...]:
         """Return the paths, relative to the project, of its modules that a Python model imports, directly or not."""
@@ -94,16 +94,16 @@ def meaning(code: str) -> str:
     tree = _parsed(code)
     if tree is None or "__doc__" in code or "inspect" in code:
         return digest(code)
-    for item in ast.walk(tree):
+    for node in ast.walk(tree):
         if isinstance(
-            item, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        ) and _documented(item):
-            del item.body[0]
+            node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        ) and _documented(node):
+            del node.body[0]
     return digest(ast.dump(tree))
 
 
-def _documented(item: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    first = item.body[0] if item.body else None
+def _documented(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    first = node.body[0] if node.body else None
     return (
         isinstance(first, ast.Expr)
         and isinstance(first.value, ast.Constant)
@@ -122,12 +122,12 @@ def _imported(code: str) -> set[str]:
     """Return every part of the dotted names that the code imports: any of them may be a module of the project."""
     tree = _parsed(code)
     names: set[str] = set()
-    for item in ast.walk(tree) if tree else ():
-        if isinstance(item, ast.Import):
-            names.update(part for alias in item.names for part in alias.name.split("."))
-        elif isinstance(item, ast.ImportFrom):
-            names.update((item.module or "").split("."))
-            names.update(alias.name for alias in item.names)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Import):
+            names.update(part for alias in node.names for part in alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            names.update((node.module or "").split("."))
+            names.update(alias.name for alias in node.names)
     return names - {""}
 
 
@@ -135,13 +135,13 @@ def _packages(code: str) -> Iterator[str]:
     """Yield the distributions that the code imports or is handed objects of."""
     tree = _parsed(code)
     tops: set[str] = set()
-    for item in ast.walk(tree) if tree else ():
-        if isinstance(item, ast.Import):
-            tops.update(alias.name.partition(".")[0] for alias in item.names)
-        elif isinstance(item, ast.ImportFrom) and item.module and not item.level:
-            tops.add(item.module.partition(".")[0])
-        elif isinstance(item, ast.Attribute) and item.attr in _HANDED_ON:
-            tops.add(_HANDED_ON[item.attr])
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Import):
+            tops.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            tops.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Attribute) and node.attr in _HANDED_ON:
+            tops.add(_HANDED_ON[node.attr])
     for top in sorted(tops - sys.stdlib_module_names):
         yield from _distributions().get(top, ())
 
@@ -156,16 +156,16 @@ def _words_in_code(code: str) -> set[str]:
     if tree is None:
         return {"clock:now", "random"}
     words: set[str] = set()
-    for item in ast.walk(tree):
-        if isinstance(item, ast.Attribute):
-            words.add(item.attr)
-        elif isinstance(item, ast.Name):
-            words.add(item.id)
-        elif isinstance(item, (ast.Import, ast.ImportFrom)):
-            words |= _imported(ast.unparse(item))
-        elif isinstance(item, ast.Constant) and isinstance(item.value, str):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            words.add(node.attr)
+        elif isinstance(node, ast.Name):
+            words.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            words |= _imported(ast.unparse(node))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             # SQL in a text: `session.sql("select now()")`.
-            words |= {word.lower() for word in item.value.replace("(", " ").split()}
+            words |= {word.lower() for word in node.value.replace("(", " ").split()}
     clock = {"clock:now"} if words & (_CLOCK | {"current_date", "current_timestamp"}) else set[str]()
     chance = {"random"} if words & (_CHANCE | _CHANCE_METHODS) else set[str]()
     return clock | chance

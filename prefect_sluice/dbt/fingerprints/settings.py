@@ -41,19 +41,21 @@ class Settings:
     def used(self, variables: Iterable[str | None], environ: Iterable[str | None]) -> Mapping[str, str]:
         """Return the digests of the variables and environment variables of these names, by ingredient; for None, a
         name that is computed as it runs, all of them."""
-        asked, wanted = set(variables), set(environ)
-        found: dict[str, str] = {}
-        if None in asked:
-            found["variables"] = digest(plain([self.variables, self.packages]))
-        if None in wanted:
-            found["environment"] = digest(
+        variable_names, environ_names = set(variables), set(environ)
+        digests: dict[str, str] = {}
+        if None in variable_names:
+            digests["variables"] = digest(plain([self.variables, self.packages]))
+        if None in environ_names:
+            digests["environment"] = digest(
                 {k: v for k, v in self.environ.items() if not k.startswith(_SECRET)}
             )
-        for name in sorted(item for item in asked if item is not None):
-            found[f"var {name}"] = digest(plain(self._values(name)))
-        for name in sorted(item for item in wanted if item is not None and not item.startswith(_SECRET)):
-            found[f"env {name}"] = digest(self.environ.get(name))
-        return found
+        for name in sorted(variable for variable in variable_names if variable is not None):
+            digests[f"var {name}"] = digest(plain(self._values(name)))
+        for name in sorted(
+            name for name in environ_names if name is not None and not name.startswith(_SECRET)
+        ):
+            digests[f"env {name}"] = digest(self.environ.get(name))
+        return digests
 
     def read(self, variables: Iterable[str | None]) -> list[Any]:
         """Return every value of the variables of these names; for None, a name that is computed, of all."""
@@ -70,14 +72,16 @@ class Settings:
         """Return every value a variable may have: dbt looks in the package's own scope before the common one."""
         scopes: list[Mapping[str, Any]] = [self.variables]
         scopes += [
-            cast(Mapping[str, Any], item)
-            for _, item in sorted(self.variables.items())
-            if isinstance(item, dict)
+            cast(Mapping[str, Any], scope)
+            for _, scope in sorted(self.variables.items())
+            if isinstance(scope, dict)
         ]
         for _, given in sorted(self.packages.items()):
             scopes.append(given)
             scopes += [
-                cast(Mapping[str, Any], item) for _, item in sorted(given.items()) if isinstance(item, dict)
+                cast(Mapping[str, Any], scope)
+                for _, scope in sorted(given.items())
+                if isinstance(scope, dict)
             ]
         return [[place, scope[name]] for place, scope in enumerate(scopes) if name in scope]
 
@@ -85,7 +89,7 @@ class Settings:
     def rows(self) -> str:
         """The digest of the target's settings that may change a row (time zone, extensions, DuckDB's settings)."""
         return digest(
-            plain({key: _rows(item) for key, item in self.target.items() if key not in _CONNECTION})
+            plain({key: _rows(option) for key, option in self.target.items() if key not in _CONNECTION})
         )
 
     @property
@@ -102,7 +106,7 @@ def is_of_rows(key: str, *, inside: bool = False) -> bool:
 
 def _rows(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: item for key, item in cast(dict[str, Any], value).items() if key not in _MACHINE}
+        return {key: option for key, option in cast(dict[str, Any], value).items() if key not in _MACHINE}
     return value
 
 
@@ -119,18 +123,18 @@ def packages(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the variables that each installed package sets, by its folder's name."""
     from prefect_sluice.dbt.profile import read_yaml
 
-    found: dict[str, Mapping[str, Any]] = {}
+    variables: dict[str, Mapping[str, Any]] = {}
     for file in sorted(folder.glob("dbt_packages/*/dbt_project.yml")):
         given = read_yaml(file, "dbt project", "run: dbt deps").get("vars")
         if isinstance(given, dict) and given:
-            found[file.parent.name] = cast(Mapping[str, Any], given)
-    return found
+            variables[file.parent.name] = cast(Mapping[str, Any], given)
+    return variables
 
 
 def plain(value: Any) -> Json:
     """Return a value as JSON; what JSON does not know as its text."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in cast(Mapping[Any, Any], value).items()}
+        return {str(key): plain(entry) for key, entry in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in cast(list[Any], value)]
+        return [plain(entry) for entry in cast(list[Any], value)]
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)

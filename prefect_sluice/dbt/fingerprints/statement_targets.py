@@ -18,11 +18,11 @@ def targets_of(text: str) -> Iterator[tuple[str, ...]]:
     """Yield the parts of each relation's name that a text writes to, in lower case; none where they are not known."""
     if not has_hint(text):
         return
-    found = pieces(text)
-    if found is None:
+    texts = pieces(text)
+    if texts is None:
         yield ()
         return
-    for piece in found:
+    for piece in texts:
         statements = writes(piece, _DIALECT)
         if statements is None:
             yield ()
@@ -40,7 +40,7 @@ def sources_named(part: str, manifest: Manifest) -> list[tuple[str, str]] | None
         return None
     name = part.removeprefix(SOURCE)
     return [
-        (str(item.schema).lower(), str(item.identifier).lower())
-        for item in manifest.sources.values()
-        if str(item.name).lower() == name
+        (str(source.schema).lower(), str(source.identifier).lower())
+        for source in manifest.sources.values()
+        if str(source.name).lower() == name
     ]

@@ -131,7 +131,7 @@ def without_names(template: str) -> str:
 
     What is left is the same whatever the relation is called. Repeatable. The text is returned as it is without such a name.
     """
-    bare = _CONFIG.sub(lambda found: _LAST.sub("", _NAMED.sub("", found[0])), template)
+    bare = _CONFIG.sub(lambda match: _LAST.sub("", _NAMED.sub("", match[0])), template)
     return _NO_CONFIG.sub("", bare)
 
 
@@ -199,32 +199,32 @@ class _Reader:
             frozenset(self._free),
         )
 
-    def _walk(self, item: nodes.Node) -> None:
-        match item:
+    def _walk(self, node: nodes.Node) -> None:
+        match node:
             case nodes.Macro() | nodes.CallBlock():
-                self._all(item.defaults, [item.call] if isinstance(item, nodes.CallBlock) else [])
-                self._within(item.args, item.body)
+                self._all(node.defaults, [node.call] if isinstance(node, nodes.CallBlock) else [])
+                self._within(node.args, node.body)
             case nodes.For():
-                self._all([item.iter], item.else_)
-                self._within([item.target], [item.test] if item.test else [], item.body)
+                self._all([node.iter], node.else_)
+                self._within([node.target], [node.test] if node.test else [], node.body)
             case nodes.If():
-                self._all([item.test])
-                for branch in (item.body, item.elif_, item.else_):
+                self._all([node.test])
+                for branch in (node.body, node.elif_, node.else_):
                     self._within([], branch)
             case nodes.Assign() | nodes.AssignBlock():
-                self._all(item.iter_child_nodes(exclude=("target",)))
-                self._hidden |= _assigned_names([item.target])
+                self._all(node.iter_child_nodes(exclude=("target",)))
+                self._hidden |= _assigned_names([node.target])
             case nodes.Call(node=nodes.Name(name=name)) if name in {"var", "env_var"}:
-                self._reader(name, item.args)
-                self._all(item.args, item.kwargs)
+                self._reader(name, node.args)
+                self._all(node.args, node.kwargs)
             case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="var"))):
-                self._reader("var", item.args)
-                self._all(item.args, item.kwargs)
+                self._reader("var", node.args)
+                self._all(node.args, node.kwargs)
             case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="adapter"), attr="dispatch")):
-                self._dispatched(item)
+                self._dispatched(node)
             case nodes.Call(node=nodes.Name(name="config")):
                 self._names.add("config")
-                self._all(item.args, item.kwargs)
+                self._all(node.args, node.kwargs)
             case nodes.Getattr(node=nodes.Name(name=name), attr=part):
                 self._part(name, part)
             case nodes.Getitem(node=nodes.Name(name=name), arg=nodes.Const(value=str() as part)):
@@ -232,21 +232,21 @@ class _Reader:
             case nodes.Getitem(node=nodes.Name(name=name)) if name not in self._bound:
                 # `package[computed]()` calls a macro that nobody can name.
                 self._computed = True
-                self._all(item.iter_child_nodes())
+                self._all(node.iter_child_nodes())
             case nodes.Name(name=name, ctx="load"):
                 self._name(name)
             case nodes.Filter():
-                self._filter(item)
+                self._filter(node)
             case nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends():
                 self._unsteady.add("include")
                 self._computed = True
             case _:
-                self._all(item.iter_child_nodes())
+                self._all(node.iter_child_nodes())
 
     def _all(self, *groups: Iterable[nodes.Node]) -> None:
         for group in groups:
-            for item in group:
-                self._walk(item)
+            for node in group:
+                self._walk(node)
 
     def _within(self, given: Iterable[nodes.Node], *bodies: Iterable[nodes.Node]) -> None:
         """Walk what stands where `given` have a value; what is set in there is not sure to be set after it."""
@@ -262,7 +262,7 @@ class _Reader:
         self._names.add(name)
 
     def _dispatched(self, call: nodes.Call) -> None:
-        named = [item.value for item in call.kwargs if item.key == "macro_name"]
+        named = [argument.value for argument in call.kwargs if argument.key == "macro_name"]
         first = call.args[0] if call.args else (named[0] if named else None)
         if isinstance(first, nodes.Const):
             self._parts.add(str(first.value))
@@ -296,14 +296,14 @@ class _Reader:
             self._unsteady.add(name)
         self._computed = self._computed or name in {"context", "builtins"}
 
-    def _filter(self, item: nodes.Filter) -> None:
-        given = [arg.value for arg in item.args if isinstance(arg, nodes.Const)]
-        by_name = item.name in {"map", "select", "reject", "selectattr", "rejectattr"}
-        if item.name in {"random", "shuffle"} or (
-            by_name and ("random" in given or len(given) < len(item.args))
+    def _filter(self, jinja_filter: nodes.Filter) -> None:
+        given = [arg.value for arg in jinja_filter.args if isinstance(arg, nodes.Const)]
+        by_name = jinja_filter.name in {"map", "select", "reject", "selectattr", "rejectattr"}
+        if jinja_filter.name in {"random", "shuffle"} or (
+            by_name and ("random" in given or len(given) < len(jinja_filter.args))
         ):
             self._unsteady.add("random")
-        self._all(item.iter_child_nodes())
+        self._all(jinja_filter.iter_child_nodes())
 
 
 def _assigned_names(targets: Iterable[nodes.Node]) -> frozenset[str]:

@@ -47,16 +47,16 @@ class _Flat:
         return tuple(self._done)
 
     def take(self, items: Iterable[nodes.Node]) -> None:
-        for item in items:
-            match item:
+        for node in items:
+            match node:
                 case nodes.Output():
-                    self._output(item)
+                    self._output(node)
                 case nodes.Expr():
-                    self._apart(item)
+                    self._apart(node)
                 case _:
                     self._cut()
                     # A field is a branch, a body, a condition: what stands in two is never one text.
-                    for _, value in item.iter_fields():
+                    for _, value in node.iter_fields():
                         self._branch(value)
 
     def _branch(self, value: object) -> None:
@@ -64,8 +64,8 @@ class _Flat:
         self.take(one for one in group if isinstance(one, nodes.Node))
         self._cut()
 
-    def _output(self, item: nodes.Output) -> None:
-        for part in item.nodes:
+    def _output(self, output: nodes.Output) -> None:
+        for part in output.nodes:
             if isinstance(part, nodes.TemplateData):
                 self._open.append(part.data)
             else:
@@ -73,17 +73,17 @@ class _Flat:
                 if not isinstance(part, _TEXTS):
                     self._apart(part)
 
-    def _apart(self, item: nodes.Node) -> None:
+    def _apart(self, expression: nodes.Node) -> None:
         """Keep each text within an expression as a piece of its own: `run_query("…")`."""
-        match item:
+        match expression:
             case nodes.Call(node=nodes.Name(name=name)) if name in _QUIET:
                 return
             case nodes.Call(node=nodes.Getattr(node=nodes.Name(name="exceptions"))):
                 return
             case nodes.Const(value=str()) | nodes.Concat() | nodes.Add() | nodes.Mod():
-                self._done.append(word_of(item))
+                self._done.append(word_of(expression))
             case _:
-                for child in item.iter_child_nodes():
+                for child in expression.iter_child_nodes():
                     self._apart(child)
 
     def _cut(self) -> None:
@@ -93,9 +93,9 @@ class _Flat:
         self._open.clear()
 
 
-def word_of(item: nodes.Node) -> str:
+def word_of(expression: nodes.Node) -> str:
     """Return what stands for an expression in a text."""
-    match item:
+    match expression:
         case nodes.Const(value=value):
             return str(value)
         case nodes.Concat(nodes=parts):
