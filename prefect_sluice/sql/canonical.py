@@ -32,28 +32,28 @@ _AFTER = {
 
 def canonical(sql: str, dialect: str) -> str:
     """Return the one spelling of `sql`, `sql` itself where it cannot be taken apart. Pure, and stable under itself."""
-    found = lexemes(sql, dialect)
-    if found is None:
+    tokens = lexemes(sql, dialect)
+    if tokens is None:
         return sql
-    while found and found[-1].text == ";":
-        found = found[:-1]
-    return spelled(found, fold=dialect in _FOLDING)
+    while tokens and tokens[-1].text == ";":
+        tokens = tokens[:-1]
+    return spelled(tokens, fold=dialect in _FOLDING)
 
 
-def spelled(found: tuple[Lexeme, ...], *, fold: bool = True) -> str:
+def spelled(tokens: tuple[Lexeme, ...], *, fold: bool = True) -> str:
     """Return the canonical text of these lexemes; the case of words that cannot be names is folded if `fold`."""
-    casts = _casts(found)
+    casts = _casts(tokens)
     parts: list[str] = []
-    for number, one in enumerate(found):
+    for number, one in enumerate(tokens):
         if number:
-            parts.append(_between(found, number))
-        parts.append(one.lower if fold and _folds(found, number, casts) else one.text)
+            parts.append(_between(tokens, number))
+        parts.append(one.lower if fold and _folds(tokens, number, casts) else one.text)
     return "".join(parts)
 
 
-def _between(found: tuple[Lexeme, ...], number: int) -> str:
+def _between(tokens: tuple[Lexeme, ...], number: int) -> str:
     """Return what stands before the lexeme `number`: a space, or what the text had where that changes what is read."""
-    before, one = found[number - 1], found[number]
+    before, one = tokens[number - 1], tokens[number]
     if before.kind is TokenKind.STRING and one.kind is TokenKind.STRING:
         return one.gap
     if one.gap:
@@ -63,25 +63,25 @@ def _between(found: tuple[Lexeme, ...], number: int) -> str:
     if "." in (before.text, one.text) or (before.text[-1] == ":" and one.text[0] in ":="):
         return ""
     if before.text[-1] in _OPERATOR and one.text[0] in _OPERATOR:
-        return " " if _is_numbers_sign(found, number) else ""
+        return " " if _is_numbers_sign(tokens, number) else ""
     return " "
 
 
-def _is_numbers_sign(found: tuple[Lexeme, ...], number: int) -> bool:
+def _is_numbers_sign(tokens: tuple[Lexeme, ...], number: int) -> bool:
     """Say whether the lexeme is a `-` or `+` of its own although an operator stands right before it, as in `a=-1`."""
-    after = found[number + 1] if number + 1 < len(found) else None
-    beyond = found[number - 2] if number > 1 else None
-    alone = beyond is None or found[number - 1].gap or beyond.text[-1] not in _OPERATOR
+    after = tokens[number + 1] if number + 1 < len(tokens) else None
+    beyond = tokens[number - 2] if number > 1 else None
+    alone = beyond is None or tokens[number - 1].gap or beyond.text[-1] not in _OPERATOR
     ends = after is not None and (after.gap or after.text[0] not in _OPERATOR)
-    return bool(found[number].text in "+-" and found[number - 1].text in _PLAIN and alone and ends)
+    return bool(tokens[number].text in "+-" and tokens[number - 1].text in _PLAIN and alone and ends)
 
 
-def _folds(found: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> bool:
+def _folds(tokens: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> bool:
     """Say whether the lexeme is a word whose case nobody can see: neither a name nor the label of a column."""
-    one = found[number]
+    one = tokens[number]
     if one.kind is not TokenKind.WORD:
         return False
-    word, before, after = one.lower, _at(found, number - 1), _at(found, number + 1)
+    word, before, after = one.lower, _at(tokens, number - 1), _at(tokens, number + 1)
     if before == "." or after in (":", ":=", "=>"):
         return False
     if before == "::" or number in casts:
@@ -92,33 +92,33 @@ def _folds(found: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> boo
         return True
     if after == "(":
         return word in COLUMN_NAMES or word in PURE or word == "if"
-    if word in TYPES and number + 1 < len(found) and found[number + 1].kind is TokenKind.STRING:
+    if word in TYPES and number + 1 < len(tokens) and tokens[number + 1].kind is TokenKind.STRING:
         return True
     return (
-        (word == "between" and _ends_expression(found, number - 1))
+        (word == "between" and _ends_expression(tokens, number - 1))
         or (word == "nulls" and after in ("first", "last"))
         or (word == "partition" and before == "(" and after == "by")
     )
 
 
-def _at(found: tuple[Lexeme, ...], number: int) -> str:
-    return found[number].lower if 0 <= number < len(found) else ""
+def _at(tokens: tuple[Lexeme, ...], number: int) -> str:
+    return tokens[number].lower if 0 <= number < len(tokens) else ""
 
 
-def _ends_expression(found: tuple[Lexeme, ...], number: int) -> bool:
-    word = _at(found, number)
+def _ends_expression(tokens: tuple[Lexeme, ...], number: int) -> bool:
+    word = _at(tokens, number)
     if word in ("not", "end", "null", "true", "false", ")", "]", "}"):
         return True
-    return bool(word) and found[number].kind is not TokenKind.SIGN and word not in RESERVED
+    return bool(word) and tokens[number].kind is not TokenKind.SIGN and word not in RESERVED
 
 
-def _casts(found: tuple[Lexeme, ...]) -> frozenset[int]:
+def _casts(tokens: tuple[Lexeme, ...]) -> frozenset[int]:
     """Return where a type stands after the AS of a CAST."""
     open_casts: list[bool] = []
     types: set[int] = set()
-    for number, one in enumerate(found):
+    for number, one in enumerate(tokens):
         if one.text == "(":
-            open_casts.append(_at(found, number - 1) in ("cast", "try_cast"))
+            open_casts.append(_at(tokens, number - 1) in ("cast", "try_cast"))
         elif one.text == ")" and open_casts:
             open_casts.pop()
         elif one.lower == "as" and one.kind is TokenKind.WORD and open_casts and open_casts[-1]:
@@ -126,6 +126,6 @@ def _casts(found: tuple[Lexeme, ...]) -> frozenset[int]:
     return frozenset(types)
 
 
-def is_no_name(found: tuple[Lexeme, ...], number: int) -> bool:
+def is_no_name(tokens: tuple[Lexeme, ...], number: int) -> bool:
     """Say whether the lexeme `number` is a word that names nothing where it stands."""
-    return _folds(found, number, frozenset())
+    return _folds(tokens, number, frozenset())

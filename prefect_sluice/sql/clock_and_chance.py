@@ -56,15 +56,15 @@ _POSTGRES_STRINGS = {"'now'": NOW, "'today'": DAY, "'tomorrow'": DAY, "'yesterda
 
 def volatile(sql: str, dialect: str) -> tuple[str, ...]:
     """Return what `sql` asks that changes by itself, sorted: "clock:day", "clock:now", "random"; () for nothing. Pure."""
-    found = lexemes(sql, dialect)
-    if found is None:
+    tokens = lexemes(sql, dialect)
+    if tokens is None:
         return tuple(sorted({kind for word in re.findall(r"\w+", sql.lower()) if (kind := _kind(word))}))
-    asked = {kind for number in range(len(found)) if (kind := _volatile_input(found, number))}
+    inputs = {kind for number in range(len(tokens)) if (kind := _volatile_input(tokens, number))}
     if dialect != "duckdb":
-        asked |= {_POSTGRES_STRINGS[one.lower] for one in found if one.lower in _POSTGRES_STRINGS}
-    if any(_samples(found)):
-        asked.add(RANDOM)
-    return tuple(sorted(asked))
+        inputs |= {_POSTGRES_STRINGS[one.lower] for one in tokens if one.lower in _POSTGRES_STRINGS}
+    if any(_samples(tokens)):
+        inputs.add(RANDOM)
+    return tuple(sorted(inputs))
 
 
 def _kind(word: str) -> str:
@@ -75,26 +75,26 @@ def _kind(word: str) -> str:
     return RANDOM if word in _RANDOM or word in ("tablesample", "sample") else ""
 
 
-def _volatile_input(found: Sequence[Lexeme], number: int) -> str:
+def _volatile_input(tokens: Sequence[Lexeme], number: int) -> str:
     """Return what the name at `number` asks if it is called there, or needs no call."""
-    one = found[number]
+    one = tokens[number]
     if one.kind not in (TokenKind.WORD, TokenKind.QUOTED):
         return ""
     word = one.lower.strip('"`')
-    called = number + 1 < len(found) and found[number + 1].text == "("
+    called = number + 1 < len(tokens) and tokens[number + 1].text == "("
     if word in ("tablesample", "sample") or not (called or word in _WITHOUT_CALL):
         return ""
-    if word == "age" and not _is_of_one(found, number):
+    if word == "age" and not _is_of_one(tokens, number):
         return ""
-    if not called and number and found[number - 1].lower in (".", "as"):
+    if not called and number and tokens[number - 1].lower in (".", "as"):
         return ""
     return _kind(word)
 
 
-def _is_of_one(found: Sequence[Lexeme], number: int) -> bool:
+def _is_of_one(tokens: Sequence[Lexeme], number: int) -> bool:
     """Say whether the call at `number` has one argument, as far as commas tell; `x.age(y)` counts as one."""
     depth = 0
-    for one in found[number + 1 :]:
+    for one in tokens[number + 1 :]:
         depth += (one.text in "([{") - (one.text in ")]}")
         if one.text == "," and depth == 1:
             return False
@@ -103,10 +103,10 @@ def _is_of_one(found: Sequence[Lexeme], number: int) -> bool:
     return True
 
 
-def _samples(found: Sequence[Lexeme]) -> Iterator[bool]:
+def _samples(tokens: Sequence[Lexeme]) -> Iterator[bool]:
     """Yield, for each sample that is taken, whether it may be another one next time: no seed stands with it."""
-    for number, one in enumerate(found):
-        before = found[number - 1].lower if number else ""
+    for number, one in enumerate(tokens):
+        before = tokens[number - 1].lower if number else ""
         if one.lower == "tablesample" or (one.lower == "sample" and before == "using"):
-            seeds = {each.lower for each in found[number : number + 12]}
+            seeds = {following.lower for following in tokens[number : number + 12]}
             yield "repeatable" not in seeds

@@ -97,70 +97,72 @@ def counted(sql: str, dialect: str) -> CountableQuery | None:
     words = lexemes(sql, dialect)
     if not words:
         return None
-    known: dict[str, _Rows | _Values] = {}
-    while words[0].lower == "with" or (known and words[0].text == ","):
-        cut = _common_table(words, known)
+    common_tables: dict[str, _Rows | _Values] = {}
+    while words[0].lower == "with" or (common_tables and words[0].text == ","):
+        cut = _common_table(words, common_tables)
         if cut is None:
             return None
         words = cut
-    return _answer(words, known)
+    return _answer(words, common_tables)
 
 
-def _common_table(words: Texts, known: dict[str, _Rows | _Values]) -> Texts | None:
-    """Read `with NAME as (...)` into `known`; return what follows it."""
+def _common_table(words: Texts, common_tables: dict[str, _Rows | _Values]) -> Texts | None:
+    """Read `with NAME as (...)` into `common_tables`; return what follows it."""
     if len(words) < 5 or words[2].lower != "as" or words[3].text != "(" or not _is_name(words[1]):
         return None
     end = _closing(words, 3)
     name = _bare(words[1])
-    found = _rows(words[4:end], known) or _values(words[4:end], known)
-    if found is None or end + 1 >= len(words) or name in known:
+    table = _rows(words[4:end], common_tables) or _values(words[4:end], common_tables)
+    if table is None or end + 1 >= len(words) or name in common_tables:
         return None
-    known[name] = found
+    common_tables[name] = table
     return words[end + 1 :]
 
 
-def _answer(words: Texts, known: Mapping[str, _Rows | _Values]) -> CountableQuery | None:
+def _answer(words: Texts, common_tables: Mapping[str, _Rows | _Values]) -> CountableQuery | None:
     parts = _clauses(words)
     if parts is None or "group" in parts or "having" in parts:
         return None
     source, condition = parts["from"], parts.get("where", ())
-    values = known.get(_bare(source[0])) if len(source) == 1 else None
+    values = common_tables.get(_bare(source[0])) if len(source) == 1 else None
     if isinstance(values, _Values):
         listed = _is_star(parts["select"]) and _listed(condition, values.name)
         return _counted(values.rows, f"{values.column} {_text(listed)}", exact=False) if listed else None
-    rows = _source(source, known)
+    rows = _source(source, common_tables)
     if rows is None or not (_is_of_one_row(condition) and _are_columns(parts["select"])):
         return None
     return _counted(rows.met(condition), names=not _is_star(parts["select"]))
 
 
 def _counted(rows: _Rows, more: str = "", *, exact: bool = True, names: bool = False) -> CountableQuery:
-    conditions = [each for each in (*rows.conditions, more) if each]
-    return CountableQuery(rows.relation, " and ".join(f"({each})" for each in conditions), exact, names)
+    conditions = [condition for condition in (*rows.conditions, more) if condition]
+    return CountableQuery(
+        rows.relation, " and ".join(f"({condition})" for condition in conditions), exact, names
+    )
 
 
-def _rows(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Rows | None:
+def _rows(words: Texts, common_tables: Mapping[str, _Rows | _Values]) -> _Rows | None:
     """Read `select * from SOURCE [where ...]`."""
     parts = _clauses(words)
     if parts is None or "group" in parts or "having" in parts or not _is_star(parts["select"]):
         return None
-    rows = _source(parts["from"], known)
+    rows = _source(parts["from"], common_tables)
     condition = parts.get("where", ())
     return rows.met(condition) if rows is not None and _is_of_one_row(condition) else None
 
 
-def _values(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Values | None:
+def _values(words: Texts, common_tables: Mapping[str, _Rows | _Values]) -> _Values | None:
     """Read `select COLUMN as NAME, count(*) as N from SOURCE group by COLUMN`, as dbt's accepted_values has it."""
     parts = _clauses(words)
     if parts is None or "where" in parts or "having" in parts or "group" not in parts:
         return None
     first, _, second = _parted(parts["select"])
     by, column, named = parts["group"][:1], parts["group"][1:], first[-2:]
-    counts = [each.lower for each in second[:-1]] == ["count", "(", "*", ")", "as"]
-    rows = _source(parts["from"], known)
+    counts = [word.lower for word in second[:-1]] == ["count", "(", "*", ")", "as"]
+    rows = _source(parts["from"], common_tables)
     if rows is None or len(column) != 1 or len(named) != 2 or not counts or not _is_name(column[0]):
         return None
-    same = [each.text for each in first[:-2]] == [column[0].text] and by[0].lower == "by"
+    same = [word.text for word in first[:-2]] == [column[0].text] and by[0].lower == "by"
     if not same or named[0].lower != "as" or not _is_name(named[1]):
         return None
     return _Values(rows, column[0].text, named[1].text)
@@ -168,7 +170,7 @@ def _values(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Values | Non
 
 def _listed(condition: Texts, name: str) -> Texts | None:
     """Return `not in (...)` of `NAME not in (literals)`."""
-    head = [each.lower for each in condition[:4]]
+    head = [word.lower for word in condition[:4]]
     if (
         head[1:] != ["not", "in", "("]
         or condition[0].text != name
@@ -176,10 +178,10 @@ def _listed(condition: Texts, name: str) -> Texts | None:
     ):
         return None
     plain = all(
-        each.kind in {TokenKind.STRING, TokenKind.NUMBER}
-        or each.text in {",", "-", "+"}
-        or each.lower in _LITERALS
-        for each in condition[4:-1]
+        word.kind in {TokenKind.STRING, TokenKind.NUMBER}
+        or word.text in {",", "-", "+"}
+        or word.lower in _LITERALS
+        for word in condition[4:-1]
     )
     return condition[1:] if plain and len(condition) > 5 else None
 
@@ -188,7 +190,7 @@ def _clauses(words: Texts) -> dict[str, Texts] | None:
     """Return the clauses of a plain SELECT, by their first word; None for anything else."""
     if not words or words[0].lower != "select":
         return None
-    found: dict[str, list[Lexeme]] = {}
+    clauses: dict[str, list[Lexeme]] = {}
     depth, now = 0, ""
     for word in words:
         depth += (word.text in _OPEN) - (word.text in _CLOSE)
@@ -198,42 +200,46 @@ def _clauses(words: Texts) -> dict[str, Texts] | None:
         if plain in _STOPS or word.text == ";":
             return None
         if plain in _CLAUSES:
-            if plain in found or (now and _CLAUSES.index(plain) < _CLAUSES.index(now)):
+            if plain in clauses or (now and _CLAUSES.index(plain) < _CLAUSES.index(now)):
                 return None
             now = plain
-            found[now] = []
+            clauses[now] = []
         else:
-            found[now].append(word)
-    return {name: tuple(each) for name, each in found.items()} if found.get("from") and depth == 0 else None
+            clauses[now].append(word)
+    return (
+        {name: tuple(clause) for name, clause in clauses.items()}
+        if clauses.get("from") and depth == 0
+        else None
+    )
 
 
-def _source(words: Texts, known: Mapping[str, _Rows | _Values]) -> _Rows | None:
+def _source(words: Texts, common_tables: Mapping[str, _Rows | _Values]) -> _Rows | None:
     """Read what stands after FROM: a relation, a common table, or dbt's `(select * from ... where ...) dbt_subquery`."""
     if words[0].text == "(":
         end = _closing(words, 0)
         alias = words[end + 1 :]
-        return _rows(words[1:end], known) if len(alias) == 1 and _is_name(alias[0]) else None
-    if len(words) == 1 and _bare(words[0]) in known:
-        found = known[_bare(words[0])]
-        return found if isinstance(found, _Rows) else None
+        return _rows(words[1:end], common_tables) if len(alias) == 1 and _is_name(alias[0]) else None
+    if len(words) == 1 and _bare(words[0]) in common_tables:
+        table = common_tables[_bare(words[0])]
+        return table if isinstance(table, _Rows) else None
     return _Rows(_text(words)) if _is_dotted(words) else None
 
 
 def _are_columns(words: Texts) -> bool:
     """Say whether a list of what is selected holds nothing but columns and literals: as many rows go out as come in."""
-    item: list[Lexeme] = []
-    items = [item]
+    entry: list[Lexeme] = []
+    items = [entry]
     for word in words:
         if word.text == ",":
-            item = []
-            items.append(item)
+            entry = []
+            items.append(entry)
         else:
-            item.append(word)
-    return all(_is_star(tuple(each)) or _is_dotted(each) or _is_literal(each) for each in items)
+            entry.append(word)
+    return all(_is_star(tuple(entry)) or _is_dotted(entry) or _is_literal(entry) for entry in items)
 
 
 def _is_of_one_row(condition: Texts) -> bool:
-    return not any(each.kind is TokenKind.WORD and each.lower in _NOT_OF_ONE_ROW for each in condition)
+    return not any(word.kind is TokenKind.WORD and word.lower in _NOT_OF_ONE_ROW for word in condition)
 
 
 def _is_star(words: Texts) -> bool:

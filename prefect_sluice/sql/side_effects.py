@@ -74,8 +74,8 @@ def writes(sql: str, dialect: str) -> tuple[StatementWrite, ...] | None:
     """
     if not has_hint(sql):
         return ()
-    found = lexemes(sql, dialect)
-    return None if found is None else tuple(_writes(found))
+    tokens = lexemes(sql, dialect)
+    return None if tokens is None else tuple(_writes(tokens))
 
 
 def has_hint(text: str) -> bool:
@@ -85,16 +85,16 @@ def has_hint(text: str) -> bool:
 
 def template_text(text: str) -> str:
     """Return a text with the words that stand for expressions as a template has them."""
-    for mark, said in _MARKS:
-        text = mark.sub(said, text)
+    for mark, replacement in _MARKS:
+        text = mark.sub(replacement, text)
     return text
 
 
-def _writes(found: Sequence[Lexeme]) -> Iterator[StatementWrite]:
-    for at, one in enumerate(found):
-        if one.kind is not TokenKind.WORD or (at and found[at - 1].text == "."):
+def _writes(tokens: Sequence[Lexeme]) -> Iterator[StatementWrite]:
+    for at, one in enumerate(tokens):
+        if one.kind is not TokenKind.WORD or (at and tokens[at - 1].text == "."):
             continue
-        write = _Statement(found, at).read()
+        write = _Statement(tokens, at).read()
         if write is not None:
             yield write
 
@@ -103,7 +103,7 @@ def _writes(found: Sequence[Lexeme]) -> Iterator[StatementWrite]:
 class _Statement:
     """Reads what may be a statement that begins at `at`."""
 
-    found: Sequence[Lexeme]
+    tokens: Sequence[Lexeme]
     at: int
 
     def read(self) -> StatementWrite | None:
@@ -121,7 +121,7 @@ class _Statement:
 
     @property
     def _starts(self) -> bool:
-        return self.at == 0 or self.found[self.at - 1].text == ";"
+        return self.at == 0 or self.tokens[self.at - 1].text == ";"
 
     def _first(self, word: str, after: str) -> StatementWrite | None:
         """Return what a word means that means it only where a statement begins."""
@@ -181,7 +181,7 @@ class _Statement:
 
     def _copied(self) -> StatementWrite | None:
         depth = 0
-        for at in range(1, len(self.found) - self.at):
+        for at in range(1, len(self.tokens) - self.at):
             word = self._word(at)
             depth += (word == "(") - (word == ")")
             if word == ";" and not depth:
@@ -210,18 +210,18 @@ class _Statement:
     def _statement_text(self) -> str:
         end = min(self._end(), _SAID)
         text = "".join(
-            one.gap[:1].replace("\n", " ") + one.text for one in self.found[self.at : self.at + end]
+            one.gap[:1].replace("\n", " ") + one.text for one in self.tokens[self.at : self.at + end]
         )
         return template_text(text.strip()) + (" …" if self._end() > _SAID else "")
 
     def _end(self) -> int:
         """Return how many lexemes the statement has."""
-        rest = self.found[self.at :]
+        rest = self.tokens[self.at :]
         return next((number for number, one in enumerate(rest) if one.text == ";"), len(rest))
 
     def _literal(self, at: int = 0) -> str:
         """Return the first string after `at`, or what stands there instead."""
-        for one in self.found[self.at + at : self.at + self._end()]:
+        for one in self.tokens[self.at + at : self.at + self._end()]:
             if one.kind is TokenKind.STRING:
                 return one.text
         return self._word(at + 1)
@@ -232,17 +232,17 @@ class _Statement:
     def _name(self, at: int) -> tuple[str, ...]:
         parts: list[str] = []
         place = self.at + at
-        while place < len(self.found) and self.found[place].kind in {TokenKind.WORD, TokenKind.QUOTED}:
-            one = self.found[place]
+        while place < len(self.tokens) and self.tokens[place].kind in {TokenKind.WORD, TokenKind.QUOTED}:
+            one = self.tokens[place]
             quote = one.text[0]
             parts.append(
                 one.text[1:-1].replace(quote * 2, quote) if one.kind is TokenKind.QUOTED else one.text
             )
-            if place + 1 >= len(self.found) or self.found[place + 1].text != ".":
+            if place + 1 >= len(self.tokens) or self.tokens[place + 1].text != ".":
                 break
             place += 2
         return tuple(parts)
 
     def _word(self, at: int) -> str:
         place = self.at + at
-        return self.found[place].lower if place < len(self.found) else ""
+        return self.tokens[place].lower if place < len(self.tokens) else ""

@@ -57,18 +57,18 @@ def lexemes(sql: str, dialect: str) -> tuple[Lexeme, ...] | None:
         spans = [(token.start, token.end + 1) for token in _dialect(dialect).tokenize(sql)]
     except (SqlglotError, ValueError, IndexError):
         return None
-    found: list[Lexeme] = []
+    tokens: list[Lexeme] = []
     at = 0
     for start, end in spans:
         gap = _gap(sql[at:start])
         pieces = None if gap is None else list(_pieces(sql[start:end], gap))
         if not pieces:
             return None
-        found += pieces
+        tokens += pieces
         at = end
-    if _gap(sql[at:]) is None or _STRANGE.search(_outside_strings(found)):
+    if _gap(sql[at:]) is None or _STRANGE.search(_outside_strings(tokens)):
         return None
-    return tuple(found)
+    return tuple(tokens)
 
 
 @lru_cache(maxsize=8)
@@ -131,7 +131,7 @@ def _kind(text: str) -> TokenKind | None:
     return None if re.search(r"[\w\s'\"]", text) else TokenKind.SIGN
 
 
-def _outside_strings(found: list[Lexeme]) -> str:
+def _outside_strings(tokens: list[Lexeme]) -> str:
     """Return the text again, strings and quoted names emptied, with the gaps that the lexemes keep."""
     empty = {TokenKind.STRING: "''", TokenKind.QUOTED: '""'}
-    return "".join(one.gap + empty.get(one.kind, one.text) for one in found)
+    return "".join(one.gap + empty.get(one.kind, one.text) for one in tokens)

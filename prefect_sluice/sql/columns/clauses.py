@@ -49,20 +49,20 @@ class QueryText:
     closes: dict[int, int]
 
     @classmethod
-    def of(cls, found: tuple[Lexeme, ...]) -> QueryText:
+    def of(cls, tokens: tuple[Lexeme, ...]) -> QueryText:
         """Match what is opened with what is closed. Raises Doubt if they do not match."""
         closes: dict[int, int] = {}
         still: list[int] = []
-        for number, one in enumerate(found):
+        for number, one in enumerate(tokens):
             if one.kind is TokenKind.SIGN and one.text in _OPENS:
                 still.append(number)
             elif one.kind is TokenKind.SIGN and one.text in _CLOSES:
-                if not still or _OPENS.index(found[still[-1]].text) != _CLOSES.index(one.text):
+                if not still or _OPENS.index(tokens[still[-1]].text) != _CLOSES.index(one.text):
                     raise Unproven("parentheses")
                 closes[still.pop()] = number
         if still:
             raise Unproven("parentheses")
-        return cls(found, closes)
+        return cls(tokens, closes)
 
     def word(self, at: int) -> str:
         """Return the unquoted word or sign at `at` in lower case, "" for quoted names, strings and beyond the end."""
@@ -107,17 +107,17 @@ class QueryText:
         for at in self.level(start, end):
             if self.is_keyword(at, _CLAUSES) and not (self.word(at) == "from" and _is_compared(self, at)):
                 starts.append((self.word(at), at))
-        found: dict[str, Span] = {}
+        spans: dict[str, Span] = {}
         for (word, at), beyond in zip(starts, [*(at for _, at in starts[1:]), end], strict=True):
-            if word in found:
+            if word in spans:
                 raise Unproven(f"two {word}")
             skipped = 0 if word == "select" else 1
             if word in ("group", "order"):
                 if self.word(at + 1) != "by":
                     raise Unproven(word)
                 skipped = 2
-            found[word] = (at + skipped, beyond)
-        return found
+            spans[word] = (at + skipped, beyond)
+        return spans
 
     def label(self, start: int, end: int) -> tuple[int, str]:
         """Return where the expression of an output column ends and the column's name, "" if it has none of its own."""

@@ -45,7 +45,7 @@ class Expression:
         """Return the expression of `span`. Raises Doubt."""
         if span[0] >= span[1]:
             raise Unproven("nothing where an expression should be")
-        self.scope.asked.clear()
+        self.scope.labels_meant.clear()
         words: list[str] = []
         start = at = span[0]
         while at < span[1]:
@@ -59,7 +59,7 @@ class Expression:
             raise Unproven("an aggregate that may be of an outer query")
         text = " ".join(word for word in [*words, self.text.spelled(start, span[1])] if word)
         part = ColumnOrigin(abbreviate(text, self._meanings), merged(self._reads))
-        return Value(part, frozenset(self.scope.asked), self._sums)
+        return Value(part, frozenset(self.scope.labels_meant), self._sums)
 
     def _is_subquery(self, at: int) -> bool:
         if self.text.word(at) != "(" or self.text.word(at + 1) not in ("select", "with", "from", "values"):

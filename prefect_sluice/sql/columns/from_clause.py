@@ -26,7 +26,7 @@ class From:
 
     text: QueryText
     scope: Scope
-    known: Mapping[str, QueryResult]
+    named_results: Mapping[str, QueryResult]
     catalog: str
     query: Callable[[Span, Scope], QueryResult]
     rows: list[Json] = field(default_factory=list[Json])
@@ -126,7 +126,7 @@ class From:
             raise Unproven("a table function")
         alias, at = self._alias(at, end)
         own = parts[-1].lower()
-        inner = self.known.get(own) if len(parts) == 1 else None
+        inner = self.named_results.get(own) if len(parts) == 1 else None
         self._add(FromItem(alias.lower() or own, inner or outside(self._resolve_relation(parts)), visible))
         return at
 

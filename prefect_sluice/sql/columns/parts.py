@@ -77,7 +77,7 @@ class QueryResult:
     @property
     def closed(self) -> bool:
         """Say whether all columns are known by name."""
-        return all(isinstance(item, OutputColumn) and item.name for item in self.items)
+        return all(isinstance(output, OutputColumn) and output.name for output in self.items)
 
     def column(self, name: str) -> ColumnOrigin | None:
         """Return the column `name`, None if there is none for sure."""
@@ -85,8 +85,12 @@ class QueryResult:
 
     def everything(self) -> ColumnOrigin:
         """Return rows and columns as one part."""
-        parts = [item.part if isinstance(item, OutputColumn) else item.everything() for item in self.items]
-        names: list[Json] = [item.name if isinstance(item, OutputColumn) else ALL for item in self.items]
+        parts = [
+            output.part if isinstance(output, OutputColumn) else output.everything() for output in self.items
+        ]
+        names: list[Json] = [
+            output.name if isinstance(output, OutputColumn) else ALL for output in self.items
+        ]
         text = stamp("result", self.rows, names, [part.text for part in parts])
         return ColumnOrigin(text, merged(self.reads, *(part.reads for part in parts)))
 
@@ -110,18 +114,18 @@ def find_column(items: Iterable[Item], name: str) -> ColumnOrigin | None:
 
 
 def _may_double(items: tuple[Item, ...]) -> bool:
-    names = [item.name.lower() for item in items if isinstance(item, OutputColumn)]
+    names = [output.name.lower() for output in items if isinstance(output, OutputColumn)]
     return len(items) > 1 and (len(names) < len(items) or len(set(names)) < len(names))
 
 
 def _hits(items: Iterable[Item], name: str, *, renamed: bool) -> Iterator[ColumnOrigin]:
-    for item in items:
-        if isinstance(item, PassThrough):
-            part = item.column(name, renamed=renamed)
+    for output in items:
+        if isinstance(output, PassThrough):
+            part = output.column(name, renamed=renamed)
             if part is not None:
                 yield part
-        elif item.name.lower() == name:
-            yield item.part
+        elif output.name.lower() == name:
+            yield output.part
 
 
 def merged(*reads: Iterable[Read]) -> tuple[Read, ...]:

@@ -38,29 +38,29 @@ class QueryReader:
     mentioned: set[Read] = field(default_factory=set[Read])
     relations: set[Name] = field(default_factory=set[Name])
 
-    def query(self, span: Span, outer: Scope | None, known: Mapping[str, QueryResult]) -> QueryResult:
-        """Return the result of the query in `span`, in which the `known` names (lower case) are results already."""
+    def query(self, span: Span, outer: Scope | None, named_results: Mapping[str, QueryResult]) -> QueryResult:
+        """Return the result of the query in `span`, in which the names of `named_results` (lower case) are results already."""
         start, end = span
         if start >= end:
             raise Unproven("nothing")
         if self.text.word(start) == "(" and self.text.closes[start] == end - 1:
-            return self.query((start + 1, end - 1), outer, known)
+            return self.query((start + 1, end - 1), outer, named_results)
         if self.text.word(start) == "with":
-            start, known = self._with(start + 1, outer, known)
+            start, named_results = self._with(start + 1, outer, named_results)
         cuts = [at for at in self.text.level(start, end) if self.text.is_keyword(at, _SETS)]
         if not cuts:
-            return self._select(start, end, outer, known)
-        return self._set(start, end, cuts, outer, known)
+            return self._select(start, end, outer, named_results)
+        return self._set(start, end, cuts, outer, named_results)
 
     # ---- WITH and set operations -------------------------------------------------------------------------
 
     def _with(
-        self, at: int, outer: Scope | None, known: Mapping[str, QueryResult]
+        self, at: int, outer: Scope | None, named_results: Mapping[str, QueryResult]
     ) -> tuple[int, Mapping[str, QueryResult]]:
         """Return where the query proper begins, and the names it knows; an expression sees those before it."""
         if self.text.word(at) == "recursive":
             raise Unproven("recursive")
-        inner = dict(known)
+        inner = dict(named_results)
         while True:
             name, at = self.text.name(at).lower(), at + 1
             if self.text.word(at) != "as":
@@ -80,11 +80,16 @@ class QueryReader:
     def _mention(self, result: QueryResult) -> None:
         """Remember what is read, whether it is used or not: the query fails without it."""
         self.mentioned |= result.reads
-        for item in result.items:
-            self.mentioned.update(item.part.reads if isinstance(item, OutputColumn) else ())
+        for output in result.items:
+            self.mentioned.update(output.part.reads if isinstance(output, OutputColumn) else ())
 
     def _set(
-        self, start: int, end: int, cuts: list[int], outer: Scope | None, known: Mapping[str, QueryResult]
+        self,
+        start: int,
+        end: int,
+        cuts: list[int],
+        outer: Scope | None,
+        named_results: Mapping[str, QueryResult],
     ) -> QueryResult:
         branches: list[QueryResult] = []
         signs: list[Json] = []
@@ -95,7 +100,7 @@ class QueryReader:
                     signs.append(self.text.word(at))
                 at += 1
             signs += [self.text.word(cut)] if cut in cuts else []
-            branches.append(self.query((at, beyond), outer, known))
+            branches.append(self.query((at, beyond), outer, named_results))
         if set(signs) == {"union", "all"} and signs.count("all") == len(cuts):
             return _stacked(branches)
         return _opaque(signs, branches)
@@ -103,7 +108,7 @@ class QueryReader:
     # ---- SELECT ------------------------------------------------------------------------------------------
 
     def _select(
-        self, start: int, end: int, outer: Scope | None, known: Mapping[str, QueryResult]
+        self, start: int, end: int, outer: Scope | None, named_results: Mapping[str, QueryResult]
     ) -> QueryResult:
         if self.text.word(start) != "select":
             raise Unproven("no SELECT")
@@ -116,10 +121,10 @@ class QueryReader:
         clauses = self.text.clauses(first, end)
 
         def subquery(span: Span, scope: Scope) -> QueryResult:
-            return self.query(span, scope, known)
+            return self.query(span, scope, named_results)
 
         scope = Scope(outer)
-        origin = From(self.text, scope, known, self.catalog, subquery, relations=self.relations)
+        origin = From(self.text, scope, named_results, self.catalog, subquery, relations=self.relations)
         if "from" in clauses:
             origin.take(clauses["from"])
         self.mentioned |= origin.reads
@@ -143,9 +148,9 @@ class Select:
         if not spans:
             raise Unproven("no columns")
         self.scope.labels = frozenset(self._labels(spans))
-        items = self._closed_over([item for span in spans for item in self._items(span)])
-        for item in items:
-            self.reader.mentioned.update(item.part.reads if isinstance(item, OutputColumn) else ())
+        items = self._closed_over([output for span in spans for output in self._items(span)])
+        for output in items:
+            self.reader.mentioned.update(output.part.reads if isinstance(output, OutputColumn) else ())
         rows: list[Json] = ["select", self.distinct, *self.origin.rows]
         reads = set(self.origin.reads)
         for word, span in clauses.items():
@@ -153,10 +158,10 @@ class Select:
                 part = self._clause(word, span, items)
                 rows += [word, part.text]
                 reads.update(part.reads)
-        rows.append(any(isinstance(item, OutputColumn) and item.sums for item in items))
+        rows.append(any(isinstance(output, OutputColumn) and output.sums for output in items))
         if self.distinct:
             # Which rows are equal is for all columns to say, in whatever order.
-            whole = [_part(item) for item in items]
+            whole = [_part(output) for output in items]
             rows.append([part.text for part in whole])
             reads.update(read for part in whole for read in part.reads)
         self.reader.mentioned |= reads
@@ -188,10 +193,10 @@ class Select:
         """Return the items with the labels that an expression may mean followed to what they stand for."""
         values = {id(column): value for column, value in self._values}
         return [
-            replace(item, part=self._followed(values[id(item)], item.name.lower()))
-            if isinstance(item, OutputColumn) and id(item) in values
-            else item
-            for item in items
+            replace(output, part=self._followed(values[id(output)], output.name.lower()))
+            if isinstance(output, OutputColumn) and id(output) in values
+            else output
+            for output in items
         ]
 
     def _followed(self, value: Value, own: str = "") -> ColumnOrigin:
@@ -202,9 +207,9 @@ class Select:
             label = todo.pop()
             if label in reached:
                 continue
-            same = [each for column, each in self._values if column.name.lower() == label]
-            reached[label] = [each.part for each in same]
-            todo += [further for each in same for further in each.labels]
+            same = [column_value for column, column_value in self._values if column.name.lower() == label]
+            reached[label] = [column_value.part for column_value in same]
+            todo += [further for column_value in same for further in column_value.labels]
         if not reached:
             return value.part
         meant: list[Json] = [
@@ -221,7 +226,7 @@ class Select:
     def _clause(self, word: str, span: Span, items: list[Item]) -> ColumnOrigin:
         text = self.reader.text
         if word == "group" and text.word(span[0]) == "all" and span[1] - span[0] == 1:
-            parts = [_part(item) for item in items if isinstance(item, PassThrough) or not item.sums]
+            parts = [_part(output) for output in items if isinstance(output, PassThrough) or not output.sums]
             return ColumnOrigin(
                 stamp("all", *(part.text for part in parts)), merged(*(part.reads for part in parts))
             )
@@ -241,22 +246,22 @@ class Select:
             return None
         if not one.text.isdigit() or not 0 < int(one.text) <= len(items):
             raise Unproven("number of a column")
-        if any(isinstance(item, PassThrough) for item in items[: int(one.text)]):
+        if any(isinstance(output, PassThrough) for output in items[: int(one.text)]):
             raise Unproven("number after *")
         return _part(items[int(one.text) - 1])
 
 
-def _part(item: Item) -> ColumnOrigin:
-    return item.part if isinstance(item, OutputColumn) else item.everything()
+def _part(output: Item) -> ColumnOrigin:
+    return output.part if isinstance(output, OutputColumn) else output.everything()
 
 
 def _stacked(branches: list[QueryResult]) -> QueryResult:
     """Return UNION ALL: column by column where all are known, by place."""
-    if any(not isinstance(item, OutputColumn) for branch in branches for item in branch.items):
+    if any(not isinstance(output, OutputColumn) for branch in branches for output in branch.items):
         return _opaque(["union", "all"], branches)
     rows = stamp("stacked", *(branch.rows for branch in branches))
     reads = frozenset(read for branch in branches for read in branch.reads)
-    columns = [[item for item in branch.items if isinstance(item, OutputColumn)] for branch in branches]
+    columns = [[output for output in branch.items if isinstance(output, OutputColumn)] for branch in branches]
     if len({len(some) for some in columns}) > 1:
         raise Unproven("branches with other numbers of columns")
     items = tuple(
@@ -276,12 +281,12 @@ def _opaque(signs: list[Json], branches: list[QueryResult]) -> QueryResult:
     whole = [branch.everything() for branch in branches]
     rows = stamp("set", signs, *(part.text for part in whole))
     reads = frozenset(read for part in whole for read in part.reads)
-    named = all(isinstance(item, OutputColumn) for branch in branches for item in branch.items)
+    named = all(isinstance(output, OutputColumn) for branch in branches for output in branch.items)
     if not named or "name" in signs:
         return QueryResult(rows, reads, (PassThrough("set", None),))
-    items = [item for item in branches[0].items if isinstance(item, OutputColumn)]
+    items = [output for output in branches[0].items if isinstance(output, OutputColumn)]
     return QueryResult(
         rows,
         reads,
-        tuple(OutputColumn(item.name, ColumnOrigin(f"set {at}", ())) for at, item in enumerate(items)),
+        tuple(OutputColumn(output.name, ColumnOrigin(f"set {at}", ())) for at, output in enumerate(items)),
     )

@@ -27,13 +27,13 @@ class FromItem:
 class Scope:
     """The sources of one SELECT, the names that its columns get (lower case), and the scope around it.
 
-    `asked` collects the labels that names may have meant since it was emptied, subqueries included.
+    `labels_meant` collects the labels that names may have meant since it was emptied, subqueries included.
     """
 
     outer: Scope | None = None
     sources: list[FromItem] = field(default_factory=list[FromItem])
     labels: frozenset[str] = frozenset()
-    asked: set[str] = field(default_factory=set[str])
+    labels_meant: set[str] = field(default_factory=set[str])
 
     def meanings(self, chain: list[str], *, quoted: bool) -> list[tuple[str, ColumnOrigin]]:
         """Return what `chain` (a name, or several with dots between, lower case) may mean, labels apart.
@@ -45,7 +45,7 @@ class Scope:
         depth = 0
         while scope is not None:
             if chain[0] in scope.labels:
-                scope.asked.add(chain[0])
+                scope.labels_meant.add(chain[0])
             here, certain = scope._here(chain)
             hits += [(f"{depth}:{alias}", part) for alias, part in here]
             if certain:
@@ -80,4 +80,4 @@ class Scope:
 
 
 def _has_nameless(result: QueryResult) -> bool:
-    return any(getattr(item, "name", "*") == "" for item in result.items)
+    return any(getattr(output, "name", "*") == "" for output in result.items)

@@ -83,8 +83,8 @@ def _proven(sql: str, dialect: str, catalog: str) -> Shape:
     tokens = lexemes(sql, dialect) if dialect == _DIALECT else None
     if not tokens:
         raise Unproven("the query cannot be taken apart")
-    if asked := volatile(sql, dialect):
-        raise Unproven(f"it asks for {', '.join(asked)}")
+    if inputs := volatile(sql, dialect):
+        raise Unproven(f"it asks for {', '.join(inputs)}")
     while tokens and tokens[-1].text == ";":
         tokens = tokens[:-1]
     require_understood(tokens)
@@ -98,7 +98,7 @@ def _shape(reader: QueryReader, result: QueryResult) -> Shape:
     passes = _passes(result.items)
     used = {read for _, part in columns for read in part.reads}
     reads = merged(result.reads, reader.mentioned - used)
-    every = {item.relation for item in passes if item.relation} | {
+    every = {passed.relation for passed in passes if passed.relation} | {
         relation for relation, column in {*reads, *used} if column == ALL
     }
     return Shape(result.rows, reads, tuple(sorted(reader.relations)), tuple(sorted(every)), columns, passes)
@@ -106,28 +106,30 @@ def _shape(reader: QueryReader, result: QueryResult) -> Shape:
 
 def _passes(items: tuple[Item, ...]) -> tuple[PassThrough, ...]:
     return tuple(
-        replace(item, after=sum(isinstance(one, OutputColumn) for one in items[:at]))
-        for at, item in enumerate(items)
-        if isinstance(item, PassThrough)
+        replace(output, after=sum(isinstance(one, OutputColumn) for one in items[:at]))
+        for at, output in enumerate(items)
+        if isinstance(output, PassThrough)
     )
 
 
 def _columns(items: tuple[Item, ...]) -> tuple[tuple[str, ColumnOrigin], ...]:
     """Return the columns that have a name. Raises Doubt for one without, and for a name that two have."""
-    named = [item for item in items if isinstance(item, OutputColumn)]
-    if any(not item.name for item in named) or len({item.name.lower() for item in named}) < len(named):
+    named = [column for column in items if isinstance(column, OutputColumn)]
+    if any(not column.name for column in named) or len({column.name.lower() for column in named}) < len(
+        named
+    ):
         raise Unproven("names of columns")
-    return tuple((item.name, item.part) for item in named)
+    return tuple((column.name, column.part) for column in named)
 
 
-def to_json(found: Shape) -> Json:
+def to_json(shape: Shape) -> Json:
     """Return the shape as JSON; `from_json` reads it."""
     return {
-        "rows": found.rows,
-        "reads": _reads(found.reads),
-        "relations": [[name.schema, name.identifier] for name in found.relations],
-        "whole": [[name.schema, name.identifier] for name in found.whole],
-        "columns": [[name, part.text, _reads(part.reads)] for name, part in found.columns],
+        "rows": shape.rows,
+        "reads": _reads(shape.reads),
+        "relations": [[name.schema, name.identifier] for name in shape.relations],
+        "whole": [[name.schema, name.identifier] for name in shape.whole],
+        "columns": [[name, part.text, _reads(part.reads)] for name, part in shape.columns],
         "passes": [
             [
                 one.text,
@@ -135,7 +137,7 @@ def to_json(found: Shape) -> Json:
                 list(one.without),
                 one.after,
             ]
-            for one in found.passes
+            for one in shape.passes
         ],
     }
 

@@ -43,7 +43,7 @@ class Star:
         sources = [one for one in self.scope.sources if (not alias or one.alias == alias) and one.visible]
         if not sources or (alias and len(sources) > 1):
             raise Unproven(f"{alias}.*")
-        items = [item for source in sources for item in _shown(source)]
+        items = [output for source in sources for output in _shown(source)]
         for name in sorted(set[str]() if alias else self.using):
             items = _once(items, name)
         return self._edited(items, span[0] + (3 if alias else 1), span[1])
@@ -70,11 +70,11 @@ class Star:
         part = find_column(items, name)
         self.mentioned.update(part.reads if part else ())
         return [
-            replace(item, without=tuple(sorted({*item.without, name})))
-            if isinstance(item, PassThrough)
-            else item
-            for item in items
-            if isinstance(item, PassThrough) or item.name.lower() != name
+            replace(output, without=tuple(sorted({*output.without, name})))
+            if isinstance(output, PassThrough)
+            else output
+            for output in items
+            if isinstance(output, PassThrough) or output.name.lower() != name
         ]
 
     def _replaced(self, items: list[Item], span: Span) -> list[Item]:
@@ -83,8 +83,10 @@ class Star:
         if not name or end == span[1] or value.labels or value.sums:
             raise Unproven("replace")
         column = OutputColumn(name, value.part)
-        if any(isinstance(item, OutputColumn) and item.name.lower() == name.lower() for item in items):
-            return [column if getattr(item, "name", "").lower() == name.lower() else item for item in items]
+        if any(isinstance(output, OutputColumn) and output.name.lower() == name.lower() for output in items):
+            return [
+                column if getattr(output, "name", "").lower() == name.lower() else output for output in items
+            ]
         return [*self._without(items, name.lower()), column]
 
 
@@ -99,20 +101,23 @@ def star_of(text: QueryText, start: int, end: int) -> str | None:
 
 def _shown(source: FromItem) -> Iterator[Item]:
     """Yield the columns of a source as a `*` shows them: the source's alias is part of what they are."""
-    for item in source.result.items:
-        if isinstance(item, PassThrough):
-            yield PassThrough(stamp("*", source.alias, item.text), item.relation, item.without)
+    for output in source.result.items:
+        if isinstance(output, PassThrough):
+            yield PassThrough(stamp("*", source.alias, output.text), output.relation, output.without)
         else:
             yield OutputColumn(
-                item.name, ColumnOrigin(abbreviate(item.name, source.alias, item.part.text), item.part.reads)
+                output.name,
+                ColumnOrigin(abbreviate(output.name, source.alias, output.part.text), output.part.reads),
             )
 
 
 def _once(items: list[Item], name: str) -> list[Item]:
     """Return the items with the columns `name` made one, as USING does."""
-    same = [item for item in items if isinstance(item, OutputColumn) and item.name.lower() == name]
+    same = [output for output in items if isinstance(output, OutputColumn) and output.name.lower() == name]
     if len(same) < 2:
         return items
-    text = stamp("using", *(item.part.text for item in same))
-    one = OutputColumn(same[0].name, ColumnOrigin(text, merged(*(item.part.reads for item in same))))
-    return [one if item is same[0] else item for item in items if item is same[0] or item not in same]
+    text = stamp("using", *(output.part.text for output in same))
+    one = OutputColumn(same[0].name, ColumnOrigin(text, merged(*(output.part.reads for output in same))))
+    return [
+        one if output is same[0] else output for output in items if output is same[0] or output not in same
+    ]

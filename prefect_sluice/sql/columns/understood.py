@@ -44,9 +44,9 @@ class Unproven(Exception):
     """Nothing can be proven about this query: an answer, not an error."""
 
 
-def require_understood(found: Sequence[Lexeme]) -> None:
+def require_understood(tokens: Sequence[Lexeme]) -> None:
     """Return if all words and signs of a query are understood one by one. Raises Doubt for one that is not."""
-    for before, one in pairwise([Lexeme(TokenKind.SIGN, "(", ""), *found]):
+    for before, one in pairwise([Lexeme(TokenKind.SIGN, "(", ""), *tokens]):
         if one.kind is TokenKind.SIGN and one.text in _SIGNS_IN_DOUBT:
             raise Unproven(f"sign {one.text}")
         if one.kind in (TokenKind.WORD, TokenKind.QUOTED) and one.lower.strip('"') in _NOT_A_COLUMN:
@@ -58,18 +58,18 @@ def require_understood(found: Sequence[Lexeme]) -> None:
             and one.lower in (RESERVED | TYPE_OR_FUNCTION) - _KEYWORDS
         ):
             raise Unproven(f"{one.text} is not understood")
-    for number, one in enumerate(found):
-        after = [each.lower for each in found[number + 1 : number + 3]]
+    for number, one in enumerate(tokens):
+        after = [following.lower for following in tokens[number + 1 : number + 3]]
         if after[:1] == ["("]:
-            _call(found, number)
+            _call(tokens, number)
         if one.lower in ("rows", "groups") and _FRAMES & set(after):
             # A frame that counts rows splits those of equal rank, in whatever order they come.
             raise Unproven("a frame of rows")
 
 
-def _call(found: Sequence[Lexeme], number: int) -> None:
-    one = found[number]
-    before = found[number - 1].text if number else ""
+def _call(tokens: Sequence[Lexeme], number: int) -> None:
+    one = tokens[number]
+    before = tokens[number - 1].text if number else ""
     if one.kind is TokenKind.QUOTED or (one.kind is TokenKind.WORD and one.lower not in _CALLED):
         raise Unproven(f"function {one.text}")
     if one.kind is TokenKind.WORD and before == ".":
