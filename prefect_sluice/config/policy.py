@@ -46,7 +46,7 @@ class ReleaseRules:
     def document(self) -> dict[str, Json]:
         """Return it as JSON. Raises ConfigInvalid for a value that JSON has no word for."""
         try:
-            found = {
+            document = {
                 "environment": self.environment,
                 "policy": self.own.model_dump(mode="json", exclude=set(_NOT_POLICY)),
                 "gates": {
@@ -55,21 +55,21 @@ class ReleaseRules:
                 },
                 "approvals": self.carriers.model_dump(mode="json"),
             }
-            canonical(cast(Json, found))
+            canonical(cast(Json, document))
         except (ValueError, TypeError) as error:
             raise ConfigInvalid(f"holds what JSON cannot ({error})", "sluice.yml: gates", "mend it") from None
-        return cast("dict[str, Json]", found)
+        return cast("dict[str, Json]", document)
 
     @classmethod
     def read(cls, document: Json) -> ReleaseRules:
         """Read what `document` wrote. Raises BadInput."""
-        known = cast("dict[str, Any]", document)
+        recorded = cast("dict[str, Any]", document)
         try:
             return cls(
-                known["environment"],
-                config.EnvironmentPolicy.model_validate(known["policy"]),
-                {name: config.GateSettings.model_validate(gate) for name, gate in known["gates"].items()},
-                Approvals.model_validate(known["approvals"]),
+                recorded["environment"],
+                config.EnvironmentPolicy.model_validate(recorded["policy"]),
+                {name: config.GateSettings.model_validate(gate) for name, gate in recorded["gates"].items()},
+                Approvals.model_validate(recorded["approvals"]),
             )
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise BadInput(
@@ -83,9 +83,9 @@ def policy_in_file(settings: config.Config, environment: str) -> ReleaseRules | 
     if settings.environments and environment not in settings.environments:
         return None
     own = settings.environments.get(environment, config.EnvironmentPolicy())
-    asked = own.approvals if own.approvals is not None else int(environment in config.PRODUCTION)
+    approvals = own.approvals if own.approvals is not None else int(environment in config.PRODUCTION)
     after = own.after if own.after is not None else _before(tuple(settings.environments), environment)
-    own = own.model_copy(update={"approvals": asked, "after": after})
+    own = own.model_copy(update={"approvals": approvals, "after": after})
     return ReleaseRules(environment, own, dict(settings.gates), settings.approvals)
 
 
@@ -118,31 +118,33 @@ def changes(before: ReleaseRules, after: ReleaseRules) -> tuple[RuleChange, ...]
     """Return each key whose value is another one, those that weaken the policy first."""
     old, new = dict(_flat(before)), dict(_flat(after))
     keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    found = [
+    key_changes = [
         RuleChange(key, _text(old.get(key)), _text(new.get(key)), _weaker(key, old.get(key), new.get(key)))
         for key in keys
     ]
-    return tuple(sorted(found, key=lambda item: not item.weaker))
+    return tuple(sorted(key_changes, key=lambda change: not change.weaker))
 
 
 def _flat(rules: ReleaseRules) -> Iterator[tuple[str, Json]]:
     """Yield each setting by its key; a gate's `on` also where nothing is written of it, since the default blocks."""
-    known = cast("dict[str, dict[str, Any]]", rules.document())
-    for key, value in known["policy"].items():
+    document = cast("dict[str, dict[str, Any]]", rules.document())
+    for key, value in document["policy"].items():
         if isinstance(value, dict):
-            yield from ((f"{key}.{inner}", item) for inner, item in cast("dict[str, Json]", value).items())
+            yield from (
+                (f"{key}.{inner}", setting) for inner, setting in cast("dict[str, Json]", value).items()
+            )
         else:
             yield key, value
-    for gate, settings in known["gates"].items():
+    for gate, settings in document["gates"].items():
         yield from ((f"gates.{gate}.{key}", value) for key, value in settings.items())
-    yield from ((f"approvals.{key}", value) for key, value in known["approvals"].items())
+    yield from ((f"approvals.{key}", value) for key, value in document["approvals"].items())
 
 
 def _text(value: Json) -> str:
     if value is None:
         return "-"
     if isinstance(value, list):
-        return _cut(", ".join(_text(item) for item in value) or "-")
+        return _cut(", ".join(_text(entry) for entry in value) or "-")
     return _cut(str(value) if isinstance(value, str) else canonical(value).decode()) or "-"
 
 
@@ -179,7 +181,7 @@ def _weaker_gate(last: str, before: Json, after: Json) -> bool:
     if last == "on":
         return _ON.index(str(after or "block")) < _ON.index(str(before or "block"))
     if last == "except" or last.startswith("allow"):
-        return any(item not in _items(before) for item in _items(after))
+        return any(entry not in _items(before) for entry in _items(after))
     if last.startswith("max_"):
         return after is None or (before is not None and _number(after) > _number(before))
     if last.startswith("min"):
@@ -245,11 +247,11 @@ class Governance:
     @classmethod
     def read(cls, document: Json) -> Governance:
         """Read what `document` wrote. Raises BadInput."""
-        known = cast("dict[str, Any]", document)
-        if not isinstance(document, dict) or known.get("version") != _FORM:
+        recorded = cast("dict[str, Any]", document)
+        if not isinstance(document, dict) or recorded.get("version") != _FORM:
             raise BadInput(
                 "the recorded policy is of a form that this version does not know",
                 fix="upgrade Sluice: git pull && pip install '.[all]', in its checkout",
             )
-        served = ReleaseRules.read(known["served"]) if known["served"] else None
-        return cls(Cause(known["cause"]), served, ReleaseRules.read(known["proposed"]))
+        served = ReleaseRules.read(recorded["served"]) if recorded["served"] else None
+        return cls(Cause(recorded["cause"]), served, ReleaseRules.read(recorded["proposed"]))

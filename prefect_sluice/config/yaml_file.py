@@ -67,6 +67,6 @@ def read(text: str, where: str) -> dict[str, Any]:
     return raw  # pyright: ignore[reportUnknownVariableType]  # YAML knows no types
 
 
-def render_yaml(told: Mapping[str, str]) -> str:
+def render_yaml(texts: Mapping[str, str]) -> str:
     """Return texts by key as a YAML file, in their order; reading it gives the same."""
-    return yaml.dump(dict(told), Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=1000)
+    return yaml.dump(dict(texts), Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=1000)

@@ -83,15 +83,15 @@ def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Co
     no range, and with ignore_na=False a NULL answer is a failure.
     """
     table = _unbound(columns, dialect)
-    asked = list(_whole_schema(schema, table))
+    checks = list(_whole_schema(schema, table))
     for name, column in _columns(schema, table):
-        asked.extend(_column(schema, column, name, table, {c.name: c.type for c in columns}))
-    asked.extend(_check(check, table, None) for check in schema.checks)
-    named = list(_without_repeats(asked))
+        checks.extend(_column(schema, column, name, table, {c.name: c.type for c in columns}))
+    checks.extend(_check(check, table, None) for check in schema.checks)
+    named = list(_without_repeats(checks))
     return CompiledContract(
         table,
-        tuple(each for each in named if isinstance(each, SettledCheck)),
-        tuple(each for each in named if isinstance(each, CheckMeasure)),
+        tuple(check for check in named if isinstance(check, SettledCheck)),
+        tuple(check for check in named if isinstance(check, CheckMeasure)),
     )
 
 
@@ -102,12 +102,12 @@ def _unbound(columns: Sequence[Column], dialect: str) -> Any:
     return ibis.table({column.name: mapper.from_string(column.type) for column in columns}, name=RELATION)
 
 
-def _without_repeats(asked: Sequence[SettledCheck | CheckMeasure]) -> Iterator[SettledCheck | CheckMeasure]:
+def _without_repeats(checks: Sequence[SettledCheck | CheckMeasure]) -> Iterator[SettledCheck | CheckMeasure]:
     seen: dict[str, int] = {}
-    for each in asked:
-        seen[each.check] = seen.get(each.check, 0) + 1
-        again = seen[each.check] > 1
-        yield replace(each, check=f"{each.check} #{seen[each.check]}") if again else each
+    for check in checks:
+        seen[check.check] = seen.get(check.check, 0) + 1
+        again = seen[check.check] > 1
+        yield replace(check, check=f"{check.check} #{seen[check.check]}") if again else check
 
 
 def _columns(schema: Any, table: Any) -> Iterator[tuple[str, Any]]:
@@ -117,21 +117,23 @@ def _columns(schema: Any, table: Any) -> Iterator[tuple[str, Any]]:
         pandera: Any = importlib.import_module("pandera.ibis")
         columns = {name: pandera.Column(schema.dtype, name=name) for name in table.columns}
     for name, column in columns.items():
-        found = [name] if name in table.columns else []
+        matching = [name] if name in table.columns else []
         if column.regex:
-            found = [each for each in table.columns if re.search(column.selector, each)]
-        yield from ((each, column) for each in found or ([name] if column.required else []))
+            matching = [
+                column_name for column_name in table.columns if re.search(column.selector, column_name)
+            ]
+        yield from ((column_name, column) for column_name in matching or ([name] if column.required else []))
 
 
 def _whole_schema(schema: Any, table: Any) -> Iterator[SettledCheck | CheckMeasure]:
-    known = dict.fromkeys(name for name, _ in _columns(schema, table) if name in table.columns)
+    promised = dict.fromkeys(name for name, _ in _columns(schema, table) if name in table.columns)
     if schema.strict is True:
-        extra = [name for name in table.columns if name not in known]
+        extra = [name for name in table.columns if name not in promised]
         yield _settled("strict", not extra, f"not in the contract: {', '.join(extra)}", "no other columns")
     if schema.ordered:
-        found = [name for name in table.columns if name in known]
-        wrong = f"columns are in the order {', '.join(found)}, the contract says {', '.join(known)}"
-        yield _settled("ordered", found == list(known), wrong, "columns are in the contract's order")
+        in_order = [name for name in table.columns if name in promised]
+        wrong = f"columns are in the order {', '.join(in_order)}, the contract says {', '.join(promised)}"
+        yield _settled("ordered", in_order == list(promised), wrong, "columns are in the contract's order")
     for names in unique_sets(schema):
         yield _unique(names, table, surplus_only=schema.report_duplicates != "all")
 
@@ -143,9 +145,9 @@ def _settled(check: str, holds: bool, broken: str, kept: str) -> SettledCheck:
 def unique_sets(schema: Any) -> list[list[str]]:
     """Return the sets of columns that a schema wants unique, however it says so."""
     unique: list[Any] = list(schema.unique or ())
-    if all(isinstance(each, str) for each in unique):
+    if all(isinstance(names, str) for names in unique):
         return [unique] if unique else []
-    return [[each] if isinstance(each, str) else list(each) for each in unique]
+    return [[names] if isinstance(names, str) else list(names) for names in unique]
 
 
 def _unique(names: Sequence[str], table: Any, *, surplus_only: bool = False) -> SettledCheck | CheckMeasure:
@@ -179,17 +181,17 @@ def _column(
 def _type(name: str, expected: Any, table: Any, spelled: str) -> SettledCheck:
     if expected is None:
         return SettledCheck(f"{name} present", Verdict.PASSED, f"column {name} is there")
-    check, found = f"{name} {expected}", table[name].type()
-    if found.is_unknown():
+    check, actual = f"{name} {expected}", table[name].type()
+    if actual.is_unknown():
         return SettledCheck(
             check, Verdict.INCONCLUSIVE, f"{name} is {spelled}, a type that Ibis does not know"
         )
     engine: Any = importlib.import_module("pandera.engines.ibis_engine")
     try:
-        holds = expected.check(engine.Engine.dtype(found), table[name]) is True
+        holds = expected.check(engine.Engine.dtype(actual), table[name]) is True
     except TypeError:
         holds = False
-    wrong = f"{name} is {spelled} ({found}), the contract says {expected}"
+    wrong = f"{name} is {spelled} ({actual}), the contract says {expected}"
     return _settled(check, holds, wrong, f"{name} is {spelled}")
 
 

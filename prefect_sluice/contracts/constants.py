@@ -67,9 +67,9 @@ def _passes(value: Any, check: Document) -> bool | None:
     if limits is None:
         return None
     if name in {*LISTS, _WHOLE_LIST}:
-        return _any(_same(value, each) for each in constants(check))
+        return _any(_same(value, constant) for constant in constants(check))
     if name in FORBIDDING:
-        return _not(_any(_same(value, each) for each in constants(check)))
+        return _not(_any(_same(value, constant) for constant in constants(check)))
     if name in LOWER or name in UPPER:
         return _all(_within(value, check, end) for end in ("min_value", "max_value"))
     return _text_passes(value, name, limits) if isinstance(value, str) else None
@@ -130,8 +130,8 @@ def _kind(value: Any) -> Sequence[str | None]:
 
 
 def _all(answers: Iterable[bool | None]) -> bool | None:
-    found = set(answers)
-    return False if False in found else None if None in found else True
+    distinct = set(answers)
+    return False if False in distinct else None if None in distinct else True
 
 
 def _any(answers: Iterable[bool | None]) -> bool | None:

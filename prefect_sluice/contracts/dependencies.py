@@ -25,13 +25,13 @@ class ModuleTexts:
         return digest([reference, texts, _version("pandera"), _version("ibis-framework")])
 
     def _reached(self, module: str) -> frozenset[Path]:
-        found: set[Path] = set()
+        files: set[Path] = set()
         todo = [module]
         while todo:
-            for file in set(self._files(todo.pop())) - found:
-                found.add(file)
+            for file in set(self._files(todo.pop())) - files:
+                files.add(file)
                 todo.extend(self._imported(file))
-        return frozenset(found)
+        return frozenset(files)
 
     def _files(self, module: str) -> Iterator[Path]:
         """Yield the files that importing a module runs: its packages', and its own; none for what is installed."""
@@ -55,12 +55,12 @@ def _imports(file: Path, package: tuple[str, ...]) -> Iterator[str]:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (item.name for item in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             start = ".".join(part for part in (above, node.module or "") if part)
             yield start
-            yield from (f"{start}.{item.name}" for item in node.names)
+            yield from (f"{start}.{alias.name}" for alias in node.names)
 
 
 @cache

@@ -55,15 +55,15 @@ def _column(column: Any, of_all: Any) -> Json:
 
 def _check(check: Any) -> Json:
     builtin = builtin_of(check)
-    told: dict[str, Json] = {
+    document: dict[str, Json] = {
         "name": builtin or str(check.name),
         "warns": bool(check.raise_warning),
         "ignores_null": bool(check.ignore_na),
     }
     if builtin:
-        return {**told, "limits": {str(key): _plain(value) for key, value in check.statistics.items()}}
+        return {**document, "limits": {str(key): _plain(value) for key, value in check.statistics.items()}}
     given = sorted(f"{key} = {_plain(value)}" for key, value in check._check_kwargs.items())
-    return {**told, "code": [*sorted(_code(check._check_fn)), *given]}
+    return {**document, "code": [*sorted(_code(check._check_fn)), *given]}
 
 
 def _plain(value: Any) -> Json:
@@ -83,9 +83,9 @@ def _plain(value: Any) -> Json:
     if isinstance(value, re.Pattern):
         return cast("re.Pattern[str]", value).pattern
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in cast(Mapping[Any, Any], value).items()}
+        return {str(key): _plain(entry) for key, entry in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, Sequence | set | frozenset):
-        return sorted((_plain(item) for item in cast(Sequence[Any], value)), key=str)
+        return sorted((_plain(entry) for entry in cast(Sequence[Any], value)), key=str)
     return str(value)
 
 
@@ -114,7 +114,9 @@ def _code(function: Any, seen: set[int] | None = None) -> Iterator[str]:
                 yield from _code(cell.cell_contents, seen)
     elif isinstance(inner, partial):
         yield from _code(inner.func, seen)
-        yield from _values({**{str(n): each for n, each in enumerate(inner.args)}, **inner.keywords}, seen)
+        yield from _values(
+            {**{str(n): argument for n, argument in enumerate(inner.args)}, **inner.keywords}, seen
+        )
     elif type(inner).__module__.startswith("pandera."):  # CheckInfo keeps the function as an attribute
         yield from _code(getattr(inner, "check_fn", None), seen)
     elif callable(inner) and not isinstance(inner, type) and _is_of_project(type(inner).__call__):
@@ -137,15 +139,15 @@ def _source(function: FunctionType) -> str:
 
 
 def _literals(code: CodeType) -> list[str]:
-    return [str(each) for each in code.co_consts if not inspect.iscode(each)]
+    return [str(constant) for constant in code.co_consts if not inspect.iscode(constant)]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
     """Yield a function's code, and that of the functions and comprehensions inside of it."""
     yield code
-    for each in code.co_consts:
-        if inspect.iscode(each):
-            yield from _codes(each)
+    for constant in code.co_consts:
+        if inspect.iscode(constant):
+            yield from _codes(constant)
 
 
 def _names(function: FunctionType) -> Mapping[str, Any]:
@@ -171,10 +173,12 @@ def _values(named: Mapping[str, Any], seen: set[int]) -> Iterator[str]:
             yield from _code(value, seen)
 
 
-def _is_of_project(item: Any) -> bool:
+def _is_of_project(member: Any) -> bool:
     """Say whether something was written in the project: installed packages have versions, and are pinned."""
-    inner = getattr(getattr(item, "func", item), "__func__", getattr(item, "func", item))
-    module = item if isinstance(item, ModuleType) else sys.modules.get(str(getattr(inner, "__module__", "")))
+    inner = getattr(getattr(member, "func", member), "__func__", getattr(member, "func", member))
+    module = (
+        member if isinstance(member, ModuleType) else sys.modules.get(str(getattr(inner, "__module__", "")))
+    )
     place = getattr(getattr(inner, "__code__", None), "co_filename", None) or getattr(
         module, "__file__", None
     )

@@ -20,19 +20,20 @@ _SUFFIX = re.compile(r"_(contract|schema|model)$")
 
 @dataclass(frozen=True, slots=True)
 class ContractFile:
-    """A contract in the folder. `claims` is the name of what it is for, `said` that this stands in it (`Config.name`)
-    and is not only told by the class's own name; `base` that others derive from it, `location` is `file:line`."""
+    """A contract in the folder. `claims` is the name of the node it is for; `is_stated`: that name stands in the contract
+    (`Config.name`), and is not only derived from the class's; `base`: others derive from it; `location` is `file:line`."""
 
     reference: str
     claims: str
-    said: bool = False
+    is_stated: bool = False
     base: bool = False
     location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UnboundContract:
-    """A contract that is for no model, or one of several for the same. `said` as of Found; `nodes` are unique ids."""
+    """A contract that is for no model, or one of several for the same. `said`: it names its model itself, so that this is a
+    mistake; `nodes` are unique ids."""
 
     reference: str
     why: str
@@ -56,7 +57,7 @@ class _Class:
     bases: tuple[str, ...]
     module: str
     location: str
-    said: str
+    stated_name: str
     has_fields: bool
 
 
@@ -68,17 +69,17 @@ def find(root: Path) -> tuple[ContractFile, ...]:
         if tree is not None:
             classes.extend(_of_file(tree, file.relative_to(root)))
     models = _models(classes)
-    bases = {base for each in classes for base in each.bases}
+    bases = {base for contract_class in classes for base in contract_class.bases}
     return tuple(
         ContractFile(
-            f"{each.module}:{each.name}",
-            each.said or snake(each.name),
-            bool(each.said),
-            each.name in bases or not each.has_fields,
-            each.location,
+            f"{contract_class.module}:{contract_class.name}",
+            contract_class.stated_name or snake(contract_class.name),
+            bool(contract_class.stated_name),
+            contract_class.name in bases or not contract_class.has_fields,
+            contract_class.location,
         )
-        for each in classes
-        if each.name in models and not each.name.startswith("_")
+        for contract_class in classes
+        if contract_class.name in models and not contract_class.name.startswith("_")
     )
 
 
@@ -101,7 +102,7 @@ def _of_file(tree: ast.Module, path: Path) -> Iterator[_Class]:
         where = f"{path.as_posix()}:{node.lineno}"
         if isinstance(node, ast.ClassDef):
             bases = tuple(_last(base) for base in node.bases)
-            fields = any(isinstance(item, ast.AnnAssign | ast.FunctionDef) for item in node.body)
+            fields = any(isinstance(member, ast.AnnAssign | ast.FunctionDef) for member in node.body)
             yield _Class(node.name, bases, module, where, _config_name(node), fields)
         elif isinstance(node, ast.Assign) and (call := _schema_call(node.value)):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
@@ -123,16 +124,18 @@ def _last(node: ast.expr) -> str:
 
 
 def _config_name(node: ast.ClassDef) -> str:
-    inner = [item for item in node.body if isinstance(item, ast.ClassDef) and item.name == "Config"]
-    for item in (statement for config in inner for statement in config.body):
-        targets = item.targets if isinstance(item, ast.Assign) else [getattr(item, "target", None)]
+    inner = [member for member in node.body if isinstance(member, ast.ClassDef) and member.name == "Config"]
+    for statement in (statement for config in inner for statement in config.body):
+        targets = (
+            statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        )
         if any(isinstance(one, ast.Name) and one.id == "name" for one in targets):
-            return _text(getattr(item, "value", None))
+            return _text(getattr(statement, "value", None))
     return ""
 
 
 def _keyword(call: ast.Call) -> str:
-    return next((_text(item.value) for item in call.keywords if item.arg == "name"), "")
+    return next((_text(keyword.value) for keyword in call.keywords if keyword.arg == "name"), "")
 
 
 def _text(node: object) -> str:
@@ -141,15 +144,15 @@ def _text(node: object) -> str:
 
 def _models(classes: Collection[_Class]) -> frozenset[str]:
     """Return the names of the classes that derive, over whatever steps within the folder, from pandera's."""
-    found = {_SCHEMA, *_BASES}
+    derived = {_SCHEMA, *_BASES}
     while True:
-        more = {each.name for each in classes if found.intersection(each.bases)} - found
+        more = {candidate.name for candidate in classes if derived.intersection(candidate.bases)} - derived
         if not more:
-            return frozenset(found - {_SCHEMA, *_BASES})
-        found |= more
+            return frozenset(derived - {_SCHEMA, *_BASES})
+        derived |= more
 
 
-def bind(found: Collection[ContractFile], nodes: Mapping[str, Node]) -> BoundContracts:
+def bind(contracts: Collection[ContractFile], nodes: Mapping[str, Node]) -> BoundContracts:
     """Return which node has which contract. A node's own `meta` comes first, then a contract that names the node, then one
     whose class is called so; two of the same rank are nobody's, and said."""
     own = {node.contract for node in nodes.values() if node.contract}
@@ -160,18 +163,20 @@ def bind(found: Collection[ContractFile], nodes: Mapping[str, Node]) -> BoundCon
     sources = {name for node in nodes.values() for source in node.sources for name in _names(source)}
     claims: dict[str, list[ContractFile]] = {}
     strays: list[UnboundContract] = []
-    for each in (item for item in found if item.reference not in own):
-        meant = named.get(each.claims.lower(), [])
+    for contract in (file for file in contracts if file.reference not in own):
+        meant = named.get(contract.claims.lower(), [])
         if len(meant) == 1:
-            claims.setdefault(meant[0], []).append(each)
+            claims.setdefault(meant[0], []).append(contract)
         elif meant:
-            strays.append(_stray(each, f"{each.claims} is the name of {count(len(meant), 'node')}", meant))
-        elif each.said or not (each.base or each.claims.lower() in sources):
-            strays.append(_stray(each, f"there is no model {each.claims!r}"))
+            strays.append(
+                _stray(contract, f"{contract.claims} is the name of {count(len(meant), 'node')}", meant)
+            )
+        elif contract.is_stated or not (contract.base or contract.claims.lower() in sources):
+            strays.append(_stray(contract, f"there is no model {contract.claims!r}"))
     references = {uid: node.contract for uid, node in nodes.items() if node.contract}
     for uid, rivals in claims.items():
         strays += _settled(uid, rivals, references)
-    return BoundContracts(references, tuple(sorted(strays, key=lambda item: item.location)))
+    return BoundContracts(references, tuple(sorted(strays, key=lambda stray: stray.location)))
 
 
 def bound(root: Path, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -188,21 +193,26 @@ def _names(source: Name) -> tuple[str, str]:
     return source.identifier.lower(), f"{source.schema}_{source.identifier}".lower()
 
 
-def _stray(found: ContractFile, why: str, nodes: Collection[str] = ()) -> UnboundContract:
+def _stray(contract: ContractFile, why: str, nodes: Collection[str] = ()) -> UnboundContract:
     fix = "give it the model's name (`class Config: name = …`), or begin its name with _ if it is for none"
-    return UnboundContract(found.reference, why, fix, found.said or bool(nodes), found.location, tuple(nodes))
+    return UnboundContract(
+        contract.reference, why, fix, contract.is_stated or bool(nodes), contract.location, tuple(nodes)
+    )
 
 
 def _settled(uid: str, rivals: list[ContractFile], references: dict[str, str]) -> Iterator[UnboundContract]:
     """Write the contract of a node that some contracts claim into `references`; yield those that are not its own."""
     fix = "leave it one contract, or name the one that counts in its properties (meta: sluice: contract)"
-    first = [each for each in rivals if each.said] or rivals
+    first = [rival for rival in rivals if rival.is_stated] or rivals
     if uid not in references and len(first) == 1:
         references[uid] = first[0].reference
     elif uid not in references:
-        why = f"several contracts for one model: {', '.join(each.reference for each in first)}"
-        yield from (UnboundContract(each.reference, why, fix, True, each.location, (uid,)) for each in first)
-    for each in rivals:
-        if uid in references and each.reference != references[uid] and not each.base:
+        why = f"several contracts for one model: {', '.join(contract.reference for contract in first)}"
+        yield from (
+            UnboundContract(contract.reference, why, fix, True, contract.location, (uid,))
+            for contract in first
+        )
+    for rival in rivals:
+        if uid in references and rival.reference != references[uid] and not rival.base:
             why = f"not asked: {short_name(uid)} has the contract {references[uid]}"
-            yield UnboundContract(each.reference, why, fix, False, each.location, (uid,))
+            yield UnboundContract(rival.reference, why, fix, False, rival.location, (uid,))

@@ -150,11 +150,11 @@ def load_schema(root: Path, reference: str) -> Any:
         raise ContractInvalid("there is no such file in the project", where=file)
     try:
         module = importlib.import_module(name)
-        found = cast(Any, getattr(module, attribute, None))
-        schema = found.to_schema() if hasattr(found, "to_schema") else found
+        contract = cast(Any, getattr(module, attribute, None))
+        schema = contract.to_schema() if hasattr(contract, "to_schema") else contract
     except (Exception, SystemExit) as error:
         raise ContractInvalid(first_line(error), where=blame(error, root) or file) from error
-    if found is None:
+    if contract is None:
         raise ContractInvalid(f"there is no class {attribute!r} in it", where=file)
     return _of_ibis(schema, attribute, file)
 

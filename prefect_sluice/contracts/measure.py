@@ -70,10 +70,10 @@ def _ask_alone(
 def _ask(
     compiled: CompiledContract, measures: Sequence[CheckMeasure], reader: Reader, relation: str
 ) -> list[MeasureResult]:
-    named = [(f"{_FLAG}{n}", each) for n, each in enumerate(measures)]
-    flags = {flag: each.condition for flag, each in named if each.shape is MeasureScope.ROWS}
+    named = [(f"{_FLAG}{n}", measure) for n, measure in enumerate(measures)]
+    flags = {flag: measure.condition for flag, measure in named if measure.shape is MeasureScope.ROWS}
     flagged = compiled.table.mutate(**flags)
-    metrics = {f"m{n}": _metric(compiled, flagged, each, flag) for n, (flag, each) in enumerate(named)}
+    metrics = {f"m{n}": _metric(compiled, flagged, measure, flag) for n, (flag, measure) in enumerate(named)}
     sql = _sql(flagged.aggregate(n=flagged.count(), **metrics), reader, relation)
     total, *answers = reader.query(sql).rows[0]
     rows = _integer(total)
@@ -130,7 +130,7 @@ def failing_rows(
     except QueryFailed:
         if len(failed) == 1:
             return failed
-        return [failing_rows(compiled, [each], reader, relation)[0] for each in failed]
+        return [failing_rows(compiled, [measured], reader, relation)[0] for measured in failed]
 
 
 def _all_counted(
@@ -138,17 +138,19 @@ def _all_counted(
 ) -> Sequence[MeasureResult]:
     again = [
         n
-        for n, each in enumerate(failed)
-        if each.measure.shape is MeasureScope.DUPLICATES and not each.measure.surplus_only
+        for n, measured in enumerate(failed)
+        if measured.measure.shape is MeasureScope.DUPLICATES and not measured.measure.surplus_only
     ]
     if not again:
         return failed
     shared = [_shared(compiled.table, failed[n].measure.condition) for n in again]
-    totals = [_sql(each.aggregate(n=each[_FLAG].sum()), reader, relation) for each in shared]
+    totals = [
+        _sql(duplicates.aggregate(n=duplicates[_FLAG].sum()), reader, relation) for duplicates in shared
+    ]
     # Not beside the rows: DuckDB 1.5.5 takes the same grouping, asked twice in one query, for one, and mixes up its columns.
     counts = reader.query("SELECT " + ", ".join(f"({total})" for total in totals)).rows[0]
     counted = dict(zip(again, map(_integer, counts), strict=True))
-    return [replace(each, failing=counted.get(n, each.failing)) for n, each in enumerate(failed)]
+    return [replace(measured, failing=counted.get(n, measured.failing)) for n, measured in enumerate(failed)]
 
 
 def _fetch(
@@ -157,17 +159,19 @@ def _fetch(
     names = tuple(compiled.table.columns)
     texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR) AS {_quoted(name)}" for name in names)
     parts = [
-        f"SELECT {n}, {texts} FROM ({_sql(_rows_of(compiled.table, each.measure), reader, relation)}) AS failing"
-        for n, each in enumerate(failed)
+        f"SELECT {n}, {texts} FROM ({_sql(_rows_of(compiled.table, measured.measure), reader, relation)}) AS failing"
+        for n, measured in enumerate(failed)
     ]
-    found = reader.query("\nUNION ALL\n".join(parts)).rows
-    return [_shown(each, names, [row[1:] for row in found if row[0] == n]) for n, each in enumerate(failed)]
+    rows = reader.query("\nUNION ALL\n".join(parts)).rows
+    return [
+        _shown(measured, names, [row[1:] for row in rows if row[0] == n]) for n, measured in enumerate(failed)
+    ]
 
 
 def _shown(
-    counted: MeasureResult, names: tuple[str, ...], found: Sequence[tuple[object, ...]]
+    counted: MeasureResult, names: tuple[str, ...], whole_rows: Sequence[tuple[object, ...]]
 ) -> MeasureResult:
-    rows = tuple(tuple(None if value is None else str(value) for value in row) for row in found)
+    rows = tuple(tuple(None if value is None else str(value) for value in row) for row in whole_rows)
     return replace(counted, evidence=Evidence(names, rows, counted.failing))
 
 

@@ -48,14 +48,14 @@ class CheckoutContracts:
         """Return the contracts by unique id. One that does not load is told, not raised."""
         texts = ModuleTexts(self._root)
         keys = {uid: f"text.{_FORM} {texts.digest(reference)}" for uid, reference in references.items()}
-        found = {uid: Contract(references[uid], key, self._recall(key)) for uid, key in keys.items()}
-        missing = {uid: each for uid, each in found.items() if each.document is None}
-        return {**found, **self._described(missing)} if missing else found
+        contracts = {uid: Contract(references[uid], key, self._recall(key)) for uid, key in keys.items()}
+        missing = {uid: contract for uid, contract in contracts.items() if contract.document is None}
+        return {**contracts, **self._described(missing)} if missing else contracts
 
     def remember(self, release: str, contracts: Mapping[str, Contract]) -> None:
         """Keep which contracts a release has."""
         if self._memory is not None and self._memory.recall(f"release.{_FORM} {release}") is None:
-            kept = {uid: [each.reference, each.key] for uid, each in contracts.items()}
+            kept = {uid: [contract.reference, contract.key] for uid, contract in contracts.items()}
             self._memory.keep(f"release.{_FORM} {release}", cast(Json, kept))
 
     def of_release(self, release: str) -> Mapping[str, Contract] | None:
@@ -63,8 +63,10 @@ class CheckoutContracts:
         kept = cast("Mapping[str, tuple[str, str]] | None", self._recall(f"release.{_FORM} {release}"))
         if kept is None:
             return None
-        found = {uid: Contract(reference, key, self._recall(key)) for uid, (reference, key) in kept.items()}
-        return found if all(each.document is not None for each in found.values()) else None
+        contracts = {
+            uid: Contract(reference, key, self._recall(key)) for uid, (reference, key) in kept.items()
+        }
+        return contracts if all(contract.document is not None for contract in contracts.values()) else None
 
     def _recall(self, key: str) -> Json | None:
         return self._memory.recall(key) if self._memory is not None else None
@@ -72,18 +74,20 @@ class CheckoutContracts:
     def _described(self, missing: Mapping[str, Contract]) -> Mapping[str, Contract]:
         why = ready()
         if why:
-            return {uid: Contract(each.reference, each.key, why=why) for uid, each in missing.items()}
-        own = [each.reference.partition(":")[0] for each in missing.values()]
+            return {
+                uid: Contract(contract.reference, contract.key, why=why) for uid, contract in missing.items()
+            }
+        own = [contract.reference.partition(":")[0] for contract in missing.values()]
         with project_modules(self._root, own), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandera warns of types that it merely does not list
-            return {uid: self._loaded(each) for uid, each in missing.items()}
+            return {uid: self._loaded(contract) for uid, contract in missing.items()}
 
     def _loaded(self, contract: Contract) -> Contract:
         try:
             document = describe(load_schema(self._root, contract.reference))
         except ContractInvalid as error:
-            told = f"{error.what}; {error.fix}" if error.fix else error.what
-            why = f"{error.where}: {told}" if error.where else told
+            message = f"{error.what}; {error.fix}" if error.fix else error.what
+            why = f"{error.where}: {message}" if error.where else message
             return Contract(contract.reference, contract.key, why=why, where=error.where)
         except Exception as error:
             return Contract(contract.reference, contract.key, why=f"cannot be described: {first_line(error)}")
@@ -96,7 +100,7 @@ class CheckoutContracts:
 class PreviousContracts:
     """The contracts of the release that serves. `earlier` writes a checkout of it, if they are not remembered."""
 
-    known: CheckoutContracts
+    checkouts: CheckoutContracts
     release: str
     earlier: Callable[[], Path | None]
 
@@ -105,7 +109,7 @@ class PreviousContracts:
     ) -> Mapping[str, Contract]:
         """Return them by unique id. `nodes` are those of now, `references` what is known of which contract each had then;
         None: the same as now, where the file was there."""
-        remembered = self.known.of_release(self.release)
+        remembered = self.checkouts.of_release(self.release)
         if remembered is not None:
             return remembered
         if references is not None and not any(references.values()):
@@ -113,11 +117,17 @@ class PreviousContracts:
         root = self.earlier()
         if root is None:
             why = "the release that serves is not at hand"
-            return {uid: Contract(each, "", why=why) for uid, each in (references or {}).items() if each}
+            return {
+                uid: Contract(reference, "", why=why)
+                for uid, reference in (references or {}).items()
+                if reference
+            }
         if references is None:
             there = bind(find(root), nodes).references
-            references = {uid: each for uid, each in there.items() if _file(root, each)}
-        return self.known.at(root).contracts({uid: each for uid, each in references.items() if each})
+            references = {uid: reference for uid, reference in there.items() if _file(root, reference)}
+        return self.checkouts.at(root).contracts(
+            {uid: reference for uid, reference in references.items() if reference}
+        )
 
 
 def _file(root: Path, reference: str) -> bool:

@@ -83,8 +83,8 @@ def _present(document: Document) -> set[str]:
 
 
 def _alone(pattern: str) -> str:
-    found = re.fullmatch(r"\^(\w+)\$", pattern)
-    return found[1] if found else pattern
+    match = re.fullmatch(r"\^(\w+)\$", pattern)
+    return match[1] if match else pattern
 
 
 def _column(old: Document, new: Document) -> Iterator[tuple[str, bool]]:
@@ -169,12 +169,12 @@ def _checks(old: Document, new: Document) -> Iterator[tuple[str, bool]]:
     before = [check for check in old["checks"] if not check["warns"]]
     after = [check for check in new["checks"] if not check["warns"]]
     given_up = [check for check in before if not _is_asked_again(check, after)]
-    found = allowed(after)
-    if found is None:
+    values = allowed(after)
+    if values is None:
         yield from ((what, True) for what in _limits(before, after))
         undecided = [check for check in given_up if check["name"] not in OF_VALUES]
     else:
-        lost, undecided = _lost(found, given_up)
+        lost, undecided = _lost(values, given_up)
         if lost:
             also = ", too," if any(check["name"] in LISTS for check in before) else ""
             yield f"may be {_listed(lost)}{also} now", True
@@ -187,13 +187,13 @@ def _is_asked_again(check: Document, after: Sequence[Document]) -> bool:
     if not check.get("limits") and not check.get("code"):
         return False  # a check whose code nobody can read
     keys = ("name", "limits", "code")
-    return any(all(check.get(key) == each.get(key) for key in keys) for each in after)
+    return any(all(check.get(key) == later.get(key) for key in keys) for later in after)
 
 
-def _lost(found: Sequence[Any], given_up: Sequence[Document]) -> tuple[list[Any], list[Document]]:
+def _lost(values: Sequence[Any], given_up: Sequence[Document]) -> tuple[list[Any], list[Document]]:
     """Return which of all values that may come now could not before, and the checks of which that cannot be told."""
-    lost = [value for value in found if any(_is_lost(value, check) for check in given_up)]
-    kept = [value for value in found if value not in lost]
+    lost = [value for value in values if any(_is_lost(value, check) for check in given_up)]
+    kept = [value for value in values if value not in lost]
     undecided = [
         check
         for check in given_up
@@ -221,9 +221,9 @@ def _null(
     if any(map(_refuses_null, after)):
         return
     for check in before:
-        again = [each for each in after if each["name"] == check["name"]]
+        again = [later for later in after if later["name"] == check["name"]]
         refuses = _refuses_null(check) or ("code" in check and again and not check["ignores_null"])
-        if refuses and all(each["ignores_null"] for each in again):
+        if refuses and all(later["ignores_null"] for later in again):
             yield f"{check['name']} lets NULL pass now", True
 
 
@@ -247,10 +247,10 @@ def _limits(before: Sequence[Document], after: Sequence[Document]) -> Iterator[s
 def _ends(before: Sequence[Document], after: Sequence[Document]) -> Iterator[str]:
     for word, end, is_beyond in (("below", "min_value", _is_below), ("above", "max_value", _is_above)):
         now = [
-            _Bound(each.value, each.inclusive and passes(each.value, after) is not False)
-            for each in _bounds(after, end)
+            _Bound(bound.value, bound.inclusive and passes(bound.value, after) is not False)
+            for bound in _bounds(after, end)
         ]
-        lost = [each for each in _bounds(before, end) if all(is_beyond(other, each) for other in now)]
+        lost = [bound for bound in _bounds(before, end) if all(is_beyond(other, bound) for other in now)]
         old, new = _tightest(lost, is_beyond), _tightest(now, is_beyond)
         if old is not None:
             yield f"may be {word} {old} now" + (f", to {new}" if new is not None else "")
@@ -265,10 +265,10 @@ def _bounds(checks: Sequence[Document], end: str) -> list[_Bound]:
     ]
 
 
-def _tightest(found: Sequence[_Bound], is_beyond: Any) -> _Bound | None:
+def _tightest(bounds: Sequence[_Bound], is_beyond: Any) -> _Bound | None:
     best: _Bound | None = None
-    for each in found:
-        best = each if best is None or is_beyond(best, each) else best
+    for bound in bounds:
+        best = bound if best is None or is_beyond(best, bound) else best
     return best
 
 
@@ -298,12 +298,14 @@ def _lengths(before: Sequence[Document], after: Sequence[Document]) -> Iterator[
 def _length(checks: Sequence[Document]) -> tuple[int | None, int | None]:
     limits = [check["limits"] for check in checks if check["name"] == "str_length"]
     ends = [
-        [each.get("exact_value"), each.get("exact_value")]
-        for each in limits
-        if each.get("exact_value") is not None
+        [limit.get("exact_value"), limit.get("exact_value")]
+        for limit in limits
+        if limit.get("exact_value") is not None
     ]
     ends += [
-        [each.get("min_value"), each.get("max_value")] for each in limits if each.get("exact_value") is None
+        [limit.get("min_value"), limit.get("max_value")]
+        for limit in limits
+        if limit.get("exact_value") is None
     ]
     least = [low for low, _ in ends if low is not None]
     most = [high for _, high in ends if high is not None]
@@ -312,14 +314,14 @@ def _length(checks: Sequence[Document]) -> tuple[int | None, int | None]:
 
 def _other(check: Document, after: Sequence[Document], new: Sequence[Document]) -> Iterator[tuple[str, bool]]:
     """Compare a check that one can only find again: a pattern, the project's own code."""
-    named = [each for each in after if each["name"] == check["name"]]
-    told = check["name"] + _limits_text(check)
-    if named and not any(str(_pattern(each)) in _ANYTHING for each in named if "limits" in each):
-        yield f"{told} was rewritten: it may ask for less now", False
-    elif any(each["name"] == check["name"] for each in new if each["warns"]):
-        yield f"{told} only warns now", True
+    named = [later for later in after if later["name"] == check["name"]]
+    named_check = check["name"] + _limits_text(check)
+    if named and not any(str(_pattern(later)) in _ANYTHING for later in named if "limits" in later):
+        yield f"{named_check} was rewritten: it may ask for less now", False
+    elif any(warning["name"] == check["name"] for warning in new if warning["warns"]):
+        yield f"{named_check} only warns now", True
     else:
-        yield f"{told} is not asked now", True
+        yield f"{named_check} is not asked now", True
 
 
 def _pattern(check: Document) -> Any:

@@ -11,14 +11,14 @@ def told_to_stop(error: BaseException | None) -> BaseException | None:
 
     DuckDB, for one, raises `RuntimeError('Query interrupted')` from what a signal's handler raised in the middle of a query.
     """
-    found: BaseException | None = None
+    stop: BaseException | None = None
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if not isinstance(error, Exception | SystemExit | GeneratorExit):
-            found = error  # the first of them all: the rest came of it
+            stop = error  # the first of them all: the rest came of it
         seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return found
+    return stop
 
 
 def lost_its_worker(error: BaseException | None) -> bool:

@@ -21,11 +21,11 @@ def keep_private(folder: Path, served: Iterable[Path]) -> None:
     """
     is_new = not folder.exists()
     folder.mkdir(mode=_OWNER, exist_ok=True)
-    found = folder.stat()
-    if found.st_uid != os.geteuid() or not (is_new or found.st_mode & _OTHERS):
+    status = folder.stat()
+    if status.st_uid != os.geteuid() or not (is_new or status.st_mode & _OTHERS):
         return
     team = _team(served)
-    if team not in (None, found.st_gid):
+    if team not in (None, status.st_gid):
         with contextlib.suppress(PermissionError):
             os.chown(folder, -1, team)
     # A group that is not ours to give it to gets nothing.
@@ -38,9 +38,9 @@ def _team(served: Iterable[Path]) -> int | None:
     """Return the group of the first served file that its group may write, None where there is none."""
     for path in served:
         with contextlib.suppress(OSError):
-            found = path.stat()
-            if found.st_mode & stat.S_IWGRP:
-                return found.st_gid
+            status = path.stat()
+            if status.st_mode & stat.S_IWGRP:
+                return status.st_gid
     return None
 
 
@@ -58,15 +58,15 @@ def make_private(folder: Path) -> None:
 
 def follows(folder: Path, mode: int) -> int:
     """Return the mode of a file of ours in a folder: what `mode` says, for those only to whom the folder is open."""
-    found = stat.S_IMODE(folder.stat().st_mode)
+    folder_mode = stat.S_IMODE(folder.stat().st_mode)
     # A class that may enter may read; the owner always.
-    return mode & (0o700 | (0o070 if found & 0o010 else 0) | (0o007 if found & 0o001 else 0))
+    return mode & (0o700 | (0o070 if folder_mode & 0o010 else 0) | (0o007 if folder_mode & 0o001 else 0))
 
 
 def made_private(file: Path) -> None:
     """Make an empty file for its owner, and for the group to whom its folder is open to write; one that is there stays."""
-    found = stat.S_IMODE(file.parent.stat().st_mode)
-    mode = 0o660 if found & 0o020 and not found & 0o007 else 0o600
+    folder_mode = stat.S_IMODE(file.parent.stat().st_mode)
+    mode = 0o660 if folder_mode & 0o020 and not folder_mode & 0o007 else 0o600
     with contextlib.suppress(FileExistsError):
         handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:

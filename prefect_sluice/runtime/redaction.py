@@ -40,10 +40,10 @@ def mask_url(url: str) -> str:
 
 def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
     """Return the values that must not be shown: of variables named so, and the passwords of URLs in any of them."""
-    found = {value for name, value in environ.items() if is_confidential(name)}
+    secrets = {value for name, value in environ.items() if is_confidential(name)}
     for value in environ.values():
-        found.update(_in_url(value))
-    return frozenset(item for item in found if len(item) >= SHORTEST)
+        secrets.update(_in_url(value))
+    return frozenset(secret for secret in secrets if len(secret) >= SHORTEST)
 
 
 def _in_url(value: str) -> Iterator[str]:
@@ -55,8 +55,8 @@ def _in_url(value: str) -> Iterator[str]:
 
 def concealer() -> Callable[[str], str]:
     """Return what takes the secrets of this process out of a text: those of its environment, and those a run was lent."""
-    known = sorted(_all_secrets(), key=len, reverse=True)
-    spelt = [way for secret in known for way in (secret, quote(secret, safe=""), secret.replace("'", "''"))]
+    plain = sorted(_all_secrets(), key=len, reverse=True)
+    spelt = [way for secret in plain for way in (secret, quote(secret, safe=""), secret.replace("'", "''"))]
     secrets = tuple(dict.fromkeys(spelt))
 
     def without(text: str) -> str:
@@ -74,7 +74,7 @@ def concealed(text: str) -> str:
 
 
 def _all_secrets() -> frozenset[str]:
-    lent = frozenset(item for item in process.temporary_secrets() if len(item) >= SHORTEST)
+    lent = frozenset(secret for secret in process.temporary_secrets() if len(secret) >= SHORTEST)
     return secrets_of(process.environment()) | lent
 
 
@@ -88,7 +88,9 @@ def conceal(error: BaseException) -> None:
             continue
         seen.add(id(one))
         pending += [one.__cause__, one.__context__]
-        one.args = tuple(without(item) if isinstance(item, str) else item for item in one.args)
+        one.args = tuple(
+            without(argument) if isinstance(argument, str) else argument for argument in one.args
+        )
         for name, value in vars(one).items():
             if isinstance(value, str):
                 vars(one)[name] = without(value)

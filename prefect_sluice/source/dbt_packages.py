@@ -57,32 +57,34 @@ def packed(repository: Path, project: str, paths: Collection[str], read: Read) -
 def _local(project: str, read: Read) -> Mapping[str, str]:
     """Return the folder of each package that a project names by its path and the release holds, by the package's name;
     also of those that these name: dbt looks for all of them from the project's folder."""
-    found: dict[str, str] = {}
+    folders: dict[str, str] = {}
     todo = [project]
     while todo:
         folder = todo.pop()
-        for item in (item for name in _LISTS for item in _listed(_joined(folder, name), read)):
-            place = _joined(project, str(item.get("local") or "/"))
+        for package in (package for name in _LISTS for package in _listed(_joined(folder, name), read)):
+            place = _joined(project, str(package.get("local") or "/"))
             name = str(_mapping(read(_joined(place, "dbt_project.yml"))).get("name") or "")
-            if name and name not in found:
-                found[name] = place
+            if name and name not in folders:
+                folders[name] = place
                 todo.append(place)
-    return found
+    return folders
 
 
 def _listed(path: str, read: Read) -> list[dict[str, Any]]:
     items = _mapping(read(path)).get("packages")
     return (
-        [item for item in cast(list[Any], items) if isinstance(item, dict)] if isinstance(items, list) else []
+        [package for package in cast(list[Any], items) if isinstance(package, dict)]
+        if isinstance(items, list)
+        else []
     )
 
 
 def _mapping(text: str | None) -> dict[str, Any]:
     try:
-        found: Any = yaml_file.parsed(text or "", "")
+        document: Any = yaml_file.parsed(text or "", "")
     except BadInput:  # dbt says what is wrong with it
         return {}
-    return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+    return cast(dict[str, Any], document) if isinstance(document, dict) else {}
 
 
 def _joined(folder: str, path: str) -> str:

@@ -114,9 +114,9 @@ def read_authorship(repository: Path, *revisions: str, paths: Sequence[str] = ()
     there.
     """
     # In full: of two branches that wrote the same, git would leave one out.
-    asked = ("log", "-z", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
-    told = _out(repository, "--literal-pathspecs", *asked, *paths)
-    return tuple(_authorship(*entry.split("\n", 3)) for entry in told.split("\0") if entry)
+    arguments = ("log", "-z", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
+    listed = _out(repository, "--literal-pathspecs", *arguments, *paths)
+    return tuple(_authorship(*entry.split("\n", 3)) for entry in listed.split("\0") if entry)
 
 
 def _authorship(head: str, author: str, committer: str, message: str = "") -> Authorship:
@@ -125,10 +125,10 @@ def _authorship(head: str, author: str, committer: str, message: str = "") -> Au
     return Authorship(persons, _whole(message), commit, _time(at))
 
 
-def _time(told: str) -> datetime:
+def _time(text: str) -> datetime:
     """Return the time that git tells. Of an old commit it may be none: the year 10000, a zone of 99 hours."""
     try:
-        return datetime.fromisoformat(told).astimezone(UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return _NEVER
 
@@ -190,14 +190,14 @@ def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
         repository, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"
     ).split("\0")
     inside = tuple(posixpath.normpath(folder) for folder in folders)
-    found: list[str] = []
+    paths: list[str] = []
     for entry in listed:
         code, path = entry[:2], entry[3:]
         is_new = code == "??"
         counts = any(folder == "." or path.startswith(f"{folder}/") for folder in inside) if is_new else path
         if code.strip() and counts:
-            found.append(path)
-    return tuple(found)
+            paths.append(path)
+    return tuple(paths)
 
 
 def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
@@ -215,7 +215,7 @@ def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
 def compare(folder: Path, *arguments: str) -> bytes:
     """Return git's diff of two folders in `folder`, which need not be in a repository; no setting of this machine applies
     to what is a line. Raises BadInput where git cannot compare them."""
-    asked = (
+    options = (
         "--no-index",
         "--text",
         "--no-color",
@@ -230,10 +230,12 @@ def compare(folder: Path, *arguments: str) -> bytes:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
     }
-    done = _run(folder, *fixed, "diff", *asked, *arguments, environ=alone)
+    done = _run(folder, *fixed, "diff", *options, *arguments, environ=alone)
     if done.returncode not in (0, 1):  # 1: they differ
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise BadInput(f"git diff: {told[0] if told else 'failed'}", str(folder), "see what git says to that")
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BadInput(
+            f"git diff: {lines[0] if lines else 'failed'}", str(folder), "see what git says to that"
+        )
     return done.stdout
 
 
@@ -250,8 +252,8 @@ def files(repository: Path, commit: str) -> Iterator[TreeFile]:
     ]
     wanted = [(*head.split()[::2], path) for head, path in listed]
     blobs = [(_MODES[mode], name, path) for mode, name, path in wanted if mode in _MODES]
-    asked = "".join(f"{name}\n" for _, name, _ in blobs).encode()
-    answer = io.BytesIO(_bytes(repository, "cat-file", "--batch", given=asked))
+    names = "".join(f"{name}\n" for _, name, _ in blobs).encode()
+    answer = io.BytesIO(_bytes(repository, "cat-file", "--batch", given=names))
     for mode, name, path in blobs:
         _refuse_bytes(repository, path)
         head = answer.readline().split()
@@ -354,8 +356,8 @@ def _out(folder: Path, *arguments: str) -> str:
 def _bytes(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     done = _run(folder, *arguments, given=given)
     if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().splitlines()
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise BadInput(
-            f"git {arguments[0]}: {told[0] if told else 'failed'}", str(folder), "mend the repository"
+            f"git {arguments[0]}: {lines[0] if lines else 'failed'}", str(folder), "mend the repository"
         )
     return done.stdout

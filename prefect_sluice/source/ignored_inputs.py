@@ -51,11 +51,11 @@ def explained(
 ) -> DbtFailed:
     """Return an error of dbt's with the line of sluice.yml to write, where what it misses is a file that git does not track."""
     words = set(re.findall(r"\w+", error.what))
-    found = [path for path in _untracked(release, tree) if PurePosixPath(path).stem in words]
-    if not found:
+    missing = [path for path in _untracked(release, tree) if PurePosixPath(path).stem in words]
+    if not missing:
         return error
-    line = _line(found, release, project, included)
-    what = f"{error.what} ({found[0]} is not in the release: git does not track it)"
+    line = _line(missing, release, project, included)
+    what = f"{error.what} ({missing[0]} is not in the release: git does not track it)"
     return DbtFailed(what, error.where, f"commit it, or write in sluice.yml: {line}")
 
 

@@ -16,15 +16,15 @@ _FILE = b"diff --git "
 
 def hunks(pairs: Sequence[tuple[str, str]]) -> list[tuple[Hunk, ...]]:
     """Return what leads from the first text of each pair to the second; lines end with \\n. One call of git for all."""
-    found: list[list[Hunk]] = [[] for _ in pairs]
+    hunks_of_pair: list[list[Hunk]] = [[] for _ in pairs]
     number = 0
     for line in _compared(pairs, "--unified=0", "--inter-hunk-context=0", "--no-renames").split(b"\n"):
         # A line of a text has a sign before it, so that none can look like these two.
         if line.startswith(_FILE):
             number = int(line.rpartition(b"/")[2])
         elif head := _HEAD.match(line):
-            found[number].append(_hunk(*(1 if part is None else int(part) for part in head.groups())))
-    return [tuple(one) for one in found]
+            hunks_of_pair[number].append(_hunk(*(1 if part is None else int(part) for part in head.groups())))
+    return [tuple(one) for one in hunks_of_pair]
 
 
 def _hunk(old: int, removed: int, new: int, added: int) -> Hunk:
@@ -35,13 +35,13 @@ def _hunk(old: int, removed: int, new: int, added: int) -> Hunk:
 def find_renames(gone: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """Return which of the files that are gone each new one was, by paths: those of the same ending of which git says that
     half or more is the same. Texts by path."""
-    found: dict[str, str] = {}
+    earlier_paths: dict[str, str] = {}
     for ending in {PurePosixPath(path).suffix for path in new}:
         before = [path for path in gone if PurePosixPath(path).suffix == ending]
         after = [path for path in new if PurePosixPath(path).suffix == ending]
         for old, own in _pairs([gone[path] for path in before], [new[path] for path in after]):
-            found[after[own]] = before[old]
-    return found
+            earlier_paths[after[own]] = before[old]
+    return earlier_paths
 
 
 def _pairs(gone: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -52,8 +52,10 @@ def _pairs(gone: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]
         folder = Path(name)
         _write(folder / "old", {f"gone-{number}": text for number, text in enumerate(gone)})
         _write(folder / "new", {f"new-{number}": text for number, text in enumerate(new)})
-        told = git.compare(folder, "--name-status", "-z", "--find-renames", "--diff-filter=R", "old", "new")
-    words = told.decode().split("\0")
+        renames = git.compare(
+            folder, "--name-status", "-z", "--find-renames", "--diff-filter=R", "old", "new"
+        )
+    words = renames.decode().split("\0")
     for _, old, own in zip(words[::3], words[1::3], words[2::3], strict=False):
         yield int(old.rpartition("-")[2]), int(own.rpartition("-")[2])
 
