@@ -44,11 +44,11 @@ def carried(workspace: Workspace, promotion: Promotion) -> tuple[CarriedDecision
 
 def render_answer_file(promotion: Promotion, decision: Decision, by: str, comment: str) -> str:
     """Return the text of a file that says it."""
-    told = {
+    answer = {
         "promotion": promotion.id, "binding": promotion.binding, "decision": decision.value,
         "name": by, "comment": comment,
     }  # fmt: skip
-    return yaml_file.render_yaml(told)
+    return yaml_file.render_yaml(answer)
 
 
 def _read_carriers(
@@ -85,31 +85,31 @@ def _read(
     text: str, author: str, where: str, channel: AnswerChannel, promotion: Promotion
 ) -> CarriedDecision | str:
     try:
-        told = yaml_file.read(text, where)
+        answer = yaml_file.read(text, where)
     except ConfigInvalid as error:
         return str(error)
-    wrong = _wrong(told, author, promotion)
+    wrong = _wrong(answer, author, promotion)
     if wrong:
         return f"{where}: {wrong}"
-    decision = Decision(str(told["decision"]))
+    decision = Decision(str(answer["decision"]))
     # A commit or a tag says itself who wrote it.
-    by, comment = author or str(told["name"]), str(told.get("comment") or "")
+    by, comment = author or str(answer["name"]), str(answer.get("comment") or "")
     words = {"where": channel.value, "binding": promotion.binding, "decision": decision.value, "by": by}
     same = digest({**words, "promotion": promotion.id, "comment": comment})
     return CarriedDecision(where, channel, decision, by, comment, same[:10])
 
 
-def _wrong(told: Mapping[str, Any], author: str, promotion: Promotion) -> str:
-    unknown = [key for key in told if key not in _KEYS]
+def _wrong(answer: Mapping[str, Any], author: str, promotion: Promotion) -> str:
+    unknown = [key for key in answer if key not in _KEYS]
     if unknown:
         return f"unknown key {unknown[0]!r}; there are: {', '.join(_KEYS)}"
-    if str(told.get("promotion", promotion.id)) != promotion.id:
-        return f"it speaks of promotion {told['promotion']}, not {promotion.id}"
-    if str(told.get("decision")) not in set(Decision):
+    if str(answer.get("promotion", promotion.id)) != promotion.id:
+        return f"it speaks of promotion {answer['promotion']}, not {promotion.id}"
+    if str(answer.get("decision")) not in set(Decision):
         return "decision has to be approve or reject"
-    if not author and not str(told.get("name") or "").strip():
+    if not author and not str(answer.get("name") or "").strip():
         return "it has no name"
-    binding = str(told.get("binding") or "")
+    binding = str(answer.get("binding") or "")
     if not _DIGITS.fullmatch(binding):
         return "binding has to be at least 12 digits of what is approved: see sluice approve --write"
     if not promotion.binding.startswith(binding):

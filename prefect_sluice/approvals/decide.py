@@ -29,8 +29,8 @@ def policy_of(workspace: Workspace, promotion: Promotion) -> ApprovalPolicy:
     policy = rules_of(workspace, promotion).own
     if policy.self_approval == "allow":
         return ApprovalPolicy(promotion.environment, policy.approvers)
-    found = authors_of(workspace, promotion)
-    return ApprovalPolicy(promotion.environment, policy.approvers, found.persons, found.untold)
+    authors = authors_of(workspace, promotion)
+    return ApprovalPolicy(promotion.environment, policy.approvers, authors.persons, authors.untold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,29 @@ def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
     if release is None or (base is not None and base.id == release.id):
         return Authors()
     change = release.change
-    found = between(workspace, release, base) if base is not None else None
-    if found is not None and found.since == found.until:
+    commits = between(workspace, release, base) if base is not None else None
+    if commits is not None and commits.since == commits.until:
         return Authors()
     made = [git.Authorship((change.author,), change.message)]
     untold = ""
     try:
         repository = git.root(workspace.root)
-        if found is None:
+        if commits is None:
             made += git.read_authorship(repository, f"{change.commit}^!")
         else:
-            untold = _missing(repository, found.since, found.until)
-            since = () if untold else (f"^{found.since}",)
-            made += git.read_authorship(repository, found.until, *since, paths=found.paths)
+            untold = _missing(repository, commits.since, commits.until)
+            since = () if untold else (f"^{commits.since}",)
+            made += git.read_authorship(repository, commits.until, *since, paths=commits.paths)
     except BadInput as error:
-        untold = untold or ("" if found is None else error.problem)
-    named = [person for item in made for person in (*item.persons, *co_authors(item.message))]
-    maps = [text for item in (release, base) if item is not None and (text := _mailmap(workspace, item))]
+        untold = untold or ("" if commits is None else error.problem)
+    named = [
+        person for authorship in made for person in (*authorship.persons, *co_authors(authorship.message))
+    ]
+    maps = [
+        text
+        for mapped_release in (release, base)
+        if mapped_release is not None and (text := _mailmap(workspace, mapped_release))
+    ]
     others = [alias for text in maps for person in dict.fromkeys(named) for alias in aliases(person, text)]
     return Authors(tuple(dict.fromkeys((*named, *others))), untold)
 
@@ -101,8 +107,8 @@ def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
     def objects(approval: Approval) -> str:
         if not is_attested(approval, entries):
             return "the ledger has no entry of it"
-        found = approving.objection(policy, approval.decision, approval.by)
-        return found.why if found else ""
+        objection = approving.objection(policy, approval.decision, approval.by)
+        return objection.why if objection else ""
 
     return approving.rule(promotion, approvals, process.now(), objects)
 

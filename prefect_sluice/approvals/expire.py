@@ -12,7 +12,9 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 def overdue(workspace: Workspace, environment: Environment) -> tuple[Promotion, ...]:
     """Return the promotions of an environment that waited for longer than `waits`, without a decision. Changes nothing."""
     staged = workspace.store.promotions(environment=environment.name, states=(State.STAGED,))
-    return tuple(item for item in staged if needed(workspace, item) and is_overdue(workspace, item))
+    return tuple(
+        promotion for promotion in staged if needed(workspace, promotion) and is_overdue(workspace, promotion)
+    )
 
 
 def expire(workspace: Workspace, environment: Environment) -> tuple[Promotion, ...]:
@@ -20,10 +22,10 @@ def expire(workspace: Workspace, environment: Environment) -> tuple[Promotion, .
     return tuple(
         advance(
             workspace,
-            item,
+            promotion,
             State.EXPIRED,
             actor="policy",
-            message=f"nobody decided within {waited(workspace, item)} (environments.{environment.name}.waits); run it again",
+            message=f"nobody decided within {waited(workspace, promotion)} (environments.{environment.name}.waits); run it again",
         )
-        for item in overdue(workspace, environment)
+        for promotion in overdue(workspace, environment)
     )

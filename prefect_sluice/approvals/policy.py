@@ -43,22 +43,22 @@ def objection(policy: ApprovalPolicy, decision: Decision, by: str) -> Objection 
         return Objection("an approval needs a name", "say who you are")
     if decision is Decision.REJECT:
         return None
-    entries = [known_as(item) for item in policy.approvers]
-    known = [item for item in entries if item & person]
-    if policy.approvers and not known:
+    entries = [known_as(approver) for approver in policy.approvers]
+    listed = [entry for entry in entries if entry & person]
+    if policy.approvers and not listed:
         return Objection(
             f"{by} is not one of the approvers of {policy.environment}",
             f"one of environments.{policy.environment}.approvers has to say it: {', '.join(policy.approvers)}",
         )
     # Who is listed with a name and an address is known by both, whichever was typed.
-    person = person.union(*known)
+    person = person.union(*listed)
     if any(person & known_as(author) for author in policy.authors):
         return Objection(
             f"{by} is an author of the change",
             "have somebody else say it (sluice approve --as NAME), or allow it:"
             f" environments.{policy.environment}.self_approval: allow",
         )
-    if policy.untold and not known:
+    if policy.untold and not listed:
         return Objection(
             f"the authors of the change cannot be told: {policy.untold}",
             "say it where all commits are (git fetch --unshallow), or have one of the listed approvers say it:"
@@ -71,7 +71,7 @@ def known_as(person: str) -> frozenset[str]:
     """Return what a person goes by: the name and the address, alike for all spellings that look the same; nothing for nobody."""
     both = _BOTH.fullmatch(person.strip())
     parts = (both["name"], both["address"]) if both else (person,)
-    return frozenset(told for part in parts if (told := _plain(part)))
+    return frozenset(plain_name for part in parts if (plain_name := _plain(part)))
 
 
 def _plain(text: str) -> str:
@@ -92,7 +92,7 @@ def aliases(person: str, mailmap: str) -> tuple[str, ...]:
 
     Each line counts both ways, so that whoever wrote under one address is known by the others, too.
     """
-    lines = [found.groups(default="") for text in mailmap.splitlines() if (found := _MAPPED.match(text))]
+    lines = [match.groups(default="") for text in mailmap.splitlines() if (match := _MAPPED.match(text))]
     seen, names = set(known_as(person)), list[str]()
     grown = True
     while grown:
@@ -104,10 +104,10 @@ def aliases(person: str, mailmap: str) -> tuple[str, ...]:
                 continue
             # An address with a name before it may be shared by several people: not all that is under it is this one's.
             named = [f"{name.strip()} <{first}>", *([] if other.strip() or not second else [f"<{second}>"])]
-            fresh = [item for item in named if not known_as(item) <= seen]
+            fresh = [alias for alias in named if not known_as(alias) <= seen]
             grown = grown or bool(fresh)
             names += fresh
-            seen |= {part for item in fresh for part in known_as(item)}
+            seen |= {part for alias in fresh for part in known_as(alias)}
     return tuple(names)
 
 
@@ -133,13 +133,13 @@ def rule(
     """Return the ruling: the first rejection that counts, else the first approval that counts."""
     ignored: list[str] = []
     counting: list[Approval] = []
-    for approval in sorted(approvals, key=lambda item: item.at):
+    for approval in sorted(approvals, key=lambda approval: approval.at):
         why = void(promotion, approval, now) or objects(approval)
         if why:
             ignored.append(f"{approval.decision.value} by {approval.who} does not count: {why}")
         else:
             counting.append(approval)
-    deciding = [item for item in counting if item.decision is Decision.REJECT] or counting
+    deciding = [approval for approval in counting if approval.decision is Decision.REJECT] or counting
     return ApprovalRuling(deciding[0] if deciding else None, tuple(ignored))
 
 

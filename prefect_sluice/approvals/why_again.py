@@ -29,5 +29,9 @@ def _moved(promotion: Promotion, old: Promotion) -> str:
 
 
 def _describe_last_approval(workspace: Workspace, old: Promotion) -> str:
-    names = [item.who for item in workspace.store.approvals(old.id) if item.decision is Decision.APPROVE]
+    names = [
+        approval.who
+        for approval in workspace.store.approvals(old.id)
+        if approval.decision is Decision.APPROVE
+    ]
     return f"; the yes of {names[-1]} was for that one" if names else ""

@@ -48,4 +48,7 @@ def since(workspace: Workspace, head: LedgerHead, whose: str) -> VerifiedEntries
 def _published(workspace: Workspace, environment: Environment) -> Generation | None:
     """Return the newest generation that this state store knows: after an older backup was restored there are newer ones."""
     history = workspace.warehouse(environment).history(environment.name)
-    return next((item for item in history if workspace.store.promotion(item.promotion) is not None), None)
+    return next(
+        (generation for generation in history if workspace.store.promotion(generation.promotion) is not None),
+        None,
+    )

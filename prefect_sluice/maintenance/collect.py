@@ -76,16 +76,16 @@ class Collected:
     @property
     def is_empty(self) -> bool:
         """Say whether there was nothing to collect."""
-        return not self.files and not any(item.plan.does_something for item in self.warehouses)
+        return not self.files and not any(warehouse.plan.does_something for warehouse in self.warehouses)
 
     @property
     def message(self) -> str:
         """One line that says it."""
         if self.is_empty:
             return "nothing to collect"
-        relations = sum(len(item.plan.drops) for item in self.warehouses)
+        relations = sum(len(warehouse.plan.drops) for warehouse in self.warehouses)
         verb = "would be dropped" if self.dry_run else "dropped"
-        names = sum(len(item.plan.over) for item in self.warehouses)
+        names = sum(len(warehouse.plan.over) for warehouse in self.warehouses)
         old = f", {count(names, 'old name')}" if names else ""
         return f"{count(relations, 'relation')}{old} and {count(len(self.files), 'file')} {verb}"
 
@@ -138,7 +138,7 @@ def _leases(
             )
             for name in names
         ]
-        yield tuple(item.lease for item in taken)
+        yield tuple(held_lease.lease for held_lease in taken)
 
 
 def _collected(
@@ -151,9 +151,9 @@ def _collected(
     files = sorted({environment.target.path for environment in environments.values()})
     swept = tuple(_warehouse(workspace, request, path, environments, chosen, leases) for path in files)
     standing = _standing(workspace)
-    found, notes = _files(workspace, request, chosen, standing)
+    leftover_files, notes = _files(workspace, request, chosen, standing)
     notes = (*_left(request, swept), *notes)
-    gone = found if request.dry_run else _removed(workspace, request, found)
+    gone = leftover_files if request.dry_run else _removed(workspace, request, leftover_files)
     if not request.dry_run:
         with workspace.store.transaction() as transaction:
             transaction.prune_cache(process.now() - _UNUSED, _CACHED)
@@ -163,10 +163,10 @@ def _collected(
 
 def _left(request: CollectRequest, swept: Sequence[CollectedWarehouse]) -> tuple[str, ...]:
     """Return what was asked to go and stays: a generation that is kept still has it, or nothing of that name rests."""
-    ended = {name.folded for item in swept for _, name in item.plan.ended}
-    asked = (Name.parse(text) for text in request.drop_history)
+    ended = {name.folded for swept_warehouse in swept for _, name in swept_warehouse.plan.ended}
+    names = (Name.parse(text) for text in request.drop_history)
     why = "it is served, there is none, or a generation that is kept has it: collect again when that one goes"
-    return tuple(f"no history of {name} was dropped: {why}" for name in asked if name.folded not in ended)
+    return tuple(f"no history of {name} was dropped: {why}" for name in names if name.folded not in ended)
 
 
 def _warehouse(
@@ -207,24 +207,26 @@ def plan_warehouse(
     """
     barred = blocked(controls(workspace))
     rests = {environment.name: at_rest(workspace, environment, inventory) for environment in environments}
-    pairs = [(where, name, item) for where, found in rests.items() for name, item in found.items()]
-    staying = [(where, item) for where, name, item in pairs if name not in ends]
-    asked = CollectInputs(
+    pairs = [
+        (where, name, resting) for where, histories in rests.items() for name, resting in histories.items()
+    ]
+    staying = [(where, resting) for where, name, resting in pairs if name not in ends]
+    inputs = CollectInputs(
         inventory=inventory,
         keep={environment.name: retention(environment, inventory, barred) for environment in environments},
         now=process.now(),
         promised={
-            **{item.address: f"the history of {item.name} of {where}" for where, item in staying},
+            **{resting.address: f"the history of {resting.name} of {where}" for where, resting in staying},
             **promised(workspace),
         },
-        ours=frozenset(item.address for item in workspace.store.relations()),
+        ours=frozenset(relation.address for relation in workspace.store.relations()),
     )
-    plan = plan_collection(asked, warehouse.linker.references)
-    gone = {item.address for item in plan.drops}
+    plan = plan_collection(inputs, warehouse.linker.references)
+    gone = {drop.address for drop in plan.drops}
     return replace(
         plan,
-        resting=tuple(sorted((where, item.name) for where, item in staying)),
-        ended=tuple(sorted((where, item.name) for where, _, item in pairs if item.address in gone)),
+        resting=tuple(sorted((where, resting.name) for where, resting in staying)),
+        ended=tuple(sorted((where, resting.name) for where, _, resting in pairs if resting.address in gone)),
     )
 
 
@@ -237,7 +239,9 @@ def retention(environment: Environment, inventory: Inventory, barred: Collection
 
 
 def _target(environment: Environment, inventory: Inventory, barred: Collection[str]) -> int:
-    history = tuple(item for item in inventory.generations if item.environment == environment.name)
+    history = tuple(
+        generation for generation in inventory.generations if generation.environment == environment.name
+    )
     try:
         return choose(history[0], history, "", barred).number if history else 0
     except Refused:
@@ -298,16 +302,20 @@ def _files(
 ) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
     now = process.now()
     must = needed(workspace, standing, chosen, now)
-    known = {item.id: item.environment for item in standing.promotions if item.environment in chosen}
-    found = [
-        *leftovers.of_environments(workspace.folder, known, must),
-        *leftovers.on_shelf(workspace.shelf, known, must),
+    promotions = {
+        promotion.id: promotion.environment
+        for promotion in standing.promotions
+        if promotion.environment in chosen
+    }
+    files = [
+        *leftovers.of_environments(workspace.folder, promotions, must),
+        *leftovers.on_shelf(workspace.shelf, promotions, must),
     ]
     if request.environment:
-        return tuple(found), ()
-    found += leftovers.of_project(workspace.folder, must, workspace.bundles.folder, now)
+        return tuple(files), ()
+    files += leftovers.of_project(workspace.folder, must, workspace.bundles.folder, now)
     notes = () if must.bundles is not None else (f"the bundle store is left alone: {OUTSIDE}",)
-    return tuple(found), notes
+    return tuple(files), notes
 
 
 OUTSIDE = "it lies outside the repository, and may hold what others need"
@@ -320,28 +328,28 @@ def _standing(workspace: Workspace) -> NeededInputs:
             environment.target.path: environment for environment in workspace.environments.values()
         }.values()
     ]
-    generations = [item for inventory in inventories for item in inventory.generations]
+    generations = [generation for inventory in inventories for generation in inventory.generations]
     age = max((environment.policy.keep.age for environment in workspace.environments.values()), default=GRACE)
     return NeededInputs(
         workspace.store.promotions(),
-        tuple(item for item in generations if item.collected_at is None),
+        tuple(generation for generation in generations if generation.collected_at is None),
         tuple(_current(generations)),
         process.now() - max(age, GRACE),
     )
 
 
 def _current(generations: Sequence[Generation]) -> Generator[Generation]:
-    for name in {item.environment for item in generations}:
-        yield max((i for i in generations if i.environment == name), key=lambda item: item.number)
+    for name in {generation.environment for generation in generations}:
+        yield max((i for i in generations if i.environment == name), key=lambda generation: generation.number)
 
 
 def _removed(
-    workspace: Workspace, request: CollectRequest, found: Sequence[Leftover]
+    workspace: Workspace, request: CollectRequest, files: Sequence[Leftover]
 ) -> tuple[Leftover, ...]:
-    if not found:
+    if not files:
         return ()
-    tell(f"removing {count(len(found), 'file')}")
-    gone = leftovers.remove(found, process.now(), workspace.shelf)
-    facts = {"files": len(gone), "bytes": sum(item.size for item in gone), "environment": request.environment}
+    tell(f"removing {count(len(files), 'file')}")
+    gone = leftovers.remove(files, process.now(), workspace.shelf)
+    facts = {"files": len(gone), "bytes": sum(file.size for file in gone), "environment": request.environment}
     _tell_ledger(workspace, SWEPT, request.actor, facts)
     return gone

@@ -67,25 +67,25 @@ class CollectPlan:
     @property
     def rows(self) -> int:
         """The rows that go."""
-        return sum(item.rows for item in self.drops)
+        return sum(drop.rows for drop in self.drops)
 
     @property
     def size(self) -> int:
         """The bytes that go, as far as they were measured."""
-        return sum(item.size or 0 for item in self.drops)
+        return sum(drop.size or 0 for drop in self.drops)
 
     def collection(self, run: str, at: datetime) -> Collection:
         """Return the plan as the warehouse takes it."""
         return Collection(
-            run, at, tuple(item.address for item in self.drops), self.generations, dict(self.bases), self.over
+            run, at, tuple(drop.address for drop in self.drops), self.generations, dict(self.bases), self.over
         )
 
     def document(self) -> Json:
         """Return it as JSON."""
         return {
             "relations": [
-                {"address": str(item.address), "view": item.is_view, "rows": item.rows, "bytes": item.size}
-                for item in self.drops
+                {"address": str(drop.address), "view": drop.is_view, "rows": drop.rows, "bytes": drop.size}
+                for drop in self.drops
             ],
             "generations": [{"environment": name, "number": number} for name, number in self.generations],
             "rows": self.rows,
@@ -100,8 +100,8 @@ class CollectPlan:
 
 def whole(history: Iterable[Generation], keep: Retention, now: datetime) -> frozenset[int]:
     """Return the numbers of the generations of one environment that stay whole."""
-    numbers = sorted((item.number for item in history), reverse=True)
-    young = {item.number for item in history if item.at > now - keep.age}
+    numbers = sorted((generation.number for generation in history), reverse=True)
+    young = {generation.number for generation in history if generation.at > now - keep.age}
     return frozenset({*numbers[: max(keep.generations, 1)], *young, *keep.targets} & set(numbers))
 
 
@@ -110,42 +110,42 @@ def dependencies(inventory: Inventory, reads: Reads) -> Mapping[Name, frozenset[
 
     Where the parser cannot tell, every relation whose name stands in the text counts.
     """
-    known = {item.address.folded: item.address for item in inventory.physical}
+    addresses = {relation.address.folded: relation.address for relation in inventory.physical}
     return {
-        item.address: read_by(item.sql, known, reads) - {item.address}
-        for item in inventory.physical
-        if item.is_view
+        relation.address: read_by(relation.sql, addresses, reads) - {relation.address}
+        for relation in inventory.physical
+        if relation.is_view
     }
 
 
 def _foreign(inventory: Inventory, reads: Reads) -> Mapping[Name, str]:
     """Return relations that a view outside the store reads, which no pointer made: it would break."""
-    ours = {item.pointer.name.folded for item in inventory.spans if item.until is None}
-    known = {item.address.folded: item.address for item in inventory.physical}
-    schemas = {name.schema for name in known}
-    found: dict[Name, str] = {}
+    ours = {span.pointer.name.folded for span in inventory.spans if span.until is None}
+    addresses = {relation.address.folded: relation.address for relation in inventory.physical}
+    schemas = {name.schema for name in addresses}
+    readers: dict[Name, str] = {}
     for view in inventory.public:
         if not view.is_view or view.name.folded in ours or not any(s in view.sql.lower() for s in schemas):
             continue
-        found |= dict.fromkeys(read_by(view.sql, known, reads), f"view {view.name} reads it")
-    return found
+        readers |= dict.fromkeys(read_by(view.sql, addresses, reads), f"view {view.name} reads it")
+    return readers
 
 
 def roots(inputs: CollectInputs, reads: Reads) -> Mapping[Name, str]:
     """Return every address that must stay, and why; of several reasons the newest generation's."""
     kept = {name: _whole(inputs, name) for name in inputs.inventory.environments}
     strangers = dict.fromkeys(_strangers(inputs), "Sluice did not make it")
-    found: dict[Name, str] = {**strangers, **_foreign(inputs.inventory, reads), **inputs.promised}
+    reasons: dict[Name, str] = {**strangers, **_foreign(inputs.inventory, reads), **inputs.promised}
     for span in inputs.inventory.spans:
         having = [number for number in kept.get(span.environment, ()) if span.holds(number)]
         if having:
-            found[span.pointer.address] = f"generation {max(having)} of {span.environment}"
+            reasons[span.pointer.address] = f"generation {max(having)} of {span.environment}"
         elif span.environment not in inputs.keep:
             # Also where its generation was collected: it may be built upon as long as it is there.
-            found[span.pointer.address] = f"{span.environment}, which is not looked at here"
-    reachable = dict(found)
+            reasons[span.pointer.address] = f"{span.environment}, which is not looked at here"
+    reachable = dict(reasons)
     reading = dependencies(inputs.inventory, reads)
-    todo = list(found)
+    todo = list(reasons)
     while todo:
         reader = todo.pop()
         for name in reading.get(reader, frozenset()) - reachable.keys():
@@ -155,22 +155,24 @@ def roots(inputs: CollectInputs, reads: Reads) -> Mapping[Name, str]:
 
 
 def _whole(inputs: CollectInputs, environment: str) -> frozenset[int]:
-    history = [item for item in inputs.inventory.generations if item.environment == environment]
+    history = [
+        generation for generation in inputs.inventory.generations if generation.environment == environment
+    ]
     keep = inputs.keep.get(environment)
     if keep is None:
-        return frozenset(item.number for item in history)
+        return frozenset(generation.number for generation in history)
     return whole(history, keep, inputs.now)
 
 
 def plan_collection(inputs: CollectInputs, reads: Reads) -> CollectPlan:
     """Return what goes. The same question gives the same plan; planning again after it was done gives an empty one."""
     kept = roots(inputs, reads)
-    free = (item for item in inputs.inventory.physical if item.address not in kept)
-    drops = tuple(sorted(free, key=lambda item: item.address))
-    present = {item.address for item in inputs.inventory.physical}
+    free = (relation for relation in inputs.inventory.physical if relation.address not in kept)
+    drops = tuple(sorted(free, key=lambda relation: relation.address))
+    present = {relation.address for relation in inputs.inventory.physical}
     return CollectPlan(
         drops,
-        _losing(inputs, {item.address for item in drops}, present),
+        _losing(inputs, {relation.address for relation in drops}, present),
         {name: why for name, why in kept.items() if name in present},
         _strangers(inputs),
         {name: inputs.inventory.current(name) for name in inputs.inventory.environments},
@@ -181,20 +183,22 @@ def plan_collection(inputs: CollectInputs, reads: Reads) -> CollectPlan:
 def _over(inputs: CollectInputs) -> tuple[tuple[str, Name], ...]:
     """Return the old names that are served though their day has come."""
     spans = (
-        item for item in inputs.inventory.spans if item.until is None and item.environment in inputs.keep
+        span for span in inputs.inventory.spans if span.until is None and span.environment in inputs.keep
     )
     today = inputs.now.astimezone(UTC).date()
-    found = (
-        (item.environment, item.pointer.name)
-        for item in spans
-        if item.pointer.is_old_name and old_names.of_pointer(item.pointer).is_over(today)
+    names = (
+        (span.environment, span.pointer.name)
+        for span in spans
+        if span.pointer.is_old_name and old_names.of_pointer(span.pointer).is_over(today)
     )
-    return tuple(sorted(found))
+    return tuple(sorted(names))
 
 
 def _strangers(inputs: CollectInputs) -> tuple[Name, ...]:
     made = inputs.ours | {span.pointer.address for span in inputs.inventory.spans}
-    return tuple(sorted(item.address for item in inputs.inventory.physical if item.address not in made))
+    return tuple(
+        sorted(relation.address for relation in inputs.inventory.physical if relation.address not in made)
+    )
 
 
 def _losing(inputs: CollectInputs, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
@@ -208,10 +212,10 @@ def _losing(inputs: CollectInputs, gone: set[Name], present: set[Name]) -> tuple
             span.pointer.address not in present and span.until is not None and span.environment in inputs.keep
         )
     ]
-    found = {
-        (item.environment, item.number)
-        for item in inputs.inventory.generations
+    incomplete = {
+        (generation.environment, generation.number)
+        for generation in inputs.inventory.generations
         for span in spans
-        if span.environment == item.environment and span.holds(item.number)
+        if span.environment == generation.environment and span.holds(generation.number)
     }
-    return tuple(sorted(found - marked))
+    return tuple(sorted(incomplete - marked))

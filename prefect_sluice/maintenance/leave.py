@@ -46,7 +46,7 @@ def plan_leave(workspace: Workspace, environment: Environment) -> LeavePlan:
     """Return what leaving would do. Changes nothing."""
     warehouse = workspace.warehouse(environment)
     departures = warehouse.departures(environment.name)
-    tables = [item.address for item in departures if not item.sql]
+    tables = [departure.address for departure in departures if not departure.sql]
     return LeavePlan(
         warehouse.generation(environment.name), departures, warehouse.forecast(tables, len(departures))
     )
@@ -59,8 +59,10 @@ def leave(
 
     Raises Refused while a promotion is open, or when a public name holds what Sluice did not put there.
     """
-    told = wait_teller(environment.name, wait)
-    with hold_lease(workspace.store, environment.name, this_process(actor), wait=wait, on_wait=told) as lease:
+    teller = wait_teller(environment.name, wait)
+    with hold_lease(
+        workspace.store, environment.name, this_process(actor), wait=wait, on_wait=teller
+    ) as lease:
         workspace = workspace.under(lease.lease)
         settle(workspace, environment)
         _refuse_while_open(workspace, environment)
@@ -87,11 +89,11 @@ def _leave(
 
 def _refuse_while_open(workspace: Workspace, environment: Environment) -> None:
     states = [state for state in State if state not in ENDED]
-    for item in workspace.store.promotions(environment=environment.name, states=states):
+    for promotion in workspace.store.promotions(environment=environment.name, states=states):
         raise Refused(
-            f"promotion {item.id} of {environment.name} is still open ({item.state.value})",
-            f"end it first: sluice reject {item.id}"
-            if item.state is State.STAGED
+            f"promotion {promotion.id} of {environment.name} is still open ({promotion.state.value})",
+            f"end it first: sluice reject {promotion.id}"
+            if promotion.state is State.STAGED
             else f"end it first: sluice release --env {environment.name}",
         )
 

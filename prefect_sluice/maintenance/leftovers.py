@@ -58,13 +58,13 @@ class NeededFiles:
     pages: Collection[str] = frozenset()
 
 
-def of_environments(folder: Path, known: Mapping[str, str], needed: NeededFiles) -> Iterator[Leftover]:
+def of_environments(folder: Path, promotions: Mapping[str, str], needed: NeededFiles) -> Iterator[Leftover]:
     """Yield candidates and side files of these environments, whose leases the caller holds.
 
-    `known` is the environment of each promotion, by id: a candidate that is nobody's is left to the doctor.
+    `promotions` is the environment of each promotion, by id: a candidate that is nobody's is left to the doctor.
     """
     for path in _inside(folder / "candidates"):
-        if path.name in known and path.name not in needed.promotions:
+        if path.name in promotions and path.name not in needed.promotions:
             yield Leftover(path, LeftoverKind.CANDIDATE, size_of(path))
     for name in sorted(needed.environments):
         for path in _inside(folder / "work" / name / "side"):
@@ -72,11 +72,11 @@ def of_environments(folder: Path, known: Mapping[str, str], needed: NeededFiles)
 
 
 def on_shelf(
-    shelf: SharedCandidates | None, known: Mapping[str, str], needed: NeededFiles
+    shelf: SharedCandidates | None, promotions: Mapping[str, str], needed: NeededFiles
 ) -> Iterator[Leftover]:
     """Yield candidates in the shared store, as `of_environments` does those in a folder. Raises ShelfAway."""
     for name, size in sorted(shelf.promotions().items()) if shelf else ():
-        if name in known and name not in needed.promotions:
+        if name in promotions and name not in needed.promotions:
             yield Leftover(Path(name), LeftoverKind.SHARED, size)
 
 
@@ -92,7 +92,7 @@ def of_project(folder: Path, needed: NeededFiles, bundles: Path | None, now: dat
         if name not in needed.environments and _is_old(path, now):
             yield Leftover(path, LeftoverKind.WORK_FOLDER, size_of(path))
     yield from _pages(folder / "reports", needed.pages, now)
-    yield from _checkouts(folder / "checkouts", {item[:16] for item in needed.checkouts}, now)
+    yield from _checkouts(folder / "checkouts", {release[:16] for release in needed.checkouts}, now)
     if bundles is not None and needed.bundles is not None:
         yield from _bundles(bundles, frozenset(needed.bundles), now)
 
@@ -130,15 +130,15 @@ def remove(
 ) -> tuple[Leftover, ...]:
     """Remove them and return those that went; a bundle file or checkout that was used meanwhile stays. Repeatable."""
     gone: list[Leftover] = []
-    for item in leftovers:
-        if item.kind in _IN_USE and not _is_old(_clock(item.path), now):
+    for leftover in leftovers:
+        if leftover.kind in _IN_USE and not _is_old(_clock(leftover.path), now):
             continue
-        if item.kind is LeftoverKind.SHARED:
+        if leftover.kind is LeftoverKind.SHARED:
             if shelf is not None:
-                shelf.drop(item.path.name)
+                shelf.drop(leftover.path.name)
         else:
-            _remove(item.path)
-        gone.append(item)
+            _remove(leftover.path)
+        gone.append(leftover)
         reach(FaultPoint.COLLECT_FILES)
     return tuple(gone)
 
@@ -161,7 +161,7 @@ def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder; links are not followed."""
     if path.is_symlink() or not path.is_dir():
         return _bytes(path)
-    return sum(_bytes(item) for item in path.rglob("*") if item.is_symlink() or not item.is_dir())
+    return sum(_bytes(file) for file in path.rglob("*") if file.is_symlink() or not file.is_dir())
 
 
 def _bytes(path: Path) -> int:

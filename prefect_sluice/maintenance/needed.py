@@ -34,7 +34,7 @@ def promised(workspace: Workspace) -> Mapping[Name, str]:
 
     Raises Refused when one of them cannot be read: what it needs is then unknown.
     """
-    found: dict[Name, str] = {}
+    reasons: dict[Name, str] = {}
     for promotion in workspace.store.promotions(states=OPEN):
         try:
             named = tuple(_promotion_addresses(workspace, promotion))
@@ -43,8 +43,8 @@ def promised(workspace: Workspace) -> Mapping[Name, str]:
                 f"what promotion {promotion.id} of {promotion.environment} needs cannot be read ({error})",
                 f"end it: sluice reject {promotion.id}; what it was: sluice show {promotion.id}",
             ) from error
-        found |= dict.fromkeys(named, f"promotion {promotion.id} of {promotion.environment}")
-    return found
+        reasons |= dict.fromkeys(named, f"promotion {promotion.id} of {promotion.environment}")
+    return reasons
 
 
 def _promotion_addresses(workspace: Workspace, promotion: Promotion) -> Iterator[Name]:
@@ -59,10 +59,14 @@ def needed(
     workspace: Workspace, standing: NeededInputs, environments: Iterable[str], now: datetime
 ) -> NeededFiles:
     """Return which files must stay. Raises Refused when a document that says so cannot be read."""
-    late = [item for item in standing.promotions if item.state in OPEN or item.updated_at > now - GRACE]
-    serving = [item.release for item in (*standing.current, *(i for i in late if i.state in OPEN))]
+    late = [
+        promotion
+        for promotion in standing.promotions
+        if promotion.state in OPEN or promotion.updated_at > now - GRACE
+    ]
+    serving = [pinned.release for pinned in (*standing.current, *(i for i in late if i.state in OPEN))]
     return NeededFiles(
-        promotions=frozenset(item.id for item in late),
+        promotions=frozenset(promotion.id for promotion in late),
         environments=frozenset(environments),
         checkouts=frozenset(serving),
         bundles=frozenset(_bundles(workspace, standing)) if _collects_bundles(workspace) else None,
@@ -72,10 +76,10 @@ def needed(
 
 def _pages(standing: NeededInputs) -> Iterator[str]:
     """Yield the promotions whose report stays: open ones, those that ended lately, those whose generation is whole."""
-    yield from (item.promotion for item in standing.generations)
-    for item in standing.promotions:
-        if item.state in OPEN or item.updated_at > standing.since:
-            yield item.id
+    yield from (generation.promotion for generation in standing.generations)
+    for promotion in standing.promotions:
+        if promotion.state in OPEN or promotion.updated_at > standing.since:
+            yield promotion.id
 
 
 def forgotten(
@@ -84,11 +88,17 @@ def forgotten(
     """Return the promotions of which no record is needed any more beside the promotion itself, and the pairs of environment
     and release of which nobody needs what was declared: those whose report goes. Pure."""
     stays = set(_pages(standing))
-    there = [item for item in standing.promotions if item.id in stays]
-    read = {(item.environment, item.release) for item in (*there, *standing.generations, *standing.current)}
-    gone = [item for item in standing.promotions if item.id not in stays and item.environment in environments]
-    declared = dict.fromkeys((item.environment, item.release) for item in gone)
-    return tuple(item.id for item in gone), tuple(pair for pair in declared if pair not in read)
+    there = [promotion for promotion in standing.promotions if promotion.id in stays]
+    read = {
+        (pinned.environment, pinned.release) for pinned in (*there, *standing.generations, *standing.current)
+    }
+    gone = [
+        promotion
+        for promotion in standing.promotions
+        if promotion.id not in stays and promotion.environment in environments
+    ]
+    declared = dict.fromkeys((pinned.environment, pinned.release) for pinned in gone)
+    return tuple(promotion.id for promotion in gone), tuple(pair for pair in declared if pair not in read)
 
 
 def _collects_bundles(workspace: Workspace) -> bool:
@@ -98,15 +108,19 @@ def _collects_bundles(workspace: Workspace) -> bool:
 
 
 def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
-    recent = [item for item in standing.promotions if item.state in OPEN or item.updated_at > standing.since]
+    recent = [
+        promotion
+        for promotion in standing.promotions
+        if promotion.state in OPEN or promotion.updated_at > standing.since
+    ]
     for promotion in standing.promotions:
         # What was served, and who said yes to what, is history: its documents stay for good.
         if promotion in recent or promotion.generation is not None:
             yield from _documents(workspace, promotion)
-    ids = {item.release for item in (*recent, *standing.generations, *standing.current)}
+    ids = {pinned.release for pinned in (*recent, *standing.generations, *standing.current)}
     releases = workspace.store.releases()
     # What a part declares in sluice.yml is read from the release that it is a part of.
-    ids |= {item.composed.of for item in releases if item.composed is not None and item.id in ids}
+    ids |= {release.composed.of for release in releases if release.composed is not None and release.id in ids}
     for release in releases:
         if release.id in ids:
             yield from (entry.partition(":")[2] for entry in release.all_files.values())

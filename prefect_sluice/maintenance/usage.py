@@ -37,47 +37,49 @@ class WarehouseUse:
 
 def usage(inventory: Inventory, reading: Mapping[Name, frozenset[Name]]) -> WarehouseUse:
     """Return who keeps what. `reading` is what each physical view reads itself; the inventory has to be measured."""
-    sizes = {item.address: item.size or 0 for item in inventory.physical}
-    rows = {item.address: item.rows for item in inventory.physical}
+    sizes = {relation.address: relation.size or 0 for relation in inventory.physical}
+    rows = {relation.address: relation.rows for relation in inventory.physical}
     reached = {
-        (item.environment, item.number): _reached(inventory, item.environment, item.number, reading)
-        for item in inventory.generations
-        if item.collected_at is None
+        (generation.environment, generation.number): _reached(
+            inventory, generation.environment, generation.number, reading
+        )
+        for generation in inventory.generations
+        if generation.collected_at is None
     }
     times: dict[Name, int] = {}
     for names in reached.values():
         for name in names:
             times[name] = times.get(name, 0) + 1
-    found = tuple(
+    uses = tuple(
         GenerationUse(
-            item.environment,
-            item.number,
-            item.release,
+            generation.environment,
+            generation.number,
+            generation.release,
             len(names),
             sum(rows.get(name, 0) for name in names),
             sum(sizes.get(name, 0) for name in names if times[name] == 1),
             sum(sizes.get(name, 0) for name in names if times[name] > 1),
         )
-        for item in inventory.generations
-        if (names := reached.get((item.environment, item.number))) is not None
+        for generation in inventory.generations
+        if (names := reached.get((generation.environment, generation.number))) is not None
     )
     unreached = sum(size for name, size in sizes.items() if name not in times)
-    return WarehouseUse(found, inventory.file.size, inventory.file.free, len(inventory.physical), unreached)
+    return WarehouseUse(uses, inventory.file.size, inventory.file.free, len(inventory.physical), unreached)
 
 
 def _reached(
     inventory: Inventory, environment: str, number: int, reading: Mapping[Name, frozenset[Name]]
 ) -> frozenset[Name]:
-    there = {item.address for item in inventory.physical}
+    there = {relation.address for relation in inventory.physical}
     todo = [
         span.pointer.address
         for span in inventory.spans
         if span.environment == environment and span.holds(number)
     ]
-    found: set[Name] = set()
+    names: set[Name] = set()
     while todo:
         name = todo.pop()
-        if name in there and name not in found:
-            found.add(name)
+        if name in there and name not in names:
+            names.add(name)
             todo += reading.get(name, ())
-    return frozenset(found)
+    return frozenset(names)

@@ -63,19 +63,19 @@ def _settled(workspace: Workspace, environment: Environment, actor: str) -> str:
 
 def _deploying(workspace: Workspace, environment: Environment) -> set[str]:
     return {
-        item.id
-        for item in workspace.store.promotions(environment=environment.name, states=(State.DEPLOYING,))
+        promotion.id
+        for promotion in workspace.store.promotions(environment=environment.name, states=(State.DEPLOYING,))
     }
 
 
 def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
     """Return the line about what is served, and what is wrong with it."""
     recorded = [
-        item.generation
-        for item in workspace.store.promotions(
+        promotion.generation
+        for promotion in workspace.store.promotions(
             environment=environment.name, states=(State.STABLE, State.DEPLOYED)
         )
-        if item.generation is not None
+        if promotion.generation is not None
     ]
     if not environment.target.path.exists():
         if not recorded:
@@ -89,12 +89,12 @@ def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
     findings = look_again(warehouse, served).findings
     if reread.is_due(workspace, environment):
         findings = (*findings, *reread.reread(workspace, environment, STAGE, served.pointers))
-    bad = [item for item in findings if item.verdict is not Verdict.PASSED]
+    bad = [finding for finding in findings if finding.verdict is not Verdict.PASSED]
     head = f"{environment.name}: generation {served.number}, {count(len(served.relations), 'relation')}"
     if not bad:
         return f"{head}, in place", ""
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    taken = [item for item in bad if item.check == NAMES]
+    taken = [finding for finding in bad if finding.check == NAMES]
     if taken:
         lost = f"{environment.name} does not serve what was published: {bad[0].summary}{more}; take the names back: {TAKE_BACK}"
         return f"{head}, {count(len(taken), 'name does', 'names do')} not show what was published", lost

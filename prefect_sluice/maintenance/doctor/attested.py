@@ -25,15 +25,19 @@ def _heads(
     """Yield the oldest generation whose place in the ledger is not there. What another state store released is told elsewhere."""
     inventory = patient.inventory(environment)
     digests = {entry.number: entry.digest for entry in entries}
-    for item in reversed(inventory.generations if inventory else ()):
-        head = item.head
-        if item.environment != environment.name or head is None or digests.get(head.number) == head.digest:
+    for generation in reversed(inventory.generations if inventory else ()):
+        head = generation.head
+        if (
+            generation.environment != environment.name
+            or head is None
+            or digests.get(head.number) == head.digest
+        ):
             continue
-        if store.promotion(item.promotion) is not None:
+        if store.promotion(generation.promotion) is not None:
             yield Complaint(
                 "ledger",
                 environment.name,
-                f"generation {item.number} was published after ledger entry {head.number} ({head.digest[:12]}),"
+                f"generation {generation.number} was published after ledger entry {head.number} ({head.digest[:12]}),"
                 " which is not there",
                 "the ledger was set back, or is another one: nothing is published over it",
                 "restore the state store from a newer backup, or put the right one back",

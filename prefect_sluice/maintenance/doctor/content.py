@@ -19,20 +19,20 @@ def examine(patient: Examined) -> Iterator[Complaint]:
         inventory = patient.inventory(environment)
         led = _led(environment, inventory) if inventory is not None else {}
         if led:
-            found = patient.workspace.warehouse(environment).reread(sorted(led, key=str))
-            for item in found:
-                if item.is_edited:
-                    yield _edited(environment, led[item.address], item)
-            yield from _untold(environment, [item for item in found if not item.is_told])
+            relations = patient.workspace.warehouse(environment).reread(sorted(led, key=str))
+            for relation in relations:
+                if relation.is_edited:
+                    yield _edited(environment, led[relation.address], relation)
+            yield from _untold(environment, [relation for relation in relations if not relation.is_told])
 
 
 def _led(environment: Environment, inventory: Inventory) -> dict[Name, Pointer]:
     """Return the relations that are there and that a whole generation leads to, with the last pointer to each."""
-    there = {item.address for item in inventory.physical}
+    there = {relation.address for relation in inventory.physical}
     whole = [
-        item.number
-        for item in inventory.generations
-        if item.environment == environment.name and item.collected_at is None
+        generation.number
+        for generation in inventory.generations
+        if generation.environment == environment.name and generation.collected_at is None
     ]
     return {
         span.pointer.address: span.pointer
@@ -44,13 +44,13 @@ def _led(environment: Environment, inventory: Inventory) -> dict[Name, Pointer]:
     }
 
 
-def _edited(environment: Environment, pointer: Pointer, item: RereadRelation) -> Complaint:
+def _edited(environment: Environment, pointer: Pointer, relation: RereadRelation) -> Complaint:
     return Complaint(
         "content",
         environment.name,
-        item.words,
+        relation.words,
         f"who reads {pointer.name} in a generation that leads there sees rows that no gate saw, and a release may build on them",
-        mended(pointer, item),
+        mended(pointer, relation),
     )
 
 

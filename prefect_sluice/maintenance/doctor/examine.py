@@ -35,7 +35,7 @@ class DoctorReport:
     @property
     def is_clean(self) -> bool:
         """Say whether nothing is wrong; notes do not count."""
-        return all(item.note for item in self.complaints)
+        return all(complaint.note for complaint in self.complaints)
 
 
 def examine(workspace: Workspace, environment: str = "", *, deep: bool = False) -> DoctorReport:
@@ -61,12 +61,14 @@ def repair(workspace: Workspace, environment: str = "", *, actor: str, deep: boo
             for name in sorted(chosen)
         }
         # Looked at again under the leases: what was wrong may have been somebody's work going on.
-        found = tuple(item for item in _complaints(workspace, chosen) if item.repair)
+        repairable = tuple(complaint for complaint in _complaints(workspace, chosen) if complaint.repair)
         done += (
-            _views(workspace, leases, found) + _settled(workspace, chosen, leases, first) + _removed(found)
+            _views(workspace, leases, repairable)
+            + _settled(workspace, chosen, leases, first)
+            + _removed(repairable)
         )
-        for item in done:
-            _tell(store, item, actor)
+        for complaint in done:
+            _tell(store, complaint, actor)
     return DoctorReport(done, examine(workspace, environment, deep=deep).complaints, tuple(chosen))
 
 
@@ -85,33 +87,35 @@ def _chosen(workspace: Workspace, environment: str) -> Mapping[str, Environment]
 def _complaints(
     workspace: Workspace, environments: Mapping[str, Environment], *, deep: bool = False
 ) -> Iterator[Complaint]:
-    found: list[Complaint] = []
-    store = _store(workspace, found)
+    complaints: list[Complaint] = []
+    store = _store(workspace, complaints)
     inventories = {
         path: inventory
         for path in sorted({environment.target.path for environment in environments.values()})
-        if (inventory := _inventory(workspace, environments, path, found)) is not None
+        if (inventory := _inventory(workspace, environments, path, complaints)) is not None
     }
     patient = Examined(workspace, environments, store, inventories, process.now(), deep)
-    yield from found
+    yield from complaints
     yield from served.examine(patient)
     if deep:
         yield from content.examine(patient)
-    if store is not None or not found:
+    if store is not None or not complaints:
         yield from recorded.examine(patient)
     yield from files.examine(patient)
 
 
-def _store(workspace: Workspace, found: list[Complaint]) -> StateStore | None:
+def _store(workspace: Workspace, complaints: list[Complaint]) -> StateStore | None:
     try:
         return existing(workspace)
     except BadInput as error:
-        found.append(Complaint("state", "", error.what, "nothing can be released or approved", error.fix))
+        complaints.append(
+            Complaint("state", "", error.what, "nothing can be released or approved", error.fix)
+        )
         return None
 
 
 def _inventory(
-    workspace: Workspace, environments: Mapping[str, Environment], path: Path, found: list[Complaint]
+    workspace: Workspace, environments: Mapping[str, Environment], path: Path, complaints: list[Complaint]
 ) -> Inventory | None:
     here = [name for name, environment in environments.items() if environment.target.path == path]
     try:
@@ -119,72 +123,86 @@ def _inventory(
     except SluiceError as error:
         why = error.what if isinstance(error, BadInput) else error.problem
         fix = "close it there, then: sluice doctor" if error.retry else "restore it from a backup"
-        found.append(
+        complaints.append(
             Complaint("warehouse", ", ".join(here), f"{path.name}: {why}", "nothing in it was looked at", fix)
         )
         return None
 
 
-def _leases(store: StateStore, found: Sequence[Complaint]) -> tuple[Complaint, ...]:
+def _leases(store: StateStore, complaints: Sequence[Complaint]) -> tuple[Complaint, ...]:
     """Drop the leases of the dead, before ours are taken."""
     done: list[Complaint] = []
-    for item in found:
-        lease = store.lease(item.environment) if item.repair is Repair.LEASE else None
+    for complaint in complaints:
+        lease = store.lease(complaint.environment) if complaint.repair is Repair.LEASE else None
         dead = lease is not None and holder_is_dead(lease.holder, process.host())
         if lease is not None and (dead or lease.expires_at <= process.now()):
             with store.transaction() as transaction:
                 transaction.drop_lease(lease)
-            done.append(item)
+            done.append(complaint)
     return tuple(done)
 
 
 def _views(
-    workspace: Workspace, leases: Mapping[str, Lease], found: Sequence[Complaint]
+    workspace: Workspace, leases: Mapping[str, Lease], complaints: Sequence[Complaint]
 ) -> tuple[Complaint, ...]:
     done: list[Complaint] = []
     for name, lease in leases.items():
         wanted: dict[Name, Name] = {
-            item.view[0]: item.view[1] for item in found if item.environment == name and item.view is not None
+            complaint.view[0]: complaint.view[1]
+            for complaint in complaints
+            if complaint.environment == name and complaint.view is not None
         }
         if not wanted:
             continue
         with workspace.store.fenced(lease, now=process.now()):
             made = workspace.warehouse(workspace.environment(name)).mend(name, wanted)
         done += [
-            _with_place(item, made[item.view[0]])
-            for item in found
-            if item.environment == name and item.view is not None and item.view[0] in made
+            _with_place(complaint, made[complaint.view[0]])
+            for complaint in complaints
+            if complaint.environment == name and complaint.view is not None and complaint.view[0] in made
         ]
     return tuple(done)
 
 
-def _with_place(item: Complaint, aside: Name | None) -> Complaint:
+def _with_place(complaint: Complaint, aside: Name | None) -> Complaint:
     """Return what was repaired, with the name that a table has now which stood in the way."""
-    return replace(item, thing=f"{item.thing}; it is {aside} now") if aside is not None else item
+    return (
+        replace(complaint, thing=f"{complaint.thing}; it is {aside} now") if aside is not None else complaint
+    )
 
 
 def _settled(
     workspace: Workspace,
     environments: Mapping[str, Environment],
     leases: Mapping[str, Lease],
-    found: Sequence[Complaint],
+    complaints: Sequence[Complaint],
 ) -> tuple[Complaint, ...]:
     # From the first look: under our own lease the promotion looks as if somebody were at work on it.
-    pending = tuple(item for item in found if item.repair is Repair.SETTLE)
-    for name in {item.environment for item in pending}:
+    pending = tuple(complaint for complaint in complaints if complaint.repair is Repair.SETTLE)
+    for name in {complaint.environment for complaint in pending}:
         settle(workspace.under(leases[name]), environments[name])
     return pending
 
 
-def _removed(found: Sequence[Complaint]) -> tuple[Complaint, ...]:
-    doomed = [item for item in found if item.repair is Repair.FILE and item.path is not None]
-    for item in doomed:
-        if item.path is not None:
-            leftovers.remove([Leftover(item.path, LeftoverKind.SIDE_FILE, 0)], process.now())
+def _removed(complaints: Sequence[Complaint]) -> tuple[Complaint, ...]:
+    doomed = [
+        complaint
+        for complaint in complaints
+        if complaint.repair is Repair.FILE and complaint.path is not None
+    ]
+    for complaint in doomed:
+        if complaint.path is not None:
+            leftovers.remove([Leftover(complaint.path, LeftoverKind.SIDE_FILE, 0)], process.now())
     return tuple(doomed)
 
 
-def _tell(store: StateStore, item: Complaint, actor: str) -> None:
-    facts = {"check": item.check, "found": item.thing, "done": item.repair.value if item.repair else ""}
+def _tell(store: StateStore, complaint: Complaint, actor: str) -> None:
+    facts = {
+        "check": complaint.check,
+        "found": complaint.thing,
+        "done": complaint.repair.value if complaint.repair else "",
+    }
     with store.transaction() as transaction:
-        transaction.append(REPAIRED, environment=item.environment, actor=actor, facts=facts, at=process.now())
+        transaction.append(
+            REPAIRED, environment=complaint.environment, actor=actor, facts=facts, at=process.now()
+        )

@@ -38,13 +38,13 @@ def _bundles(patient: Examined) -> Iterator[Complaint]:
     if store is None:
         return
     whole = {
-        item.promotion
+        generation.promotion
         for inventory in patient.inventories.values()
-        for item in inventory.generations
-        if item.collected_at is None
+        for generation in inventory.generations
+        if generation.collected_at is None
     }
     wanted = [i for i in store.promotions() if i.environment in patient.environments]
-    promotions = [item for item in wanted if item.id in whole or item.state in OPEN]
+    promotions = [promotion for promotion in wanted if promotion.id in whole or promotion.state in OPEN]
     seen: set[str] = set()
     for digest, what, environment, fix in _referenced_bundle_files(patient, promotions):
         if digest and digest not in seen:
@@ -65,7 +65,7 @@ def _referenced_bundle_files(
     patient: Examined, promotions: list[Promotion]
 ) -> Iterator[tuple[str, str, str, str]]:
     """Yield digest, what it is, the environment that needs it, and what to do if it is not there."""
-    releases: dict[str, Promotion] = {item.release: item for item in promotions}
+    releases: dict[str, Promotion] = {promotion.release: promotion for promotion in promotions}
     for promotion in promotions:
         place, whose = promotion.environment, f"of promotion {promotion.id}"
         yield promotion.plan, f"the plan {whose}", place, _BACKUP
@@ -89,10 +89,10 @@ def _again(release: Release) -> str:
 
 def _contents(patient: Examined, promotion: Promotion) -> str:
     try:
-        found = patient.workspace.bundles.get_document(promotion.evidence) if promotion.evidence else None
+        evidence = patient.workspace.bundles.get_document(promotion.evidence) if promotion.evidence else None
     except SluiceError:
         return ""  # the evidence itself is complained of
-    return str(found.get("contents", "")) if isinstance(found, Mapping) else ""
+    return str(evidence.get("contents", "")) if isinstance(evidence, Mapping) else ""
 
 
 def _candidates(patient: Examined) -> Iterator[Complaint]:
@@ -123,8 +123,8 @@ def _unfinished(patient: Examined) -> Iterator[Complaint]:
     """Yield files beside a warehouse that a process was making, and died."""
     for path in sorted({environment.target.path for environment in patient.environments.values()}):
         for other in sorted(path.parent.glob(f".{path.name}.*")) if path.parent.is_dir() else ():
-            found = _FRESH.fullmatch(other.name)
-            if found and found["name"] == path.name and start_of(int(found["pid"])) is None:
+            match = _FRESH.fullmatch(other.name)
+            if match and match["name"] == path.name and start_of(int(match["pid"])) is None:
                 yield _orphan(patient, other, "", "what a process that died was making")
 
 
@@ -145,7 +145,7 @@ def _journals(patient: Examined) -> Iterator[Complaint]:
 
 def _disks(patient: Examined) -> Iterator[Complaint]:
     for path in sorted({environment.target.path for environment in patient.environments.values()}):
-        folder = next(item for item in path.parents if item.is_dir())
+        folder = next(parent for parent in path.parents if parent.is_dir())
         usage = shutil.disk_usage(folder)
         served = path.stat().st_size if path.is_file() else 0
         yield from nearly_full(path.name, usage.free, usage.total, served)

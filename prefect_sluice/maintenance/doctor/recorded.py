@@ -37,19 +37,23 @@ def _generations(patient: Examined, environment: Environment) -> Iterator[Compla
     inventory = patient.inventory(environment)
     if inventory is None:
         return
-    written = [item for item in inventory.generations if item.environment == environment.name]
-    known = patient.store.promotions(environment=environment.name) if patient.store else ()
-    ids = {item.id for item in known}
+    written = [
+        generation for generation in inventory.generations if generation.environment == environment.name
+    ]
+    promotions = patient.store.promotions(environment=environment.name) if patient.store else ()
+    ids = {promotion.id for promotion in promotions}
     # Generation 0 is what was adopted: no promotion wrote it.
-    unknown = [item for item in written if item.number and item.promotion not in ids]
+    unknown = [generation for generation in written if generation.number and generation.promotion not in ids]
     if unknown:
         yield _unknown(patient, environment, unknown, is_current=unknown[0] is written[0])
-    there = {(item.number, item.promotion) for item in written}
+    there = {(generation.number, generation.promotion) for generation in written}
     settled = _settled(patient, environment, there)
     lost = [
-        item
-        for item in known
-        if item.state in _SERVED and item.id not in settled and (item.generation or 0, item.id) not in there
+        promotion
+        for promotion in promotions
+        if promotion.state in _SERVED
+        and promotion.id not in settled
+        and (promotion.generation or 0, promotion.id) not in there
     ]
     if lost:
         yield _lost(environment, lost[0], inventory.current(environment.name))
@@ -78,7 +82,7 @@ def _settled(
 def _unknown(
     patient: Examined, environment: Environment, unknown: list[Generation], *, is_current: bool
 ) -> Complaint:
-    named = ", ".join(str(item.number) for item in reversed(unknown))
+    named = ", ".join(str(generation.number) for generation in reversed(unknown))
     means = (
         "the state store was lost, or this warehouse is another project's; releases and rollbacks are refused"
         if is_current
@@ -141,7 +145,7 @@ def _open(patient: Examined, environment: Environment, promotion: Promotion) -> 
         return
     again = _command(patient, environment, promotion)
     inventory = patient.inventory(environment)
-    written = {item.promotion for item in inventory.generations} if inventory else set[str]()
+    written = {generation.promotion for generation in inventory.generations} if inventory else set[str]()
     if promotion.state is State.DEPLOYING and promotion.id in written:
         yield Complaint(
             "promotion",
@@ -175,7 +179,7 @@ def _command(patient: Examined, environment: Environment, promotion: Promotion) 
     if promotion.cause is not Cause.ROLLBACK or patient.store is None:
         return plain
     entries = patient.store.entries(environment=environment.name)
-    begun = next((item for item in entries if item.facts.get("promotion") == promotion.id), None)
+    begun = next((entry for entry in entries if entry.facts.get("promotion") == promotion.id), None)
     to = f" --to {begun.facts['origin']}" if begun is not None and "origin" in begun.facts else ""
     return f"{plain} --from {promotion.base}{to}"
 
@@ -204,14 +208,14 @@ def _ledger(patient: Examined) -> Iterator[Complaint]:
     present = ledger.fold(entries)
     for environment in patient.environments.values():
         inventory = patient.inventory(environment)
-        told = present[environment.name]["generation"] if environment.name in present else 0
-        current = inventory.current(environment.name) if inventory else told
+        recorded = present[environment.name]["generation"] if environment.name in present else 0
+        current = inventory.current(environment.name) if inventory else recorded
         deploying = patient.store.promotions(environment=environment.name, states=(State.DEPLOYING,))
-        if told != current and not deploying:
+        if recorded != current and not deploying:
             yield Complaint(
                 "ledger",
                 environment.name,
-                f"the ledger says generation {told}, the warehouse generation {current}",
+                f"the ledger says generation {recorded}, the warehouse generation {current}",
                 "one of them was restored from another day, or altered",
                 "restore the one that is older",
             )
@@ -249,7 +253,9 @@ def _forgotten(patient: Examined) -> Iterator[Complaint]:
     """Yield environments that this project released to, and that sluice.yml does not name any more."""
     for path, inventory in patient.inventories.items():
         for name in inventory.environments:
-            newest = next(item for item in inventory.generations if item.environment == name)
+            newest = next(
+                generation for generation in inventory.generations if generation.environment == name
+            )
             ours = patient.store is not None and patient.store.promotion(newest.promotion) is not None
             if ours and name not in patient.workspace.environments:
                 yield Complaint(

@@ -35,19 +35,24 @@ def examine(patient: Examined) -> Iterator[Complaint]:
 
 def _gone(environment: Environment, inventory: Inventory) -> Iterator[Complaint]:
     """Yield physical relations that a pointer leads to, and that are not there."""
-    there = {item.address for item in inventory.physical}
+    there = {relation.address for relation in inventory.physical}
     whole = [
-        item.number
-        for item in inventory.generations
-        if item.environment == environment.name and item.collected_at is None
+        generation.number
+        for generation in inventory.generations
+        if generation.environment == environment.name and generation.collected_at is None
     ]
-    told: set[Name] = set()
+    complained_of: set[Name] = set()
     for span in reversed(inventory.spans):
         address = span.pointer.address
         needing = [number for number in whole if span.holds(number)]
-        if span.environment != environment.name or address in there or address in told or not needing:
+        if (
+            span.environment != environment.name
+            or address in there
+            or address in complained_of
+            or not needing
+        ):
             continue
-        told.add(address)
+        complained_of.add(address)
         if span.until is None:
             yield _live_gone(
                 environment,
@@ -61,7 +66,7 @@ def _gone(environment: Environment, inventory: Inventory) -> Iterator[Complaint]
 
 def _newest_whole(environment: Environment, inventory: Inventory, kept: list[int]) -> int:
     """Return the newest generation before the present one of which every relation is still there, 0 for none."""
-    there = {item.address for item in inventory.physical}
+    there = {relation.address for relation in inventory.physical}
     gone = [
         span
         for span in inventory.spans
@@ -107,38 +112,38 @@ def _kept_gone(environment: Environment, address: Name, numbers: list[int]) -> C
 
 def _views(environment: Environment, warehouse: Warehouse) -> Iterator[Complaint]:
     """Yield public names that do not lead where their pointer says."""
-    for item in warehouse.displaced(environment.name):
+    for view in warehouse.displaced(environment.name):
         yield (
-            _replaced(environment, item)
-            if item.instead is Replacement.TABLE
-            else _lost_view(environment, item)
+            _replaced(environment, view)
+            if view.instead is Replacement.TABLE
+            else _lost_view(environment, view)
         )
 
 
-def _lost_view(environment: Environment, item: Displaced) -> Complaint:
-    is_missing = item.instead is Replacement.NOTHING
+def _lost_view(environment: Environment, view: Displaced) -> Complaint:
+    is_missing = view.instead is Replacement.NOTHING
     return Complaint(
         "view",
         environment.name,
-        f"the public view {item.name} is missing"
+        f"the public view {view.name} is missing"
         if is_missing
-        else f"the public view {item.name} was altered",
-        "its readers get an error" if is_missing else f"its readers do not see {item.address}",
+        else f"the public view {view.name} was altered",
+        "its readers get an error" if is_missing else f"its readers do not see {view.address}",
         TAKE_BACK,
         repair=Repair.VIEW,
-        view=(item.name, item.address),
+        view=(view.name, view.address),
     )
 
 
-def _replaced(environment: Environment, item: Displaced) -> Complaint:
+def _replaced(environment: Environment, view: Displaced) -> Complaint:
     return Complaint(
         "view",
         environment.name,
-        f"a table stands at {item.name}, where a public view was",
+        f"a table stands at {view.name}, where a public view was",
         "its readers see what no gate saw; releases, refreshes and rollbacks are refused",
         f"{TAKE_BACK}: the table is renamed, never dropped",
         repair=Repair.VIEW,
-        view=(item.name, item.address),
+        view=(view.name, view.address),
     )
 
 
@@ -146,28 +151,30 @@ def _strangers(patient: Examined, inventory: Inventory) -> Iterator[Complaint]:
     """Yield what stands in the store and was never built by Sluice."""
     made = {span.pointer.address for span in inventory.spans}
     if patient.store is not None:
-        made |= {item.address for item in patient.store.relations()}
-    for item in inventory.physical:
-        if item.address not in made:
-            what = "view" if item.is_view else "table"
+        made |= {built.address for built in patient.store.relations()}
+    for relation in inventory.physical:
+        if relation.address not in made:
+            what = "view" if relation.is_view else "table"
             yield Complaint(
                 "stranger",
                 "",
-                f"{item.address} was not made by Sluice",
+                f"{relation.address} was not made by Sluice",
                 "it is never collected, and keeps what it reads",
-                f"move what is in it, then: drop {what} {quoted(item.address.schema, item.address.identifier)}",
+                f"move what is in it, then: drop {what} {quoted(relation.address.schema, relation.address.identifier)}",
             )
 
 
 def _readers(inventory: Inventory, linker: Linker) -> Iterator[Complaint]:
     """Yield views outside the store that read it past the public names."""
     ours = {span.pointer.name.folded for span in inventory.spans if span.until is None}
-    known: Mapping[Name, Name] = {item.address.folded: item.address for item in inventory.physical}
-    stores = {name.schema for name in known}
+    addresses: Mapping[Name, Name] = {
+        relation.address.folded: relation.address for relation in inventory.physical
+    }
+    stores = {name.schema for name in addresses}
     for view in inventory.public:
         if not view.is_view or view.name.folded in ours or not any(s in view.sql.lower() for s in stores):
             continue
-        for address in sorted(read_by(view.sql, known, linker.references)):
+        for address in sorted(read_by(view.sql, addresses, linker.references)):
             yield Complaint(
                 "reader",
                 "",
