@@ -21,5 +21,5 @@ def after_apply(workspace: Workspace, notify: str = "") -> tuple[str, ...]:
     automations.apply(notify=named, folder=folder, branch=release.branch if release else "main")
     note_forms(workspace, folder)
     index_renewed(workspace)  # its links are known from here on, and nobody waits for a run to see them
-    told = f"{named} hears of failed and late runs" if named else ""
-    return tuple(line for line in (told, *catch_up(workspace, folder)) if line)
+    notice = f"{named} hears of failed and late runs" if named else ""
+    return tuple(line for line in (notice, *catch_up(workspace, folder)) if line)

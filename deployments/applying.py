@@ -73,8 +73,8 @@ def renew(applied: Iterable[Applied], choices: FormChoices) -> None:
     """Put what is offered now into the forms; nothing else of the Prefect deployments changes. Safe to repeat."""
     with get_client(sync_client=True) as client:
         for one in applied:
-            asked = DeploymentUpdate(parameter_openapi_schema=form(schema_of(one.row), one.row, choices))
-            client.update_deployment(one.id, asked)
+            update = DeploymentUpdate(parameter_openapi_schema=form(schema_of(one.row), one.row, choices))
+            client.update_deployment(one.id, update)
 
 
 def ensure_pool(pool: str) -> None:
@@ -84,18 +84,18 @@ def ensure_pool(pool: str) -> None:
             client.read_work_pool(pool)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            asked = WorkPoolCreate(name=pool, type=ProcessWorker.type, base_job_template=template)
+            new_pool = WorkPoolCreate(name=pool, type=ProcessWorker.type, base_job_template=template)
             with suppress(ObjectAlreadyExists):  # somebody was faster
-                client.create_work_pool(asked)
+                client.create_work_pool(new_pool)
 
 
 def worker_is_online(pool: str, name: str, *, since: datetime) -> bool:
     """Say whether the worker of that name has been heard of since a time (UTC)."""
     with get_client(sync_client=True) as client:
-        found = client.read_workers_for_work_pool(pool)
+        workers = client.read_workers_for_work_pool(pool)
     return any(
-        item.name == name and item.last_heartbeat_time is not None and item.last_heartbeat_time >= since
-        for item in found
+        worker.name == name and worker.last_heartbeat_time is not None and worker.last_heartbeat_time >= since
+        for worker in workers
     )
 
 
@@ -138,7 +138,7 @@ def _find_deployment(client: SyncPrefectClient, row: DeploymentRow) -> Deploymen
 def _schedules(when: Timing | None, before: DeploymentResponse | None) -> list[DeploymentScheduleCreate]:
     if when is None:
         return []
-    on = {item.slug: item.active for item in before.schedules} if before else {}
+    on = {schedule.slug: schedule.active for schedule in before.schedules} if before else {}
     by = (
         CronSchedule(cron=when.cron, timezone=when.timezone)
         if when.cron

@@ -44,15 +44,15 @@ def apply(*, notify: str = "", folder: str | None = None, branch: str = "main") 
     Raises BadInput when there is no such block, or it cannot notify.
     """
     with get_client(sync_client=True) as client:
-        found = tuple(deployments(client, folder))
+        prefect_deployments = tuple(deployments(client, folder))
         block = _block(client, notify) if notify else None
-        wanted = planned(found, block, folder or "", branch)
+        wanted = planned(prefect_deployments, block, folder or "", branch)
         for automation in wanted:
             _save_automation(client, automation)
         for name in _NAMES:
-            if _automation_name(name, folder or "") not in {item.name for item in wanted}:
+            if _automation_name(name, folder or "") not in {automation.name for automation in wanted}:
                 _drop(client, _automation_name(name, folder or ""))
-    return tuple(item.name for item in wanted)
+    return tuple(automation.name for automation in wanted)
 
 
 _FAILED, _LATE, _ASKED, _PUSHED = "a run failed", "a run is late", "a yes is asked for", "git was pushed"
@@ -60,17 +60,21 @@ _NAMES = (_FAILED, _LATE, _ASKED, _PUSHED)
 
 
 def planned(
-    found: Sequence[DeploymentResponse], block: UUID | None, folder: str, branch: str
+    prefect_deployments: Sequence[DeploymentResponse], block: UUID | None, folder: str, branch: str
 ) -> tuple[AutomationCore, ...]:
     """Return the automations for these Prefect deployments. Touches nothing."""
     wanted: list[AutomationCore] = []
-    if block is not None and found:
-        wanted.append(_telling(_automation_name(_FAILED, folder), BAD, found, block))
-        asked = (_ASKED_SUBJECT, _ASKED_BODY)
-        wanted.append(_telling(_automation_name(_ASKED, folder), ("Suspended",), found, block, asked))
-        late = [item for item in found if item.entrypoint in _BY_CLOCK]
+    if block is not None and prefect_deployments:
+        wanted.append(_telling(_automation_name(_FAILED, folder), BAD, prefect_deployments, block))
+        question = (_ASKED_SUBJECT, _ASKED_BODY)
+        wanted.append(
+            _telling(_automation_name(_ASKED, folder), ("Suspended",), prefect_deployments, block, question)
+        )
+        late = [deployment for deployment in prefect_deployments if deployment.entrypoint in _BY_CLOCK]
         wanted += [_telling(_automation_name(_LATE, folder), ("Late",), late, block)] if late else []
-    release = next((item for item in found if item.entrypoint == _RELEASE), None)
+    release = next(
+        (deployment for deployment in prefect_deployments if deployment.entrypoint == _RELEASE), None
+    )
     if release is not None:
         wanted.append(_releasing(_automation_name(_PUSHED, folder), release, branch))
     return tuple(wanted)
@@ -83,13 +87,13 @@ def _automation_name(name: str, folder: str) -> str:
 def _telling(
     name: str,
     states: Sequence[str],
-    found: Sequence[DeploymentResponse],
+    prefect_deployments: Sequence[DeploymentResponse],
     block: UUID,
     words: tuple[str, str] = (_SUBJECT, _BODY),
 ) -> AutomationCore:
     theirs = {
         "prefect.resource.role": "deployment",
-        "prefect.resource.id": [f"prefect.deployment.{item.id}" for item in found],
+        "prefect.resource.id": [f"prefect.deployment.{deployment.id}" for deployment in prefect_deployments],
     }
     trigger = EventTrigger(
         expect={f"prefect.flow-run.{state}" for state in states},
@@ -99,12 +103,12 @@ def _telling(
         posture=Posture.Reactive,
         threshold=1,
     )
-    told = SendNotification(block_document_id=block, subject=words[0], body=words[1])
+    notification = SendNotification(block_document_id=block, subject=words[0], body=words[1])
     return AutomationCore(
         name=name,
         description="Made by Sluice; the next `sluice up` writes it anew.",
         trigger=trigger,
-        actions=[told],
+        actions=[notification],
     )
 
 
@@ -133,13 +137,13 @@ def _block(client: SyncPrefectClient, notify: str) -> UUID:
     kind, _, name = notify.partition("/")
     fix = "name a notification block that the server has, as type/name: slack-webhook/oncall"
     try:
-        found = client.read_block_document_by_name(name, kind)
+        document = client.read_block_document_by_name(name, kind)
     except ObjectNotFound as error:
         raise BadInput(f"there is no Prefect block {notify!r}", "notify", fix) from error
-    capabilities = found.block_schema.capabilities if found.block_schema else []
+    capabilities = document.block_schema.capabilities if document.block_schema else []
     if "notify" not in capabilities:
         raise BadInput(f"the Prefect block {notify!r} cannot notify anybody", "notify", fix)
-    return found.id
+    return document.id
 
 
 def _save_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
@@ -148,11 +152,11 @@ def _save_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
         client.create_automation(wanted)
         return
     client.update_automation(first.id, wanted)
-    for item in more:
-        if item is not None:
-            client.delete_automation(item.id)
+    for automation in more:
+        if automation is not None:
+            client.delete_automation(automation.id)
 
 
 def _drop(client: SyncPrefectClient, name: str) -> None:
-    for item in client.read_automations_by_name(name):
-        client.delete_automation(item.id)
+    for automation in client.read_automations_by_name(name):
+        client.delete_automation(automation.id)

@@ -164,22 +164,22 @@ ROWS = (
 
 def timing(row: DeploymentRow, schedules: Schedules, choices: FormChoices) -> Timing | None:
     """Return when a row runs by itself in a project; None for never. Pure."""
-    asked = getattr(schedules, row.timer) if row.timer else None
-    match asked:
+    schedule = getattr(schedules, row.timer) if row.timer else None
+    match schedule:
         case Poll():
-            given = {"ref": asked.branch, "environment": asked.environment or choices.default}
-            return Timing(every=asked.every, parameters=_scheduled_parameters(given))
+            given = {"ref": schedule.branch, "environment": schedule.environment or choices.default}
+            return Timing(every=schedule.every, parameters=_scheduled_parameters(given))
         case CronSchedule():
             # A refresh is of one environment, the last; a collection looks at all of them.
             everywhere = "" if row.timer == "collect" else choices.last
             return Timing(
-                asked.cron,
-                asked.timezone,
-                parameters=_scheduled_parameters({"environment": asked.environment or everywhere}),
+                schedule.cron,
+                schedule.timezone,
+                parameters=_scheduled_parameters({"environment": schedule.environment or everywhere}),
             )
         case IntervalSchedule():
             return Timing(
-                every=asked.every, parameters=_scheduled_parameters({"environment": asked.environment})
+                every=schedule.every, parameters=_scheduled_parameters({"environment": schedule.environment})
             )
         case _:
             return None

@@ -22,7 +22,7 @@ _OF_ANSWER = {"name": "Your name"}
 
 def in_words(text: str) -> str:
     """Return what a server says of a form, with fields called by their titles. Pure."""
-    return _MISSING.sub(lambda found: f"{_title(found[1])} is missing", text)
+    return _MISSING.sub(lambda match: f"{_title(match[1])} is missing", text)
 
 
 def _title(name: str) -> str:

@@ -47,11 +47,11 @@ def form(schema: Mapping[str, Any], row: DeploymentRow, choices: FormChoices) ->
     Shown are the row's fields only, in its order. The others are still taken, from schedules and code; any other name is
     refused by the server, which lets unknown names through otherwise, for the run to crash on.
     """
-    known: Mapping[str, Any] = schema.get("properties", {})
-    shown = [name for name in row.fields if name in known]
-    hidden = sorted(set(known) - set(shown))
+    schema_fields: Mapping[str, Any] = schema.get("properties", {})
+    shown = [name for name in row.fields if name in schema_fields]
+    hidden = sorted(set(schema_fields) - set(shown))
     properties = {
-        name: _field(name, known[name], row, choices) | {"position": position}
+        name: _field(name, schema_fields[name], row, choices) | {"position": position}
         for position, name in enumerate(shown)
     }
     rules = _rules(properties, choices)

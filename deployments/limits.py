@@ -65,7 +65,7 @@ def apply(pool: str, environments: Sequence[str]) -> tuple[str, ...]:
 
 def _save_queue(client: SyncPrefectClient, pool: str, queue: Queue) -> None:
     try:
-        known = client.read_work_queue_by_name(queue.name, pool)
+        existing = client.read_work_queue_by_name(queue.name, pool)
     except ObjectNotFound:
         client.create_work_queue(
             queue.name,
@@ -76,5 +76,5 @@ def _save_queue(client: SyncPrefectClient, pool: str, queue: Queue) -> None:
         )
         return
     client.update_work_queue(
-        known.id, description=queue.description, concurrency_limit=queue.limit, priority=queue.priority
+        existing.id, description=queue.description, concurrency_limit=queue.limit, priority=queue.priority
     )

@@ -24,16 +24,20 @@ def offered(workspace: Workspace, actor: str = "") -> FormChoices:
     histories = {
         environment.name: _history(workspace, environment) for environment in workspace.environments.values()
     }
-    ids = {item.release for history in histories.values() for item in history}
-    releases = {name: found for name in ids if name and (found := workspace.store.release(name))}
+    ids = {generation.release for history in histories.values() for generation in history}
+    releases = {name: release for name in ids if name and (release := workspace.store.release(name))}
     # Production first: that is what people go back in.
     lines = [line for history in reversed(histories.values()) for line in back_to(history, releases)]
-    consumers = {item.name: item for history in histories.values() for item in _consumers(workspace, history)}
+    consumers = {
+        consumer.name: consumer
+        for history in histories.values()
+        for consumer in _consumers(workspace, history)
+    }
     return FormChoices(
         tuple(workspace.environments),
         workspace.environment().name,
         tuple(lines),
-        tuple(sorted(report_line(each) for each in consumers.values())),
+        tuple(sorted(report_line(consumer) for consumer in consumers.values())),
         actor,
         process.now(),
     )
@@ -42,7 +46,7 @@ def offered(workspace: Workspace, actor: str = "") -> FormChoices:
 def moved(workspace: Workspace) -> object:
     """Return something that is another when `offered` may be. Reads a file's time and the state store, no warehouse."""
     written = workspace.store.promotions(states=_WRITTEN, limit=_LOOK_BACK)
-    return workspace.file.stat().st_mtime_ns, tuple((item.id, item.state) for item in written)
+    return workspace.file.stat().st_mtime_ns, tuple((promotion.id, promotion.state) for promotion in written)
 
 
 def _history(workspace: Workspace, environment: Environment) -> tuple[Generation, ...]:

@@ -30,20 +30,20 @@ def close_cut_runs(pool: str, workspace: Workspace | None = None) -> tuple[str, 
     that wait for an approval are left alone. Safe to repeat.
     """
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(
+        runs = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_AT_WORK))
             ),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
         )
-        for run in found:
-            said = cut_off(workspace, str(run.id), BY_KILL)
-            client.set_flow_run_state(run.id, _after(run.state_type, said), force=True)
-    return tuple(run.name for run in found if run.state_type is not StateType.PENDING)
+        for run in runs:
+            message = cut_off(workspace, str(run.id), BY_KILL)
+            client.set_flow_run_state(run.id, _after(run.state_type, message), force=True)
+    return tuple(run.name for run in runs if run.state_type is not StateType.PENDING)
 
 
-def _after(kind: StateType | None, said: str) -> State:
+def _after(kind: StateType | None, message: str) -> State:
     if kind is StateType.PENDING:
         # Not Crashed: the run may have been started by an answer in its form, which counts for this start only.
         return Scheduled(message=NOT_BEGUN)
-    return Cancelled(message=said) if kind is StateType.CANCELLING else Crashed(message=said)
+    return Cancelled(message=message) if kind is StateType.CANCELLING else Crashed(message=message)

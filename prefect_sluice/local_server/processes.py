@@ -50,14 +50,14 @@ def end(one: KnownProcess, *, patience: timedelta) -> bool:
     It is asked itself, and what it started only once it is gone: a worker sees to its runs. Safe to repeat.
     """
     until = time.monotonic() + patience.total_seconds()
-    asked: set[int] = set()
+    signalled: set[int] = set()
     while there := members(one):
         if time.monotonic() >= until:
             kill(one)
             return True
         for pid in there[:1] if there[0] == one.pid else there:
-            if pid not in asked:
-                asked.add(pid)
+            if pid not in signalled:
+                signalled.add(pid)
                 _send(pid, signal.SIGTERM)
         threading.Event().wait(_STEP)
     return False

@@ -27,11 +27,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
             self.send_error(403)
             return None
         try:
-            asked = Path(self.translate_path(self.path)).resolve()
+            path = Path(self.translate_path(self.path)).resolve()
             if self.path in {"", "/"}:
                 self.path = f"/{_INDEX}"
-                asked = Path(self.directory).resolve() / _INDEX
-            inside = asked.is_relative_to(Path(self.directory).resolve()) and asked.is_file()
+                path = Path(self.directory).resolve() / _INDEX
+            inside = path.is_relative_to(Path(self.directory).resolve()) and path.is_file()
         except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, a link that leads to itself
             inside = False
         if not inside:

@@ -42,10 +42,10 @@ class OriginGuard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         else:
-            told = b"refused: this server is for pages and programs of this machine (docs/prefect/start.md)\n"
-            headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(told)).encode())]
+            body = b"refused: this server is for pages and programs of this machine (docs/prefect/start.md)\n"
+            headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": _FORBIDDEN, "headers": headers})
-            await send({"type": "http.response.body", "body": told})
+            await send({"type": "http.response.body", "body": body})
 
     def _is_meant(self, headers: Mapping[bytes, bytes]) -> bool:
         if "*" in self._origins:

@@ -37,8 +37,8 @@ class ChildDied(SluiceError):
     @property
     def problem(self) -> str:
         """Which one, and its last line."""
-        said = f" ({self.last})" if self.last else ""
-        return f"the {self.name} does not stay up{said}"
+        last_line = f" ({self.last})" if self.last else ""
+        return f"the {self.name} does not stay up{last_line}"
 
     @property
     def way_out(self) -> str:
@@ -55,7 +55,7 @@ class Child:
     environ: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    known: KnownProcess | None = None
+    identity: KnownProcess | None = None
     died: list[float] = field(default_factory=list[float])
 
 
@@ -85,10 +85,10 @@ class Family:
 
     def note(self, **facts: Any) -> None:
         """Write down who the children are, and these facts, for a later one to read."""
-        told = self._read() | facts
-        children = [asdict(item.known) for item in self._children if item.known]
+        notes = self._read() | facts
+        children = [asdict(child.identity) for child in self._children if child.identity]
         draft = self._file.with_suffix(".new")
-        draft.write_text(json.dumps({**told, "pid": os.getpid(), "children": children}), encoding="utf-8")
+        draft.write_text(json.dumps({**notes, "pid": os.getpid(), "children": children}), encoding="utf-8")
         draft.replace(self._file)
 
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> Child:
@@ -100,13 +100,13 @@ class Family:
 
     def child(self, name: str) -> Child | None:
         """Return the child of that name, None when there is none."""
-        return next((item for item in self._children if item.name == name), None)
+        return next((child for child in self._children if child.name == name), None)
 
     def kill_now(self) -> None:
         """Kill all children at once: somebody asked a second time."""
         for child in self._children:
-            if child.known:
-                kill(child.known)
+            if child.identity:
+                kill(child.identity)
 
     def watch(self) -> tuple[str, ...]:
         """Start again what has ended, and return the names of it. Raises ChildDied when that does not help."""
@@ -139,7 +139,7 @@ class Family:
 
     def end(self, name: str) -> None:
         """End one child with all that it started. Safe to repeat."""
-        for child in [item for item in self._children if item.name == name]:
+        for child in [child for child in self._children if child.name == name]:
             self._clear(child)
             self._children.remove(child)
         self.note()
@@ -159,19 +159,19 @@ class Family:
                 child.command, env={**child.environ, MARK: mark}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, cwd=self.folder,
             )  # fmt: skip
-        child.known = identify_process(child.process.pid, mark)
+        child.identity = identify_process(child.process.pid, mark)
         self.note()
 
     def _clear(self, child: Child) -> None:
-        if child.known is None or child.process is None:
+        if child.identity is None or child.process is None:
             return
-        end(child.known, patience=_PATIENCE)
+        end(child.identity, patience=_PATIENCE)
         child.process.wait()
 
     def _end_orphans(self) -> None:
         """End what a killed one left running, the worker before the server it talks to."""
-        for item in reversed(self._read().get("children", ())):
-            orphan = KnownProcess(int(item["pid"]), str(item["start"]), str(item["mark"]))
+        for child in reversed(self._read().get("children", ())):
+            orphan = KnownProcess(int(child["pid"]), str(child["start"]), str(child["mark"]))
             if members(orphan):
                 name = orphan.mark.rpartition(" ")[2]
                 self._tell(f"ending the {name} that an earlier sluice up left running (pid {orphan.pid})")
@@ -184,6 +184,6 @@ class Family:
             return {}
 
     def _whose(self) -> str:
-        told = self._read()
-        where = f" at {told['ui']}" if told.get("ui") else ""
-        return f" (pid {told['pid']}{where})" if told.get("pid") else ""
+        notes = self._read()
+        where = f" at {notes['ui']}" if notes.get("ui") else ""
+        return f" (pid {notes['pid']}{where})" if notes.get("pid") else ""

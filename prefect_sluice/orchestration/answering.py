@@ -42,7 +42,7 @@ class Reply:
     comment: str
 
 
-def conduct_answer(said: Reply, whole: Stages, refreshed: Stages, here: RunContext) -> State[Any]:
+def conduct_answer(reply: Reply, whole: Stages, refreshed: Stages, here: RunContext) -> State[Any]:
     """Record a yes or no, and see to it that it is gone on with: by the run that waits for it, or here.
 
     `whole` are the stages of a release or promotion, `refreshed` those of a refresh. What the policy does not take,
@@ -52,16 +52,25 @@ def conduct_answer(said: Reply, whole: Stages, refreshed: Stages, here: RunConte
     def answered() -> State[Any]:
         with connected(here.connections), beating(), logged_waits():
             workspace = Workspace.at(project(here.folder, fresh=False))
-            found = waiting_promotion(workspace.store, said.promotion)
-            _refuse_what_was_not_shown(found, said)
+            promotion = waiting_promotion(workspace.store, reply.promotion)
+            _refuse_what_was_not_shown(promotion, reply)
             record(
-                workspace, found, said.decision, by=said.by, comment=said.comment, channel=AnswerChannel.FORM
+                workspace,
+                promotion,
+                reply.decision,
+                by=reply.by,
+                comment=reply.comment,
+                channel=AnswerChannel.FORM,
             )
             for line in wake(workspace.root):
                 get_run_logger().info(line)
             try:
                 return _gone_on(
-                    workspace, found, said, refreshed if found.cause is Cause.REFRESH else whole, here
+                    workspace,
+                    promotion,
+                    reply,
+                    refreshed if promotion.cause is Cause.REFRESH else whole,
+                    here,
                 )
             finally:
                 show_status(workspace)
@@ -69,26 +78,28 @@ def conduct_answer(said: Reply, whole: Stages, refreshed: Stages, here: RunConte
     return ending(answered)
 
 
-def _refuse_what_was_not_shown(found: Promotion, said: Reply) -> None:
+def _refuse_what_was_not_shown(promotion: Promotion, reply: Reply) -> None:
     """Refuse a yes to what has moved since the page was made that led to the form: that page showed something else."""
-    if said.decision is Decision.APPROVE and not found.binding.startswith(said.shown):
+    if reply.decision is Decision.APPROVE and not promotion.binding.startswith(reply.shown):
         raise Refused(
-            f"promotion {found.id} has moved since the page that led here was made",
-            f"look at what it is now, then say it again: sluice approve {found.id}",
+            f"promotion {promotion.id} has moved since the page that led here was made",
+            f"look at what it is now, then say it again: sluice approve {promotion.id}",
         )
 
 
 def _gone_on(
-    workspace: Workspace, found: Promotion, said: Reply, stages: Stages, here: RunContext
+    workspace: Workspace, promotion: Promotion, reply: Reply, stages: Stages, here: RunContext
 ) -> State[Any]:
-    if has_a_run(workspace, found):
+    if has_a_run(workspace, promotion):
         return Completed(
-            name="Answered", message=f"{said.decision.value} by {said.by}: the run that asked goes on"
+            name="Answered", message=f"{reply.decision.value} by {reply.by}: the run that asked goes on"
         )
-    request = pinned(workspace, Request(workspace.root, found.environment, found.cause, actor=said.by), found)
+    request = pinned(
+        workspace, Request(workspace.root, promotion.environment, promotion.cause, actor=reply.by), promotion
+    )
     run = this_run()
-    with signed(workspace.store, str(run.id) if run else "", said.by), linked(workspace, resumes=False):
-        work = gone_on(request, found, stages, here.wait)
+    with signed(workspace.store, str(run.id) if run else "", reply.by), linked(workspace, resumes=False):
+        work = gone_on(request, promotion, stages, here.wait)
     if work.generation is not None:
         wake_quietly(workspace.root)
     return concluded(work)

@@ -126,11 +126,11 @@ def suspend(workspace: Workspace, run: SuspendableRun, work: Work, note: str = "
     remember_run(workspace, promotion.id, run.id, run_url(run.id), run_name(), resumes=True)
     if note:
         get_run_logger().warning(note)
-    told = asked_text(work)
-    get_run_logger().info(told)
+    question_text = asked_text(work)
+    get_run_logger().info(question_text)
     show_status(workspace)
     form = Answer.with_initial_data(description=request_text(work, " ".join(note.split())))
-    with _saying(told):
+    with _saying(question_text):
         suspend_flow_run(wait_for_input=form, key=question.key, timeout=_patience(workspace, promotion))
 
 

@@ -75,8 +75,8 @@ def conduct(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     """
 
     def conducted() -> State[Work]:
-        with prepared(request, here) as asked:
-            return concluded(at_work(asked, stages, here.wait))
+        with prepared(request, here) as prepared_request:
+            return concluded(at_work(prepared_request, stages, here.wait))
 
     return ending(conducted)
 

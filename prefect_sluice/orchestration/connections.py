@@ -30,16 +30,16 @@ def connected(name: str) -> Generator[None]:
 def _read_blocks(name: str) -> tuple[dict[str, str], frozenset[str]]:
     variables: dict[str, str] = {}
     secrets: set[str] = set()
-    found = False
+    is_there = False
     with get_client(sync_client=True) as client:
         for kind in BLOCKS:
             document = _document(client, kind.get_block_type_slug(), name)
             if document is not None:
-                found = True
+                is_there = True
                 block = kind.model_validate(document.data)
                 variables.update(block.environment())
                 secrets.update(block.confidential().values())
-        if not found:
+        if not is_there:
             raise _unknown(client, name)
     return variables, frozenset(secrets)
 
@@ -56,10 +56,10 @@ def _unknown(client: SyncPrefectClient, name: str) -> BadInput:
     there: set[str] = set()
     for slug in kinds:
         try:
-            found = client.read_block_documents_by_type(slug)
+            documents = client.read_block_documents_by_type(slug)
         except ObjectNotFound:  # nobody registered the kind
             continue
-        there.update(item.name for item in found if item.name)
+        there.update(document.name for document in documents if document.name)
     named = f" (there are: {', '.join(sorted(there))})" if there else ""
     return BadInput(
         f"there are no connections {name!r}{named}",

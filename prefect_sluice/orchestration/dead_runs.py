@@ -54,7 +54,7 @@ def begin_again(folder: str) -> tuple[str, ...]:
     environment, and would keep all later ones out for ever. It had done nothing, so it is not ended as Crashed.
     """
     with get_client(sync_client=True) as client:
-        where = [found.id for found in deployments(client, folder)]
+        where = [deployment.id for deployment in deployments(client, folder)]
         stuck = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(
                 deployment_id=FlowRunFilterDeploymentId(any_=where),
@@ -90,10 +90,10 @@ def _ended(client: SyncPrefectClient, workspace: Workspace, sign: SignOfLife) ->
     return f"{run.name}: {state.message}"
 
 
-def _end(kind: StateType | None, sign: SignOfLife, said: str) -> State | None:
+def _end(kind: StateType | None, sign: SignOfLife, message: str) -> State | None:
     who = f"{holder_text(sign.holder)}, last heard of at {sign.seen:%Y-%m-%d %H:%M:%S} UTC"
     if kind is StateType.RUNNING or kind is StateType.CRASHED:  # by its worker, with a number for a message
-        return Crashed(message=f"{said} ({who})")
+        return Crashed(message=f"{message} ({who})")
     if kind is StateType.CANCELLING:
         return Cancelled(message=f"its process is gone: {who}")
     return None

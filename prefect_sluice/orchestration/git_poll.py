@@ -33,9 +33,9 @@ def poll_branch(workspace: Workspace, environment: Environment, branch: str) -> 
     repository = git.root(workspace.root)
     remote = git.fetch(repository) if branch != "HEAD" else ""
     commit = git.head(repository, branch, remote)
-    found = why_not_new(commit, tries(workspace, environment.name), base(workspace, environment.name))
-    if found:
-        return PolledCommit(commit, f"nothing new on {branch}: {found}")
+    why = why_not_new(commit, tries(workspace, environment.name), base(workspace, environment.name))
+    if why:
+        return PolledCommit(commit, f"nothing new on {branch}: {why}")
     return PolledCommit(commit, _in_the_way(workspace, environment, commit))
 
 
@@ -59,9 +59,9 @@ def remember(workspace: Workspace, environment: Environment, commit: str, messag
 
 def base(workspace: Workspace, environment: str) -> PollBase:
     """Return what an environment is at, as the state store knows it."""
-    found = workspace.store.promotions(environment=environment)
-    written = [item for item in found if item.generation is not None]
-    last = max(written, key=lambda item: item.generation or 0, default=None)
+    promotions = workspace.store.promotions(environment=environment)
+    written = [promotion for promotion in promotions if promotion.generation is not None]
+    last = max(written, key=lambda promotion: promotion.generation or 0, default=None)
     return PollBase(last.generation or 0, last.release) if last else PollBase(0, "")
 
 
@@ -69,21 +69,23 @@ def tries(workspace: Workspace, environment: str) -> tuple[PollAttempt, ...]:
     """Return what became of commits in an environment, newest first; one that broke before there was a promotion at the end."""
     store = workspace.store
     # What was put together of a part is no release of a commit.
-    commits = {item.id: item.change.commit for item in store.releases() if item.composed is None}
-    promotions = [item for item in store.promotions(environment=environment) if item.release in commits]
-    found = tuple(
+    commits = {release.id: release.change.commit for release in store.releases() if release.composed is None}
+    promotions = [
+        promotion for promotion in store.promotions(environment=environment) if promotion.release in commits
+    ]
+    attempts = tuple(
         PollAttempt(
-            commits[item.release],
-            item.state.value,
-            PollBase(item.base, item.base_release),
-            item.message,
-            _decided(workspace, item),
+            commits[promotion.release],
+            promotion.state.value,
+            PollBase(promotion.base, promotion.base_release),
+            promotion.message,
+            _decided(workspace, promotion),
         )
-        for item in promotions
-        if item.cause in {Cause.RELEASE, Cause.PROMOTION}
+        for promotion in promotions
+        if promotion.cause in {Cause.RELEASE, Cause.PROMOTION}
     )
     broken = store.poll(environment)
-    return found if broken is None else (*found, broken)
+    return attempts if broken is None else (*attempts, broken)
 
 
 def _decided(workspace: Workspace, promotion: Promotion) -> bool:
@@ -97,7 +99,7 @@ def _in_the_way(workspace: Workspace, environment: Environment, commit: str) -> 
     if stops is not None:
         return f"{commit[:7]} is new, and waits: {stops.told}"
     bad = blocked(there)
-    if any(item.id in bad for item in workspace.store.releases() if item.change.commit == commit):
+    if any(release.id in bad for release in workspace.store.releases() if release.change.commit == commit):
         return f"{commit[:7]} is new, and its release is blocked"
     lease = workspace.store.lease(environment.name)
     now, host = process.now(), process.host()

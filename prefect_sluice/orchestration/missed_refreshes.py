@@ -35,10 +35,12 @@ def catch_up(workspace: Workspace, folder: str) -> tuple[str, ...]:
     """
     lines: list[str] = []
     with get_client(sync_client=True) as client:
-        for found in deployments(client, folder):
-            if found.entrypoint == REFRESH and not found.paused:
+        for deployment in deployments(client, folder):
+            if deployment.entrypoint == REFRESH and not deployment.paused:
                 lines += [
-                    line for item in found.schedules if (line := _caught_up(workspace, client, found, item))
+                    line
+                    for schedule in deployment.schedules
+                    if (line := _caught_up(workspace, client, deployment, schedule))
                 ]
     return tuple(lines)
 
@@ -54,42 +56,49 @@ def last_due(cron: str, timezone: str, since: datetime, until: datetime) -> date
     if start > until:
         return None
     # In UTC, so that no clock change lies between what is handed in and what is counted.
-    found = asyncio.run(Counted(cron=cron, timezone=timezone).get_dates(start=start, end=until))
-    times = [item.astimezone(UTC) for item in found if since < item <= until]
+    dates = asyncio.run(Counted(cron=cron, timezone=timezone).get_dates(start=start, end=until))
+    times = [due.astimezone(UTC) for due in dates if since < due <= until]
     return times[-1] if times else None
 
 
-def known_since(found: DeploymentResponse) -> datetime:
+def known_since(deployment: DeploymentResponse) -> datetime:
     """Return since when (UTC) the server knows of a Prefect deployment: what was due before is nobody's."""
-    return found.created or process.now()
+    return deployment.created or process.now()
 
 
 def _caught_up(
-    workspace: Workspace, client: SyncPrefectClient, found: DeploymentResponse, item: DeploymentSchedule
+    workspace: Workspace,
+    client: SyncPrefectClient,
+    deployment: DeploymentResponse,
+    schedule: DeploymentSchedule,
 ) -> str:
-    if not item.active or not isinstance(item.schedule, CronSchedule):
+    if not schedule.active or not isinstance(schedule.schedule, CronSchedule):
         return ""
-    given = {**found.parameters, **item.parameters}
+    given = {**deployment.parameters, **schedule.parameters}
     environment = workspace.environment(str(given.get("environment") or "") or None)
     done, now = last(workspace.store, environment.name), process.now()
-    since = known_since(found)
+    since = known_since(deployment)
     if done is not None and done.ended is not None:
         since = max(since, done.at)
-    due = last_due(item.schedule.cron, item.schedule.timezone or "UTC", since, now - GRACE)
-    if due is None or _is_prefects(client, found, due, now):
+    due = last_due(schedule.schedule.cron, schedule.schedule.timezone or "UTC", since, now - GRACE)
+    if due is None or _is_prefects(client, deployment, due, now):
         return ""
     run = client.create_flow_run_from_deployment(
-        found.id, parameters=item.parameters, idempotency_key=f"missed {item.id} {due.isoformat()}"
+        deployment.id,
+        parameters=schedule.parameters,
+        idempotency_key=f"missed {schedule.id} {due.isoformat()}",
     )
     if run.state is not None and run.state.is_final():
         return ""  # it was started before, and ended without a word in our records: crashed
     return f"{environment.name}: the refresh that was due at {moment(due)} was missed; started {run.name}"
 
 
-def _is_prefects(client: SyncPrefectClient, found: DeploymentResponse, due: datetime, now: datetime) -> bool:
+def _is_prefects(
+    client: SyncPrefectClient, deployment: DeploymentResponse, due: datetime, now: datetime
+) -> bool:
     """Say whether Prefect has a run for that time or a later one, or an older one that is still to come to its end."""
     where = FlowRunFilter(
-        deployment_id=FlowRunFilterDeploymentId(any_=[found.id]),
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
         expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
             {"after_": due - _FAR, "before_": now}
         ),

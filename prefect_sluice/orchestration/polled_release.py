@@ -33,20 +33,20 @@ def conduct_release(request: Request, stages: Stages, here: RunContext) -> State
 
 def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     run = this_run()
-    with prepared(request, here) as asked:
+    with prepared(request, here) as prepared_request:
         if run is None or run.deployment_id is None or request.dirty or under_way(run):
-            return concluded(at_work(asked, stages, here.wait))
-        workspace = Workspace.at(asked.folder)
+            return concluded(at_work(prepared_request, stages, here.wait))
+        workspace = Workspace.at(prepared_request.folder)
         if not run.auto_scheduled:
             return concluded(
-                at_work(replace(asked, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
+                at_work(replace(prepared_request, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
             )
         environment = workspace.environment(request.environment or None)
         seen = poll_branch(workspace, environment, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
-            return concluded(at_work(replace(asked, ref=seen.commit), stages, here.wait))
+            return concluded(at_work(replace(prepared_request, ref=seen.commit), stages, here.wait))
         except (LeaseHeld, Stopped) as later:
             return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:

@@ -20,10 +20,10 @@ def project(folder: str, *, fresh: bool = True) -> Path:
     that cannot be used, or whose sluice.yml names what no other machine sees. What the run says from here on names the
     project's forms.
     """
-    found = _resolve_folder(folder, fresh)
+    path = _resolve_folder(folder, fresh)
     with suppress(SluiceError):  # whoever goes on with it says what is wrong
-        speaks_of(Workspace.at(found))
-    return found
+        speaks_of(Workspace.at(path))
+    return path
 
 
 def _resolve_folder(folder: str, fresh: bool) -> Path:

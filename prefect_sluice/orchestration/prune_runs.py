@@ -37,14 +37,14 @@ def keep_newest(*names: str) -> int:
     gone, now = 0, process.now()
     try:
         with get_client(sync_client=True) as client:
-            for found in client.read_flow_runs(
+            for earlier_run in client.read_flow_runs(
                 flow_run_filter=where, limit=_PAGE, sort=FlowRunSort.EXPECTED_START_TIME_ASC
             ):
-                due = found.expected_start_time
-                if found.id == run.id or not found.auto_scheduled or due is None or due > now:
+                due = earlier_run.expected_start_time
+                if earlier_run.id == run.id or not earlier_run.auto_scheduled or due is None or due > now:
                     continue
                 try:
-                    client.delete_flow_run(found.id)
+                    client.delete_flow_run(earlier_run.id)
                 except ObjectNotFound:
                     continue  # another one was faster
                 gone += 1

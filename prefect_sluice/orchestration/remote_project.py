@@ -130,16 +130,16 @@ def _fetch(url: str, clone: Path) -> None:
     if not (clone / "HEAD").exists():
         shutil.rmtree(clone, ignore_errors=True)  # what a process left that died on its first step
         _git(clone.parent, url, "init", "--quiet", "--bare", clone.name)
-    told = _git(clone, url, "ls-remote", "--symref", "--", url, "HEAD")
-    found = re.search(r"^ref: (refs/heads/\S+)\s+HEAD$", told, re.MULTILINE)
-    if found is None:
+    references = _git(clone, url, "ls-remote", "--symref", "--", url, "HEAD")
+    match = re.search(r"^ref: (refs/heads/\S+)\s+HEAD$", references, re.MULTILINE)
+    if match is None:
         raise BadInput(
             "the repository has no commit, or no default branch",
             mask_url(url),
             "push one: git push origin main",
         )
     _git(clone, url, "fetch", "--quiet", "--prune", "--no-write-fetch-head", "--force", "--", url, *_REFS)
-    _git(clone, url, "symbolic-ref", "HEAD", found[1])
+    _git(clone, url, "symbolic-ref", "HEAD", match[1])
     (clone / "FETCHED").touch()
 
 
@@ -199,12 +199,12 @@ def _git(folder: Path, url: str, *arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise RemoteAway("git did not answer for ten minutes", mask_url(url), "run it again") from error
     if done.returncode:
-        said = [
+        lines = [
             line for line in os.fsdecode(done.stderr).replace(url, mask_url(url)).splitlines() if line.strip()
         ]
-        told = next((line for line in said if line.startswith(("fatal:", "error:", "remote:"))), "")
+        reason = next((line for line in lines if line.startswith(("fatal:", "error:", "remote:"))), "")
         raise RemoteAway(
-            f"git {arguments[0]}: {told or (said[-1] if said else 'failed')}",
+            f"git {arguments[0]}: {reason or (lines[-1] if lines else 'failed')}",
             mask_url(url),
             "see that this user may read it on this machine: git ls-remote URL",
         )

@@ -45,8 +45,9 @@ def note_forms(workspace: Workspace, folder: str) -> tuple[str, ...]:
     `folder` is the parameter by which Prefect deployments name the project.
     """
     with get_client(sync_client=True) as client:
-        found = {
-            item.name: (form_page(item.id), dict(item.parameters)) for item in deployments(client, folder)
+        forms = {
+            deployment.name: (form_page(deployment.id), dict(deployment.parameters))
+            for deployment in deployments(client, folder)
         }
-    remember_forms(workspace, {name: known for name, known in found.items() if known[0]})
+    remember_forms(workspace, {name: form for name, form in forms.items() if form[0]})
     return ()

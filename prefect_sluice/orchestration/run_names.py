@@ -86,15 +86,15 @@ def _shortened(ref: str) -> str:
 @contextmanager
 def naming(request: Request) -> Generator[None]:
     """Have the flow run bear the name of its work, as soon as more of it is known, while the block runs."""
-    told = [""]
+    shown_name = [""]
 
     def follow(work: Work) -> None:
         if work.resumed:
             return  # it bears its name
         # What comes after a rollback is part of it, and so of its name.
         name = name_of(work)
-        if work.request.cause is request.cause and name != told[0]:
-            told[0] = name
+        if work.request.cause is request.cause and name != shown_name[0]:
+            shown_name[0] = name
             rename(name)
 
     with following(follow):

@@ -31,11 +31,11 @@ def conduct_refresh(request: Request, stages: Stages, here: RunContext) -> State
 
 
 def _refreshed(request: Request, stages: Stages, here: RunContext) -> State[Work]:
-    with prepared(request, here) as asked:
+    with prepared(request, here) as prepared_request:
         try:
             with due(_occasion()):
-                patience = timedelta(seconds=_patience(asked, here.wait_seconds))
-                return concluded(at_work(asked, stages, patience))
+                patience = timedelta(seconds=_patience(prepared_request, here.wait_seconds))
+                return concluded(at_work(prepared_request, stages, patience))
         except Skipped as skipped:
             get_run_logger().warning(str(skipped))
             return Cancelled(name=SKIPPED, message=name_forms(str(skipped)), data=skipped)

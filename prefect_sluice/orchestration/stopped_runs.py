@@ -46,9 +46,9 @@ def say_stopped() -> None:
     with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
         if client.read_flow_run(run.id).state_type is not StateType.RUNNING:
             return
-        told = _stop_message(str(run.id))
-        run.state = client.set_flow_run_state(run.id, Crashed(message=told), force=True).state
+        message = _stop_message(str(run.id))
+        run.state = client.set_flow_run_state(run.id, Crashed(message=message), force=True).state
         with suppress(SystemExit):  # the console's, where the worker is gone that reads it
-            get_run_logger().error(told)
+            get_run_logger().error(message)
     # The process dies of the signal, and what is queued would be lost with it.
     APILogWorker.drain_all(timeout=_PATIENCE, at_exit=False)

@@ -43,7 +43,7 @@ def deployments(client: SyncPrefectClient, folder: str | None = None) -> Iterato
     offset = 0
     while page := client.read_deployments(limit=_PAGE, offset=offset):
         offset += len(page)
-        for found in page:
-            ours = (found.entrypoint or "").startswith(ENTRYPOINTS)
-            if ours and (folder is None or found.parameters.get("folder", ".") == folder):
-                yield found
+        for deployment in page:
+            ours = (deployment.entrypoint or "").startswith(ENTRYPOINTS)
+            if ours and (folder is None or deployment.parameters.get("folder", ".") == folder):
+                yield deployment

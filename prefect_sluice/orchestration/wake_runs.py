@@ -75,14 +75,14 @@ def has_a_run(workspace: Workspace, promotion: Promotion) -> bool:
 
     What a run asked that failed, crashed or is gone is forgotten: who tries it again finds the promotion where it stands.
     """
-    asked = [item for item in workspace.store.questions() if item.promotion == promotion.id]
-    if not asked:
+    questions = [question for question in workspace.store.questions() if question.promotion == promotion.id]
+    if not questions:
         return False
     with _client() as client:
-        over = [item for item in asked if _has_ended(client, item)]
+        over = [question for question in questions if _has_ended(client, question)]
     for question in over:
         forget(workspace, question.run)
-    return len(over) < len(asked)
+    return len(over) < len(questions)
 
 
 def _has_ended(client: SyncPrefectClient, question: ApprovalQuestion) -> bool:
@@ -100,9 +100,9 @@ def _state(client: SyncPrefectClient, question: ApprovalQuestion) -> State | Non
 
 def _carried(workspace: Workspace) -> list[str]:
     staged = workspace.store.promotions(states=(Standing.STAGED,))
-    asked = [item for item in staged if item.environment in workspace.environments]
-    waiting = [item for item in asked if needed(workspace, item)]
-    return [line for item in waiting for line in take_carried(workspace, item)]
+    promotions = [promotion for promotion in staged if promotion.environment in workspace.environments]
+    waiting = [promotion for promotion in promotions if needed(workspace, promotion)]
+    return [line for promotion in waiting for line in take_carried(workspace, promotion)]
 
 
 def _expired(workspace: Workspace) -> list[str]:
@@ -113,7 +113,8 @@ def _expired(workspace: Workspace) -> list[str]:
         try:
             with holding(workspace, environment, "monitor") as ours:
                 lines += [
-                    f"promotion {item.id} has expired: {item.message}" for item in expire(ours, environment)
+                    f"promotion {promotion.id} has expired: {promotion.message}"
+                    for promotion in expire(ours, environment)
                 ]
         except LeaseHeld:
             pass  # somebody works there, and looks for himself
@@ -149,10 +150,10 @@ def _left_waiting(
         return []
     way = way_of(workspace, promotion)
     where = f"end it: {way.no} or say yes all the same: {way.yes}" if way.yes else "end it: the form answer"
-    told = f"the run is over, and promotion {promotion.id} still waits for a yes; {where}"
+    message = f"the run is over, and promotion {promotion.id} still waits for a yes; {where}"
     if state is not None and state.is_cancelled():
-        client.set_flow_run_state(UUID(question.run), Cancelled(message=told), force=True)
-    return [told]
+        client.set_flow_run_state(UUID(question.run), Cancelled(message=message), force=True)
+    return [message]
 
 
 def _is_over(state: State, promotion: Promotion) -> bool:
@@ -172,11 +173,11 @@ def _moved(
         return [f"the run that waited for promotion {promotion.id} ends: {end.name}, {end.message}"]
     if not is_decided(workspace, promotion):
         return []
-    said = ruling(workspace, promotion).by
+    approval = ruling(workspace, promotion).by
     no_answer(workspace, question)  # what stands in the form from here on is for those who look at the run
     filled = {
-        "decision": said.decision.value if said else Decision.APPROVE.value,
-        "name": said.by if said else "sluice",
+        "decision": approval.decision.value if approval else Decision.APPROVE.value,
+        "name": approval.by if approval else "sluice",
         "comment": "said another way, and recorded there",
     }
     # Not by setting a state: another one may be first, and a run that is at work must not be started again.

@@ -57,7 +57,7 @@ def family(tmp_path: Path, told: list[str]) -> Generator[Family]:
 
 def started(family: Family, command: tuple[str, ...], count: int = 1) -> KnownProcess:
     """Start a worker, and wait until as many processes are there as it has."""
-    found = family.start("worker", command, os.environ).known
+    found = family.start("worker", command, os.environ).identity
     assert found is not None
     until(lambda: len(members(found)) == count)
     return found
@@ -76,8 +76,8 @@ def test_a_killed_worker_leaves_no_run_behind_and_is_started_again(family: Famil
     until(lambda: (family.watch(), bool(told))[1])
     again = family.child("worker")
     assert again is not None
-    assert again.known is not None
-    assert again.known.pid != worker.pid
+    assert again.identity is not None
+    assert again.identity.pid != worker.pid
     until(lambda: len(members(worker)) == 2)  # the mark is the same, and it has one run, not two
     assert told == ["the worker ended (exit code -9); starting it again"]
 

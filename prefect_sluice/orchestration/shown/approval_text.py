@@ -18,10 +18,12 @@ def asked_text(work: Work) -> str:
     if work.promotion is None:
         return ""
     workspace = Workspace.at(work.request.folder)
-    known = workspace.store.promotion(work.promotion.id) or work.promotion
-    found = report(dossier(workspace, known))
-    page = address_of(workspace, known.id)
-    return asked_line(found, policy_of(workspace, known), approval.gist(found, known), page)
+    promotion = workspace.store.promotion(work.promotion.id) or work.promotion
+    approval_report = report(dossier(workspace, promotion))
+    page = address_of(workspace, promotion.id)
+    return asked_line(
+        approval_report, policy_of(workspace, promotion), approval.gist(approval_report, promotion), page
+    )
 
 
 def request_text(work: Work, note: str = "") -> str:
@@ -34,6 +36,6 @@ def request_text(work: Work, note: str = "") -> str:
     if work.promotion is None:
         return ""
     workspace = Workspace.at(work.request.folder)
-    known = workspace.store.promotion(work.promotion.id) or work.promotion
-    made = {kind: item.id for kind, item in made_by_run(work).items()}
-    return approval.request_text(report(dossier(workspace, known)), links_of(workspace, work, made), note)
+    promotion = workspace.store.promotion(work.promotion.id) or work.promotion
+    made = {kind: artifact.id for kind, artifact in made_by_run(work).items()}
+    return approval.request_text(report(dossier(workspace, promotion)), links_of(workspace, work, made), note)

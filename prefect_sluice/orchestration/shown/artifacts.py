@@ -109,12 +109,16 @@ def show_generation(work: Work) -> None:
     how = publish_text(work.published) if work.published else ""
     _show(
         work,
-        {ArtifactKind.GENERATION: lambda known, links: generation_page(known, links, written, before, how)},
+        {
+            ArtifactKind.GENERATION: lambda shown_report, links: generation_page(
+                shown_report, links, written, before, how
+            )
+        },
     )
 
 
-def _diff(known: Report, links: RunLinks) -> str:
-    return diff_page(known, links) if has_diff(known) else ""
+def _diff(shown_report: Report, links: RunLinks) -> str:
+    return diff_page(shown_report, links) if has_diff(shown_report) else ""
 
 
 def _before(work: Work) -> Generation | None:
@@ -131,10 +135,10 @@ def _before(work: Work) -> Generation | None:
 def _show(work: Work, pages: Mapping[ArtifactKind, _Page]) -> None:
     """Show these pages, each with links to what this run shows already. A page that is empty is left out."""
     workspace = Workspace.at(work.request.folder)
-    known = report(_release_record(workspace, work))
-    shown = {kind: (item.id, str(item.data)) for kind, item in made_by_run(work).items()}
+    shown_report = report(_release_record(workspace, work))
+    shown = {kind: (artifact.id, str(artifact.data)) for kind, artifact in made_by_run(work).items()}
     for kind, page in pages.items():
-        text = page(known, _links(workspace, work, shown))
+        text = page(shown_report, _links(workspace, work, shown))
         if text:
             shown[kind] = _write_artifact(work, kind, text, shown.get(kind))
     # What was shown before leads to what is shown now.

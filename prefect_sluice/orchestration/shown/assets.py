@@ -33,22 +33,22 @@ def show_published(work: Work) -> None:
     if generation is None:
         return
     try:
-        found = assets(work)
+        published = assets(work)
     except SluiceError as error:
         # What is published is published: that it cannot be told is no reason to call the release failed.
         get_run_logger().warning(f"what was published is not told as assets: {error}")
         return
-    if len(found) > MOST:
-        get_run_logger().info(f"{count(len(found), 'relation')} published; {MOST} are told as assets")
-    told = found[:MOST]
-    for key in sorted({key for asset in told for key in asset.reads[:_MOST_READ]}):
+    if len(published) > MOST:
+        get_run_logger().info(f"{count(len(published), 'relation')} published; {MOST} are told as assets")
+    shown = published[:MOST]
+    for key in sorted({key for asset in shown for key in asset.reads[:_MOST_READ]}):
         emit_event(
             "prefect.asset.referenced",
             {"prefect.resource.id": key},
             occurred=generation.at,
             id=_id(generation, "read", key),
         )
-    for asset in told:
+    for asset in shown:
         _emit(asset, generation)
 
 
@@ -74,14 +74,14 @@ def _emit(asset: PublishedRelation, generation: Generation) -> None:
 
 def as_prefect_has_it(asset: PublishedRelation) -> PrefectAsset:
     """Return Prefect's own value for an asset; what nobody said of it is not set. Pure."""
-    told = {
+    properties = {
         "name": asset.name,
         "description": asset.description[:_LONGEST] or None,
         "owners": list(asset.owners) or None,
     }
     return PrefectAsset(
         key=asset.key,
-        properties=AssetProperties(**{name: value for name, value in told.items() if value}),  # pyright: ignore[reportArgumentType]  # by name
+        properties=AssetProperties(**{name: value for name, value in properties.items() if value}),  # pyright: ignore[reportArgumentType]  # by name
     )
 
 

@@ -19,10 +19,10 @@ _ABOUT = "What changes for the dashboard's readers"
 @unless_away
 def show_dashboard(work: Work) -> None:
     """Show it, if this is the promotion of a dashboard; otherwise do nothing."""
-    found = dashboard_story(work)
-    if found is None:
+    story = dashboard_story(work)
+    if story is None:
         return
-    for line in sentences(found):
+    for line in sentences(story):
         get_run_logger().info(line)
-    name = key("dashboard", found.environment)
-    cast(Any, create_markdown_artifact)(key=name, markdown=story_markdown(found), description=_ABOUT)
+    name = key("dashboard", story.environment)
+    cast(Any, create_markdown_artifact)(key=name, markdown=story_markdown(story), description=_ABOUT)

@@ -68,13 +68,13 @@ def made_by_run(work: Work) -> Mapping[ArtifactKind, Artifact]:
         flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run.id)]), key=ArtifactFilterKey(any_=list(kinds))
     )
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC)
+        artifacts = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC)
     # A rollback that catches up has two promotions in one run, each with its own.
     mine = f"`{work.promotion.id}`"
     kept: dict[ArtifactKind, Artifact] = {}
-    for item in found:
-        if item.key in kinds and mine in str(item.data):
-            kept.setdefault(kinds[item.key], item)
+    for artifact in artifacts:
+        if artifact.key in kinds and mine in str(artifact.data):
+            kept.setdefault(kinds[artifact.key], artifact)
     return kept
 
 

@@ -30,9 +30,9 @@ def show_nodes(done: Sequence[NodeDone]) -> None:
         return
     inside = task.task_run.id if task is not None else None
     chosen, rest = bounded(done)
-    known = {node.unique_id for node in chosen}
+    chosen_ids = {node.unique_id for node in chosen}
     for node in chosen:
-        parents = [uid for uid in node.parents if uid in known]
+        parents = [uid for uid in node.parents if uid in chosen_ids]
         _emit(node, _inputs(flow.flow_run.id, inside, parents), flow.flow_run.id)
     if rest is not None:
         _emit(rest, _inputs(flow.flow_run.id, inside, ()), flow.flow_run.id)
@@ -51,13 +51,13 @@ def bounded(done: Sequence[NodeDone], most: int = MOST) -> tuple[Sequence[NodeDo
 
 def _summed(rest: Sequence[NodeDone]) -> NodeDone:
     counts = Counter(node.fate for node in rest)
-    told = ", ".join(f"{counts[fate]} {fate.value}" for fate in _WORST_FIRST if counts[fate])
+    counted = ", ".join(f"{counts[fate]} {fate.value}" for fate in _WORST_FIRST if counts[fate])
     return NodeDone(
         f"rest.{rest[0].kind == 'test'}",
         "and",
         f"{len(rest)} more",
         min((node.fate for node in rest), key=_WORST_FIRST.index),
-        told,
+        counted,
         min(node.started for node in rest),
         max(node.ended for node in rest),
     )
@@ -65,10 +65,10 @@ def _summed(rest: Sequence[NodeDone]) -> NodeDone:
 
 def _inputs(run: UUID, inside: UUID | None, parents: Iterable[str]) -> dict[str, list[Any]]:
     """Return what the graph of the run draws: lines from what a node reads, within the stage that built it."""
-    found = {"reads": [TaskRunResult(id=_id(run, uid)) for uid in parents]}
+    inputs = {"reads": [TaskRunResult(id=_id(run, uid)) for uid in parents]}
     if inside is not None:
-        found["__parents__"] = [TaskRunResult(id=inside)]
-    return {name: items for name, items in found.items() if items}
+        inputs["__parents__"] = [TaskRunResult(id=inside)]
+    return {name: items for name, items in inputs.items() if items}
 
 
 def _id(run: UUID, uid: str) -> UUID:

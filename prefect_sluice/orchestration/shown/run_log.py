@@ -67,10 +67,10 @@ class _Log:
         self._logger.log(_LEVELS[notice.level], concealed(notice.text))
 
     def judged(self, judged: GateJudged) -> None:
-        bad = [item for item in judged.report.findings if self._is_news(item)]
-        for item in sorted(bad, key=lambda item: -item.verdict)[:MOST]:
-            level = logging.ERROR if judged.blocks and not item.verdict.lets_through else logging.WARNING
-            self._logger.log(level, concealed(finding_line(item)))
+        bad = [finding for finding in judged.report.findings if self._is_news(finding)]
+        for finding in sorted(bad, key=lambda finding: -finding.verdict)[:MOST]:
+            level = logging.ERROR if judged.blocks and not finding.verdict.lets_through else logging.WARNING
+            self._logger.log(level, concealed(finding_line(finding)))
         if len(bad) > MOST:
             self._logger.warning(f"gate {judged.report.gate}: and {count(len(bad) - MOST, 'more finding')}")
 
@@ -78,15 +78,17 @@ class _Log:
         if self._left_out:
             self._logger.warning(f"and {count(self._left_out, 'more warning')}")
 
-    def _is_news(self, item: Finding) -> bool:
+    def _is_news(self, finding: Finding) -> bool:
         # Of a node that failed, dbt's own message is in the log already.
-        return item.verdict is not Verdict.PASSED and not (
-            item.gate == "build" and item.subject in self._failed
+        return finding.verdict is not Verdict.PASSED and not (
+            finding.gate == "build" and finding.subject in self._failed
         )
 
 
-def finding_line(item: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """Return a finding as one line: which gate and check, of what, and what to do. Without the rows behind it. Pure."""
-    where = " ".join(part for part in (item.subject, f"({item.location})" if item.location else "") if part)
-    told = f"gate {item.gate}: {item.check}: {item.summary}"
-    return "; ".join(part for part in (f"{told}, {where}" if where else told, item.fix) if part)
+    where = " ".join(
+        part for part in (finding.subject, f"({finding.location})" if finding.location else "") if part
+    )
+    line = f"gate {finding.gate}: {finding.check}: {finding.summary}"
+    return "; ".join(part for part in (f"{line}, {where}" if where else line, finding.fix) if part)

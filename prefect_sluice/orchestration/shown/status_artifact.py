@@ -37,5 +37,5 @@ def _shown(mark: str) -> str:
     """Return the newest text that bears the mark of this project: a server may have several."""
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[STATUS]))
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC, limit=20)
-    return next((str(item.data) for item in found if mark in str(item.data)), "")
+        artifacts = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC, limit=20)
+    return next((str(artifact.data) for artifact in artifacts if mark in str(artifact.data)), "")
