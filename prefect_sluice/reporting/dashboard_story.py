@@ -19,6 +19,6 @@ def dashboard_story(work: Work) -> DashboardStory | None:
     if not name:
         return None
     workspace = Workspace.at(work.request.folder)
-    known = recorded(workspace, [work.plan.environment], work.release.id) or ()
-    found = called(known, name)
-    return story(found, known, work.plan, reports=work.reports) if found else None
+    consumers = recorded(workspace, [work.plan.environment], work.release.id) or ()
+    consumer = called(consumers, name)
+    return story(consumer, consumers, work.plan, reports=work.reports) if consumer else None

@@ -40,7 +40,7 @@ def dossier(
     if promotion is None:
         return ReleaseRecord(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
     environment = workspace.environments.get(promotion.environment)
-    plan, found = _plan(workspace, promotion), recorded(workspace, promotion)
+    plan, policy = _plan(workspace, promotion), recorded(workspace, promotion)
     entries = store.entries()
     reports = store.reports(promotion.id)
     declared = store.declared(promotion.environment, identifier) or Declarations()
@@ -53,18 +53,18 @@ def dossier(
         approvals=store.approvals(promotion.id),
         generations=_generations(workspace, environment, promotion),
         others=tuple(
-            item for item in store.promotions() if item.release == identifier and item.id != promotion.id
+            other for other in store.promotions() if other.release == identifier and other.id != promotion.id
         ),
         entries=_entries(entries, identifier, promotion),
         blocks=blocks,
         former=store.release(promotion.base_release) if promotion.base_release else None,
         stages=tuple(stage for stage, _ in reports),
         serves=present["generation"] if present else 0,
-        asked=found.counting.approvals(promotion.cause),
-        policy=found,
-        warns=frozenset(name for name, own in found.counting.gates.items() if own.on == "warn"),
+        asked=policy.counting.approvals(promotion.cause),
+        policy=policy,
+        warns=frozenset(name for name, own in policy.counting.gates.items() if own.on == "warn"),
         consumers=tuple(declared.consumers.values()),
-        described={uid: item.description for uid, item in declared.described.items()},
+        described={uid: description.description for uid, description in declared.described.items()},
         runs=store.timings(promotion.id),
         expected=_expected(workspace, environment, promotion, plan),
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
@@ -87,7 +87,7 @@ def _generations(
         return ()
     with suppress(SluiceError):  # another process may hold it for good
         history = workspace.warehouse(environment).history(environment.name)
-        return tuple(item for item in history if item.promotion == promotion.id)
+        return tuple(generation for generation in history if generation.promotion == promotion.id)
     return ()
 
 

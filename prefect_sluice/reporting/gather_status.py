@@ -33,22 +33,22 @@ _LIFTS = {
 
 def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
     """Return how each environment stands, in their order, and after them what is blocked wherever it goes. Changes nothing."""
-    found = in_force(workspace.store.controls(), process.now())
+    controls = in_force(workspace.store.controls(), process.now())
     present = ledger.fold(workspace.store.entries())
     stands = tuple(
         replace(
-            _stand(workspace, name, present.get(name), found),
+            _stand(workspace, name, present.get(name), controls),
             dashboards=_dashboards(workspace, name, present),
         )
         for name in workspace.environments
     )
-    told = {stop.id for stand in stands for stop in stand.stops}
-    rest = tuple(_stop(workspace, item) for item in found if item.id not in told)
+    shown_ids = {stop.id for stand in stands for stop in stand.stops}
+    rest = tuple(_stop(workspace, control) for control in controls if control.id not in shown_ids)
     return (*stands, EnvironmentCard("", stops=rest)) if rest else stands
 
 
 def _stand(
-    workspace: Workspace, name: str, now: ledger.ServedNow | None, found: tuple[Control, ...]
+    workspace: Workspace, name: str, now: ledger.ServedNow | None, controls: tuple[Control, ...]
 ) -> EnvironmentCard:
     store = workspace.store
     release = store.release(now["release"]) if now else None
@@ -67,8 +67,8 @@ def _stand(
         titled(release, name).removesuffix(f" → {name}") if release else "",
         promotion.updated_at if promotion else None,
         address_of(workspace, promotion.id) if promotion else "",
-        tuple(_waits(workspace, item) for item in waiting),
-        tuple(_stop(workspace, item) for item in on(found, name, now["release"] if now else "")),
+        tuple(_waits(workspace, promotion) for promotion in waiting),
+        tuple(_stop(workspace, control) for control in on(controls, name, now["release"] if now else "")),
         tuple((text, url) for text, url in links if url),
     )
 
@@ -81,13 +81,13 @@ def _dashboards(
     former, here = present.get(origin), present.get(name)
     if former is None or here is None or former["release"] == here["release"]:
         return ()
-    known = recorded(workspace, [origin], former["release"]) or ()
-    lines = sorted(report_line(item) for item in known)[:_MOST]
+    consumers = recorded(workspace, [origin], former["release"]) or ()
+    lines = sorted(report_line(consumer) for consumer in consumers)[:_MOST]
     links = [
         (report_called(line), form_url(workspace, "promote-report", report=line, environment=name))
         for line in lines
     ]
-    return tuple(item for item in links if item[1])
+    return tuple(named_link for named_link in links if named_link[1])
 
 
 def _waits(workspace: Workspace, promotion: Promotion) -> WaitingPromotion:

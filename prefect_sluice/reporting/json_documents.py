@@ -136,7 +136,7 @@ def reports(values: Iterable[GateReport]) -> list[Json]:
             "verdict": "not applicable" if value.not_applicable else value.verdict.name,
             "not_applicable": value.not_applicable,
             "seconds": round(value.seconds, 3),
-            "findings": [finding(item) for item in value.findings],
+            "findings": [finding(report_finding) for report_finding in value.findings],
         }
         for value in values
     ]

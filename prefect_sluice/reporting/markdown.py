@@ -28,7 +28,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     def row(cells: Sequence[str]) -> str:
         return f"| {' | '.join(escaped(cell) for cell in cells)} |"
 
-    return [row(header), f"|{'---|' * len(header)}", *(row(each) for each in rows), ""]
+    return [row(header), f"|{'---|' * len(header)}", *(row(cells) for cells in rows), ""]
 
 
 def escaped(text: str) -> str:

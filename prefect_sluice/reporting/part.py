@@ -17,7 +17,7 @@ def commits_of(release: Release) -> tuple[Commit, ...]:
 
 def authors(release: Release) -> str:
     """Return who wrote what a release brings, by name: of a part, whoever wrote one of its commits."""
-    written = [item.author for item in commits_of(release)] or [release.change.author]
+    written = [commit.author for commit in commits_of(release)] or [release.change.author]
     names = tuple(dict.fromkeys(author.partition(" <")[0] for author in written))
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"{', '.join(names[:_MOST])}{more}"
@@ -26,7 +26,7 @@ def authors(release: Release) -> str:
 def commits_line(commits: Sequence[Commit], most: int = _MOST) -> str:
     """Return commits in a line: `a1b2c3d Count twice; b2c3d4e Say who paid`."""
     more = f"; and {count(len(commits) - most, 'more commit')}" if len(commits) > most else ""
-    return "; ".join(f"{item.id[:7]} {item.subject}" for item in commits[:most]) + more
+    return "; ".join(f"{commit.id[:7]} {commit.subject}" for commit in commits[:most]) + more
 
 
 def titled(release: Release, environment: str) -> str:

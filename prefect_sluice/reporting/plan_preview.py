@@ -63,9 +63,9 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     workspace = _aside(request.folder)
     environment = workspace.environment(request.environment or None)
     release = _release(workspace, environment, request)
-    found = governance(workspace, environment.name, release, request.cause)
-    refuse_uncommitted(workspace, found, release)
-    workspace = governed(workspace, release, found.counting)
+    policy = governance(workspace, environment.name, release, request.cause)
+    refuse_uncommitted(workspace, policy, release)
+    workspace = governed(workspace, release, policy.counting)
     environment = workspace.environment(environment.name)
     made = plan_release(workspace, environment, release, request.cause, adopt=request.adopt)
     live = workspace.warehouse(environment).generation(environment.name)
@@ -73,16 +73,16 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     loaded = load(workspace, environment, release)
     nodes = loaded.project.nodes
     reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
-    known = ImpactInputs(made, made.base_of(live).by_node(), notes)
+    impact_inputs = ImpactInputs(made, made.base_of(live).by_node(), notes)
     declared = tuple(_consumers(loaded))
     return PlanPreview(
         made,
         release,
         forecast(workspace, environment, made),
         reasons,
-        reached(known, declared),
-        _story(request, release, declared, known),
-        found,
+        reached(impact_inputs, declared),
+        _story(request, release, declared, impact_inputs),
+        policy,
         displaced(workspace, environment),
         pace.expected(workspace.store, made),
         edited(workspace, release, made),
@@ -90,14 +90,14 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
 
 
 def _story(
-    request: Request, release: Release, declared: tuple[Consumer, ...], known: ImpactInputs
+    request: Request, release: Release, declared: tuple[Consumer, ...], impact_inputs: ImpactInputs
 ) -> DashboardStory | None:
     made = release.composed
     if request.report:
         consumer = find_consumer(declared, request.report, f"release {release.short}")
     else:
         consumer = called(declared, picked(request.select) or (picked(made.select) if made else ""))
-    return story(consumer, declared, known.plan, known=known) if consumer else None
+    return story(consumer, declared, impact_inputs.plan, impact_inputs=impact_inputs) if consumer else None
 
 
 def _consumers(loaded: LoadedProject) -> Iterable[Consumer]:
@@ -119,11 +119,11 @@ def _release(workspace: Workspace, environment: Environment, request: Request) -
 
 def _meant(nodes: Mapping[str, Node], text: str) -> str:
     """Return the unique id of the node that people call so. Raises BadInput when there is none, or several."""
-    found = [uid for uid, node in nodes.items() if text.lower() in _called(node)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadInput(f"{text!r} is any of {', '.join(found)}", fix="name one of them")
+    uids = [uid for uid, node in nodes.items() if text.lower() in _called(node)]
+    if len(uids) == 1:
+        return uids[0]
+    if uids:
+        raise BadInput(f"{text!r} is any of {', '.join(uids)}", fix="name one of them")
     near = get_close_matches(text, [node.short for node in nodes.values()], 3)
     meant = f" (near: {', '.join(near)})" if near else ""
     raise BadInput(

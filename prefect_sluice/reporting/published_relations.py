@@ -57,13 +57,13 @@ def described(
     def key(name: Name) -> str:
         return asset_key(engine, generation.environment, name)
 
-    found: list[PublishedRelation] = []
+    relations: list[PublishedRelation] = []
     for step in steps:
         pointer, node = served.get(step.node), nodes.get(step.node)
         if pointer is None:
             continue
         reads = _read(node, nodes) if node is not None else ()
-        found.append(
+        relations.append(
             PublishedRelation(
                 key(pointer.name),
                 str(pointer.name),
@@ -74,7 +74,7 @@ def described(
                 str(step.reason),
             )
         )
-    return tuple(found)
+    return tuple(relations)
 
 
 def _read(node: Node, nodes: Mapping[str, Node]) -> tuple[Name, ...]:

@@ -59,11 +59,13 @@ def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str
     for stand in stands:
         lines += [f"### {escaped(stand.environment or 'Wherever it goes')}", ""]
         lines += [f"* {_serves(stand)}"] if stand.environment else []
-        lines += [f"* ⏳ {_waiting(item)}" for item in stand.waits]
-        lines += [f"* ⛔ {escaped(item.told)}{_lift(item)}" for item in stand.stops]
+        lines += [f"* ⏳ {_waiting(waiting)}" for waiting in stand.waits]
+        lines += [f"* ⛔ {escaped(stop.told)}{_lift(stop)}" for stop in stand.stops]
         lines += [f"* {' · '.join(link(text, url) for text, url in stand.links)}"] if stand.links else []
         lines += (
-            [f"* promote: {' · '.join(link(*item) for item in stand.dashboards)}"] if stand.dashboards else []
+            [f"* promote: {' · '.join(link(*named_link) for named_link in stand.dashboards)}"]
+            if stand.dashboards
+            else []
         )
         lines.append("")
     return "\n".join([*lines, *([link("the same as a page", index), ""] if index else [])])
@@ -80,17 +82,17 @@ def _lift(stop: ControlInForce) -> str:
     return f" — {link('lift it', stop.lift)}" if stop.lift else ""
 
 
-def _waiting(item: WaitingPromotion) -> str:
-    told = f"{link(item.title, item.page)}, since {moment(item.since)}"
-    if not item.asked:
-        return f"{told}: answered, and not published yet{_run(item)}"
-    way = item.way
+def _waiting(waiting: WaitingPromotion) -> str:
+    sentence = f"{link(waiting.title, waiting.page)}, since {moment(waiting.since)}"
+    if not waiting.asked:
+        return f"{sentence}: answered, and not published yet{_run(waiting)}"
+    way = waiting.way
     form = f" — {link('say yes', way.yes)} or {link('say no', way.no)}" if way.yes else ""
-    return f"{told}, waits for a yes of {escaped(item.asked)}{form}{_run(item)}"
+    return f"{sentence}, waits for a yes of {escaped(waiting.asked)}{form}{_run(waiting)}"
 
 
-def _run(item: WaitingPromotion) -> str:
-    return f" · {link('its run', item.way.run)}" if item.way.run else ""
+def _run(waiting: WaitingPromotion) -> str:
+    return f" · {link('its run', waiting.way.run)}" if waiting.way.run else ""
 
 
 def standing_page(stands: Sequence[EnvironmentCard], now: datetime, home: str = "") -> str:

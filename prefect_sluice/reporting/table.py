@@ -55,8 +55,8 @@ def table(
         lines += [line(*_aligned(row[:shown], widths, right), indent=indent), *more]
     left_out = [span.text for span in spans[0][shown:]] if header else []
     if left_out:
-        told = f"and {count(len(left_out), 'more column')}: {', '.join(left_out)}"
-        lines += wrapped(told, width, indent=indent, style=Style.FAINT)
+        note = f"and {count(len(left_out), 'more column')}: {', '.join(left_out)}"
+        lines += wrapped(note, width, indent=indent, style=Style.FAINT)
     return lines
 
 
@@ -84,8 +84,8 @@ def _span(cell: Cell, widest: int) -> Span:
 def _fitting(widths: Sequence[int], room: int) -> int:
     """Return how many columns fit, at least one."""
     taken = -len(_GAP)
-    for number, each in enumerate(widths):
-        taken += each + len(_GAP)
+    for number, column_width in enumerate(widths):
+        taken += column_width + len(_GAP)
         if taken > room:
             return max(number, 1)
     return len(widths)

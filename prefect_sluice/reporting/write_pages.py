@@ -88,12 +88,12 @@ def renew(workspace: Workspace, environment: str, promotion: str) -> None:
     own = workspace.store.promotion(promotion)
     if own is None:
         return
-    for item in workspace.store.promotions(environment=environment, limit=_MANY):
-        written = _written(path_of(workspace, item.id))
-        served_before = own.generation is not None and item.generation == own.base
-        true_since = max(item.updated_at, own.updated_at) if served_before else item.updated_at
-        if item.id != promotion and written is not None and written < true_since:
-            write(workspace, item)
+    for shown in workspace.store.promotions(environment=environment, limit=_MANY):
+        written = _written(path_of(workspace, shown.id))
+        served_before = own.generation is not None and shown.generation == own.base
+        true_since = max(shown.updated_at, own.updated_at) if served_before else shown.updated_at
+        if shown.id != promotion and written is not None and written < true_since:
+            write(workspace, shown)
     if has_page(own):
         write(workspace, own)
 

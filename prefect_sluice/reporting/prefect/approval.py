@@ -54,17 +54,21 @@ def request_text(report: Report, links: RunLinks, note: str = "") -> str:
 
 def approval_page(report: Report, links: RunLinks) -> str:
     """Return the question in full, and the answer once there is one."""
-    found, head = report.dossier, report.head
-    promotion = found.promotion
+    record, head = report.dossier, report.head
+    promotion = record.promotion
     if promotion is None:
         return ""
     title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
-    lines = [title, "", *about(found, links, ArtifactKind.APPROVAL), escaped(head.sentence), ""]
-    lines += [*_approval_lines(report), f"**{escaped(gist(report, promotion, told=False))}**", ""]
+    lines = [title, "", *about(record, links, ArtifactKind.APPROVAL), escaped(head.sentence), ""]
+    lines += [*_approval_lines(report), f"**{escaped(gist(report, promotion, with_change=False))}**", ""]
     lasting = lasting_things(report)
     if lasting:
         lines += ["### What a rollback does not undo", ""]
-        lines += [*(f"* {escaped(each)}" for each in lasting[:_ALL]), *_rest(len(lasting), "thing", _ALL), ""]
+        lines += [
+            *(f"* {escaped(lasting_thing)}" for lasting_thing in lasting[:_ALL]),
+            *_rest(len(lasting), "thing", _ALL),
+            "",
+        ]
     lines += _policy(report, _ALL)
     lines += [
         *changes(report, SHORT[1], alone=True),
@@ -79,38 +83,39 @@ def approval_page(report: Report, links: RunLinks) -> str:
 
 def _to_look_at(report: Report) -> list[str]:
     """Return what did not pass, but for what is told with a relation or a consumer."""
-    told = {id(one.finding) for one in report.changed} | {
+    told_elsewhere = {id(one.finding) for one in report.changed} | {
         id(i) for one in report.reached for i in one.findings
     }
-    found = [item for item in report.findings if id(item) not in told]
+    findings = [finding for finding in report.findings if id(finding) not in told_elsewhere]
     lines = [
-        f"* {MARKS[item.verdict]} **{escaped(item.gate)}** {escaped(item.check)}: {escaped(clipped(item.summary, _LONGEST))}"
-        for item in found[:_MOST]
+        f"* {MARKS[finding.verdict]} **{escaped(finding.gate)}** {escaped(finding.check)}:"
+        f" {escaped(clipped(finding.summary, _LONGEST))}"
+        for finding in findings[:_MOST]
     ]
-    return ["### To look at", "", *lines, *_rest(len(found), "finding"), ""] if lines else []
+    return ["### To look at", "", *lines, *_rest(len(findings), "finding"), ""] if lines else []
 
 
 def _approval_lines(report: Report) -> list[str]:
     lines = [
-        f"* {SAID[item.decision]} by **{escaped(item.by)}**{_mark(item)}, {moment(item.at)}"
-        + (f": {escaped(item.comment)}" if item.comment else "")
-        for item in report.dossier.approvals
+        f"* {SAID[approval.decision]} by **{escaped(approval.by)}**{_mark(approval)}, {moment(approval.at)}"
+        + (f": {escaped(approval.comment)}" if approval.comment else "")
+        for approval in report.dossier.approvals
     ]
     return [*lines, ""] if lines else []
 
 
 def _policy(report: Report, most: int) -> list[str]:
     """Return what is changed of the policy: a yes is to that, too."""
-    found = report.dossier.policy
-    if found is None or not found.changes:
+    policy = report.dossier.policy
+    if policy is None or not policy.changes:
         return []
-    lines = [f"⚠️ **{escaped(policy_sentence(found))}**", ""]
-    return [*lines, *(f"* {escaped(item.text)}" for item in found.changes[:most]),
-            *_rest(len(found.changes), "setting", most), ""]  # fmt: skip
+    lines = [f"⚠️ **{escaped(policy_sentence(policy))}**", ""]
+    return [*lines, *(f"* {escaped(change.text)}" for change in policy.changes[:most]),
+            *_rest(len(policy.changes), "setting", most), ""]  # fmt: skip
 
 
-def _mark(item: Approval) -> str:
-    return "" if item.authenticated else f" ({UNAUTHENTICATED})"
+def _mark(approval: Approval) -> str:
+    return "" if approval.authenticated else f" ({UNAUTHENTICATED})"
 
 
 def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
@@ -126,8 +131,12 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
     ]
     if waits_for_an_answer(report) and report.dossier.way.is_there:
         return [*lines, *_answering(report)]
-    for item in report.head.advice:
-        lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else []), ""]
+    for advice in report.head.advice:
+        lines += [
+            escaped(advice.text),
+            *(["```console", advice.command, "```"] if advice.command else []),
+            "",
+        ]
     return lines
 
 
@@ -148,28 +157,32 @@ def lasting_things(report: Report) -> tuple[str, ...]:
     """Return what a rollback does not bring back, in plain words: rows that are gone, what is not moved along, and what
     runs beside the queries."""
     plan, reports = report.dossier.plan, report.dossier.reports
-    found: list[str] = []
+    lasting: list[str] = []
     if plan is not None:
-        found += [
+        lasting += [
             f"{step.name}: {note_told(step, reports)}"
             for step in plan.steps
             if step.note and step.note.kind in _LASTING and rows_gone(step, reports) != 0
         ]
-        found += [
-            f"{item.name}: not moved along, and gone: {', '.join(item.loses)}"
-            for item in plan.adopted
-            if item.loses
+        lasting += [
+            f"{adopted.name}: not moved along, and gone: {', '.join(adopted.loses)}"
+            for adopted in plan.adopted
+            if adopted.loses
         ]
-    found += [clipped(item.summary, _LONGEST) for item in report.findings if item.gate == "safety"]
-    return tuple(found)
+    lasting += [clipped(finding.summary, _LONGEST) for finding in report.findings if finding.gate == "safety"]
+    return tuple(lasting)
 
 
-def gist(report: Report, promotion: Promotion, *, told: bool = True) -> str:
+def gist(report: Report, promotion: Promotion, *, with_change: bool = True) -> str:
     """Return in one line what readers of an environment find: how many relations with other rows, new ones, removed ones; of a
-    single one, if `told`, what changes in it."""
+    single one, if `with_change`, what changes in it."""
     changed = report.changed
     parts = [f"{count(len(changed), 'relation')} with other rows or columns"] if changed else []
-    parts = [f"{one.name}: {_change_text(one)}" for one in changed] if told and len(changed) == 1 else parts
+    parts = (
+        [f"{one.name}: {_change_text(one)}" for one in changed]
+        if with_change and len(changed) == 1
+        else parts
+    )
     parts += [f"{count(len(report.new), 'new relation')}"] if report.new else []
     parts += [f"{count(len(report.gone), 'relation')} REMOVED"] if report.gone else []
     what = "; ".join(parts) if parts else "nothing that readers see"
@@ -200,13 +213,15 @@ def _for_whom(report: Report) -> list[str]:
 
 
 def _by_owner(report: Report) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    by_owner: dict[str, list[str]] = {}
     for one in report.reached:
-        item = one.consumer
+        consumer = one.consumer
         reads = f", reads {_names(one.through)}" if one.through else ""
-        told = f"{item.label or item.name}{f' ({item.kind}{reads})' if item.kind else ''}"
-        found.setdefault(_owner(item.owner), []).append(told)
-    return found
+        described = (
+            f"{consumer.label or consumer.name}{f' ({consumer.kind}{reads})' if consumer.kind else ''}"
+        )
+        by_owner.setdefault(_owner(consumer.owner), []).append(described)
+    return by_owner
 
 
 def _owner(name: str) -> str:
@@ -214,9 +229,9 @@ def _owner(name: str) -> str:
 
 
 def _names(names: Iterable[str]) -> str:
-    known = tuple(names)
-    rest = f" and {len(known) - _NAMES} more" if len(known) > _NAMES else ""
-    return f"{', '.join(known[:_NAMES])}{rest}"
+    all_names = tuple(names)
+    rest = f" and {len(all_names) - _NAMES} more" if len(all_names) > _NAMES else ""
+    return f"{', '.join(all_names[:_NAMES])}{rest}"
 
 
 def _rest(number: int, what: str, most: int = _MOST) -> list[str]:
@@ -224,18 +239,18 @@ def _rest(number: int, what: str, most: int = _MOST) -> list[str]:
 
 
 def _verdict(report: Report) -> str:
-    asked = [gate for gate in report.gates if gate.verdict is not None]
-    if not asked:
+    judged = [gate for gate in report.gates if gate.verdict is not None]
+    if not judged:
         return "No gate was asked."
-    good = sum(gate.verdict is Verdict.PASSED for gate in asked)
+    good = sum(gate.verdict is Verdict.PASSED for gate in judged)
     others = [
         f"{gate.gate} {gate.verdict.name}"
-        for gate in asked
+        for gate in judged
         if gate.verdict is not None and gate.verdict is not Verdict.PASSED
     ]
     if not others:
-        return f"✅ All {count(len(asked), 'gate')} passed." if len(asked) > 1 else "✅ The gate passed."
-    return f"⚠️ {good} of {count(len(asked), 'gate')} passed; {escaped(_names(others))}."
+        return f"✅ All {count(len(judged), 'gate')} passed." if len(judged) > 1 else "✅ The gate passed."
+    return f"⚠️ {good} of {count(len(judged), 'gate')} passed; {escaped(_names(others))}."
 
 
 def _who(report: Report) -> str:

@@ -51,9 +51,9 @@ def generation_page(
 ) -> str:
     """Return what was published, and how to go back. `before` is what served (None: it is not known any more); `now` is
     how it got into the warehouse, "" for what the report knows of it."""
-    found = report.dossier
+    record = report.dossier
     title = f"## ✅ {escaped(written.environment)} serves generation {written.number}"
-    lines = [title, "", *about(found, links, ArtifactKind.GENERATION), *_facts(found, written)]
+    lines = [title, "", *about(record, links, ArtifactKind.GENERATION), *_facts(record, written)]
     how = now or report.publish
     lines += [escaped(how), ""] if how else []
     lines += _pointers(moved(before.pointers, written.pointers)) if before is not None else [
@@ -66,37 +66,37 @@ def generation_page(
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _facts(found: ReleaseRecord, written: Generation) -> list[str]:
-    promotion = found.promotion
+def _facts(record: ReleaseRecord, written: Generation) -> list[str]:
+    promotion = record.promotion
     base = promotion.base if promotion is not None else 0
     rows = [("written", moment(written.at)), ("because of", f"a {written.cause.value}")]
     if base and promotion is not None:
-        former = f", {found.former.change.short} {found.former.change.subject}" if found.former else ""
+        former = f", {record.former.change.short} {record.former.change.subject}" if record.former else ""
         rows.append(("before", f"generation {base}, release {short(promotion.base_release)}{former}"))
     if written.origin != written.number:
         rows.append(("pointers", f"those of generation {written.origin}, written again; nothing was built"))
     rows += [
-        ("approval", f"{SAID[item.decision]} by {item.who}, {moment(item.at)}")
-        for item in found.approvals
-        if item.used_at is not None
+        ("approval", f"{SAID[approval.decision]} by {approval.who}, {moment(approval.at)}")
+        for approval in record.approvals
+        if approval.used_at is not None
     ]
     return table(("", ""), rows)
 
 
-def _pointers(found: MovedNames) -> list[str]:
-    told = [
-        f"{count(len(found.new), 'new name')}",
-        f"{len(found.other)} with another relation",
-        f"{len(found.gone)} removed",
-        f"{found.same} as before",
+def _pointers(moved_names: MovedNames) -> list[str]:
+    counts = [
+        f"{count(len(moved_names.new), 'new name')}",
+        f"{len(moved_names.other)} with another relation",
+        f"{len(moved_names.gone)} removed",
+        f"{moved_names.same} as before",
     ]
     rows = [
-        *((str(item.name), "new", "", _mark(item)) for item in found.new),
-        *((str(new.name), "moved", _mark(old), _mark(new)) for old, new in found.other),
-        *((str(item.name), "removed", _mark(item), "") for item in found.gone),
+        *((str(pointer.name), "new", "", _mark(pointer)) for pointer in moved_names.new),
+        *((str(new.name), "moved", _mark(old), _mark(new)) for old, new in moved_names.other),
+        *((str(pointer.name), "removed", _mark(pointer), "") for pointer in moved_names.gone),
     ]
     header = ("public name", "", "led to", "leads to")
-    lines = [f"**{', '.join(told)}**", "", *(table(header, rows[:_OPEN]) if rows else [])]
+    lines = [f"**{', '.join(counts)}**", "", *(table(header, rows[:_OPEN]) if rows else [])]
     more = rows[_OPEN : _OPEN + _FOLDED]
     lines += folded(count(len(more), "more name"), table(header, more)) if more else []
     left = len(rows) - _OPEN - _FOLDED

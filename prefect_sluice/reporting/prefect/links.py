@@ -75,21 +75,21 @@ def _address(url: str) -> str:
 def links_line(links: RunLinks, promotion: str = "", *, but: ArtifactKind | None = None) -> str:
     """Return the other artifacts and the page of the report as one line; where no page is served, how to make that of the
     promotion ("": not said, to who is not to need a terminal)."""
-    found = [
+    ways = [
         link(WORDS[kind], links.artifacts[kind])
         for kind in ArtifactKind
         if kind is not but and kind in links.artifacts
     ]
     if links.page:
-        found.append(link("full report", links.page))
+        ways.append(link("full report", links.page))
     elif promotion:
-        found.append(f"full report: `sluice report {promotion} --output report.html`")
-    return " · ".join(found)
+        ways.append(f"full report: `sluice report {promotion} --output report.html`")
+    return " · ".join(ways)
 
 
-def about(found: ReleaseRecord, links: RunLinks, kind: ArtifactKind) -> list[str]:
+def about(record: ReleaseRecord, links: RunLinks, kind: ArtifactKind) -> list[str]:
     """Return the lines that say what an artifact is about, and where the rest is. The title of a report says what is brought."""
-    promotion, release = found.promotion, found.release
+    promotion, release = record.promotion, record.release
     lines: list[str] = []
     if release is not None:
         lines.append(_subject(release, titled=kind is ArtifactKind.REPORT))

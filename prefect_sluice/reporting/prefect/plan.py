@@ -45,7 +45,7 @@ def plan_page(report: Report, links: RunLinks, reasons: Sequence[StepReasons] = 
     lines += _held_lines(plan)
     if plan.adopted:
         adopted = plain(adopted_lines(plan.adopted)).splitlines()
-        lines += [*(f"* {escaped(each.strip())}" for each in adopted), ""]
+        lines += [*(f"* {escaped(adopted_line.strip())}" for adopted_line in adopted), ""]
     return "\n".join([*lines, *lineage(report, SHORT[0])]).rstrip("\n") + "\n"
 
 
@@ -66,7 +66,7 @@ def _steps(plan: Plan) -> list[str]:
 def _why(steps: Sequence[Step]) -> list[str]:
     """Return how many relations there are for each reason: what a list of a thousand does not show."""
     reasons = Counter((word(step), str(step.reason)) for step in steps)
-    rows = [(str(many), said, why) for (said, why), many in reasons.most_common(_REASONS)]
+    rows = [(str(many), action, why) for (action, why), many in reasons.most_common(_REASONS)]
     rest = len(reasons) - len(rows)
     more = [f"and {count(rest, 'more reason')}", ""] if rest else []
     return [*table(("relations", "", "why"), rows), *more]

@@ -33,21 +33,21 @@ from prefect_sluice.warehouse.publishing import Published, PublishMode
 IMPACT = "impact"
 
 
-def report(found: ReleaseRecord) -> Report:
+def report(record: ReleaseRecord) -> Report:
     """Return the report of a promotion; of a release that was never promoted, what little there is."""
-    plan = found.plan
-    gates = tuple(_gate_row(found, number, each) for number, each in enumerate(found.reports))
-    findings = notable(found.reports)
-    every = [finding for each in found.reports for finding in each.findings]
-    reached = _reached(found, plan, every)
-    same = sum(item.gate == DIFF for item in every)
-    changed = tuple(_changed(found, item, reached) for item in changes(found.reports))
+    plan = record.plan
+    gates = tuple(_gate_row(record, number, gate_report) for number, gate_report in enumerate(record.reports))
+    findings = notable(record.reports)
+    every = [finding for gate_report in record.reports for finding in gate_report.findings]
+    reached = _reached(record, plan, every)
+    same = sum(finding.gate == DIFF for finding in every)
+    changed = tuple(_changed(record, finding, reached) for finding in changes(record.reports))
     new, gone = _names(plan)
     return Report(
-        dossier=found,
-        head=head(found, gates, findings),
-        points=(*policy_points(found), *points(gates, findings, changed, new, gone)),
-        tallies=_tallies(found, plan, gates, reached, changed, (new, gone)),
+        dossier=record,
+        head=head(record, gates, findings),
+        points=(*policy_points(record), *points(gates, findings, changed, new, gone)),
+        tallies=_tallies(record, plan, gates, reached, changed, (new, gone)),
         reached=reached,
         changed=changed,
         same=same - len(changed),
@@ -56,60 +56,70 @@ def report(found: ReleaseRecord) -> Report:
         findings=findings,
         gates=gates,
         lineage=lineage(plan, reached, every),
-        laps=laps(found),
-        noted=noted(found.reports),
-        waited=waited(found),
-        publish=_publish(found),
+        laps=laps(record),
+        noted=noted(record.reports),
+        waited=waited(record),
+        publish=_publish(record),
     )
 
 
-def _gate_row(found: ReleaseRecord, number: int, each: GateReport) -> GateRow:
-    stage = found.stages[number] if number < len(found.stages) else ""
-    counts = Counter(finding.verdict for finding in each.findings)
+def _gate_row(record: ReleaseRecord, number: int, gate_report: GateReport) -> GateRow:
+    stage = record.stages[number] if number < len(record.stages) else ""
+    counts = Counter(finding.verdict for finding in gate_report.findings)
     return GateRow(
-        gate=each.gate,
+        gate=gate_report.gate,
         stage=stage,
-        verdict=None if each.not_applicable else each.verdict,
-        told=each.not_applicable or headline(each),
-        seconds=each.seconds,
+        verdict=None if gate_report.not_applicable else gate_report.verdict,
+        told=gate_report.not_applicable or headline(gate_report),
+        seconds=gate_report.seconds,
         counts=dict(sorted(counts.items(), reverse=True)),
-        passed=tuple(finding for finding in each.findings if finding.verdict is Verdict.PASSED),
-        only_warns=each.gate in found.warns,
+        passed=tuple(finding for finding in gate_report.findings if finding.verdict is Verdict.PASSED),
+        only_warns=gate_report.gate in record.warns,
     )
 
 
-def _reached(found: ReleaseRecord, plan: Plan | None, findings: Iterable[Finding]) -> tuple[ConsumerRow, ...]:
+def _reached(
+    record: ReleaseRecord, plan: Plan | None, findings: Iterable[Finding]
+) -> tuple[ConsumerRow, ...]:
     """Return the consumers that read what the plan moves, and those that the gate `impact` speaks of."""
     findings = tuple(findings)
     # What was compared and found the same reaches nobody, whatever the plan said.
-    same = {item.subject for item in findings if item.gate == DIFF and is_same(item)}
+    same = {finding.subject for finding in findings if finding.gate == DIFF and is_same(finding)}
     steps = [step for step in plan.steps if step.moves and step.node not in same] if plan else []
     moved = {step.node: step.name.identifier for step in steps}
-    told = [item for item in findings if item.gate == IMPACT]
+    impacts = [finding for finding in findings if finding.gate == IMPACT]
     lines: list[ConsumerRow] = []
-    for consumer in found.consumers:
+    for consumer in record.consumers:
         through = tuple(moved[uid] for uid in consumer.parents if uid in moved)
         # It is named by the finding's subject, or by its check, where the subject is what it reads.
-        said = tuple(
-            item for item in told if item.check == consumer.name or consumer.unique_id in item.subjects
+        own_findings = tuple(
+            finding
+            for finding in impacts
+            if finding.check == consumer.name or consumer.unique_id in finding.subjects
         )
-        if through or said:
-            lines.append(ConsumerRow(consumer, through, said))
+        if through or own_findings:
+            lines.append(ConsumerRow(consumer, through, own_findings))
     return tuple(
         sorted(lines, key=lambda one: -max((f.verdict for f in one.findings), default=Verdict.PASSED))
     )
 
 
-def _changed(found: ReleaseRecord, finding: Finding, reached: Sequence[ConsumerRow]) -> ChangedRelation:
+def _changed(record: ReleaseRecord, finding: Finding, reached: Sequence[ConsumerRow]) -> ChangedRelation:
     name = short_name(finding.subject) or finding.check
-    told = finding.summary.removeprefix(f"{finding.check}: ").removeprefix(f"{name}: ")
+    summary = finding.summary.removeprefix(f"{finding.check}: ").removeprefix(f"{name}: ")
     readers = [one.consumer for one in reached if finding.subject in one.consumer.parents]
-    about = " ".join(found.described.get(finding.subject, "").split())
-    return ChangedRelation(name, told, finding, tuple(_consumer_label(item) for item in readers), about)
+    about = " ".join(record.described.get(finding.subject, "").split())
+    return ChangedRelation(
+        name, summary, finding, tuple(_consumer_label(consumer) for consumer in readers), about
+    )
 
 
-def _consumer_label(item: Consumer) -> str:
-    return f"{item.label or item.name} ({item.owner})" if item.owner else item.label or item.name
+def _consumer_label(consumer: Consumer) -> str:
+    return (
+        f"{consumer.label or consumer.name} ({consumer.owner})"
+        if consumer.owner
+        else consumer.label or consumer.name
+    )
 
 
 def _names(plan: Plan | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -117,40 +127,40 @@ def _names(plan: Plan | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if plan is None:
         return (), ()
     new = (str(step.name) for step in plan.of(Action.BUILD) if step.reason.kind is Because.NEW)
-    stays = {item.name for item in plan.old_names}
+    stays = {old_name.name for old_name in plan.old_names}
     return tuple(new), tuple(str(step.name) for step in plan.of(Action.REMOVE) if step.name not in stays)
 
 
 def _tallies(
-    found: ReleaseRecord,
+    record: ReleaseRecord,
     plan: Plan | None,
     gates: Sequence[GateRow],
     reached: Sequence[ConsumerRow],
     changed: Sequence[ChangedRelation],
     names: tuple[Sequence[str], Sequence[str]],
 ) -> tuple[Tally, ...]:
-    if found.promotion is None or plan is None:
+    if record.promotion is None or plan is None:
         return ()
     new, gone = names
-    asked = [gate for gate in gates if gate.verdict is not None]
-    good = sum(gate.verdict is Verdict.PASSED for gate in asked)
-    held = any(gate.holds for gate in asked)
-    style = Style.BAD if held else Style.GOOD if good == len(asked) else Style.WARN
+    judged = [gate for gate in gates if gate.verdict is not None]
+    good = sum(gate.verdict is Verdict.PASSED for gate in judged)
+    held = any(gate.holds for gate in judged)
+    style = Style.BAD if held else Style.GOOD if good == len(judged) else Style.WARN
     made = len(plan.of(Action.BUILD, Action.CARRY))
     touched = len(changed) + len(new) + len(gone)
     return (
-        Tally(f"{good} of {len(asked)}", "gates passed", style if asked else Style.PLAIN),
+        Tally(f"{good} of {len(judged)}", "gates passed", style if judged else Style.PLAIN),
         Tally(str(touched), noun(touched, "relation changes for readers", "relations change for readers")),
         Tally(str(len(reached)), noun(len(reached), "consumer reached", "consumers reached")),
         Tally(str(made), f"built, {len(plan.of(Action.REUSE))} reused"),
     )
 
 
-def _publish(found: ReleaseRecord) -> str:
+def _publish(record: ReleaseRecord) -> str:
     """Return how the generation got into the warehouse, else how it is expected to."""
-    for entry in reversed(found.entries):
+    for entry in reversed(record.entries):
         facts: Any = entry.facts.get("publish") if entry.event == "generation.written" else None
         if facts:
             times = [timedelta(milliseconds=float(facts[key])) for key in ("lock_ms", "writers_ms")]
             return publish_text(Published(PublishMode(facts["way"]), str(facts["why"]), *times))
-    return forecast_text(found.expected) if found.expected else ""
+    return forecast_text(record.expected) if record.expected else ""

@@ -27,9 +27,9 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
     rows += [(name, "new: nobody can read it yet", "") for name in names]
     rows += [(name, Piece("pill", "removed", Style.BAD), "who reads it finds nothing")
              for name in report.gone[: bounds.steps]]  # fmt: skip
-    rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
+    rows += [(str(old_name.name), old_name.told, "") for old_name in report.old_names[: bounds.steps]]
     consumers = [
-        (one, codes(one.through), [_consumer_finding(one, item, once, bounds) for item in one.findings])
+        (one, codes(one.through), [_consumer_finding(one, finding, once, bounds) for finding in one.findings])
         for one in report.reached[: bounds.consumers]
     ]
     return {
@@ -66,27 +66,29 @@ def _readers(names: Sequence[str]) -> Shown:
 
 
 def _no_consumer(report: Report) -> str:
-    known = report.dossier
-    if not known.plan or not known.consumers:
+    record = report.dossier
+    if not record.plan or not record.consumers:
         return (
             "The project declares no consumers (dbt exposures): nobody can tell who reads it."
-            if known.plan
+            if record.plan
             else ""
         )
-    if len(known.consumers) == 1:
+    if len(record.consumers) == 1:
         return "The project's one declared consumer does not read what changes."
-    return f"None of the project's {len(known.consumers)} declared consumers reads what changes."
+    return f"None of the project's {len(record.consumers)} declared consumers reads what changes."
 
 
 def _consumer_finding(
-    one: ConsumerRow, item: Finding, once: Once, bounds: ReportLimits
+    one: ConsumerRow, finding: Finding, once: Once, bounds: ReportLimits
 ) -> tuple[Finding, str, int, Sequence[EvidenceRows]]:
     """Return what a gate says of a consumer: the words, "" where they stand with the findings, and at which place there."""
-    said = of_consumer(one, item)
+    sentence = of_consumer(one, finding)
     tables = (
-        [evidence(each, each.title, bounds, label=item.check) for each in tables_of(item)] if said else ()
+        [evidence(sample, sample.title, bounds, label=finding.check) for sample in tables_of(finding)]
+        if sentence
+        else ()
     )
-    return item, said, once.place.get(id(item), 0), tables
+    return finding, sentence, once.place.get(id(finding), 0), tables
 
 
 def codes(names: Iterable[str], rest: str = "") -> Piece:
@@ -96,20 +98,23 @@ def codes(names: Iterable[str], rest: str = "") -> Piece:
 
 def tables_of(finding: Finding) -> Sequence[Evidence]:
     """Return the tables of a finding, its own first."""
-    return [each for each in (finding.evidence, *finding.more) if each is not None]
+    return [sample for sample in (finding.evidence, *finding.more) if sample is not None]
 
 
 def _relation(
     one: ChangedRelation, bounds: ReportLimits
 ) -> tuple[ChangedRelation, float, str, Sequence[EvidenceRows]]:
     """Return a relation of the diff: with the share of its rows that changed, 0 where a table says so, and what it is."""
-    item = one.finding
-    tables = [each for each in (*item.more, item.evidence) if each is not None]
-    known = item.observed if item.observed is not None and 0 <= item.observed <= 1 else 0.0
-    share = 0.0 if any(each.bars for each in tables) else known
-    rows = [evidence(each, caption(item, each) or _sample(each), bounds, label=one.name) for each in tables]
+    finding = one.finding
+    tables = [sample for sample in (*finding.more, finding.evidence) if sample is not None]
+    observed_share = finding.observed if finding.observed is not None and 0 <= finding.observed <= 1 else 0.0
+    share = 0.0 if any(sample.bars for sample in tables) else observed_share
+    rows = [
+        evidence(sample, caption(finding, sample) or _sample(sample), bounds, label=one.name)
+        for sample in tables
+    ]
     return one, share, clipped(one.about, _LONGEST), rows
 
 
-def _sample(found: Evidence) -> str:
-    return "values before and after" if found.columns[-2:] == ("before", "after") else ""
+def _sample(sample: Evidence) -> str:
+    return "values before and after" if sample.columns[-2:] == ("before", "after") else ""

@@ -19,9 +19,9 @@ def share(text: str | None) -> float | None:
     """Return a share, 0 to 1, from how it is written (`0.042`, `4.2 %`, `< 0.1 %`); None for anything else."""
     if text is None:
         return None
-    told = text.strip().removeprefix("<").strip()
+    digits = text.strip().removeprefix("<").strip()
     try:
-        value = float(told.removesuffix("%").strip()) / (100 if told.endswith("%") else 1)
+        value = float(digits.removesuffix("%").strip()) / (100 if digits.endswith("%") else 1)
     except ValueError:
         return None
     return value if isfinite(value) and 0 <= value <= 1 else None
@@ -123,5 +123,5 @@ PARTS = {
 
 
 def _under(dot: LineageNode) -> str:
-    said = dot.told if dot.part == "consumer" and dot.told else PARTS[dot.part]
-    return f"{said}, {dot.verdict.name}" if dot.verdict and dot.verdict is not Verdict.PASSED else said
+    words = dot.told if dot.part == "consumer" and dot.told else PARTS[dot.part]
+    return f"{words}, {dot.verdict.name}" if dot.verdict and dot.verdict is not Verdict.PASSED else words

@@ -11,19 +11,19 @@ from prefect_sluice.reporting.report.model import GateRow, ReleaseRecord, Report
 from prefect_sluice.reporting.terminal.policy import policy_document
 
 
-def dossier_document(found: ReleaseRecord) -> dict[str, Json]:
+def dossier_document(record: ReleaseRecord) -> dict[str, Json]:
     """Return what is recorded."""
     return {
-        "release": json_documents.release(found.release) if found.release else None,
-        "promotion": json_documents.promotion(found.promotion) if found.promotion else None,
-        "plan": json_documents.plan(found.plan) if found.plan else None,
-        "policy": policy_document(found.policy),
-        "reports": json_documents.reports(found.reports),
-        "approvals": [json_documents.approval(item) for item in found.approvals],
-        "generations": [json_documents.generation(item) for item in found.generations],
-        "other_promotions": [json_documents.promotion(item) for item in found.others],
-        "blocks": [json_documents.control(item) for item in found.blocks],
-        "ledger": [json_documents.entry(item) for item in found.entries],
+        "release": json_documents.release(record.release) if record.release else None,
+        "promotion": json_documents.promotion(record.promotion) if record.promotion else None,
+        "plan": json_documents.plan(record.plan) if record.plan else None,
+        "policy": policy_document(record.policy),
+        "reports": json_documents.reports(record.reports),
+        "approvals": [json_documents.approval(approval) for approval in record.approvals],
+        "generations": [json_documents.generation(generation) for generation in record.generations],
+        "other_promotions": [json_documents.promotion(promotion) for promotion in record.others],
+        "blocks": [json_documents.control(control) for control in record.blocks],
+        "ledger": [json_documents.entry(entry) for entry in record.entries],
     }
 
 
@@ -34,8 +34,8 @@ def report_document(report: Report) -> dict[str, Json]:
         "title": head.title,
         "verdict": head.word,
         "sentence": head.sentence,
-        "next": [{"text": item.text, "command": item.command} for item in head.advice],
-        "points": [{"about": item.about, "text": item.text} for item in report.points],
+        "next": [{"text": advice.text, "command": advice.command} for advice in head.advice],
+        "points": [{"about": point.about, "text": point.text} for point in report.points],
         "consumers": [
             {
                 "consumer": one.consumer.unique_id,
@@ -44,7 +44,7 @@ def report_document(report: Report) -> dict[str, Json]:
                 "owner": one.consumer.owner,
                 "url": one.consumer.url,
                 "through": list(one.through),
-                "findings": [json_documents.finding(item) for item in one.findings],
+                "findings": [json_documents.finding(finding) for finding in one.findings],
             }
             for one in report.reached
         ],
@@ -61,9 +61,11 @@ def report_document(report: Report) -> dict[str, Json]:
         "same": report.same,
         "new": list(report.new),
         "gone": list(report.gone),
-        "old_names": [item.document() for item in report.old_names],
-        "displaced": [item.document() for item in report.dossier.displaced],
-        "findings": [{"gate": item.gate, **json_documents.finding(item)} for item in report.findings],
+        "old_names": [old_name.document() for old_name in report.old_names],
+        "displaced": [displaced.document() for displaced in report.dossier.displaced],
+        "findings": [
+            {"gate": finding.gate, **json_documents.finding(finding)} for finding in report.findings
+        ],
         "gates": [_gate(gate) for gate in report.gates],
         "lineage": _lineage(report),
         "stages": [
@@ -91,9 +93,13 @@ def _gate(gate: GateRow) -> dict[str, Json]:
 
 
 def _lineage(report: Report) -> Json:
-    known = report.lineage
+    lineage = report.lineage
     nodes: list[Any] = [
         {**asdict(dot), "verdict": dot.verdict.name if dot.verdict is not None else None}
-        for dot in known.dots
+        for dot in lineage.dots
     ]
-    return {"nodes": nodes, "edges": [list(edge) for edge in known.edges], "drawn_together": known.left_out}
+    return {
+        "nodes": nodes,
+        "edges": [list(edge) for edge in lineage.edges],
+        "drawn_together": lineage.left_out,
+    }

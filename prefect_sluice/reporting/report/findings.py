@@ -24,13 +24,13 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
         for title, left in (once.passed(gate) for gate in report.gates)
         if left
     ]
-    asked = [_gate(gate, once) for gate in report.gates if gate.verdict is not None]
+    rows = [_gate(gate, once) for gate in report.gates if gate.verdict is not None]
     header = ("gate", "stage", "verdict", "checks", "time", "what it came to")
     return {
         "findings": [
             _item(n, it, bounds, compared.get(id(it), 0)) for n, it in once.listed[: bounds.findings]
         ],
-        "gates": Table(header, asked, "gates", right=(4,)),
+        "gates": Table(header, rows, "gates", right=(4,)),
         "not_asked": skipped_gates_line(
             (gate.gate, gate.told) for gate in report.gates if gate.verdict is None
         ),
@@ -50,7 +50,7 @@ def _item(
         ("limit", number(it.limit)),
         ("about the gate", f"docs/gates/{it.gate}.md"),
     )
-    rows = [evidence(each, caption(it, each), bounds, label=it.check) for each in tables]
+    rows = [evidence(sample, caption(it, sample), bounds, label=it.check) for sample in tables]
     return place, it, [fact for fact in facts if fact[1]], there, rows
 
 

@@ -28,22 +28,22 @@ def points(
 ) -> tuple[KeyPoint, ...]:
     """Return the points, the worst first; of each sort a few, and how many more there are."""
     stopped = _stopped(gates, findings, changed)
-    said = {id(point.finding) for point in stopped}
+    shown = {id(point.finding) for point in stopped}
     return (
         *stopped,
         *_removed(gone),
-        *_changes([(n, one) for n, one in enumerate(changed, 1) if id(one.finding) not in said]),
+        *_changes([(n, one) for n, one in enumerate(changed, 1) if id(one.finding) not in shown]),
         *_new(new),
     )
 
 
-def policy_points(found: ReleaseRecord) -> tuple[KeyPoint, ...]:
+def policy_points(record: ReleaseRecord) -> tuple[KeyPoint, ...]:
     """Return what the promotion changes of its environment's policy: nobody may say yes to that without seeing it."""
-    changes = found.policy.changes if found.policy is not None else ()
+    changes = record.policy.changes if record.policy is not None else ()
     if not changes:
         return ()
-    text = f"{policy_sentence(found.policy)} {'; '.join(policy_change_lines(found.policy))}"
-    style = Style.BAD if any(item.weaker for item in changes) else Style.WARN
+    text = f"{policy_sentence(record.policy)} {'; '.join(policy_change_lines(record.policy))}"
+    style = Style.BAD if any(change.weaker for change in changes) else Style.WARN
     return (KeyPoint("policy", text, "approvals", style),)
 
 
@@ -52,50 +52,50 @@ def _stopped(
 ) -> list[KeyPoint]:
     """Return what did not pass; a warning of the diff is said with the change it is about."""
     only_warn = {gate.gate for gate in gates if gate.only_warns}
-    told = [
-        (number, item)
-        for number, item in enumerate(findings, 1)
-        if not (item.gate == "diff" and item.verdict is Verdict.WARNED)
+    numbered = [
+        (number, finding)
+        for number, finding in enumerate(findings, 1)
+        if not (finding.gate == "diff" and finding.verdict is Verdict.WARNED)
     ]
-    holding = {item.gate for _, item in told if _style(item, only_warn) is Style.BAD}
+    holding = {finding.gate for _, finding in numbered if _style(finding, only_warn) is Style.BAD}
     lines = [
         KeyPoint(
-            f"{item.gate} {item.check}",
-            _finding_text(item, changed),
+            f"{finding.gate} {finding.check}",
+            _finding_text(finding, changed),
             f"finding-{number}",
-            _style(item, only_warn),
-            item,
+            _style(finding, only_warn),
+            finding,
         )
-        for number, item in _each_gate_first(told, only_warn)[: max(_MOST, min(len(holding), _GATES))]
+        for number, finding in _each_gate_first(numbered, only_warn)[: max(_MOST, min(len(holding), _GATES))]
     ]
-    rest = len(told) - len(lines)
+    rest = len(numbered) - len(lines)
     return [*lines, KeyPoint("", f"and {count(rest, 'more finding')}", "findings")] if rest else lines
 
 
 def _each_gate_first(
-    told: Sequence[tuple[int, Finding]], only_warn: set[str]
+    numbered: Sequence[tuple[int, Finding]], only_warn: set[str]
 ) -> Sequence[tuple[int, Finding]]:
     """Return them so that of every gate that stopped it the worst finding comes before the second of any."""
     seen: Counter[str] = Counter()
     ranks: dict[int, tuple[bool, int]] = {}
-    for number, item in told:
-        ranks[number] = (_style(item, only_warn) is not Style.BAD, seen[item.gate])
-        seen[item.gate] += 1
-    return sorted(told, key=lambda one: ranks[one[0]])
+    for number, finding in numbered:
+        ranks[number] = (_style(finding, only_warn) is not Style.BAD, seen[finding.gate])
+        seen[finding.gate] += 1
+    return sorted(numbered, key=lambda one: ranks[one[0]])
 
 
-def _finding_text(item: Finding, changed: Sequence[ChangedRelation]) -> str:
+def _finding_text(finding: Finding, changed: Sequence[ChangedRelation]) -> str:
     """Return what it says, with the name of what it is about where neither it nor its check names it."""
-    name = short_name(item.subjects[0]) if len(item.subjects) == 1 else ""
-    one = next((one for one in changed if one.finding is item), None)
+    name = short_name(finding.subjects[0]) if len(finding.subjects) == 1 else ""
+    one = next((one for one in changed if one.finding is finding), None)
     if one is not None:
         return f"{clipped(one.told, _LONGEST)}; {_readers(one.readers)}"
-    known = not name or name in item.summary or name in item.check
-    return clipped(item.summary if known else f"{name}: {item.summary}", _LONGEST)
+    named = not name or name in finding.summary or name in finding.check
+    return clipped(finding.summary if named else f"{name}: {finding.summary}", _LONGEST)
 
 
-def _style(item: Finding, only_warn: set[str]) -> Style:
-    return Style.WARN if item.verdict.lets_through or item.gate in only_warn else Style.BAD
+def _style(finding: Finding, only_warn: set[str]) -> Style:
+    return Style.WARN if finding.verdict.lets_through or finding.gate in only_warn else Style.BAD
 
 
 def _changes(changed: Sequence[tuple[int, ChangedRelation]]) -> list[KeyPoint]:
@@ -108,7 +108,7 @@ def _changes(changed: Sequence[tuple[int, ChangedRelation]]) -> list[KeyPoint]:
             _change_style(one),
             one.finding,
         )
-        for number, one in sorted(changed, key=lambda item: not item[1].readers)[:_MOST]
+        for number, one in sorted(changed, key=lambda numbered: not numbered[1].readers)[:_MOST]
     ]
     rest = len(changed) - len(lines)
     return (

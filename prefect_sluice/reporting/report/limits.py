@@ -54,8 +54,8 @@ def fitting(show: Callable[[ReportLimits], str], limit: int, ladder: Sequence[Re
         text = show(bounds)
         if len(text) <= limit:
             return text
-    told = "\n\n(cut here: the report is longer than this place takes)\n"
-    return text[: max(limit - len(told), 0)].rstrip() + told[: max(limit, 0)]
+    notice = "\n\n(cut here: the report is longer than this place takes)\n"
+    return text[: max(limit - len(notice), 0)].rstrip() + notice[: max(limit, 0)]
 
 
 def few(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:

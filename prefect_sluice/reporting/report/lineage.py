@@ -53,8 +53,10 @@ def _node(step: Step, level: int, verdict: Verdict | None) -> LineageNode:
 
 
 def _consumer(one: ConsumerRow, level: int, verdict: Verdict | None) -> LineageNode:
-    item = one.consumer
-    return LineageNode(item.unique_id, item.label or item.name, "consumer", level, item.kind, verdict)
+    consumer = one.consumer
+    return LineageNode(
+        consumer.unique_id, consumer.label or consumer.name, "consumer", level, consumer.kind, verdict
+    )
 
 
 def _worst(findings: Iterable[Finding]) -> Mapping[str, Verdict]:

@@ -54,29 +54,29 @@ def _page(report: Report, bounds: ReportLimits) -> str:
 
 
 def _head(report: Report) -> list[str]:
-    head, found = report.head, report.dossier
-    promotion = found.promotion
+    head, record = report.head, report.dossier
+    promotion = record.promotion
     where = f"{promotion.environment}: " if promotion else ""
     lines = [f"## {_WORDS.get(head.style, '▪️')} {escaped(where)}{escaped(head.title)}", ""]
     lines += [f"**{head.word}.** {escaped(head.sentence)}", ""]
     lines += [
-        f"* {f'**{escaped(item.about)}** ' if item.about else ''}{escaped(item.text)}"
-        for item in report.points
+        f"* {f'**{escaped(point.about)}** ' if point.about else ''}{escaped(point.text)}"
+        for point in report.points
     ]
     lines += [""] if report.points else []
-    tallies = " · ".join(f"**{item.value}** {item.label}" for item in report.tallies)
+    tallies = " · ".join(f"**{tally.value}** {tally.label}" for tally in report.tallies)
     lines += [tallies, ""] if tallies else []
-    for item in head.advice:
-        lines += [escaped(item.text), *(["```console", item.command, "```"] if item.command else [])]
+    for advice in head.advice:
+        lines += [escaped(advice.text), *(["```console", advice.command, "```"] if advice.command else [])]
     return [*lines, "", *_request_lines(report)]
 
 
 def _request_lines(report: Report) -> list[str]:
-    found = report.dossier
-    promotion, release = found.promotion, found.release
+    record = report.dossier
+    promotion, release = record.promotion, record.release
     lines: list[str] = []
     if promotion is not None:
-        former = f", {found.former.change.short} {found.former.change.subject}" if found.former else ""
+        former = f", {record.former.change.short} {record.former.change.subject}" if record.former else ""
         base = (
             f"generation {promotion.base}: release {short(promotion.base_release)}{former}"
             if promotion.base
@@ -105,8 +105,8 @@ def _request_lines(report: Report) -> list[str]:
 def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> list[str]:
     """Return the lines on what readers find changed, and who they are; `alone`: on a page without points and findings."""
     lines = ["### What changes, and for whom", ""]
-    told = report.changed if alone else [one for _, one in Once(report).relations]
-    shown, rest = few(told, bounds.steps)
+    relations = report.changed if alone else [one for _, one in Once(report).relations]
+    shown, rest = few(relations, bounds.steps)
     rows = [
         (
             one.name,
@@ -117,7 +117,7 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
     ]
     rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
     rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
-    rows += [(str(item.name), item.told, "") for item in report.old_names[: bounds.steps]]
+    rows += [(str(old_name.name), old_name.told, "") for old_name in report.old_names[: bounds.steps]]
     lines += table(("relation", "what readers find", "read by"), rows) if rows else [no_change(report), ""]
     lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
     lines += (
@@ -125,15 +125,15 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
         if report.same
         else []
     )
-    notes = [f"* {escaped(item.summary)}" for item in report.noted[: bounds.steps]]
+    notes = [f"* {escaped(note.summary)}" for note in report.noted[: bounds.steps]]
     lines += [*notes, ""] if notes else []
     for one in report.reached[: bounds.consumers]:
-        item = one.consumer
+        consumer = one.consumer
         about = ", ".join(
-            part for part in (item.kind, f"owned by {item.owner}" if item.owner else "") if part
+            part for part in (consumer.kind, f"owned by {consumer.owner}" if consumer.owner else "") if part
         )
         lines.append(
-            f"* **{escaped(item.label or item.name)}** ({escaped(about)}) reads {escaped(', '.join(one.through))}"
+            f"* **{escaped(consumer.label or consumer.name)}** ({escaped(about)}) reads {escaped(', '.join(one.through))}"
         )
         lines += [
             f"  * {MARKS[finding.verdict]} {_for_consumer(one, finding, alone=alone)}"
@@ -142,9 +142,10 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
     return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer")]
 
 
-def _for_consumer(one: ConsumerRow, item: Finding, *, alone: bool) -> str:
+def _for_consumer(one: ConsumerRow, finding: Finding, *, alone: bool) -> str:
     return (
-        escaped(item.summary if alone else of_consumer(one, item)) or f"{item.verdict.name}: see the finding"
+        escaped(finding.summary if alone else of_consumer(one, finding))
+        or f"{finding.verdict.name}: see the finding"
     )
 
 
@@ -154,8 +155,8 @@ def _findings(report: Report, bounds: ReportLimits) -> list[str]:
     shown, rest = few(once.listed, bounds.findings)
     lines += [f"{count(len(once.listed), 'finding')} to look at, the worst first.", ""] if shown else []
     in_diff = {id(one.finding) for one in report.changed[: bounds.changed]}
-    for place, (_, item) in enumerate(shown):
-        lines += _finding(once, item, bounds, place < bounds.detailed and id(item) not in in_diff)
+    for place, (_, finding) in enumerate(shown):
+        lines += _finding(once, finding, bounds, place < bounds.detailed and id(finding) not in in_diff)
     lines += _more(rest, "finding")
     lines += gates(report, once)
     return lines + [line for gate in report.gates for line in _passed(once, gate, bounds)]
@@ -163,32 +164,34 @@ def _findings(report: Report, bounds: ReportLimits) -> list[str]:
 
 def gates(report: Report, once: Once) -> list[str]:
     """Return the lines with the table of gates."""
-    asked = [gate for gate in report.gates if gate.verdict is not None]
-    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(once, gate) for gate in asked])
+    judged = [gate for gate in report.gates if gate.verdict is not None]
+    lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(once, gate) for gate in judged])
     left = [gate for gate in report.gates if gate.verdict is None]
-    told = skipped_gates_line((gate.gate, gate.told) for gate in left)
+    summary_line = skipped_gates_line((gate.gate, gate.told) for gate in left)
     why = (
-        folded(told, [*(f"* {escaped(gate.gate)}: {escaped(gate.told)}" for gate in left), ""])
-        if told
+        folded(summary_line, [*(f"* {escaped(gate.gate)}: {escaped(gate.told)}" for gate in left), ""])
+        if summary_line
         else []
     )
-    return [*(lines if asked else ["No gate was asked.", ""]), *why]
+    return [*(lines if judged else ["No gate was asked.", ""]), *why]
 
 
-def _finding(once: Once, item: Finding, bounds: ReportLimits, detailed: bool) -> list[str]:
-    held = item.observed is not None and item.limit is not None
-    numbers = f"found {number(item.observed)}, limit {number(item.limit)}" if held else ""
-    where = " · ".join(escaped(part) for part in (item.subject, item.location, numbers) if part)
-    said = f": {escaped(told)}" if (told := once.of_finding(item)) else ""
+def _finding(once: Once, finding: Finding, bounds: ReportLimits, detailed: bool) -> list[str]:
+    held = finding.observed is not None and finding.limit is not None
+    numbers = f"found {number(finding.observed)}, limit {number(finding.limit)}" if held else ""
+    where = " · ".join(escaped(part) for part in (finding.subject, finding.location, numbers) if part)
+    sentence = f": {escaped(text)}" if (text := once.of_finding(finding)) else ""
     lines = [
-        f"{MARKS[item.verdict]} **{item.verdict.name} {escaped(item.gate)}** {escaped(item.check)}{said}",
+        f"{MARKS[finding.verdict]} **{finding.verdict.name} {escaped(finding.gate)}** {escaped(finding.check)}{sentence}",
         "",
     ]
     lines += [where, ""] if where else []
-    fix = once.fix_of(item)
+    fix = once.fix_of(finding)
     lines += [f"**What to do:** {escaped(fix)}", ""] if fix else []
-    tables = [each for each in (item.evidence, *item.more) if each is not None] if detailed else []
-    return lines + [line for each in tables for line in _evidence(each, caption(item, each), bounds)]
+    tables = (
+        [sample for sample in (finding.evidence, *finding.more) if sample is not None] if detailed else []
+    )
+    return lines + [line for sample in tables for line in _evidence(sample, caption(finding, sample), bounds)]
 
 
 def _gate(once: Once, gate: GateRow) -> tuple[str, ...]:
@@ -208,7 +211,7 @@ def _passed(once: Once, gate: GateRow, bounds: ReportLimits) -> list[str]:
     shown, rest = few(passed, bounds.passed)
     if not shown:
         return []
-    rows = [(item.check, item.subject, item.summary) for item in shown]
+    rows = [(finding.check, finding.subject, finding.summary) for finding in shown]
     return folded(
         title,
         [*table(("check", "of", "what it says"), rows), *_more(rest, "finding")],
@@ -224,15 +227,17 @@ def diff(report: Report, bounds: ReportLimits) -> list[str]:
     for one in shown:
         lines += [f"**{escaped(one.name)}**", ""]
         lines += [escaped(clipped(one.about, _LONGEST)), ""] if one.about else []
-        tables = (each for each in (*one.finding.more, one.finding.evidence) if each is not None)
-        lines += [line for each in tables for line in _evidence(each, caption(one.finding, each), bounds)]
+        tables = (sample for sample in (*one.finding.more, one.finding.evidence) if sample is not None)
+        lines += [
+            line for sample in tables for line in _evidence(sample, caption(one.finding, sample), bounds)
+        ]
     return [*lines, *_more(rest, "relation")]
 
 
-def _evidence(found: Evidence, title: str, bounds: ReportLimits) -> list[str]:
-    shown, _ = few(found.rows, bounds.rows)
+def _evidence(sample: Evidence, title: str, bounds: ReportLimits) -> list[str]:
+    shown, _ = few(sample.rows, bounds.rows)
     lines = [f"{escaped(title)}:", ""] if title else []
-    side = side_by_side(replace(found, rows=tuple(shown)))
+    side = side_by_side(replace(sample, rows=tuple(shown)))
     if side is not None:
         rows = [
             [*(_value(key, bounds) for key in row.key), *(_change(cell, bounds) for cell in row.cells)]
@@ -240,11 +245,13 @@ def _evidence(found: Evidence, title: str, bounds: ReportLimits) -> list[str]:
         ]
         lines += _wide((*side.key, *side.columns), rows, bounds)
     elif shown:
-        told = with_change(replace(found, rows=tuple(shown)))
-        rows = [[_cell(told, n, value, bounds) for n, value in enumerate(row)] for row in told.rows]
-        lines += _wide(told.columns, rows, bounds)
+        marked = with_change(replace(sample, rows=tuple(shown)))
+        rows = [[_cell(marked, n, value, bounds) for n, value in enumerate(row)] for row in marked.rows]
+        lines += _wide(marked.columns, rows, bounds)
     unit = "changed value" if side is not None else "row"
-    return [*lines, f"{len(shown)} of {count(found.total, unit)}", ""] if len(shown) < found.total else lines
+    return (
+        [*lines, f"{len(shown)} of {count(sample.total, unit)}", ""] if len(shown) < sample.total else lines
+    )
 
 
 def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: ReportLimits) -> list[str]:
@@ -253,15 +260,15 @@ def _wide(header: Sequence[str], rows: Sequence[Sequence[str]], bounds: ReportLi
     return [*lines, *_more(len(header) - bounds.columns, "column")]
 
 
-def _cell(found: Evidence, place: int, value: str | None, bounds: ReportLimits) -> str:
-    known = share(value) if place < len(found.columns) and found.columns[place] in found.bars else None
-    if found.bars and not value:
+def _cell(sample: Evidence, place: int, value: str | None, bounds: ReportLimits) -> str:
+    part = share(value) if place < len(sample.columns) and sample.columns[place] in sample.bars else None
+    if sample.bars and not value:
         return ""  # a table of numbers has blanks, as on the page
-    if known is None or value is None:
+    if part is None or value is None:
         return _value(value, bounds)
-    filled = round(known * _BAR) or (1 if known else 0)
-    told = value if "%" in value else f"{known:.1%}".replace("%", " %")
-    return f"{'█' * filled}{'░' * (_BAR - filled)} {told}"
+    filled = round(part * _BAR) or (1 if part else 0)
+    label = value if "%" in value else f"{part:.1%}".replace("%", " %")
+    return f"{'█' * filled}{'░' * (_BAR - filled)} {label}"
 
 
 def _change(cell: Cell | None, bounds: ReportLimits) -> str:
@@ -277,22 +284,22 @@ def _value(value: str | None, bounds: ReportLimits) -> str:
 
 def lineage(report: Report, bounds: ReportLimits) -> list[str]:
     """Return the lines with the drawing of what is touched; none where nothing is."""
-    known = report.lineage
-    if not known.dots or not bounds.drawn:
+    drawing = report.lineage
+    if not drawing.dots or not bounds.drawn:
         return []
     left = (
         [
             count(
-                known.left_out,
+                drawing.left_out,
                 "node of this big change is drawn together with others.",
                 "nodes of this big change are drawn together.",
             ),
             "",
         ]
-        if known.left_out
+        if drawing.left_out
         else []
     )
-    return ["### What it hangs on, and who hangs on it", "", "```mermaid", mermaid(known), "```", "", *left]
+    return ["### What it hangs on, and who hangs on it", "", "```mermaid", mermaid(drawing), "```", "", *left]
 
 
 def _stages(report: Report) -> list[str]:
@@ -308,14 +315,16 @@ def _stages(report: Report) -> list[str]:
         if report.waited
         else ""
     )
-    return lines + [line for told in (waited, escaped(report.publish)) if told for line in (told, "")]
+    return lines + [
+        line for sentence in (waited, escaped(report.publish)) if sentence for line in (sentence, "")
+    ]
 
 
 def _plan(report: Report, bounds: ReportLimits) -> list[str]:
-    known = report.dossier.plan
-    if known is None:
+    plan = report.dossier.plan
+    if plan is None:
         return []
-    steps, rest = few(moved(known), bounds.steps)
+    steps, rest = few(moved(plan), bounds.steps)
     rows = [
         (
             word(step),
@@ -326,43 +335,45 @@ def _plan(report: Report, bounds: ReportLimits) -> list[str]:
         )
         for step in steps
     ]
-    lines = ["### The plan", "", f"**{summary(known)}**", ""]
+    lines = ["### The plan", "", f"**{summary(plan)}**", ""]
     lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
-    held = [(uid, str(why)) for uid, why in list(known.held.items())[: bounds.steps]]
+    held = [(uid, str(why)) for uid, why in list(plan.held.items())[: bounds.steps]]
     return [*lines, *_more(rest, "relation"), *(table(("left as it is", "why"), held) if held else [])]
 
 
 def _approvals(report: Report) -> list[str]:
-    found = report.dossier
+    record = report.dossier
     lines = [
         "### Approvals",
         "",
-        f"It needs {count(found.asked, 'approval')}." if found.asked else "It needs no approval.",
+        f"It needs {count(record.asked, 'approval')}." if record.asked else "It needs no approval.",
         "",
     ]
-    for item in found.approvals:
-        comment = f": {escaped(item.comment)}" if item.comment else ""
-        lines.append(f"* {SAID[item.decision]} by {escaped(item.who)}, {moment(item.at)}{comment}")
-    return [*lines, ""] if found.promotion else []
+    for approval in record.approvals:
+        comment = f": {escaped(approval.comment)}" if approval.comment else ""
+        lines.append(
+            f"* {SAID[approval.decision]} by {escaped(approval.who)}, {moment(approval.at)}{comment}"
+        )
+    return [*lines, ""] if record.promotion else []
 
 
 def _provenance(report: Report) -> list[str]:
-    found = report.dossier
+    record = report.dossier
     lines: list[str] = []
-    if found.release is not None:
-        tools = ", ".join(f"{name} {version}" for name, version in found.release.tools.items())
+    if record.release is not None:
+        tools = ", ".join(f"{name} {version}" for name, version in record.release.tools.items())
         lines += [
-            f"* release `{found.release.id}`",
-            f"* commit `{found.release.change.commit}`",
+            f"* release `{record.release.id}`",
+            f"* commit `{record.release.change.commit}`",
             f"* made for {escaped(tools)}",
         ]
-    if found.promotion is not None and found.promotion.evidence:
+    if record.promotion is not None and record.promotion.evidence:
         lines += [
-            f"* plan `{found.promotion.plan}`",
-            f"* evidence `{found.promotion.evidence}`",
-            f"* bound as `{found.promotion.binding}`",
+            f"* plan `{record.promotion.plan}`",
+            f"* evidence `{record.promotion.evidence}`",
+            f"* bound as `{record.promotion.binding}`",
         ]
-    return folded("Provenance", [*lines, f"* this report was made {moment(found.at)}", ""])
+    return folded("Provenance", [*lines, f"* this report was made {moment(record.at)}", ""])
 
 
 def folded(title: str, lines: Iterable[str]) -> list[str]:

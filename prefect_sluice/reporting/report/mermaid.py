@@ -22,7 +22,7 @@ def mermaid(lineage: Lineage) -> str:
     for dot in lineage.dots:
         start, end = _SHAPES.get(dot.part, ('["', '"]'))
         bad = dot.verdict is not None and not dot.verdict.lets_through
-        said = (
+        verdict = (
             f", {dot.verdict.name}" if dot.verdict is not None and dot.verdict is not Verdict.PASSED else ""
         )
         looks = (
@@ -34,10 +34,10 @@ def mermaid(lineage: Lineage) -> str:
             if dot.part in {"build", "carry", "relink"}
             else ""
         )
-        label = f"{_label(dot.label)}<br>{PARTS[dot.part]}{said}"
+        label = f"{_label(dot.label)}<br>{PARTS[dot.part]}{verdict}"
         lines.append(f"  {ids[dot.id]}{start}{label}{end}" + (f":::{looks}" if looks else ""))
     lines += [f"  {ids[above]} --> {ids[below]}" for above, below in lineage.edges]
-    return "\n".join([*lines, *(f"  {each}" for each in _CLASSES)])
+    return "\n".join([*lines, *(f"  {style}" for style in _CLASSES)])
 
 
 def _label(text: str) -> str:

@@ -20,14 +20,16 @@ class Once:
     def __init__(self, report: Report) -> None:
         """Look at all findings of a report."""
         changed = [one.finding for one in report.changed]
-        self._changed = {id(item) for item in changed}
+        self._changed = {id(finding) for finding in changed}
         # One that was too long for there is told in full below.
         self._in_points = {id(it.finding) for it in report.points if it.finding and "…" not in it.text}
-        reached = (item for one in report.reached for item in one.findings)
-        self._told = self._changed | {id(item) for item in (*report.noted, *reached)}
+        reached = (finding for one in report.reached for finding in one.findings)
+        self._told = self._changed | {id(finding) for finding in (*report.noted, *reached)}
         self._fixes = {one.finding.fix for one in report.head.advice if one.finding}
-        with_relation = {id(item) for item in changed if item.verdict.lets_through and not item.fix}
-        self.place = {id(item): n for n, item in enumerate(report.findings, 1)}
+        with_relation = {
+            id(finding) for finding in changed if finding.verdict.lets_through and not finding.fix
+        }
+        self.place = {id(finding): n for n, finding in enumerate(report.findings, 1)}
         """Each finding's number in the list of findings, by `id`."""
         self.listed = [(self.place[id(it)], it) for it in report.findings if id(it) not in with_relation]
         """The findings to list with their places, without the warnings that are told with the relation that changes."""
@@ -36,20 +38,20 @@ class Once:
         ]
         """The relations of which the points do not say what changes, each with its place in the diff."""
 
-    def of_finding(self, item: Finding) -> str:
+    def of_finding(self, finding: Finding) -> str:
         """Return the sentence of a finding below its heading, "" where it stands above."""
-        above = id(item) in self._in_points or id(item) in self._changed
-        return "" if above else item.summary.removeprefix(f"{item.check}: ")
+        above = id(finding) in self._in_points or id(finding) in self._changed
+        return "" if above else finding.summary.removeprefix(f"{finding.check}: ")
 
-    def fix_of(self, item: Finding) -> str:
+    def fix_of(self, finding: Finding) -> str:
         """Return what to do about a finding, "" where it stands in the advice."""
-        return "" if item.fix in self._fixes else item.fix
+        return "" if finding.fix in self._fixes else finding.fix
 
     def of_gate(self, gate: GateRow) -> str:
         """Return what a gate came to in words, "" where they stand elsewhere."""
         if gate.only_warns and gate.verdict is not None and not gate.verdict.lets_through:
             return "a no here only warns"
-        return "" if any(id(item) in self._told for item in gate.passed) else gate.told
+        return "" if any(id(finding) in self._told for finding in gate.passed) else gate.told
 
     def passed(self, gate: GateRow) -> tuple[str, Sequence[Finding]]:
         """Return what passed in a gate and is said nowhere else, under its title."""
@@ -57,6 +59,8 @@ class Once:
         return f"{gate.gate}: {len(left)}{'' if len(left) == len(gate.passed) else ' more'} passed", left
 
 
-def of_consumer(one: ConsumerRow, item: Finding) -> str:
+def of_consumer(one: ConsumerRow, finding: Finding) -> str:
     """Return what changes for a consumer, without its name; "" for what stands with the findings."""
-    return item.summary.removeprefix(f"{title(one.consumer)}: ") if item.verdict is Verdict.PASSED else ""
+    return (
+        finding.summary.removeprefix(f"{title(one.consumer)}: ") if finding.verdict is Verdict.PASSED else ""
+    )

@@ -24,14 +24,20 @@ _FILES = 3
 
 def values(report: Report, bounds: ReportLimits) -> dict[str, Any]:
     """Return what these sections show."""
-    known = report.dossier
+    record = report.dossier
     others = [
-        (item.id, item.environment, item.cause.value, item.state.value, moment(item.created_at))
-        for item in known.others[: bounds.entries]
+        (
+            promotion.id,
+            promotion.environment,
+            promotion.cause.value,
+            promotion.state.value,
+            moment(promotion.created_at),
+        )
+        for promotion in record.others[: bounds.entries]
     ]
     entries = [
-        (str(item.number), moment(item.at), item.event, item.actor, Piece("code", short(item.digest)))
-        for item in known.entries[: bounds.entries]
+        (str(entry.number), moment(entry.at), entry.event, entry.actor, Piece("code", short(entry.digest)))
+        for entry in record.entries[: bounds.entries]
     ]
     return {
         "kicker": _kicker(report),
@@ -39,7 +45,7 @@ def values(report: Report, bounds: ReportLimits) -> dict[str, Any]:
         **_lineage(report.lineage, bounds),
         "stages": _stages(report),
         "stages_told": _stages_told(report),
-        "plan": _plan(known.plan, known.reports, bounds) if known.plan else None,
+        "plan": _plan(record.plan, record.reports, bounds) if record.plan else None,
         "approvals": _approvals(report),
         "provenance": _provenance(report),
         "ledger": Table(("no.", "at", "what", "who", "digest"), entries, "ledger", right=(0,)),
@@ -55,10 +61,10 @@ def _kicker(report: Report) -> str:
 
 
 def _request_rows(report: Report) -> Facts:
-    known, promotion = report.dossier, report.dossier.promotion
+    record, promotion = report.dossier, report.dossier.promotion
     rows: Facts = []
     if promotion is not None:
-        former = f", {known.former.change.short} {known.former.change.subject}" if known.former else ""
+        former = f", {record.former.change.short} {record.former.change.subject}" if record.former else ""
         base = (
             f"generation {promotion.base}: release {short(promotion.base_release)}{former}"
             if promotion.base
@@ -66,8 +72,8 @@ def _request_rows(report: Report) -> Facts:
         )
         rows += [("environment", promotion.environment), ("from", base)]
     rows += _release(report)
-    if known.way.run:
-        rows.append(("run", Piece("link", known.way.name or "in Prefect", known.way.run)))
+    if record.way.run:
+        rows.append(("run", Piece("link", record.way.name or "in Prefect", record.way.run)))
     if promotion is not None:
         rows.append(("asked by", f"{promotion.actor}, {moment(promotion.created_at)}"))
     if promotion is not None and promotion.evidence:
@@ -96,8 +102,8 @@ def _release(report: Report) -> Facts:
 
 
 def _provenance(report: Report) -> Facts:
-    known = report.dossier
-    promotion, release = known.promotion, known.release
+    record = report.dossier
+    promotion, release = record.promotion, record.release
     codes: list[tuple[str, str]] = []
     if release is not None:
         change = release.change
@@ -112,21 +118,21 @@ def _provenance(report: Report) -> Facts:
             ("bound as", promotion.binding),
         )
         rows += [(name, Piece("code", value)) for name, value in digests if value]
-    if promotion is not None and not (known.web.forms or known.way.is_there):
+    if promotion is not None and not (record.web.forms or record.way.is_there):
         rows.append(("all of it", Piece("code", f"sluice report {promotion.id} --format json")))
-    return [*rows, ("this report", f"made {moment(known.at)}, from what was recorded by then")]
+    return [*rows, ("this report", f"made {moment(record.at)}, from what was recorded by then")]
 
 
-def _lineage(known: Lineage, bounds: ReportLimits) -> dict[str, Any]:
-    names = {dot.id: dot.label for dot in known.dots}
+def _lineage(lineage: Lineage, bounds: ReportLimits) -> dict[str, Any]:
+    names = {dot.id: dot.label for dot in lineage.dots}
     reads: dict[str, list[str]] = {}
-    for above, below in known.edges:
+    for above, below in lineage.edges:
         reads.setdefault(below, []).append(names[above])
-    rows = [(dot.label, PARTS[dot.part], ", ".join(reads.get(dot.id, ()))) for dot in known.dots]
+    rows = [(dot.label, PARTS[dot.part], ", ".join(reads.get(dot.id, ()))) for dot in lineage.dots]
     return {
         "lineage": Table(("node", "part", "reads"), rows, "lineage"),
-        "legend": [(part, PARTS[part]) for part in dict.fromkeys(dot.part for dot in known.dots)],
-        "picture": picture(known) if bounds.drawn else None,
+        "legend": [(part, PARTS[part]) for part in dict.fromkeys(dot.part for dot in lineage.dots)],
+        "picture": picture(lineage) if bounds.drawn else None,
     }
 
 
@@ -146,19 +152,19 @@ def _stages_told(report: Report) -> str:
     """Return in how many runs, and how it gets, or got, into the warehouse."""
     runs = len(report.dossier.runs)
     waited = seconds(report.waited.total_seconds()) if report.waited else ""
-    told = (
+    sentences = (
         f"In {count(runs, 'run')} of the stages together." if runs > 1 else "",
         "" if runs else "What the stages took was not recorded.",
         f"The answer was given {waited} after it was staged." if waited else "",
         f"{report.publish[:1].upper()}{report.publish[1:]}." if report.publish else "",
     )
-    return " ".join(part for part in told if part)
+    return " ".join(part for part in sentences if part)
 
 
-def _plan(known: Plan, reports: tuple[GateReport, ...], bounds: ReportLimits) -> dict[str, Any]:
+def _plan(plan: Plan, reports: tuple[GateReport, ...], bounds: ReportLimits) -> dict[str, Any]:
     """Return what is built, carried over, relinked and removed, and why; what is reused is folded away."""
-    steps, rest = few(moved(known), bounds.steps)
-    reused = [step for step in known.steps if not step.moves]
+    steps, rest = few(moved(plan), bounds.steps)
+    reused = [step for step in plan.steps if not step.moves]
     rows = [
         (
             Piece("strong", word(it)),
@@ -168,10 +174,10 @@ def _plan(known: Plan, reports: tuple[GateReport, ...], bounds: ReportLimits) ->
         )
         for it in steps
     ]
-    held = [(uid, str(why)) for uid, why in known.held.items()]
+    held = [(uid, str(why)) for uid, why in plan.held.items()]
     same = [(str(step.name), step.kind.value) for step in reused[: bounds.steps]]
     return {
-        "summary": summary(known),
+        "summary": summary(plan),
         "steps": Table(("", "relation", "kind", "why"), rows, "plan"),
         "left": rest,
         "held": Table(("left as it is", "why"), held[: bounds.steps], "held back"),
@@ -184,13 +190,19 @@ def _approvals(report: Report) -> Table:
     """Return who said yes or no, to what, and until when it is good."""
     rows = [
         (
-            Piece("pill", SAID[item.decision], Style.GOOD if item.decision.value == "approve" else Style.BAD),
-            item.who,
-            moment(item.at),
-            f"used {moment(item.used_at)}" if item.used_at else f"good until {moment(item.expires_at)}",
-            item.comment,
-            Piece("code", short(item.binding)),
+            Piece(
+                "pill",
+                SAID[approval.decision],
+                Style.GOOD if approval.decision.value == "approve" else Style.BAD,
+            ),
+            approval.who,
+            moment(approval.at),
+            f"used {moment(approval.used_at)}"
+            if approval.used_at
+            else f"good until {moment(approval.expires_at)}",
+            approval.comment,
+            Piece("code", short(approval.binding)),
         )
-        for item in report.dossier.approvals
+        for approval in report.dossier.approvals
     ]
     return Table(("", "by", "at", "", "comment", "bound to"), rows, "approvals")

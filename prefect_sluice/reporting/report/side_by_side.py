@@ -32,18 +32,18 @@ class Sides:
     rows: tuple[SideRow, ...]
 
 
-def side_by_side(found: Evidence) -> Sides | None:
+def side_by_side(sample: Evidence) -> Sides | None:
     """Return the sample as rows; None for any other table, and where too many columns changed to stand side by side."""
-    if found.columns[-3:] != ("column", BEFORE, AFTER) or len(found.columns) < 4 or not found.rows:
+    if sample.columns[-3:] != ("column", BEFORE, AFTER) or len(sample.columns) < 4 or not sample.rows:
         return None
-    keys = len(found.columns) - 3
+    keys = len(sample.columns) - 3
     by_key: dict[tuple[str | None, ...], dict[str, Cell]] = {}
-    for row in found.rows:
+    for row in sample.rows:
         name = row[keys] or ""
-        told = changed(row[keys + 1], row[keys + 2], number=name in found.numbers)
-        by_key.setdefault(tuple(row[:keys]), {})[name] = told
+        cell = changed(row[keys + 1], row[keys + 2], number=name in sample.numbers)
+        by_key.setdefault(tuple(row[:keys]), {})[name] = cell
     columns = tuple(dict.fromkeys(name for cells in by_key.values() for name in cells))
     if len(columns) > _MOST:
         return None
     rows = (SideRow(key, tuple(cells.get(name) for name in columns)) for key, cells in by_key.items())
-    return Sides(found.columns[:keys], columns, tuple(rows))
+    return Sides(sample.columns[:keys], columns, tuple(rows))

@@ -31,33 +31,33 @@ _PAST = {
 """How many stages are done in a state."""
 
 
-def laps(found: ReleaseRecord) -> tuple[StageRow, ...]:
+def laps(record: ReleaseRecord) -> tuple[StageRow, ...]:
     """Return a lap for each stage that this promotion has, done or not."""
-    promotion = found.promotion
+    promotion = record.promotion
     if promotion is None:
         return ()
     names = _NOT_ALL.get(promotion.cause, ORDER)
-    done, ended = _reached(found, promotion, names)
-    took = _took(found)
+    done, ended = _reached(record, promotion, names)
+    took = _took(record)
     lines: list[StageRow] = []
     for number, name in enumerate(names):
         state, style = ("done", Style.GOOD) if number < done else ("not reached", Style.FAINT)
         if number == done and ended:
             state, style = ended
-        told = _stage_summary(name, found, promotion) if number <= done else ""
-        lines.append(StageRow(name.capitalize(), took.get(name), state, told, style))
+        summary = _stage_summary(name, record, promotion) if number <= done else ""
+        lines.append(StageRow(name.capitalize(), took.get(name), state, summary, style))
     return tuple(lines)
 
 
-def waited(found: ReleaseRecord) -> timedelta | None:
+def waited(record: ReleaseRecord) -> timedelta | None:
     """Return how long it waited for the yes or no that was used; None where nobody had to say one."""
-    staged = _at(found.entries, "promotion.staged")
-    said = _at(found.entries, "approval.given")
-    return said - staged if staged and said and said >= staged else None
+    staged = _at(record.entries, "promotion.staged")
+    answered = _at(record.entries, "approval.given")
+    return answered - staged if staged and answered and answered >= staged else None
 
 
 def _reached(
-    found: ReleaseRecord, promotion: Promotion, names: tuple[str, ...]
+    record: ReleaseRecord, promotion: Promotion, names: tuple[str, ...]
 ) -> tuple[int, tuple[str, Style] | None]:
     """Return how many stages are done, and how the next one stands if it ended the way, or is at work."""
     state = promotion.state
@@ -65,10 +65,10 @@ def _reached(
         return len(names), None
     if state in _PAST:
         done = min(_PAST[state] - (len(ORDER) - len(names) if _PAST[state] > 2 else 0), len(names))
-        waits = state is State.STAGED and found.asked > 0
+        waits = state is State.STAGED and record.asked > 0
         return done, ("waits for a yes", Style.WARN) if waits else None
     if state is State.REFUSED:
-        last = found.stages[-1].split()[0] if found.stages else "stage"
+        last = record.stages[-1].split()[0] if record.stages else "stage"
         return names.index(last) if last in names else 2, ("said no", Style.BAD)
     if state is State.REJECTED:
         return names.index("approve"), ("said no", Style.BAD)
@@ -76,22 +76,22 @@ def _reached(
     return past, (f"{state.value}", Style.WARN)
 
 
-def _took(found: ReleaseRecord) -> Mapping[str, float]:
+def _took(record: ReleaseRecord) -> Mapping[str, float]:
     """Return the seconds spent in each stage, all runs together; of an older Sluice's, the gates' of Test."""
     took: dict[str, float] = {}
-    for run in found.runs:
-        for each in run.took:
-            took[each.stage] = took.get(each.stage, 0.0) + each.seconds
+    for run in record.runs:
+        for stage_time in run.took:
+            took[stage_time.stage] = took.get(stage_time.stage, 0.0) + stage_time.seconds
     return took
 
 
-def _stage_summary(name: str, found: ReleaseRecord, promotion: Promotion) -> str:
+def _stage_summary(name: str, record: ReleaseRecord, promotion: Promotion) -> str:
     match name:
         case "source":
-            change = found.release.change if found.release else None
+            change = record.release.change if record.release else None
             return f"commit {change.short}, {moment(change.at)}" if change else ""
         case "build":
-            plan = found.plan
+            plan = record.plan
             made = len(plan.of(Action.BUILD, Action.CARRY)) if plan else 0
             return (
                 f"release {short(promotion.release)}; {made} to build, {len(plan.of(Action.REUSE))} reused"
@@ -99,32 +99,32 @@ def _stage_summary(name: str, found: ReleaseRecord, promotion: Promotion) -> str
                 else ""
             )
         case "test" | "stage":
-            return _gates(name, found)
+            return _gates(name, record)
         case "approve":
-            return _approved(found)
+            return _approved(record)
         case "deploy" | "rollback":
-            at = _at(found.entries, "generation.written")
+            at = _at(record.entries, "generation.written")
             return f"generation {promotion.generation}, {moment(at)}" if at and promotion.generation else ""
         case _:
-            return _gates(name, found)
+            return _gates(name, record)
 
 
-def _gates(stage: str, found: ReleaseRecord) -> str:
-    asked = [
+def _gates(stage: str, record: ReleaseRecord) -> str:
+    judged = [
         report
-        for where, report in zip(found.stages, found.reports, strict=False)
+        for where, report in zip(record.stages, record.reports, strict=False)
         if where == stage and not report.not_applicable
     ]
-    if not asked:
+    if not judged:
         return ""
-    no = [report.gate for report in asked if not report.verdict.lets_through]
-    return f"{count(len(asked), 'gate')} asked" + (f", no by {', '.join(no)}" if no else "")
+    no = [report.gate for report in judged if not report.verdict.lets_through]
+    return f"{count(len(judged), 'gate')} asked" + (f", no by {', '.join(no)}" if no else "")
 
 
-def _approved(found: ReleaseRecord) -> str:
-    if not found.approvals:
-        return "" if found.asked else "no approval needed"
-    last = found.approvals[-1]
+def _approved(record: ReleaseRecord) -> str:
+    if not record.approvals:
+        return "" if record.asked else "no approval needed"
+    last = record.approvals[-1]
     return f"{SAID[last.decision]} by {last.who}, {moment(last.at)}"
 
 

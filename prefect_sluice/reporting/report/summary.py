@@ -38,15 +38,19 @@ def head(record: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Fin
         case State.STABLE | State.DEPLOYED:
             return _served(record, promotion, title, gates)
         case State.APPROVED | State.DEPLOYING:
-            said = f"{_stop(_capital(promotion.message))} It is not served yet; {_now(record, promotion)}."
-            return Headline(title, "APPROVED", Style.GOOD, said.strip(), _go_on(record, promotion))
+            sentence = (
+                f"{_stop(_capital(promotion.message))} It is not served yet; {_now(record, promotion)}."
+            )
+            return Headline(title, "APPROVED", Style.GOOD, sentence.strip(), _go_on(record, promotion))
         case State.STARTED:
-            said = f"It was begun and has not come to an end; {_now(record, promotion)}."
-            return Headline(title, "UNFINISHED", Style.WARN, said, _go_on(record, promotion))
+            sentence = f"It was begun and has not come to an end; {_now(record, promotion)}."
+            return Headline(title, "UNFINISHED", Style.WARN, sentence, _go_on(record, promotion))
         case _:
             # What became of the environment since, nobody can tell from here: `_now` would be wrong of an old one.
-            said = _stop(_capital(promotion.message or promotion.state.value))
-            return Headline(title, promotion.state.value.upper(), Style.BAD, said, _again(record, promotion))
+            sentence = _stop(_capital(promotion.message or promotion.state.value))
+            return Headline(
+                title, promotion.state.value.upper(), Style.BAD, sentence, _again(record, promotion)
+            )
 
 
 def waits_for_an_answer(report: Report) -> bool:
@@ -59,36 +63,38 @@ def waits_for_an_answer(report: Report) -> bool:
 
 
 def _waiting(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
-    asked = [gate for gate in gates if gate.verdict is not None]
-    warned = [gate.gate for gate in asked if gate.verdict is not Verdict.PASSED]
-    said = f"{'All ' if len(asked) > 1 else ''}{count(len(asked), 'gate')} that could be asked let it through"
-    said += f", with warnings of {', '.join(warned)}" if warned else ""
+    judged = [gate for gate in gates if gate.verdict is not None]
+    warned = [gate.gate for gate in judged if gate.verdict is not Verdict.PASSED]
+    sentence = (
+        f"{'All ' if len(judged) > 1 else ''}{count(len(judged), 'gate')} that could be asked let it through"
+    )
+    sentence += f", with warnings of {', '.join(warned)}" if warned else ""
     if not record.asked:
         return Headline(
-            title, "READY", Style.GOOD, f"{said}; {_now(record, promotion)}.", _go_on(record, promotion)
+            title, "READY", Style.GOOD, f"{sentence}; {_now(record, promotion)}.", _go_on(record, promotion)
         )
     # Its state changes when the promotion goes on; whoever reads this must not be asked for what was answered.
     answer = rule(promotion, record.approvals, record.at).by
     if answer is not None:
         return _answered(record, promotion, title, answer)
-    said += f". Until somebody says yes, {_now(record, promotion)}."
+    sentence += f". Until somebody says yes, {_now(record, promotion)}."
     advice = (
         Advice("You agree that readers get this:", f"sluice approve {promotion.id}"),
         Advice("You do not:", f'sluice reject {promotion.id} --comment "why"'),
         Advice("After the yes, it is deployed by:", _command(record, promotion)),
     )
-    return Headline(title, "WAITING", Style.WARN, said, advice)
+    return Headline(title, "WAITING", Style.WARN, sentence, advice)
 
 
 def _answered(record: ReleaseRecord, promotion: Promotion, title: str, answer: Approval) -> Headline:
     """Return the head of one that somebody said yes or no to, and that did not go on since."""
     if answer.decision is Decision.APPROVE:
-        said = f"Approved by {answer.who}. It is not served yet; {_now(record, promotion)}."
-        return Headline(title, "APPROVED", Style.GOOD, said, _go_on(record, promotion))
+        sentence = f"Approved by {answer.who}. It is not served yet; {_now(record, promotion)}."
+        return Headline(title, "APPROVED", Style.GOOD, sentence, _go_on(record, promotion))
     why = f": {answer.comment}" if answer.comment else ""
-    said = f"Rejected by {answer.who}{why}; {_now(record, promotion)}."
+    sentence = f"Rejected by {answer.who}{why}; {_now(record, promotion)}."
     again = Advice("Change what was objected to and commit. Then release again:", _command(record, None))
-    return Headline(title, "REJECTED", Style.BAD, said, (again,))
+    return Headline(title, "REJECTED", Style.BAD, sentence, (again,))
 
 
 def _refused(
@@ -99,20 +105,22 @@ def _refused(
     findings: Sequence[Finding],
 ) -> Headline:
     held = [gate.gate for gate in gates if gate.holds]
-    bad = [item for item in findings if item.gate in held and not item.verdict.lets_through]
-    said = f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
-    said = f"{said}; {_now(record, promotion)}, and nothing that people read has changed by it."
-    fixes = {item.fix: item for item in reversed(bad) if item.fix}
+    bad = [finding for finding in findings if finding.gate in held and not finding.verdict.lets_through]
+    sentence = (
+        f"{count(len(bad), 'finding')} of {_and(held)} stopped it" if held else _capital(promotion.message)
+    )
+    sentence = f"{sentence}; {_now(record, promotion)}, and nothing that people read has changed by it."
+    fixes = {finding.fix: finding for finding in reversed(bad) if finding.fix}
     advice = [
-        Advice(_stop(f"{item.gate} {item.check}: {fix}"), finding=item)
-        for fix, item in list(reversed(fixes.items()))[:_FIXES]
+        Advice(_stop(f"{finding.gate} {finding.check}: {fix}"), finding=finding)
+        for fix, finding in list(reversed(fixes.items()))[:_FIXES]
     ]
     advice += [
         Advice(
             "See the findings below, mend the project and commit. Then release again:", _command(record, None)
         )
     ]
-    return Headline(title, "REFUSED", Style.BAD, said, tuple(advice))
+    return Headline(title, "REFUSED", Style.BAD, sentence, tuple(advice))
 
 
 def _served(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
@@ -120,23 +128,26 @@ def _served(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequ
     warned = [gate.gate for gate in gates if gate.verdict is not None and gate.verdict is not Verdict.PASSED]
     warnings = f", with warnings of {_and(warned)}" if warned else ""
     if number == record.serves:
-        said = f"{where} serves it as generation {number}{_again_served(record)}{warnings}."
+        sentence = f"{where} serves it as generation {number}{_again_served(record)}{warnings}."
         if record.displaced:
-            said = (
-                f"{said[:-1]}, but its readers find something else: {describe_displaced(record.displaced)}."
+            sentence = f"{sentence[:-1]}, but its readers find something else: {describe_displaced(record.displaced)}."
+            return Headline(
+                title, "DISPLACED", Style.BAD, sentence, (Advice("Take the names back:", TAKE_BACK),)
             )
-            return Headline(title, "DISPLACED", Style.BAD, said, (Advice("Take the names back:", TAKE_BACK),))
         back = Advice(
             "If it turns out to be wrong, go back:", f"sluice rollback --env {where} --from {number}"
         )
-        return Headline(title, "SERVING", Style.GOOD, said, (back,) if number and number > 1 else ())
-    said = f"{where} served it as generation {number}{_again_served(record)}{warnings}; now it serves generation {record.serves}."
-    return Headline(title, "SERVED", Style.PLAIN, said, ())
+        return Headline(title, "SERVING", Style.GOOD, sentence, (back,) if number and number > 1 else ())
+    sentence = (
+        f"{where} served it as generation {number}{_again_served(record)}{warnings};"
+        f" now it serves generation {record.serves}."
+    )
+    return Headline(title, "SERVED", Style.PLAIN, sentence, ())
 
 
 def _again_served(record: ReleaseRecord) -> str:
     """Return which generation a rollback serves again; what readers find is what that one had."""
-    older = [item.origin for item in record.generations if item.origin != item.number]
+    older = [generation.origin for generation in record.generations if generation.origin != generation.number]
     return f" (generation {older[0]} again)" if older else ""
 
 

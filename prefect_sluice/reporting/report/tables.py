@@ -59,33 +59,33 @@ class EvidenceRows:
     told: str
 
 
-def evidence(found: Evidence, title: str, bounds: ReportLimits, *, label: str) -> EvidenceRows:
+def evidence(sample: Evidence, title: str, bounds: ReportLimits, *, label: str) -> EvidenceRows:
     """Return the rows behind a finding, under their title."""
-    shown, _ = few(found.rows, bounds.rows)
-    kept = replace(found, rows=tuple(shown))
-    columns, rows, right = _side_by_side(found, kept, bounds) or _as_they_are(kept, bounds)
+    shown, _ = few(sample.rows, bounds.rows)
+    kept = replace(sample, rows=tuple(shown))
+    columns, rows, right = _side_by_side(sample, kept, bounds) or _as_they_are(kept, bounds)
     named = f"{title or 'rows'} of {label}"
     return EvidenceRows(
         title,
         Table(columns, rows[:_OPEN], named, right, fit=True),
         Table(columns, rows[_OPEN:], f"more {named}", right, fit=True),
-        f"{len(shown)} of {count(found.total, _unit(found))}" if len(shown) < found.total else "",
+        f"{len(shown)} of {count(sample.total, _unit(sample))}" if len(shown) < sample.total else "",
     )
 
 
-def _unit(found: Evidence) -> str:
-    return "changed value" if found.columns[-3:] == ("column", BEFORE, AFTER) else "row"
+def _unit(sample: Evidence) -> str:
+    return "changed value" if sample.columns[-3:] == ("column", BEFORE, AFTER) else "row"
 
 
 Parts = tuple[Sequence[str], list[list[Shown]], Sequence[int]]
 
 
-def _side_by_side(found: Evidence, kept: Evidence, bounds: ReportLimits) -> Parts | None:
+def _side_by_side(sample: Evidence, kept: Evidence, bounds: ReportLimits) -> Parts | None:
     side = side_by_side(kept)
     if side is None:
         return None
     # Where values were left out, one that is not here may be among those.
-    same = Piece("null", "same" if len(found.rows) >= found.total else "")
+    same = Piece("null", "same" if len(sample.rows) >= sample.total else "")
     rows = [
         [
             *(_value(key, bounds) for key in row.key),
@@ -102,20 +102,20 @@ def _change(cell: Change, bounds: ReportLimits) -> Piece:
 
 
 def _as_they_are(kept: Evidence, bounds: ReportLimits) -> Parts:
-    found = with_change(kept)
-    right = [n for n in range(len(found.columns)) if _is_numeric(found, n)]
+    sample = with_change(kept)
+    right = [n for n in range(len(sample.columns)) if _is_numeric(sample, n)]
     return (
-        found.columns,
-        [[_cell(found, row, n, bounds) for n in range(len(row))] for row in found.rows],
+        sample.columns,
+        [[_cell(sample, row, n, bounds) for n in range(len(row))] for row in sample.rows],
         right,
     )
 
 
-def _is_numeric(found: Evidence, number: int) -> bool:
+def _is_numeric(sample: Evidence, number: int) -> bool:
     """Say whether a column is numbers only: it is read from the right then. A column of bars is not."""
-    if found.columns[number] in found.bars:
+    if sample.columns[number] in sample.bars:
         return False
-    values = [row[number] for row in found.rows if number < len(row) and row[number] is not None]
+    values = [row[number] for row in sample.rows if number < len(row) and row[number] is not None]
     return bool(values) and all(_number(value) for value in values)
 
 
@@ -127,22 +127,22 @@ def _number(text: str | None) -> bool:
     return True
 
 
-def _cell(found: Evidence, row: Sequence[str | None], number: int, bounds: ReportLimits) -> Shown:
+def _cell(sample: Evidence, row: Sequence[str | None], number: int, bounds: ReportLimits) -> Shown:
     value = row[number]
-    name = found.columns[number] if number < len(found.columns) else ""
-    if name in found.bars and (known := share(value)) is not None:
-        return Piece("share", value if value and "%" in value else percent(known), share=known)
-    if name in (BEFORE, AFTER) and _differs(found, row):
+    name = sample.columns[number] if number < len(sample.columns) else ""
+    if name in sample.bars and (part := share(value)) is not None:
+        return Piece("share", value if value and "%" in value else percent(part), share=part)
+    if name in (BEFORE, AFTER) and _differs(sample, row):
         return Piece(name, parts=(_value(value, bounds),))
-    if found.bars and not value:
+    if sample.bars and not value:
         return ""  # a table of numbers has blanks; NULL and empty are said of people's rows
     return _value(value, bounds)
 
 
-def _differs(found: Evidence, row: Sequence[str | None]) -> bool:
-    if BEFORE not in found.columns or AFTER not in found.columns:
+def _differs(sample: Evidence, row: Sequence[str | None]) -> bool:
+    if BEFORE not in sample.columns or AFTER not in sample.columns:
         return False
-    return row[found.columns.index(BEFORE)] != row[found.columns.index(AFTER)]
+    return row[sample.columns.index(BEFORE)] != row[sample.columns.index(AFTER)]
 
 
 def _value(value: str | None, bounds: ReportLimits) -> Shown:

@@ -19,16 +19,16 @@ _MOST = 20
 
 def lines(done: Collected, root: Path, *, width: int = WIDTH) -> list[Line]:
     """Return a block per warehouse, the files by kind, and one line that sums it up."""
-    found: list[Line] = []
+    page: list[Line] = []
     for swept in done.warehouses:
-        found += _warehouse(done, swept, root, width)
-    found += [part for note in done.notes for part in wrapped(note, width, indent=0, style=Style.FAINT)]
+        page += _warehouse(done, swept, root, width)
+    page += [part for note in done.notes for part in wrapped(note, width, indent=0, style=Style.FAINT)]
     if done.is_empty:
-        return [*found, line(Span("nothing to collect", Style.GOOD))]
+        return [*page, line(Span("nothing to collect", Style.GOOD))]
     for kind, items in _kinds(done.files):
-        told = f"{_verb(done)} {count(len(items), kind)}, {size(sum(item.size for item in items))}"
-        found.append(line(told))
-    return found
+        summary = f"{_verb(done)} {count(len(items), kind)}, {size(sum(file.size for file in items))}"
+        page.append(line(summary))
+    return page
 
 
 def _verb(done: Collected) -> str:
@@ -40,51 +40,51 @@ def _warehouse(done: Collected, swept: CollectedWarehouse, root: Path, width: in
     head = f": {count(len(plan.drops), 'relation')} to drop, {len(plan.kept)} stay"
     if not done.dry_run:
         head = f": {count(len(plan.drops), 'relation')} dropped, {len(plan.kept)} stay"
-    found = [line(strong(relative_path(swept.path, root)), head)]
+    block = [line(strong(relative_path(swept.path, root)), head)]
     rows = [
-        (str(item.address), "view" if item.is_view else count(item.rows, "row"), size(item.size or 0))
-        for item in plan.drops[:_MOST]
+        (str(drop.address), "view" if drop.is_view else count(drop.rows, "row"), size(drop.size or 0))
+        for drop in plan.drops[:_MOST]
     ]
-    found += table(rows, right=(1, 2), indent=2, width=width)
+    block += table(rows, right=(1, 2), indent=2, width=width)
     if len(plan.drops) > _MOST:
-        found.append(line(faint(f"  and {len(plan.drops) - _MOST} more (all of them: --json)")))
+        block.append(line(faint(f"  and {len(plan.drops) - _MOST} more (all of them: --json)")))
     if plan.generations:
         gone = [
             f"{name} {_numbers([n for _, n in items])}" for name, items in _by_environment(plan.generations)
         ]
-        told = "cannot be served again after it: " if done.dry_run else "cannot be served again: "
-        found += wrapped(told + "; ".join(gone), width)
+        warning = "cannot be served again after it: " if done.dry_run else "cannot be served again: "
+        block += wrapped(warning + "; ".join(gone), width)
     if plan.drops:
-        found += wrapped(_room(done, swept), width)
+        block += wrapped(_room(done, swept), width)
     for name in plan.strangers[:_MOST]:
-        found += wrapped(f"{name} is not Sluice's: left alone (see sluice doctor)", width, style=Style.WARN)
-    return [*found, *_old_names(done, swept, width), *_histories(done, swept, width)]
+        block += wrapped(f"{name} is not Sluice's: left alone (see sluice doctor)", width, style=Style.WARN)
+    return [*block, *_old_names(done, swept, width), *_histories(done, swept, width)]
 
 
 def _old_names(done: Collected, swept: CollectedWarehouse, width: int) -> list[Line]:
     verb = "would go" if done.dry_run else "is gone"
-    told = (f"the old name {name} ({where}) {verb}: its day has come" for where, name in swept.plan.over)
-    return [part for text in told for part in wrapped(text, width)]
+    sentences = (f"the old name {name} ({where}) {verb}: its day has come" for where, name in swept.plan.over)
+    return [part for text in sentences for part in wrapped(text, width)]
 
 
 def _histories(done: Collected, swept: CollectedWarehouse, width: int) -> list[Line]:
     """Return a line for each name whose history goes, and for each whose history stays though nothing serves it."""
     verb = "would go" if done.dry_run else "is gone"
-    found: list[Line] = []
+    block: list[Line] = []
     for where, name in swept.plan.ended:
-        found += wrapped(f"the history of {name} ({where}) {verb}", width, style=Style.BAD)
+        block += wrapped(f"the history of {name} ({where}) {verb}", width, style=Style.BAD)
     for where, name in swept.plan.resting[:_MOST]:
-        told = f"the history of {name} ({where}) stays; to let it go: --drop-history {name}"
-        found += wrapped(told, width, style=Style.FAINT)
-    return found
+        sentence = f"the history of {name} ({where}) stays; to let it go: --drop-history {name}"
+        block += wrapped(sentence, width, style=Style.FAINT)
+    return block
 
 
 def _room(done: Collected, swept: CollectedWarehouse) -> str:
-    told = f"{size(swept.plan.size)} in the file, {count(swept.plan.rows, 'row')}"
+    room = f"{size(swept.plan.size)} in the file, {count(swept.plan.rows, 'row')}"
     if done.dry_run:
-        return f"that is {told}"
+        return f"that is {room}"
     now = f"the file has {size(swept.after.size)} (before: {size(swept.before.size)})"
-    return f"freed {told}; {now}, of which {size(swept.after.free)} are free for what comes next"
+    return f"freed {room}; {now}, of which {size(swept.after.free)} are free for what comes next"
 
 
 def _numbers(numbers: Sequence[int]) -> str:
@@ -99,12 +99,15 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def _by_environment(generations: Sequence[tuple[str, int]]) -> list[tuple[str, list[tuple[str, int]]]]:
-    return [(name, list(items)) for name, items in groupby(sorted(generations), key=lambda item: item[0])]
+    return [
+        (name, list(items))
+        for name, items in groupby(sorted(generations), key=lambda generation: generation[0])
+    ]
 
 
 def _kinds(files: Sequence[Leftover]) -> list[tuple[str, list[Leftover]]]:
-    ordered = sorted(files, key=lambda item: item.kind)
-    return [(kind, list(items)) for kind, items in groupby(ordered, key=lambda item: item.kind)]
+    ordered = sorted(files, key=lambda file: file.kind)
+    return [(kind, list(items)) for kind, items in groupby(ordered, key=lambda file: file.kind)]
 
 
 def relative_path(path: Path, root: Path) -> str:
@@ -118,13 +121,13 @@ def document(done: Collected, root: Path) -> Json:
         "dry_run": done.dry_run,
         "warehouses": [
             {
-                "path": relative_path(item.path, root),
-                "environments": list(item.environments),
-                "plan": item.plan.document(),
-                "before": {"bytes": item.before.size, "free": item.before.free},
-                "after": {"bytes": item.after.size, "free": item.after.free},
+                "path": relative_path(swept.path, root),
+                "environments": list(swept.environments),
+                "plan": swept.plan.document(),
+                "before": {"bytes": swept.before.size, "free": swept.before.free},
+                "after": {"bytes": swept.after.size, "free": swept.after.free},
             }
-            for item in done.warehouses
+            for swept in done.warehouses
         ],
         "files": [{"path": relative_path(i.path, root), "kind": i.kind, "bytes": i.size} for i in done.files],
         "notes": list(done.notes),

@@ -11,28 +11,31 @@ from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line,
 
 def lines(report: DoctorReport) -> list[Line]:
     """Return what was repaired, what is wrong, and one line that sums it up. Nothing is cut."""
-    found = [line(Span("repaired  ", Style.GOOD), item.thing) for item in report.repaired]
-    for item in report.complaints:
-        found += _complaint(item)
-    wrong = sum(not item.note for item in report.complaints)
-    told = ", ".join(report.environments)
+    page = [line(Span("repaired  ", Style.GOOD), complaint.thing) for complaint in report.repaired]
+    for complaint in report.complaints:
+        page += _complaint(complaint)
+    wrong = sum(not complaint.note for complaint in report.complaints)
+    environments = ", ".join(report.environments)
     if wrong:
-        safe = sum(item.repair is not None for item in report.complaints)
+        safe = sum(complaint.repair is not None for complaint in report.complaints)
         some = (
             f"; {count(safe, 'of them', 'of them')} the doctor can repair: sluice doctor --repair"
             if safe
             else ""
         )
-        return [*found, line(Span(f"{count(wrong, 'finding')} in {told}", Style.BAD), some)]
-    return [*found, line(Span(f"nothing is wrong in {told}", Style.GOOD))]
+        return [*page, line(Span(f"{count(wrong, 'finding')} in {environments}", Style.BAD), some)]
+    return [*page, line(Span(f"nothing is wrong in {environments}", Style.GOOD))]
 
 
-def _complaint(item: Complaint) -> list[Line]:
-    where = f"{item.environment}: " if item.environment else ""
-    style = Style.WARN if item.note else Style.BAD
+def _complaint(complaint: Complaint) -> list[Line]:
+    where = f"{complaint.environment}: " if complaint.environment else ""
+    style = Style.WARN if complaint.note else Style.BAD
     return [
-        line(Span(f"{'note' if item.note else item.check:<10}", style), strong(f"{where}{item.thing}")),
-        line(faint(f"{item.means}; "), item.fix, indent=10),
+        line(
+            Span(f"{'note' if complaint.note else complaint.check:<10}", style),
+            strong(f"{where}{complaint.thing}"),
+        ),
+        line(faint(f"{complaint.means}; "), complaint.fix, indent=10),
     ]
 
 
@@ -41,6 +44,6 @@ def document(report: DoctorReport) -> Json:
     return {
         "clean": report.is_clean,
         "environments": list(report.environments),
-        "repaired": [item.document() for item in report.repaired],
-        "findings": [item.document() for item in report.complaints],
+        "repaired": [complaint.document() for complaint in report.repaired],
+        "findings": [complaint.document() for complaint in report.complaints],
     }

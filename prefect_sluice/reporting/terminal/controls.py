@@ -13,31 +13,32 @@ def placed_lines(control: Control, *, fresh: bool, served: Sequence[str] = ()) -
     head = Span(f"{control.done}: " if fresh else f"{control.done} already: ", Style.GOOD)
     lines = [line(head, f"{control.told}; lift it: ", strong(control.lift))]
     for environment in served:
-        told = f"{environment} serves this release; go back: "
-        lines.append(line(Span(told, Style.BAD), strong(f"sluice rollback --env {environment}")))
+        sentence = f"{environment} serves this release; go back: "
+        lines.append(line(Span(sentence, Style.BAD), strong(f"sluice rollback --env {environment}")))
     return lines
 
 
 def lifted_lines(lifted: Sequence[Control], left: Sequence[Control]) -> list[Line]:
     """Return each that was lifted, and each that still stops the same environment."""
     lines = [
-        line(Span("lifted: ", Style.GOOD), f"{item.kind.value} by {item.by}: {item.reason}")
-        for item in lifted
+        line(Span("lifted: ", Style.GOOD), f"{control.kind.value} by {control.by}: {control.reason}")
+        for control in lifted
     ]
     return lines + [
-        line(Span("still: ", Style.WARN), f"{item.told}; lift it: ", strong(item.lift)) for item in left
+        line(Span("still: ", Style.WARN), f"{control.told}; lift it: ", strong(control.lift))
+        for control in left
     ]
 
 
 def despite_lines(controls: Sequence[Control]) -> list[Line]:
     """Return what did not stop a rollback, said aloud."""
     return [
-        line(Span("all the same: ", Style.WARN), f"{item.told}; a rollback is not stopped by it")
-        for item in controls
+        line(Span("all the same: ", Style.WARN), f"{control.told}; a rollback is not stopped by it")
+        for control in controls
     ]
 
 
 def own_hold_line(hold: Control) -> Line:
     """Return the hold that a rollback placed, and the command that ends it."""
-    told = f"{hold.named} stays as it is until this is lifted: "
-    return line(Span("held: ", Style.WARN), told, strong(hold.lift))
+    sentence = f"{hold.named} stays as it is until this is lifted: "
+    return line(Span("held: ", Style.WARN), sentence, strong(hold.lift))

@@ -28,17 +28,17 @@ def lines(now: Covered, baseline: CoverageBaseline | None, written: Path | None,
     ]
     whole = [strong(count(len(now), "model")), *(strong(_percent(now, aspect)) for aspect in ASPECTS)]
     header = ["model", *(aspect.replace("_", " ") for aspect in ASPECTS)]
-    found = tables.table([*rows, whole], header=header, width=width)
+    page = tables.table([*rows, whole], header=header, width=width)
     if written is not None and baseline is not None:
         entries = len(list(baseline.entries()))
-        told = f"{count(entries, 'missing thing')} let pass; commit it, and it can only shrink"
-        found += [BLANK, line(strong(f"wrote {written.name}: "), told)]
+        sentence = f"{count(entries, 'missing thing')} let pass; commit it, and it can only shrink"
+        page += [BLANK, line(strong(f"wrote {written.name}: "), sentence)]
     elif baseline is not None:
         outlived = len(baseline.outlived(now))
         if outlived:
-            told = f"{count(outlived, 'entry', 'entries')} of the baseline that nothing needs any more: "
-            found += [BLANK, line(faint(told), "sluice coverage --write-baseline")]
-    return found
+            sentence = f"{count(outlived, 'entry', 'entries')} of the baseline that nothing needs any more: "
+            page += [BLANK, line(faint(sentence), "sluice coverage --write-baseline")]
+    return page
 
 
 def _percent(now: Covered, aspect: Aspect) -> str:
@@ -49,7 +49,8 @@ def document(now: Covered, baseline: CoverageBaseline | None, written: Path | No
     """Return it as JSON, whole."""
     return {
         "models": {
-            uid: {str(one): told for one, told in has.items()} for uid, has in table(now, baseline).items()
+            uid: {str(one): coverage for one, coverage in has.items()}
+            for uid, has in table(now, baseline).items()
         },
         "shares": {str(aspect): share(now, aspect) for aspect in ASPECTS},
         "baseline": None if baseline is None else [[uid, str(aspect)] for uid, aspect in baseline.entries()],

@@ -46,9 +46,9 @@ class DashboardStory:
             "title": self.title,
             "environment": self.environment,
             "relations": self.relations,
-            "changes": [{"relation": name, "told": told} for name, told in self.changes],
+            "changes": [{"relation": name, "told": sentence} for name, sentence in self.changes],
             "same": self.same,
-            "beside": [{"relation": name, "told": told} for name, told in self.beside],
+            "beside": [{"relation": name, "told": sentence} for name, sentence in self.beside],
             "others": [{"title": name, "relations": list(names)} for name, names in self.others],
             "compared": self.built,
         }
@@ -60,27 +60,31 @@ def story(
     plan: Plan,
     *,
     reports: Sequence[GateReport] = (),
-    known: ImpactInputs | None = None,
+    impact_inputs: ImpactInputs | None = None,
 ) -> DashboardStory:
     """Return what the plan changes for a dashboard's readers. `declared` are all dashboards, `reports` what the gates found
-    so far, `known` what the code tells where nothing is built yet. Pure."""
+    so far, `impact_inputs` what the code tells where nothing is built yet. Pure."""
     read = _read(consumer, plan)
     built = any(report.gate == DIFF and not report.not_applicable for report in reports)
-    told = {uid: words for uid, words in _changes_by_node(plan, reports, known, built=built).items() if words}
+    changed = {
+        uid: words
+        for uid, words in _changes_by_node(plan, reports, impact_inputs, built=built).items()
+        if words
+    }
     moved = {step.node for step in _moved(plan)}
     others = (
-        (title(item), tuple(short_name(uid) for uid in reads(item, plan) if uid in told))
-        for item in declared
-        if item.unique_id != consumer.unique_id
+        (title(other), tuple(short_name(uid) for uid in reads(other, plan) if uid in changed))
+        for other in declared
+        if other.unique_id != consumer.unique_id
     )
     return DashboardStory(
         title=title(consumer),
         environment=plan.environment,
         relations=len(read),
-        changes=tuple((short_name(uid), told[uid]) for uid in read if uid in told),
-        same=sum(uid in moved and uid not in told for uid in read),
-        beside=tuple((short_name(uid), words) for uid, words in told.items() if uid not in read),
-        others=tuple(sorted(item for item in others if item[1])),
+        changes=tuple((short_name(uid), changed[uid]) for uid in read if uid in changed),
+        same=sum(uid in moved and uid not in changed for uid in read),
+        beside=tuple((short_name(uid), words) for uid, words in changed.items() if uid not in read),
+        others=tuple(sorted(other for other in others if other[1])),
         built=built,
     )
 
@@ -88,15 +92,15 @@ def story(
 def _read(consumer: Consumer, plan: Plan) -> tuple[str, ...]:
     """Return all that a dashboard reads, directly or not, in build order."""
     there = {step.node: step for step in plan.steps}
-    found: set[str] = set()
+    seen: set[str] = set()
     todo = [uid for uid in reads(consumer, plan) if uid in there]
     while todo:
         uid = todo.pop()
-        if uid not in found:
-            found.add(uid)
+        if uid not in seen:
+            seen.add(uid)
             makeup = plan.notes.makeup.get(uid)
             todo += [parent for parent in (makeup.reads if makeup else ()) if parent in there]
-    return tuple(uid for uid in there if uid in found)
+    return tuple(uid for uid in there if uid in seen)
 
 
 def _moved(plan: Plan) -> list[Step]:
@@ -104,29 +108,29 @@ def _moved(plan: Plan) -> list[Step]:
 
 
 def _changes_by_node(
-    plan: Plan, reports: Sequence[GateReport], known: ImpactInputs | None, *, built: bool
+    plan: Plan, reports: Sequence[GateReport], impact_inputs: ImpactInputs | None, *, built: bool
 ) -> Mapping[str, str]:
     """Return what readers find changed, by unique id; "" where nothing is."""
-    compared = {item.subject: changed_rows_text(item) for item in changes(reports)}
-    by_code: Mapping[str, str] = _by_code(plan, known) if known else dict[str, str]()
-    told: dict[str, str] = {}
+    compared = {finding.subject: changed_rows_text(finding) for finding in changes(reports)}
+    by_code: Mapping[str, str] = _by_code(plan, impact_inputs) if impact_inputs else dict[str, str]()
+    sentences: dict[str, str] = {}
     for step in _moved(plan):
         if step.action is Action.REMOVE:
-            told[step.node] = "is removed"
+            sentences[step.node] = "is removed"
         elif step.reason.kind is Because.NEW:
-            told[step.node] = "is new"
+            sentences[step.node] = "is new"
         elif step.node in compared:
-            told[step.node] = compared[step.node]
+            sentences[step.node] = compared[step.node]
         else:
-            told[step.node] = "" if built else by_code.get(step.node, str(step.reason))
-    return told
+            sentences[step.node] = "" if built else by_code.get(step.node, str(step.reason))
+    return sentences
 
 
-def _by_code(plan: Plan, known: ImpactInputs) -> Mapping[str, str]:
+def _by_code(plan: Plan, impact_inputs: ImpactInputs) -> Mapping[str, str]:
     """Return what the code tells of each relation: as if somebody read them all."""
     everybody = Consumer("", "", parents=tuple(step.node for step in plan.steps))
-    found = reached(known, [everybody])
-    effects = found[0].effects if found else ()
+    consumers = reached(impact_inputs, [everybody])
+    effects = consumers[0].effects if consumers else ()
     uids = dict.fromkeys(effect.relation for effect in effects)
     return {uid: in_words([effect for effect in effects if effect.relation == uid]) for uid in uids}
 
@@ -141,8 +145,8 @@ def changed_rows_text(finding: Finding) -> str:
     parts += [_rows(counted["added"], "comes", "come") if _some(counted, "added") else ""]
     parts += [_rows(counted["removed"], "goes", "go") if _some(counted, "removed") else ""]
     parts += _schema(tables.get("schema"))
-    said = [part for part in parts if part]
-    return ", ".join(said) if said else f"{_rows(counted['before'])}, as before"
+    sentence_parts = [part for part in parts if part]
+    return ", ".join(sentence_parts) if sentence_parts else f"{_rows(counted['before'])}, as before"
 
 
 def _changed(counted: Mapping[str | None, str | None], columns: Evidence | None) -> str:
@@ -181,27 +185,27 @@ def _number(text: str | None) -> str:
     return f"{int(text):,}" if text and text.isdecimal() else str(text)
 
 
-def headline(told: DashboardStory) -> str:
+def headline(story: DashboardStory) -> str:
     """Return the first sentence: `Dashboard 'Ops board' (owner Operations): 2 of its 5 relations change in prod`."""
-    of = f"of the {count(told.relations, 'relation')} that it reads"
-    if not told.changes:
-        return f"Dashboard {told.title}: none {of} changes in {told.environment}"
-    verb = noun(len(told.changes), "changes", "change")
-    return f"Dashboard {told.title}: {len(told.changes)} {of} {verb} in {told.environment}"
+    of = f"of the {count(story.relations, 'relation')} that it reads"
+    if not story.changes:
+        return f"Dashboard {story.title}: none {of} changes in {story.environment}"
+    verb = noun(len(story.changes), "changes", "change")
+    return f"Dashboard {story.title}: {len(story.changes)} {of} {verb} in {story.environment}"
 
 
-def sentences(told: DashboardStory) -> tuple[str, ...]:
+def sentences(story: DashboardStory) -> tuple[str, ...]:
     """Return the whole story as plain lines: the headline, then each change, and who else sees it."""
-    lines = [headline(told) + ("" if told.built else ", by their code (nothing is built yet)")]
-    lines += [f"{name}: {words}" for name, words in told.changes[:_MOST]]
-    lines += _more(len(told.changes))
-    if told.same:
-        lines.append(f"built anew with the same rows: {count(told.same, 'more relation')}")
-    if told.beside:
+    lines = [headline(story) + ("" if story.built else ", by their code (nothing is built yet)")]
+    lines += [f"{name}: {words}" for name, words in story.changes[:_MOST]]
+    lines += _more(len(story.changes))
+    if story.same:
+        lines.append(f"built anew with the same rows: {count(story.same, 'more relation')}")
+    if story.beside:
         lines.append("It does not read these, and they change because they read one that it does:")
-        lines += [f"{name}: {words}" for name, words in told.beside[:_MOST]]
-        lines += _more(len(told.beside))
-    lines.append(_others(told))
+        lines += [f"{name}: {words}" for name, words in story.beside[:_MOST]]
+        lines += _more(len(story.beside))
+    lines.append(_others(story))
     return tuple(lines)
 
 
@@ -209,17 +213,17 @@ def _more(number: int) -> list[str]:
     return [f"and {number - _MOST} more"] if number > _MOST else []
 
 
-def _others(told: DashboardStory) -> str:
-    if not told.others:
+def _others(story: DashboardStory) -> str:
+    if not story.others:
         return "No other declared dashboard sees a change."
-    each = (f"{name}: {', '.join(names)}" for name, names in told.others[:_MOST])
-    rest = f"; and {len(told.others) - _MOST} more" if len(told.others) > _MOST else ""
-    return f"Other dashboards see a change, too: {'; '.join(each)}{rest}"
+    other_stories = (f"{name}: {', '.join(names)}" for name, names in story.others[:_MOST])
+    rest = f"; and {len(story.others) - _MOST} more" if len(story.others) > _MOST else ""
+    return f"Other dashboards see a change, too: {'; '.join(other_stories)}{rest}"
 
 
-def story_lines(told: DashboardStory, *, width: int = WIDTH) -> list[Line]:
+def story_lines(story: DashboardStory, *, width: int = WIDTH) -> list[Line]:
     """Return the story for a terminal."""
-    first, *rest = sentences(told)
+    first, *rest = sentences(story)
     return [
         BLANK,
         *wrapped(first, width, indent=0, style=Style.STRONG),
@@ -227,8 +231,8 @@ def story_lines(told: DashboardStory, *, width: int = WIDTH) -> list[Line]:
     ]
 
 
-def story_markdown(told: DashboardStory) -> str:
+def story_markdown(story: DashboardStory) -> str:
     """Return the story for Prefect's artifacts, and for an approval's form."""
-    first, *rest = sentences(told)
+    first, *rest = sentences(story)
     listed = [f"- {escaped(one)}" for one in rest[:-1]]
     return "\n".join([f"### {escaped(first)}", "", *listed, "", escaped(rest[-1]), ""])

@@ -18,37 +18,37 @@ def lines(
     warehouses: Mapping[str, WarehouseUse], folders: Mapping[str, int], *, width: int = WIDTH
 ) -> list[Line]:
     """Return a block per warehouse file, and one line for Sluice's own folders."""
-    found: list[Line] = []
+    page: list[Line] = []
     for name, use in warehouses.items():
-        found += [BLANK, *_warehouse(name, use, width)]
-    told = ", ".join(f"{name} {size(octets)}" for name, octets in folders.items())
-    return [*found, BLANK, line(strong("beside it"), f"  {told}")]
+        page += [BLANK, *_warehouse(name, use, width)]
+    sizes = ", ".join(f"{name} {size(octets)}" for name, octets in folders.items())
+    return [*page, BLANK, line(strong("beside it"), f"  {sizes}")]
 
 
 def _warehouse(name: str, use: WarehouseUse, width: int) -> Sequence[Line]:
     room = f"  {size(use.size)}, of which {size(use.free)} free; {count(use.relations, 'physical relation')}"
     rows = [
         (
-            item.environment,
-            str(item.number),
-            short(item.release),
-            str(item.relations),
-            str(item.rows),
-            size(item.own),
-            size(item.shared),
+            generation.environment,
+            str(generation.number),
+            short(generation.release),
+            str(generation.relations),
+            str(generation.rows),
+            size(generation.own),
+            size(generation.shared),
         )
-        for item in use.generations[:_MOST]
+        for generation in use.generations[:_MOST]
     ]
     header = ("environment", "generation", "release", "relations", "rows", "only here", "shared")
-    found = [
+    block = [
         line(strong(name), room),
         *table(rows, header=header, right=(1, 3, 4, 5, 6), indent=2, width=width),
     ]
     if len(use.generations) > _MOST:
-        found.append(line(faint(f"  and {len(use.generations) - _MOST} older (all of them: --json)")))
+        block.append(line(faint(f"  and {len(use.generations) - _MOST} older (all of them: --json)")))
     if use.unreached:
-        found.append(line(f"  no generation needs {size(use.unreached)}: sluice collect --dry-run"))
-    return found
+        block.append(line(f"  no generation needs {size(use.unreached)}: sluice collect --dry-run"))
+    return block
 
 
 def document(warehouses: Mapping[str, WarehouseUse], folders: Mapping[str, int]) -> Json:
@@ -63,15 +63,15 @@ def document(warehouses: Mapping[str, WarehouseUse], folders: Mapping[str, int])
                 "unneeded": use.unreached,
                 "generations": [
                     {
-                        "environment": item.environment,
-                        "generation": item.number,
-                        "release": item.release,
-                        "relations": item.relations,
-                        "rows": item.rows,
-                        "own_bytes": item.own,
-                        "shared_bytes": item.shared,
+                        "environment": generation.environment,
+                        "generation": generation.number,
+                        "release": generation.release,
+                        "relations": generation.relations,
+                        "rows": generation.rows,
+                        "own_bytes": generation.own,
+                        "shared_bytes": generation.shared,
                     }
-                    for item in use.generations
+                    for generation in use.generations
                 ],
             }
             for name, use in warehouses.items()

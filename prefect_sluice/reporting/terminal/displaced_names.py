@@ -9,9 +9,11 @@ from prefect_sluice.reporting.styled_text import BLANK, Line, Style, line, stron
 from prefect_sluice.reporting.table import WIDTH
 
 
-def displaced_lines(found: Sequence[Displaced], *, width: int = WIDTH) -> list[Line]:
+def displaced_lines(displaced: Sequence[Displaced], *, width: int = WIDTH) -> list[Line]:
     """Return what stands where in red, and the command that helps; nothing where every name shows what it should."""
-    if not found:
+    if not displaced:
         return []
-    head = wrapped(f"not what was published: {describe_displaced(found)}", width, indent=0, style=Style.BAD)
+    head = wrapped(
+        f"not what was published: {describe_displaced(displaced)}", width, indent=0, style=Style.BAD
+    )
     return [*head, line("take the names back: ", strong(TAKE_BACK)), BLANK]

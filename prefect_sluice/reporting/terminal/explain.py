@@ -12,38 +12,42 @@ from prefect_sluice.reporting.terminal.plan import word
 _MOST = 8
 
 
-def why_lines(found: StepReasons) -> list[Line]:
+def why_lines(reasons: StepReasons) -> list[Line]:
     """Return the step, and under it what speaks for it."""
-    step = found.step
-    lines = [line(strong(str(step.name)), f"  {_word(found)}: {step.reason}")]
-    told = [*_own(found), *(_parent(item) for item in found.above)]
-    told += [f"new data in {text.split(':', 1)[-1]}" for text in found.fresh]
-    if not told:
-        told = ["nothing that it is made of changed" if found.noted else "nothing is noted of what serves"]
+    step = reasons.step
+    lines = [line(strong(str(step.name)), f"  {_word(reasons)}: {step.reason}")]
+    sentences = [*_own(reasons), *(_parent(parent) for parent in reasons.above)]
+    sentences += [f"new data in {text.split(':', 1)[-1]}" for text in reasons.fresh]
+    if not sentences:
+        sentences = [
+            "nothing that it is made of changed" if reasons.noted else "nothing is noted of what serves"
+        ]
     if step.reason.kind in {Because.LINKED_ANEW, Because.LINKED_TO}:
-        told.append("its rows are what they were: a view is made again so that it reads the new addresses")
-    return [*lines, *(line(faint(text), indent=2) for text in told)]
+        sentences.append(
+            "its rows are what they were: a view is made again so that it reads the new addresses"
+        )
+    return [*lines, *(line(faint(text), indent=2) for text in sentences)]
 
 
-def _word(found: StepReasons) -> str:
-    return word(found.step) if found.step.moves else found.step.action.value
+def _word(reasons: StepReasons) -> str:
+    return word(reasons.step) if reasons.step.moves else reasons.step.action.value
 
 
-def _own(found: StepReasons) -> list[str]:
-    return [f"changed of its own: {some(found.changed, _MOST)}"] if found.changed else []
+def _own(reasons: StepReasons) -> list[str]:
+    return [f"changed of its own: {some(reasons.changed, _MOST)}"] if reasons.changed else []
 
 
-def _parent(item: ChangedParent) -> str:
-    name = short_name(item.node)
-    if item.extent is Extent.ALL:
-        doubt = f" (not told apart by columns: {item.doubt})" if item.doubt else ""
+def _parent(parent: ChangedParent) -> str:
+    name = short_name(parent.node)
+    if parent.extent is Extent.ALL:
+        doubt = f" (not told apart by columns: {parent.doubt})" if parent.doubt else ""
         return f"{name} changed, and it reads all of it{doubt}"
-    if item.extent is Extent.ROWS:
+    if parent.extent is Extent.ROWS:
         return f"{name} has other rows"
-    if item.columns:
-        return f"{name} changed in {_columns(item.columns)}, which it reads"
-    if item.unread:
-        return f"{name} changed in {_columns(item.unread)} only, which it does not read"
+    if parent.columns:
+        return f"{name} changed in {_columns(parent.columns)}, which it reads"
+    if parent.unread:
+        return f"{name} changed in {_columns(parent.unread)} only, which it does not read"
     return f"{name} changed in nothing that it reads"
 
 

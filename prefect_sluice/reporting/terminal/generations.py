@@ -44,30 +44,34 @@ def differences(before: Generation, after: Generation, only: str = "") -> tuple[
     """Return the relations whose pointer is another one, by name; with `only` that relation, the same or not.
     Pure."""
     old, new = before.by_name(), after.by_name()
-    found = (
+    differing = (
         RelationDifference(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())
     )
     return tuple(
-        item
-        for item in found
-        if (only in {str(item.name), item.name.identifier} if only else not item.is_same)
+        difference
+        for difference in differing
+        if (only in {str(difference.name), difference.name.identifier} if only else not difference.is_same)
     )
 
 
 def differences_lines(
-    before: Generation, after: Generation, found: Sequence[RelationDifference], *, width: int = WIDTH
+    before: Generation, after: Generation, differing: Sequence[RelationDifference], *, width: int = WIDTH
 ) -> list[Line]:
     """Return a headline, and below it each relation with what changed in it."""
     head = line(strong(after.environment), f": {_generation_title(before)} → {_generation_title(after)}")
-    if not found:
+    if not differing:
         return [head, line("every relation is the same", f" ({count(len(after.relations), 'relation')})")]
     lines = [head]
-    for item in found[:_MOST]:
-        lines += [BLANK, *_difference(item, width)]
-    if len(found) > _MOST:
+    for difference in differing[:_MOST]:
+        lines += [BLANK, *_difference(difference, width)]
+    if len(differing) > _MOST:
         lines += [
             BLANK,
-            line(faint(f"and {len(found) - _MOST} more (one of them: --relation NAME; all of them: --json)")),
+            line(
+                faint(
+                    f"and {len(differing) - _MOST} more (one of them: --relation NAME; all of them: --json)"
+                )
+            ),
         ]
     return lines
 
@@ -76,19 +80,21 @@ def _generation_title(generation: Generation) -> str:
     return f"generation {generation.number} (release {short(generation.release)}, {moment(generation.at)})"
 
 
-def _difference(item: RelationDifference, width: int) -> list[Line]:
-    if item.before is None:
-        return [line(Span("added    ", Style.GOOD), str(item.name))]
-    if item.after is None:
-        return [line(Span("removed  ", Style.BAD), str(item.name))]
-    if item.rows is not None:
-        return [line(text) for text in render_text(item.rows, width).splitlines()]
-    if item.problem:
-        return labelled(Span("unknown  ", Style.WARN), f"{item.name}: {item.problem}", width)
-    return [line(faint("same     " if item.is_same else "changed  "), str(item.name))]
+def _difference(difference: RelationDifference, width: int) -> list[Line]:
+    if difference.before is None:
+        return [line(Span("added    ", Style.GOOD), str(difference.name))]
+    if difference.after is None:
+        return [line(Span("removed  ", Style.BAD), str(difference.name))]
+    if difference.rows is not None:
+        return [line(text) for text in render_text(difference.rows, width).splitlines()]
+    if difference.problem:
+        return labelled(Span("unknown  ", Style.WARN), f"{difference.name}: {difference.problem}", width)
+    return [line(faint("same     " if difference.is_same else "changed  "), str(difference.name))]
 
 
-def document(before: Generation, after: Generation, found: Sequence[RelationDifference]) -> dict[str, Json]:
+def document(
+    before: Generation, after: Generation, differing: Sequence[RelationDifference]
+) -> dict[str, Json]:
     """Return it as JSON, whole."""
     return {
         "environment": after.environment,
@@ -96,12 +102,12 @@ def document(before: Generation, after: Generation, found: Sequence[RelationDiff
         "after": {"generation": after.number, "release": after.release},
         "relations": [
             {
-                "relation": str(item.name),
-                "before": str(item.before.address) if item.before else None,
-                "after": str(item.after.address) if item.after else None,
-                "rows": item.rows.as_json() if item.rows else None,
-                "problem": item.problem,
+                "relation": str(difference.name),
+                "before": str(difference.before.address) if difference.before else None,
+                "after": str(difference.after.address) if difference.after else None,
+                "rows": difference.rows.as_json() if difference.rows else None,
+                "problem": difference.problem,
             }
-            for item in found
+            for difference in differing
         ],
     }

@@ -20,7 +20,7 @@ def leaving_lines(environment: str, leaving: LeavePlan, *, width: int = WIDTH) -
     lines = [
         line(strong(environment), f": {count(len(names), 'relation')} of generation {number} become plain")
     ]
-    rows = [("view" if item.sql else "table", str(item.name)) for item in names[:_MOST]]
+    rows = [("view" if departure.sql else "table", str(departure.name)) for departure in names[:_MOST]]
     lines += table(rows, indent=2, width=width)
     if len(names) > _MOST:
         lines.append(line(faint(f"and {len(names) - _MOST} more (all of them: --json)"), indent=2))
@@ -35,7 +35,9 @@ def left_lines(environment: str, left: LeaveOutcome, *, width: int = WIDTH) -> l
         wrapped(publish_text(left.published), width, indent=0, style=Style.FAINT) if left.published else []
     )
     if left.remains:
-        told = ", ".join(str(name) for name in left.remains)
-        lines.append(line(Span("stays: ", Style.WARN), f"{told}, which Sluice did not put into its store"))
-    told = f"{environment} holds {count(len(left.departures), 'plain relation')}, which dbt goes on with as before"
-    return [*lines, line(Span("done: ", Style.GOOD), told, "; next: ", strong("dbt build"))]
+        sentence = ", ".join(str(name) for name in left.remains)
+        lines.append(
+            line(Span("stays: ", Style.WARN), f"{sentence}, which Sluice did not put into its store")
+        )
+    sentence = f"{environment} holds {count(len(left.departures), 'plain relation')}, which dbt goes on with as before"
+    return [*lines, line(Span("done: ", Style.GOOD), sentence, "; next: ", strong("dbt build"))]

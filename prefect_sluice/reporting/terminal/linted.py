@@ -19,50 +19,50 @@ def lint_lines(
     picked: ChosenFiles, report: GateReport, mended: Sequence[FixedFile], *, root: Path, width: int
 ) -> list[Line]:
     """Return the page; a finding has one line, however long: an editor reads them, too."""
-    lines = [one for item in mended for one in _mended(item, root)]
+    lines = [one for file in mended for one in _mended(file, root)]
     if report.not_applicable:
         return [*lines, line(report.not_applicable, faint(f" ({picked.why})"))]
-    old = next((item for item in report.findings if item.check == INHERITED), None)
-    told = [item for item in report.findings if item is not old]
-    found = sorted((item for item in told if item.verdict is not Verdict.PASSED), key=_place)
-    rows = table([_row(item) for item in found], widest=10 * width, width=100 * width)
-    between = [BLANK] if found and lines else []
+    old = next((finding for finding in report.findings if finding.check == INHERITED), None)
+    counted = [finding for finding in report.findings if finding is not old]
+    failing = sorted((finding for finding in counted if finding.verdict is not Verdict.PASSED), key=_place)
+    rows = table([_row(finding) for finding in failing], widest=10 * width, width=100 * width)
+    between = [BLANK] if failing and lines else []
     return [
         *lines,
         *between,
         *rows,
-        *([BLANK] if found else []),
-        line(strong(_counted(told, found, old)), faint(f" ({picked.why})")),
+        *([BLANK] if failing else []),
+        line(strong(_counted(counted, failing, old)), faint(f" ({picked.why})")),
         *([line(f"old: {old.summary}", faint("; one by one: sluice lint --all"))] if old else []),
     ]
 
 
-def _counted(told: Sequence[Finding], found: Sequence[Finding], old: Finding | None) -> str:
+def _counted(counted: Sequence[Finding], failing: Sequence[Finding], old: Finding | None) -> str:
     """Return how many files were looked at, how many of them have nothing at all, and how many findings count."""
-    looked_at, bad = {_file(item) for item in told}, {_file(item) for item in found}
+    looked_at, bad = {_file(finding) for finding in counted}, {_file(finding) for finding in failing}
     before = {str(row[0]) for row in old.evidence.rows} if old and old.evidence else set[str]()
     more = old.evidence.total - len(before) if old and old.evidence else 0
     files = len((looked_at | before) - {""}) + more
-    return f"{count(files, 'file')}, {len(looked_at - bad - before)} clean, {count(len(found), 'finding')}"
+    return f"{count(files, 'file')}, {len(looked_at - bad - before)} clean, {count(len(failing), 'finding')}"
 
 
-def _row(item: Finding) -> tuple[Cell, ...]:
-    return verdict(item.verdict), item.location, item.check, item.summary
+def _row(finding: Finding) -> tuple[Cell, ...]:
+    return verdict(finding.verdict), finding.location, finding.check, finding.summary
 
 
-def _file(item: Finding) -> str:
-    return item.location.partition(":")[0]
+def _file(finding: Finding) -> str:
+    return finding.location.partition(":")[0]
 
 
-def _place(item: Finding) -> tuple[str, int]:
-    file, _, number = item.location.partition(":")
+def _place(finding: Finding) -> tuple[str, int]:
+    file, _, number = finding.location.partition(":")
     return file, int(number) if number.isdecimal() else 0
 
 
-def _mended(item: FixedFile, root: Path) -> list[Line]:
-    if item.kept is None:
-        return [line(f"left as it is: {item.file}", faint(f" ({item.why})"))]
-    return [line(f"mended: {item.file}", faint(f" (as it was: {_below(item.kept, root)})"))]
+def _mended(file: FixedFile, root: Path) -> list[Line]:
+    if file.kept is None:
+        return [line(f"left as it is: {file.file}", faint(f" ({file.why})"))]
+    return [line(f"mended: {file.file}", faint(f" (as it was: {_below(file.kept, root)})"))]
 
 
 def _below(path: Path, root: Path) -> str:
@@ -73,18 +73,18 @@ def document(
     picked: ChosenFiles, report: GateReport, mended: Sequence[FixedFile], exit_code: int, *, root: Path
 ) -> Json:
     """Return the same as one document."""
-    (told,) = documents.reports([report])
+    (gate_report,) = documents.reports([report])
     return {
         "files": [str(file) for file in picked.files],
         "why": picked.why,
         "mended": [
             {
-                "file": str(item.file),
-                "kept": _below(item.kept, root) if item.kept else None,
-                "left_because": item.why or None,
+                "file": str(file.file),
+                "kept": _below(file.kept, root) if file.kept else None,
+                "left_because": file.why or None,
             }
-            for item in mended
+            for file in mended
         ],
-        "report": told,
+        "report": gate_report,
         "exit_code": exit_code,
     }

@@ -58,8 +58,8 @@ def plan_lines(
     adopted = adopted_lines(plan.adopted, width=width)
     lines += [BLANK, *adopted] if adopted else []
     lines += [BLANK, line(strong(summary(plan)))]
-    told = costs_line(costs) if costs else ""
-    lines += wrapped(told, width, indent=0, style=Style.FAINT) if told else []
+    cost = costs_line(costs) if costs else ""
+    lines += wrapped(cost, width, indent=0, style=Style.FAINT) if cost else []
     lines += forecast_lines(expected, width) if expected and not plan.changes_nothing else []
     lines += reached_lines(reached, width)
     if release is not None:
@@ -108,11 +108,11 @@ def steps_lines(plan: Plan, *, width: int = WIDTH, reports: Sequence[GateReport]
 def _old_names(plan: Plan, width: int) -> list[Line]:
     """Return a line for each old name that is served beside the relations, and for each that ends."""
     shown = plan.old_names[:_MOST_STEPS]
-    found = [part for item in shown for part in wrapped(item.words, width, style=Style.FAINT)]
-    ends = (f"{item.name}: old name of {item.new}, ends with this" for item in plan.ended)
+    shown_names = [part for old_name in shown for part in wrapped(old_name.words, width, style=Style.FAINT)]
+    ends = (f"{old_name.name}: old name of {old_name.new}, ends with this" for old_name in plan.ended)
     gone = [part for text in ends for part in wrapped(text, width)]
     more = len(plan.old_names) - len(shown)
-    return [*gone, *found, *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
+    return [*gone, *shown_names, *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
 
 
 def _note(step: Step, width: int, reports: Sequence[GateReport]) -> list[Line]:
@@ -133,17 +133,17 @@ def summary(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def costs_line(known: ExpectedCosts) -> str:
+def costs_line(costs: ExpectedCosts) -> str:
     """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 83.9 MB`; "" where nothing is built. What has no past is said,
     never guessed."""
-    if not known.relations:
+    if not costs.relations:
         return ""
-    if known.seconds is None and known.rows is None:
+    if costs.seconds is None and costs.rows is None:
         return "expected: not known yet (nothing of it was built and served here before)"
-    took = f"about {seconds(known.seconds)} (from {count(known.builds, 'build')})" if known.seconds else ""
-    brings = f"{amount(known.rows)} {noun(known.rows, 'row')}" if known.rows is not None else ""
-    parts = [took, brings, size(known.bytes) if known.bytes else ""]
-    new = known.relations - known.known
+    took = f"about {seconds(costs.seconds)} (from {count(costs.builds, 'build')})" if costs.seconds else ""
+    brings = f"{amount(costs.rows)} {noun(costs.rows, 'row')}" if costs.rows is not None else ""
+    parts = [took, brings, size(costs.bytes) if costs.bytes else ""]
+    new = costs.relations - costs.known
     rest = f"; of {count(new, 'relation')} the time is not known yet" if new else ""
     return f"expected: {', '.join(part for part in parts if part)}{rest}"
 
@@ -153,9 +153,9 @@ def reached_lines(reached: Sequence[ReachedConsumer], width: int = WIDTH) -> lis
     if not reached:
         return []
     lines = [line(f"reaches {count(len(reached), 'consumer')}:")]
-    for item in sorted(reached, key=lambda item: not item.breaking)[:_MOST_CONSUMERS]:
-        breaks = [Span("breaks ", Style.BAD)] if item.breaking else []
-        first, *more = wrapped(f"{item.title}: {item.told()}", width - len("breaks ") * bool(breaks))
+    for consumer in sorted(reached, key=lambda consumer: not consumer.breaking)[:_MOST_CONSUMERS]:
+        breaks = [Span("breaks ", Style.BAD)] if consumer.breaking else []
+        first, *more = wrapped(f"{consumer.title}: {consumer.told()}", width - len("breaks ") * bool(breaks))
         lines += [line("  ", *breaks, *first[1:]), *more]
     more = len(reached) - _MOST_CONSUMERS
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines

@@ -23,9 +23,9 @@ def promotion_lines(
         if promotion.base
         else "it serves nothing yet"
     )
-    asked = f" of {promotion.environment}, by {promotion.actor}, {moment(promotion.created_at)}"
+    request = f" of {promotion.environment}, by {promotion.actor}, {moment(promotion.created_at)}"
     return [
-        line("promotion ", strong(promotion.id), asked),
+        line("promotion ", strong(promotion.id), request),
         *labelled(faint("  from  "), base, width),
         *labelled(faint("  to    "), _release_title(promotion.release, release), width),
         line(faint("  bound "), bound(promotion)),
@@ -50,17 +50,23 @@ def bound(promotion: Promotion) -> str:
 
 
 def _release_title(identifier: str, release: Release | None) -> str:
-    told = f"release {short(identifier)}"
-    return f"{told}, {release.change.short} {release.change.subject}" if release else told
+    title = f"release {short(identifier)}"
+    return f"{title}, {release.change.short} {release.change.subject}" if release else title
 
 
 def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> list[Line]:
     """Return each yes and no that was said."""
     lines: list[Line] = []
-    for item in approvals:
-        comment = f': "{item.comment}"' if item.comment else ""
-        used = f", used {moment(item.used_at)}" if item.used_at else f", good until {moment(item.expires_at)}"
-        lines += wrapped(f"{SAID[item.decision]} by {item.who}, {moment(item.at)}{used}{comment}", width)
+    for approval in approvals:
+        comment = f': "{approval.comment}"' if approval.comment else ""
+        used = (
+            f", used {moment(approval.used_at)}"
+            if approval.used_at
+            else f", good until {moment(approval.expires_at)}"
+        )
+        lines += wrapped(
+            f"{SAID[approval.decision]} by {approval.who}, {moment(approval.at)}{used}{comment}", width
+        )
     return lines
 
 

@@ -21,19 +21,19 @@ def adopted_lines(adopted: Sequence[Adopted], *, width: int = WIDTH) -> list[Lin
         return []
     head = f"{count(len(adopted), 'relation')} adopted as generation 0: a rollback serves them again"
     lines = wrapped(head, width, indent=0, style=Style.STRONG)
-    for item in adopted[:_MOST]:
-        lines += wrapped(f"{item.name}  {_becomes(item)}", width)
-        if item.loses:
-            note = f"note: not moved along, and gone: {', '.join(item.loses)}"
+    for relation in adopted[:_MOST]:
+        lines += wrapped(f"{relation.name}  {_becomes(relation)}", width)
+        if relation.loses:
+            note = f"note: not moved along, and gone: {', '.join(relation.loses)}"
             lines += wrapped(note, width, indent=6, style=Style.FAINT)
     more = len(adopted) - _MOST
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
 
 
-def _becomes(item: Adopted) -> str:
-    if not item.is_view:
+def _becomes(relation: Adopted) -> str:
+    if not relation.is_view:
         return "table, moved"
-    return "view, relinked" if item.sql else "view, kept as a table of its rows"
+    return "view, relinked" if relation.sql else "view, kept as a table of its rows"
 
 
 def forecast_lines(expected: Forecast, width: int = WIDTH) -> list[Line]:

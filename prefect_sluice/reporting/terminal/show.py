@@ -30,34 +30,34 @@ from prefect_sluice.reporting.wording import moment, seconds, short
 
 def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
-    found = report.dossier
-    lines = _release(found.release, width) if found.release else []
-    for item in found.blocks:
-        lines += labelled(Span("  blocked  ", Style.BAD), item.origin, width, style=Style.BAD)
-        lines.append(line(faint("           lift it: "), item.lift))
-    lines += _promotion(found.promotion, found.generations, width) if found.promotion else []
+    record = report.dossier
+    lines = _release(record.release, width) if record.release else []
+    for control in record.blocks:
+        lines += labelled(Span("  blocked  ", Style.BAD), control.origin, width, style=Style.BAD)
+        lines.append(line(faint("           lift it: "), control.lift))
+    lines += _promotion(record.promotion, record.generations, width) if record.promotion else []
     lines += _head(report.head, width)
-    if found.plan is not None:
-        steps = steps_lines(found.plan, width=width, reports=found.reports)
-        lines += section("Plan", [*steps, line(summary(found.plan), indent=2)])
-    lines += section("Policy", policy_lines(found.policy, width=width))
-    lines += section("Gates", gates_table(found.reports, warns=found.warns, width=width))
+    if record.plan is not None:
+        steps = steps_lines(record.plan, width=width, reports=record.reports)
+        lines += section("Plan", [*steps, line(summary(record.plan), indent=2)])
+    lines += section("Policy", policy_lines(record.policy, width=width))
+    lines += section("Gates", gates_table(record.reports, warns=record.warns, width=width))
     bad = [finding for finding in report.findings if finding.gate != DIFF]
     lines += [BLANK, *findings_lines(bad, width=width)] if bad else []
-    lines += section("What changes for readers", changes_lines(found.reports, width=width))
+    lines += section("What changes for readers", changes_lines(record.reports, width=width))
     lines += section("Who reads it", _consumers(report, width))
     lines += section("Stages", _laps(report, width))
-    lines += section("Approvals", approvals_lines(found.approvals, width=width))
-    lines += section("Other promotions of this release", _others(found.others, width))
-    return lines + section("Ledger", _entries(found.entries, width))
+    lines += section("Approvals", approvals_lines(record.approvals, width=width))
+    lines += section("Other promotions of this release", _others(record.others, width))
+    return lines + section("Ledger", _entries(record.entries, width))
 
 
 def _head(head: Headline, width: int) -> list[Line]:
     lines = [BLANK, line(Span(head.word, head.style)), *wrapped(head.sentence, width)]
-    for item in head.advice:
-        if item.finding is None:  # what to do about one stands with it
-            lines += wrapped(item.text, width)
-            lines += [line(strong(item.command), indent=4)] if item.command else []
+    for advice in head.advice:
+        if advice.finding is None:  # what to do about one stands with it
+            lines += wrapped(advice.text, width)
+            lines += [line(strong(advice.command), indent=4)] if advice.command else []
     return lines
 
 
@@ -111,8 +111,10 @@ def _composed(composed: Composed | None, width: int) -> list[Line]:
     """Return of which two releases it was put together."""
     if composed is None:
         return []
-    told = f"{composed.select} of release {short(composed.of)}, all else of release {short(composed.onto)}"
-    return labelled(faint("  composed "), f"{told}; for {composed.environment}", width)
+    sentence = (
+        f"{composed.select} of release {short(composed.of)}, all else of release {short(composed.onto)}"
+    )
+    return labelled(faint("  composed "), f"{sentence}; for {composed.environment}", width)
 
 
 def _promotion(promotion: Promotion, generations: Sequence[Generation], width: int) -> list[Line]:
@@ -131,10 +133,13 @@ def _promotion(promotion: Promotion, generations: Sequence[Generation], width: i
             width,
         ),
     ]
-    for item in generations:
-        again = f" = generation {item.origin} again" if item.origin != item.number else ""
+    for generation in generations:
+        again = f" = generation {generation.origin} again" if generation.origin != generation.number else ""
         lines.append(
-            line(faint("  served   "), f"as generation {item.number}{again} since {moment(item.at)}")
+            line(
+                faint("  served   "),
+                f"as generation {generation.number}{again} since {moment(generation.at)}",
+            )
         )
     return [*lines, line(faint("  digests  "), bound(promotion))]
 
@@ -142,20 +147,21 @@ def _promotion(promotion: Promotion, generations: Sequence[Generation], width: i
 def _others(promotions: Sequence[Promotion], width: int) -> list[Line]:
     rows = [
         (
-            item.id,
-            item.environment,
-            item.cause.value,
-            item.state.value,
-            f"generation {item.generation}" if item.generation else "",
-            moment(item.created_at),
+            promotion.id,
+            promotion.environment,
+            promotion.cause.value,
+            promotion.state.value,
+            f"generation {promotion.generation}" if promotion.generation else "",
+            moment(promotion.created_at),
         )
-        for item in promotions
+        for promotion in promotions
     ]
     return table(rows, indent=2, width=width)
 
 
 def _entries(entries: Sequence[LedgerEntry], width: int) -> list[Line]:
     rows = [
-        (str(item.number), moment(item.at), item.event, item.actor, short(item.digest)) for item in entries
+        (str(entry.number), moment(entry.at), entry.event, entry.actor, short(entry.digest))
+        for entry in entries
     ]
     return table(rows, indent=2, right=(0,), widest=32, width=width)

@@ -89,17 +89,17 @@ def _environment(standing: EnvironmentStanding, now: datetime, width: int) -> li
     lines += _refresh(standing.refresh, now, width) if standing.refresh else []
     lines += [part for attempt in standing.open for part in _open(attempt, width)]
     if standing.lease is not None:
-        told = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
-        lines += _wrapped("at work", told, Style.WARN, width)
+        holder = f"{holder_told(standing.lease.holder)} since {moment(standing.lease.acquired_at)}"
+        lines += _wrapped("at work", holder, Style.WARN, width)
     return lines
 
 
 def _serves(standing: EnvironmentStanding, now: datetime, width: int) -> list[Line]:
     current = standing.generation
     if current is None:
-        known = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
+        served = f"generation {standing.recorded}, as the ledger says" if standing.recorded else "unknown"
         return [
-            line(strong(standing.name), f"  {known}"),
+            line(strong(standing.name), f"  {served}"),
             *_wrapped("problem", standing.problem, Style.BAD, width),
         ]
     if not current.number:
@@ -114,31 +114,31 @@ def _serves(standing: EnvironmentStanding, now: datetime, width: int) -> list[Li
     head = f"  generation {current.number}{again}, {count(len(current.relations), 'relation')}"
     lines = [line(strong(standing.name), head)]
     change = standing.release.change if standing.release else None
-    told = short(current.release) + (f"  {change.short} {change.subject}" if change else "")
-    told = told or "none: what was adopted"
-    lines += _wrapped("release", told, Style.PLAIN, width)
+    release = short(current.release) + (f"  {change.short} {change.subject}" if change else "")
+    release = release or "none: what was adopted"
+    lines += _wrapped("release", release, Style.PLAIN, width)
     lines.append(
         _field("since", Span(f"{moment(current.at)}, {ago(current.at, now)}, by {current.cause.value}"))
     )
     return lines
 
 
-def _displaced(found: Sequence[Displaced], width: int) -> list[Line]:
+def _displaced(displaced: Sequence[Displaced], width: int) -> list[Line]:
     """Return in red what stands under public names that Sluice did not put there, and the command that helps."""
-    if not found:
+    if not displaced:
         return []
-    lines = _wrapped("not ours", f"not what was published: {displaced_told(found)}", Style.BAD, width)
+    lines = _wrapped("not ours", f"not what was published: {displaced_told(displaced)}", Style.BAD, width)
     return [*lines, _field("", "take the names back: ", strong(TAKE_BACK))]
 
 
 def _old_names(current: Generation | None, width: int) -> list[Line]:
     """Return the old names that are served beside the relations, and until when."""
-    found = old_names.of(current) if current is not None else ()
-    more = [f"and {len(found) - _MOST_NAMES} more (all of them: --json)"] if len(found) > _MOST_NAMES else []
-    told = [*(item.words for item in found[:_MOST_NAMES]), *more]
+    names = old_names.of(current) if current is not None else ()
+    more = [f"and {len(names) - _MOST_NAMES} more (all of them: --json)"] if len(names) > _MOST_NAMES else []
+    sentences = [*(old_name.words for old_name in names[:_MOST_NAMES]), *more]
     return [
         part
-        for at, text in enumerate(told)
+        for at, text in enumerate(sentences)
         for part in _wrapped("" if at else "old names", text, Style.PLAIN, width)
     ]
 
@@ -162,8 +162,8 @@ def _refresh(attempt: LastRefresh, now: datetime, width: int) -> list[Line]:
     if attempt.ended is None:
         return _wrapped("refresh", f"began {when}, and has not come to an end", Style.PLAIN, width)
     bad = attempt.status in {SKIPPED, FAILED, "refused", "partial"}
-    told = f"{attempt.status} {when}: {attempt.message}"
-    return _wrapped("refresh", told, Style.WARN if bad else Style.PLAIN, width)
+    outcome = f"{attempt.status} {when}: {attempt.message}"
+    return _wrapped("refresh", outcome, Style.WARN if bad else Style.PLAIN, width)
 
 
 def _wrapped(name: str, text: str, style: Style, width: int) -> list[Line]:
@@ -173,24 +173,24 @@ def _wrapped(name: str, text: str, style: Style, width: int) -> list[Line]:
 
 def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Line]:
     """Return the blocked releases that serve nowhere, after a blank line; nothing where there are none."""
-    lines = [part for item in controls for part in _wrapped("blocked", item.told, Style.PLAIN, width)]
+    lines = [part for control in controls for part in _wrapped("blocked", control.told, Style.PLAIN, width)]
     return [BLANK, *lines] if lines else []
 
 
 def _warehouse(standing: EnvironmentStanding, width: int) -> Line:
-    told = f", {size(standing.size)}" if standing.size else ", not there yet"
-    return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(told)) + told))
+    size_text = f", {size(standing.size)}" if standing.size else ", not there yet"
+    return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(size_text)) + size_text))
 
 
 def _open(attempt: OpenPromotion, width: int) -> list[Line]:
     promotion, step = attempt.promotion, attempt.next
     heard = attempt.decision
-    asked = f"{promotion.state.value}, by {promotion.actor}"
+    state = f"{promotion.state.value}, by {promotion.actor}"
     what = f"{promotion.cause.value} {short(promotion.release)}"
-    told = f"{SAID[heard.decision]} by {heard.who}, {what}" if heard else f"{what}, {asked}"
-    told = f"{promotion.id}: {told}"
+    sentence = f"{SAID[heard.decision]} by {heard.who}, {what}" if heard else f"{what}, {state}"
+    sentence = f"{promotion.id}: {sentence}"
     label = "waits" if promotion.state is State.STAGED else "open"
-    lines = _wrapped(label, told, Style.WARN, width)
+    lines = _wrapped(label, sentence, Style.WARN, width)
     if sum(span.width for span in lines[-1]) + 2 + len(step) <= width:
         return [*lines[:-1], (*lines[-1], Span("  "), strong(step))]
     return [*lines, _field("", strong(step))]
