@@ -16,9 +16,9 @@ def actor(given: str, folder: Path) -> str:
 
 def _git_name(folder: Path) -> str:
     try:
-        asked = ["git", "config", "user.name"]
+        command = ["git", "config", "user.name"]
         done = subprocess.run(
-            asked, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
     except OSError:  # no git, or no such folder: the command itself will say so
         return ""

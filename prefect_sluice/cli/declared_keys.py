@@ -23,17 +23,17 @@ def declared_keys(workspace: Workspace, release: Release | None) -> Mapping[str,
     A file that cannot be read, or is no plain YAML, says nothing: what is compared without a key is compared
     all the same.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    keys: dict[str, tuple[str, ...]] = {}
     for content in _yaml_files(workspace, release) if release else ():
         for section in _SECTIONS:
             for model in _items(content.get(section)):
                 for column in _items(model.get("columns")):
                     if _is_unique(column):
-                        found.setdefault(str(model.get("name")), (str(column.get("name")),))
+                        keys.setdefault(str(model.get("name")), (str(column.get("name")),))
                 combined = _combination(model)
                 if combined:
-                    found.setdefault(str(model.get("name")), combined)
-    return found
+                    keys.setdefault(str(model.get("name")), combined)
+    return keys
 
 
 def _yaml_files(workspace: Workspace, release: Release) -> Iterator[dict[str, Any]]:
@@ -51,9 +51,9 @@ def _yaml_files(workspace: Workspace, release: Release) -> Iterator[dict[str, An
 
 def _items(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, list):
-        for item in cast(list[Any], value):
-            if isinstance(item, dict):
-                yield cast(dict[str, Any], item)
+        for entry in cast(list[Any], value):
+            if isinstance(entry, dict):
+                yield cast(dict[str, Any], entry)
 
 
 def _tests(of: Mapping[str, Any]) -> list[Any]:
@@ -64,9 +64,9 @@ def _combination(model: Mapping[str, Any]) -> tuple[str, ...]:
     for test in _items(_tests(model)):
         for name, arguments in test.items():
             if name.rpartition(".")[2].startswith("unique_combination") and isinstance(arguments, dict):
-                known = cast(dict[str, Any], arguments)
-                known = {**known, **cast(dict[str, Any], known.get("arguments") or {})}
-                lists = [cast(list[Any], value) for value in known.values() if isinstance(value, list)]
+                settings = cast(dict[str, Any], arguments)
+                settings = {**settings, **cast(dict[str, Any], settings.get("arguments") or {})}
+                lists = [cast(list[Any], value) for value in settings.values() if isinstance(value, list)]
                 if lists:
                     return tuple(str(column).strip('"') for column in lists[0])
     return ()

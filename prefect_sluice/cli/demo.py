@@ -152,10 +152,10 @@ def _edit(project: Path, name: str, *edits: tuple[str, str], message: Sequence[s
 
 
 def _commit(project: Path, *message: str) -> None:
-    said = [word for paragraph in message for word in ("-m", paragraph)]
+    options = [word for paragraph in message for word in ("-m", paragraph)]
     _git(project, "add", "-A")
-    _git(project, "commit", "-q", *said)
-    print(f"\n$ git commit {' '.join(_quoted(word) for word in said)}", flush=True)
+    _git(project, "commit", "-q", *options)
+    print(f"\n$ git commit {' '.join(_quoted(word) for word in options)}", flush=True)
 
 
 def _git(project: Path, *arguments: str) -> None:

@@ -35,84 +35,84 @@ default_environment: {default}
 
 
 def text(
-    project: str, default: str, targets: Sequence[Target], found: Survey, prefix: str, called_in: str = ""
+    project: str, default: str, targets: Sequence[Target], survey: Survey, prefix: str, called_in: str = ""
 ) -> str:
     """Return the text. `project` is the dbt project's path from sluice.yml, `prefix` the one of sluice.yml's folder in the
     repository ("" for its root), `called_in` the folder in which dbt is called, from there ("" for the project's)."""
     from prefect_sluice.config import PRODUCTION
 
     lines: list[str] = []
-    alone = len(found.authors) <= 1
+    alone = len(survey.authors) <= 1
     asks = ", approvals: 1" + (", self_approval: allow" if alone else "")
     for target in targets:
         name, approvals = _yaml(target.name), asks if target.name in PRODUCTION else ""
         lines.append(f"  {name}: {{target: {name}{approvals}}}")
     return _TEMPLATE.format(
         project=_yaml(project),
-        called=_called(found, prefix, called_in),
+        called=_called(survey, prefix, called_in),
         environments="\n".join(lines),
         default=_yaml(default),
-        gates=_gates(found),
-        source=_source(found, prefix),
+        gates=_gates(survey),
+        source=_source(survey, prefix),
     )
 
 
-def found_told(found: Survey) -> tuple[tuple[str, str], ...]:
+def found_told(survey: Survey) -> tuple[tuple[str, str], ...]:
     """Return what was found, as (what, in words), and what it means here."""
-    rules = f"rules in {found.rules}" if found.rules else "no .sqlfluff: the gate lint does not apply"
-    if found.rules and not found.linter:
+    rules = f"rules in {survey.rules}" if survey.rules else "no .sqlfluff: the gate lint does not apply"
+    if survey.rules and not survey.linter:
         rules += "; sqlfluff is not installed: pip install 'prefect-sluice[lint]'"
-    packages = ", ".join(found.packages) or "none"
-    people = ", ".join(found.authors[:_MOST]) + (
-        f" and {len(found.authors) - _MOST} more" if found.authors[_MOST:] else ""
+    packages = ", ".join(survey.packages) or "none"
+    people = ", ".join(survey.authors[:_MOST]) + (
+        f" and {len(survey.authors) - _MOST} more" if survey.authors[_MOST:] else ""
     )
-    alone = len(found.authors) <= 1
+    alone = len(survey.authors) <= 1
     one = "approves own changes: nobody else committed here" if alone else "each approves what others change"
     return (
         ("sqlfluff", rules),
-        ("packages", f"{packages}; not installed" if found.missing else packages),
+        ("packages", f"{packages}; not installed" if survey.missing else packages),
         (
             "not in git",
-            f"{', '.join(found.ignored)}: named in source.include" if found.ignored else "no input of dbt",
+            f"{', '.join(survey.ignored)}: named in source.include" if survey.ignored else "no input of dbt",
         ),
-        ("hooks", _hooks_told(found)),
+        ("hooks", _hooks_told(survey)),
         *(
-            [("dbt", f"{found.calls} calls it at the top: see working_directory in sluice.yml")]
-            if found.calls
+            [("dbt", f"{survey.calls} calls it at the top: see working_directory in sluice.yml")]
+            if survey.calls
             else []
         ),
         ("approvers", f"{people or 'nobody yet'}; {one}"),
     )
 
 
-def _called(found: Survey, prefix: str, called_in: str) -> str:
+def _called(survey: Survey, prefix: str, called_in: str) -> str:
     """Return the key that says where relative paths start: in force where it is known, else as a comment; "" where none fits."""
     why = "# Relative paths of SQL, hooks and profile start in the folder in which dbt is called"
     if called_in:
         return f"{why}.\nworking_directory: {_yaml(called_in)}\n"
     up = "/".join([".."] * prefix.count("/")) or "."
-    return f"{why}: at the top, by {found.calls}?\n# working_directory: {up}\n" if found.calls else ""
+    return f"{why}: at the top, by {survey.calls}?\n# working_directory: {up}\n" if survey.calls else ""
 
 
-def _hooks_told(found: Survey) -> str:
-    held = [item for item in found.leaving if item.refused]
+def _hooks_told(survey: Survey) -> str:
+    held = [hook for hook in survey.leaving if hook.refused]
     if held:
         more = f" and {len(held) - 1} more" if len(held) > 1 else ""
         return f"{held[0].path} has: {held[0].said}{more}; it runs before any gate, so gate safety refuses it (see sluice.yml)"
-    if found.leaving:
-        first = found.leaving[0]
+    if survey.leaving:
+        first = survey.leaving[0]
         return f"{first.path} has: {first.said}; its file is put aside, and does not go where it went so far"
     return (
-        f"{', '.join(found.hooks)}: what they write outside the build, gate safety says"
-        if found.hooks
+        f"{', '.join(survey.hooks)}: what they write outside the build, gate safety says"
+        if survey.hooks
         else "none"
     )
 
 
-def next_steps(found: Survey, project: str, *, is_committed: bool) -> tuple[tuple[str, str], ...]:
+def next_steps(survey: Survey, project: str, *, is_committed: bool) -> tuple[tuple[str, str], ...]:
     """Return the commands to give next, in order, and what each is for."""
     deps = "dbt deps" if project == "." else f"dbt deps --project-dir {project}"
-    steps = [(deps, "install the packages")] if found.missing else []
+    steps = [(deps, "install the packages")] if survey.missing else []
     if not is_committed:
         steps.append(
             ('git add -A && git commit -m "Release with Sluice"', "sluice.yml counts once it is committed")
@@ -120,34 +120,34 @@ def next_steps(found: Survey, project: str, *, is_committed: bool) -> tuple[tupl
     return (*steps, ("sluice plan", "what a release would do"), ("sluice release", "do it"))
 
 
-def _gates(found: Survey) -> str:
-    comments, lint = _lint(found)
-    lines = [*lint, *_safety(found)]
+def _gates(survey: Survey) -> str:
+    comments, lint = _lint(survey)
+    lines = [*lint, *_safety(survey)]
     if any(not line.startswith("#") for line in lines):
         return "\n".join(["gates:", *(f"  {line}" for line in [*comments, *lines])])
     return "\n".join([*comments, "# gates:", *(f"#   {line.removeprefix('# ')}" for line in lines)])
 
 
-def _lint(found: Survey) -> tuple[list[str], list[str]]:
+def _lint(survey: Survey) -> tuple[list[str], list[str]]:
     """Return what there is to say of lint, and its setting."""
-    if found.rules and not found.linter:
-        why = f"# {found.rules} has rules, and sqlfluff is not installed: pip install 'prefect-sluice[lint]'"
+    if survey.rules and not survey.linter:
+        why = f"# {survey.rules} has rules, and sqlfluff is not installed: pip install 'prefect-sluice[lint]'"
         return [why], ["lint: {on: warn}"]
     why = (
-        f"# {found.rules} has its rules."
-        if found.rules
+        f"# {survey.rules} has its rules."
+        if survey.rules
         else "# There is no .sqlfluff, so lint does not apply."
     )
     first = "On the first release, what lint and secrets find in code that is there already only warns."
     return [f"{why} {first}"], ["# lint: {on: warn}"]
 
 
-def _safety(found: Survey) -> list[str]:
+def _safety(survey: Survey) -> list[str]:
     """Return, as comments, the exceptions that let hooks do what they do outside the warehouse: people say if it is meant."""
     from prefect_sluice.gates.remedies import WEEKS, quoted
     from prefect_sluice.runtime import process
 
-    held = [item for item in found.leaving if item.refused]
+    held = [hook for hook in survey.leaving if hook.refused]
     if not held:
         return []
     until = process.now().date() + WEEKS
@@ -159,15 +159,15 @@ def _safety(found: Survey) -> list[str]:
         "# safety:",
         "#   except:",
     ]
-    for node, check in dict.fromkeys((item.node, item.check) for item in held):
+    for node, check in dict.fromkeys((hook.node, hook.check) for hook in held):
         lines.append(f"#   - {{node: {quoted(node)}, check: {check}, reason: …, until: {until}}}")
     return lines
 
 
-def _source(found: Survey, prefix: str) -> str:
-    if not found.ignored:
+def _source(survey: Survey, prefix: str) -> str:
+    if not survey.ignored:
         return "# source:\n#   include: [data]"
-    paths = [path.removeprefix(prefix) for path in found.ignored]
+    paths = [path.removeprefix(prefix) for path in survey.ignored]
     listed = ", ".join(_yaml(path) for path in paths)
     return f"# .gitignore leaves these out, and dbt reads them.\nsource:\n  include: [{listed}]"
 

@@ -94,10 +94,10 @@ class Progress:
 
         return shown
 
-    def hear(self, told: str) -> None:
+    def hear(self, message: str) -> None:
         """Show what a stage tells, until it tells something else."""
         if self._status is not None:
-            text = f"{self._stage}: {told}" if told and self._stage else told or self._stage
+            text = f"{self._stage}: {message}" if message and self._stage else message or self._stage
             self._status.update(text)
 
     def _write(self, one: Line) -> None:

@@ -79,17 +79,17 @@ def _calls(project: Path, top: Path) -> str:
     if project == top:
         return ""
     name = re.escape(project.relative_to(top).as_posix())
-    told = r"DBT_PROJECT_DIR[\"']?\s*[:=]|dbt\s+(?:build|run|seed|test)\b[^\n]*--project-dir[ =]"
-    says = re.compile(rf"\b(?:{told})\s*[\"']?(?:\./)?{name}/?(?![\w/-])")
+    dbt_call = r"DBT_PROJECT_DIR[\"']?\s*[:=]|dbt\s+(?:build|run|seed|test)\b[^\n]*--project-dir[ =]"
+    says = re.compile(rf"\b(?:{dbt_call})\s*[\"']?(?:\./)?{name}/?(?![\w/-])")
     files = sorted(path for pattern in _CALLING for path in top.glob(pattern) if path.is_file())
-    found = (path for path in files if says.search(path.read_text("utf-8", errors="replace")))
-    return next((path.relative_to(top).as_posix() for path in found), "")
+    callers = (path for path in files if says.search(path.read_text("utf-8", errors="replace")))
+    return next((path.relative_to(top).as_posix() for path in callers), "")
 
 
 def authors(folder: Path) -> tuple[str, ...]:
     """Return the addresses of who committed the last 1,000 commits here, in small letters, the most frequent first."""
-    told = _git(folder, "log", "--max-count=1000", "--format=%aE").casefold().split()
-    listed = [address for address in told if is_text(address)]
+    addresses = _git(folder, "log", "--max-count=1000", "--format=%aE").casefold().split()
+    listed = [address for address in addresses if is_text(address)]
     return tuple(sorted(set(listed), key=lambda address: (-listed.count(address), address)))
 
 
@@ -113,15 +113,15 @@ def _rules(project: Path, top: Path) -> str:
 
 
 def _packages(project: Path) -> tuple[str, ...]:
-    found: list[str] = []
+    packages: list[str] = []
     for name in _LISTS:
         listed = _read(project / name).get("packages")
-        for item in cast("list[object]", listed) if isinstance(listed, list) else []:
-            if isinstance(item, dict):
-                found += [
-                    str(value) for key, value in cast("dict[str, object]", item).items() if key in _SOURCES
+        for entry in cast("list[object]", listed) if isinstance(listed, list) else []:
+            if isinstance(entry, dict):
+                packages += [
+                    str(value) for key, value in cast("dict[str, object]", entry).items() if key in _SOURCES
                 ]
-    return tuple(found)
+    return tuple(packages)
 
 
 _SOURCES = frozenset({"package", "git", "local", "tarball"})
@@ -129,21 +129,21 @@ _SOURCES = frozenset({"package", "git", "local", "tarball"})
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        told: object = yaml_file.parsed(file.read_text("utf-8"), str(file)) if file.is_file() else None
+        document: object = yaml_file.parsed(file.read_text("utf-8"), str(file)) if file.is_file() else None
     except (BadInput, OSError, ValueError):
         return {}
-    return cast("Mapping[str, Any]", told) if isinstance(told, dict) else {}
+    return cast("Mapping[str, Any]", document) if isinstance(document, dict) else {}
 
 
 def _ignored(project: Path, top: Path) -> tuple[str, ...]:
     """Return the inputs of dbt that git leaves alone, as far as they are there."""
-    asked = _places(project, top)
-    if not asked:
+    places = _places(project, top)
+    if not places:
         return ()
-    told = _git(
-        top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", *asked
+    listed = _git(
+        top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", *places
     )
-    names = {name.rstrip("/") for name in told.split("\0") if is_text(name) and _is_input(top, name)}
+    names = {name.rstrip("/") for name in listed.split("\0") if is_text(name) and _is_input(top, name)}
     return tuple(
         sorted(name for name in names if not names & {str(up) for up in PurePosixPath(name).parents})
     )
@@ -151,8 +151,8 @@ def _ignored(project: Path, top: Path) -> tuple[str, ...]:
 
 def _places(project: Path, within: Path) -> list[str]:
     """Return the project's folders of code and seeds that exist, by their paths from `within`; those elsewhere are left out."""
-    found = [place for key, default in _PLACES.items() for place in folders(project, key, default)]
-    there = [Path(os.path.normpath(place)) for place in found]
+    folders_named = [place for key, default in _PLACES.items() for place in folders(project, key, default)]
+    there = [Path(os.path.normpath(place)) for place in folders_named]
     return [place.relative_to(within).as_posix() for place in there if place.is_relative_to(within)]
 
 
@@ -166,7 +166,7 @@ def _is_input(top: Path, name: str) -> bool:
 
 def _hooks(described: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the kinds of hooks that dbt_project.yml has, at whatever depth."""
-    found: set[str] = set()
+    kinds: set[str] = set()
     todo: list[object] = [described]
     while todo:
         one = todo.pop()
@@ -174,12 +174,12 @@ def _hooks(described: Mapping[str, Any]) -> tuple[str, ...]:
             for key, value in cast("dict[object, object]", one).items():
                 name = str(key).lstrip("+").replace("_", "-")
                 if name in HOOKS and value:
-                    found.add(name)
+                    kinds.add(name)
                 todo.append(value)
-    return tuple(name for name in HOOKS if name in found)
+    return tuple(name for name in HOOKS if name in kinds)
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    asked = ["git", *arguments]
-    done = subprocess.run(asked, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     return os.fsdecode(done.stdout)

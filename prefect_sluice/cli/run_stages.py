@@ -39,10 +39,10 @@ def run_and_show(request: Request, console: Console, *, wait: timedelta, via: st
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     gates = rules_of(workspace, work.promotion).gates if work.promotion else workspace.settings.gates
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
-    told, said = _dashboard_story(work), console.told(code)
-    said.show(story_lines(told, width=console.width) if told else [])
-    said.show(outcome_lines(work, warns=warns, width=console.width))
-    console.answer({**json_documents.work(work, code), **({"report": told.document()} if told else {})})
+    story, output = _dashboard_story(work), console.told(code)
+    output.show(story_lines(story, width=console.width) if story else [])
+    output.show(outcome_lines(work, warns=warns, width=console.width))
+    console.answer({**json_documents.work(work, code), **({"report": story.document()} if story else {})})
     return code
 
 

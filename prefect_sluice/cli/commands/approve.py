@@ -53,15 +53,15 @@ def approve(
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.stages.approve import record
 
-    workspace, found = _find_promotion(folder, promotion)
-    console.show(_lines(workspace, found, console.width))
+    workspace, pending = _find_promotion(folder, promotion)
+    console.show(_lines(workspace, pending, console.width))
     if not (yes or console.json) and sys.stdin.isatty() and sys.stdout.isatty():
-        click.confirm(f"Approve promotion {found.id}?", abort=True)
+        click.confirm(f"Approve promotion {pending.id}?", abort=True)
     by = who(actor, folder)
     if write is not None:
-        return _write(found, write, by, comment, console)
-    given = record(workspace, found, Decision.APPROVE, by=by, comment=comment)
-    return _go_on(workspace, found, by, console) if deploy else _tell(workspace, found, given, console)
+        return _write(pending, write, by, comment, console)
+    given = record(workspace, pending, Decision.APPROVE, by=by, comment=comment)
+    return _go_on(workspace, pending, by, console) if deploy else _tell(workspace, pending, given, console)
 
 
 @click.command()
@@ -78,9 +78,9 @@ def reject(promotion: str, actor: str, comment: str, folder: Path, console: Cons
     from prefect_sluice.domain.promotion import Decision
     from prefect_sluice.stages.approve import record
 
-    workspace, found = _find_promotion(folder, promotion)
-    given = record(workspace, found, Decision.REJECT, by=who(actor, folder), comment=comment)
-    return _tell(workspace, found, given, console)
+    workspace, pending = _find_promotion(folder, promotion)
+    given = record(workspace, pending, Decision.REJECT, by=who(actor, folder), comment=comment)
+    return _tell(workspace, pending, given, console)
 
 
 def _find_promotion(folder: Path, text: str) -> tuple[Workspace, Promotion]:
@@ -108,7 +108,7 @@ def _lines(workspace: Workspace, promotion: Promotion, width: int) -> list[Line]
     store = workspace.store
     reports = tuple(report for _, report in store.reports(promotion.id))
     built = store.relations(promotion.id)
-    names = ", ".join(sorted(item.node.split(".")[-1] for item in built))
+    names = ", ".join(sorted(relation.node.split(".")[-1] for relation in built))
     release, former = store.release(promotion.release), store.release(promotion.base_release)
     bad = [finding for finding in notable(reports) if finding.gate != DIFF]
     return [
@@ -139,18 +139,18 @@ def _tell(workspace: Workspace, promotion: Promotion, given: Approval, console: 
     said_yes = given.decision is Decision.APPROVE
     head = Span("approved", Style.GOOD) if said_yes else Span("rejected", Style.BAD)
     until = f", good until {moment(given.expires_at)}" if said_yes else ""
-    step, told = _next(workspace, promotion), _woken(workspace, promotion)
+    step, progress_lines = _next(workspace, promotion), _woken(workspace, promotion)
     console.show([
         line(head, f": promotion {promotion.id} by {given.who}{until}"
-                   + ("" if told else "; next: "), strong("" if told else step)),
-        *(line(one) for one in told),
+                   + ("" if progress_lines else "; next: "), strong("" if progress_lines else step)),
+        *(line(one) for one in progress_lines),
     ])  # fmt: skip
     console.answer(
         {
             "approval": json_documents.approval(given),
             "promotion": json_documents.promotion(promotion),
             "next": step,
-            "told": list(told),
+            "told": list(progress_lines),
             "exit_code": 0,
         }
     )
@@ -164,7 +164,7 @@ def _woken(workspace: Workspace, promotion: Promotion) -> tuple[str, ...]:
     """
     import os
 
-    if not any(item.promotion == promotion.id for item in workspace.store.questions()):
+    if not any(question.promotion == promotion.id for question in workspace.store.questions()):
         return ()
     later = "its run goes on when the flow `monitor` sees it, within a minute"
     url = os.environ.get("PREFECT_API_URL")

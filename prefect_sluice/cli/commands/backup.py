@@ -55,8 +55,8 @@ def _state(workspace: Workspace, file: Path, console: Console) -> int:
         raise BadInput("there is no state store yet", workspace.state, "release something: sluice release")
     done = copying.back_up(workspace.state, file)
     if done.broken:
-        told = f"the ledger is broken at entry {done.number}: {done.broken}; the file has it as it is"
-        console.show([_line(done, f"backed up to {file}"), line(Span(told, Style.BAD))])
+        damage = f"the ledger is broken at entry {done.number}: {done.broken}; the file has it as it is"
+        console.show([_line(done, f"backed up to {file}"), line(Span(damage, Style.BAD))])
     else:
         console.show([_line(done, f"backed up to {file}")])
     console.answer(_document(done, file))
@@ -71,8 +71,8 @@ def _warehouse(workspace: Workspace, environment: str, file: Path, console: Cons
     done = workspace.warehouse(resolved).back_up(resolved.name, file)
     current = done.generation
     serves = f"generation {current.number}, {count(len(current.relations), 'relation')}"
-    told = serves if current.number else "nothing is served yet"
-    console.show([line(f"backed up to {file}: {resolved.name}, {told}")])
+    summary = serves if current.number else "nothing is served yet"
+    console.show([line(f"backed up to {file}: {resolved.name}, {summary}")])
     console.answer({
         "file": str(file),
         "environment": resolved.name,

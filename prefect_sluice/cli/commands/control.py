@@ -206,7 +206,7 @@ def _lift(
 
 def _environment(workspace: Workspace, name: str) -> str:
     """Return the name of an environment, also of one that is no longer in sluice.yml but is still stopped."""
-    held = {item.target for item in workspace.store.controls()}
+    held = {control.target for control in workspace.store.controls()}
     return name if name in held else workspace.environment(name).name
 
 
@@ -220,7 +220,7 @@ def _one_of(target: str, everywhere: bool) -> None:
 
 def _target(workspace: Workspace, text: str) -> str:
     """Return the environment of that name, else the whole id of the release that is meant."""
-    held = {item.target for item in workspace.store.controls()}
+    held = {control.target for control in workspace.store.controls()}
     return text if text in workspace.environments or text in held else _release(workspace, text)
 
 
@@ -229,17 +229,17 @@ def _release(workspace: Workspace, text: str) -> str:
     from prefect_sluice.domain.errors import BadInput
     from prefect_sluice.promotions.lookups import releases_of
 
-    found = list(releases_of(workspace.store, text))
-    if not found:
-        known = ", ".join(workspace.environments)
+    releases = list(releases_of(workspace.store, text))
+    if not releases:
+        environments = ", ".join(workspace.environments)
         raise BadInput(
-            f"there is no environment and no release {text!r} (environments: {known})",
+            f"there is no environment and no release {text!r} (environments: {environments})",
             fix="see which releases there are: sluice history",
         )
-    if len(found) > 1:
-        names = ", ".join(item.id[:12] for item in found)
+    if len(releases) > 1:
+        names = ", ".join(release.id[:12] for release in releases)
         raise BadInput(f"{text!r} is more than one release: {names}", fix="name one of them")
-    return found[0].id
+    return releases[0].id
 
 
 def _served_by(workspace: Workspace, release: str) -> tuple[str, ...]:
@@ -277,12 +277,12 @@ def _tell_lifted(workspace: Workspace, lifted: tuple[Control, ...], target: str,
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.terminal.controls import lifted_lines
 
-    is_block = any(item.kind is ControlKind.BLOCK for item in lifted)
+    is_block = any(control.kind is ControlKind.BLOCK for control in lifted)
     left = () if is_block else on(current(workspace), target)
     console.show(lifted_lines(lifted, left))
     console.answer({
-        "lifted": [json_documents.control(item) for item in lifted],
-        "in_force": [json_documents.control(item) for item in left],
+        "lifted": [json_documents.control(control) for control in lifted],
+        "in_force": [json_documents.control(control) for control in left],
         "exit_code": 0,
     })  # fmt: skip
     return 0

@@ -49,11 +49,16 @@ def diff(a: str, b: str, environment: str, relation: str, key: str, folder: Path
     resolved = workspace.environment(environment)
     before, after = _two(workspace, resolved, a, b)
     keys = tuple(part.strip() for part in key.split(",") if part.strip())
-    found = _compared(workspace, resolved, before, after, relation, keys)
+    differences = _compared(workspace, resolved, before, after, relation, keys)
     taken = displaced(workspace, resolved)
-    lines = differences_lines(before, after, found, width=console.width)
+    lines = differences_lines(before, after, differences, width=console.width)
     console.page([*displaced_lines(taken, width=console.width), *lines])
-    console.answer({**document(before, after, found), "displaced": [item.document() for item in taken]})
+    console.answer(
+        {
+            **document(before, after, differences),
+            "displaced": [displaced_name.document() for displaced_name in taken],
+        }
+    )
     return 0
 
 
@@ -74,7 +79,7 @@ def _two(workspace: Workspace, environment: Environment, a: str, b: str) -> tupl
     if a:
         first = find_generation(history, a)
     else:
-        older = [item for item in history if item.number < last.number]
+        older = [generation for generation in history if generation.number < last.number]
         if not older:
             raise Refused(
                 f"generation {last.number} is the first, there is nothing before it to compare with",
@@ -97,14 +102,14 @@ def _compared(
     from prefect_sluice.cli.declared_keys import declared_keys
     from prefect_sluice.reporting.terminal.generations import differences
 
-    found = differences(before, after, relation)
-    if relation and not found:
+    differing = differences(before, after, relation)
+    if relation and not differing:
         raise _unknown(relation, before, after)
     store_release = workspace.store.release(after.release)
     keys: Mapping[str, tuple[str, ...]] = {} if key else declared_keys(workspace, store_release)
     near = _tolerance(workspace)
     with workspace.warehouse(environment).reader() as reader:
-        return tuple(_with_rows(reader, item, key, keys, near) for item in found)
+        return tuple(_with_rows(reader, difference, key, keys, near) for difference in differing)
 
 
 def _tolerance(workspace: Workspace) -> Settings:
@@ -130,7 +135,7 @@ def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
 
 def _with_rows(
     reader: Reader,
-    item: RelationDifference,
+    difference: RelationDifference,
     key: tuple[str, ...],
     keys: Mapping[str, tuple[str, ...]],
     near: Settings,
@@ -142,16 +147,22 @@ def _with_rows(
     from prefect_sluice.domain.errors import BadInput, QueryFailed
     from prefect_sluice.domain.node import short_name
 
-    if item.before is None or item.after is None or item.before.address == item.after.address:
-        return item
-    uid, name = item.after.node, str(item.name)
+    if (
+        difference.before is None
+        or difference.after is None
+        or difference.before.address == difference.after.address
+    ):
+        return difference
+    uid, name = difference.after.node, str(difference.name)
     chosen = key or keys.get(uid.split(".")[-1], ())
-    tolerance = near.near((short_name(uid), name, item.name.identifier, uid))
+    tolerance = near.near((short_name(uid), name, difference.name.identifier, uid))
     try:
-        rows = compare(reader, _sql(item.before), _sql(item.after), chosen, name, tolerance=tolerance)
-        return replace(item, rows=rows)
+        rows = compare(
+            reader, _sql(difference.before), _sql(difference.after), chosen, name, tolerance=tolerance
+        )
+        return replace(difference, rows=rows)
     except (QueryFailed, BadInput) as error:
-        return replace(item, problem=str(error))
+        return replace(difference, problem=str(error))
 
 
 def _sql(pointer: Pointer) -> str:

@@ -38,18 +38,18 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
     workspace = Workspace.at(folder)
     resolved = workspace.environment(environment)
     store = existing_store(workspace)
-    found = _events(workspace, resolved, store)
+    events = _events(workspace, resolved, store)
     entries, problem = _ledger(store)
     taken = displaced(workspace, resolved)
     console.page([
         *displaced_lines(taken, width=console.width),
-        *history_lines(found, limit=limit, width=console.width),
+        *history_lines(events, limit=limit, width=console.width),
         ledger_line(entries, problem),
     ])  # fmt: skip
     console.answer({
         "environment": resolved.name,
-        "displaced": [item.document() for item in taken],
-        "events": [_document(event) for event in found[:limit]],
+        "displaced": [displaced_name.document() for displaced_name in taken],
+        "events": [_document(event) for event in events[:limit]],
         "ledger": {"entries": entries, "unbroken": not problem, "problem": problem},
     })  # fmt: skip
     return 1 if problem else 0
@@ -66,9 +66,9 @@ def _events(
     if store is None:
         return events(generations, (), {}, {})
     promotions = store.promotions(environment=environment.name)
-    ids = {item.release for item in (*generations, *promotions)}
-    releases = {item.id: item for item in store.releases() if item.id in ids}
-    approvals = {item.id: store.approvals(item.id) for item in promotions}
+    ids = {record.release for record in (*generations, *promotions)}
+    releases = {release.id: release for release in store.releases() if release.id in ids}
+    approvals = {promotion.id: store.approvals(promotion.id) for promotion in promotions}
     return events(
         generations,
         promotions,
@@ -83,7 +83,9 @@ def _controls(store: StateStore, environment: Environment, releases: set[str]) -
     from prefect_sluice.domain.controls import ControlKind, on
 
     everything = store.controls(lifted=True)
-    blocks = (item for item in everything if item.kind is ControlKind.BLOCK and item.target in releases)
+    blocks = (
+        control for control in everything if control.kind is ControlKind.BLOCK and control.target in releases
+    )
     return (*on(everything, environment.name), *blocks)
 
 

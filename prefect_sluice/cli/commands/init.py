@@ -102,14 +102,14 @@ def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
 
     top = git.root(folder)
     if named is not None:
-        found = (folder / named).resolve()
-        if not (found / "dbt_project.yml").is_file() or not found.is_relative_to(top):
+        project = (folder / named).resolve()
+        if not (project / "dbt_project.yml").is_file() or not project.is_relative_to(top):
             raise BadInput(
                 "no dbt project in this repository",
-                str(found),
+                str(project),
                 "name the folder of its dbt_project.yml: --project DIR",
             )
-        return (found, found) if found == folder else (top, found)
+        return (project, project) if project == folder else (top, project)
     if (folder / "dbt_project.yml").is_file():
         return folder, folder
     found_all = _projects(top)
@@ -121,7 +121,7 @@ def _project(folder: Path, named: Path | None) -> tuple[Path, Path]:
             str(top),
             "go to a repository that has a dbt_project.yml, or make one: dbt init",
         )
-    names = ", ".join(item.relative_to(top).as_posix() for item in found_all)
+    names = ", ".join(project_folder.relative_to(top).as_posix() for project_folder in found_all)
     first = found_all[0].relative_to(folder) if found_all[0].is_relative_to(folder) else found_all[0]
     raise BadInput(
         f"several dbt projects: {names}", str(top), f"name one of them: sluice init --project {first}"
@@ -136,7 +136,7 @@ def _projects(top: Path) -> list[Path]:
 
     from prefect_sluice.domain.untrusted_text import is_text
 
-    asked = [
+    command = [
         "git",
         "ls-files",
         "-z",
@@ -146,7 +146,7 @@ def _projects(top: Path) -> list[Path]:
         "--",
         ":(glob)**/dbt_project.yml",
     ]
-    done = subprocess.run(asked, cwd=top, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command, cwd=top, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     names = [name for name in os.fsdecode(done.stdout).split("\0") if name and is_text(name)]
     files = {top / name for name in names if not _SKIPPED & set(Path(name).parts)}
     return sorted(file.parent for file in files if file.is_file())
@@ -221,9 +221,9 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     ]
     default = workspace.environment().name
     top = git.root(workspace.root)
-    found = survey(workspace.project, top)
+    surveyed = survey(workspace.project, top)
     is_committed = git.content(top, "HEAD", file.relative_to(top).as_posix()) == file.read_bytes()
-    following = next_steps(found, _shown(workspace.project, workspace.root), is_committed=is_committed)
+    following = next_steps(surveyed, _shown(workspace.project, workspace.root), is_committed=is_committed)
     console.show(
         [
             head,
@@ -231,7 +231,7 @@ def _tell(file: Path, written: bool, console: Console) -> None:
             line(faint("profile      "), _shown(workspace.profile.file, workspace.root)),
             *table(rows, indent=2, width=console.width),
             line(faint("default      "), default),
-            *(line(faint(f"{name:<12} "), told) for name, told in found_told(found)),
+            *(line(faint(f"{name:<12} "), sentence) for name, sentence in found_told(surveyed)),
             *_next_lines(following),
         ]
     )
@@ -244,6 +244,6 @@ def _tell(file: Path, written: bool, console: Console) -> None:
             for environment in workspace.environments.values()
         ],
         "default_environment": default,
-        "found": dict(found_told(found)),
+        "found": dict(found_told(surveyed)),
         "next": [command for command, _ in following],
     })  # fmt: skip

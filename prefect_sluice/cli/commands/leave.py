@@ -73,8 +73,8 @@ def _planned(environment: str, leaving: LeavePlan) -> Json:
         "environment": environment,
         "generation": leaving.generation.number,
         "relations": [
-            {"name": str(item.name), "becomes": "view" if item.sql else "table"}
-            for item in leaving.departures
+            {"name": str(departure.name), "becomes": "view" if departure.sql else "table"}
+            for departure in leaving.departures
         ],
         "publish": leaving.expected.facts(),
         "dry_run": True,
@@ -86,7 +86,8 @@ def _leave_document(environment: str, left: LeaveOutcome) -> Json:
         "environment": environment,
         "generation": left.generation.number,
         "relations": [
-            {"name": str(item.name), "becomes": "view" if item.sql else "table"} for item in left.departures
+            {"name": str(departure.name), "becomes": "view" if departure.sql else "table"}
+            for departure in left.departures
         ],
         "remains": [str(name) for name in left.remains],
         "publish": left.published.facts() if left.published else None,

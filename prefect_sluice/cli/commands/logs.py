@@ -48,12 +48,12 @@ def logs(
 
     workspace = Workspace.at(folder)
     every = _find_runs(workspace, environment, promotion)
-    where, found = every[-1][0], [run for _, run in every[-(many or (len(every) if promotion else 1)) :]]
-    if follow and not console.json and not found[-1].ended:
-        return _follow(workspace, where, found[-1].id, console.show, threading.Event().wait)
-    console.page([line for run in found for line in _lines(run)])
+    where, runs = every[-1][0], [run for _, run in every[-(many or (len(every) if promotion else 1)) :]]
+    if follow and not console.json and not runs[-1].ended:
+        return _follow(workspace, where, runs[-1].id, console.show, threading.Event().wait)
+    console.page([line for run in runs for line in _lines(run)])
     console.answer([
-        {"run": run.id, "promotion": run.promotion or None, "ended": run.ended, "lines": list(run.lines)} for run in found
+        {"run": run.id, "promotion": run.promotion or None, "ended": run.ended, "lines": list(run.lines)} for run in runs
     ])  # fmt: skip
     return 0
 
@@ -67,11 +67,11 @@ def _find_runs(workspace: Workspace, environment: str, promotion: str) -> list[t
         if environment or not promotion
         else list(workspace.environments)
     )
-    found = [
+    runs = [
         (name, run) for name in names for run in _read(workspace, name) if run.promotion.startswith(promotion)
     ]
-    if found:
-        return found
+    if runs:
+        return runs
     what = f"promotion {promotion!r}" if promotion else f"a run of {names[0]}"
     raise BadInput(
         f"this machine has no log of {what}",
@@ -100,12 +100,12 @@ def _follow(
     last, lines = "", before.read_text("utf-8", errors="replace").splitlines() if before.exists() else []
     with closing(Tail(now)) as tail:
         while True:
-            told: list[str] = []
+            new_lines: list[str] = []
             for line in [*lines, *tail.more()]:
                 last = parts[1] if (parts := parted(line)) else last
-                told += [line] if last == run else []
-            show([_line(line) for line in told])
-            if any(ends(line) for line in told):
+                new_lines += [line] if last == run else []
+            show([_line(line) for line in new_lines])
+            if any(ends(line) for line in new_lines):
                 return 0
             lines = []
             wait(_EVERY)

@@ -66,36 +66,41 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
     from prefect_sluice.reporting.terminal.policy import policy_document, policy_lines
 
     with progress(console):
-        found = planned(request, named)
-    made, release = found.plan, found.release
-    console.show(displaced_lines(found.displaced, width=console.width))
+        preview = planned(request, named)
+    made, release = preview.plan, preview.release
+    console.show(displaced_lines(preview.displaced, width=console.width))
     if named:
-        console.show([headline(made), *(row for reason in found.reasons for row in why_lines(reason))])
+        console.show([headline(made), *(row for reason in preview.reasons for row in why_lines(reason))])
     else:
         console.show(
             plan_lines(
                 made,
                 release,
                 width=console.width,
-                expected=found.expected,
-                reached=found.reached,
-                costs=found.costs,
+                expected=preview.expected,
+                reached=preview.reached,
+                costs=preview.costs,
             )
         )
-        policy = policy_lines(found.policy, width=console.width)
-        console.show([line(f"rows of {item.relation} were edited: {item.words}") for item in found.edited])
+        policy = policy_lines(preview.policy, width=console.width)
+        console.show(
+            [
+                line(f"rows of {edited_relation.relation} were edited: {edited_relation.words}")
+                for edited_relation in preview.edited
+            ]
+        )
         console.show([line(strong("Policy")), *policy] if policy else [])
-        console.show(story_lines(found.story, width=console.width) if found.story else [])
-    told = {
-        "publish": found.expected.facts(),
-        "displaced": [item.document() for item in found.displaced],
-        "expected": found.costs.document() if found.costs else None,
-        "policy": policy_document(found.policy),
+        console.show(story_lines(preview.story, width=console.width) if preview.story else [])
+    document = {
+        "publish": preview.expected.facts(),
+        "displaced": [displaced_name.document() for displaced_name in preview.displaced],
+        "expected": preview.costs.document() if preview.costs else None,
+        "policy": policy_document(preview.policy),
         "change": json_documents.change(release.change),
-        "consumers": [item.document() for item in found.reached],
-        "edited": [asdict(item) for item in found.edited],
-        **({"report": found.story.document()} if found.story else {}),
+        "consumers": [consumer.document() for consumer in preview.reached],
+        "edited": [asdict(edited_relation) for edited_relation in preview.edited],
+        **({"report": preview.story.document()} if preview.story else {}),
     }
-    reasons = {"why": [reason.document() for reason in found.reasons]} if named else {}
-    console.answer({**json_documents.plan(made), **told, **reasons})
+    reasons = {"why": [reason.document() for reason in preview.reasons]} if named else {}
+    console.answer({**json_documents.plan(made), **document, **reasons})
     return 0

@@ -127,7 +127,7 @@ def _report(workspace: Workspace, environment: str, what: str) -> Report:
     return report(dossier(workspace, promotion, release))
 
 
-def _text(found: Report, form: str, limit: int | None) -> str:
+def _text(report: Report, form: str, limit: int | None) -> str:
     import json
 
     from prefect_sluice.reporting.report.document import report_document
@@ -135,10 +135,10 @@ def _text(found: Report, form: str, limit: int | None) -> str:
     from prefect_sluice.reporting.report.markdown import LIMITS, markdown
 
     if form == "json":
-        return json.dumps(report_document(found), ensure_ascii=False, indent=2) + "\n"
+        return json.dumps(report_document(report), ensure_ascii=False, indent=2) + "\n"
     if form == "html":
-        return page(found, limit=limit or LIMIT)
-    return markdown(found, limit=limit or LIMITS["github"])
+        return page(report, limit=limit or LIMIT)
+    return markdown(report, limit=limit or LIMITS["github"])
 
 
 def _write(output: Path, text: str, console: Console) -> None:

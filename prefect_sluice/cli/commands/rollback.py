@@ -92,7 +92,7 @@ def rollback(
         "seconds": round(took, 3),
         "data_as_of": origin.at.isoformat() if origin else None,
         "hold": json_documents.control(hold) if hold else None,
-        "despite": [json_documents.control(item) for item in despite],
+        "despite": [json_documents.control(control) for control in despite],
         "catch_up": caught,
     })  # fmt: skip
     return code
@@ -106,8 +106,8 @@ def _in_the_way(work: Work) -> tuple[Control | None, tuple[Control, ...]]:
 
     mine = work.promotion.id if work.promotion else ""
     there = on(current(Workspace.at(work.request.folder)), work.request.environment)
-    hold = next((item for item in there if mine and item.promotion == mine), None)
-    return hold, tuple(item for item in there if item != hold)
+    hold = next((control for control in there if mine and control.promotion == mine), None)
+    return hold, tuple(control for control in there if control != hold)
 
 
 def _origin(work: Work) -> Generation | None:
@@ -120,7 +120,7 @@ def _origin(work: Work) -> Generation | None:
     history = workspace.warehouse(workspace.environment(work.request.environment)).history(
         work.generation.environment
     )
-    return next((item for item in history if item.number == work.generation.origin), None)
+    return next((generation for generation in history if generation.number == work.generation.origin), None)
 
 
 def _lines(work: Work, origin: Generation | None, took: float, width: int) -> list[Line]:

@@ -35,9 +35,9 @@ def show(what: str, environment: str, folder: Path, console: Console) -> int:
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
-    found = _dossier(workspace, environment, what)
-    console.page(dossier_lines(report(found), width=console.width))
-    console.answer(dossier_document(found))
+    record = _dossier(workspace, environment, what)
+    console.page(dossier_lines(report(record), width=console.width))
+    console.answer(dossier_document(record))
     return 0
 
 
@@ -80,7 +80,7 @@ def _find_by_name(
         history = (
             workspace.warehouse(resolved).history(resolved.name) if resolved.target.path.exists() else ()
         )
-        numbered = [item for item in history if not what or item.number == number(what)]
+        numbered = [generation for generation in history if not what or generation.number == number(what)]
         if numbered:
             return store.release(numbered[0].release), store.promotion(numbered[0].promotion)
     if not what:
@@ -91,5 +91,9 @@ def _find_by_name(
     release = release_of(store, what)
     if release is None:
         return None, None
-    of_it = [item for item in store.promotions(environment=environment or None) if item.release == release.id]
+    of_it = [
+        promotion
+        for promotion in store.promotions(environment=environment or None)
+        if promotion.release == release.id
+    ]
     return release, of_it[0] if of_it else None

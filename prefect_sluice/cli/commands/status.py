@@ -39,16 +39,18 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     workspace = Workspace.at(folder)
     chosen = [workspace.environment(environment)] if environment else list(workspace.environments.values())
     store = existing_store(workspace)
-    found = in_force(store.controls(), process.now()) if store else ()
-    standings = [_standing(workspace, resolved, store, found) for resolved in chosen]
-    elsewhere = _elsewhere(found, standings)
+    controls = in_force(store.controls(), process.now()) if store else ()
+    standings = [_standing(workspace, resolved, store, controls) for resolved in chosen]
+    elsewhere = _elsewhere(controls, standings)
     console.show([
         *status_lines(standings, process.now(), width=console.width),
         *blocks_lines(elsewhere, width=console.width),
     ])  # fmt: skip
     answer: dict[str, Json] = {
         "environments": [_document(standing) for standing in standings],
-        "blocks": [json_documents.control(item) for item in found if item.kind is ControlKind.BLOCK],
+        "blocks": [
+            json_documents.control(control) for control in controls if control.kind is ControlKind.BLOCK
+        ],
     }
     if disk:
         from prefect_sluice.reporting.terminal import disk as shown
@@ -69,28 +71,30 @@ def _usage(
     from prefect_sluice.maintenance.usage import usage
     from prefect_sluice.workspace.workspace import FOLDER
 
-    found: dict[str, WarehouseUse] = {}
+    uses: dict[str, WarehouseUse] = {}
     for path, environment in {environment.target.path: environment for environment in chosen}.items():
         warehouse = workspace.warehouse(environment)
         inventory = warehouse.inventory(measured=True)
         use = usage(inventory, dependencies(inventory, warehouse.linker.references))
-        found[_shown(path, workspace.root)] = use
+        uses[_shown(path, workspace.root)] = use
     bundles = workspace.bundles.folder
     ours = {name: workspace.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
     folders = {"bundles": bundles, **ours} if bundles else ours
-    return found, {name: size_of(path) for name, path in folders.items()}
+    return uses, {name: size_of(path) for name, path in folders.items()}
 
 
-def _elsewhere(found: tuple[Control, ...], standings: list[EnvironmentStanding]) -> tuple[Control, ...]:
+def _elsewhere(controls: tuple[Control, ...], standings: list[EnvironmentStanding]) -> tuple[Control, ...]:
     """Return the blocks of releases that serve in none of these environments: those that do are told there."""
     from prefect_sluice.domain.controls import ControlKind
 
-    told = {item.id for standing in standings for item in standing.controls}
-    return tuple(item for item in found if item.kind is ControlKind.BLOCK and item.id not in told)
+    shown_ids = {control.id for standing in standings for control in standing.controls}
+    return tuple(
+        control for control in controls if control.kind is ControlKind.BLOCK and control.id not in shown_ids
+    )
 
 
 def _standing(
-    workspace: Workspace, environment: Environment, store: StateStore | None, found: tuple[Control, ...]
+    workspace: Workspace, environment: Environment, store: StateStore | None, controls: tuple[Control, ...]
 ) -> EnvironmentStanding:
     from prefect_sluice.domain.controls import on
     from prefect_sluice.reporting.terminal.status import EnvironmentStanding
@@ -108,7 +112,7 @@ def _standing(
         lease=_lease(store, environment) if store else None,
         problem=problem,
         recorded=_recorded(store, environment) if store and generation is None else 0,
-        controls=on(found, environment.name, generation.release if generation else ""),
+        controls=on(controls, environment.name, generation.release if generation else ""),
         refresh=_refresh(store, environment) if store else None,
         displaced=workspace.warehouse(environment).displaced(environment.name)
         if generation and generation.number
@@ -147,12 +151,16 @@ def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, .
 
     now = process.now()
     attempts: list[OpenPromotion] = []
-    for item in store.promotions(
+    for promotion in store.promotions(
         environment=environment.name, states=[state for state in State if state not in ENDED]
     ):
-        release = store.release(item.release)
-        decision = rule(item, store.approvals(item.id), now).by if item.state is State.STAGED else None
-        attempts.append(OpenPromotion(item, release.change.commit if release else "", decision))
+        release = store.release(promotion.release)
+        decision = (
+            rule(promotion, store.approvals(promotion.id), now).by
+            if promotion.state is State.STAGED
+            else None
+        )
+        attempts.append(OpenPromotion(promotion, release.change.commit if release else "", decision))
     return tuple(attempts)
 
 
@@ -188,13 +196,15 @@ def _document(standing: EnvironmentStanding) -> Json:
         else None,
         "release": json_documents.release(standing.release) if standing.release else None,
         "warehouse": {"path": standing.warehouse, "bytes": standing.size, "problem": standing.problem},
-        "displaced": [item.document() for item in standing.displaced],
-        "old_names": [item.document() for item in old_names.of(standing.generation)]
+        "displaced": [displaced_name.document() for displaced_name in standing.displaced],
+        "old_names": [old_name.document() for old_name in old_names.of(standing.generation)]
         if standing.generation
         else [],
         "recorded_generation": standing.recorded,
-        "open": [{**json_documents.promotion(item.promotion), "next": item.next} for item in standing.open],
-        "controls": [json_documents.control(item) for item in standing.controls],
+        "open": [
+            {**json_documents.promotion(attempt.promotion), "next": attempt.next} for attempt in standing.open
+        ],
+        "controls": [json_documents.control(control) for control in standing.controls],
         "refresh": _refresh_document(standing),
         "lease": {"holder": lease.holder, "since": lease.acquired_at.isoformat()} if lease else None,
     }
