@@ -1,4 +1,4 @@
-"""What single constants come to under pandera's built-in checks, as `describe` writes them. Pure.
+"""Whether single constants pass pandera's built-in checks, as `describe` writes them. Pure.
 
 True: passes; False: fails; None where it cannot be told here, and then neither may be taken for granted.
 """

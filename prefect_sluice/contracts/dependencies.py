@@ -1,4 +1,4 @@
-"""Which text a contract depends on, by a digest: what it was when a contract was loaded, or kept, need not be imported again."""
+"""The digest of the code that a contract depends on: with the same digest, a contract need not be imported again."""
 
 from __future__ import annotations
 

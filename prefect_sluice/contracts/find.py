@@ -45,7 +45,7 @@ class UnboundContract:
 
 @dataclass(frozen=True, slots=True)
 class BoundContracts:
-    """Which contract is whose: `module:Class` by unique id, and what does not come out even."""
+    """The contract of each node: `module:Class` by unique id; `strays` are the contracts of no node."""
 
     references: Mapping[str, str]
     strays: tuple[UnboundContract, ...] = ()
@@ -62,7 +62,7 @@ class _Class:
 
 
 def find(root: Path) -> tuple[ContractFile, ...]:
-    """Return the contracts below `root`/contracts, by file and line; names that begin with _ are nobody's. Repeatable."""
+    """Return the contracts below `root`/contracts, by file and line; names that begin with _ belong to no model. Repeatable."""
     classes: list[_Class] = []
     for file in sorted((root / FOLDER).rglob("*.py")):
         tree = _parsed(file)
@@ -154,7 +154,7 @@ def _models(classes: Collection[_Class]) -> frozenset[str]:
 
 def bind(contracts: Collection[ContractFile], nodes: Mapping[str, Node]) -> BoundContracts:
     """Return which node has which contract. A node's own `meta` comes first, then a contract that names the node, then one
-    whose class is called so; two of the same rank are nobody's, and said."""
+    whose class is called so; two of the same rank belong to no node, and are returned as strays."""
     own = {node.contract for node in nodes.values() if node.contract}
     named: dict[str, list[str]] = {}
     for uid, node in nodes.items():

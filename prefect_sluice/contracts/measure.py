@@ -40,7 +40,7 @@ class MeasureResult:
 def count(
     compiled: CompiledContract, reader: Reader, relation: str
 ) -> Iterator[MeasureResult | SettledCheck]:
-    """Yield one answer per measure, in order; a measure that the warehouse refuses is Settled.
+    """Yield one answer per measure, in order; a measure that the warehouse refuses becomes a SettledCheck.
 
     One query over one scan. Only if that is refused, one query per measure, to tell which is at fault.
     """

@@ -45,7 +45,7 @@ class CheckoutContracts:
         return CheckoutContracts(root, self._memory)
 
     def contracts(self, references: Mapping[str, str]) -> Mapping[str, Contract]:
-        """Return the contracts by unique id. One that does not load is told, not raised."""
+        """Return the contracts by unique id. One that does not load raises nothing: it says `why`."""
         texts = ModuleTexts(self._root)
         keys = {uid: f"text.{_FORM} {texts.digest(reference)}" for uid, reference in references.items()}
         contracts = {uid: Contract(references[uid], key, self._recall(key)) for uid, key in keys.items()}

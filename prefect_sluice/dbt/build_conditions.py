@@ -1,4 +1,4 @@
-"""What a parsed project is built under: the variables and packages that it uses, its sources, what its target says."""
+"""The conditions of a build: the variables and packages that a project uses, its sources, the settings of its target."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENGINE = ("settings", "config_options")
 def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return the values of the dbt variables, and of the environment variables, that models, hooks and operations read.
 
-    What by its name may be a secret is told by its digest.
+    A value that by its name may be a secret is replaced by its digest.
     """
     variables: set[str | None] = set()
     environ: set[str | None] = set()
@@ -72,9 +72,9 @@ def sources(manifest: Manifest, catalog: str) -> Mapping[Name, str]:
 
 
 def target(settings: Mapping[str, Any]) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Return what a target says that may change rows, and the extensions that it asks for.
+    """Return the settings of a target that may change rows, and the extensions that it loads.
 
-    DuckDB's own settings are told by their names in lower case; of what it attaches, name and kind, not where it is.
+    DuckDB's own settings are under their names in lower case; of an attached database there are name and kind, not its place.
     """
     options: dict[str, str] = {}
     extensions: dict[str, str] = {}

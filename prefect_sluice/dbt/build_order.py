@@ -1,4 +1,4 @@
-"""Build order over parents that were declared and parents that were found, without circles. Near linear in the edges."""
+"""Build order over declared and undeclared parents, without circles. Near linear in the edges."""
 
 from __future__ import annotations
 

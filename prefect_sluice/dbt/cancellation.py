@@ -1,4 +1,4 @@
-"""Stopping a dbt command at once, whoever asks for it (dbt itself does so at Ctrl-C only), and what one that broke off leaves."""
+"""Stops a dbt command at once, whoever asks for it (dbt itself does so at Ctrl-C only), and clears away what it leaves."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, cast
 
 @contextlib.contextmanager
 def stoppable() -> Generator[None]:
-    """Have dbt take any order to stop (Prefect's SIGTERM, for one) as it takes Ctrl-C: it interrupts its queries and ends
-    its threads. Of any other it would wait for the query that runs, hours perhaps.
+    """Have dbt take any order to stop (Prefect's SIGTERM, for one) as it takes Ctrl-C: it interrupts its queries and ends its
+    threads. After any other signal it would wait for the query that runs, perhaps for hours.
 
     What stopped it is the cause of the KeyboardInterrupt that dbt answers.
     """

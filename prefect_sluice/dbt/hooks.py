@@ -1,4 +1,4 @@
-"""Hooks of a project: what a hook does beside its node is done only when dbt runs it."""
+"""Hooks of a project: what a hook does beside building its node happens only when dbt runs it."""
 
 from __future__ import annotations
 

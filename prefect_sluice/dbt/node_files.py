@@ -43,7 +43,7 @@ def _part(finder: _Finder, raw: Any, node: Node) -> NodePart:
 
 
 class _Finder:
-    """Finds files of the project itself; those of installed packages are in no release."""
+    """Finds files of the project itself; files of installed packages are in no release."""
 
     def __init__(self, manifest: Manifest, folder: PurePosixPath, checkout: Path) -> None:
         self._manifest = manifest

@@ -250,7 +250,7 @@ def _draft(uid: str, node: Any, lookup: _Lookup, reads: References | None) -> No
 
 
 def _searched(reads: References, lookup: _Lookup) -> References:
-    """A bare name that only one node bears means that node, too: a hook may have set the search path."""
+    """Return the references; a bare name that only one node has means that node, too: a hook may have set the search path."""
     meant: dict[Name, None] = {}
     for name in reads.relations:
         same = lookup.bare.get(name.identifier, [])
@@ -285,7 +285,7 @@ def _name(node: Any) -> Name:
 
 
 def _flattened(node: Any, manifest: Manifest) -> tuple[str, ...]:
-    """Return declared parents; an ephemeral one gives its own place to its parents."""
+    """Return the declared parents; in the place of an ephemeral one stand its own parents."""
     parents: dict[str, None] = {}
     todo = list(_declared(node))
     while todo:

@@ -1,4 +1,4 @@
-"""Who answers for a node, as the project says it: its group's owner, and its own `meta.owner`."""
+"""The owners of a node, as the project declares them: its group's owner, and its own `meta.owner`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One spelling of a SQL text: two texts with the same are the same query; formatting, comments and keyword case do not count.
+"""The canonical text of a SQL query: two queries that share one are the same; formatting, comments and keyword case do not count.
 
-By tokens, never written anew from a syntax tree: a parser that takes two things for one would make different queries equal.
+It is made from tokens, not from a syntax tree: a parser that takes two things for one would make different queries equal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _AFTER = {
 
 
 def canonical(sql: str, dialect: str) -> str:
-    """Return the one spelling of `sql`, `sql` itself where it cannot be taken apart. Pure, and stable under itself."""
+    """Return the canonical text of `sql`; `sql` itself where it has no trustworthy tokens. Pure; repeatable on its own answer."""
     tokens = lexemes(sql, dialect)
     if tokens is None:
         return sql
@@ -41,7 +41,7 @@ def canonical(sql: str, dialect: str) -> str:
 
 
 def spelled(tokens: tuple[Lexeme, ...], *, fold: bool = True) -> str:
-    """Return the canonical text of these lexemes; the case of words that cannot be names is folded if `fold`."""
+    """Return the canonical text of these tokens; the case of words that cannot be names is folded if `fold`."""
     casts = _casts(tokens)
     parts: list[str] = []
     for number, one in enumerate(tokens):
@@ -52,7 +52,7 @@ def spelled(tokens: tuple[Lexeme, ...], *, fold: bool = True) -> str:
 
 
 def _between(tokens: tuple[Lexeme, ...], number: int) -> str:
-    """Return what stands before the lexeme `number`: a space, or what the text had where that changes what is read."""
+    """Return what stands before the token `number`: a space, or what the text had where that changes the meaning."""
     before, one = tokens[number - 1], tokens[number]
     if before.kind is TokenKind.STRING and one.kind is TokenKind.STRING:
         return one.gap
@@ -68,7 +68,7 @@ def _between(tokens: tuple[Lexeme, ...], number: int) -> str:
 
 
 def _is_numbers_sign(tokens: tuple[Lexeme, ...], number: int) -> bool:
-    """Say whether the lexeme is a `-` or `+` of its own although an operator stands right before it, as in `a=-1`."""
+    """Say whether the token is the sign of a number although an operator stands right before it, as in `a=-1`."""
     after = tokens[number + 1] if number + 1 < len(tokens) else None
     beyond = tokens[number - 2] if number > 1 else None
     alone = beyond is None or tokens[number - 1].gap or beyond.text[-1] not in _OPERATOR
@@ -77,7 +77,7 @@ def _is_numbers_sign(tokens: tuple[Lexeme, ...], number: int) -> bool:
 
 
 def _folds(tokens: tuple[Lexeme, ...], number: int, casts: frozenset[int]) -> bool:
-    """Say whether the lexeme is a word whose case nobody can see: neither a name nor the label of a column."""
+    """Say whether the token is a word whose case changes nothing: neither a name nor the label of a column."""
     one = tokens[number]
     if one.kind is not TokenKind.WORD:
         return False
@@ -113,7 +113,7 @@ def _ends_expression(tokens: tuple[Lexeme, ...], number: int) -> bool:
 
 
 def _casts(tokens: tuple[Lexeme, ...]) -> frozenset[int]:
-    """Return where a type stands after the AS of a CAST."""
+    """Return the places of types after the AS of a CAST."""
     open_casts: list[bool] = []
     types: set[int] = set()
     for number, one in enumerate(tokens):
@@ -127,5 +127,5 @@ def _casts(tokens: tuple[Lexeme, ...]) -> frozenset[int]:
 
 
 def is_no_name(tokens: tuple[Lexeme, ...], number: int) -> bool:
-    """Say whether the lexeme `number` is a word that names nothing where it stands."""
+    """Say whether the token `number` is a word, and not a name, where it stands."""
     return _folds(tokens, number, frozenset())

@@ -1,7 +1,6 @@
-"""What a query asks of the clock and of chance: things that no version of a source tells.
+"""Calls of the clock and of random functions in a query: inputs that the version of no source covers.
 
-By the words that stand in it. A column that bears such a name is taken for the function too: that costs a build,
-never a stale number.
+They are found by name. A column with such a name is taken for the function, too: that costs a build, never a stale number.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ _POSTGRES_STRINGS = {"'now'": NOW, "'today'": DAY, "'tomorrow'": DAY, "'yesterda
 
 
 def volatile(sql: str, dialect: str) -> tuple[str, ...]:
-    """Return what `sql` asks that changes by itself, sorted: "clock:day", "clock:now", "random"; () for nothing. Pure."""
+    """Return the inputs of `sql` that change by themselves, sorted: "clock:day", "clock:now", "random"; () for none. Pure."""
     tokens = lexemes(sql, dialect)
     if tokens is None:
         return tuple(sorted({kind for word in re.findall(r"\w+", sql.lower()) if (kind := _kind(word))}))
@@ -76,7 +75,7 @@ def _kind(word: str) -> str:
 
 
 def _volatile_input(tokens: Sequence[Lexeme], number: int) -> str:
-    """Return what the name at `number` asks if it is called there, or needs no call."""
+    """Return the input that the name at `number` reads, if it is called there or needs no call; "" for none."""
     one = tokens[number]
     if one.kind not in (TokenKind.WORD, TokenKind.QUOTED):
         return ""
@@ -104,7 +103,7 @@ def _is_of_one(tokens: Sequence[Lexeme], number: int) -> bool:
 
 
 def _samples(tokens: Sequence[Lexeme]) -> Iterator[bool]:
-    """Yield, for each sample that is taken, whether it may be another one next time: no seed stands with it."""
+    """Yield for each sample of rows whether the next run may take other rows: it has no seed."""
     for number, one in enumerate(tokens):
         before = tokens[number - 1].lower if number else ""
         if one.lower == "tablesample" or (one.lower == "sample" and before == "using"):

@@ -1,6 +1,6 @@
-"""Tests that count rows: is the query of a data test one look at each row of one relation? By tokens; in doubt it is not.
+"""Data tests that can be counted with others in one scan: the query looks at each row of one relation by itself.
 
-What is found is proven by the query's own text, never by the name of the test: a project may have a `not_null` of its own.
+That is proven from the tokens of the query, never from the name of the test: a project may have a `not_null` of its own.
 """
 
 from __future__ import annotations

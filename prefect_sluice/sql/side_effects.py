@@ -1,6 +1,6 @@
-"""What a text of SQL statements does beside reading: which relations it writes to, and what it does that no release holds.
+"""Side effects of SQL statements: which relations they write to, and what they do that no release holds.
 
-By tokens. A template's expressions stand in it as the words below; of a statement that is cut off, what is there is told.
+They are read from tokens. Words below stand for a template's expressions. A statement that is cut off counts as far as it goes.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class StatementWrite:
 
 
 def writes(sql: str, dialect: str) -> tuple[StatementWrite, ...] | None:
-    """Return what the statements in `sql` do beside reading; None where they cannot be taken apart. Pure.
+    """Return what the statements in `sql` do beside reading; None where it has no trustworthy tokens. Pure.
 
-    What is for good only within the session (temporary tables, SET), and what changes no relation (grants, indexes,
+    What ends with the session (temporary tables, SET), and what changes no relation (grants, indexes,
     CREATE SCHEMA, ANALYZE), is left out.
     """
     if not has_hint(sql):
@@ -124,7 +124,7 @@ class _Statement:
         return self.at == 0 or self.tokens[self.at - 1].text == ";"
 
     def _first(self, word: str, after: str) -> StatementWrite | None:
-        """Return what a word means that means it only where a statement begins."""
+        """Return the statement that a word begins which means one only where a statement begins."""
         if not after:
             return None  # a word alone is a value, as in `x == 'copy'`
         if word == "update":
@@ -215,7 +215,7 @@ class _Statement:
         return template_text(text.strip()) + (" …" if self._end() > _SAID else "")
 
     def _end(self) -> int:
-        """Return how many lexemes the statement has."""
+        """Return how many tokens the statement has."""
         rest = self.tokens[self.at :]
         return next((number for number, one in enumerate(rest) if one.text == ";"), len(rest))
 

@@ -1,4 +1,4 @@
-"""The words and signs of a SQL text, by sqlglot's tokenizer, each as written; nothing between them is taken on trust."""
+"""The tokens of a SQL text by sqlglot's tokenizer, each as written; what it leaves out between them is checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRANGE = re.compile(r"[uU]&['\"]|[$\\]|\{[{%#]|[%#]\}")
 
 
 class TokenKind(StrEnum):
-    """What a lexeme is, as far as its spelling tells."""
+    """The kind of a token, as far as its spelling tells."""
 
     WORD = "word"
     QUOTED = "quoted"
@@ -35,7 +35,7 @@ class TokenKind(StrEnum):
 class Lexeme:
     """A word or sign as written, and what stands before it: "" nothing, " " space or a comment, or a line's end.
 
-    A line's end is told apart because two strings with one between them are one string.
+    A line's end counts by itself because two strings with one between them are one string.
     """
 
     kind: TokenKind
@@ -50,7 +50,7 @@ class Lexeme:
 
 @lru_cache(maxsize=16)
 def lexemes(sql: str, dialect: str) -> tuple[Lexeme, ...] | None:
-    """Return the lexemes of `sql` in order, None where the tokenizer of `dialect` cannot be trusted with it."""
+    """Return the tokens of `sql` in order, None where the tokenizer of `dialect` cannot be trusted with it."""
     from sqlglot.errors import SqlglotError
 
     try:
@@ -105,7 +105,7 @@ def _end_of_comment(text: str, at: int) -> int:
 
 
 def _pieces(text: str, gap: str) -> Iterator[Lexeme]:
-    """Yield the lexemes of one token: several where the tokenizer made one of two words, none if it is not understood."""
+    """Yield our tokens of one of sqlglot's: several where it made one of two words, none if it is not understood."""
     kind = _kind(text)
     if kind is not None:
         yield Lexeme(kind, text, gap)
@@ -132,6 +132,6 @@ def _kind(text: str) -> TokenKind | None:
 
 
 def _outside_strings(tokens: list[Lexeme]) -> str:
-    """Return the text again, strings and quoted names emptied, with the gaps that the lexemes keep."""
+    """Return the text again, strings and quoted names emptied, with the gaps between the tokens."""
     empty = {TokenKind.STRING: "''", TokenKind.QUOTED: '""'}
     return "".join(one.gap + empty.get(one.kind, one.text) for one in tokens)

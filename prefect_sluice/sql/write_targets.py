@@ -9,7 +9,7 @@ from prefect_sluice.domain.node import Name
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What code writes to. `names` are relations as it names them, in lower case: schema ("": any) and identifier. `words` is
+    """Relations that code writes to. `names` are as it names them, in lower case: schema ("": any) and identifier. `words` is
     the text, in lower case, of code that writes to what nobody can tell before it runs: whatever it mentions may be meant."""
 
     names: frozenset[tuple[str, str]] = frozenset()

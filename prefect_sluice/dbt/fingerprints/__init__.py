@@ -1,1 +1,1 @@
-"""What each relation is made from, as digests: its code, its settings, what its templates and macros read."""
+"""Fingerprints of relations: digests of their code, their settings, and what their templates and macros read."""

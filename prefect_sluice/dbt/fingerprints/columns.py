@@ -1,4 +1,4 @@
-"""Column fingerprints: a node that reads two columns of another is the same as long as those two, and the rows, are.
+"""Column fingerprints: a node that reads two columns of another stays the same as long as those two, and the rows, do.
 
 A column's fingerprint covers its own expression, the columns that it is made of, what decides the rows, and everything of
 the node that is not its SQL. Where a node's shape is not proven, it has none, and whoever reads it reads all of it.
@@ -44,7 +44,7 @@ class RelationFingerprint:
                 self.column(name)
 
     def column(self, name: str) -> str:
-        """Return the fingerprint of one column, "" for one that is not there: that is a fact, too."""
+        """Return the fingerprint of one column; "" for a column that is not there, which readers depend on as well."""
         folded = name.lower()
         if self.shape is None or folded == _ALL:
             return self.whole

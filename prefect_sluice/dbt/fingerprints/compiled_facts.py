@@ -1,4 +1,4 @@
-"""What the compiled text of a node tells: what it reads, its digest, what it asks of the clock, and its shape. Cached."""
+"""Facts from the compiled text of a node: what it reads, its digest, its calls of the clock, and its shape. Cached."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CompiledFacts:
 
 
 def facts(texts: Sequence[str], linker: Linker, dialect: str, catalog: str) -> CompiledFacts:
-    """Return what these texts of one node tell: one, or for an incremental model how it begins and how it goes on. Pure."""
+    """Return the facts of one node's texts: one text, or for an incremental model its first and its later one. Pure."""
     from prefect_sluice.sql.canonical import canonical
     from prefect_sluice.sql.clock_and_chance import volatile
     from prefect_sluice.sql.columns.shape import doubt, shape

@@ -1,4 +1,4 @@
-"""What a node's relation is made from, ingredient by ingredient. It may call the same different, never the reverse.
+"""What a node's relation is made from, ingredient by ingredient. It may take the same for different, never the reverse.
 
 Where the compiled text depends on code and settings alone, it is the code: macros, variables and the target have had their
 effect on it. Elsewhere the template is, with all that it may come to. What runs beside the text (hooks, the
@@ -72,7 +72,7 @@ class Fingerprints:
         return end_hooks(self.manifest, self.macros, self.settings)
 
     def reach(self, node: Any) -> MacroReach:
-        """Return what a node's own text comes to."""
+        """Return what a node's own text reaches through macros."""
         return self.macros.reach((str(node.raw_code or ""),), getattr(node.depends_on, "macros", ()))
 
     def parts(self, node: Any, compiled: str, inlined: Iterable[Any]) -> Parts:
@@ -103,11 +103,11 @@ class Fingerprints:
         return _is_sql(node) and all(self.reach(model).is_steady for model in (node, *inlined))
 
     def is_made_otherwise(self, node: Any) -> bool:
-        """Say whether code that is not dbt's has a part in how the relation is made of the text."""
+        """Say whether code other than dbt's takes part in making the relation from the text."""
         return bool(self.making(node).own)
 
     def making(self, node: Any) -> MacroReach:
-        """Return what a node's materialization comes to."""
+        """Return what a node's materialization reaches through macros."""
         return self._making(node.config.to_dict())
 
     def text_key(self, node: Any, inlined: Iterable[Any]) -> str:
@@ -177,7 +177,7 @@ class Fingerprints:
         return {**parts, "reads": self._reads(node)} if "{" in text else parts
 
     def _template_parts(self, node: Any, reached: MacroReach) -> Parts:
-        """Return the ingredients that templates come to: macros, variables, the target, the node itself, all nodes."""
+        """Return the ingredients that templates reach: macros, variables, the target, the node itself, all nodes."""
         asks = reached.asks
         parts: dict[str, str] = {f"macro {self._short(uid)}": self._macro(uid) for uid in sorted(reached.own)}
         parts |= self.settings.used(asks.variables, asks.environ)
@@ -301,8 +301,8 @@ def own_hooks(node: Any, *kinds: str) -> list[str]:
 
 
 def _config(config: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Json]:
-    """Return the configuration that may change rows. What is as dbt fills it in is left out: said aloud or not, it is
-    the same, and a newer dbt with one more key changes nothing."""
+    """Return the configuration that may change rows. dbt's default values are left out: written
+    or not, they are the same, and a newer dbt with one more key changes nothing."""
     parts = {
         str(key): plain(value)
         for key, value in config.items()
@@ -314,7 +314,7 @@ def _config(config: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Js
 
 
 def _usual(node: Any) -> Mapping[str, Any]:
-    """Return the configuration of a node of this kind that says nothing."""
+    """Return dbt's default configuration of a node of this kind."""
     return _defaults(cast(type[Any], type(node.config)))
 
 

@@ -1,4 +1,4 @@
-"""Which macros a template may come to call, its own packages' and dbt's, found by the names in it: more rather than fewer."""
+"""The macros that a template may call, of its own packages and of dbt, found by the names in it: in doubt one more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IS_INCREMENTAL = "macro.dbt.is_incremental"
 
 @dataclass(frozen=True, slots=True)
 class MacroReach:
-    """What a template comes to, through all macros it may call. `own` are unique ids of macros that are not dbt's;
+    """What a template reaches through all macros that it may call. `own` are unique ids of macros that are not dbt's;
     `asks` what it and they ask for; `looks` says that code which is not dbt's reads configuration or documentation;
     `incremental` that it asks dbt's `is_incremental`, which is not looked into."""
 
@@ -58,7 +58,7 @@ class Macros:
         self._reached = lru_cache(maxsize=None)(self._close)
 
     def reach(self, templates: Iterable[str], named: Iterable[str] = ()) -> MacroReach:
-        """Return what these templates come to; `named` are unique ids of macros known to be called."""
+        """Return what these templates reach; `named` are unique ids of macros that are called for sure."""
         own = TemplateReads()
         called = {uid for uid in named if uid in self._all}
         for template in templates:

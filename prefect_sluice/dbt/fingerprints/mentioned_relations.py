@@ -1,4 +1,4 @@
-"""Relations that stand in what runs for a node and in no query of its own: in hooks, macros, Python, what runs first."""
+"""Relations that a node's query does not name, but its hooks, its macros, its Python or the project's start hooks do."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class MentionFinder:
 
 
 def mentioned(text: str, named: Mapping[Name, str]) -> References:
-    """For code nobody can parse: every relation whose full name stands in it counts as read."""
+    """Return the relations whose full name stands in a text: in code that cannot be parsed, each of them counts as read."""
     plain = text.lower().replace('"', "")
     if not plain.strip():
         return References()

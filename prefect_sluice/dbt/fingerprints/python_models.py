@@ -45,7 +45,7 @@ class PythonCode:
         return digests
 
     def volatile(self, code: str) -> tuple[str, ...]:
-        """Return what a model and its modules may ask of the clock and of chance: more rather than less."""
+        """Return which clock and random functions a model and its modules may call; in doubt one more."""
         texts = [code, *(path.read_text(encoding="utf-8", errors="replace") for path in self._modules(code))]
         return tuple(sorted({word for text in texts for word in _words_in_code(text)}))
 
@@ -90,7 +90,8 @@ class PythonCode:
 
 
 def meaning(code: str) -> str:
-    """Return a digest of Python code, its comments, docstrings and layout left out; of the text where it may read itself."""
+    """Return a digest of Python code, its comments, docstrings and layout left out; of the text where it may
+    read its own source."""
     tree = _parsed(code)
     if tree is None or "__doc__" in code or "inspect" in code:
         return digest(code)

@@ -1,4 +1,4 @@
-"""What stands outside the code and changes rows: dbt variables, environment variables, the target's settings."""
+"""Settings outside the code that change rows: dbt variables, environment variables, the target's settings."""
 
 from __future__ import annotations
 

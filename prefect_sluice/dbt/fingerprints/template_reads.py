@@ -1,4 +1,4 @@
-"""What a template asks for, read from its syntax tree without running it. What cannot be read counts as asked for.
+"""What a template reads, from its syntax tree, without running it. What cannot be parsed counts as read.
 
 A template is *steady* when the text it gives depends on the code and the settings alone. Only names on a list are taken as
 steady; any other name (the graph, a query's answer, the clock, what a later dbt may add) makes it unsteady.

@@ -1,4 +1,4 @@
-"""A template's text without running it: what it may send to the warehouse, in pieces, its expressions as words."""
+"""The texts that a template may send to the warehouse, without running it: in pieces, with words for its expressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A query's text cut where its grammar cuts it: parentheses, set operations, clauses, lists, labels."""
+"""The parts of a query's text: parentheses, set operations, clauses, lists, labels."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """The lexemes of a query, and where each parenthesis, bracket or brace is closed."""
+    """The tokens of a query, and where each parenthesis, bracket or brace is closed."""
 
     lexemes: tuple[Lexeme, ...]
     closes: dict[int, int]
 
     @classmethod
     def of(cls, tokens: tuple[Lexeme, ...]) -> QueryText:
-        """Match what is opened with what is closed. Raises Doubt if they do not match."""
+        """Match each opening bracket with its closing one. Raises Unproven if they do not match."""
         closes: dict[int, int] = {}
         still: list[int] = []
         for number, one in enumerate(tokens):
@@ -72,7 +72,7 @@ class QueryText:
         return one.lower if one.kind in (TokenKind.WORD, TokenKind.SIGN) else ""
 
     def name(self, at: int) -> str:
-        """Return the name at `at` as written, without its quotes. Raises Doubt if none can stand there."""
+        """Return the name at `at` as written, without its quotes. Raises Unproven if none can stand there."""
         one = self.lexemes[at]
         if one.kind is TokenKind.QUOTED:
             return one.text[1:-1].replace('""', '"')
@@ -134,7 +134,7 @@ class QueryText:
         return end, ""
 
     def _ends_operand(self, at: int) -> bool:
-        """Say whether an operand ends at `at`. Raises Doubt where that is hard to tell."""
+        """Say whether an operand ends at `at`. Raises Unproven where that is hard to tell."""
         one = self.lexemes[at]
         if one.kind is TokenKind.SIGN:
             return one.text in _CLOSES

@@ -1,4 +1,4 @@
-"""An expression as one part: its canonical text, what each name in it may mean, and the subqueries in it."""
+"""The origin of one expression: its canonical text, what each name in it may mean, and the subqueries in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_VALUE = frozenset({"union", "except", "intersect", "using", "having", "quali
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """An expression: its part, the labels (lower case) that it may mean, and whether it is an aggregate."""
+    """An expression: its origin, the labels (lower case) that it may mean, and whether it is an aggregate."""
 
     part: ColumnOrigin
     labels: frozenset[str]
@@ -42,7 +42,7 @@ class Expression:
     _reaches_out: bool = False
 
     def value(self, span: Span) -> Value:
-        """Return the expression of `span`. Raises Doubt."""
+        """Return the expression of `span`. Raises Unproven."""
         if span[0] >= span[1]:
             raise Unproven("nothing where an expression should be")
         self.scope.labels_meant.clear()
@@ -75,7 +75,7 @@ class Expression:
         return f"( {stamp(part.text)} )"
 
     def _step(self, at: int) -> int:
-        """Take what stands at `at`, and return where the next begins."""
+        """Read the word or sign at `at`, and return where the next one begins."""
         one = self.text.lexemes[at]
         word = self.text.word(at)
         if word == "*":
@@ -94,7 +94,7 @@ class Expression:
                 raise Unproven("*")
 
     def _is_syntax(self, at: int) -> bool:
-        """Say whether the word at `at` is no name. Raises Doubt where it should not stand in an expression."""
+        """Say whether the word at `at` is no name. Raises Unproven where it should not stand in an expression."""
         word, before, after = self.text.word(at), self.text.word(at - 1), self.text.word(at + 1)
         if before == ".":
             return True  # a field of what came before: names and their dots are taken in one step
@@ -131,7 +131,7 @@ class Expression:
         )
 
     def _called(self, at: int) -> None:
-        """Take note of a function's kind. Raises Doubt for one over a window whose answer the order of ties decides."""
+        """Note what kind a function is. Raises Unproven for a window function whose answer depends on the order of equal rows."""
         word = self.text.word(at)
         beyond = self.text.closes[at + 1] + 1
         if self.text.word(beyond) == "filter" and self.text.word(beyond + 1) == "(":

@@ -22,7 +22,7 @@ _SYSTEM_VIEWS = ("duckdb_", "sqlite_", "pragma_", "pg_")
 
 @dataclass(slots=True)
 class From:
-    """Reads a FROM into `scope`; `rows` and `reads` tell what of it decides the rows, `using` the names of USING."""
+    """Reads a FROM into `scope`; `rows` and `reads` are what decides the rows, `using` the column names of USING."""
 
     text: QueryText
     scope: Scope
@@ -35,7 +35,7 @@ class From:
     relations: set[Name] = field(default_factory=set[Name])
 
     def take(self, span: Span) -> None:
-        """Read the sources of `span` with their joins. Raises Doubt."""
+        """Read the sources of `span` with their joins. Raises Unproven."""
         if span[0] >= span[1]:
             raise Unproven("nothing in FROM")
         for piece in self.text.split(*span):
@@ -147,7 +147,7 @@ class From:
         return name
 
     def _alias(self, at: int, end: int) -> tuple[str, int]:
-        """Return the alias that stands at `at`, "" for none, and where the rest begins. Raises Doubt for column names."""
+        """Return the alias that stands at `at`, "" for none, and where the rest begins. Raises Unproven for column names."""
         alias = ""
         if at < end and self.text.word(at) == "as":
             alias, at = self.text.name(at + 1), at + 2

@@ -1,4 +1,4 @@
-"""What the result of a query is made of, as it is put together: columns, relations passed through, and their digests."""
+"""The result of a query: its columns, the relations that it passes through, and their digests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ColumnOrigin:
 
 @dataclass(frozen=True, slots=True)
 class PassThrough:
-    """All columns of `relation` go through under their names, but for those in `without` (lower case, sorted).
+    """All columns of `relation` under their own names, but for those in `without` (lower case, sorted).
 
     `relation` is None for a result whose columns have no names here, but are in its rows, each and every one. `after`
     is how many named columns stand before it in a shape: of two columns with one name the first one keeps it.

@@ -1,4 +1,4 @@
-"""From a query's text to its result: which rows there are, and what each column is made of. Raises Doubt where unsure."""
+"""Reads a query's text: which rows its result has, and what each column is made of. Raises Unproven where that is not sure."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Select:
     _values: list[tuple[OutputColumn, Value]] = field(default_factory=list["tuple[OutputColumn, Value]"])
 
     def result(self, clauses: Mapping[str, Span]) -> QueryResult:
-        """Return the result. Raises Doubt."""
+        """Return the result. Raises Unproven."""
         spans = self.reader.text.split(*clauses["select"])
         if not spans:
             raise Unproven("no columns")
@@ -190,7 +190,7 @@ class Select:
         return [column]
 
     def _closed_over(self, items: list[Item]) -> list[Item]:
-        """Return the items with the labels that an expression may mean followed to what they stand for."""
+        """Return the items; a label that an expression may mean is replaced by the columns that it stands for."""
         values = {id(column): value for column, value in self._values}
         return [
             replace(output, part=self._followed(values[id(output)], output.name.lower()))
@@ -200,7 +200,7 @@ class Select:
         ]
 
     def _followed(self, value: Value, own: str = "") -> ColumnOrigin:
-        """Return the part of `value` with those of all labels that it may mean, directly or not."""
+        """Return the origin of `value` together with those of all labels that it may mean, directly or not."""
         reached: dict[str, list[ColumnOrigin]] = {}
         todo = [label for label in value.labels if label != own]
         while todo:

@@ -38,7 +38,7 @@ class Scope:
     def meanings(self, chain: list[str], *, quoted: bool) -> list[tuple[str, ColumnOrigin]]:
         """Return what `chain` (a name, or several with dots between, lower case) may mean, labels apart.
 
-        One entry per meaning: where it was found, and the column. Raises Doubt for a name that may be one DuckDB gave.
+        One entry per meaning: where it was found, and the column. Raises Unproven for a name that may be one DuckDB gave.
         """
         hits: list[tuple[str, ColumnOrigin]] = []
         scope: Scope | None = self

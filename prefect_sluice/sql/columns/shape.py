@@ -113,7 +113,7 @@ def _passes(items: tuple[Item, ...]) -> tuple[PassThrough, ...]:
 
 
 def _columns(items: tuple[Item, ...]) -> tuple[tuple[str, ColumnOrigin], ...]:
-    """Return the columns that have a name. Raises Doubt for one without, and for a name that two have."""
+    """Return the columns that have a name. Raises Unproven for one without, and for a name that two have."""
     named = [column for column in items if isinstance(column, OutputColumn)]
     if any(not column.name for column in named) or len({column.name.lower() for column in named}) < len(
         named

@@ -36,7 +36,7 @@ class Star:
     mentioned: set[Read]
 
     def items(self, span: Span) -> list[Item] | None:
-        """Return what stands for the `*` in `span`, None if it is no `*`. Raises Doubt."""
+        """Return what stands for the `*` in `span`, None if it is no `*`. Raises Unproven."""
         alias = star_of(self.text, *span)
         if alias is None:
             return None

@@ -1,6 +1,6 @@
-"""Where nothing can be proven about a query: the words and signs that stand for it, and how to say so.
+"""The words and signs of SQL that are understood; a query with any other proves nothing.
 
-A list of what is allowed, not of what is forbidden: what nobody thought of is in doubt.
+It lists what is allowed, not what is forbidden: what nobody thought of is not understood.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Unproven(Exception):
 
 
 def require_understood(tokens: Sequence[Lexeme]) -> None:
-    """Return if all words and signs of a query are understood one by one. Raises Doubt for one that is not."""
+    """Return if all words and signs of a query are understood one by one. Raises Unproven for one that is not."""
     for before, one in pairwise([Lexeme(TokenKind.SIGN, "(", ""), *tokens]):
         if one.kind is TokenKind.SIGN and one.text in _SIGNS_IN_DOUBT:
             raise Unproven(f"sign {one.text}")
