@@ -1,1 +1,1 @@
-"""Approvals: who may say yes, who did, and what a yes is worth now."""
+"""Approvals: who may say yes, who did, and whether a yes still counts."""

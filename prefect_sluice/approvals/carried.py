@@ -24,7 +24,7 @@ _LARGEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CarriedDecision:
-    """A yes or no as it was found: `where`, by whom, and an `id` that the same words always have."""
+    """A yes or no that a file or git note carries: `where`, by whom, and an `id` that the same words always have."""
 
     where: str
     channel: AnswerChannel
@@ -43,7 +43,7 @@ def carried(workspace: Workspace, promotion: Promotion) -> tuple[CarriedDecision
 
 
 def render_answer_file(promotion: Promotion, decision: Decision, by: str, comment: str) -> str:
-    """Return the text of a file that says it."""
+    """Return the text of a file that carries a decision."""
     answer = {
         "promotion": promotion.id, "binding": promotion.binding, "decision": decision.value,
         "name": by, "comment": comment,

@@ -1,4 +1,4 @@
-"""Whose word counts for a promotion: sluice.yml, the history in git and the state store put together for the policy."""
+"""The approvers of a promotion: the policy, from sluice.yml, the history in git and the state store together."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _mailmap(workspace: Workspace, release: Release) -> str:
 
 
 def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
-    """Return what the recorded approvals of a promotion come to, by today's policy."""
+    """Return what the recorded approvals of a promotion decide, by today's policy."""
     approvals = workspace.store.approvals(promotion.id)
     if not approvals:
         return ApprovalRuling(None)

@@ -1,4 +1,4 @@
-"""Ends what waited for an approval for too long."""
+"""Ends promotions that waited for an approval for too long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def overdue(workspace: Workspace, environment: Environment) -> tuple[Promotion, 
 
 
 def expire(workspace: Workspace, environment: Environment) -> tuple[Promotion, ...]:
-    """End them as expired, and return them as they are then. Only under the environment's lease. Repeatable."""
+    """End the overdue promotions as expired, and return them as they are then. Only under the environment's lease. Repeatable."""
     return tuple(
         advance(
             workspace,

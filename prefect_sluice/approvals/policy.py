@@ -1,4 +1,4 @@
-"""Which yes or no counts for a promotion, and whose. Pure: Approve's policy, and the seam where signatures will be verified."""
+"""The approval policy: which yes or no counts for a promotion, and whose. Pure. Signatures would be verified here."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class ApprovalPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why somebody's word is not taken, and what to do."""
+    """The reason why somebody's yes or no is not taken, and what to do."""
 
     why: str
     fix: str
 
 
 def objection(policy: ApprovalPolicy, decision: Decision, by: str) -> Objection | None:
-    """Return why this person may not say this here; None if they may. A no needs a name only: it changes nothing served."""
+    """Return why this person may not give this decision; None if they may. A no needs a name only: it changes nothing served."""
     person = known_as(by)
     if not person:
         return Objection("an approval needs a name", "say who you are")
@@ -68,7 +68,7 @@ def objection(policy: ApprovalPolicy, decision: Decision, by: str) -> Objection 
 
 
 def known_as(person: str) -> frozenset[str]:
-    """Return what a person goes by: the name and the address, alike for all spellings that look the same; nothing for nobody."""
+    """Return the names of a person: name and address, equal for all spellings that look the same; none for an empty text."""
     both = _BOTH.fullmatch(person.strip())
     parts = (both["name"], both["address"]) if both else (person,)
     return frozenset(plain_name for part in parts if (plain_name := _plain(part)))
@@ -88,7 +88,7 @@ _MAPPED = re.compile(r"([^<#]*)<([^<>]*)>(?:([^<#]*)<([^<>]*)>)?")
 
 
 def aliases(person: str, mailmap: str) -> tuple[str, ...]:
-    """Return what else a person goes by, as the text of a .mailmap says: names, and names with addresses. Pure.
+    """Return the other names of a person by the text of a .mailmap: names, and names with addresses. Pure.
 
     Each line counts both ways, so that whoever wrote under one address is known by the others, too.
     """
@@ -113,7 +113,7 @@ def aliases(person: str, mailmap: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRuling:
-    """What the approvals come to: one that decides (None: still open), and why others do not count."""
+    """The ruling on all approvals: the one that decides (None: still open), and why others do not count."""
 
     by: Approval | None
     ignored: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Why a promotion asks for a yes again: the environment, or its sources, moved since it was planned before."""
+"""The reason why a promotion asks for a yes again: the environment, or its sources, moved since it was planned."""
 
 from __future__ import annotations
 

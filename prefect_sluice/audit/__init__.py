@@ -1,1 +1,1 @@
-"""The ledger against the state store: whether what is recorded is what happened."""
+"""Checks of the state store's rows against the ledger: whether what is recorded is what happened."""

@@ -1,4 +1,4 @@
-"""What the ledger says of rows of the state store: whether a yes was given, and where a promotion stands. Pure.
+"""What the ledger confirms of the state store's rows: that a yes was given, and where a promotion stands. Pure.
 
 A row can be written by anybody who can write to the database; an entry of a verified chain cannot be put in unseen.
 """
@@ -23,7 +23,7 @@ _STATES: Mapping[str, State] = {
 
 
 def is_attested(approval: Approval, entries: Iterable[LedgerEntry]) -> bool:
-    """Say whether an entry says of an approval what its row says. Whether it was used, other entries say."""
+    """Say whether a ledger entry confirms the row of an approval. Whether it was used, other entries say."""
     facts = {
         "promotion": approval.promotion,
         "decision": approval.decision.value,
@@ -40,7 +40,7 @@ def is_attested(approval: Approval, entries: Iterable[LedgerEntry]) -> bool:
 
 
 def contradiction(promotion: Promotion, entries: Iterable[LedgerEntry]) -> str:
-    """Return in what the last entry about a promotion says something else than its row, "" if in nothing."""
+    """Return in which point the last ledger entry about a promotion contradicts its row; "" for none."""
     about = [
         entry for entry in entries if entry.event in _STATES and entry.facts.get("promotion") == promotion.id
     ]

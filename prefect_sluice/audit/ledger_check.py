@@ -1,4 +1,4 @@
-"""What has to hold of the ledger before anything is published: it goes on from where the last publish left it, unbroken."""
+"""Check of the ledger before a publish: it goes on, unbroken, from where the last publish left it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class VerifiedEntries:
 def proven(workspace: Workspace, environment: Environment) -> VerifiedEntries:
     """Verify the ledger since the last publish that this state store knows of, whose generation names its head then.
 
-    What is before that place was verified by that publish. Repeatable. Raises LedgerBroken, and Refused for a ledger that
+    What is older was verified by that publish. Repeatable. Raises LedgerBroken, and Refused for a ledger that
     does not have that entry: one that was set back, or is another one.
     """
     last = _published(workspace, environment)

@@ -23,7 +23,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRules:
-    """What decides whether a change may be served in one environment: who is asked, in which order, by which gates.
+    """The rules of one environment: which gates judge a change, who has to approve it, and after which environment it comes.
 
     In `own`, `approvals` is a number and `after` a name wherever sluice.yml has an environment before this one: what they
     default to must not hang on a file that anybody may change.
@@ -177,7 +177,7 @@ def _weaker(key: str, before: Json, after: Json) -> bool:
 
 
 def _weaker_gate(last: str, before: Json, after: Json) -> bool:
-    """Say whether a gate asks for less. A limit of which nobody can tell which way is stricter counts as none."""
+    """Say whether a gate demands less. A change of a limit whose stricter direction is not known counts as no less."""
     if last == "on":
         return _ON.index(str(after or "block")) < _ON.index(str(before or "block"))
     if last == "except" or last.startswith("allow"):

@@ -1,4 +1,4 @@
-"""The section `refresh` of an environment: what a refresh does that may not, or cannot, go on now."""
+"""The section `refresh` of an environment: what a refresh does that is stopped, or has to wait."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Refreshing(Section):
 
     @property
     def patience(self) -> timedelta:
-        """How long a refresh that nobody told how long waits for another one at work."""
+        """How long a refresh waits for another one at work where no time was given."""
         return self.wait if self.busy == "wait" else timedelta(0)

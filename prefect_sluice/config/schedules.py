@@ -1,4 +1,4 @@
-"""The section `schedules` of sluice.yml: when a Prefect server starts what by itself."""
+"""The section `schedules` of sluice.yml: which runs a Prefect server starts by itself, and when."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class CronSchedule(Section):
 
 
 class IntervalSchedule(Section):
-    """Again and again, a fixed time apart."""
+    """A run after every interval of a fixed length."""
 
     every: Duration = Field(description="How long from one to the next: 60s, 5m, 1h.")
     environment: str = Field(default="", description="Which environment; empty is all of them.")
 
 
 class Poll(Section):
-    """Look at git again and again, and release what is new on a branch."""
+    """Look at a branch in git at a fixed interval, and release what is new."""
 
     every: Duration = Field(description="How long from one look to the next: 60s, 5m.")
     branch: str = Field(default="main", min_length=1, description="The branch that is released.")
@@ -66,7 +66,7 @@ class Poll(Section):
 
 
 class Schedules(Section):
-    """What runs by itself once `sluice up` has told a Prefect server; `off` for what is not to."""
+    """The runs that a Prefect server starts by itself, once `sluice up` has set it up; `off` for one that it does not start."""
 
     release: Annotated[Poll | None, BeforeValidator(_off)] = Field(
         default=None, description="Release what is new on a branch. Default: off."

@@ -1,4 +1,4 @@
-"""YAML as people mean it, read with the line of what is wrong."""
+"""YAML files, read with the line of each mistake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prefect_sluice.domain.untrusted_text import parsing, plain
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as everybody means it: `on` and `off` are words (YAML 1.2), dates are texts, no key stands there twice."""
+    """YAML without its surprises: `on` and `off` are words (YAML 1.2), dates are texts, no key stands there twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """See SafeLoader. Raises MarkedYAMLError for a key that is there already."""
@@ -39,7 +39,7 @@ _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]  # th
 
 
 def parsed(text: str, where: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
-    """Return what YAML says. Raises ConfigInvalid with the line where one is known; `where` names the file."""
+    """Return the document in a YAML text. Raises ConfigInvalid with the line where one is known; `where` names the file."""
     try:
         with parsing("is not YAML", where, "mend it", ConfigInvalid):
             return yaml.load(text, Loader=loader)  # a SafeLoader

@@ -1,1 +1,1 @@
-"""What is dropped, mended and given back: collect, doctor, leave."""
+"""Maintenance of what Sluice keeps: collect, doctor, leave."""

@@ -1,4 +1,4 @@
-"""The way in of `sluice collect`: under the leases, what nothing needs is dropped from the warehouses and the disk."""
+"""The work of `sluice collect`: under the leases, it drops from the warehouses and the disk what nothing needs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CACHED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class CollectRequest:
-    """What was asked. `environment` "" is all of them, and the project's files with them. `drop_history` are public names
+    """The request. `environment` "" is all of them, and the project's files with them. `drop_history` are public names
     that nothing serves, and whose history may go, too."""
 
     folder: Path
@@ -66,7 +66,7 @@ class CollectedWarehouse:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What went, or with `dry_run` would go: from each warehouse, and which files. `notes` say what was left alone."""
+    """The outcome: relations and files that went, or with `dry_run` would go. `notes` say what was left alone."""
 
     dry_run: bool
     warehouses: tuple[CollectedWarehouse, ...]
@@ -80,7 +80,7 @@ class Collected:
 
     @property
     def message(self) -> str:
-        """One line that says it."""
+        """The outcome in one line."""
         if self.is_empty:
             return "nothing to collect"
         relations = sum(len(warehouse.plan.drops) for warehouse in self.warehouses)
@@ -91,7 +91,7 @@ class Collected:
 
 
 def collect(request: CollectRequest, *, wait: timedelta = timedelta(0)) -> Collected:
-    """Collect, or say what would be. Safe to run again after any crash: it goes on with what is left.
+    """Collect, or say what would be collected. Repeatable after any crash: it goes on with what is left.
 
     Takes the lease of every environment whose relations or files it may touch. Raises LeaseHeld when one is
     at work and `wait` is over, Refused when what is needed cannot be known, WarehouseBusy.
@@ -162,7 +162,7 @@ def _collected(
 
 
 def _left(request: CollectRequest, swept: Sequence[CollectedWarehouse]) -> tuple[str, ...]:
-    """Return what was asked to go and stays: a generation that is kept still has it, or nothing of that name rests."""
+    """Return a note for each history that was to be dropped and stays: a kept generation has it, or there is none."""
     ended = {name.folded for swept_warehouse in swept for _, name in swept_warehouse.plan.ended}
     names = (Name.parse(text) for text in request.drop_history)
     why = "it is served, there is none, or a generation that is kept has it: collect again when that one goes"

@@ -1,4 +1,4 @@
-"""What may go from a warehouse: kept generations, open promotions and views root relations, the rest is dropped. Pure."""
+"""The plan of a collection: relations of kept generations, open promotions and views stay, the rest is dropped. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prefect_sluice.warehouse.references import Reads, read_by
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much of an environment stays: the last `generations`, all younger than `age`, the current one, and
+    """The generations of an environment that stay: the last `generations`, all younger than `age`, the current one, and
     `target`, the one that a rollback goes to (0: there is none)."""
 
     generations: int
@@ -26,7 +26,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class CollectInputs:
-    """What a collection is planned from.
+    """The inputs of a plan.
 
     `keep` says how much stays, by environment; one that is not in it stays whole (another project's, perhaps).
     `promised` are addresses that open promotions name, and why; `ours` those that the state store knows as built
@@ -165,7 +165,7 @@ def _whole(inputs: CollectInputs, environment: str) -> frozenset[int]:
 
 
 def plan_collection(inputs: CollectInputs, reads: Reads) -> CollectPlan:
-    """Return what goes. The same question gives the same plan; planning again after it was done gives an empty one."""
+    """Return what goes. The same inputs give the same plan; after it was carried out, the next plan is empty."""
     kept = roots(inputs, reads)
     free = (relation for relation in inputs.inventory.physical if relation.address not in kept)
     drops = tuple(sorted(free, key=lambda relation: relation.address))
@@ -181,7 +181,7 @@ def plan_collection(inputs: CollectInputs, reads: Reads) -> CollectPlan:
 
 
 def _over(inputs: CollectInputs) -> tuple[tuple[str, Name], ...]:
-    """Return the old names that are served though their day has come."""
+    """Return the old names that are served although their last day is over."""
     spans = (
         span for span in inputs.inventory.spans if span.until is None and span.environment in inputs.keep
     )
@@ -202,7 +202,7 @@ def _strangers(inputs: CollectInputs) -> tuple[Name, ...]:
 
 
 def _losing(inputs: CollectInputs, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
-    """Return the generations that lose a relation now, and older ones that lost it behind our back."""
+    """Return the generations that lose a relation now, and older ones that lost one without Sluice."""
     marked = {(i.environment, i.number) for i in inputs.inventory.generations if i.collected_at is not None}
     spans = [
         span

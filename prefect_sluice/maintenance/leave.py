@@ -1,4 +1,4 @@
-"""Leave: plain tables and views under the public names again, and nothing of Sluice's in the warehouse. Asks no gate."""
+"""Leaving: turns the public names into plain tables and views, and removes all of Sluice from the warehouse. No gate runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 @dataclass(frozen=True, slots=True)
 class LeavePlan:
-    """What leaving an environment would do: from this generation (number 0: there is nothing to leave) to plain relations."""
+    """The plan of leaving an environment: its generation (number 0: there is nothing to leave) becomes plain relations."""
 
     generation: Generation
     departures: tuple[Departure, ...]
@@ -34,7 +34,8 @@ class LeavePlan:
 
 @dataclass(frozen=True, slots=True)
 class LeaveOutcome:
-    """What was done. `remains` are relations in the store that Sluice did not make; `published` is None if nothing was to do."""
+    """The outcome of leaving. `remains` are relations in the store that Sluice did not make; `published` is None if there was
+    nothing to do."""
 
     generation: Generation
     departures: tuple[Departure, ...]
@@ -55,7 +56,7 @@ def plan_leave(workspace: Workspace, environment: Environment) -> LeavePlan:
 def leave(
     workspace: Workspace, environment: Environment, *, actor: str, wait: timedelta = timedelta(0)
 ) -> LeaveOutcome:
-    """Leave an environment, under its lease. Again, and after any crash, is safe: what is done is not done twice.
+    """Leave an environment, under its lease. Repeatable, also after any crash: what is done is not done twice.
 
     Raises Refused while a promotion is open, or when a public name holds what Sluice did not put there.
     """
@@ -101,7 +102,7 @@ def _refuse_while_open(workspace: Workspace, environment: Environment) -> None:
 def _record(
     workspace: Workspace, environment: Environment, actor: str, publish: dict[str, str | float]
 ) -> None:
-    """Write into the ledger that the environment serves nothing of ours. Again is no change."""
+    """Write into the ledger that the environment serves nothing of ours. Repeatable: a second time changes nothing."""
     present = ledger.fold(workspace.store.entries(environment=environment.name)).get(environment.name)
     if present is None:
         return

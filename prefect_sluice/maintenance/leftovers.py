@@ -1,4 +1,4 @@
-"""Files of Sluice's own that nothing needs any more: candidates, side files, checkouts, bundle files. Found here, and removed."""
+"""Leftovers: files of Sluice's own that nothing needs any more (candidates, side files, checkouts, bundle files)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class LeftoverKind(StrEnum):
-    """What a leftover was."""
+    """The kind of a leftover."""
 
     CANDIDATE = "candidate"
     SHARED = "shared candidate"
@@ -47,7 +47,7 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class NeededFiles:
-    """What must stay. `promotions` are ids that are open or ended lately, `environments` those of sluice.yml,
+    """The files that must stay. `promotions` are ids that are open or ended lately, `environments` those of sluice.yml,
     `checkouts` the ids of releases that serve or wait, `bundles` digests (None: the bundle store is left alone), `pages`
     the promotions whose report stays to be read."""
 
@@ -61,7 +61,7 @@ class NeededFiles:
 def of_environments(folder: Path, promotions: Mapping[str, str], needed: NeededFiles) -> Iterator[Leftover]:
     """Yield candidates and side files of these environments, whose leases the caller holds.
 
-    `promotions` is the environment of each promotion, by id: a candidate that is nobody's is left to the doctor.
+    `promotions` is the environment of each promotion, by id: a candidate without one is left to the doctor.
     """
     for path in _inside(folder / "candidates"):
         if path.name in promotions and path.name not in needed.promotions:
@@ -74,7 +74,7 @@ def of_environments(folder: Path, promotions: Mapping[str, str], needed: NeededF
 def on_shelf(
     shelf: SharedCandidates | None, promotions: Mapping[str, str], needed: NeededFiles
 ) -> Iterator[Leftover]:
-    """Yield candidates in the shared store, as `of_environments` does those in a folder. Raises ShelfAway."""
+    """Yield candidates in the shared store, as `of_environments` does those in a folder. Raises SharedStoreAway."""
     for name, size in sorted(shelf.promotions().items()) if shelf else ():
         if name in promotions and name not in needed.promotions:
             yield Leftover(Path(name), LeftoverKind.SHARED, size)

@@ -1,4 +1,4 @@
-"""What the state store and the bundle store say is needed: by open promotions, by generations that stay whole."""
+"""The files and addresses that open promotions, and generations that stay whole, need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPEN = tuple(state for state in State if state not in ENDED)
 
 @dataclass(frozen=True, slots=True)
 class NeededInputs:
-    """What decides which files are needed: every promotion, the generations that are whole and the current ones of
+    """The inputs that decide which files are needed: every promotion, the generations that are whole and the current ones of
     all environments, and how long ago a promotion may have ended for its files to stay (`since`, UTC)."""
 
     promotions: tuple[Promotion, ...]

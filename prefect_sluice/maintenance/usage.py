@@ -1,4 +1,4 @@
-"""How much room releases take: what only one generation keeps, what several share, and what nothing keeps. Pure."""
+"""Room that generations take: bytes that only one keeps, bytes that several share, and bytes that none keeps. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class WarehouseUse:
 
 
 def usage(inventory: Inventory, reading: Mapping[Name, frozenset[Name]]) -> WarehouseUse:
-    """Return who keeps what. `reading` is what each physical view reads itself; the inventory has to be measured."""
+    """Return the room of each generation. `reading` is what each physical view reads itself; the inventory has to be measured."""
     sizes = {relation.address: relation.size or 0 for relation in inventory.physical}
     rows = {relation.address: relation.rows for relation in inventory.physical}
     reached = {

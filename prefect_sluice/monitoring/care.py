@@ -1,4 +1,4 @@
-"""Monitoring of one environment that nobody is at work on: settles what a dead process left, and checks what is served."""
+"""Care of one environment between two releases: settles what a dead process left, and checks what is served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """An environment as it was found: one line for the log, what is wrong ("" if nothing), and what was done ("" if nothing)."""
+    """The health of an environment: one line for the log, what is wrong ("" if nothing), and what was done ("" if nothing)."""
 
     environment: str
     line: str
@@ -33,7 +33,7 @@ class Health:
 
 
 def care_for(workspace: Workspace, environment: Environment, actor: str) -> Health:
-    """Settle what a dead process left, if the lease is free, then look at what is served. Waits for nobody. Repeatable."""
+    """Settle what a dead process left, if the lease is free, then check what is served. Never waits. Repeatable."""
     try:
         done = _settled(workspace, environment, actor)
         line, problem = _served(workspace, environment)
@@ -110,9 +110,9 @@ def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
 
 
 def is_news(workspace: Workspace, scope: str, problems: tuple[str, ...]) -> bool:
-    """Say whether these problems are to be told: not those of the look before, unless that was told an hour ago. Records it.
+    """Say whether these problems are news: other ones than last time, or told last an hour ago. Records it.
 
-    `scope` is what was looked at. Repeatable, but the second time it is no news.
+    `scope` is what was checked. Not repeatable: the second time they are no news.
     """
     now = process.now()
     before = workspace.store.alert(scope)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def signed(store: StateStore, run: str, user: str) -> Generator[None]:
     """Give signs of life for a flow run ("": none) while the block runs. Suspended or ended in any way, it gives none.
 
-    A store that cannot be written stops nothing: on this machine the process itself counts.
+    A store that cannot be written does not stop the run: on this machine the process itself is the sign.
     """
     if not run:
         yield

@@ -1,4 +1,4 @@
-"""Which environment variables code of a change may see: a list of what is allowed, not of what is not."""
+"""The environment variables that code of a change may see: a list of what is allowed, not of what is forbidden."""
 
 from __future__ import annotations
 

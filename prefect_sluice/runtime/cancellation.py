@@ -1,4 +1,4 @@
-"""Cancellation: what cancels a run comes out of a library as another error, and is no failure of the work itself."""
+"""Cancellation: an order to stop may come out of a library as another error; it is no failure of the work itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 def told_to_stop(error: BaseException | None) -> BaseException | None:
-    """Return what told this process to stop (Ctrl-C, Prefect's SIGTERM), if that is what stands behind an error; else None.
+    """Return the order to stop (Ctrl-C, Prefect's SIGTERM) that caused an error; None where there was none.
 
     DuckDB, for one, raises `RuntimeError('Query interrupted')` from what a signal's handler raised in the middle of a query.
     """
@@ -22,8 +22,8 @@ def told_to_stop(error: BaseException | None) -> BaseException | None:
 
 
 def lost_its_worker(error: BaseException | None) -> bool:
-    """Say whether a SystemExit is that of a log line which found nobody to read it: the worker that started this process is
-    gone, and Prefect's console ends the process."""
+    """Say whether a SystemExit comes from a log line that nobody reads any more: the worker that started this process is gone,
+    and Prefect's console ends the process."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, BrokenPipeError):
@@ -35,7 +35,7 @@ def lost_its_worker(error: BaseException | None) -> bool:
 
 @contextmanager
 def surface_cancellation() -> Generator[None]:
-    """Raise what told this process to stop in place of the error that it came in."""
+    """Raise the order to stop in place of the error that it caused."""
     try:
         yield
     except Exception as error:

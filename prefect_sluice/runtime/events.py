@@ -1,4 +1,4 @@
-"""What the stages hand outwards while they run, to whoever listens. Nothing is decided by it."""
+"""Events of the stages while they run, for listeners such as the log. Nothing is decided by them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ T = TypeVar("T")
 
 
 class Topic(Generic[T]):
-    """A kind of thing that is told. Who listens does so in its own thread and in those that it starts with a copied context."""
+    """A kind of event. A listener hears those of its own thread, and of threads that it starts with a copied context."""
 
     def __init__(self, name: str) -> None:
-        """Name it, for whoever debugs."""
+        """Give the topic a name, for debugging."""
         self._listeners: ContextVar[tuple[Callable[[T], object], ...]] = ContextVar(name, default=())
 
     @property
     def is_heard(self) -> bool:
-        """Say whether anybody listens: what costs something to find out need not be found out for nobody."""
+        """Say whether there is a listener: without one, what is costly to compute need not be computed."""
         return bool(self._listeners.get())
 
     def tell(self, value: T) -> None:
-        """Tell all who listen."""
+        """Pass an event to every listener."""
         self.teller()(value)
 
     def teller(self) -> Callable[[T], None]:
-        """Return `tell` for another thread: it reaches those who listen in this one."""
+        """Return `tell` for another thread: it reaches the listeners of this one."""
         listeners = self._listeners.get()
 
         def told(value: T) -> None:
@@ -43,7 +43,7 @@ class Topic(Generic[T]):
 
     @contextmanager
     def heard_by(self, listener: Callable[[T], object]) -> Generator[None]:
-        """Have `listener`, too, hear it while the block runs."""
+        """Add `listener` while the block runs."""
         token = self._listeners.set((*self._listeners.get(), listener))
         try:
             yield

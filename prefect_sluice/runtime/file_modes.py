@@ -1,4 +1,4 @@
-"""Who may read what Sluice keeps: its owner, and the group of a team that shares the warehouse. Never everybody."""
+"""Modes of Sluice's files: readable by their owner, and by the group of a team that shares the warehouse. Never by everybody."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OWNER, _GROUP, _OTHERS = 0o700, 0o070, 0o007
 
 
 def keep_private(folder: Path, served: Iterable[Path]) -> None:
-    """Make a folder of ours, or shut one that is open to everybody: it is for its owner, and for the group that may write a
+    """Make a folder of ours, or close one that is open to everybody: it is for its owner, and for the group that may write a
     served file.
 
     Whoever may not write the warehouse has no use for it, and finds candidates, evidence and approvals in it. What lies in it
@@ -57,7 +57,7 @@ def make_private(folder: Path) -> None:
 
 
 def follows(folder: Path, mode: int) -> int:
-    """Return the mode of a file of ours in a folder: what `mode` says, for those only to whom the folder is open."""
+    """Return the mode of a file of ours in a folder: `mode`, for those only to whom the folder is open."""
     folder_mode = stat.S_IMODE(folder.stat().st_mode)
     # A class that may enter may read; the owner always.
     return mode & (0o700 | (0o070 if folder_mode & 0o010 else 0) | (0o007 if folder_mode & 0o001 else 0))

@@ -31,7 +31,7 @@ def disable_telemetry() -> None:
 
 
 def environment() -> Mapping[str, str]:
-    """Return a copy of the environment variables, those among them that are kept from others just now."""
+    """Return a copy of the environment variables, with those that `without_variables` hides at the moment."""
     with _withholding:
         return {**_withheld, **os.environ}
 
@@ -113,7 +113,7 @@ def inside(folder: Path) -> Generator[None]:
 
 @dataclass(slots=True)
 class _Loan:
-    """Variables that this process has for a while: whose they are, what stood there before, for how many runs."""
+    """Variables that this process has for a while: whose they are, what they were before, and for how many runs."""
 
     name: str
     before: Mapping[str, str | None]

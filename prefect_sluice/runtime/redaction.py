@@ -1,4 +1,4 @@
-"""What must not be shown or kept, by the names of the variables that hold it, and texts without it."""
+"""Secrets: which variables hold them, by their names, and texts without them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _in_url(value: str) -> Iterator[str]:
 
 
 def concealer() -> Callable[[str], str]:
-    """Return what takes the secrets of this process out of a text: those of its environment, and those a run was lent."""
+    """Return a function that takes the secrets of this process out of a text: those of its environment, and those lent to it."""
     plain = sorted(_all_secrets(), key=len, reverse=True)
     spelt = [way for secret in plain for way in (secret, quote(secret, safe=""), secret.replace("'", "''"))]
     secrets = tuple(dict.fromkeys(spelt))

@@ -1,4 +1,4 @@
-"""Processes of this machine: whether one runs, and what tells it from a later one of the same number."""
+"""Processes of this machine: whether one runs, and when it began, which tells it from a later one of the same number."""
 
 from __future__ import annotations
 

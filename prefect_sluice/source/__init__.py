@@ -1,1 +1,1 @@
-"""What comes out of git, and the files that lie beside it."""
+"""Sources of a release: git, and the files beside it."""

@@ -1,4 +1,4 @@
-"""What Source needs of git, by git itself: resolving, reading a tree, and whether the working tree is clean."""
+"""Git, run as a command: resolves refs, reads trees, and says whether the working tree is clean."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Authorship:
 
 
 def read_authorship(repository: Path, *revisions: str, paths: Sequence[str] = ()) -> tuple[Authorship, ...]:
-    """Return who made each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
+    """Return the authorship of each commit that the revisions name (`until`, `^since`), the newest first; no .mailmap counts.
 
     With `paths`, as they are in the repository, only commits that touch one of them. Raises BadInput when a revision is not
     there.
@@ -144,7 +144,7 @@ def is_cut(repository: Path, since: str, until: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RefNote:
-    """What a ref carries beside code: its text, and who wrote it ("": a blob has nobody)."""
+    """The text that a ref carries beside code, and who wrote it ("": a blob has no author)."""
 
     text: str
     author: str

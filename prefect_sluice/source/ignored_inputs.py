@@ -1,4 +1,4 @@
-"""Files that lie in the working tree and not in the release, since git does not track them, and that its code reads."""
+"""Ignored inputs: files that the code reads and that are in the working tree only, since git does not track them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lines of a text come from an older one, and which file was another one before: as git's own diff tells them."""
+"""Git's own diff of texts: which lines come from an older text, and which file had another name before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILE = b"diff --git "
 
 
 def hunks(pairs: Sequence[tuple[str, str]]) -> list[tuple[Hunk, ...]]:
-    """Return what leads from the first text of each pair to the second; lines end with \\n. One call of git for all."""
+    """Return the hunks from the first text of each pair to the second; lines end with \\n. One call of git for all."""
     hunks_of_pair: list[list[Hunk]] = [[] for _ in pairs]
     number = 0
     for line in _compared(pairs, "--unified=0", "--inter-hunk-context=0", "--no-renames").split(b"\n"):

@@ -66,7 +66,7 @@ class MentionFinder:
 
 
 def mentioned(text: str, named: Mapping[Name, str]) -> References:
-    """Return the relations whose full name stands in a text: in code that cannot be parsed, each of them counts as read."""
+    """Return the named relations whose full name stands in code that cannot be parsed: each of them counts as read."""
     plain = text.lower().replace('"', "")
     if not plain.strip():
         return References()

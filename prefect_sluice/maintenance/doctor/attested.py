@@ -1,4 +1,4 @@
-"""Rows of the state store against the ledger, and the ledger against the place that each generation names."""
+"""Checks of the state store's rows against the ledger, and of the ledger against the entry that each generation names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect_sluice.workspace.workspace import Environment
 
 
 def examine(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
-    """Yield what `entries`, the whole ledger and verified, does not say. Reads every promotion and approval."""
+    """Yield the rows that `entries`, the whole verified ledger, does not confirm. Reads every promotion and approval."""
     for environment in patient.environments.values():
         yield from _heads(patient, store, environment, entries)
     yield from _approvals(patient, store, entries)
@@ -22,7 +22,7 @@ def examine(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]
 def _heads(
     patient: Examined, store: StateStore, environment: Environment, entries: Sequence[LedgerEntry]
 ) -> Iterator[Complaint]:
-    """Yield the oldest generation whose place in the ledger is not there. What another state store released is told elsewhere."""
+    """Yield the oldest generation whose ledger entry is not there. Generations of another state store are told by `recorded`."""
     inventory = patient.inventory(environment)
     digests = {entry.number: entry.digest for entry in entries}
     for generation in reversed(inventory.generations if inventory else ()):

@@ -1,4 +1,4 @@
-"""What the doctor finds: one disagreement, what it means, and the command that helps."""
+"""A complaint of the doctor: one disagreement, what it means, and the command that helps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Repair(StrEnum):
 class Complaint:
     """One disagreement. `check` names the kind, `thing` what it is about, `means` what follows from it, `fix` what to do.
 
-    `environment` is "" where it is the project's. A `note` is told, and is nobody's fault. With a `repair` the
+    `environment` is "" where it is the project's. A `note` is shown, and does not count as wrong. With a `repair` the
     doctor can do it: `view` is the public name and the address it leads to, `path` the file that goes.
     """
 
@@ -60,7 +60,7 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What is looked at, as it was at `now` (UTC): the chosen environments, the state store (None: there is none, or it
+    """The state to examine, as it was at `now` (UTC): the chosen environments, the state store (None: there is none, or it
     cannot be used), and the warehouses that could be opened, by file. `deep`: rows are read, too."""
 
     workspace: Workspace

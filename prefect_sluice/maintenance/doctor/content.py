@@ -1,4 +1,4 @@
-"""Rows, against what was published: every relation that a generation leads to which can be served, read again. Takes its time."""
+"""Checks of rows against what was published: reads again every relation of a generation that can be served. Slow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prefect_sluice.workspace.workspace import Environment
 
 
 def examine(patient: Examined) -> Iterator[Complaint]:
-    """Yield the relations that were edited since they were published, and how many cannot be told."""
+    """Yield the relations that were edited since they were published, and how many cannot be compared."""
     for environment in patient.environments.values():
         inventory = patient.inventory(environment)
         led = _led(environment, inventory) if inventory is not None else {}

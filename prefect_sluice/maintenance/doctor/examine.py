@@ -39,7 +39,7 @@ class DoctorReport:
 
 
 def examine(workspace: Workspace, environment: str = "", *, deep: bool = False) -> DoctorReport:
-    """Look at one environment or all. Changes nothing, takes no lease. Raises ConfigInvalid, BadInput.
+    """Examine one environment or all. Changes nothing, takes no lease. Raises ConfigInvalid, BadInput.
 
     `deep`: every row that a kept generation leads to is read again, and compared with what was published.
     """
@@ -48,7 +48,7 @@ def examine(workspace: Workspace, environment: str = "", *, deep: bool = False) 
 
 
 def repair(workspace: Workspace, environment: str = "", *, actor: str, deep: bool = False) -> DoctorReport:
-    """Do what is safe, then look again. Repeatable. Raises LeaseHeld when somebody is at work."""
+    """Repair what is safe, then examine again. Repeatable. Raises LeaseHeld when somebody is at work."""
     chosen = _chosen(workspace, environment)
     store = existing(workspace)
     if store is None:

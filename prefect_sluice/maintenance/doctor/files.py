@@ -1,4 +1,4 @@
-"""Files, against what names them: bundle files, candidates of nobody, what a dead process left, room on the disk."""
+"""Checks of files: bundle files, candidates without a promotion, leavings of dead processes, room on the disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FREE = 0.05
 
 
 def examine(patient: Examined) -> Iterator[Complaint]:
-    """Yield files that are missing, damaged, or nobody's; and disks that are nearly full."""
+    """Yield files that are missing, damaged, or belong to nothing; and disks that are nearly full."""
     if patient.store is not None:
         yield from _bundles(patient)
         yield from _candidates(patient)
@@ -129,7 +129,7 @@ def _unfinished(patient: Examined) -> Iterator[Complaint]:
 
 
 def _journals(patient: Examined) -> Iterator[Complaint]:
-    """Yield what a writer that died left in the journal of a warehouse: one that is at work holds the file, and nobody looks."""
+    """Yield the journals that dead writers left beside warehouses. While a writer is at work, its file is not looked at."""
     for environment in patient.environments.values():
         journal = environment.target.path.with_name(f"{environment.target.path.name}.wal")
         if patient.inventory(environment) is not None and journal.is_file() and journal.stat().st_size:

@@ -1,4 +1,4 @@
-"""What the state store says, against the warehouse: generations, promotions, candidates, leases, the ledger, tools."""
+"""Checks of the state store against the warehouse: generations, promotions, candidates, leases, the ledger, tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SERVED = (State.DEPLOYED, State.STABLE)
 
 
 def examine(patient: Examined) -> Iterator[Complaint]:
-    """Yield where the state store and the warehouse do not agree. Without a state store, only that."""
+    """Yield where the state store and the warehouse do not agree. Without a state store: generations that it should know."""
     for environment in patient.environments.values():
         yield from _generations(patient, environment)
         if patient.store is not None:

@@ -1,4 +1,4 @@
-"""What is served, against the pointers: relations that are gone, public views that were altered, things that nobody made."""
+"""Checks of what is served against the pointers: relations that are gone, altered public views, relations of strangers."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _strangers(patient: Examined, inventory: Inventory) -> Iterator[Complaint]:
 
 
 def _readers(inventory: Inventory, linker: Linker) -> Iterator[Complaint]:
-    """Yield views outside the store that read it past the public names."""
+    """Yield views outside the store that read physical relations and not the public names."""
     ours = {span.pointer.name.folded for span in inventory.spans if span.until is None}
     addresses: Mapping[Name, Name] = {
         relation.address.folded: relation.address for relation in inventory.physical
