@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from prefect_sluice.domain.counting import count
@@ -48,8 +48,6 @@ _MEND_CHECK = {
 }
 _BROKE = "run it again; if it stays, let it only warn: gates: {{{gate}: {{on: warn}}}}"
 _FIRST = "mend what it reads first, then it comes along"
-OR_ELSE = "; or, if it is right as it is, in sluice.yml: "
-"""Between what mends a finding and what lets it pass."""
 _BY_ITSELF = ", released first, by itself: the policy that serves is what judges"
 WEEKS = timedelta(weeks=2)
 """How long an exception that is proposed lasts."""
@@ -57,8 +55,24 @@ _SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
 """What a remedy says that names the way past the gate already."""
 _NEVER_PASSES = frozenset({("build", "built"), ("stage", "servable")})
 """What no setting lets pass: what was not built has no relation that could be served."""
+OR_ELSE = "if it is right as it is, in sluice.yml: "
+"""Before the lines that let a finding pass."""
 _GLOB = re.compile(r"([*?\[])")
 _PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_](?:[\w./ -]*[\w./-])?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What helps against a refusal: what mends its worst finding, and the lines of sluice.yml that let it pass where it is right
+    as it is ("" where nothing does, or where that is said already)."""
+
+    mend: str = ""
+    passing: str = ""
+
+
+def advice(mend: str, passing: str) -> str:
+    """Return what helps in one line. Pure."""
+    return f"{mend}; or, {OR_ELSE}{passing}" if passing else mend
 
 
 def remedied(report: GateReport) -> GateReport:
@@ -68,18 +82,18 @@ def remedied(report: GateReport) -> GateReport:
     return replace(report, findings=tuple(_with_remedy(item) for item in report.findings))
 
 
-def helps(bad: Collection[Finding], today: date, *, later: bool = False) -> str:
-    """Return what helps against a refusal: the remedy of its worst finding, and how to let that one pass where it is right.
+def helps(bad: Collection[Finding], today: date, *, later: bool = False) -> Remedy:
+    """Return what helps against a refusal, by its worst finding.
 
-    `today` is of UTC; `later`: what sluice.yml says of gates counts once it is released. "" where there is no finding. Pure.
+    `today` is of UTC; `later`: what sluice.yml says of gates counts once it is released. Empty where there is no finding. Pure.
     """
-    worst = max(bad, key=lambda item: item.verdict, default=None)
+    worst = max(bad, key=lambda finding: finding.verdict, default=None)
     if worst is None:
-        return ""
-    told = _with_remedy(worst).fix
-    if (worst.gate, worst.check) in _NEVER_PASSES or any(word in told for word in _SAYS_SO):
-        return told + (_BY_ITSELF if later and "gates: {" in told else "")
-    return f"{told}{OR_ELSE}{passing(worst, today + WEEKS)}{_BY_ITSELF if later else ''}"
+        return Remedy()
+    mend, by_itself = _with_remedy(worst).fix, _BY_ITSELF if later else ""
+    if (worst.gate, worst.check) in _NEVER_PASSES or any(word in mend for word in _SAYS_SO):
+        return Remedy(mend + (by_itself if "gates: {" in mend else ""))
+    return Remedy(mend, passing(worst, today + WEEKS) + by_itself)
 
 
 def passing(finding: Finding, until: date) -> str:

@@ -79,7 +79,7 @@ def name_of(error: SluiceError) -> str:
 def concluded(work: Work) -> State[Work]:
     """Return the state that a flow run ends in; the work is its data, but for a no, which has only its message."""
     outcome = work.outcome or Outcome(Status.DONE, "")
-    message = name_forms(f"{outcome.message}; {outcome.next}" if outcome.next else outcome.message)
+    message = name_forms(f"{outcome.message}; {outcome.advice}" if outcome.next else outcome.message)
     match outcome.status:
         case Status.DONE:
             return Completed(name="Released", message=outcome.message, data=work)

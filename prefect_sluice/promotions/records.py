@@ -207,10 +207,11 @@ def refuse(
     ended = advance(workspace, promotion, State.REFUSED, actor=work.request.actor, message=message)
     told = replace(work, promotion=ended, reports=(*work.reports, *reports))
     later = not older and recorded_policy(workspace, promotion).judged_by_served
-    following = helps(bad, process.now().date(), later=later) or _JUDGE
+    remedy = helps(bad, process.now().date(), later=later)
+    following = remedy.mend or _JUDGE
     if work.release is not None and promotion.cause is Cause.RELEASE:
         following = "; ".join(filter(None, (uncommitted(workspace, work.release), following)))
-    return told.ends(Status.REFUSED, message, following)
+    return told.ends(Status.REFUSED, message, following, remedy.passing)
 
 
 def _judged_by_older(workspace: Workspace, promotion: Promotion, gates: Collection[str]) -> str:

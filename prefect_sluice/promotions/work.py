@@ -14,6 +14,7 @@ from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.gates.remedies import advice
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.warehouse.publishing import Published
@@ -35,11 +36,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended: a status, one line that says it, and the next command, if there is one."""
+    """How it ended: a status, one line that says it, and the next command, if there is one. `passing` are lines of sluice.yml
+    that let pass what stopped it, where that is right as it is."""
 
     status: Status
     message: str
     next: str = ""
+    passing: str = ""
+
+    @property
+    def advice(self) -> str:
+        """The next command, and what else helps, in one line."""
+        return advice(self.next, self.passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,9 @@ class Work:
     outcome: Outcome | None = None
     took: tuple[StageTime, ...] = field(default=(), compare=False)
 
-    def ends(self, status: Status, message: str, next: str = "") -> Work:
+    def ends(self, status: Status, message: str, next: str = "", passing: str = "") -> Work:
         """Return the work, ended."""
-        return replace(self, outcome=Outcome(status, message, next))
+        return replace(self, outcome=Outcome(status, message, next, passing))
 
 
 Stage = Callable[[Work], Work]

@@ -178,7 +178,7 @@ def work(value: Work, exit_code: int) -> Object:
     return {
         "status": outcome.status.value if outcome else "",
         "message": outcome.message if outcome else "",
-        "next": outcome.next if outcome else "",
+        "next": outcome.advice if outcome else "",
         "exit_code": exit_code,
         "environment": value.request.environment,
         "release": release(value.release) if value.release else None,

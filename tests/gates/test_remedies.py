@@ -13,7 +13,7 @@ from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates import GATES
 from prefect_sluice.gates.exceptions import excepted
-from prefect_sluice.gates.remedies import helps, passing, remedied
+from prefect_sluice.gates.remedies import Remedy, advice, helps, passing, remedied
 
 TODAY = date(2026, 12, 1)
 PACKAGE = Path(__file__).resolve().parents[2] / "prefect_sluice"
@@ -29,7 +29,8 @@ def test_each_gates_no_says_what_helps(gate: str) -> None:
         ):
             [told] = remedied(GateReport(gate, (finding,))).findings
             assert told.fix
-            assert "sluice show" not in helps([finding], TODAY)
+            remedy = helps([finding], TODAY)
+            assert "sluice show" not in advice(remedy.mend, remedy.passing)
             assert "{" not in told.fix or "gates: {" in told.fix
 
 
@@ -51,15 +52,14 @@ def test_the_worst_is_told_and_how_to_let_it_pass() -> None:
             "data_tests", "unique_id", Verdict.FAILED, "no", ("model.shop.orders",), location="models/m.yml"
         ),
     ]
-    assert helps(bad, TODAY) == (
+    remedy = helps(bad, TODAY)
+    assert advice(remedy.mend, remedy.passing) == (
         "mend what makes these rows, or the test models/m.yml; or, if it is right as it is, in sluice.yml:"
         " gates: {data_tests: {except: [{node: orders, check: unique_id, reason: …, until: 2026-12-15}]}}"
     )
-    assert (
-        helps(bad, TODAY, later=True)
-        == f"{helps(bad, TODAY)}, released first, by itself: the policy that serves is what judges"
-    )
-    assert helps([], TODAY) == ""
+    by_itself = ", released first, by itself: the policy that serves is what judges"
+    assert helps(bad, TODAY, later=True) == Remedy(remedy.mend, remedy.passing + by_itself)
+    assert helps([], TODAY) == Remedy()
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,9 @@ def test_the_lines_that_are_told_do_let_it_pass(finding: Finding) -> None:
 @pytest.mark.parametrize(("gate", "check"), [("build", "built"), ("stage", "servable")])
 def test_what_was_not_built_is_let_pass_by_nothing(gate: str, check: str) -> None:
     finding = Finding(gate, check, Verdict.FAILED, "no", ("model.shop.orders",), location="models/orders.sql")
-    assert helps([finding], TODAY).startswith("mend models/orders.sql: ")
-    assert "gates" not in helps([finding], TODAY)
+    remedy = helps([finding], TODAY)
+    assert remedy.mend.startswith("mend models/orders.sql: ")
+    assert "gates" not in advice(remedy.mend, remedy.passing)
 
 
 def test_what_is_about_no_node_is_let_pass_with_its_gate() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 
 from prefect_sluice.domain.generation import Generation
@@ -45,16 +44,15 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
             *published,
             *_ending(outcome, width),
         ]  # the findings were shown when it was staged, and approved
-    following = outcome.next.partition(OR_ELSE)[0]
     blocks = [gates_table(work.reports, warns=warns, width=width)]
     blocks.append(
         findings_lines(
             [finding for finding in notable(work.reports) if finding.gate != DIFF],
             width=width,
-            next=following,
+            next=outcome.next,
         )
     )
-    changed = changes_lines(work.reports, width=width, next=following)
+    changed = changes_lines(work.reports, width=width, next=outcome.next)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
     blocks.append([*published, *_where_to_read(work, outcome), *_ending(outcome, width)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
@@ -71,9 +69,8 @@ def _where_to_read(work: Work, outcome: Outcome) -> list[Line]:
 
 def _ending(outcome: Outcome, width: int) -> list[Line]:
     """Return how it ended and what to do next, as the last line; before it, what else may be done."""
-    following, _, other = outcome.next.partition(OR_ELSE)
-    told = wrapped(f"{OR_ELSE.removeprefix('; or, ')}{other}", width) if other else []
-    return [*told, verdict_line(replace(outcome, next=following))]
+    passing = wrapped(f"{OR_ELSE}{outcome.passing}", width) if outcome.passing else []
+    return [*passing, verdict_line(outcome)]
 
 
 def verdict_line(outcome: Outcome) -> Line:
