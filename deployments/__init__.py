@@ -1,1 +1,1 @@
-"""What a Prefect server is given, so that everything is done from its UI: Prefect deployments, forms, automations."""
+"""Objects of the Prefect server, so that everything is done from its UI: Prefect deployments, forms, automations."""

@@ -11,7 +11,8 @@ from prefect_sluice.workspace.workspace import Workspace
 
 
 def after_apply(workspace: Workspace, notify: str = "") -> tuple[str, ...]:
-    """Make what hangs on the Prefect deployments, and return a line for each thing that is worth one. Safe to repeat.
+    """Make the objects that depend on the Prefect deployments, and return a line for each that people should know of.
+    Safe to repeat.
 
     `notify` is the notification block to tell ("": that of sluice.yml). Raises BadInput when there is no such block.
     """

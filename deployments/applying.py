@@ -1,4 +1,4 @@
-"""Tells a Prefect server about the Prefect deployments of one project: makes them, or brings them up to date."""
+"""Makes the Prefect deployments of one project on a server, or brings them up to date."""
 
 from __future__ import annotations
 

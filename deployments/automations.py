@@ -1,4 +1,4 @@
-"""What a Prefect server does by itself for our Prefect deployments: tell of failed runs, late ones and questions; hear of a push.
+"""Automations of a Prefect server for our deployments: notify of failed runs, late ones and questions; release after a push.
 
 Prefect's own automation for runs that give no sign of life is not among them: it ends every run that is suspended for an
 approval. `prefect_sluice.orchestration.dead_runs` does that, by our own signs.

@@ -1,4 +1,4 @@
-"""The Prefect deployments there are, as data: a row for each way in that people and schedules use."""
+"""The catalog of Prefect deployments: a row for each way in that people and schedules use."""
 
 from __future__ import annotations
 

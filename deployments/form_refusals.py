@@ -30,7 +30,7 @@ def _title(name: str) -> str:
 
 
 class FormWording:
-    """Passes everything on, and answers to forms in the words of the form."""
+    """Passes everything on; rewrites refusals of forms in the words of the form."""
 
     def __init__(self, app: App) -> None:
         """Stand before `app`."""

@@ -1,4 +1,4 @@
-"""A flow's parameters as the form of one Prefect deployment: what is shown, under which title, with which choices."""
+"""The form of one Prefect deployment, made from a flow's parameters: which are shown, with which titles and choices."""
 
 from __future__ import annotations
 

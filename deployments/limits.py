@@ -1,4 +1,4 @@
-"""Who waits for whom before a process is started: work queues of the pool, one per environment, that keep their order.
+"""Work queues of the pool, one per environment: runs wait in order before a process is started for them.
 
 A Prefect deployment's own concurrency limit is not used: what it holds back does not start in the order in which it was asked
 for. The environment's lease stays what decides; a queue only keeps runs from standing in front of it with a process each.

@@ -1,4 +1,4 @@
-"""What the forms of one project offer, read from its configuration, its state store and what its warehouses served."""
+"""Choices in the forms of one project, from its configuration, its state store and the history of its warehouses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WRITTEN = (State.DEPLOYED, State.STABLE)
 
 
 def offered(workspace: Workspace, actor: str = "") -> FormChoices:
-    """Return what the forms offer now, to `actor` where nobody else reaches them.
+    """Return the choices of the forms as of now, with `actor` filled in where nobody else reaches them.
 
     Raises ConfigInvalid, and WarehouseBusy while somebody writes a warehouse.
     """
@@ -44,7 +44,7 @@ def offered(workspace: Workspace, actor: str = "") -> FormChoices:
 
 
 def moved(workspace: Workspace) -> object:
-    """Return something that is another when `offered` may be. Reads a file's time and the state store, no warehouse."""
+    """Return a mark that changes when the choices may have changed. Reads a file's time and the state store, no warehouse."""
     written = workspace.store.promotions(states=_WRITTEN, limit=_LOOK_BACK)
     return workspace.file.stat().st_mtime_ns, tuple((promotion.id, promotion.state) for promotion in written)
 

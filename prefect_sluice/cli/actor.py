@@ -1,4 +1,4 @@
-"""Who runs the command, for the ledger: a name that is typed or found, and proves nothing."""
+"""The actor of a command, for the ledger: a name that is typed or read from the machine, and proves nothing."""
 
 from __future__ import annotations
 

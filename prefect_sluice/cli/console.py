@@ -24,7 +24,7 @@ _NARROWEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where a command's answer goes. `json`: only documents are written; `colour`: asked for, if the place
+    """The output of a command. `json`: only documents are written; `colour`: asked for, if the place
     can show it; `quiet`: what went well is not told."""
 
     json: bool = False
@@ -32,7 +32,7 @@ class Console:
     quiet: bool = False
 
     def told(self, code: int) -> Console:
-        """Return where to tell how it ended, by the exit code: whoever wants quiet hears what did not go well."""
+        """Return the console for the last message, by the exit code: with --quiet only what went wrong is shown."""
         return replace(self, quiet=False) if code else self
 
     @property

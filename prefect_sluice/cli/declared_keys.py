@@ -1,4 +1,4 @@
-"""Which column tells the rows of a model apart, as a release's own YAML files say: no dbt is needed."""
+"""Keys of models, from the YAML files of a release, without dbt: the columns that tell their rows apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that commands share, each said once."""
+"""The options that commands share, each defined once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is going on while a release runs: a line per stage as it ends, and on a terminal a line that moves."""
+"""Progress of a release: a line per stage as it ends, and on a terminal a line that moves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MovingLine:
         self._thread.start()
 
     def update(self, text: str) -> None:
-        """Say something else in it, from its next move on."""
+        """Change its text, from its next move on."""
         self._text = text
 
     def write(self, text: str) -> None:
@@ -52,7 +52,7 @@ class MovingLine:
             self._terminal.flush()
 
     def close(self) -> None:
-        """Take it away. Safe to repeat."""
+        """Remove the line. Safe to repeat."""
         self._over.set()
         self._thread.join()
         with suppress(OSError):  # what went wrong meanwhile is told, not this
@@ -95,7 +95,7 @@ class Progress:
         return shown
 
     def hear(self, message: str) -> None:
-        """Show what a stage tells, until it tells something else."""
+        """Show the message of a stage, until it has another one."""
         if self._status is not None:
             text = f"{self._stage}: {message}" if message and self._stage else message or self._stage
             self._status.update(text)

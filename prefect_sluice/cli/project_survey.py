@@ -1,4 +1,4 @@
-"""What a dbt project is like, as its files and git tell, without dbt: what `sluice init` says and writes settings for."""
+"""A survey of a dbt project, from its files and from git, without dbt: what `sluice init` shows and writes settings for."""
 
 from __future__ import annotations
 

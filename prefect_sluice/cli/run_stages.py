@@ -1,4 +1,4 @@
-"""What release, refresh and approve share: running the stages, here or as a Prefect flow, and the end."""
+"""Runs the stages for release, refresh and approve, here or as a Prefect flow, and shows the outcome."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def ui_of(api: str) -> str:
 
 
 def server_command(port: int) -> Sequence[str]:
-    """Return what runs the server."""
+    """Return the command of the server."""
     return (sys.executable, "-P", "-m", "prefect_sluice.local_server.server_app", str(port))
 
 
@@ -49,7 +49,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def worker_command(pool: str, name: str) -> Sequence[str]:
-    """Return what runs the worker."""
+    """Return the command of the worker."""
     return (
         sys.executable, "-m", "prefect", "worker", "start",
         "--pool", pool, "--name", name, "--type", "process", "--install-policy", "never",
@@ -59,8 +59,8 @@ def worker_command(pool: str, name: str) -> Sequence[str]:
 def variables(environ: Mapping[str, str], home: Path, api: str) -> dict[str, str]:
     """Return the environment of everything that `sluice up` starts, and of itself. Pure.
 
-    Prefect's database and profiles are the project's, in `home`, unless PREFECT_HOME says otherwise; what a profile of the
-    user's says about some other server counts for nothing.
+    Prefect's database and profiles are the project's, in `home`, unless PREFECT_HOME says otherwise; a profile of the
+    user's that names another server is ignored.
     """
     return {
         **QUIET,

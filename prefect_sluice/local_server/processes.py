@@ -1,4 +1,4 @@
-"""Processes of ours: who they are beyond their number, and how one is ended with all that it started."""
+"""Processes of ours: their identity, since numbers are used again, and how one is ended with all that it started."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def identify_process(pid: int, mark: str) -> KnownProcess:
 
 
 def members(one: KnownProcess) -> tuple[int, ...]:
-    """Return the processes that run of what one is, itself and what it started. Empty when none is left."""
+    """Return the processes that still run: this one and those that it started. Empty when none is left."""
     bearing = tuple(process.pid for process in psutil.process_iter() if _bears(process, one.mark))
     # Itself by its start: between fork and exec it does not bear the mark yet.
     # Where no start is known, the number may be another's by now: then only the mark counts.

@@ -1,4 +1,4 @@
-"""Prefect's server for `sluice up`: for this machine's own pages and programs, and for no web page that somebody opens.
+"""Prefect's server for `sluice up`: it answers pages and programs of this machine, and no web page from elsewhere.
 
 It listens on 127.0.0.1, where every page in a browser of this machine can send to. So a request counts only if it names this
 machine as its host (a name that was made to lead here names another), and comes from no page, or from one of the server's own.

@@ -36,7 +36,7 @@ class ChildDied(SluiceError):
 
     @property
     def problem(self) -> str:
-        """Which one, and its last line."""
+        """The name of the process, and its last line."""
         last_line = f" ({self.last})" if self.last else ""
         return f"the {self.name} does not stay up{last_line}"
 
@@ -123,7 +123,7 @@ class Family:
         return tuple(ended)
 
     def check(self, child: Child, code: int) -> None:
-        """Count a child's end. Raises ChildDied when it was one too many."""
+        """Count the end of a child. Raises ChildDied when it has ended too often."""
         now = time.monotonic()
         child.died[:] = [at for at in child.died if now - at < _WITHIN] + [now]
         if len(child.died) > _AGAIN:
@@ -131,7 +131,7 @@ class Family:
 
     @staticmethod
     def last_line(child: Child) -> str:
-        """Return the last line of a child's log that says something."""
+        """Return the last line of a child's log that is not empty."""
         with suppress(OSError):
             lines = child.log.read_text(encoding="utf-8", errors="replace").splitlines()
             return next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -169,7 +169,7 @@ class Family:
         child.process.wait()
 
     def _end_orphans(self) -> None:
-        """End what a killed one left running, the worker before the server it talks to."""
+        """End the processes that a killed `sluice up` left running, the worker before its server."""
         for child in reversed(self._read().get("children", ())):
             orphan = KnownProcess(int(child["pid"]), str(child["start"]), str(child["mark"]))
             if members(orphan):

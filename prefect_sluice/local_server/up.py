@@ -37,7 +37,7 @@ _LOOK = 3.0
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """What is to be up. `api` is the server's address; `server` whether it is ours to run, on `port`.
+    """The options of `sluice up`. `api` is the server's address; `server` whether it is ours to run, on `port`.
 
     `notify` is the notification block that hears of failed and late runs ("": that of sluice.yml). `actor` is who uses this
     machine, as far as nobody else reaches the server ("": others do).
@@ -54,8 +54,8 @@ class UpOptions:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What is up. `ui` is the page with the forms, in the UI in which everything works; `reports` is "" where no worker of
-    ours makes any; `notes` say what else was made or found."""
+    """The running server and worker. `ui` is the page with the forms, in the UI in which everything works; `reports` is
+    "" where no worker of ours makes any; `notes` say what else was made or found."""
 
     api: str
     ui: str

@@ -1,4 +1,4 @@
-"""What an answer that is given apart from its run comes to: the run that waits goes on, or this one does its work."""
+"""Answers that are given in a form of their own: the run that waits goes on, or this one does its work."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from prefect_sluice.workspace.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What somebody says to which promotion ("": the only one that waits). `shown`: how the digest of what a yes is to began
-    on the page that led here ("": nobody knows)."""
+    """A decision about a promotion ("": the only one that waits). `shown` is the beginning of the digest that the page before
+    the form showed ("": unknown)."""
 
     promotion: str
     shown: str
@@ -43,7 +43,7 @@ class Reply:
 
 
 def conduct_answer(reply: Reply, whole: Stages, refreshed: Stages, here: RunContext) -> State[Any]:
-    """Record a yes or no, and see to it that it is gone on with: by the run that waits for it, or here.
+    """Record a yes or no, and go on with its promotion: in the run that waits for it, or here.
 
     `whole` are the stages of a release or promotion, `refreshed` those of a refresh. What the policy does not take,
     and a promotion that is not there, are data of a Failed state.

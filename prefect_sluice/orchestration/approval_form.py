@@ -1,6 +1,6 @@
-"""A run that waits for a yes: suspended with a form, and gone on with once somebody has decided, by whatever way.
+"""The form of an approval: a run that waits for a yes is suspended with it, and goes on once somebody has decided, anywhere.
 
-What is asked, and what came of it, is in our own state store. Of Prefect we take the waiting, and the answer as a claim.
+Question and answer are in our own state store. Prefect only waits, and hands over an answer, which the policy judges.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Answer(RunInput):
 
 
 def suspendable() -> SuspendableRun | None:
-    """Return the run that this is, if it belongs to a Prefect deployment and is nobody's subflow; else None."""
+    """Return this run, if it belongs to a Prefect deployment and is no subflow; else None."""
     run = this_run()
     if run is None or run.deployment_id is None or run.parent_task_run_id is not None:
         return None

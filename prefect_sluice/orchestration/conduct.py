@@ -1,6 +1,6 @@
-"""What every way in has around its stages: who is waited for, the environment's lease, and the state the run ends in.
+"""The frame of every run: it waits for the environment's lease, runs the stages, and ends in a Prefect state.
 
-The seam for all that Prefect adds to a run: its name, its connections, the question to a person. A flow itself shows the
+Here is all that Prefect adds to a run: its name, its connections, the question to a person. A flow itself shows the
 order of its stages, and nothing else.
 """
 
@@ -50,7 +50,7 @@ _PATIENCE = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run was given to work with: a folder or git URL with sluice.yml, the name of its connections, and patience.
+    """The surroundings of a run: a folder or git URL with sluice.yml, the name of its connections, and how long it waits.
 
     `where` finds the environment in the project's folder, for a way in whose default is not that of the project.
     """
@@ -83,7 +83,7 @@ def conduct(request: Request, stages: Stages, here: RunContext) -> State[Work]:
 
 @contextmanager
 def prepared(request: Request, here: RunContext) -> Generator[Request]:
-    """Have around the block all that a run of ours has, and give the request with the folder to work in.
+    """Set up a run while the block runs, and give the request with the folder to work in.
 
     Raises BadInput for connections or a repository that there are not.
     """
@@ -131,7 +131,7 @@ def _answered(run: SuspendableRun, request: Request, stages: Stages, wait: timed
 
 
 def _standing(workspace: Workspace, run: SuspendableRun) -> ApprovalQuestion | None:
-    """Return what this run asked before; None if it is new, or starts anew after its promotion came to an end."""
+    """Return the question that this run asked before; None if it is new, or starts anew after its promotion has ended."""
     question = workspace.store.question(run.id)
     promotion = workspace.store.promotion(question.promotion) if question is not None else None
     if question is None or promotion is None:

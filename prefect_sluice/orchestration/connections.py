@@ -1,4 +1,4 @@
-"""What a run connects to, lent to its process as environment variables: blocks of the Prefect server, by one name."""
+"""Connections of a run: blocks of the Prefect server with one name, as environment variables of its process."""
 
 from __future__ import annotations
 

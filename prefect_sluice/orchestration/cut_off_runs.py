@@ -1,4 +1,4 @@
-"""What is told of a run whose process ended in the middle: what it was at, that nothing is half done, and what to do."""
+"""The message of a run whose process ended in the middle: what it was at, that nothing is half done, and what to do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _AGAIN = "Run it again: it goes on."
 
 
 def cut_off(workspace: Workspace | None, run: str, how: str) -> str:
-    """Return it in a few sentences; `how` is who ended it: `The worker was killed`. Without a workspace, or where the run had no
-    promotion yet, it says less. Changes nothing."""
+    """Return the message in a few sentences; `how` is who ended the run: `The worker was killed`. Without a workspace,
+    or where the run had no promotion yet, it says less. Changes nothing."""
     promotion = promotion_of_run(workspace, run) if workspace is not None else None
     if workspace is None or promotion is None:
         return f"{how}. Nothing is half done. {_AGAIN}"

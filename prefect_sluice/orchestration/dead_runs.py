@@ -1,4 +1,4 @@
-"""Runs that Prefect takes to be running, or about to, and whose process is gone: they are ended, or begin again.
+"""Dead runs: Prefect takes them to be running, or about to, and their process is gone. They are ended, or begin again.
 
 Prefect's own automation for this ends every suspended run, too, and with it every release that waits for an approval.
 """

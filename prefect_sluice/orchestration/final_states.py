@@ -1,4 +1,4 @@
-"""How a run ends in Prefect's words: a gate's no is not a crash, a person's no is not a failure."""
+"""The Prefect state that a run ends in: a gate's no is not a crash, a person's no is not a failure."""
 
 from __future__ import annotations
 

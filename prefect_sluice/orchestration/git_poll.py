@@ -1,4 +1,4 @@
-"""Git polling for a scheduled release: what a branch points at, and whether that is news for an environment."""
+"""Git polling for a scheduled release: the commit of a branch, and whether it is new to an environment."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def remember(workspace: Workspace, environment: Environment, commit: str, messag
 
 
 def base(workspace: Workspace, environment: str) -> PollBase:
-    """Return what an environment is at, as the state store knows it."""
+    """Return the generation and release of an environment, as the state store has them."""
     promotions = workspace.store.promotions(environment=environment)
     written = [promotion for promotion in promotions if promotion.generation is not None]
     last = max(written, key=lambda promotion: promotion.generation or 0, default=None)
@@ -66,7 +66,7 @@ def base(workspace: Workspace, environment: str) -> PollBase:
 
 
 def tries(workspace: Workspace, environment: str) -> tuple[PollAttempt, ...]:
-    """Return what became of commits in an environment, newest first; one that broke before there was a promotion at the end."""
+    """Return the attempts to release commits in an environment, newest first; one that broke before its promotion is the last."""
     store = workspace.store
     # What was put together of a part is no release of a commit.
     commits = {release.id: release.change.commit for release in store.releases() if release.composed is None}
@@ -93,7 +93,7 @@ def _decided(workspace: Workspace, promotion: Promotion) -> bool:
 
 
 def _in_the_way(workspace: Workspace, environment: Environment, commit: str) -> str:
-    """Return what keeps a new commit from being released now: a hold, freeze, block or another one at work; "" if nothing."""
+    """Return the reason why a new commit is not released now: a hold, freeze, block or another one at work; "" if nothing."""
     there = current(workspace)
     stops = forbidding(there, Cause.RELEASE, environment.name)
     if stops is not None:

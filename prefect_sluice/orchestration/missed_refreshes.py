@@ -62,7 +62,7 @@ def last_due(cron: str, timezone: str, since: datetime, until: datetime) -> date
 
 
 def known_since(deployment: DeploymentResponse) -> datetime:
-    """Return since when (UTC) the server knows of a Prefect deployment: what was due before is nobody's."""
+    """Return since when (UTC) the server knows of a Prefect deployment: what was due before was not missed."""
     return deployment.created or process.now()
 
 

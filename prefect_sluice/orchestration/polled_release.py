@@ -1,4 +1,4 @@
-"""A release that a schedule starts again and again: first a cheap look at git, and the stages only if there is something new."""
+"""Scheduled releases: first a cheap look at git, and the stages only if there is a new commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run's project is: a folder of this machine, or a repository that is fetched."""
+"""The folder of a run's project: on this machine, or a checkout of a repository that is fetched."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def project(folder: str, *, fresh: bool = True) -> Path:
     """Return the folder to work from: `folder` itself, or a checkout of the git URL that it is, as it is there now.
 
     With `fresh` False the head of the last fetch will do where git cannot reach the remote. Raises BadInput for a URL
-    that cannot be used, or whose sluice.yml names what no other machine sees. What the run says from here on names the
-    project's forms.
+    that cannot be used, or whose sluice.yml names what no other machine sees. From here on, the messages of the run name
+    the project's forms.
     """
     path = _resolve_folder(folder, fresh)
     with suppress(SluiceError):  # whoever goes on with it says what is wrong

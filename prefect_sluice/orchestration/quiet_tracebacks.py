@@ -27,7 +27,7 @@ _FORESEEN = _Foreseen()
 
 
 def hide_engine_traceback() -> None:
-    """Say that how the flow run ends that goes on here is told by its state. Repeatable."""
+    """Keep the engine's traceback of this flow run out of its log: its state tells how it ended. Repeatable."""
     run = this_run()
     if run is not None:
         _FORESEEN.told.add(str(run.id))

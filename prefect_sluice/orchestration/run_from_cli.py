@@ -1,4 +1,4 @@
-"""Running a flow from the command line: quietly, in this process, with the stages' own errors coming back."""
+"""Runs a flow from the command line: quietly, in this process, and raises the stages' own errors."""
 
 from __future__ import annotations
 

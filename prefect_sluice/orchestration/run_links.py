@@ -1,4 +1,4 @@
-"""Where in Prefect's UI a promotion is at work: noted as soon as there is one, so that its pages, made anywhere, lead back."""
+"""Links from a promotion to its flow run in Prefect's UI, noted as soon as there is one: its pages, made anywhere, have them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prefect_sluice.workspace.workspace import Workspace
 
 @contextmanager
 def linked(workspace: Workspace, *, resumes: bool) -> Generator[None]:
-    """Have the promotion that the block's stages work on lead to this flow run. `resumes`: it can be suspended, and gone on
+    """Note this flow run for the promotion that the stages in the block work on. `resumes`: it can be suspended, and gone on
     with. What cannot be noted is logged, and stops nothing."""
     noted: set[tuple[str, str]] = set()
 
@@ -40,7 +40,7 @@ def linked(workspace: Workspace, *, resumes: bool) -> Generator[None]:
 
 
 def note_forms(workspace: Workspace, folder: str) -> tuple[str, ...]:
-    """Note where the forms of a project are, for links to them; returns no line: it is no news. Repeatable.
+    """Note where the forms of a project are, for links to them; returns no line to show. Repeatable.
 
     `folder` is the parameter by which Prefect deployments name the project.
     """

@@ -1,4 +1,4 @@
-"""Run names: `release a1b2c3d → prod`. First by what was asked, and by the commit once Source knows it."""
+"""Run names: `release a1b2c3d → prod`. First by the request, and by the commit once Source knows it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_name_maker(way: str) -> Callable[..., str]:
 
 
 def _led(way: str, parameters: Mapping[str, Any]) -> str:
-    """Return what a run does, first in its name: `hold` of the form for controls, `approve` of that for answers."""
+    """Return the first word of a run's name: `hold` of the form for controls, `approve` of that for answers."""
     if way == "plan":
         return f"plan {parameters.get('way', '')}".strip()
     return str(parameters.get("act") or parameters.get("decision") or way)
@@ -85,7 +85,7 @@ def _shortened(ref: str) -> str:
 
 @contextmanager
 def naming(request: Request) -> Generator[None]:
-    """Have the flow run bear the name of its work, as soon as more of it is known, while the block runs."""
+    """Rename the flow run, while the block runs, as soon as more of its work is known."""
     shown_name = [""]
 
     def follow(work: Work) -> None:

@@ -1,4 +1,4 @@
-"""The shell that every stage's task has: its retry rule, and its log."""
+"""The Prefect task around every stage: its retry rule, and its log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Explain = Callable[[Work], None]
 
 
 async def passes_by_itself(_task: Any, _run: Any, state: Any) -> bool:
-    """Say whether to try again: only what the error itself calls temporary."""
+    """Say whether to try again: only after an error that calls itself temporary."""
     error = await state.aresult(raise_on_failure=False)
     return isinstance(error, SluiceError) and error.retry
 

@@ -1,4 +1,4 @@
-"""A run whose process is told to stop, and nobody cancelled it: its worker is stopped. It ends as Crashed, with what to do."""
+"""Stopped runs: the worker stops their process, and nobody cancelled them. They end as Crashed, with what to do."""
 
 from __future__ import annotations
 

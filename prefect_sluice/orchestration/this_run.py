@@ -1,4 +1,4 @@
-"""What a flow run knows of itself, and of the Prefect deployments of its project."""
+"""This flow run, and the Prefect deployments of its project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting suspended runs again whose promotion was decided another way, and ending those whose promotion has ended."""
+"""Starts suspended runs again whose promotion was decided elsewhere, and ends those whose promotion has ended."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def _client() -> Generator[SyncPrefectClient]:
 
 
 def wake(folder: Path) -> tuple[str, ...]:
-    """Look at all that waits for an approval and return what was done, a line each. Repeatable; made to be done each minute.
+    """Look at every promotion that waits for an approval, and return what was done, a line each. Repeatable; made to be
+    done each minute.
 
     Files and refs that say yes or no are read, what waited too long expires, suspended runs whose promotion is decided are
     started again, those whose promotion has ended end in the state of that name, and what ended is forgotten. Raises what

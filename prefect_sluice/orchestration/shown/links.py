@@ -79,7 +79,7 @@ def made_by_run(work: Work) -> Mapping[ArtifactKind, Artifact]:
 
 
 def links_of(workspace: Workspace, work: Work, made: Mapping[ArtifactKind, UUID]) -> RunLinks:
-    """Return where the rest is, as of now."""
+    """Return the links to all other pages and artifacts that there are by now."""
     promotion = work.promotion.id if work.promotion else ""
     return RunLinks(
         run=flow_run.name or "",

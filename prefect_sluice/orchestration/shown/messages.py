@@ -1,4 +1,4 @@
-"""What is said in Prefect, in a run's state or its log: with the forms in place of commands, for who reads it is in a browser."""
+"""Messages in Prefect, in a run's state or its log: with forms in place of commands, because their readers are in a browser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOGS = ("prefect.flow_runs", "prefect.task_runs")
 
 
 class _InWords(logging.Filter):
-    """Has each line of a run's log name the form. Lets everything through."""
+    """Puts forms in place of commands in each line of a run's log. Drops no line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _WEB.get().forms:
@@ -35,7 +35,7 @@ _FILTER = _InWords()
 
 @contextmanager
 def speaking() -> Generator[None]:
-    """Have the block, and what is said of its end, name forms from when `speaks_of` is told the project."""
+    """Have messages name forms while the block runs, from when `speaks_of` is given the project."""
     tokens = _WEB.set(Web()), _WORKSPACE.set(None)
     for name in _LOGS:
         logging.getLogger(name).addFilter(_FILTER)  # the same one again is no second one

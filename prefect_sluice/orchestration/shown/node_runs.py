@@ -1,4 +1,4 @@
-"""Each dbt node and data test of a run, as a task run of its own: told after the fact, without a task being run for it."""
+"""Task runs of dbt nodes and data tests: each is shown after it has ended, without a Prefect task being run for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORST_FIRST = (NodeFate.FAILED, NodeFate.WARNED, NodeFate.SKIPPED, NodeFate.BUI
 def show_nodes(done: Sequence[NodeDone]) -> None:
     """Show nodes in the flow run that goes on here, with their true times. Repeatable: a node is shown once, as it was last.
 
-    The server is told by events, as of every task run, in the background: a server that is slow or gone holds up nobody.
+    The server gets them as events in the background: a server that is slow or gone delays nothing.
     """
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     if flow is None or flow.flow_run is None or not done:

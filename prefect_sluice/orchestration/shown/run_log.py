@@ -1,4 +1,4 @@
-"""What a stage tells while it runs, in the log of the run and among its task runs."""
+"""The events of a running stage, in the log of the run and as task runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDED_WELL = frozenset({Status.DONE, Status.UNCHANGED, Status.WAITING})
 
 @contextmanager
 def telling() -> Generator[None]:
-    """Log what the stages of this thread tell while the block runs, each thing once and at its level, and show their nodes."""
+    """Log the events of this thread's stages while the block runs, each once and at its level, and show their nodes."""
     log = _Log(get_run_logger())
     with ExitStack() as stack:
         stack.enter_context(listening(log.progress))
