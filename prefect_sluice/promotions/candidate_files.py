@@ -33,7 +33,7 @@ def contents_of(workspace: Workspace, promotion: Promotion) -> CandidateContents
 def candidate_is_whole(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether the candidate's file is here with the bytes that were judged: those that the evidence names.
 
-    One that another machine made is fetched. Raises ShelfAway when the shared store does not answer.
+    One that another machine made is fetched. Raises SharedStoreAway when the shared store does not answer.
     """
     expected = contents_of(workspace, promotion).file
     candidate = workspace.store.candidate(promotion.id)
@@ -55,7 +55,7 @@ def is_here(workspace: Workspace, promotion: str, path: Path, expected: str) -> 
 
 
 def share(workspace: Workspace, promotion: str, file: Path | None, digest: str) -> None:
-    """Put a candidate where other machines find it, if there is such a place. Repeatable. Raises ShelfAway."""
+    """Put a candidate where other machines find it, if there is such a place. Repeatable. Raises SharedStoreAway."""
     if workspace.shelf is not None and file is not None:
         tell("sharing the candidate")
         workspace.shelf.put(promotion, file, digest)
@@ -63,7 +63,7 @@ def share(workspace: Workspace, promotion: str, file: Path | None, digest: str) 
 
 
 def kept_candidates(workspace: Workspace) -> Collection[str]:
-    """Return the promotions of which a candidate is here or in the shared store. Raises ShelfAway."""
+    """Return the promotions of which a candidate is here or in the shared store. Raises SharedStoreAway."""
     here = _here(workspace)
     return here | workspace.shelf.promotions().keys() if workspace.shelf is not None else here
 

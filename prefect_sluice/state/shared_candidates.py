@@ -41,7 +41,7 @@ class SharedCandidates:
     def put(self, promotion: str, file: Path, digest: str) -> None:
         """Copy a file there, in pieces, and read it back. Repeatable: what is there, whole, is not sent again.
 
-        Raises ShelfAway when it cannot be written, or comes back with other bytes.
+        Raises SharedStoreAway when it cannot be written, or comes back with other bytes.
         """
         with self._answering() as (files, root):
             place = f"{root}/{_FOLDER}/{promotion}/{digest}"
@@ -60,7 +60,7 @@ class SharedCandidates:
                 )
 
     def fetch(self, promotion: str, digest: str, place: Path) -> bool:
-        """Put the file at `place`, whole or not at all; say whether it was there. Repeatable. Raises ShelfAway."""
+        """Put the file at `place`, whole or not at all; say whether it was there. Repeatable. Raises SharedStoreAway."""
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(mkdtemp(prefix=".fetched.", dir=place.parent)) / place.name
         try:
@@ -81,7 +81,7 @@ class SharedCandidates:
             fresh.parent.rmdir()
 
     def promotions(self) -> dict[str, int]:
-        """Return the ids of the promotions of which anything is here, and the bytes of each. Raises ShelfAway."""
+        """Return the ids of the promotions of which anything is here, and the bytes of each. Raises SharedStoreAway."""
         with self._answering() as (files, root):
             try:
                 found = files.find(f"{root}/{_FOLDER}", detail=True)
@@ -94,7 +94,7 @@ class SharedCandidates:
             return sizes
 
     def drop(self, promotion: str) -> None:
-        """Remove a promotion's files. Repeatable. Raises ShelfAway."""
+        """Remove a promotion's files. Repeatable. Raises SharedStoreAway."""
         with self._answering() as (files, root):
             place = f"{root}/{_FOLDER}/{promotion}"
             if files.exists(place):
