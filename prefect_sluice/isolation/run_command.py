@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.sandbox import Protection, Sandbox
 
 LAUNCH = (
@@ -90,3 +92,22 @@ def _ended(said: list[dict[str, Any]], *, in_time: bool) -> Ended:
     if in_time and code is None and not error:
         error = "the process that started it was killed"
     return Ended(code if in_time else None, Protection(**told), left, error)
+
+
+def reached() -> Protection:
+    """Return what this machine's kernel holds a command to that may reach nothing, by starting one that does nothing. It takes
+    some 50 ms."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sluice-isolation-") as folder,
+        Path(os.devnull).open("wb") as nothing,
+    ):
+        own = Path(folder).resolve()
+        ended = run_command(
+            [sys.executable, "-I", "-S", "-c", ""],
+            Sandbox(readable(), (*DEVICES, own)),
+            folder=own,
+            variables={},
+            output=nothing.fileno(),
+            timeout=timedelta(seconds=_GRACE_SECONDS),
+        )
+    return replace(ended.protection, why=ended.error) if ended.error else ended.protection

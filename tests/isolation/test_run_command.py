@@ -17,8 +17,8 @@ import pytest
 
 from prefect_sluice.isolation import landlock
 from prefect_sluice.isolation.interpreter import DEVICES, readable
-from prefect_sluice.isolation.run_command import Ended, run_command
-from prefect_sluice.isolation.sandbox import SIGNALS, Limits, Sandbox
+from prefect_sluice.isolation.run_command import Ended, reached, run_command
+from prefect_sluice.isolation.sandbox import SIGNALS, Limits, Protection, Sandbox
 
 needs_landlock = pytest.mark.skipif(landlock.abi() < SIGNALS, reason="the kernel has no Landlock")
 
@@ -182,3 +182,8 @@ def test_it_ends_with_its_caller(caller: subprocess.Popen[str], order: signal.Si
     caller.send_signal(order)
     command.wait(20)
     assert not command.is_running()
+
+
+@needs_landlock
+def test_what_this_machine_reaches_is_told_without_a_project() -> None:
+    assert reached() == Protection(files=True, network=True, signals=True, sockets=True)

@@ -11,7 +11,7 @@ from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
-from prefect_sluice.maintenance.doctor import content, files, recorded, served
+from prefect_sluice.maintenance.doctor import content, files, machine, recorded, served
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.leftovers import Leftover, LeftoverKind
 from prefect_sluice.runtime import process
@@ -102,6 +102,7 @@ def _complaints(
     if store is not None or not complaints:
         yield from recorded.examine(patient)
     yield from files.examine(patient)
+    yield from machine.examine()
 
 
 def _store(workspace: Workspace, complaints: list[Complaint]) -> StateStore | None:
