@@ -21,6 +21,7 @@ import yaml
 
 from prefect_sluice.dbt.cancellation import end_threads, let_go, stoppable
 from prefect_sluice.dbt.data_tests import asked_as_dbt_does
+from prefect_sluice.dbt.flag_sources import named_at_once
 from prefect_sluice.dbt.hooks import copied_to
 from prefect_sluice.dbt.profile import Target
 from prefect_sluice.dbt.profile_paths import at_home, outputs_at
@@ -212,6 +213,7 @@ class Session:
             _own_modules(self.project),
             _disconnected(),
             as_in_the_warehouse(),
+            named_at_once(),
             contextlib.redirect_stdout(io.StringIO()),
             stoppable(),
             process.without_variables(is_of_the_pipeline),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,11 +22,14 @@ BINDINGS = 1121
 """How many parameters and variables have one of the empty names. The figure may only get smaller."""
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    """Yield every module of the product with its syntax tree."""
-    for folder in ("prefect_sluice", "flows", "tasks", "deployments"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def trees() -> tuple[tuple[Path, ast.Module], ...]:
+    """Return every module of the product with its syntax tree: read once, for all tests here."""
+    return tuple(
+        (path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8")))
+        for folder in ("prefect_sluice", "flows", "tasks", "deployments")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    )
 
 
 def functions(tree: ast.Module) -> Iterator[str]:
