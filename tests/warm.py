@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import os
 import pkgutil
@@ -23,6 +24,7 @@ _HEAVY = (
     "dbt.adapters.duckdb",
     "dbt.cli.main",
     "pandas",
+    "psutil",
     "pyarrow",
     "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.sqlite",
@@ -38,6 +40,10 @@ _NEVER = (
     "prefect_sluice.cli",
     "prefect_sluice.state.migrations",
 )
+QUIET_COLLECTOR = (50_000, 20, 50)
+"""The thresholds of Python's garbage collector that the command line sets in its own process (`prefect_sluice.cli.run`)."""
+
+_SILENT = ("--log-level", "none", "--log-level-file", "none", "--no-print")
 _PDEATHSIG = 1
 """Linux's PR_SET_PDEATHSIG."""
 
@@ -50,20 +56,23 @@ def python_path() -> str:
 
 
 def warm(write: Callable[[Path], object]) -> None:
-    """Import all that a release imports on its way, and have dbt parse the project that `write` writes into a folder.
+    """Import all that a release imports on its way, and have dbt build the project that `write` writes into a folder.
 
     dbt builds the schemas of its own classes as it first needs them, a second long; and it keeps what it made of each
-    macro's text, another second.
+    macro's text, another second. No child looks through what is there already for garbage.
     """
+    gc.set_threshold(*QUIET_COLLECTOR)
     enable_test_caching()
     for name in _HEAVY:
         importlib.import_module(name)
     for found in pkgutil.walk_packages(prefect_sluice.__path__, "prefect_sluice."):
         if not found.name.startswith(_NEVER):
             importlib.import_module(found.name)
-    _parse(write)
+    _use_dbt(write)
     # DuckDB, numpy and Arrow start threads of their own as they are imported; no child uses what these work for.
     assert threading.active_count() == 1, "what forks has no threads"
+    gc.collect()
+    gc.freeze()
 
 
 def end_with(parent: int) -> None:
@@ -78,7 +87,8 @@ def end_with(parent: int) -> None:
             os._exit(1)
 
 
-def _parse(write: Callable[[Path], object]) -> None:
+def _use_dbt(write: Callable[[Path], object]) -> None:
+    """Have dbt parse a project, once more from what it kept of that, and build it."""
     from prefect_sluice.dbt.fingerprints.template_reads import uses
 
     runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
@@ -86,8 +96,19 @@ def _parse(write: Callable[[Path], object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
         os.chdir(folder)
-        found = runner().invoke(["--quiet", "--no-static-parser", "parse", "--profiles-dir", "."])
+        found = runner().invoke([*_SILENT, "--no-static-parser", "parse", "--profiles-dir", "."])
+        again = runner().invoke([*_SILENT, "parse", "--profiles-dir", "."])
+        built = runner().invoke([*_SILENT, "build", "--profiles-dir", "."])
         os.chdir(before)
-    assert found.success, found.exception
+        _let_go()
+    for answer in (found, again, built):
+        assert answer.exception is None, answer.exception
     for macro in found.result.macros.values():
         uses(macro.macro_sql)
+
+
+def _let_go() -> None:
+    """Close what dbt opened: DuckDB's threads end with it."""
+    connections: Any = importlib.import_module("dbt.adapters.duckdb.connections")
+    connections.DuckDBConnectionManager.close_all_connections()
+    gc.collect()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.generation import Cause
-from tests.crash.watching import Before, Nursery, nursing, scene
+from tests.crash.watching import Before, Nursery, nursing, twin
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +19,9 @@ def nursery() -> Generator[Nursery]:
 
 
 @pytest.fixture(scope="session")
-def dormitory() -> Generator[Nursery]:
+def dormitory(nursery: Nursery) -> Generator[Nursery]:
     """Another one, for the runs that sleep while others go on."""
-    with nursing() as process:
+    with twin(nursery) as process:
         yield process
 
 
@@ -29,7 +29,7 @@ def dormitory() -> Generator[Nursery]:
 def released(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose first release serves."""
     folder = tmp_path_factory.mktemp("first") / "shop"
-    scene("make", folder=folder)
+    nursery.scene("make", folder)
     assert nursery.go(folder, Cause.RELEASE) == 0
     return folder
 

@@ -1,6 +1,7 @@
 """A process that has imported everything, and forks a child for each line it reads: `folder cause fault` -> `ended STATUS ERROR`.
 
-One that goes to sleep has `asleep PID` written, and its end when somebody woke it.
+One that goes to sleep has `asleep PID` written, and its end when somebody woke it. `folder scene NAME` does one of the
+scenario's preparations. `folder twin` has a fork of this process do the same, by the pipes `in` and `out` of that folder.
 
 A release in a process of its own costs seconds of imports; a fork costs nothing, and dies as thoroughly.
 """
@@ -13,6 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 import scenario
 
@@ -40,6 +42,8 @@ def child(parent: int, answer: int, folder: str, cause: str, fault: str) -> None
             scenario.ask(Path(folder), fault)
         elif cause == "leave":
             scenario.leave(Path(folder), fault)
+        elif cause == "scene":
+            getattr(scenario, fault)(Path(folder))
         else:
             scenario.go(Path(folder), Cause(cause), fault)
     except BaseException as error:
@@ -51,18 +55,37 @@ def child(parent: int, answer: int, folder: str, cause: str, fault: str) -> None
     os._exit(0)
 
 
+def twin(parent: int, folder: str) -> None:
+    """Serve whoever opens the pipes of a folder, until they close them; never returns."""
+    end_with(parent)
+    with (Path(folder) / "in").open() as lines, (Path(folder) / "out").open("w") as answers:
+        serve(lines, answers)
+    os._exit(0)
+
+
+def serve(lines: TextIO, answers: TextIO) -> None:
+    """Answer each line, in its turn."""
+    itself = os.getpid()
+    for line in lines:
+        folder, cause, fault = line.rstrip("\n").split("\t")
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0 and cause == "twin":
+            twin(itself, folder)
+        if pid == 0:
+            child(itself, write, folder, cause, fault)
+        os.close(write)
+        if cause == "twin":
+            os.close(read)
+            continue
+        _, status = os.waitpid(pid, os.WUNTRACED)
+        if os.WIFSTOPPED(status):  # asleep, until the test wakes it
+            print("asleep", pid, "", file=answers, flush=True)
+            _, status = os.waitpid(pid, 0)
+        with os.fdopen(read) as stream:
+            print("ended", os.waitstatus_to_exitcode(status), stream.read(), file=answers, flush=True)
+
+
 end_with(os.getppid())
 warm(scenario.write)
-itself = os.getpid()
-for line in sys.stdin:
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        child(itself, write, *line.rstrip("\n").split("\t"))
-    os.close(write)
-    _, status = os.waitpid(pid, os.WUNTRACED)
-    if os.WIFSTOPPED(status):  # asleep, until the test wakes it
-        print("asleep", pid, "", flush=True)
-        _, status = os.waitpid(pid, 0)
-    with os.fdopen(read) as stream:
-        print("ended", os.waitstatus_to_exitcode(status), stream.read(), flush=True)
+serve(sys.stdin, sys.stdout)

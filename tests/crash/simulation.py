@@ -29,7 +29,7 @@ from prefect_sluice.promotions import controls
 from prefect_sluice.runtime.faults import SLEEP, FaultPoint
 from prefect_sluice.workspace.workspace import Workspace
 from tests.crash.judged import Content, Judge, content
-from tests.crash.watching import Ended, Nursery, is_locked, lease_runs_out, nursing, scene
+from tests.crash.watching import Ended, Nursery, is_locked, lease_runs_out, nursing, twin
 from tests.policies import put_in_force
 
 FENCED = {
@@ -320,9 +320,9 @@ def main() -> int:
     parser.add_argument("--one", action="store_true", help="play this one seed only, and show each step")
     chosen = parser.parse_args()
     until, seed, bad = monotonic() + chosen.seconds, chosen.seed, 0
-    with tempfile.TemporaryDirectory(prefix="sluice-sim-") as base, nursing() as sleeps, nursing() as works:
+    with tempfile.TemporaryDirectory(prefix="sluice-sim-") as base, nursing() as works, twin(works) as sleeps:
         released = Path(base) / "released" / "shop"
-        scene("make", folder=released)
+        works.scene("make", released)
         assert works.go(released, Cause.RELEASE) == 0
         while True:
             if chosen.one:

@@ -16,7 +16,7 @@ from prefect_sluice.domain import ledger
 from prefect_sluice.promotions.controls import lift
 from prefect_sluice.runtime.faults import FaultPoint
 from prefect_sluice.workspace.workspace import Workspace
-from tests.crash.watching import Nursery, scene
+from tests.crash.watching import Nursery
 from tests.policies import put_in_force
 
 POINTS = (
@@ -38,9 +38,9 @@ pytestmark = [
 def full(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two releases, one kept, and files of long ago that nothing needs."""
     folder = tmp_path_factory.mktemp("full") / "shop"
-    scene("make", folder=folder)
+    nursery.scene("make", folder)
     assert nursery.go(folder, "release") == 0
-    scene("edit", folder=folder)
+    nursery.scene("edit", folder)
     assert nursery.go(folder, "release") == 0
     (folder / "models" / "revenue.sql").write_text(
         "{{ config(materialized='table') }} select 1 as day, 2 as amount\n"
@@ -142,7 +142,7 @@ def test_what_serves_can_be_built_on_and_gone_back_from_afterwards(
     assert nursery.go(folder, "collect") == 0
     assert nursery.go(folder, "rollback") == 0
     lift(Workspace.at(folder), "prod", by="Grace", reason="seen to")
-    scene("load_more", folder=folder)
+    nursery.scene("load_more", folder)
     assert nursery.go(folder, "refresh") == 0
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.runtime.faults import FaultPoint
-from tests.crash.watching import Before, Nursery, asleep, end, lease_runs_out, ledger_of, scene, serves
+from tests.crash.watching import Before, Nursery, asleep, end, lease_runs_out, ledger_of, serves
 
 ROLLBACK = {FaultPoint.ROLLBACK_INTENT, FaultPoint.ROLLBACK_FLIPPED, FaultPoint.ROLLBACK_HELD}
 PROMOTION = {FaultPoint.PROMOTE_COMPOSED}
@@ -94,6 +94,7 @@ def test_killed_there_and_run_again(
     assert end(folder) == undisturbed
 
 
+@pytest.mark.xdist_group(Cause.RELEASE.value)
 def test_a_journal_that_a_reader_keeps_is_left_to_the_next_command(
     nursery: Nursery, before: Before, tmp_path: Path
 ) -> None:
@@ -115,7 +116,7 @@ def spoiled(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathF
     """A repository before a refresh of which a part fails and the rest is published; and its undisturbed end."""
     folder = tmp_path_factory.mktemp("spoiled") / "shop"
     shutil.copytree(released, folder, symlinks=True)
-    scene("spoil", folder=folder)
+    nursery.scene("spoil", folder)
     copy = tmp_path_factory.mktemp("partly") / "shop"
     shutil.copytree(folder, copy, symlinks=True)
     assert nursery.go(copy, Cause.REFRESH) == 0
@@ -125,6 +126,7 @@ def spoiled(nursery: Nursery, released: Path, tmp_path_factory: pytest.TempPathF
     return folder, found
 
 
+@pytest.mark.xdist_group(Cause.REFRESH.value)
 @pytest.mark.parametrize("point", [*sorted(PARTIAL), FaultPoint.STAGE_RECORDED, FaultPoint.DEPLOY_FLIPPED])
 def test_killed_while_a_part_is_published(
     nursery: Nursery, spoiled: tuple[Path, Any], tmp_path: Path, point: FaultPoint
@@ -156,7 +158,13 @@ SLEEPERS = [
 
 
 @pytest.mark.parametrize(
-    ("cause", "point"), SLEEPERS, ids=[f"{cause.value}-{point.value}" for cause, point in SLEEPERS]
+    ("cause", "point"),
+    [
+        pytest.param(
+            cause, point, id=f"{cause.value}-{point.value}", marks=pytest.mark.xdist_group(cause.value)
+        )
+        for cause, point in SLEEPERS
+    ],
 )
 def test_who_slept_past_the_lease_writes_nothing(
     nursery: Nursery,

@@ -14,7 +14,7 @@ import pytest
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.runtime.faults import FaultPoint
 from tests.crash.test_every_point import MOVING
-from tests.crash.watching import Nursery, end, scene
+from tests.crash.watching import Nursery, end
 
 pytestmark = [
     pytest.mark.crash,
@@ -58,10 +58,10 @@ class Ways:
         first, _, by_copy = way.partition(" ")
         if by_copy:
             shutil.copytree(self.before(first), folder, symlinks=True)
-            scene("by_copy", folder=folder)
+            self.nursery.scene("by_copy", folder)
         elif first == "adopt":
-            scene("make", folder=folder)
-            scene("build", folder=folder)
+            self.nursery.scene("make", folder)
+            self.nursery.scene("build", folder)
         else:
             shutil.copytree(self.after("adopt"), folder, symlinks=True)
 

@@ -8,13 +8,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pytest
@@ -40,9 +41,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Nursery:
-    """Runs the scenario in children that may die, and makes folders for them."""
+    """Runs the scenario in children that may die, and makes folders for them. `asks` and `answers` lead to the process that
+    forks them."""
 
-    process: subprocess.Popen[str]
+    asks: IO[str]
+    answers: IO[str]
 
     def go(self, folder: Path, cause: Cause | str, fault: FaultPoint | None = None, *, how: str = "") -> int:
         """Return the exit code of one run; negative is the signal that killed it. `how` is what happens at `fault`:
@@ -51,7 +54,7 @@ class Nursery:
 
     def run(self, folder: Path, cause: Cause | str, fault: str = "") -> Ended:
         """Return how one run ended, or where it sleeps."""
-        self._ask(folder, cause, fault)
+        self.ask(folder, cause, fault)
         return self.answer()
 
     def put_to_sleep(self, folder: Path, cause: Cause, fault: FaultPoint) -> int:
@@ -63,15 +66,19 @@ class Nursery:
         os.kill(pid, signal.SIGCONT)
         return self.answer().code
 
-    def _ask(self, folder: Path, cause: Cause | str, fault: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{folder}\t{cause}\t{fault}\n")
-        self.process.stdin.flush()
+    def scene(self, name: str, folder: Path) -> None:
+        """Have one of the scenario's preparations made, as `make` or `edit`."""
+        ended = self.run(folder, "scene", name)
+        assert ended.code == 0, (name, ended)
+
+    def ask(self, folder: Path, cause: Cause | str, fault: str = "") -> None:
+        """Send a line to the process; what it answers is still to be read."""
+        self.asks.write(f"{folder}\t{cause}\t{fault}\n")
+        self.asks.flush()
 
     def answer(self) -> Ended:
         """Return what became of the run that was started or woken last."""
-        assert self.process.stdout is not None
-        word, number, error = self.process.stdout.readline().rstrip("\n").split(" ")
+        word, number, error = self.answers.readline().rstrip("\n").split(" ")
         return Ended(0, "", int(number)) if word == "asleep" else Ended(int(number), error)
 
 
@@ -84,18 +91,21 @@ def nursing() -> Generator[Nursery]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
     ) as process:
-        yield Nursery(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield Nursery(process.stdin, process.stdout)
 
 
-def scene(*arguments: str, folder: Path) -> None:
-    """Run one of the scenario's preparations: `make`, `edit`, `load DAYS`."""
-    more = "".join(f", {argument}" for argument in arguments[1:])
-    code = f"import scenario, pathlib; scenario.{arguments[0]}(pathlib.Path({str(folder)!r}){more})"
-    subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
-    )
+@contextmanager
+def twin(nursery: Nursery) -> Generator[Nursery]:
+    """Have the process of a nursery, which is warm already, fork another one, which ends with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        asks, answers = Path(folder) / "in", Path(folder) / "out"
+        os.mkfifo(asks)
+        os.mkfifo(answers)
+        nursery.ask(Path(folder), "twin")
+        with asks.open("w") as writes, answers.open() as reads:
+            yield Nursery(writes, reads)
 
 
 class Before:
@@ -116,11 +126,11 @@ class Before:
 
     def _prepare(self, cause: Cause, folder: Path) -> None:
         if cause is Cause.REFRESH:
-            scene("load", "days=3", folder=folder)
+            self._nursery.scene("load_more", folder)
         elif cause is Cause.PROMOTION:
-            scene("leave_behind", folder=folder)
+            self._nursery.scene("leave_behind", folder)
         else:
-            scene("edit", folder=folder)
+            self._nursery.scene("edit", folder)
         if cause is Cause.ROLLBACK:
             assert self._nursery.go(folder, Cause.RELEASE) == 0
 
