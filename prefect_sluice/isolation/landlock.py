@@ -28,7 +28,7 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE
 """The rights that a rule about a file, and not about a folder, may name."""
 _TCP = 0b11
 """Bind and connect."""
-_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
+_ABSTRACT_SOCKETS, _SIGNALS = 0b01, 0b10
 _NETWORK_ABI, _SCOPE_ABI = 4, 6
 
 
@@ -50,7 +50,7 @@ def restrict(read: Iterable[Path], write: Iterable[Path], *, network: bool) -> N
     unless `network`. What is not there is left out. For this thread and its children, for good. Raises OSError."""
     kernel.prctl(kernel.NO_NEW_PRIVILEGES, 1)
     rights = _handled()
-    ruleset = _ruleset(rights, 0 if network else _TCP)
+    ruleset = _ruleset(rights, 0 if network else _TCP, _ABSTRACT_SOCKETS | _SIGNALS)
     try:
         for path in read:
             _allow(ruleset, path, _READ & rights)
@@ -61,15 +61,29 @@ def restrict(read: Iterable[Path], write: Iterable[Path], *, network: bool) -> N
         os.close(ruleset)
 
 
+def scope_signals() -> bool:
+    """Give up the right to signal what this process did not start, and say whether that is so. Then a signal to all (-1) is one
+    to all that it started, and to nothing else. For good."""
+    if abi() < _SCOPE_ABI:
+        return False
+    kernel.prctl(kernel.NO_NEW_PRIVILEGES, 1)
+    ruleset = _ruleset(0, 0, _SIGNALS)
+    try:
+        kernel.system_call(_RESTRICT, "landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint32(0))
+    finally:
+        os.close(ruleset)
+    return True
+
+
 def _handled() -> int:
     version = abi()
     newer = [(2, _MOVE), (3, _TRUNCATE), (5, _DEVICE)]
     return _FIRST | sum(right for since, right in newer if version >= since)
 
 
-def _ruleset(rights: int, network: int) -> int:
+def _ruleset(rights: int, network: int, scopes: int) -> int:
     version = abi()
-    attributes = struct.pack("=QQQ", rights, network, _ABSTRACT_SOCKETS_AND_SIGNALS)
+    attributes = struct.pack("=QQQ", rights, network, scopes)
     size = 24 if version >= _SCOPE_ABI else 16 if version >= _NETWORK_ABI else 8
     return kernel.system_call(
         _CREATE,

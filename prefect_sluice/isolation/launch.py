@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from prefect_sluice.isolation import kernel
+from prefect_sluice.isolation import kernel, landlock
 from prefect_sluice.isolation.enter import enter
 from prefect_sluice.isolation.sandbox import Sandbox
 
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
     if kernel.is_linux():
         kernel.prctl(kernel.CHILD_SUBREAPER, 1)
         kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    can_signal_all = landlock.scope_signals()
     command_process = os.fork()
     if command_process == 0:
         _become(command, Sandbox.of(json.loads(sandbox)), answer)
@@ -39,13 +40,13 @@ def main(arguments: list[str]) -> int:
         _, status = os.waitpid(command_process, 0)
         code = os.waitstatus_to_exitcode(status)
     finally:
-        left = _end_all(command_process)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what follows is not to be cut off
+        left = _end_all(command_process, can_signal_all=can_signal_all)
         _write(answer, {"code": code, "left": left})
     return 0
 
 
 def _stop(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows is not to be cut off
     raise SystemExit(0)
 
 
@@ -71,24 +72,27 @@ def _write(descriptor: int, said: dict[str, Any]) -> None:
     os.write(descriptor, json.dumps(said).encode() + b"\n")
 
 
-def _end_all(group: int) -> int:
+def _end_all(group: int, *, can_signal_all: bool) -> int:
     """Kill what still runs of all that the command started, and return how many processes that were. What loses its parent
     becomes a child of this process (on Linux): it ends when there is none."""
-    ended = 0
+    killed = 0
+    if can_signal_all:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(-1, signal.SIGKILL)  # all at one instant: nobody can start another one meanwhile
+    while True:
+        if not can_signal_all:
+            _kill_each(group)
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return killed
+        killed += pid != group and os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+
+def _kill_each(group: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    while True:
-        for child in _children():
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        try:
-            pid, _ = os.waitpid(-1, 0)
-        except ChildProcessError:
-            return ended
-        ended += pid != group
-
-
-def _children() -> list[int]:
     with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    return []
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)

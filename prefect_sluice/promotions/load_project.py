@@ -52,13 +52,16 @@ def side_file(workspace: Workspace, environment: Environment) -> Path:
     return workspace.work(environment) / "side" / environment.target.path.name
 
 
-def checkout(workspace: Workspace, release: Release, *, purpose: str = "build") -> Path:
+def checkout(workspace: Workspace, release: Release, *, purpose: str = "build", anew: bool = False) -> Path:
     """Return the repository's folder of a release, written from its bundle; every file is verified by its digest.
 
     Each `purpose` has a folder of its own: what the project's tests write does not reach what is built.
-    Raises BundleDamaged. Repeatable: a complete checkout is used again, one that was altered is written anew.
+    Raises BundleDamaged. Repeatable: a complete checkout is used again; one that was altered is written anew, and with
+    `anew` each one: what code of a change could write to is not looked into.
     """
     folder = workspace.folder / "checkouts" / f"{release.id[:16]}-{purpose}"
+    if anew:
+        workspace.bundles.forget_checkout(folder)
     files = _files(workspace, release)
     workspace.bundles.checkout(files, folder)
     links = _included(workspace, release.change.project)

@@ -135,6 +135,10 @@ class BundleStore:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
+    def forget_checkout(self, folder: Path) -> None:
+        """Have the next `checkout` of a folder replace it, whatever it holds. Safe to repeat."""
+        _marker(folder).unlink(missing_ok=True)
+
     def _fill(self, folder: Path, files: Mapping[str, str]) -> None:
         links: dict[Path, str] = {}
         for path, content in files.items():

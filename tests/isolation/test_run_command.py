@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from prefect_sluice.isolation import landlock
+from prefect_sluice.isolation import run_command as module
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import Ended, reached, run_command
 from prefect_sluice.isolation.sandbox import SIGNALS, Limits, Protection, Sandbox
@@ -60,10 +61,46 @@ print(child.stdout.readline().decode())
 """
 
 
-def test_what_detached_itself_is_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernel", ["this", "old"])
+def test_what_detached_itself_is_ended(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kernel == "old":
+        without = "import prefect_sluice.isolation.landlock as own; own.scope_signals = lambda: False; "
+        monkeypatch.setattr(module, "LAUNCH", module.LAUNCH.replace("from prefect", f"{without}from prefect"))
     ended, printed = run(tmp_path, LEAVES)
     assert (ended.code, ended.left) == (0, 1)
     assert not psutil.pid_exists(int(printed))
+
+
+FORKS = """
+import os, time
+for _ in range(3):
+    if os.fork() == 0:
+        while True:
+            os.setsid() if os.getpid() != os.getsid(0) else None
+            if os.fork():
+                os._exit(0)
+time.sleep(0.3)
+print(os.getpid())
+"""
+"""Each process starts another one and ends: who kills one after the other is always late."""
+
+
+@needs_landlock
+@pytest.mark.slow
+def test_what_forks_faster_than_it_can_be_killed_is_ended(tmp_path: Path) -> None:
+    mark = f"--{tmp_path.name}"
+    ended, printed = run(tmp_path, f"mark = {mark!r}\n{FORKS}", seconds=60)
+    assert (ended.code, ended.error) == (0, "")
+    assert int(printed)
+    left = [item.pid for item in psutil.process_iter() if mark in " ".join(_command_line(item))]
+    assert left == []
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 TRIES = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 from uuid import uuid4
@@ -139,6 +140,23 @@ def test_a_complete_checkout_is_reused(local: BundleStore, tmp_path: Path) -> No
     (folder / "target").mkdir()
     local.checkout(release(local), folder)
     assert (folder / "target").is_dir()
+
+
+def test_a_forgotten_checkout_is_replaced_whatever_it_holds(local: BundleStore, tmp_path: Path) -> None:
+    """As after code of a change that could write to it: a folder became a link, another may not be looked into."""
+    folder, elsewhere = tmp_path / "release", tmp_path / "elsewhere"
+    files = {"models/a.sql": f"644:{local.put(b'select 1')}"}
+    local.checkout(files, folder)
+    elsewhere.mkdir()
+    shutil.rmtree(folder / "models")
+    (folder / "models").symlink_to(elsewhere)
+    (folder / "locked").mkdir(mode=0)
+    local.forget_checkout(folder)
+    local.checkout(files, folder)
+    assert [path.name for path in folder.iterdir()] == ["models"]
+    assert not (folder / "models").is_symlink()
+    assert (folder / "models/a.sql").read_bytes() == b"select 1"
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_other_files_replace_a_checkout(local: BundleStore, tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def subject(
         declared=_declared(workspace, environment, loaded, release),
         declared_before=_before(workspace, environment, plan),
         earlier=cache(lambda: _earlier(workspace, plan)),
-        apart=cache(lambda: checkout(workspace, release, purpose="tests") / release.change.project),
+        apart=cache(
+            lambda: checkout(workspace, release, purpose="tests", anew=True) / release.change.project
+        ),
         expected=cache(lambda: commit_declarations(workspace, release, plan)),
         conditions=partial(conditions.proven, workspace, environment, loaded, release),
         variables=_variables(workspace, loaded),
