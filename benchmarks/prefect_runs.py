@@ -49,8 +49,8 @@ import json, time
 from pathlib import Path
 import prefect_sluice.flows.refresh
 from prefect_sluice.flows import run
-from prefect_sluice.domain.generation import Cause
-from prefect_sluice.promotions.work import Request, watching
+from prefect_sluice.promotions.request import RefreshRequest
+from prefect_sluice.promotions.work import watching
 inside = [0.0]
 def around(stage):
     def timed(work):
@@ -63,7 +63,7 @@ def around(stage):
     return timed
 began = time.process_time()
 with watching(around):
-    run(Request(Path(), "prod", Cause.REFRESH, ""))
+    run(RefreshRequest(Path(), "prod"))
 print(json.dumps(time.process_time() - began - inside[0]))
 """
 COMMANDS = (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
-
-from prefect_sluice.domain.generation import Cause
+from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
-    from prefect_sluice.promotions.work import Request, Work
+    from prefect_sluice.promotions.request import Request
+    from prefect_sluice.promotions.work import Work
 
 
 def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
@@ -17,19 +16,23 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
     Raises what the stages raise, and ServerAway when no server answers.
     """
     from prefect_sluice.orchestration.run_from_cli import run_flow
+    from prefect_sluice.promotions.request import (
+        PromoteRequest,
+        RefreshRequest,
+        ReleaseRequest,
+        RollbackRequest,
+    )
 
-    match request.cause:
-        case Cause.RELEASE:
+    match request:
+        case ReleaseRequest():
             from prefect_sluice.flows.release import release
 
             return run_flow(release, request, wait, ref=request.ref, dirty=request.dirty, adopt=request.adopt)
-        case Cause.REFRESH:
+        case RefreshRequest():
             from prefect_sluice.flows.refresh import refresh
 
             return run_flow(refresh, request, wait, select=request.select)
-        case Cause.ADOPTION:
-            raise ValueError("nobody asks for an adoption: a first release does it")
-        case Cause.ROLLBACK:
+        case RollbackRequest():
             from prefect_sluice.flows.rollback import rollback
 
             after = request.after
@@ -37,20 +40,22 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
                 rollback,
                 request,
                 wait,
-                to=request.ref,
+                to=request.to,
                 from_generation=request.back_from or None,
                 hold=after.hold,
                 reason=after.reason,
                 catch_up=after.catch_up,
             )
-        case Cause.PROMOTION if request.report:
+        case PromoteRequest() if request.report:
             from prefect_sluice.flows.promote_report import promote_report
 
-            named = {"report": request.report, "release": request.ref, "origin": request.origin}
+            named = {"report": request.report, "release": request.release, "origin": request.origin}
             return run_flow(promote_report, request, wait, **named)
-        case Cause.PROMOTION:
+        case PromoteRequest():
             from prefect_sluice.flows.promote import promote
 
             return run_flow(
-                promote, request, wait, release=request.ref, origin=request.origin, select=request.select
+                promote, request, wait, release=request.release, origin=request.origin, select=request.select
             )
+        case _:
+            assert_never(request)

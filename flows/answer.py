@@ -45,7 +45,9 @@ def answer(
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
 
-    whole = (source, build, test, stage, approve, deploy, monitor)
-    refreshed = (source, build, stage, approve, deploy, monitor)
     said = Reply(*parse_waiting_choice(promotion), Decision(decision), actor, comment)
-    return conduct_answer(said, whole, refreshed, RunContext(folder, connections, wait_seconds))
+    return conduct_answer(
+        said,
+        (source, build, test, stage, approve, deploy, monitor),
+        RunContext(folder, connections, wait_seconds),
+    )

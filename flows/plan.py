@@ -9,17 +9,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, prepared
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.planning.choices import chosen
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import PromoteRequest, RefreshRequest, ReleaseRequest
 from prefect_sluice.tasks.plan import plan as look
-
-_CAUSES = {"release": Cause.RELEASE, "promote": Cause.PROMOTION, "refresh": Cause.REFRESH}
 
 
 @flow(name="plan", flow_run_name=run_name_maker("plan"), task_runner=OWN_HEARTBEAT, persist_result=False)
@@ -52,19 +49,15 @@ def plan(
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    cause = _CAUSES[way]
-    what = ref.strip() or ("HEAD" if cause is Cause.RELEASE else "")
-    asked = Request(
-        Path(),
-        environment,
-        cause,
-        what,
-        actor=actor,
-        adopt=adopt,
-        origin=origin,
-        select=select,
-        report=chosen(report),
-    )
+    asked: ReleaseRequest | PromoteRequest | RefreshRequest
+    match way:
+        case "release":
+            asked = ReleaseRequest(Path(), environment, ref.strip() or "HEAD", adopt=adopt, actor=actor)
+        case "promote":
+            part = (select, chosen(report))
+            asked = PromoteRequest(Path(), environment, ref.strip(), origin, *part, actor=actor)
+        case "refresh":
+            asked = RefreshRequest(Path(), environment, select, actor=actor)
 
     def looked() -> State[Any]:
         with prepared(asked, RunContext(folder, connections)) as request:

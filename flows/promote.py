@@ -9,12 +9,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.planning.choices import chosen
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import PromoteRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -51,16 +51,7 @@ def promote(
         wait_seconds: How long to wait when another release of this environment is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(
-        Path(),
-        environment,
-        Cause.PROMOTION,
-        release,
-        actor=actor,
-        origin=origin,
-        select=select,
-        report=chosen(report),
-    )
+    request = PromoteRequest(Path(), environment, release, origin, select, chosen(report), actor=actor)
     return conduct(
         request,
         (source, build, test, stage, approve, deploy, monitor),

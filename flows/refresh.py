@@ -7,12 +7,12 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.scheduled_refresh import conduct_refresh
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import RefreshRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -42,7 +42,7 @@ def refresh(
         select: dbt selectors, with blanks between them; empty is everything. What reads a selected relation goes along.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(Path(), environment, Cause.REFRESH, actor=actor, select=select)
+    request = RefreshRequest(Path(), environment, select, actor=actor)
     return conduct_refresh(
         request,
         (source, build, stage, approve, deploy, monitor),

@@ -9,12 +9,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.polled_release import conduct_release
 from prefect_sluice.orchestration.run_names import run_name_maker
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
 from prefect_sluice.tasks.deploy import deploy
@@ -49,7 +49,7 @@ def release(
         adopt: Take over what stands under the project's names; a first release only.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(Path(), environment, Cause.RELEASE, ref, dirty, actor, adopt)
+    request = ReleaseRequest(Path(), environment, ref, dirty, adopt, actor=actor)
     return conduct_release(
         request,
         (source, build, test, stage, approve, deploy, monitor),

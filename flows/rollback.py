@@ -7,12 +7,12 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.orchestration.conduct import RunContext, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import run_name_maker
-from prefect_sluice.promotions.work import Request, RollbackFollowUp, Work
+from prefect_sluice.promotions.request import RollbackFollowUp, RollbackRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.stages.after_rollback import follow_up
 from prefect_sluice.tasks.approve import approve
 from prefect_sluice.tasks.build import build
@@ -53,16 +53,8 @@ def rollback(
         wait_seconds: How long to wait when another release of this environment is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = Request(
-        Path(),
-        environment,
-        Cause.ROLLBACK,
-        to,
-        actor=actor,
-        after=RollbackFollowUp(hold, reason, catch_up),
-        back_from=from_generation or 0,
-    )
-
+    after = RollbackFollowUp(hold, reason, catch_up)
+    request = RollbackRequest(Path(), environment, to, after, from_generation or 0, actor=actor)
     here = RunContext(folder, connections, wait_seconds)
 
     def both() -> State[Work]:

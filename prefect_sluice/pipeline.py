@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 from prefect_sluice.approvals.expire import expire
 from prefect_sluice.audit.ledger_check import proven
-from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.stage_order import stages_of
 from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.refresh_history import as_policy_says, noted
+from prefect_sluice.promotions.request import Request
 from prefect_sluice.promotions.run_log import logged
 from prefect_sluice.promotions.timing import timed
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.what_serves import know_what_serves, public_names_are_ours
-from prefect_sluice.promotions.work import Request, Stage, Work, walk
+from prefect_sluice.promotions.work import Stage, Work, walk
 from prefect_sluice.reporting.write_pages import paged
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.after_rollback import follow_up, followed_up
@@ -31,16 +32,10 @@ from prefect_sluice.stages.test import test
 from prefect_sluice.state.lease import TTL, hold_lease, this_process
 from prefect_sluice.workspace.workspace import Workspace
 
-RELEASE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
-REFRESH: tuple[Stage, ...] = (source, build, stage, approve, deploy, monitor)
-ROLLBACK: tuple[Stage, ...] = (rollback, monitor)
-PROMOTE: tuple[Stage, ...] = (source, build, test, stage, approve, deploy, monitor)
-BY_CAUSE = {
-    Cause.RELEASE: RELEASE,
-    Cause.REFRESH: REFRESH,
-    Cause.ROLLBACK: ROLLBACK,
-    Cause.PROMOTION: PROMOTE,
+_STAGES: Mapping[str, Stage] = {
+    each.__name__: each for each in (approve, build, deploy, monitor, rollback, source, stage, test)
 }
+"""Each stage by its name; which of them, and in which order, says `stages_of`."""
 
 
 @contextmanager
@@ -55,7 +50,7 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
     environment = workspace.environment(request.environment or None)
     request = replace(request, environment=environment.name)
     with as_policy_says(workspace, environment, request):
-        permit(workspace, environment.name, request.cause, past=request.past)  # before any waiting
+        permit(workspace, environment.name, request.cause, past=request.rolled_back)  # before any waiting
         told = wait_teller(environment.name, wait)
         with hold_lease(
             workspace.store, environment.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
@@ -63,23 +58,23 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             ours = workspace.under(lease.lease)
             settle(ours, environment)
             expire(ours, environment)  # what is asked for now is asked for anew
-            current = know_what_serves(workspace, environment, going_back=request.cause is Cause.ROLLBACK)
+            current = know_what_serves(workspace, environment, going_back=request.cause.goes_back)
             public_names_are_ours(workspace, environment)
             proven(workspace, environment)  # Deploy asks again; here nothing was built for nothing
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
-            serving = current.release if request.cause is Cause.REFRESH else ""
-            permit(workspace, environment.name, request.cause, serving, past=request.past)
+            serving = current.release if request.cause.renews else ""
+            permit(workspace, environment.name, request.cause, serving, past=request.rolled_back)
             with logged(workspace, request), paged(workspace), timed(workspace.store), noted(ours, request):
                 yield Work(request, lease.lease)
 
 
 def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Work:
-    """Run all stages of the request's cause in this process and return the ended work. Safe to run again after any crash.
+    """Run all stages of a request in this process and return the ended work. Safe to run again after any crash.
 
     What a rollback asked to come after it does not run here, but in `catch_up`.
     """
     with begin(request, wait=wait, ttl=ttl) as work:
-        return followed_up(walk(work, *BY_CAUSE[request.cause]))
+        return followed_up(walk(work, *(_STAGES[name] for name in stages_of(request.cause))))
 
 
 def catch_up(work: Work, *, wait: timedelta = timedelta(0)) -> Work | None:

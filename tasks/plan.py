@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 
 from prefect_sluice.orchestration.shown.links import run_url
 from prefect_sluice.orchestration.stage_task import tried
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import Request
 from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key
 from prefect_sluice.reporting.prefect.plan import plan_page

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice.cli.console import Console
 from prefect_sluice.cli.progress import progress
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import Request
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting import json_documents
 from prefect_sluice.reporting.terminal.outcome import outcome_lines
 

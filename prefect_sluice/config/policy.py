@@ -36,7 +36,7 @@ class ReleaseRules:
 
     def approvals(self, cause: Cause) -> int:
         """Return how many approvals a promotion for this cause needs."""
-        return self.own.refresh_approvals if cause is Cause.REFRESH else self.own.approvals or 0
+        return self.own.refresh_approvals if cause.renews else self.own.approvals or 0
 
     @property
     def asks(self) -> bool:

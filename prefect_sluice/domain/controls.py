@@ -126,7 +126,7 @@ def forbidding(
     for control in on(controls, environment, release):
         if control.kind is ControlKind.BLOCK:
             return control
-        if cause is not Cause.ROLLBACK and not (past and control.promotion == past):
+        if not cause.goes_back and not (past and control.promotion == past):
             return control
     return None
 

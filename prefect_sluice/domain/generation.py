@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from prefect_sluice.domain.ledger import LedgerHead
@@ -38,6 +38,21 @@ class Cause(StrEnum):
     """Generation 0: what stood under the public names before the first release. Nobody asks for it; a first release does it."""
     PROMOTION = "promotion"
     """A release that is served in another environment already, made current here."""
+
+    @property
+    def takes_new_code(self) -> bool:
+        """Say whether it brings code that did not serve here, and that somebody may have to look at."""
+        return self in {Cause.RELEASE, Cause.PROMOTION}
+
+    @property
+    def renews(self) -> bool:
+        """Say whether it brings new data alone: the code is that which serves."""
+        return self is Cause.REFRESH
+
+    @property
+    def goes_back(self) -> bool:
+        """Say whether it serves an older generation again, and builds nothing."""
+        return self is Cause.ROLLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,11 @@ class Generation:
     def by_node(self) -> Mapping[str, Pointer]:
         """Return the pointers by dbt unique id."""
         return {pointer.node: pointer for pointer in self.pointers}
+
+    @classmethod
+    def nothing(cls, environment: str) -> Generation:
+        """Return number 0 of an environment in which nothing was published and nothing adopted. Pure."""
+        return cls(environment, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ())
 
     def known_as(self, ids: Mapping[Name, str]) -> Generation:
         """Return the same pointers under the unique ids of today: what has a history is the public name, not the id.

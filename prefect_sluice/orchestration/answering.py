@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.domain.errors import Refused
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import AnswerChannel, Decision, Promotion
+from prefect_sluice.domain.stage_order import stages_of
 from prefect_sluice.monitoring.run_signs import signed
 from prefect_sluice.orchestration.conduct import RunContext, Stages, gone_on
 from prefect_sluice.orchestration.connections import connected
@@ -24,7 +24,7 @@ from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wait_log import logged_waits
 from prefect_sluice.orchestration.wake_runs import has_a_run, wake, wake_quietly
 from prefect_sluice.promotions.lookups import waiting_promotion
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import request_for
 from prefect_sluice.stages.approve import record
 from prefect_sluice.stages.resume import pinned
 from prefect_sluice.workspace.workspace import Workspace
@@ -42,11 +42,11 @@ class Reply:
     comment: str
 
 
-def conduct_answer(reply: Reply, whole: Stages, refreshed: Stages, here: RunContext) -> State[Any]:
+def conduct_answer(reply: Reply, stages: Stages, here: RunContext) -> State[Any]:
     """Record a yes or no, and go on with its promotion: in the run that waits for it, or here.
 
-    `whole` are the stages of a release or promotion, `refreshed` those of a refresh. What the policy does not take,
-    and a promotion that is not there, are data of a Failed state.
+    Of `stages`, which are all, it goes through those that a promotion of its cause has. What the policy does not take, and a
+    promotion that is not there, are data of a Failed state.
     """
 
     def answered() -> State[Any]:
@@ -65,13 +65,9 @@ def conduct_answer(reply: Reply, whole: Stages, refreshed: Stages, here: RunCont
             for line in wake(workspace.root):
                 get_run_logger().info(line)
             try:
-                return _gone_on(
-                    workspace,
-                    promotion,
-                    reply,
-                    refreshed if promotion.cause is Cause.REFRESH else whole,
-                    here,
-                )
+                own = stages_of(promotion.cause)
+                left = tuple(each for each in stages if getattr(each, "__name__", "") in own)
+                return _gone_on(workspace, promotion, reply, left, here)
             finally:
                 show_status(workspace)
 
@@ -94,9 +90,8 @@ def _gone_on(
         return Completed(
             name="Answered", message=f"{reply.decision.value} by {reply.by}: the run that asked goes on"
         )
-    request = pinned(
-        workspace, Request(workspace.root, promotion.environment, promotion.cause, actor=reply.by), promotion
-    )
+    plainest = request_for(promotion.cause, workspace.root, promotion.environment, actor=reply.by)
+    request = pinned(workspace, plainest, promotion)
     run = this_run()
     with signed(workspace.store, str(run.id) if run else "", reply.by), linked(workspace, resumes=False):
         work = gone_on(request, promotion, stages, here.wait)

@@ -16,7 +16,6 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
 import prefect_sluice.state.store as _loaded_with_the_flow  # noqa: F401  # pyright: ignore[reportUnusedImport]  # no run waits for it
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Promotion
 from prefect_sluice.monitoring.run_signs import signed
 from prefect_sluice.orchestration.approval_form import (
@@ -36,7 +35,8 @@ from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wait_log import logged_waits
 from prefect_sluice.orchestration.wake_runs import wake_quietly
 from prefect_sluice.pipeline import begin
-from prefect_sluice.promotions.work import Request, Stage, Status, Work, from_approve_on, walk
+from prefect_sluice.promotions.request import AnyRequest, Request
+from prefect_sluice.promotions.work import Stage, Status, Work, walk
 from prefect_sluice.stages.after_rollback import followed_up
 from prefect_sluice.stages.resume import ended, forget, going_on, is_decided, pinned, recorded_work, waits_on
 from prefect_sluice.workspace.workspace import Workspace
@@ -82,14 +82,14 @@ def conduct(request: Request, stages: Stages, here: RunContext) -> State[Work]:
 
 
 @contextmanager
-def prepared(request: Request, here: RunContext) -> Generator[Request]:
+def prepared(request: AnyRequest, here: RunContext) -> Generator[AnyRequest]:
     """Set up a run while the block runs, and give the request with the folder to work in.
 
     Raises BadInput for connections or a repository that there are not.
     """
     with connected(here.connections), beating(), naming(request), logged_waits():
         # What goes back must work while the git server does not.
-        folder = project(here.folder, fresh=request.cause is not Cause.ROLLBACK)
+        folder = project(here.folder, fresh=not request.cause.goes_back)
         environment = here.where(folder, request.environment) if here.where else request.environment
         yield replace(request, folder=folder, environment=environment)
 
@@ -97,7 +97,7 @@ def prepared(request: Request, here: RunContext) -> Generator[Request]:
 def at_work(request: Request, stages: Stages, wait: timedelta) -> Work:
     """Run the stages of a request that is `prepared`; suspend the run where it has to wait for a yes. Raises SluiceError."""
     # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
-    alone = request.cause is not Cause.ROLLBACK and not request.past
+    alone = not request.cause.goes_back and not request.rolled_back
     run, flow_run = suspendable() if alone else None, this_run()
     workspace = Workspace.at(request.folder)
     with (
@@ -167,4 +167,10 @@ def gone_on(request: Request, promotion: Promotion, stages: Stages, wait: timede
         then = going_on(replace(work, request=request), promotion.id)
         if then is None:
             return walk(work, *stages)
-        return then if then.outcome is not None else walk(then, *from_approve_on(stages))
+        return then if then.outcome is not None else walk(then, *_from_approve_on(stages))
+
+
+def _from_approve_on(stages: Stages) -> Stages:
+    """Return the stages after the candidate was judged."""
+    judged = [getattr(stage, "__name__", "") for stage in stages].index("approve")
+    return stages[judged:]

@@ -82,7 +82,7 @@ def tries(workspace: Workspace, environment: str) -> tuple[PollAttempt, ...]:
             _decided(workspace, promotion),
         )
         for promotion in promotions
-        if promotion.cause in {Cause.RELEASE, Cause.PROMOTION}
+        if promotion.cause.takes_new_code
     )
     broken = store.poll(environment)
     return attempts if broken is None else (*attempts, broken)

@@ -15,13 +15,14 @@ from prefect_sluice.orchestration.git_poll import fetch_ref, poll_branch, rememb
 from prefect_sluice.orchestration.prune_runs import keep_newest
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.workspace.workspace import Workspace
 
 UNCHANGED = "Unchanged"
 
 
-def conduct_release(request: Request, stages: Stages, here: RunContext) -> State[Work]:
+def conduct_release(request: ReleaseRequest, stages: Stages, here: RunContext) -> State[Work]:
     """Run the stages of a release and return the state that the run ends in.
 
     What a person or an event asks of a Prefect deployment is fetched if the repository does not have it.
@@ -31,7 +32,7 @@ def conduct_release(request: Request, stages: Stages, here: RunContext) -> State
     return ending(lambda: _released(request, stages, here))
 
 
-def _released(request: Request, stages: Stages, here: RunContext) -> State[Work]:
+def _released(request: ReleaseRequest, stages: Stages, here: RunContext) -> State[Work]:
     run = this_run()
     with prepared(request, here) as prepared_request:
         if run is None or run.deployment_id is None or request.dirty or under_way(run):

@@ -13,7 +13,8 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
 
 from prefect_sluice.domain.errors import BadInput, SluiceError
-from prefect_sluice.promotions.work import Request, Work, keeping
+from prefect_sluice.promotions.request import Request
+from prefect_sluice.promotions.work import Work, keeping
 from prefect_sluice.workspace.workspace import Workspace
 
 _PATIENCE = 10

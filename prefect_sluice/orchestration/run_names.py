@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 import httpx
 from prefect import get_run_logger
@@ -15,7 +15,14 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.domain.untrusted_text import one_line
 from prefect_sluice.planning.choices import parse_waiting_choice, report_called
-from prefect_sluice.promotions.work import Request, Work, following
+from prefect_sluice.promotions.request import (
+    PromoteRequest,
+    RefreshRequest,
+    ReleaseRequest,
+    Request,
+    RollbackRequest,
+)
+from prefect_sluice.promotions.work import Work, following
 
 _SHORT = 7
 _WAYS = {Cause.PROMOTION: "promote"}
@@ -63,12 +70,21 @@ def called(way: str, what: str, environment: str) -> str:
 def name_of(work: Work) -> str:
     """Return the name of a run by what is known of its work: the commit, and which generation a rollback goes back to. Pure."""
     request = work.request
-    what = _commit(work) or _shortened(request.ref if request.cause is Cause.RELEASE else "")
-    if request.cause is Cause.ROLLBACK and work.generation is not None:
-        what = f"to generation {work.generation.origin}"
-    if request.cause is Cause.PROMOTION and work.release is not None and work.release.composed is not None:
-        what = work.release.change.subject  # the part, and no commit of which it is a part only
-    return called(_WAYS.get(request.cause, request.cause.value), what, request.environment)
+    return called(_WAYS.get(request.cause, request.cause.value), _what(work), request.environment)
+
+
+def _what(work: Work) -> str:
+    match work.request:
+        case ReleaseRequest(ref=ref):
+            return _commit(work) or _shortened(ref)
+        case RollbackRequest() if work.generation is not None:
+            return f"to generation {work.generation.origin}"
+        case PromoteRequest() if work.release is not None and work.release.composed is not None:
+            return work.release.change.subject  # the part, and no commit of which it is a part only
+        case RefreshRequest() | PromoteRequest() | RollbackRequest():
+            return _commit(work)
+        case _ as other:
+            assert_never(other)
 
 
 def _commit(work: Work) -> str:

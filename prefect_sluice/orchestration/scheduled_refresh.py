@@ -15,14 +15,15 @@ from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.refresh_history import due
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import RefreshRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.workspace.workspace import Workspace
 
 SKIPPED = "Skipped"
 """The state of a refresh that was left out: neither done nor failed, so it is told apart in the history and by automations."""
 
 
-def conduct_refresh(request: Request, stages: Stages, here: RunContext) -> State[Work]:
+def conduct_refresh(request: RefreshRequest, stages: Stages, here: RunContext) -> State[Work]:
     """Run the stages of a refresh and return the state that the run ends in: Skipped where the policy leaves it out.
 
     Without `here.wait_seconds` it waits as the environment's policy says. Otherwise as `conduct`.
@@ -30,7 +31,7 @@ def conduct_refresh(request: Request, stages: Stages, here: RunContext) -> State
     return ending(lambda: _refreshed(request, stages, here))
 
 
-def _refreshed(request: Request, stages: Stages, here: RunContext) -> State[Work]:
+def _refreshed(request: RefreshRequest, stages: Stages, here: RunContext) -> State[Work]:
     with prepared(request, here) as prepared_request:
         try:
             with due(_occasion()):
@@ -41,7 +42,7 @@ def _refreshed(request: Request, stages: Stages, here: RunContext) -> State[Work
             return Cancelled(name=SKIPPED, message=name_forms(str(skipped)), data=skipped)
 
 
-def _patience(request: Request, wait_seconds: int | None) -> int:
+def _patience(request: RefreshRequest, wait_seconds: int | None) -> int:
     if wait_seconds is not None:
         return wait_seconds
     environment = Workspace.at(request.folder).environment(request.environment or None)

@@ -23,7 +23,7 @@ from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Decision, P
 from prefect_sluice.domain.promotion import State as Standing
 from prefect_sluice.orchestration.final_states import concluded
 from prefect_sluice.promotions.hold_lease import holding
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import request_for
 from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.stages.resume import ended, forget, is_decided, no_answer, recorded_work
@@ -167,7 +167,7 @@ def _moved(
 ) -> list[str]:
     run = UUID(question.run)
     if promotion.state in ENDED:
-        request = Request(workspace.root, promotion.environment, promotion.cause)
+        request = request_for(promotion.cause, workspace.root, promotion.environment)
         end = concluded(ended(recorded_work(workspace, request, promotion), promotion))
         client.set_flow_run_state(run, State(type=end.type, name=end.name, message=end.message), force=True)
         forget(workspace, question.run)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.release import Release
 from prefect_sluice.planning.dashboards import titled
 
@@ -50,7 +50,7 @@ def generation_line(generation: Generation, release: Release | None) -> str:
     """Return a generation as a form offers it: `prod 7 - a1b2c3d Add discounts, 2026-11-23 04:00 UTC`."""
     change = release.change if release else None
     what = f"{change.short} {_short(change.subject)}" if change else generation.release[:7]
-    again = " (refreshed)" if generation.cause is Cause.REFRESH else ""
+    again = " (refreshed)" if generation.cause.renews else ""
     at = generation.at.astimezone(UTC)
     return f"{generation.environment} {generation.number} - {what.strip()}{again}, {at:%Y-%m-%d %H:%M} UTC"
 
@@ -61,7 +61,7 @@ def back_to(generations: Sequence[Generation], releases: Mapping[str, Release]) 
     Left out are the one that serves, the collected ones, and those that a rollback wrote: the one it wrote again stands there.
     """
     there = [item for item in generations[1:] if item.number and not item.collected_at]
-    own = [item for item in there if item.cause is not Cause.ROLLBACK]
+    own = [item for item in there if not item.cause.goes_back]
     return tuple(generation_line(item, releases.get(item.release)) for item in own[:_MANY])
 
 

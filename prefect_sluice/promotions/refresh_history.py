@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import LeaseHeld, Skipped, SluiceError, Stopped
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED, RefreshAttempt, ScheduledTime, answered
-from prefect_sluice.promotions.work import Request, Work, keeping
+from prefect_sluice.promotions.request import RefreshRequest, Request
+from prefect_sluice.promotions.work import Work, keeping
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -43,7 +43,7 @@ def as_policy_says(workspace: Workspace, environment: Environment, request: Requ
 
     Raises Skipped then. Any other cause, and the refresh that belongs to a rollback, is let through as it is.
     """
-    if request.cause is not Cause.REFRESH or request.past:
+    if not isinstance(request, RefreshRequest) or request.past:
         yield
         return
     _leave_answered(workspace, request)
@@ -67,7 +67,7 @@ def noted(workspace: Workspace, request: Request) -> Generator[None]:
 
     Raises Skipped, before anything, when what it was due for was done while it waited for the lease.
     """
-    if request.cause is not Cause.REFRESH or request.select:
+    if not isinstance(request, RefreshRequest) or request.select:
         yield
         return
     _leave_answered(workspace, request)
@@ -85,7 +85,7 @@ def noted(workspace: Workspace, request: Request) -> Generator[None]:
         _close(workspace, request, begun, outcome.status.value, outcome.message)
 
 
-def _leave_answered(workspace: Workspace, request: Request) -> None:
+def _leave_answered(workspace: Workspace, request: RefreshRequest) -> None:
     occasion = _occasion.get()
     if occasion is None or request.select:
         return
@@ -94,7 +94,7 @@ def _leave_answered(workspace: Workspace, request: Request) -> None:
         raise Skipped(why)
 
 
-def _skip(workspace: Workspace, request: Request, skipped: Skipped) -> Skipped:
+def _skip(workspace: Workspace, request: RefreshRequest, skipped: Skipped) -> Skipped:
     """Record that a refresh was left out, and return the error that says so."""
     now, occasion = process.now(), _occasion.get()
     attempt = RefreshAttempt(now, now, SKIPPED, skipped.why, _by())
@@ -115,13 +115,15 @@ def _by() -> str:
     return occasion.by if occasion else ""
 
 
-def _close(workspace: Workspace, request: Request, begun: RefreshAttempt, status: str, message: str) -> None:
+def _close(
+    workspace: Workspace, request: RefreshRequest, begun: RefreshAttempt, status: str, message: str
+) -> None:
     ended = replace(begun, ended=process.now(), status=status, message=message)
     # It is done, and on record elsewhere: that this cannot be written is no reason to call it failed.
     with suppress(SluiceError):
         _save_attempt(workspace, request, ended)
 
 
-def _save_attempt(workspace: Workspace, request: Request, attempt: RefreshAttempt) -> None:
+def _save_attempt(workspace: Workspace, request: RefreshRequest, attempt: RefreshAttempt) -> None:
     with workspace.store.transaction() as transaction:
         transaction.put_refresh(request.environment, attempt)

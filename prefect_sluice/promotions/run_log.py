@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.promotions.work import Request, Work, following, listening
+from prefect_sluice.promotions.request import Request
+from prefect_sluice.promotions.work import Work, following, listening
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.events import (
     JUDGED,
@@ -109,10 +110,9 @@ class _Log:
     said: set[str] = field(default_factory=set[str])
 
     def begins(self, request: Request) -> None:
-        what = " ".join(part for part in (request.ref, request.select or request.report) if part)
-        self.logger.info(
-            f"{BEGINS}{request.cause.value} of {what} to {request.environment}, asked for by {request.actor}"
-        )
+        what = f" of {request.what}" if request.what else ""
+        asked = f"{request.cause.value}{what} to {request.environment}, asked for by {request.actor}"
+        self.logger.info(f"{BEGINS}{asked}")
 
     def progress(self, line: str) -> None:
         self.logger.info(line)

@@ -13,18 +13,19 @@ from prefect_sluice.promotions.compose_part import compose
 from prefect_sluice.promotions.dashboards import declared_in
 from prefect_sluice.promotions.environment_order import before, comes_after
 from prefect_sluice.promotions.records import opened
-from prefect_sluice.promotions.work import Request, Status, Work, tell
+from prefect_sluice.promotions.request import PromoteRequest
+from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.workspace.policy_in_force import governance, governed
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
-def take(work: Work) -> Work:
+def take(work: Work, request: PromoteRequest) -> Work:
     """Return the work with the release to promote; ended if it is served already.
 
     No ref of the repository is looked at. Raises BadInput for what cannot be meant, Refused for what is out of order.
     """
     workspace, place = opened(work)
-    asked = _picked(workspace, place, work.request)
+    asked = _picked(workspace, place, request)
     release = chosen(workspace, place, asked)
     tell(f"release {release.short}")
     told = replace(work, request=asked, change=release.change, release=release)
@@ -34,24 +35,24 @@ def take(work: Work) -> Work:
     if governance(workspace, place.name, release, Cause.PROMOTION).changes:
         return told
     serves = f"generation {current.number}, release {release.short}"
-    if work.request.report:
+    if request.report:
         return told.ends(
-            Status.UNCHANGED, f"{_same(workspace, place, work.request)}; {place.name} serves {serves}"
+            Status.UNCHANGED, f"{_same(workspace, place, request)}; {place.name} serves {serves}"
         )
     return told.ends(Status.UNCHANGED, f"{place.name} serves this already: {serves}")
 
 
-def _same(workspace: Workspace, environment: Environment, request: Request) -> str:
+def _same(workspace: Workspace, environment: Environment, request: PromoteRequest) -> str:
     """Say that there is nothing to promote of a dashboard. The data is each environment's own, and may differ."""
     origin = request.origin or before(environment, workspace.environments)
-    there = f"release {request.ref}" if request.ref else origin
+    there = f"release {request.release}" if request.release else origin
     made = f"all that it reads is made in {environment.name} as in {there}"
     return (
         f"dashboard {request.report!r} already shows in {environment.name} what it shows in {there}: {made}"
     )
 
 
-def chosen(workspace: Workspace, environment: Environment, request: Request) -> Release:
+def chosen(workspace: Workspace, environment: Environment, request: PromoteRequest) -> Release:
     """Return the release that a promotion is to make current: a whole one, or one put together of a part. Repeatable.
 
     Raises BadInput for what cannot be meant, Refused for what is out of order.
@@ -65,14 +66,14 @@ def chosen(workspace: Workspace, environment: Environment, request: Request) -> 
     )
 
 
-def _picked(workspace: Workspace, environment: Environment, request: Request) -> Request:
+def _picked(workspace: Workspace, environment: Environment, request: PromoteRequest) -> PromoteRequest:
     """Return the request with the selector of the dashboard that it names, if it names one. Repeatable."""
     if not request.report:
         return request
     whole = _whole(workspace, environment, request)
     where = (
         f"release {whole.short}"
-        if request.ref
+        if request.release
         else request.origin or before(environment, workspace.environments)
     )
     found = selector(
@@ -90,7 +91,7 @@ def _is_unfinished(workspace: Workspace, id: str) -> bool:
 
 
 def _release_and_selector(
-    workspace: Workspace, environment: Environment, request: Request
+    workspace: Workspace, environment: Environment, request: PromoteRequest
 ) -> tuple[Release, str]:
     """Return the release as a whole, and the selector of the part to take ("" for all of it)."""
     release = _whole(workspace, environment, request)
@@ -101,12 +102,12 @@ def _release_and_selector(
     return _find_release(workspace, made.of), made.select
 
 
-def _whole(workspace: Workspace, environment: Environment, request: Request) -> Release:
-    if request.ref and request.origin:
+def _whole(workspace: Workspace, environment: Environment, request: PromoteRequest) -> Release:
+    if request.release and request.origin:
         raise BadInput("a release and --from are two answers to one question", fix="give one of them")
     return (
-        _find_release(workspace, request.ref)
-        if request.ref
+        _find_release(workspace, request.release)
+        if request.release
         else served(workspace, environment, request.origin)
     )
 

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
 from time import perf_counter
 
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.remedies import advice
 from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions.request import Request
 from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.warehouse.publishing import Published
 
@@ -48,42 +48,6 @@ class Outcome:
     def advice(self) -> str:
         """The next command, and what else helps, in one line."""
         return advice(self.next, self.passing)
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackFollowUp:
-    """What a rollback is to bring with it: a hold, why, and a refresh of the older code's data."""
-
-    hold: bool = True
-    reason: str = ""
-    catch_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked. `folder` is where sluice.yml is looked for; `dirty` releases the working tree as it is; `adopt`
-    lets a first release take over what stands under its public names.
-
-    Of a promotion, `ref` is the beginning of a release's id or commit, or "" for what the environment `origin` serves
-    (by default the one before). `select` are dbt's selectors, parted by blanks, of the part that a promotion takes along
-    or a refresh renews ("" for all of it); `report` names a dashboard (a dbt exposure) instead: all that it reads. `past`
-    is the rollback that this refresh belongs to: its own hold does not stop it. `back_from` is the generation that a rollback
-    goes back from; 0: the one that serves.
-    """
-
-    folder: Path
-    environment: str
-    cause: Cause = Cause.RELEASE
-    ref: str = "HEAD"
-    dirty: bool = False
-    actor: str = "unknown"
-    adopt: bool = False
-    after: RollbackFollowUp = field(default_factory=RollbackFollowUp)
-    past: str = ""
-    origin: str = ""
-    select: str = ""
-    report: str = ""
-    back_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +166,3 @@ def walk(work: Work, *stages: Stage) -> Work:
         if work.outcome is not None:
             break
     return work
-
-
-def from_approve_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Return the stages after the candidate was judged: from Approve on. Pure. Raises StopIteration where none is Approve."""
-    first = next(n for n, stage in enumerate(stages) if getattr(stage, "__name__", "") == "approve")
-    return stages[first:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from prefect_sluice.approvals.policy import ApprovalPolicy
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.report.model import Report
 
@@ -16,7 +15,7 @@ def asked_line(report: Report, policy: ApprovalPolicy, gist: str, page: str = ""
     if promotion is None:
         return ""
     what = titled(release, "").removesuffix(" → ") if release else f"release {promotion.release[:7]}"
-    what = f"the new data of {what!r}" if promotion.cause is Cause.REFRESH else repr(what)
+    what = f"the new data of {what!r}" if promotion.cause.renews else repr(what)
     parts = [f"{who(policy)}: may {what} go to {promotion.environment}?", f"{gist}."]
     parts += ["Answer: ⋮ → Resume here."] if way.resumes else []
     parts += [f"Yes: {way.yes} No: {way.no}"] if way.yes else []

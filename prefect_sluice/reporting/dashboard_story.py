@@ -15,7 +15,7 @@ def dashboard_story(work: Work) -> DashboardStory | None:
     if work.release is None or work.plan is None or not work.reports:
         return None
     made = work.release.composed
-    name = picked(work.request.select) or (picked(made.select) if made else "")
+    name = picked(work.request.part) or (picked(made.select) if made else "")
     if not name:
         return None
     workspace = Workspace.at(work.request.folder)

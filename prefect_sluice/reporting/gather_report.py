@@ -9,7 +9,7 @@ from prefect_sluice.domain.controls import in_force, of_release
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.domain.release import Release
@@ -76,7 +76,7 @@ def dossier(
 
 
 def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
-    own = promotion.plan and promotion.cause is not Cause.ROLLBACK
+    own = promotion.plan and not promotion.cause.goes_back
     return stored_plan(workspace, promotion.plan) if own else None
 
 

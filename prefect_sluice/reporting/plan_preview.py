@@ -11,7 +11,6 @@ from prefect_sluice.config.policy import Governance
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.domain.release import Release
@@ -25,11 +24,12 @@ from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.promotions.lookups import displaced
 from prefect_sluice.promotions.publish_forecast import forecast
 from prefect_sluice.promotions.records import OutOfOrder
+from prefect_sluice.promotions.request import PromoteRequest, Request
 from prefect_sluice.promotions.take_release import chosen
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
 from prefect_sluice.runtime import process
-from prefect_sluice.stages.build import before, pack, plan_release
+from prefect_sluice.stages.build import before, pack, plan_for
 from prefect_sluice.stages.candidate import pace
 from prefect_sluice.stages.candidate.commit_expectations import edited
 from prefect_sluice.stages.source import source
@@ -67,7 +67,7 @@ def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
     refuse_uncommitted(workspace, policy, release)
     workspace = governed(workspace, release, policy.counting)
     environment = workspace.environment(environment.name)
-    made = plan_release(workspace, environment, release, request.cause, adopt=request.adopt)
+    made = plan_for(request, workspace, environment, release)
     live = workspace.warehouse(environment).generation(environment.name)
     notes = before(workspace, live, made.ids)
     loaded = load(workspace, environment, release)
@@ -93,10 +93,10 @@ def _story(
     request: Request, release: Release, declared: tuple[Consumer, ...], impact_inputs: ImpactInputs
 ) -> DashboardStory | None:
     made = release.composed
-    if request.report:
+    if isinstance(request, PromoteRequest) and request.report:
         consumer = find_consumer(declared, request.report, f"release {release.short}")
     else:
-        consumer = called(declared, picked(request.select) or (picked(made.select) if made else ""))
+        consumer = called(declared, picked(request.part) or (picked(made.select) if made else ""))
     return story(consumer, declared, impact_inputs.plan, impact_inputs=impact_inputs) if consumer else None
 
 
@@ -107,7 +107,7 @@ def _consumers(loaded: LoadedProject) -> Iterable[Consumer]:
 
 
 def _release(workspace: Workspace, environment: Environment, request: Request) -> Release:
-    if request.cause is Cause.PROMOTION:
+    if isinstance(request, PromoteRequest):
         return chosen(workspace, environment, request)
     now = process.now()
     nobody = Lease(environment.name, 0, "", now, now)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.planning.choices import asked_for
 from prefect_sluice.reporting.forms_for_commands import Web
@@ -74,6 +73,6 @@ def _answer(workspace: Workspace, promotion: Promotion, decision: Decision) -> s
     and types a name; a yes to what has moved since is not taken."""
     release = workspace.store.release(promotion.release)
     title = titled(release, "").removesuffix(" → ") if release else promotion.release[:7]
-    title = f"new data of {title}" if promotion.cause is Cause.REFRESH else title
+    title = f"new data of {title}" if promotion.cause.renews else title
     what = asked_for(promotion.id, promotion.binding, f"{title} → {promotion.environment}")
     return form_url(workspace, "answer", promotion=what, decision=decision.value)

@@ -29,6 +29,7 @@ from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.load_project import load, packages_of
 from prefect_sluice.promotions.observe_sources import observe, refuse_unknown_names
 from prefect_sluice.promotions.records import OutOfOrder, advance, is_open, opened
+from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest, Request
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
@@ -54,17 +55,13 @@ def build(work: Work) -> Work:
         raise OutOfOrder()
     release = work.release or pack(workspace, work.change, work.request.actor)
     reach(FaultPoint.BUILD_PACKED)
-    permit(workspace, environment.name, work.request.cause, release.id, past=work.request.past)
+    permit(workspace, environment.name, work.request.cause, release.id, past=work.request.rolled_back)
     found = policy_in_force.governance(workspace, environment.name, release, work.request.cause)
     policy_in_force.refuse_uncommitted(workspace, found, release)
     workspace = policy_in_force.governed(workspace, release, found.counting)
     environment = workspace.environment(environment.name)
     _tell_policy(workspace, found)
-    adopt = work.request.adopt or adopting.is_open(workspace, environment, release)
-    select = (
-        work.request.select if work.request.cause is Cause.REFRESH else ""
-    )  # of a promotion: in the release
-    plan = plan_release(workspace, environment, release, work.request.cause, select, adopt=adopt)
+    plan = plan_for(work.request, workspace, environment, release)
     reach(FaultPoint.BUILD_PLANNED)
     told = replace(work, release=release, plan=plan)
     adopting.refuse_foreign_names(workspace, environment, plan)
@@ -76,7 +73,7 @@ def build(work: Work) -> Work:
         plan.base
         and plan.base_release == release.id
         and (plan.changes_nothing or _is_the_rest(workspace, environment, plan))
-        and (work.request.cause is Cause.REFRESH or not found.changes)
+        and (work.request.cause.renews or not found.changes)
     ):
         unwatched = _unwatched(workspace, environment)
         if unwatched is not None:
@@ -125,7 +122,7 @@ def _refuse_readers_of_what_goes(plan: Plan, nodes: Mapping[str, Node]) -> None:
 
 def _unchanged(plan: Plan, release: Release) -> str:
     serves = f"generation {plan.base}, release {release.short}"
-    if plan.cause is not Cause.REFRESH:
+    if not plan.cause.renews:
         return f"{plan.environment} serves this already: {serves}"
     left = f"; stale, and not selected: {len(plan.held)}" if plan.held else ""
     return f"nothing new: {plan.environment} serves {serves}{left}"
@@ -141,11 +138,7 @@ def _unwatched(workspace: Workspace, environment: Environment) -> Promotion | No
 def _is_the_rest(workspace: Workspace, environment: Environment, plan: Plan) -> bool:
     """Say whether all that is stale was left out by the refresh that serves, whose process died before Monitor."""
     served = _unwatched(workspace, environment)
-    return (
-        served is not None
-        and plan.cause is Cause.REFRESH
-        and moved(plan) <= held_back(workspace, served).keys()
-    )
+    return served is not None and plan.cause.renews and moved(plan) <= held_back(workspace, served).keys()
 
 
 def pack(workspace: Workspace, change: Change, actor: str) -> Release:
@@ -167,6 +160,21 @@ def pack(workspace: Workspace, change: Change, actor: str) -> Release:
             }
             transaction.append("release.packed", actor=actor, facts=facts, at=process.now())
     return release
+
+
+def plan_for(request: Request, workspace: Workspace, environment: Environment, release: Release) -> Plan:
+    """Return the plan of a release for what is asked. Repeatable; what anybody reads stays. Raises as `plan_release`."""
+    adopt = isinstance(request, ReleaseRequest) and request.adopt
+    # The part of a promotion is in its release.
+    select = request.select if isinstance(request, RefreshRequest) else ""
+    return plan_release(
+        workspace,
+        environment,
+        release,
+        request.cause,
+        select,
+        adopt=adopt or adopting.is_open(workspace, environment, release),
+    )
 
 
 def plan_release(
@@ -277,7 +285,7 @@ def _promotion(workspace: Workspace, plan: Plan, found: Governance, actor: str) 
             continue
         if old.plan == plan.digest and old.policy in {"", policy} and again is None:
             again = old
-        elif plan.cause is not Cause.REFRESH or old.cause is Cause.REFRESH:
+        elif not plan.cause.renews or old.cause.renews:
             # A refresh leaves a release that waits for its approval alone, until it publishes: it may well not.
             advance(
                 workspace,

@@ -10,7 +10,7 @@ from prefect_sluice.audit.ledger_check import VerifiedEntries, proven
 from prefect_sluice.domain import adoption, old_names
 from prefect_sluice.domain.adoption import AdoptionTarget
 from prefect_sluice.domain.errors import EnvironmentMoved, Refused
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.promotions.candidate_files import candidate_is_whole, contents_of, tidy
 from prefect_sluice.promotions.controls import permit
@@ -51,7 +51,7 @@ def deploy(work: Work) -> Work:
 
     def permitted() -> None:
         # Again, now that nobody can place one: a hold that came while this was built stops it here, and it goes on later.
-        permit(workspace, place.name, promotion.cause, promotion.release, past=work.request.past)
+        permit(workspace, place.name, promotion.cause, promotion.release, past=work.request.rolled_back)
 
     written = flip(workspace, place, intent, publication, proof, permitted=permitted, told=how.append)
     reach(FaultPoint.DEPLOY_FLIPPED)
@@ -147,7 +147,7 @@ def record_written(
         transaction.append(
             "generation.written", environment=promotion.environment, actor=actor, facts=facts, at=now
         )
-        if generation.cause is Cause.ROLLBACK:
+        if generation.cause.goes_back:
             place_hold(transaction, done, now)
         void = outdated(transaction, generation, actor=actor, now=now)
     for old in void:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
 from prefect_sluice.domain.errors import BadInput, QueryFailed
-from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.promotions.environment_order import behind
@@ -68,7 +68,7 @@ def monitor(work: Work) -> Work:
 
 def _following(workspace: Workspace, environment: Environment, promotion: Promotion) -> str:
     """Return the command that one would give after this: on to the next environment, if there is one."""
-    forward = promotion.cause in {Cause.RELEASE, Cause.PROMOTION}
+    forward = promotion.cause.takes_new_code
     further = behind(environment, workspace.environments) if forward else ""
     return f"sluice promote --to {further}" if further else f"sluice status --env {environment.name}"
 

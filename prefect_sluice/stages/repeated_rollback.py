@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from prefect_sluice.domain.controls import RollbackExtras
 from prefect_sluice.domain.errors import Refused
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.records import fenced
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import RollbackRequest, expected
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages.rollback_target import choose, is_done
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -19,7 +20,7 @@ def done_already(
     workspace: Workspace,
     current: Generation,
     history: tuple[Generation, ...],
-    request: Request,
+    request: RollbackRequest,
     barred: Collection[str],
 ) -> Generation | None:
     """Return the generation by which the rollback that is asked for was done already, and which serves; None if it was not.
@@ -30,23 +31,23 @@ def done_already(
     rolled = _written_by_rollback(workspace, current, history)
     if rolled is None:
         return None
-    if rolled is not current and request.ref and not request.after.catch_up:
+    if rolled is not current and request.to and not request.after.catch_up:
         return None  # back to the data from before that refresh
     further = current.release in barred
-    return rolled if is_done(rolled, history, request.ref, request.back_from, further=further) else None
+    return rolled if is_done(rolled, history, request.to, request.back_from, further=further) else None
 
 
 def _written_by_rollback(
     workspace: Workspace, current: Generation, history: tuple[Generation, ...]
 ) -> Generation | None:
     """Return the generation of the rollback that serves, with or without its catch-up; None if anything else does."""
-    if current.cause is Cause.ROLLBACK:
+    if current.cause.goes_back:
         return current
-    promotion = workspace.store.promotion(current.promotion) if current.cause is Cause.REFRESH else None
+    promotion = workspace.store.promotion(current.promotion) if current.cause.renews else None
     if promotion is None:
         return None
     before = next((item for item in history if item.number == promotion.base), None)
-    if before is None or before.cause is not Cause.ROLLBACK:
+    if before is None or not before.cause.goes_back:
         return None
     wanted = workspace.store.aftercare(before.promotion)
     return before if wanted is not None and wanted.catch_up else None
@@ -73,7 +74,7 @@ def again(
         return replace(work, promotion=promotion, generation=current)
     if rolled == current and promotion.state is State.FAILED:
         raise Refused(f"{did}, and what it serves is not right: {promotion.message}", further)
-    if work.request.after.catch_up and _has_to_catch_up(workspace, promotion):
+    if expected(work.request, RollbackRequest).after.catch_up and _has_to_catch_up(workspace, promotion):
         return replace(work, promotion=promotion).ends(
             Status.DONE,
             f"{place} was rolled back already; catching up goes on",

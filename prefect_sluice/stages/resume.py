@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from prefect_sluice.approvals.decide import ruling
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Lease, Promotion, State
 from prefect_sluice.promotions.candidate_files import candidate_is_whole
+from prefect_sluice.promotions.request import (
+    PromoteRequest,
+    RefreshRequest,
+    ReleaseRequest,
+    Request,
+    RollbackRequest,
+)
 from prefect_sluice.promotions.stored_plan import stored_plan
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import take_carried
 from prefect_sluice.workspace.policy_in_force import needed
@@ -61,13 +68,19 @@ def is_decided(workspace: Workspace, promotion: Promotion) -> bool:
 def pinned(workspace: Workspace, request: Request, promotion: Promotion) -> Request:
     """Return the request for the very release that a promotion is of, wherever its branch is by now."""
     release = workspace.store.release(promotion.release)
-    at = replace(request, environment=promotion.environment)
-    if promotion.cause is Cause.RELEASE and release is not None:
-        return replace(at, ref=release.change.commit)
-    if promotion.cause is Cause.PROMOTION:
-        # A part is in the release by now: it was put together for this environment.
-        return replace(at, ref=promotion.release, origin="", select="")
-    return at
+    environment = promotion.environment
+    match request:
+        case ReleaseRequest():
+            ref = release.change.commit if release is not None else request.ref
+            return replace(request, environment=environment, ref=ref)
+        case PromoteRequest():
+            # A part is in the release by now: it was put together for this environment.
+            whole = promotion.release
+            return replace(request, environment=environment, release=whole, origin="", select="")
+        case RefreshRequest() | RollbackRequest():
+            return replace(request, environment=environment)
+        case _:
+            assert_never(request)
 
 
 def recorded_work(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.planning.make_plan import PlanInputs, make_plan
 from prefect_sluice.planning.plan import Plan
@@ -34,7 +33,7 @@ def _keeps_its_day(workspace: Workspace, promotion: Promotion) -> bool:
 
     A refresh that waits unanswered is overtaken by that of the next day: what it would publish is no longer of today.
     """
-    if promotion.cause is not Cause.REFRESH:
+    if not promotion.cause.renews:
         return True
     approvals = workspace.store.approvals(promotion.id)
     return any(item.decision is Decision.APPROVE and item.binding == promotion.binding for item in approvals)

@@ -15,8 +15,9 @@ from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current as controls_in_force
 from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.records import advance, is_open, opened
+from prefect_sluice.promotions.request import RollbackRequest, expected
 from prefect_sluice.promotions.what_serves import known_history
-from prefect_sluice.promotions.work import Request, Work, tell
+from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages import repeated_rollback
@@ -29,33 +30,34 @@ from prefect_sluice.workspace.workspace import Workspace
 
 
 def rollback(work: Work) -> Work:
-    """Return the work with the generation it wrote; Monitor closes it. `request.ref` names where to: "" is the former release.
+    """Return the work with the generation it wrote; Monitor closes it. `request.to` names where to: "" is the former release.
 
     `request.back_from` is the generation to go back from; 0: the one that serves, unless a rollback wrote it. Asked for
     again, a rollback is no change. Raises Refused when there is nothing to go back to, BadInput for a generation or release
     that never served.
     """
     workspace, place = opened(work)
+    request = expected(work.request, RollbackRequest)
     warehouse = workspace.warehouse(place)
     current = warehouse.generation(place.name)
     whole = warehouse.history(place.name)
     history = known_history(workspace, current, whole)
-    _refuse_the_unknown(work.request.ref, [item for item in whole if item not in history])
+    _refuse_the_unknown(request.to, [item for item in whole if item not in history])
     barred = blocked(controls_in_force(workspace))
-    rolled = repeated_rollback.done_already(workspace, current, history, work.request, barred)
+    rolled = repeated_rollback.done_already(workspace, current, history, request, barred)
     if rolled is not None:
         further = repeated_rollback.one_step_further(current, history, barred)
         return repeated_rollback.again(work, workspace, current, rolled, further)
-    _refuse_another_start(current, work.request.back_from)
+    _refuse_another_start(current, request.back_from)
     unknown = len([item for item in whole if item not in history and item.number < current.number])
-    chosen = choose(current, history, work.request.ref, barred, unknown=unknown)
+    chosen = choose(current, history, request.to, barred, unknown=unknown)
     target = warehouse.generation(place.name, chosen.number)
     _all_there(warehouse, target)
     proof = proven(workspace, place)
     permit(workspace, place.name, Cause.ROLLBACK, target.release)
-    for line in _who_and_why(current, target, work.request):
+    for line in _who_and_why(current, target, request):
         tell(line)
-    promotion = _intent(workspace, current, target, work.request)
+    promotion = _intent(workspace, current, target, request)
     reach(FaultPoint.ROLLBACK_INTENT)
     number = current.number + 1
     generation = replace(
@@ -77,9 +79,9 @@ def rollback(work: Work) -> Work:
     asked = Publication(generation, current.number)
     written = flip(workspace, place, promotion, asked, proof, permitted=permitted, told=how.append)
     reach(FaultPoint.ROLLBACK_FLIPPED)
-    done = record_written(workspace, promotion, written, work.request.actor, how)
+    done = record_written(workspace, promotion, written, request.actor, how)
     reach(FaultPoint.ROLLBACK_HELD)
-    if work.request.after.hold:
+    if request.after.hold:
         tell(f"{place.name} is held: no release and no refresh until sluice unhold {place.name} --reason WHY")
     return replace(work, promotion=done, generation=written, published=how[0] if how else None)
 
@@ -93,7 +95,7 @@ def _refuse_the_unknown(to: str, unknown: Sequence[Generation]) -> None:
             )
 
 
-def _who_and_why(current: Generation, target: Generation, request: Request) -> tuple[str, str]:
+def _who_and_why(current: Generation, target: Generation, request: RollbackRequest) -> tuple[str, str]:
     """Return in words who asks for what, and why."""
     why = request.after.reason.strip() or "no reason was given"
     served = f"release {target.release[:7]}" if target.release else "what was adopted"
@@ -127,7 +129,9 @@ def _all_there(warehouse: Warehouse, target: Generation) -> None:
         )
 
 
-def _intent(workspace: Workspace, current: Generation, target: Generation, request: Request) -> Promotion:
+def _intent(
+    workspace: Workspace, current: Generation, target: Generation, request: RollbackRequest
+) -> Promotion:
     actor = request.actor
     for old in workspace.store.promotions(environment=current.environment, limit=20):
         if is_open(old) and old.state is not State.DEPLOYED:
@@ -166,7 +170,7 @@ def _intent(workspace: Workspace, current: Generation, target: Generation, reque
     )
 
 
-def _aftercare(promotion: Promotion, current: Generation, request: Request) -> RollbackExtras:
+def _aftercare(promotion: Promotion, current: Generation, request: RollbackRequest) -> RollbackExtras:
     """Return what this rollback brings with it: recorded now, so that it comes with the generation or not at all."""
     why = f"rolled back from generation {current.number} by {request.actor}"
     if request.after.reason.strip():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from prefect_sluice.domain.errors import BadInput, Refused
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.untrusted_text import number
 from prefect_sluice.planning.choices import chosen_generation
 
@@ -17,7 +17,7 @@ def given_up(history: Sequence[Generation]) -> frozenset[int]:
     """
     gone: set[int] = set()
     for back in reversed(history):
-        if back.cause is Cause.ROLLBACK:
+        if back.cause.goes_back:
             older = [item for item in history if item.number < back.number]
             gone |= {
                 item.number for item in older if item.number > back.origin and item.origin != back.origin

@@ -6,14 +6,20 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import assert_never
 
 from prefect_sluice import gates
 from prefect_sluice.dbt.profile import read_yaml
 from prefect_sluice.domain.errors import BadInput, Refused
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import DIRTY, Change, Release
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.promotions.records import opened
+from prefect_sluice.promotions.request import (
+    PromoteRequest,
+    RefreshRequest,
+    ReleaseRequest,
+    RollbackRequest,
+)
 from prefect_sluice.promotions.take_release import take
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.source import git
@@ -32,21 +38,28 @@ def source(work: Work) -> Work:
     """Return the work with its change. Raises BadInput (no repository, no such ref) and Refused (a dirty tree)."""
     workspace, place = opened(work)
     gates.checked(workspace.settings.gates, str(workspace.file))
-    if work.request.cause is Cause.REFRESH:
-        release = serving(workspace, place)
-        return replace(work, change=release.change, release=release)
-    if work.request.cause is Cause.PROMOTION:
-        return take(work)
-    _refuse_detour(workspace, place)
+    match work.request:
+        case ReleaseRequest() as asked:
+            return replace(work, change=_resolved(workspace, place, asked))
+        case RefreshRequest():
+            release = serving(workspace, place)
+            return replace(work, change=release.change, release=release)
+        case PromoteRequest() as asked:
+            return take(work, asked)
+        case RollbackRequest():
+            raise TypeError("a rollback has no source: it serves what served before")
+        case _ as other:
+            assert_never(other)
+
+
+def _resolved(workspace: Workspace, environment: Environment, request: ReleaseRequest) -> Change:
+    _refuse_detour(workspace, environment)
     repository = git.root(workspace.root)
     project = workspace.project.relative_to(repository).as_posix()
-    tell(f"resolving {work.request.ref}")
-    change = (
-        _dirty(repository, project, work, place)
-        if work.request.dirty
-        else _clean(repository, project, workspace, work)
-    )
-    return replace(work, change=change)
+    tell(f"resolving {request.ref}")
+    if request.dirty:
+        return _dirty(repository, project, request, environment)
+    return _clean(repository, project, workspace, request.ref)
 
 
 def _refuse_detour(workspace: Workspace, environment: Environment) -> None:
@@ -71,8 +84,7 @@ def serving(workspace: Workspace, environment: Environment) -> Release:
     return release
 
 
-def _clean(repository: Path, project: str, workspace: Workspace, work: Work) -> Change:
-    ref = work.request.ref
+def _clean(repository: Path, project: str, workspace: Workspace, ref: str) -> Change:
     change = git.resolve(repository, ref, project)
     if ref == "HEAD":
         changed = [
@@ -108,15 +120,15 @@ def _folders(folder: Path, project: str) -> tuple[str, ...]:
     return tuple(name if project == "." else f"{project}/{name}" for name in inside)
 
 
-def _dirty(repository: Path, project: str, work: Work, environment: Environment) -> Change:
+def _dirty(repository: Path, project: str, request: ReleaseRequest, environment: Environment) -> Change:
     if environment.approvals:
         raise Refused(
             f"environment {environment.name!r} needs approvals, and takes commits only",
             "commit first: git add -A && git commit",
         )
-    if work.request.ref != "HEAD":
+    if request.ref != "HEAD":
         raise BadInput(
-            f"a working tree has no ref, and you named {work.request.ref!r}",
+            f"a working tree has no ref, and you named {request.ref!r}",
             fix="leave out either it or --dirty",
         )
     hasher = hashlib.sha256()
@@ -126,7 +138,7 @@ def _dirty(repository: Path, project: str, work: Work, environment: Environment)
         DIRTY,
         hasher.hexdigest()[:40],
         project,
-        work.request.actor,
+        request.actor,
         _EPOCH,
         "working tree, not committed",
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from prefect_sluice import gates
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.digests import Json, digest
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Candidate, Promotion, State
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.make_plan import make_plan
@@ -88,7 +87,7 @@ def _without_what_failed(
     It is built and judged again: what the gates saw beside the failed relations is not what would be served.
     """
     place, promotion = workspace.environment(plan.environment), promotion_of(work)
-    if plan.cause is not Cause.REFRESH or place.policy.partial == "deny" or work.release is None:
+    if not plan.cause.renews or place.policy.partial == "deny" or work.release is None:
         return ""
     asked = question(workspace, place, work.release, plan.cause)
     asked = replace(

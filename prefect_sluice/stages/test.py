@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import NodeKind, ancestors
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport
@@ -66,7 +65,7 @@ def _run_gates(
         without_rows=partial(_without_rows, workspace, environment, loaded, plan),
     )
     # A refresh has the code that passed these gates already.
-    needs = () if work.request.cause is Cause.REFRESH else (Needs.SOURCES,)
+    needs = () if work.request.cause.renews else (Needs.SOURCES,)
     reports = ask_gates.ask(gates.make_gates(workspace.settings.gates, needs), known, workspace)
     keep_reports(workspace, promotion_of(work), STAGE, reports)
     return reports

@@ -89,7 +89,7 @@ def _refuse_unattested(workspace: Workspace, environment: str) -> None:
 def _proposed(
     workspace: Workspace, environment: str, release: Release, cause: Cause, served: ReleaseRules | None
 ) -> ReleaseRules:
-    if cause is Cause.REFRESH and served is not None:
+    if cause.renews and served is not None:
         # It has no change that anybody looked at. Where nobody is asked, the file that lies here is as good as a release of it.
         return served if served.asks else (_here(workspace, environment) or served)
     owner = _owners(workspace, environment)
@@ -114,7 +114,7 @@ def recorded(workspace: Workspace, promotion: Promotion) -> Governance:
     release = workspace.store.release(promotion.release) if promotion.release else None
     served = in_force(workspace, promotion.environment)
     rules = served or _here(workspace, promotion.environment) or _default(promotion.environment)
-    if release is not None and promotion.cause is not Cause.ROLLBACK:
+    if release is not None and not promotion.cause.goes_back:
         with suppress(Refused):  # begun by an older Sluice: what it brings is what its release has
             rules = _proposed(workspace, promotion.environment, release, promotion.cause, served)
     return Governance(promotion.cause, served, rules)

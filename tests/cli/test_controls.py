@@ -16,9 +16,9 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import Stopped
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, State
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import ReleaseRequest, RollbackRequest
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages import deploy
 from prefect_sluice.stages.approve import record
 from prefect_sluice.state.lease import hold_lease, this_process
@@ -247,7 +247,7 @@ def test_a_hold_placed_while_it_is_built_stops_it_before_the_flip(
         assert run("hold", "prod", "--reason", "wait", "-C", released).code == 0
         return intent
 
-    request = Request(released, "prod", ref="HEAD~1", actor="Ada")
+    request = ReleaseRequest(released, "prod", "HEAD~1", actor="Ada")
     monkeypatch.setattr(deploy, "advance", late)
     with pytest.raises(Stopped, match="prod is held"):
         pipeline.run(request)
@@ -332,7 +332,7 @@ def outcome(work: Work) -> Status:
 def test_a_rollback_asked_for_twice_by_a_crash_is_one(run: Run, released: Path) -> None:
     """The hold comes with the generation, in one transaction: settled by whoever comes next, before anything else."""
     workspace = Workspace.at(released)
-    request = Request(released, "dev", Cause.ROLLBACK, "", actor="Ada")
+    request = RollbackRequest(released, "dev", actor="Ada")
     work = pipeline.run(request)
     assert work.promotion is not None
     assert outcome(work) is Status.DONE

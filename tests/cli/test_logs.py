@@ -11,9 +11,9 @@ import pytest
 
 from prefect_sluice.cli.commands.logs import _follow  # pyright: ignore[reportPrivateUsage]
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.generation import Cause
+from prefect_sluice.promotions.request import RefreshRequest
 from prefect_sluice.promotions.run_log import Tail, files_of, logged, runs
-from prefect_sluice.promotions.work import Request, tell
+from prefect_sluice.promotions.work import tell
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -55,7 +55,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def _logged(workspace: Workspace, error: Exception) -> str:
     def break_off() -> None:
-        with logged(workspace, Request(workspace.root, "prod", Cause.REFRESH, actor="ada")):
+        with logged(workspace, RefreshRequest(workspace.root, "prod", actor="ada")):
             tell("a line\nand another")
             raise error
 
@@ -83,7 +83,7 @@ def test_an_error_of_ours_is_a_line(workspace: Workspace) -> None:
 
 def test_a_log_that_cannot_be_written_stops_nothing(workspace: Workspace) -> None:
     files_of(workspace, "prod")[-1].mkdir(parents=True)
-    with logged(workspace, Request(workspace.root, "prod", Cause.REFRESH)):
+    with logged(workspace, RefreshRequest(workspace.root, "prod")):
         tell("a line")
 
 

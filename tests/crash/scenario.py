@@ -15,7 +15,14 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision
 from prefect_sluice.maintenance import collect as upkeep
 from prefect_sluice.maintenance import leave as stage
-from prefect_sluice.promotions.work import Request, Status
+from prefect_sluice.promotions.request import (
+    PromoteRequest,
+    RefreshRequest,
+    ReleaseRequest,
+    Request,
+    request_for,
+)
+from prefect_sluice.promotions.work import Status
 from prefect_sluice.runtime.faults import SLEEP, VARIABLE
 from prefect_sluice.stages.approve import record
 from prefect_sluice.state.lease import TTL
@@ -123,16 +130,26 @@ def leave_behind(folder: Path) -> None:
     """Release the change to dev, promote all of it up to where it waits, then move prod: the promotion of a part finds
     the candidate of this one."""
     edit_for_dev(folder)
-    done = pipeline.run(Request(folder, "dev", actor="Ada"))
-    waits = pipeline.run(Request(folder, "prod", Cause.PROMOTION, "", actor="Ada"))
+    done = pipeline.run(ReleaseRequest(folder, "dev", actor="Ada"))
+    waits = pipeline.run(PromoteRequest(folder, "prod", actor="Ada"))
     load(folder, days=3)
-    moved = pipeline.run(Request(folder, "prod", Cause.REFRESH, actor="Ada"))
+    moved = pipeline.run(RefreshRequest(folder, "prod", actor="Ada"))
     ends = [work.outcome.status for work in (done, waits, moved) if work.outcome is not None]
     assert ends == [Status.DONE, Status.WAITING, Status.DONE], ends
 
 
 def _promotion(folder: Path) -> Request:
-    return Request(folder, "prod", Cause.PROMOTION, "", actor="Ada", select="revenue worst_day rates")
+    return PromoteRequest(folder, "prod", actor="Ada", select="revenue worst_day rates")
+
+
+def _request(folder: Path, cause: Cause) -> Request:
+    match cause:
+        case Cause.PROMOTION:
+            return _promotion(folder)
+        case Cause.ADOPTION:  # asked for as a release
+            return ReleaseRequest(folder, "prod", adopt=True, actor="Ada")
+        case _:
+            return request_for(cause, folder, "prod", actor="Ada")
 
 
 def go(folder: Path, cause: Cause, fault: str = "") -> None:
@@ -144,14 +161,7 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
-    adopt = cause is Cause.ADOPTION  # asked for as a release
-    cause = Cause.RELEASE if adopt else cause
-    ref = "HEAD" if cause is Cause.RELEASE else ""
-    request = (
-        _promotion(folder)
-        if cause is Cause.PROMOTION
-        else Request(folder, "prod", cause, ref, actor="Ada", adopt=adopt)
-    )
+    request = _request(folder, cause)
     work = pipeline.run(request, ttl=ttl)
     if work.outcome is not None and work.outcome.status is Status.WAITING and work.promotion is not None:
         record(Workspace.at(folder), work.promotion, Decision.APPROVE, by="Grace")
@@ -169,7 +179,7 @@ def ask(folder: Path, fault: str = "") -> None:
     os.environ.pop(VARIABLE, None)
     if fault:
         os.environ[VARIABLE] = fault
-    work = pipeline.run(Request(folder, "prod", actor="Ada"))
+    work = pipeline.run(ReleaseRequest(folder, "prod", actor="Ada"))
     if work.outcome is None or work.outcome.status is not Status.WAITING:
         sys.exit(1)
 

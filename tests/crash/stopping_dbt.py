@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from prefect_sluice import pipeline
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import ReleaseRequest
 from tests.repository import repository
 from tests.warm import end_with
 
@@ -59,7 +59,7 @@ signal.signal(signal.SIGTERM, stop)
 watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 try:
-    pipeline.run(Request(folder, "prod", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "prod", actor="Ada"))
 except BaseException as error:
     watcher.join()
     with suppress(OSError):  # whom it would tell may be gone

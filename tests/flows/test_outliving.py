@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MOD
 
 from prefect_sluice import pipeline
 from prefect_sluice.flows.release import release
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.deployed import Deployed
 from tests.flows.processes import Site, until
@@ -45,7 +45,7 @@ def scheduled(folder: Path) -> Deployed:
 def test_a_waiting_run_outlives_the_server_and_the_worker(tmp_path: Path) -> None:
     """Killed while it waits, both, and answered when others are there: it goes on in a new process."""
     folder = repository(tmp_path / "shop", FILES)
-    pipeline.run(Request(folder, "prod", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "prod", actor="Ada"))
     (tmp_path / "home").mkdir()
     site = Site.at(tmp_path / "home")
     here = cast(dict[Any, Any], {PREFECT_API_URL: site.url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False})

@@ -33,11 +33,11 @@ from prefect.settings import (
 )
 
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.flows import run
 from prefect_sluice.flows.release import release
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
-from prefect_sluice.promotions.work import Request, Status
+from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest
+from prefect_sluice.promotions.work import Status
 from tests.flows.test_flows import FILES, commit, commits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
@@ -139,7 +139,7 @@ def as_a_worker_runs_it(parameters: dict[str, Any]) -> None:
 def test_a_release_shows_its_nodes_its_log_and_its_assets(prefect_server: str, project: Path) -> None:
     """Who was not there reads in the run what was built, how long it took, how many rows it has, and what came of it."""
     with logged() as log:
-        done = run(Request(project, "prod", actor="Ada"))
+        done = run(ReleaseRequest(project, "prod", actor="Ada"))
     assert done.generation is not None
     of = newest()
     assert of.name == f"release {commits(project)[0]} → prod"
@@ -173,7 +173,7 @@ def test_a_release_shows_its_nodes_its_log_and_its_assets(prefect_server: str, p
     assert orders_asset["payload"]["generation"] == done.generation.number
     assert related(made["duckdb://prod/main/doubled"], "asset") == ["duckdb://prod/main/orders"]
 
-    again = run(Request(project, "prod", Cause.REFRESH, "", actor="Ada"))
+    again = run(RefreshRequest(project, "prod", actor="Ada"))
     assert again.outcome is not None
     assert again.outcome.status is Status.UNCHANGED
     assert newest().name == f"refresh {commits(project)[0]} → prod"
@@ -184,7 +184,7 @@ def test_a_node_that_fails_is_red_with_dbts_own_words(prefect_server: str, proje
     (project / "models" / "orders.sql").write_text(BROKEN, encoding="utf-8")
     commit(project, "broken")
     with logged() as log:
-        work = run(Request(project, "prod", actor="Ada"))
+        work = run(ReleaseRequest(project, "prod", actor="Ada"))
     assert work.outcome is not None
     assert work.outcome.status is Status.REFUSED
     shown = tasks(newest(), 7)

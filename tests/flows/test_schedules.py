@@ -26,7 +26,7 @@ from prefect_sluice.orchestration import missed_refreshes
 from prefect_sluice.orchestration.dead_runs import begin_again, patience
 from prefect_sluice.promotions import controls
 from prefect_sluice.promotions.refresh_history import last
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import hold_lease, this_process
@@ -51,7 +51,7 @@ DAY = timedelta(days=1)
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository with a small dbt project, released."""
     folder = repository(tmp_path_factory.mktemp("released") / "shop", FILES)
-    pipeline.run(Request(folder, "prod", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "prod", actor="Ada"))
     return folder
 
 

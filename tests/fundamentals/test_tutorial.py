@@ -18,7 +18,8 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.promotions.controls import lift
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import request_for
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.workspace.workspace import Workspace
 
 # One tells on where the other ended, so they stay in one process.
@@ -73,10 +74,9 @@ class Shop:
             for statement in statements:
                 connection.execute(statement)
 
-    def run(self, cause: Cause = Cause.RELEASE, ref: str = "") -> Work:
+    def run(self, cause: Cause = Cause.RELEASE) -> Work:
         """Somebody releases, refreshes or rolls back."""
-        wanted = ref or ("HEAD" if cause is Cause.RELEASE else "")
-        return pipeline.run(Request(self.folder, "dev", cause, ref=wanted, actor="ada"))
+        return pipeline.run(request_for(cause, self.folder, "dev", actor="ada"))
 
     def read(self, sql: str) -> list[tuple[object, ...]]:
         """A reader asks, with any tool and without Sluice."""

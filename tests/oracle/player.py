@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from dbt.cli.main import dbtRunner
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.promotions.work import Request, RollbackFollowUp
+from prefect_sluice.promotions.request import RollbackFollowUp, RollbackRequest, request_for
 from prefect_sluice.runtime.faults import VARIABLE
 from tests.warm import end_with, warm
 
@@ -42,12 +43,10 @@ def sluice(asked: dict[str, Any]) -> dict[str, Any]:
     os.environ.pop(VARIABLE, None)
     if asked["fault"]:
         os.environ[VARIABLE] = asked["fault"]
-    cause = Cause(asked["cause"])
-    ref = "" if cause is Cause.ROLLBACK else "HEAD"
+    request = request_for(Cause(asked["cause"]), Path(asked["folder"]), "dev", actor="oracle")
+    if isinstance(request, RollbackRequest):
+        request = replace(request, after=RollbackFollowUp(hold=False))
     try:
-        request = Request(
-            Path(asked["folder"]), "dev", cause, ref, actor="oracle", after=RollbackFollowUp(hold=False)
-        )
         work = pipeline.run(request)
     except SluiceError as error:
         return {"status": "error", "message": f"{type(error).__name__}: {error}"}

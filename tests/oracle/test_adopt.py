@@ -14,7 +14,8 @@ from prefect_sluice import pipeline
 from prefect_sluice.cli import main
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import ReleaseRequest, request_for
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -78,8 +79,8 @@ def team(tmp_path: Path) -> Path:
 
 
 def go(folder: Path, cause: Cause = Cause.RELEASE, *, adopt: bool = False) -> Work:
-    ref = "" if cause is Cause.ROLLBACK else "HEAD"
-    return pipeline.run(Request(folder, "dev", cause, ref, adopt=adopt))
+    request = ReleaseRequest(folder, "dev", adopt=True) if adopt else request_for(cause, folder, "dev")
+    return pipeline.run(request)
 
 
 def test_a_team_comes_goes_back_and_goes(team: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput, DbtFailed, Refused
-from prefect_sluice.promotions.work import Cause, Request, Status
+from prefect_sluice.promotions.request import RefreshRequest
+from prefect_sluice.promotions.work import Status
 from tests.oracle.served import Content, differences, relations
 from tests.oracle.test_histories import TABLE, Project, status
 
@@ -106,10 +107,10 @@ def test_a_model_that_leaves_while_another_reads_it_is_told(project: Project) ->
 
 def test_select_of_a_refresh_takes_the_place_of_the_default(project: Project) -> None:
     assert status(project.release(FILES)) is Status.DONE
-    asked = Request(project.folder, "dev", Cause.REFRESH, select="tag:slow")
+    asked = RefreshRequest(project.folder, "dev", select="tag:slow")
     with pytest.raises(BadInput, match="no model, seed or snapshot matches 'tag:slow'"):
         pipeline.run(asked)
-    work = pipeline.run(Request(project.folder, "dev", Cause.REFRESH, select="chosen"))
+    work = pipeline.run(RefreshRequest(project.folder, "dev", select="chosen"))
     assert status(work) in {Status.DONE, Status.UNCHANGED}
 
 

@@ -12,9 +12,9 @@ import pytest
 from prefect_sluice import pipeline
 from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import Refused
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, State
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -52,11 +52,11 @@ class Project:
             (self.folder / name).unlink()
         self._git("add", "-A")
         self._git("commit", "-qm", "change", "--allow-empty")
-        return pipeline.run(Request(self.folder, "dev"))
+        return pipeline.run(ReleaseRequest(self.folder, "dev"))
 
     def refresh(self) -> Work:
         """Refresh."""
-        return pipeline.run(Request(self.folder, "dev", Cause.REFRESH))
+        return pipeline.run(RefreshRequest(self.folder, "dev"))
 
     def load(self, *statements: str) -> None:
         """Write raw data."""
@@ -203,7 +203,7 @@ def test_an_approval_is_of_the_bytes_that_were_judged(project: Project) -> None:
     with workspace.store.transaction() as transaction:
         transaction.put_candidate(replace(candidate, digest=digest_file(file)))
     workspace.store.close()
-    again = status(pipeline.run(Request(project.folder, "dev")))
+    again = status(pipeline.run(ReleaseRequest(project.folder, "dev")))
     served = project.read("main.a") if (project.folder / "w.duckdb").exists() else []
     assert (again, served) in [(Status.WAITING, []), (Status.DONE, [(1,)])]
 
@@ -217,7 +217,7 @@ def test_a_state_that_says_approved_is_no_approval(project: Project) -> None:
     with workspace.store.transaction() as transaction:
         transaction.put_promotion(replace(waiting.promotion, state=State.APPROVED))
     workspace.store.close()
-    assert status(pipeline.run(Request(project.folder, "dev"))) is Status.WAITING
+    assert status(pipeline.run(ReleaseRequest(project.folder, "dev"))) is Status.WAITING
     assert not (project.folder / "w.duckdb").exists()
 
 

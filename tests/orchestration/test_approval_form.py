@@ -31,7 +31,7 @@ from prefect_sluice.flows.plan import plan
 from prefect_sluice.flows.promote import promote
 from prefect_sluice.orchestration.wake_runs import wake
 from prefect_sluice.planning.choices import asked_for
-from prefect_sluice.promotions.work import Request
+from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.reporting.write_pages import INDEX, path_of
 from prefect_sluice.stages.approve import record
@@ -57,7 +57,7 @@ FILES = {
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose first release, of Ada's commit, is staged and waits for a yes."""
     folder = repository(tmp_path_factory.mktemp("staged") / "shop", FILES)
-    pipeline.run(Request(folder, "prod", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "prod", actor="Ada"))
     return folder
 
 
@@ -266,10 +266,10 @@ def test_what_waits_too_long_expires(waiting: Deployed, project: Path) -> None:
 def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) -> None:
     """A newer commit is released another way: the run that waits ends, and says what took its place."""
     commit(project, 20)
-    overtaking = pipeline.run(Request(project, "prod", actor="Ada")).promotion
+    overtaking = pipeline.run(ReleaseRequest(project, "prod", actor="Ada")).promotion
     assert overtaking is not None
     record(Workspace.at(project), overtaking, Decision.APPROVE, by="Grace")
-    pipeline.run(Request(project, "prod", actor="Ada"))
+    pipeline.run(ReleaseRequest(project, "prod", actor="Ada"))
     wake(project)
     assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Superseded")
     assert "took its place" in str(waiting.state.message)
@@ -434,7 +434,7 @@ def test_a_dashboard_in_the_form_of_promotions_is_a_part_of_the_release(
         "models/exposures.yml": f"exposures: [{exposure}]\n",
     }
     folder = repository(tmp_path / "shop", files)
-    pipeline.run(Request(folder, "dev", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "dev", actor="Ada"))
     line = "Sales (dashboard), Ops [sales]"
     seen: Any = plan("promote", "prod", report=line, origin="dev", folder=str(folder), return_state=True)
     done: Any = promote("prod", report=line, folder=str(folder), actor="Ada", return_state=True)

@@ -19,7 +19,8 @@ from prefect_sluice.flows import run
 from prefect_sluice.orchestration.shown.approval_text import request_text
 from prefect_sluice.orchestration.shown.artifacts import show_approval, show_plan
 from prefect_sluice.orchestration.shown.links import artifact_url, ui_url
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import ReleaseRequest, request_for
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.write_pages import path_of
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
@@ -48,7 +49,7 @@ def settings(*, approvals: int) -> str:
 
 
 def ask(folder: Path, cause: Cause = Cause.RELEASE) -> Work:
-    return run(Request(folder, NAME, cause, "HEAD" if cause is Cause.RELEASE else "", actor="Ada"))
+    return run(request_for(cause, folder, NAME, actor="Ada"))
 
 
 def approve(folder: Path, work: Work) -> None:
@@ -74,7 +75,7 @@ def page(folder: Path, work: Work) -> str:
 
 
 def test_each_run_shows_what_it_did_and_the_pages_keep_up(prefect_server: str, project: Path) -> None:
-    first = pipeline.run(Request(project, NAME, actor="Ada"))
+    first = pipeline.run(ReleaseRequest(project, NAME, actor="Ada"))
     assert ">SERVING<" in page(project, first)
     (project / "sluice.yml").write_text(settings(approvals=1), encoding="utf-8")
 
@@ -129,7 +130,7 @@ def test_what_cannot_be_shown_stops_no_stage(
 
     @flow
     def shows() -> str:
-        show_plan(Work(Request(project / "nowhere", NAME), Lease(NAME, 0, "", NOW, NOW), plan=PLAN))
+        show_plan(Work(ReleaseRequest(project / "nowhere", NAME), Lease(NAME, 0, "", NOW, NOW), plan=PLAN))
         return "done"
 
     (project / "sluice.yml").unlink()

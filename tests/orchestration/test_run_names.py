@@ -23,7 +23,14 @@ from prefect_sluice.domain.release import Change, Composed, Release
 from prefect_sluice.orchestration.final_states import name_of as state_name
 from prefect_sluice.orchestration.run_names import begun, called, name_of
 from prefect_sluice.planning.choices import report_called
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import (
+    PromoteRequest,
+    RefreshRequest,
+    ReleaseRequest,
+    Request,
+    RollbackRequest,
+)
+from prefect_sluice.promotions.work import Work
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 COMMIT = "a1b2c3d" + "0" * 33
@@ -33,21 +40,19 @@ GENERATION = Generation("prod", 5, "r", "p", 1, Cause.ROLLBACK, 3, AT, ())
 
 
 @pytest.mark.parametrize(
-    ("cause", "ref", "select", "known", "name"),
+    ("request_made", "known", "name"),
     [
-        (Cause.RELEASE, "HEAD", "", False, "release HEAD → prod"),
-        (Cause.RELEASE, COMMIT, "", False, "release a1b2c3d → prod"),
-        (Cause.RELEASE, "HEAD", "", True, "release a1b2c3d → prod"),
-        (Cause.REFRESH, "", "", False, "refresh prod"),
-        (Cause.REFRESH, "", "orders", True, "refresh a1b2c3d → prod"),
-        (Cause.PROMOTION, "a1b", "", True, "promote a1b2c3d → prod"),
-        (Cause.ROLLBACK, "", "", False, "rollback prod"),
+        (ReleaseRequest(Path(), "prod"), False, "release HEAD → prod"),
+        (ReleaseRequest(Path(), "prod", COMMIT), False, "release a1b2c3d → prod"),
+        (ReleaseRequest(Path(), "prod"), True, "release a1b2c3d → prod"),
+        (RefreshRequest(Path(), "prod"), False, "refresh prod"),
+        (RefreshRequest(Path(), "prod", "orders"), True, "refresh a1b2c3d → prod"),
+        (PromoteRequest(Path(), "prod", "a1b"), True, "promote a1b2c3d → prod"),
+        (RollbackRequest(Path(), "prod"), False, "rollback prod"),
     ],
 )
-def test_a_run_is_called_by_what_goes_where(
-    cause: Cause, ref: str, select: str, known: bool, name: str
-) -> None:
-    work = Work(Request(Path(), "prod", cause, ref, select=select), LEASE)
+def test_a_run_is_called_by_what_goes_where(request_made: Request, known: bool, name: str) -> None:
+    work = Work(request_made, LEASE)
     assert name_of(replace(work, change=CHANGE) if known else work) == name
 
 
@@ -55,7 +60,7 @@ def test_a_part_is_called_by_what_it_is() -> None:
     """No commit's name: of none it is the whole."""
     part = replace(CHANGE, subject="Sales dashboard")
     release = Release(part, {}, {}, Composed("prod", "of", "onto", "+exposure:sales"))
-    work = Work(Request(Path(), "prod", Cause.PROMOTION, "r"), LEASE, change=part, release=release)
+    work = Work(PromoteRequest(Path(), "prod", "r"), LEASE, change=part, release=release)
     assert name_of(work) == "promote Sales dashboard → prod"
 
 
@@ -85,12 +90,12 @@ def test_a_run_that_goes_on_keeps_its_name(before: str, name: str) -> None:
 
 
 def test_a_rollback_is_called_by_the_generation_it_goes_back_to() -> None:
-    work = Work(Request(Path(), "prod", Cause.ROLLBACK, ""), LEASE, generation=GENERATION)
+    work = Work(RollbackRequest(Path(), "prod"), LEASE, generation=GENERATION)
     assert name_of(work) == "rollback to generation 3 → prod"
 
 
 def test_a_working_tree_has_no_commit() -> None:
-    work = Work(Request(Path(), "dev"), LEASE, change=replace(CHANGE, commit="dirty"))
+    work = Work(ReleaseRequest(Path(), "dev"), LEASE, change=replace(CHANGE, commit="dirty"))
     assert name_of(work) == "release working tree → dev"
 
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect_sluice.domain.promotion import Lease
-from prefect_sluice.promotions.work import Outcome, Request, Stage, Status, Work, listening, tell, walk
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Outcome, Stage, Status, Work, listening, tell, walk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-WORK = Work(Request(Path(), "prod"), Lease("prod", 1, "ada", NOW, NOW))
+WORK = Work(ReleaseRequest(Path(), "prod"), Lease("prod", 1, "ada", NOW, NOW))
 
 
 def stage(name: str, seen: list[str], *, ends: bool = False) -> Stage:

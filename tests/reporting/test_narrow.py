@@ -14,7 +14,8 @@ from prefect_sluice.diff.text import render_text
 from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import Evidence
-from prefect_sluice.promotions.work import Request, Work
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.findings import evidence_lines
@@ -31,7 +32,7 @@ from tests.reporting.test_rendered_pages import G2, LEASE
 WORDS = tuple(f"word{n}" for n in range(30))
 SUBJECT = replace(CHANGE, subject=" ".join(WORDS))
 RELEASED = replace(RELEASE, change=SUBJECT)
-START = Work(Request(Path(), "prod"), LEASE)
+START = Work(ReleaseRequest(Path(), "prod"), LEASE)
 ADOPTED = Adopted(Name("marts", "orders"), Name("store", "orders"), False, "", loses=WORDS)
 COLUMNS = tuple(Column(word, "INTEGER") for word in WORDS[:20])
 TEXTS: dict[str, Callable[[], str]] = {

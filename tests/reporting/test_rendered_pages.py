@@ -25,7 +25,8 @@ from prefect_sluice.planning.impact import Effect, EffectKind, ReachedConsumer
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Note, Noted
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting import json_documents
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.markdown import markdown
@@ -199,13 +200,13 @@ LEASE = Lease("prod", 9, "ada@host pid 42 start 7", NOW - timedelta(minutes=2), 
 
 
 def working(status: Status, message: str, next: str = "") -> Work:
-    request = Request(Path(), "prod")
+    request = ReleaseRequest(Path(), "prod")
     work = Work(request, LEASE, CHANGE, RELEASE, PLAN, PROMOTION, REPORTS, replace(G2, number=4))
     return work.ends(status, message, next)
 
 
 def _stages() -> list[Line]:
-    start = Work(Request(Path(), "prod"), LEASE)
+    start = Work(ReleaseRequest(Path(), "prod"), LEASE)
     sourced = replace(start, change=CHANGE)
     built = replace(sourced, plan=PLAN, release=RELEASE, promotion=PROMOTION)
     failed = replace(built, reports=REPORTS).ends(Status.REFUSED, "1 finding")

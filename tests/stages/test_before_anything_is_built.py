@@ -12,7 +12,8 @@ import pytest
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.promotion import ENDED
-from prefect_sluice.promotions.work import Request, Status
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Status
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
@@ -38,7 +39,7 @@ def test_a_name_that_somebody_else_owns_is_refused_before_the_build(project: Pat
     with duckdb.connect(str(project / "shop.duckdb")) as connection:
         connection.execute("create table Orders as select 7 as id")
     with pytest.raises(Refused, match=r"did not make: main\.Orders"):
-        pipeline.run(Request(project, "dev"))
+        pipeline.run(ReleaseRequest(project, "dev"))
     store = Workspace.at(project).store
     assert not store.promotions()
     store.close()
@@ -65,7 +66,7 @@ def test_what_does_not_fit_the_disk_is_refused_before_the_build(
     with pytest.raises(
         Refused, match=r"publishing in place needs about .* MB beside .*, and 0 MB are free; make room"
     ):
-        pipeline.run(Request(project, "dev", adopt=True))
+        pipeline.run(ReleaseRequest(project, "dev", adopt=True))
     store = Workspace.at(project).store
     assert not store.promotions()
     store.close()
@@ -77,9 +78,9 @@ def test_the_same_working_tree_is_the_same_release(project: Path) -> None:
         "{{ config(materialized='table') }}\nselect 2 as id\n", encoding="utf-8"
     )
     with pytest.raises(Refused, match=r"not committed: models/orders\.sql"):
-        pipeline.run(Request(project, "dev"))
-    first = pipeline.run(Request(project, "dev", dirty=True))
-    again = pipeline.run(Request(project, "dev", dirty=True))
+        pipeline.run(ReleaseRequest(project, "dev"))
+    first = pipeline.run(ReleaseRequest(project, "dev", dirty=True))
+    again = pipeline.run(ReleaseRequest(project, "dev", dirty=True))
     assert first.outcome is not None
     assert again.outcome is not None
     assert (first.outcome.status, again.outcome.status) == (Status.DONE, Status.UNCHANGED)
@@ -92,4 +93,4 @@ def test_the_same_working_tree_is_the_same_release(project: Path) -> None:
 def test_a_working_tree_has_no_ref(project: Path) -> None:
     """Both at once is a question with two answers."""
     with pytest.raises(BadInput, match="a working tree has no ref"):
-        pipeline.run(Request(project, "dev", ref="HEAD~1", dirty=True))
+        pipeline.run(ReleaseRequest(project, "dev", "HEAD~1", dirty=True))

@@ -9,9 +9,9 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.dashboards import reports
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import PromoteRequest, ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting.dashboard_story import dashboard_story
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
@@ -42,7 +42,7 @@ FILES = {
 
 def promote(folder: Path, report: str) -> Work:
     """Promote what a dashboard reads."""
-    return pipeline.run(Request(folder, "prod", Cause.PROMOTION, "", actor="Ada", report=report))
+    return pipeline.run(PromoteRequest(folder, "prod", actor="Ada", report=report))
 
 
 def rows(folder: Path, relation: str) -> list[tuple[object, ...]]:
@@ -54,15 +54,15 @@ def rows(folder: Path, relation: str) -> list[tuple[object, ...]]:
 def test_what_a_dashboard_reads_goes_on_and_nothing_else(tmp_path: Path) -> None:
     """Its relations, its own declaration, and who reads the same; the other change stays behind."""
     folder = repository(tmp_path / "shop", FILES)
-    pipeline.run(Request(folder, "dev", actor="Ada"))
-    pipeline.run(Request(folder, "prod", Cause.PROMOTION, "", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "dev", actor="Ada"))
+    pipeline.run(PromoteRequest(folder, "prod", actor="Ada"))
     second = {
         "models/orders.sql": "select range as id, range + 1 as amount from range(3)\n",
         "models/customers.sql": "select 1 as id, 'Grace' as name\n",
         "models/exposures.yml": FILES["models/exposures.yml"].replace("label: Sums", "label: Totals"),
     }
     write(folder, second, "second")
-    pipeline.run(Request(folder, "dev", actor="Ada"))
+    pipeline.run(ReleaseRequest(folder, "dev", actor="Ada"))
 
     workspace = Workspace.at(folder)
     assert [item.label for item in reports(workspace)] == ["Everything", "People", "Totals"]
@@ -71,7 +71,7 @@ def test_what_a_dashboard_reads_goes_on_and_nothing_else(tmp_path: Path) -> None
     ):
         promote(folder, "Nobody")
     with pytest.raises(BadInput, match="two answers to one question"):
-        pipeline.run(Request(folder, "prod", Cause.PROMOTION, "", select="orders", report="Totals"))
+        pipeline.run(PromoteRequest(folder, "prod", select="orders", report="Totals"))
 
     done = promote(folder, "Totals (Ops)")
     assert done.outcome is not None

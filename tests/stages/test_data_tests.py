@@ -13,7 +13,8 @@ import pytest
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
 from tests.repository import repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("data-tests")]
@@ -53,7 +54,7 @@ def release(folder: Path, files: Mapping[str, str]) -> Work:
         (folder / name).write_text(text, encoding="utf-8")
     for command in (["add", "-A"], ["commit", "-qm", "change", "--allow-empty"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
-    return pipeline.run(Request(folder, "dev"))
+    return pipeline.run(ReleaseRequest(folder, "dev"))
 
 
 def found(work: Work, gate: str = "data_tests") -> dict[str, Finding]:
@@ -67,7 +68,7 @@ def found(work: Work, gate: str = "data_tests") -> dict[str, Finding]:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Work]:
     folder = repository(tmp_path_factory.mktemp("first") / "shop", FILES)
-    return folder, pipeline.run(Request(folder, "dev"))
+    return folder, pipeline.run(ReleaseRequest(folder, "dev"))
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import Refused
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.maintenance import collect
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.runtime import process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("history")]
@@ -102,7 +102,7 @@ class Shop:
             path.write_text(text, encoding="utf-8") if text else path.unlink()
         self._git("add", "-A", "-f", "--", ".", ":!.sluice", ":!w.duckdb*")
         self._git("commit", "-qm", message)
-        return pipeline.run(Request(self.folder, "dev"))
+        return pipeline.run(ReleaseRequest(self.folder, "dev"))
 
     def load(self, number: int) -> None:
         """Replace the raw events by one: those of before are nowhere else."""
@@ -136,7 +136,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop.load(2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_FULL_REFRESH", "1")
-        done(pipeline.run(Request(shop.folder, "dev", Cause.REFRESH)))
+        done(pipeline.run(RefreshRequest(shop.folder, "dev")))
     shop.load(3)
     told = notes(done(shop.release(OTHER_IDS)))
     assert "goes on as main.called_otherwise" in told["main.called_so"]

@@ -9,8 +9,13 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.domain.generation import Cause
-from prefect_sluice.promotions.work import Request, RollbackFollowUp, Status, Work
+from prefect_sluice.promotions.request import (
+    RefreshRequest,
+    ReleaseRequest,
+    RollbackFollowUp,
+    RollbackRequest,
+)
+from prefect_sluice.promotions.work import Status, Work
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -71,15 +76,13 @@ class Shop:
             path.write_text(text, encoding="utf-8")
         self._git("add", "-A")
         self._git("commit", "-qm", "change")
-        return pipeline.run(Request(self.folder, "dev"))
+        return pipeline.run(ReleaseRequest(self.folder, "dev"))
 
     def refresh(self) -> Work:
-        return pipeline.run(Request(self.folder, "dev", Cause.REFRESH))
+        return pipeline.run(RefreshRequest(self.folder, "dev"))
 
     def rollback(self, to: int) -> Work:
-        return pipeline.run(
-            Request(self.folder, "dev", Cause.ROLLBACK, str(to), after=RollbackFollowUp(hold=False))
-        )
+        return pipeline.run(RollbackRequest(self.folder, "dev", str(to), after=RollbackFollowUp(hold=False)))
 
     def load(self, *rows: tuple[int, int], day: int) -> None:
         """Replace the raw orders: what was there before is nowhere else. In the future: dbt compares them with its own clock."""

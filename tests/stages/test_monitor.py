@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from prefect_sluice import pipeline
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -32,7 +33,7 @@ def release(folder: Path, files: dict[str, str]) -> Work:
         path.write_text(text, encoding="utf-8")
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "change"]):
         subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
-    return pipeline.run(Request(folder, "dev"))
+    return pipeline.run(ReleaseRequest(folder, "dev"))
 
 
 def told(work: Work) -> str:

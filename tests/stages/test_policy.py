@@ -14,7 +14,8 @@ from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid, Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import ReleaseRequest, request_for
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.reporting.report.build import report
@@ -48,10 +49,9 @@ def commit(folder: Path, files: Mapping[str, str], message: str = "change") -> N
         subprocess.run(["git", *command], cwd=folder, check=True)
 
 
-def run(folder: Path, cause: Cause = Cause.RELEASE, **asked: object) -> Work:
+def run(folder: Path, cause: Cause = Cause.RELEASE) -> Work:
     """Run the stages, as Ada."""
-    ref = "" if cause is Cause.ROLLBACK else "HEAD"
-    return pipeline.run(Request(folder, "prod", cause, ref, actor="Ada", **asked))  # pyright: ignore[reportArgumentType]  # its own fields
+    return pipeline.run(request_for(cause, folder, "prod", actor="Ada"))
 
 
 def status(work: Work) -> Status:
@@ -101,7 +101,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # What lies here and is not committed counts for nothing, at the first release, too.
     (folder / "sluice.yml").write_text(ALONE, encoding="utf-8")
     with pytest.raises(Refused, match="takes commits only"):
-        run(folder, dirty=True)
+        pipeline.run(ReleaseRequest(folder, "prod", dirty=True, actor="Ada"))
     assert status(release(folder)) is Status.DONE
     (folder / "sluice.yml").write_text(SETTINGS, encoding="utf-8")
     return folder
@@ -134,7 +134,7 @@ def test_what_is_not_committed_is_no_policy(shop: Path) -> None:
 def test_a_change_of_it_is_approved_by_the_one_that_serves(shop: Path) -> None:
     """It is shown before the yes, bound by it, and counts after it: for whoever comes next."""
     commit(shop, {"sluice.yml": ALONE, "models/orders.sql": "select 2 as id\n"})
-    shown = planned(Request(shop, "prod", actor="Ada"))
+    shown = planned(ReleaseRequest(shop, "prod", actor="Ada"))
     assert policy_document(shown.policy) == {
         "first": False,
         "judged_by": "served",

@@ -14,7 +14,8 @@ from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import PromoteRequest, RefreshRequest, ReleaseRequest, RollbackRequest
+from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -67,7 +68,7 @@ def rows(folder: Path, relation: str, environment: str = "prod") -> list[tuple[o
 
 def promote(folder: Path, to: str = "prod", ref: str = "", select: str = "", origin: str = "") -> Work:
     """Promote, and go on after the yes that production asks for."""
-    request = Request(folder, to, Cause.PROMOTION, ref, actor="Ada", select=select, origin=origin)
+    request = PromoteRequest(folder, to, ref, actor="Ada", select=select, origin=origin)
     work = pipeline.run(request)
     if work.outcome is not None and work.outcome.status is Status.WAITING:
         approve(folder, work)
@@ -113,7 +114,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, FILES, "First")
     for environment in ("dev", "staging", "prod"):
         clicks(folder, environment, 2)
-    done(pipeline.run(Request(folder, "dev", actor="Ada")))
+    done(pipeline.run(ReleaseRequest(folder, "dev", actor="Ada")))
     hidden = folder.with_name("git")
     shutil.move(folder / ".git", hidden)
     done(promote(folder, "staging"))
@@ -128,7 +129,7 @@ def second(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("second") / "shop"
     shutil.copytree(first, folder, symlinks=True)
     write(folder, SECOND, "Second")
-    done(pipeline.run(Request(folder, "dev", actor="Ada")))
+    done(pipeline.run(ReleaseRequest(folder, "dev", actor="Ada")))
     done(promote(folder, "staging"))
     return folder
 
@@ -176,7 +177,7 @@ def test_the_order_of_environments_is_kept(second: Path) -> None:
 
 def test_what_was_never_stable_in_between_is_refused(shop: Path) -> None:
     write(shop, {"models/customers.sql": "select 1 as id, 'Grace' as name\n"}, "Third")
-    work = done(pipeline.run(Request(shop, "dev", actor="Ada")))
+    work = done(pipeline.run(ReleaseRequest(shop, "dev", actor="Ada")))
     assert work.release is not None
     with pytest.raises(Refused, match=r"never stable in staging.*sluice promote \w+ --to staging"):
         promote(shop, "prod", origin="dev")
@@ -188,16 +189,16 @@ def test_what_was_never_stable_in_between_is_refused(shop: Path) -> None:
     write(shop, {}, "Any order")
     for environment in ("dev", "staging", "prod"):
         done(
-            pipeline.run(Request(shop, "dev", actor="Ada"))
+            pipeline.run(ReleaseRequest(shop, "dev", actor="Ada"))
             if environment == "dev"
             else promote(shop, environment)
         )
     write(shop, {"models/customers.sql": "select 1 as id, 'Hopper' as name\n"}, "Fourth")
-    done(pipeline.run(Request(shop, "dev", actor="Ada")))
+    done(pipeline.run(ReleaseRequest(shop, "dev", actor="Ada")))
     done(promote(shop, "prod", origin="dev"))
     assert rows(shop, "customers") == [(1, "Hopper")]
     with pytest.raises(Refused, match=r"takes no release directly .* sluice promote --to prod"):
-        pipeline.run(Request(shop, "prod", actor="Ada"))
+        pipeline.run(ReleaseRequest(shop, "prod", actor="Ada"))
 
 
 def test_a_part_that_needs_more_is_refused_with_the_list(second: Path) -> None:
@@ -223,12 +224,12 @@ def test_a_part_becomes_a_release_of_its_own(shop: Path) -> None:
     assert again.outcome is not None
     assert again.outcome.status is Status.UNCHANGED
     clicks(shop, "prod", 3)
-    refreshed = done(pipeline.run(Request(shop, "prod", Cause.REFRESH, actor="Ada")))
+    refreshed = done(pipeline.run(RefreshRequest(shop, "prod", actor="Ada")))
     assert (built(refreshed), refreshed.release) == ({"clicks"}, work.release)
     rest = done(promote(shop))
     assert built(rest) == {"totals", "customers"}
     assert rows(shop, "totals") == [(303, 3)]
-    done(pipeline.run(Request(shop, "prod", Cause.ROLLBACK, "", actor="Ada")))
+    done(pipeline.run(RollbackRequest(shop, "prod", actor="Ada")))
     assert (rows(shop, "totals"), rows(shop, "customers"), len(rows(shop, "clicks"))) == (
         [(303,)], [(1, "Ada")], 3,
     )  # fmt: skip
@@ -236,11 +237,11 @@ def test_a_part_becomes_a_release_of_its_own(shop: Path) -> None:
 
 def test_planned_again_when_production_moved(shop: Path) -> None:
     """What the new plan does not demand is not built again, gates look at it again, and the yes is asked for again."""
-    request = Request(shop, "prod", Cause.PROMOTION, "", actor="Ada")
+    request = PromoteRequest(shop, "prod", actor="Ada")
     waits = pipeline.run(request)
     approve(shop, waits)
     clicks(shop, "prod", 5)
-    done(pipeline.run(Request(shop, "prod", Cause.REFRESH, actor="Ada")))
+    done(pipeline.run(RefreshRequest(shop, "prod", actor="Ada")))
     again = pipeline.run(request)
     assert again.outcome is not None
     assert again.outcome.status is Status.WAITING
@@ -262,13 +263,13 @@ def test_planned_again_when_production_moved(shop: Path) -> None:
 
 def test_finished_work_that_was_touched_is_not_taken(shop: Path) -> None:
     """Not the bytes that were sealed: built again, as if nothing were there."""
-    request = Request(shop, "prod", Cause.PROMOTION, "", actor="Ada")
+    request = PromoteRequest(shop, "prod", actor="Ada")
     waits = pipeline.run(request)
     assert waits.promotion is not None
     file = shop / ".sluice" / "candidates" / waits.promotion.id / "prod.duckdb"
     with duckdb.connect(str(file)) as connection:
         connection.execute("update main.customers set name = 'Eve'")
     clicks(shop, "prod", 5)
-    done(pipeline.run(Request(shop, "prod", Cause.REFRESH, actor="Ada")))
+    done(pipeline.run(RefreshRequest(shop, "prod", actor="Ada")))
     done(promote(shop))
     assert rows(shop, "customers") == [(1, "Ada Lovelace")]

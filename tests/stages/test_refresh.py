@@ -16,11 +16,12 @@ import pytest
 from prefect_sluice import pipeline
 from prefect_sluice.config import Model
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid, Refused
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Decision
 from prefect_sluice.promotions import observe_sources
-from prefect_sluice.promotions.work import Request, Status, Work
+from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest
+from prefect_sluice.promotions.work import Status, Work
+from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.runtime import process
 from prefect_sluice.stages import build
 from prefect_sluice.stages.approve import record
@@ -73,10 +74,10 @@ class Shop:
 
     def release(self, files: Mapping[str, str]) -> Work:
         self.commit(files)
-        return pipeline.run(Request(self.folder, "dev"))
+        return pipeline.run(ReleaseRequest(self.folder, "dev"))
 
     def refresh(self, *select: str) -> Work:
-        return pipeline.run(Request(self.folder, "dev", Cause.REFRESH, select=" ".join(select)))
+        return pipeline.run(RefreshRequest(self.folder, "dev", select=" ".join(select)))
 
     def load(self, *statements: str) -> None:
         with duckdb.connect(str(self.folder / "w.duckdb")) as connection:
@@ -242,9 +243,11 @@ def test_a_part(shop: Shop) -> None:
     nothing = shop.refresh("stg_orders")
     assert status(nothing) is Status.UNCHANGED
     assert message(nothing).endswith("stale, and not selected: 5")
+    shown = planned(RefreshRequest(shop.folder, "dev", "stg_payments")).plan
     part = shop.refresh("stg_payments")
-    assert made(part) == {"stg_payments", "paid", "total", "both"}
     assert part.plan is not None
+    assert shown.digest == part.plan.digest, "what the form plan shows is what a refresh of this part does"
+    assert made(part) == {"stg_payments", "paid", "total", "both"}
     assert {uid: str(why) for uid, why in part.plan.held.items()} == {
         "model.p.seen": "stale, and not selected: it stays as it is"
     }

@@ -16,7 +16,8 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.maintenance import collect
 from prefect_sluice.maintenance.leftovers import LeftoverKind
-from prefect_sluice.promotions.work import Request, Status, Work, listening
+from prefect_sluice.promotions.request import request_for
+from prefect_sluice.promotions.work import Status, Work, listening
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
@@ -35,8 +36,7 @@ class Machine:
         """Run the stages here; return the work and what they told."""
         said: list[str] = []
         with listening(said.append):
-            ref = "HEAD" if cause is Cause.RELEASE else ""
-            return pipeline.run(Request(self.folder, "prod", cause, ref, actor="Ada")), said
+            return pipeline.run(request_for(cause, self.folder, "prod", actor="Ada")), said
 
     def staged(self) -> Promotion:
         """Stage a release that waits then."""

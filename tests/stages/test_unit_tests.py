@@ -9,7 +9,8 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.promotions.work import Request, Status
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Status
 from tests.repository import repository
 
 YML = """
@@ -57,7 +58,7 @@ FILES = {
 
 
 def release(folder: Path) -> tuple[Status | None, GateReport]:
-    work = pipeline.run(Request(folder, "dev", actor="Ada"))
+    work = pipeline.run(ReleaseRequest(folder, "dev", actor="Ada"))
     (report,) = (report for report in work.reports if report.gate == "unit_tests")
     return work.outcome.status if work.outcome else None, report
 

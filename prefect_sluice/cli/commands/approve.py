@@ -231,15 +231,12 @@ def _next(workspace: Workspace, promotion: Promotion) -> str:
 def _go_on(workspace: Workspace, promotion: Promotion, by: str, console: Console) -> int:
     """Run the stages again: the ones before Approve find their work done."""
     from prefect_sluice.cli.run_stages import run_and_show
-    from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import Request
+    from prefect_sluice.promotions.request import request_for
     from prefect_sluice.reporting.styled_text import line
+    from prefect_sluice.stages.resume import pinned
 
-    release = workspace.store.release(promotion.release)
-    ref = release.change.commit if release else "HEAD"
-    if promotion.cause is Cause.PROMOTION:
-        ref = promotion.release
-    request = Request(workspace.root, promotion.environment, promotion.cause, ref, actor=by)
+    plainest = request_for(promotion.cause, workspace.root, promotion.environment, actor=by)
+    request = pinned(workspace, plainest, promotion)
     code = run_and_show(request, console, wait=timedelta(0), via="local")
     console.show([line(one) for one in _woken(workspace, promotion)])
     return code

@@ -12,7 +12,7 @@ from prefect_sluice.cli.actor import actor as who
 from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
-    from prefect_sluice.promotions.work import Request
+    from prefect_sluice.promotions.request import Request
 
 
 @click.command()
@@ -44,10 +44,9 @@ def plan(
     REF is a commit, branch or tag; HEAD by default. Nothing is built, and a release that is at work is not
     disturbed.
     """
-    from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import Request
+    from prefect_sluice.promotions.request import ReleaseRequest
 
-    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who("", folder), adopt)
+    request = ReleaseRequest(folder, environment, ref, dirty, adopt, actor=who("", folder))
     return show_planned(request, console, named)
 
 

@@ -60,11 +60,8 @@ def promote(
     """
     from prefect_sluice.cli.commands.plan import show_planned
     from prefect_sluice.cli.run_stages import run_and_show
-    from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import Request
+    from prefect_sluice.promotions.request import PromoteRequest
 
     name, chosen = who(actor, folder), " ".join(select.split())
-    request = Request(
-        folder, to, Cause.PROMOTION, release, actor=name, origin=origin, select=chosen, report=report.strip()
-    )
+    request = PromoteRequest(folder, to, release, origin, chosen, report.strip(), actor=name)
     return show_planned(request, console) if plan else run_and_show(request, console, wait=wait, via=via)

@@ -40,11 +40,10 @@ def refresh(
     The same gates look at it as at a release, so readers never see a half-loaded night.
     """
     from prefect_sluice.cli.run_stages import run_and_show
-    from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import Request
+    from prefect_sluice.promotions.request import RefreshRequest
 
     chosen = " ".join(word for words in select for word in words.split())
     if select and not chosen:
         raise click.UsageError("--select names nothing")
-    request = Request(folder, environment, Cause.REFRESH, "", actor=who(actor, folder), select=chosen)
+    request = RefreshRequest(folder, environment, chosen, actor=who(actor, folder))
     return run_and_show(request, console, wait=wait, via=via)

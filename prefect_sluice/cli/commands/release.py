@@ -43,8 +43,7 @@ def release(
     a crash or a yes goes on where it was.
     """
     from prefect_sluice.cli.run_stages import run_and_show
-    from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import Request
+    from prefect_sluice.promotions.request import ReleaseRequest
 
-    request = Request(folder, environment, Cause.RELEASE, ref, dirty, who(actor, folder), adopt)
+    request = ReleaseRequest(folder, environment, ref, dirty, adopt, actor=who(actor, folder))
     return run_and_show(request, console, wait=wait, via=via)

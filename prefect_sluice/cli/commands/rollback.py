@@ -64,20 +64,11 @@ def rollback(
     from prefect_sluice import pipeline
     from prefect_sluice.cli.progress import waits
     from prefect_sluice.cli.run_stages import EXIT_CODES
-    from prefect_sluice.domain.generation import Cause
-    from prefect_sluice.promotions.work import Request, RollbackFollowUp
+    from prefect_sluice.promotions.request import RollbackFollowUp, RollbackRequest
     from prefect_sluice.reporting import json_documents
 
     after = RollbackFollowUp(hold=not no_hold, reason=reason, catch_up=catch_up)
-    request = Request(
-        folder,
-        environment,
-        Cause.ROLLBACK,
-        to,
-        actor=who(actor, folder),
-        after=after,
-        back_from=back_from or 0,
-    )
+    request = RollbackRequest(folder, environment, to, after, back_from or 0, actor=who(actor, folder))
     started = perf_counter()
     with waits(console):
         work = pipeline.run(request, wait=wait)

@@ -121,15 +121,12 @@ def _standing(
 
 
 def _generation(workspace: Workspace, environment: Environment) -> tuple[Generation | None, str]:
-    from datetime import UTC, datetime
 
     from prefect_sluice.domain.errors import WarehouseBusy
-    from prefect_sluice.domain.generation import Cause, Generation
+    from prefect_sluice.domain.generation import Generation
 
     if not environment.target.path.exists():
-        return Generation(
-            environment.name, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ()
-        ), ""
+        return Generation.nothing(environment.name), ""
     try:
         return workspace.warehouse(environment).generation(environment.name), ""
     except WarehouseBusy as error:

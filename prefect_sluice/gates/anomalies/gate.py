@@ -12,7 +12,6 @@ from pydantic import Field
 from prefect_sluice import config
 from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.errors import BadInput, QueryFailed
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Measure, Verdict
 from prefect_sluice.gates.anomalies.measure import RelationNumbers, profile
@@ -69,7 +68,7 @@ class Anomalies:
 
     def check(self, subject: Subject) -> GateReport:
         """Return a finding per anomaly, and one for each relation that is as usual. Repeatable."""
-        if subject.cause is not Cause.REFRESH:
+        if not subject.cause.renews:
             return GateReport(self.id, not_applicable="only what a refresh brings is looked at")
         if subject.candidate is None or subject.history is None:
             return GateReport(self.id, not_applicable="nothing was built")

@@ -13,7 +13,6 @@ from prefect_sluice.diff.relation import RelationDiff, percent
 from prefect_sluice.diff.tables import evidence, tables
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, QueryFailed
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
@@ -79,7 +78,7 @@ class Diff:
             return self._broken(node, f"cannot be compared: {error}")
         diffs[node.unique_id] = subject.compared[node.unique_id] = found
         # That a refresh brings new data, everybody knows.
-        unsaid = found.same_rows or subject.cause is Cause.REFRESH
+        unsaid = found.same_rows or subject.cause.renews
         moved = () if unsaid else subject.moved.get(node.unique_id, ())
         same_code = node.unique_id in subject.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
@@ -152,7 +151,7 @@ class Diff:
     ) -> Finding:
         """Return the finding with what the commit said beside what changed; what it did not say may be too much."""
         limit = self._limit(said)
-        if subject.cause is Cause.REFRESH or limit is None:
+        if subject.cause.renews or limit is None:
             return finding
         parts = expected_part.parts(diff, [each for each in said.expected if each.is_of(names(node))])
         finding = replace(finding, more=(*finding.more, expected_part.table(parts))) if parts else finding

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.errors import LedgerBroken, SluiceError
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.maintenance.doctor import attested
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
@@ -176,7 +176,7 @@ def _open(patient: Examined, environment: Environment, promotion: Promotion) -> 
 def _command(patient: Examined, environment: Environment, promotion: Promotion) -> str:
     """Return the command that goes on with a promotion; that of a rollback names both its ends, so that it is safe to repeat."""
     plain = f"sluice {promotion.cause.value} --env {environment.name}"
-    if promotion.cause is not Cause.ROLLBACK or patient.store is None:
+    if not promotion.cause.goes_back or patient.store is None:
         return plain
     entries = patient.store.entries(environment=environment.name)
     begun = next((entry for entry in entries if entry.facts.get("promotion") == promotion.id), None)

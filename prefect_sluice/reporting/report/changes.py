@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, Report
@@ -49,7 +48,7 @@ def no_change(report: Report) -> str:
         return "What changes in the relations is said above."
     if promotion is None:
         return "Nothing was compared with what is served: it was never promoted."
-    if promotion.cause is Cause.ROLLBACK:
+    if promotion.cause.goes_back:
         return "This promotion has no plan of its own: an older generation is served again, as it was."
     if not any(gate.gate == DIFF for gate in report.gates):
         return "Nothing was compared with what is served: it ended before that."

@@ -6,20 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.stage_order import WHOLE, stages_of
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.reporting.report.model import ReleaseRecord, StageRow
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import moment, short
 
-ORDER = ("source", "build", "test", "stage", "approve", "deploy", "monitor")
-_NOT_ALL = {
-    Cause.ROLLBACK: ("rollback", "monitor"),
-    Cause.REFRESH: tuple(name for name in ORDER if name != "test"),
-}
 _PAST = {
     State.STARTED: 2,
     State.STAGED: 4,
@@ -36,7 +31,7 @@ def laps(record: ReleaseRecord) -> tuple[StageRow, ...]:
     promotion = record.promotion
     if promotion is None:
         return ()
-    names = _NOT_ALL.get(promotion.cause, ORDER)
+    names = stages_of(promotion.cause)
     done, ended = _reached(record, promotion, names)
     took = _took(record)
     lines: list[StageRow] = []
@@ -61,10 +56,10 @@ def _reached(
 ) -> tuple[int, tuple[str, Style] | None]:
     """Return how many stages are done, and how the next one stands if it ended the way, or is at work."""
     state = promotion.state
-    if promotion.cause is Cause.ROLLBACK:
+    if promotion.cause.goes_back:
         return len(names), None
     if state in _PAST:
-        done = min(_PAST[state] - (len(ORDER) - len(names) if _PAST[state] > 2 else 0), len(names))
+        done = min(_PAST[state] - (len(WHOLE) - len(names) if _PAST[state] > 2 else 0), len(names))
         waits = state is State.STAGED and record.asked > 0
         return done, ("waits for a yes", Style.WARN) if waits else None
     if state is State.REFUSED:

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from prefect_sluice.approvals.policy import rule
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, describe_displaced
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.report.model import Advice, GateRow, Headline, ReleaseRecord, Report
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.promotion import going_on
-from prefect_sluice.reporting.wording import short
 
 _FIXES = 3
 
@@ -26,9 +24,9 @@ def head(record: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Fin
     title = titled(record.release, where) if record.release else "A release that is not known any more"
     if promotion is None:
         return Headline(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
-    if promotion.cause is Cause.ROLLBACK:
+    if promotion.cause.goes_back:
         title = f"Rollback: {title}"
-    elif promotion.cause is Cause.REFRESH:
+    elif promotion.cause.renews:
         title = f"Refresh: {title}"
     match promotion.state:
         case State.STAGED:
@@ -165,9 +163,7 @@ def _command(record: ReleaseRecord, promotion: Promotion | None) -> str:
         return going_on(promotion, record.release.change.commit if record.release else "")
     attempt = record.promotion
     assert attempt is not None
-    if attempt.cause is Cause.PROMOTION:
-        return f"sluice promote {short(attempt.release)} --to {attempt.environment}"
-    return f"sluice {attempt.cause.value} --env {attempt.environment}"
+    return going_on(attempt)
 
 
 def _go_on(record: ReleaseRecord, promotion: Promotion) -> tuple[Advice, ...]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from prefect_sluice.domain.controls import EVERYWHERE, Control, ControlKind
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import UNAUTHENTICATED, Promotion, State
 from prefect_sluice.domain.release import Release
 from prefect_sluice.reporting.styled_text import Line, Span, Style, cut, faint, line, wrapped
@@ -148,7 +148,7 @@ def _note(event: HistoryEvent) -> Span | None:
         )
         return Span(told, _STYLES[promotion.state])
     notes: list[str] = []
-    if generation is not None and generation.cause is Cause.ROLLBACK:
+    if generation is not None and generation.cause.goes_back:
         notes.append(f"= generation {generation.origin} again")
     if generation is not None and generation.collected_at is not None:
         notes.append(f"collected on {generation.collected_at:%Y-%m-%d}: cannot be served again")

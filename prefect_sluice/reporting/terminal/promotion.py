@@ -34,12 +34,14 @@ def promotion_lines(
 
 def going_on(promotion: Promotion, commit: str = "") -> str:
     """Return the command that takes a promotion on; `commit` is its release's ("" if not known)."""
-    if promotion.cause is Cause.PROMOTION:
-        return f"sluice promote {short(promotion.release)} --to {promotion.environment}"
-    ref = ""
-    if promotion.cause is Cause.RELEASE and commit:
-        ref = " --dirty" if commit == DIRTY else f" {short(commit)}"
-    return f"sluice {promotion.cause.value}{ref} --env {promotion.environment}"
+    match promotion.cause:
+        case Cause.PROMOTION:
+            return f"sluice promote {short(promotion.release)} --to {promotion.environment}"
+        case Cause.RELEASE if commit:
+            ref = "--dirty" if commit == DIRTY else short(commit)
+            return f"sluice release {ref} --env {promotion.environment}"
+        case _:
+            return f"sluice {promotion.cause.value} --env {promotion.environment}"
 
 
 def bound(promotion: Promotion) -> str:

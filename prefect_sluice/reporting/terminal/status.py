@@ -12,7 +12,7 @@ from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
 from prefect_sluice.domain.displaced_names import describe_displaced as displaced_told
-from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.lease_holder import holder_text as holder_told
 from prefect_sluice.domain.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED
@@ -110,7 +110,7 @@ def _serves(standing: EnvironmentStanding, now: datetime, width: int) -> list[Li
                 f"sluice release --env {standing.name}",
             )
         ]
-    again = f" = generation {current.origin} again" if current.cause is Cause.ROLLBACK else ""
+    again = f" = generation {current.origin} again" if current.cause.goes_back else ""
     head = f"  generation {current.number}{again}, {count(len(current.relations), 'relation')}"
     lines = [line(strong(standing.name), head)]
     change = standing.release.change if standing.release else None

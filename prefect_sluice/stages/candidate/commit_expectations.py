@@ -5,7 +5,6 @@ from __future__ import annotations
 from prefect_sluice import config
 from prefect_sluice.config.expected_change import Expectation
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import Release
 from prefect_sluice.planning.expectations import (
     CommitDeclarations,
@@ -26,7 +25,7 @@ def commit_declarations(workspace: Workspace, release: Release, plan: Plan) -> C
 
     Nothing for a refresh, whose code declared what it had to when it was released. Repeatable.
     """
-    if plan.cause is Cause.REFRESH:
+    if plan.cause.renews:
         return CommitDeclarations()
     base = workspace.store.release(plan.base_release) if plan.base_release else None
     found = _written(workspace, release, base)
@@ -41,7 +40,7 @@ def edited(workspace: Workspace, release: Release, plan: Plan) -> tuple[Expected
 
     None for a refresh, and none of a commit that what serves has: its word is spent. Repeatable.
     """
-    if plan.cause is Cause.REFRESH:
+    if plan.cause.renews:
         return ()
     base = workspace.store.release(plan.base_release) if plan.base_release else None
     return tuple(item for commit in _new(workspace, release, base) for item in from_message(*commit).edited)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prefect_sluice import gates
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.domain.generation import Cause, Generation, Pointer
+from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import NodeKind
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.results import NodeResult
@@ -77,7 +77,7 @@ def _to_compare(
     """Return what is built by new code from data that moved, if it is to be told what the code alone does: then it is
     compared with a baseline."""
     own = workspace.settings.gates.get("diff")
-    if not moved or plan.cause is Cause.REFRESH or (own is not None and own.on == "off"):
+    if not moved or plan.cause.renews or (own is not None and own.on == "off"):
         return ()
     strict = "max_unexplained_share" in ((own.model_extra or {}) if own else {})
     if not strict and not known.expected().expected:

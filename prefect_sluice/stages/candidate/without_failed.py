@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 from prefect_sluice.config import GateSettings
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Node, descendants
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.verdict import Finding, GateReport
@@ -107,7 +106,7 @@ def record(workspace: Workspace, promotion: Promotion, plan: Plan, actor: str) -
 
 def held_back(workspace: Workspace, promotion: Promotion) -> Mapping[str, Held]:
     """Return what a refresh left as it was because a part failed, by unique id, with why; nothing if it was whole."""
-    if promotion.cause is not Cause.REFRESH or not promotion.plan:
+    if not promotion.cause.renews or not promotion.plan:
         return {}
     document = cast(Mapping[str, Any], workspace.bundles.get_document(promotion.plan))
     return stored_held(document) if document.get("instead") else {}

@@ -75,7 +75,7 @@ def load(connection: duckdb.DuckDBPyConnection | None, environment: str, number:
         raise BadInput(
             f"environment {environment!r} has no generation {number}", fix="see which it has: sluice history"
         )
-    return Generation(environment, 0, "", "", 0, Cause.RELEASE, 0, datetime.fromtimestamp(0, UTC), ())
+    return Generation.nothing(environment)
 
 
 def history(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Generation, ...]:
