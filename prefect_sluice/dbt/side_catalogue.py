@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from prefect_sluice.warehouse.side_catalogue import corrected, dropping_a_view, lists
+from prefect_sluice.warehouse.duckdb.side_catalogue import corrected, dropping_a_view, lists
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from prefect_sluice.diff.dialect import Dialect, dialect
 from prefect_sluice.diff.float_tolerance import RELATIVE, FloatComparison
 from prefect_sluice.diff.measure import measure
 from prefect_sluice.diff.relation import (
@@ -22,6 +21,8 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.warehouse.base import Column, Reader
+from prefect_sluice.warehouse.engines import functions
+from prefect_sluice.warehouse.functions import Functions
 
 ALL_VALUES = 20_000_000
 """Up to how many values (rows times columns) of a relation whose rows came or went all its columns are measured."""
@@ -71,7 +72,7 @@ def compare(
     One query per side where nothing differs, at most fifteen more where something does. Repeatable.
     Raises QueryFailed when the warehouse refuses one, BadInput for an engine that is not known.
     """
-    engine = dialect(reader.dialect)
+    engine = functions(reader.dialect)
     columns = _match(engine, reader.columns(before), reader.columns(after), tolerance)
     keys, problem = _keys(engine, columns, key)
     comparison = _comparison(engine, before, after, columns, keys)
@@ -171,7 +172,7 @@ def _without_key(
 
 
 def _with_numbers(
-    reader: Reader, engine: Dialect, comparison: Comparison, columns: _Columns, found: RelationDiff
+    reader: Reader, engine: Functions, comparison: Comparison, columns: _Columns, found: RelationDiff
 ) -> RelationDiff:
     """Return the difference with the numbers of the columns that changed; those of a column that did not say something only
     where rows came or went, and in a big relation nobody waits for them."""
@@ -198,7 +199,7 @@ def _with_numbers(
 
 
 def _match(
-    engine: Dialect,
+    engine: Functions,
     before: Sequence[Column],
     after: Sequence[Column],
     tolerance: Callable[[str], float],
@@ -214,7 +215,7 @@ def _match(
     return _Columns(tuple(before), tuple(after), tuple(pairs))
 
 
-def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple[ColumnPair, ...], str]:
+def _keys(engine: Functions, columns: _Columns, key: Sequence[str]) -> tuple[tuple[ColumnPair, ...], str]:
     known = {engine.fold(pair.name): pair for pair in columns.pairs}
     wanted = list(dict.fromkeys(engine.fold(each) for each in key))
     missing = [each for each in key if engine.fold(each) not in known]
@@ -224,7 +225,7 @@ def _keys(engine: Dialect, columns: _Columns, key: Sequence[str]) -> tuple[tuple
 
 
 def _comparison(
-    engine: Dialect, before: str, after: str, columns: _Columns, keys: Sequence[ColumnPair]
+    engine: Functions, before: str, after: str, columns: _Columns, keys: Sequence[ColumnPair]
 ) -> Comparison:
     values = [each for each in columns.pairs if each not in keys]
 

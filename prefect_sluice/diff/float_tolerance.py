@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from math import isclose, isfinite
 
 from prefect_sluice.planning.type_changes import fields_of
+from prefect_sluice.warehouse.functions import NestedFunctions, finite
 
 NUMBERS = "numbers, as text"
 """The type of numbers that come as their texts, since their types differ."""
@@ -58,11 +59,12 @@ def _fits(pattern: str, names: Sequence[str]) -> bool:
 @dataclass(frozen=True, slots=True)
 class FloatComparison:
     """How the values of one column are held against each other. `type` is theirs, in the engine's spelling, or NUMBERS;
-    `floor` is the absolute tolerance, of which the values' size decides."""
+    `floor` is the absolute tolerance, of which the values' size decides; `nested` looks into lists and structs."""
 
     type: str
     relative: float
     floor: float = 0.0
+    nested: NestedFunctions | None = None
 
     def over(self, largest: float | None) -> FloatComparison:
         """Return it for a column whose largest finite value is this: never more than what `relative` is of 1."""
@@ -90,19 +92,23 @@ class FloatComparison:
 
     def largest(self, value: str) -> str:
         """Return the largest finite value of a column, as an aggregate."""
-        size = f"abs(CAST({value} AS {_DOUBLE}))"
-        return f"max({size}) FILTER (WHERE {_finite(size)})"
+        number = f"CAST({value} AS {_DOUBLE})"
+        return f"max(abs({number})) FILTER (WHERE {finite(number)})"
 
 
-def near(kinds: Sequence[str], type: str, relative: float) -> FloatComparison | None:
+def near(
+    kinds: Sequence[str], type: str, relative: float, nested: NestedFunctions | None = None
+) -> FloatComparison | None:
     """Return how values of a column whose types were and are `kinds` are held against each other, None where exactly. They come
-    as values of `type`, in which floats may be within lists and structs, or as NUMBERS."""
+    as values of `type`, in which floats may be within lists and structs (if `nested` looks into them), or as NUMBERS."""
     if not relative:
         return None
     wide = max((_relative(each, relative) for each in kinds if _is_float(each)), default=relative)
     if type == NUMBERS:
         return FloatComparison(type, wide) if any(_is_float(each) for each in kinds) else None
-    return FloatComparison(type, wide) if _holds_floats(type) else None
+    if _is_float(type):
+        return FloatComparison(type, wide)
+    return FloatComparison(type, wide, nested=nested) if nested and _holds_floats(type) else None
 
 
 def close_texts(one: str, two: str, relative: float) -> bool:
@@ -139,18 +145,17 @@ def _holds_floats(kind: str) -> bool:
 
 
 def _close(kind: str, one: str, two: str, how: FloatComparison, depth: int) -> str:
+    nested = how.nested
     if _is_float(kind):
         own = replace(how, relative=_relative(kind, how.relative), type=kind)
         return _close_numbers(one, two, own)
-    if inside := _LIST.fullmatch(kind):
+    if nested and (inside := _LIST.fullmatch(kind)):
         pair = f"x{depth}"
-        lists = ", ".join(f"CAST({each} AS {inside[1]}[])" for each in (one, two))
         each = _close(inside[1], f"{pair}[1]", f"{pair}[2]", how, depth + 1)
-        apart = f"len(list_filter(list_zip({lists}), lambda {pair}: NOT {each})) = 0"
-        return _both(one, two, f"len({one}) = len({two}) AND {apart}")
-    if inside := _STRUCT.fullmatch(kind):
+        return _both(one, two, nested.same_lists(one, two, inside[1], pair, each))
+    if nested and (inside := _STRUCT.fullmatch(kind)):
         parts = [
-            _close(part, _field(one, name), _field(two, name), how, depth)
+            _close(part, nested.part(one, name), nested.part(two, name), how, depth)
             for name, part in fields_of(inside[1])
         ]
         return _both(one, two, " AND ".join(parts))
@@ -163,12 +168,8 @@ def _close_numbers(one: str, two: str, how: FloatComparison) -> str:
     limit = f"greatest({how.relative / 2!r} * greatest(abs({b}), abs({a})), {how.floor / 2!r})"
     whole = f"{b} = trunc({b}) AND {a} = trunc({a}) AND abs({b}) < {_WHOLE}"
     exact = "" if _is_single(how.type) else f" AND NOT ({whole})"
-    near = f"{_finite(f'abs({b})')} AND {_finite(f'abs({a})')} AND abs({b} / 2 - {a} / 2) <= {limit}{exact}"
+    near = f"{finite(b)} AND {finite(a)} AND abs({b} / 2 - {a} / 2) <= {limit}{exact}"
     return f"({one} IS NOT DISTINCT FROM {two} OR coalesce({near}, false))"
-
-
-def _finite(size: str) -> str:
-    return f"{size} < CAST('Infinity' AS {_DOUBLE})"
 
 
 def _both(one: str, two: str, inside: str) -> str:
@@ -176,21 +177,18 @@ def _both(one: str, two: str, inside: str) -> str:
     return f"(CASE WHEN {one} IS NULL OR {two} IS NULL THEN {nothing} ELSE {inside} END)"
 
 
-def _field(value: str, name: str) -> str:
-    plain = name.replace('""', '"').replace("'", "''")
-    return f"struct_extract({value}, '{plain}')"
-
-
 def _coarse(kind: str, value: str, how: FloatComparison, shift: float, depth: int) -> str:
+    nested = how.nested
     if _is_float(kind):
         return _coarse_number(value, replace(how, relative=_relative(kind, how.relative)), shift)
-    if inside := _LIST.fullmatch(kind):
+    if nested and (inside := _LIST.fullmatch(kind)):
         each = _coarse(inside[1], f"x{depth}", how, shift, depth + 1)
-        listed = f"list_transform(CAST({value} AS {inside[1]}[]), lambda x{depth}: {each})"
-        return f"CAST({listed} AS VARCHAR)"
-    if inside := _STRUCT.fullmatch(kind):
-        parts = [_coarse(part, _field(value, name), how, shift, depth) for name, part in fields_of(inside[1])]
-        return f"CASE WHEN {value} IS NOT NULL THEN CAST([{', '.join(parts)}] AS VARCHAR) END"
+        return nested.list_text(value, inside[1], f"x{depth}", each)
+    if nested and (inside := _STRUCT.fullmatch(kind)):
+        parts = [
+            _coarse(part, nested.part(value, name), how, shift, depth) for name, part in fields_of(inside[1])
+        ]
+        return f"CASE WHEN {value} IS NOT NULL THEN {nested.texts(parts)} END"
     return f"CAST({value} AS VARCHAR)"
 
 
@@ -200,7 +198,7 @@ def _coarse_number(value: str, how: FloatComparison, shift: float) -> str:
     zero = how.floor * (1 + shift)
     place = f"floor(ln(abs({x})) / {how.relative * _WIDTH!r} + {shift!r})"
     return (
-        f"CASE WHEN {_finite(f'abs({x})')} THEN CASE WHEN abs({x}) <= {zero!r} THEN '0' ELSE"
+        f"CASE WHEN {finite(x)} THEN CASE WHEN abs({x}) <= {zero!r} THEN '0' ELSE"
         f" concat(CAST(sign({x}) AS VARCHAR), ' ', CAST({place} AS VARCHAR)) END"
         f" ELSE CAST({value} AS VARCHAR) END"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.diff.column_stats import ColumnStats, ColumnStatsPair
-from prefect_sluice.diff.dialect import Dialect
 from prefect_sluice.diff.sql import compared, how, quoted
 from prefect_sluice.warehouse.base import Column, Reader
+from prefect_sluice.warehouse.functions import Functions
 
 EXACT_VALUES = 5_000_000
 """Up to how many values (rows times columns) of one side distinct ones are counted; beyond, the engine estimates them."""
@@ -17,7 +17,7 @@ _WIDTH = 5
 
 def measure(
     reader: Reader,
-    engine: Dialect,
+    engine: Functions,
     sides: tuple[tuple[str, int], tuple[str, int]],
     columns: Sequence[tuple[Column | None, Column | None]],
 ) -> tuple[ColumnStatsPair, ...]:
@@ -38,7 +38,7 @@ def measure(
 
 
 def _side(
-    reader: Reader, engine: Dialect, relation: str, columns: Sequence[Column | None], *, about: bool
+    reader: Reader, engine: Functions, relation: str, columns: Sequence[Column | None], *, about: bool
 ) -> list[ColumnStats | None]:
     known = [column for column in columns if column is not None]
     if not known:
@@ -49,8 +49,8 @@ def _side(
     return [None if column is None else next(found) for column in columns]
 
 
-def _parts(engine: Dialect, column: Column, *, about: bool) -> list[str]:
-    kind, name = column.type.lower(), quoted(column.name)
+def _parts(engine: Functions, column: Column, *, about: bool) -> list[str]:
+    kind, name = column.type, quoted(column.name)
     value = compared(engine, column, how(engine, column.type, column.type))
     distinct = engine.estimate(value) if about and engine.estimate else f"count(DISTINCT {value})"
     ends = [f"CAST({which}({name}) AS VARCHAR)" for which in ("min", "max")]

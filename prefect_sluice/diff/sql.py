@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prefect_sluice.diff.dialect import Dialect
 from prefect_sluice.diff.float_tolerance import NUMBERS, FloatComparison, near
 from prefect_sluice.planning.type_changes import widens
 from prefect_sluice.warehouse.base import Column
+from prefect_sluice.warehouse.functions import Functions, TypeClass
 
 SAMPLE_ROWS = 20
 """How many rows of each kind (changed, added, removed) are shown."""
@@ -70,7 +70,7 @@ class Side:
 class Comparison:
     """The queries for one pair of relations. Each method returns one, whose shape its docstring says."""
 
-    engine: Dialect
+    engine: Functions
     before: Side
     after: Side
     nears: tuple[FloatComparison | None, ...] = ()
@@ -303,35 +303,41 @@ def _compared_values(side: Side) -> tuple[str, ...]:
 
 
 def comparison_forms(
-    engine: Dialect, before: Column, after: Column, relative: float
+    engine: Functions, before: Column, after: Column, relative: float
 ) -> tuple[ColumnForm, FloatComparison | None]:
     """Return how a column on both sides is hashed, and how its values are held against each other. Pure."""
     form = how(engine, before.type, after.type)
     kinds = (before.type, after.type)
     match form.form:
         case ComparedAs.ITSELF | ComparedAs.TYPE:
-            return form, near(kinds, form.type or after.type, relative)
+            return form, near(kinds, form.type or after.type, relative, engine.nested)
         case ComparedAs.NUMBER:
             return form, near(kinds, NUMBERS, relative)
         case ComparedAs.TEXT:
-            same = before.type == after.type and engine.nested
-            return form, near(kinds, after.type, relative) if same else None
+            same = before.type == after.type
+            return form, near(kinds, after.type, relative, engine.nested) if same else None
 
 
-def how(engine: Dialect, before: str, after: str) -> ColumnForm:
+def how(engine: Functions, before: str, after: str) -> ColumnForm:
     """Return how values of two types are compared: as they are where it is one type, as the wider type where one holds all
     values of the other, numbers by their value, and all else as text. Pure."""
-    if engine.as_text(before.lower()) or engine.as_text(after.lower()):
+    if engine.compared_as_text(before.lower()) or engine.compared_as_text(after.lower()):
         return ColumnForm(ComparedAs.TEXT)
     if before == after:
         return ColumnForm()
-    if widens(before, after) or widens(after, before):
-        return ColumnForm(ComparedAs.TYPE, after if widens(before, after) else before)
-    both_numbers = engine.is_number(before.lower()) and engine.is_number(after.lower())
+    for one, other in ((before, after), (after, before)):
+        if widens(one, other) and not _is_unbounded(engine, one):
+            return ColumnForm(ComparedAs.TYPE, other)
+    both_numbers = engine.is_number(before) and engine.is_number(after)
     return ColumnForm(ComparedAs.NUMBER if both_numbers else ComparedAs.TEXT)
 
 
-def compared(engine: Dialect, column: Column, how: ColumnForm) -> str:
+def _is_unbounded(engine: Functions, kind: str) -> bool:
+    """Say whether a decimal has no size: what people declare so has the engine's own, what a relation has so holds any number."""
+    return engine.type_class(kind) is TypeClass.DECIMAL and "(" not in kind
+
+
+def compared(engine: Functions, column: Column, how: ColumnForm) -> str:
     """Return the SQL expression by which a column is hashed and compared."""
     name = quoted(column.name)
     match how.form:

@@ -26,6 +26,7 @@ from prefect_sluice.planning.expectations import CommitDeclarations
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.warehouse.base import Reader
+from prefect_sluice.warehouse.engines import ASSUMED
 
 
 class Needs(IntEnum):
@@ -117,7 +118,8 @@ class Subject:
     `served` are the pointers of what is served now, by unique id, and `noted` the notes of the plan that they come of (None: not
     known); both are empty for SOURCES.
 
-    `catalog` is the name of the served database, `dialect` sqlglot's name of its SQL.
+    `catalog` is the name of the served database, `dialect` sqlglot's name of its SQL: `warehouse.engines.functions` of it has
+    every expression that differs by engine.
 
     `declared` is what the project declares beside its relations, `declared_before` the same of the release that serves now
     (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
@@ -154,7 +156,7 @@ class Subject:
     served: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
     noted: NotesBefore | None = None
     catalog: str = ""
-    dialect: str = "duckdb"
+    dialect: str = ASSUMED
     standing: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: str = ""
     cause: Cause = Cause.RELEASE

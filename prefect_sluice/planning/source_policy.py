@@ -27,8 +27,9 @@ class DeclaredLoading:
 
 @dataclass(frozen=True, slots=True)
 class VersionMethod:
-    """How one version is found. `measure` is selected from the source, `query` is asked as it is, `files` are looked at
-    (`stat`: size and time only, else their bytes). Nothing of it: a digest over all rows, or all bytes.
+    """How one version is found. `measure` is selected from the source, `query` is asked as it is, of `table` (quoted SQL) all
+    rows are, `files` are looked at (`stat`: size and time only, else their bytes). Nothing of it: a digest over all rows of the
+    source, or all bytes.
 
     `key` is the key in sluice.yml, for messages.
     """
@@ -36,13 +37,14 @@ class VersionMethod:
     key: str = ""
     measure: str = ""
     query: str = ""
+    table: str = ""
     files: str = ""
     stat: bool = False
 
     @property
     def reads_the_source(self) -> bool:
         """Say whether the version is found in the relation itself, and stays as it is while nobody writes there."""
-        return not self.query and not self.files
+        return not (self.query or self.table or self.files)
 
 
 EXACT = VersionMethod()
@@ -110,9 +112,9 @@ def _newest(expression: str) -> str:
 def _declared(key: str, setting: SourceVersion) -> VersionMethod:
     if setting.file:
         return VersionMethod(key, files=setting.file)
-    return VersionMethod(
-        key, query=setting.query or f"select * from {quoted(*setting.table.lower().split('.'))} order by all"
-    )
+    if setting.query:
+        return VersionMethod(key, query=setting.query)
+    return VersionMethod(key, table=quoted(*setting.table.lower().split(".")))
 
 
 def source_as_configured(text: str) -> str:

@@ -17,6 +17,7 @@ from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, Versio
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub, quoted
+from prefect_sluice.warehouse.engines import functions
 
 _UNKNOWN = "unknown since generation"
 """How the version of what nobody can look at begins."""
@@ -148,9 +149,8 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, 
     if reader is None:
         raise _astray(way, "there is no warehouse yet to ask")
     name = source_as_configured(text)
-    sql = way.query or f"select {way.measure} from {quoted(catalog, *name.split('.', 1))}"
     try:
-        rows = reader.query(sql).rows
+        rows = reader.query(_version_query(way, name, catalog, reader.dialect)).rows
     except QueryFailed as error:
         raise _astray(way, f"{name}: {error}") from error
     told = (
@@ -158,7 +158,13 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, 
     )
     if not rows or all(value is None for row in rows for value in row):
         raise _astray(way, f"{name}: nothing says which version it is")
-    return f"{'declared' if way.query else way.measure}: {told}"
+    return f"{way.measure or 'declared'}: {told}"
+
+
+def _version_query(way: VersionMethod, name: str, catalog: str, dialect: str) -> str:
+    if way.table:
+        return functions(dialect).in_order(way.table)
+    return way.query or f"select {way.measure} from {quoted(catalog, *name.split('.', 1))}"
 
 
 def _astray(way: VersionMethod, what: str) -> ConfigInvalid:

@@ -114,7 +114,7 @@ def _release(workspace: Workspace, environment: Environment, request: Request) -
     change = source(Work(replace(request, environment=environment.name), nobody)).change
     if change is None:
         raise OutOfOrder()
-    return pack(workspace, change, request.actor)
+    return pack(workspace, environment, change, request.actor)
 
 
 def _meant(nodes: Mapping[str, Node], text: str) -> str:

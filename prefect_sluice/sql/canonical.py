@@ -6,11 +6,12 @@ It is made from tokens, not from a syntax tree: a parser that takes two things f
 from __future__ import annotations
 
 from prefect_sluice.sql.duckdb_functions import PURE
-from prefect_sluice.sql.duckdb_keywords import COLUMN_NAMES, RESERVED, TYPE_OR_FUNCTION, TYPES
+from prefect_sluice.sql.duckdb_keywords import COLUMN_NAMES, DIALECT, RESERVED, TYPE_OR_FUNCTION, TYPES
 from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
-_FOLDING = frozenset({"duckdb", "postgres"})
-"""Dialects whose reserved words are those of `words`, or more; in others every word keeps its case."""
+_SPELLED = frozenset({DIALECT, "postgres"})
+"""Dialects that read space, comments and the case of a word that is not quoted as DuckDB does, or as less; what others make of
+`1--1`, nobody here knows."""
 
 _OPERATOR = frozenset("~!@#^&|`?+-*/%<>=")
 """What an operator may be made of: two side by side are one operator, apart they are two."""
@@ -32,22 +33,22 @@ _AFTER = {
 
 def canonical(sql: str, dialect: str) -> str:
     """Return the canonical text of `sql`; `sql` itself where it has no trustworthy tokens. Pure; repeatable on its own answer."""
-    tokens = lexemes(sql, dialect)
+    tokens = lexemes(sql, dialect) if dialect in _SPELLED else None
     if tokens is None:
         return sql
     while tokens and tokens[-1].text == ";":
         tokens = tokens[:-1]
-    return spelled(tokens, fold=dialect in _FOLDING)
+    return spelled(tokens)
 
 
-def spelled(tokens: tuple[Lexeme, ...], *, fold: bool = True) -> str:
-    """Return the canonical text of these tokens; the case of words that cannot be names is folded if `fold`."""
+def spelled(tokens: tuple[Lexeme, ...]) -> str:
+    """Return the canonical text of these tokens; the case of words that cannot be names is folded."""
     casts = _casts(tokens)
     parts: list[str] = []
     for number, one in enumerate(tokens):
         if number:
             parts.append(_between(tokens, number))
-        parts.append(one.lower if fold and _folds(tokens, number, casts) else one.text)
+        parts.append(one.lower if _folds(tokens, number, casts) else one.text)
     return "".join(parts)
 
 

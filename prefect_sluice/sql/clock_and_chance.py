@@ -8,7 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from prefect_sluice.sql.duckdb_keywords import listed
+from prefect_sluice.sql.duckdb_functions import PURE, RANKS
+from prefect_sluice.sql.duckdb_keywords import (
+    COLUMN_NAMES,
+    DIALECT,
+    RESERVED,
+    TYPE_OR_FUNCTION,
+    TYPES,
+    listed,
+)
 from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 DAY, NOW, RANDOM = "clock:day", "clock:now", "random"
@@ -49,21 +57,50 @@ _WITHOUT_CALL = listed(
 )
 """Functions that are called without parentheses too, in double quotes as well."""
 
-_POSTGRES_STRINGS = {"'now'": NOW, "'today'": DAY, "'tomorrow'": DAY, "'yesterday'": DAY}
-"""Strings that PostgreSQL casts to a moment; DuckDB refuses them."""
+_POSTGRES_STRINGS = {"tomorrow": DAY, "yesterday": DAY}
+"""Strings that PostgreSQL casts to a moment, beside `now` and `today`; DuckDB refuses them."""
+
+_KNOWN = (
+    PURE
+    | RANKS
+    | RESERVED
+    | TYPE_OR_FUNCTION
+    | COLUMN_NAMES
+    | TYPES
+    | STEADY
+    | listed("by filter over within")
+)
+"""What may stand before a parenthesis and asks nothing of clock or chance, in other engines neither."""
+_CALLED = re.compile(r"(\w+)[\"`\]]?\s*\(")
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 
 
 def volatile(sql: str, dialect: str) -> tuple[str, ...]:
-    """Return the inputs of `sql` that change by themselves, sorted: "clock:day", "clock:now", "random"; () for none. Pure."""
+    """Return the inputs of `sql` that change by themselves, sorted: "clock:day", "clock:now", "random"; () for none. Pure.
+
+    In another dialect than DuckDB's every call that is not known is one of chance, and a word counts wherever it stands.
+    """
+    if dialect != DIALECT:
+        return tuple(sorted(_by_words(sql) | _by_calls(sql)))
     tokens = lexemes(sql, dialect)
     if tokens is None:
-        return tuple(sorted({kind for word in re.findall(r"\w+", sql.lower()) if (kind := _kind(word))}))
+        return tuple(sorted(_by_words(sql)))
     inputs = {kind for number in range(len(tokens)) if (kind := _volatile_input(tokens, number))}
-    if dialect != "duckdb":
-        inputs |= {_POSTGRES_STRINGS[one.lower] for one in tokens if one.lower in _POSTGRES_STRINGS}
     if any(_samples(tokens)):
         inputs.add(RANDOM)
     return tuple(sorted(inputs))
+
+
+def _by_words(sql: str) -> set[str]:
+    return {kind for word in re.findall(r"\w+", sql.lower()) if (kind := _kind(word))}
+
+
+def _by_calls(sql: str) -> set[str]:
+    # Both, since what looks like a comment may stand in a string.
+    texts = (sql.lower(), _COMMENT.sub(" ", sql.lower()))
+    called = {name for text in texts for name in _CALLED.findall(text)}
+    moments = {kind for word, kind in _POSTGRES_STRINGS.items() if word in texts[0]}
+    return moments | ({RANDOM} if called - _KNOWN else set())
 
 
 def _kind(word: str) -> str:

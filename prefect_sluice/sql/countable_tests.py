@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from prefect_sluice.sql.duckdb_keywords import DIALECT
 from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 _STOPS = frozenset(
@@ -94,7 +95,7 @@ class _Values:
 
 def counted(sql: str, dialect: str) -> CountableQuery | None:
     """Return how the rows of a query can be counted in a scan that others share; None where that is not certain. Pure."""
-    words = lexemes(sql, dialect)
+    words = lexemes(sql, dialect) if dialect == DIALECT else None
     if not words:
         return None
     common_tables: dict[str, _Rows | _Values] = {}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+DIALECT = "duckdb"
+"""The dialect whose rules are known in this room; a text in another one is not understood, whatever it looks like."""
+
 
 def listed(text: str) -> frozenset[str]:
     """Return the words of `text`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prefect_sluice.sql.duckdb_keywords import listed
+from prefect_sluice.sql.duckdb_keywords import DIALECT, listed
 from prefect_sluice.sql.tokens import Lexeme, TokenKind, lexemes
 
 THIS, ANY, SCHEMA = "__sluice_this__", "__sluice_any__", "__sluice_schema__"
@@ -67,11 +67,13 @@ class StatementWrite:
 
 
 def writes(sql: str, dialect: str) -> tuple[StatementWrite, ...] | None:
-    """Return what the statements in `sql` do beside reading; None where it has no trustworthy tokens. Pure.
+    """Return what the statements in `sql` do beside reading; None where it has no trustworthy tokens, or is not DuckDB's. Pure.
 
     What ends with the session (temporary tables, SET), and what changes no relation (grants, indexes,
     CREATE SCHEMA, ANALYZE), is left out.
     """
+    if dialect != DIALECT:
+        return None if sql.strip() else ()
     if not has_hint(sql):
         return ()
     tokens = lexemes(sql, dialect)

@@ -39,10 +39,9 @@ from prefect_sluice.stages.candidate.without_failed import held_back
 from prefect_sluice.stages.resume_plan import attempt
 from prefect_sluice.stages.select_nodes import moved, selected
 from prefect_sluice.stages.unserved_history import at_rest
+from prefect_sluice.warehouse.engines import functions
 from prefect_sluice.workspace import policy_in_force
 from prefect_sluice.workspace.workspace import Environment, Workspace
-
-_TOOLS = ("dbt-core", "dbt-duckdb", "duckdb")
 
 
 def build(work: Work) -> Work:
@@ -53,7 +52,7 @@ def build(work: Work) -> Work:
     workspace, environment = opened(work)
     if work.change is None:
         raise OutOfOrder()
-    release = work.release or pack(workspace, work.change, work.request.actor)
+    release = work.release or pack(workspace, environment, work.change, work.request.actor)
     reach(FaultPoint.BUILD_PACKED)
     permit(workspace, environment.name, work.request.cause, release.id, past=work.request.rolled_back)
     found = policy_in_force.governance(workspace, environment.name, release, work.request.cause)
@@ -141,13 +140,15 @@ def _is_the_rest(workspace: Workspace, environment: Environment, plan: Plan) -> 
     return served is not None and plan.cause.renews and moved(plan) <= held_back(workspace, served).keys()
 
 
-def pack(workspace: Workspace, change: Change, actor: str) -> Release:
-    """Put every file of the change into the bundle store and record the release. Repeatable: the same bytes are one release."""
+def pack(workspace: Workspace, environment: Environment, change: Change, actor: str) -> Release:
+    """Put every file of the change into the bundle store and record the release, with the versions of what builds it for an
+    environment. Repeatable: the same bytes are one release."""
     repository = git.root(workspace.root)
     tell("packing the bundle")
     tree = git.working_tree(repository) if change.commit == DIRTY else git.files(repository, change.commit)
     files = {file.path: f"{file.mode}:{workspace.bundles.put(file.content)}" for file in tree}
-    tools = {"prefect-sluice": __version__, **{name: importlib.metadata.version(name) for name in _TOOLS}}
+    packages = ("dbt-core", *functions(workspace.warehouse(environment).dialect).packages)
+    tools = {"prefect-sluice": __version__, **{name: importlib.metadata.version(name) for name in packages}}
     release = Release(change, files, tools, packages=packages_of(workspace, change.project, files))
     if workspace.store.release(release.id) is None:
         with workspace.store.transaction() as transaction:

@@ -18,7 +18,7 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.file_modes import keep_private
 from prefect_sluice.warehouse.base import LIVE
 from prefect_sluice.warehouse.duckdb.database_name import catalog_name
-from prefect_sluice.warehouse.side_catalogue import SEEN
+from prefect_sluice.warehouse.duckdb.side_catalogue import SEEN
 
 if TYPE_CHECKING:
     from prefect_sluice.config.policy import ReleaseRules

@@ -52,7 +52,8 @@ def committed(folder: Path, author: str, message: str = "change") -> Release:
 
 def packed(folder: Path) -> Release:
     """Return the release of HEAD, recorded."""
-    return pack(Workspace.at(folder), git.resolve(folder, "HEAD", "."), "Ada")
+    workspace = Workspace.at(folder)
+    return pack(workspace, workspace.environment(), git.resolve(folder, "HEAD", "."), "Ada")
 
 
 def waiting(folder: Path, release: Release, base: Release | None = None) -> Promotion:

@@ -33,7 +33,7 @@ class DuckReader:
 
     def columns(self, relation: str) -> Sequence[Column]:
         try:
-            described = self.connection.execute(f"DESCRIBE {relation}").fetchall()
+            described = self.connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         except duckdb.Error as error:
             raise QueryFailed(str(error).splitlines()[0], relation) from error
         return tuple(Column(name, kind) for name, kind, *_ in described)

@@ -39,7 +39,7 @@ FILES = {
 def workspace(tmp_path: Path) -> Workspace:
     """A project whose first release waits for a yes."""
     made = Workspace.at(repository(tmp_path, FILES))
-    release = pack(made, git.resolve(made.root, "HEAD", "."), "Ada")
+    release = pack(made, made.environment(), git.resolve(made.root, "HEAD", "."), "Ada")
     promotion = Promotion(
         "p1", "prod", release.id, Cause.RELEASE, 0, "", State.STAGED, "Ada", NOW, NOW, "plan", "evidence"
     )

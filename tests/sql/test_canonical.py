@@ -89,13 +89,8 @@ def test_what_cannot_be_taken_apart_is_left_as_it_is(sql: str) -> None:
     assert canonical(sql, "duckdb") == sql
 
 
-@pytest.mark.parametrize("dialect", ["postgres", "spark", "snowflake", "bigquery"])
-def test_other_dialects_have_a_spelling_too(dialect: str) -> None:
-    assert canonical("select a,b -- c\n from t", dialect) == "select a , b from t"
-
-
-def test_where_a_dialects_words_are_not_known_case_is_kept() -> None:
-    assert canonical("SELECT Qualify FROM t", "spark") == "SELECT Qualify FROM t"
+def test_postgres_has_a_spelling_too() -> None:
+    assert canonical("SELECT a,b -- c\n from t", "postgres") == "select a , b from t"
 
 
 GAPS = st.sampled_from(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefect_sluice.warehouse.side_catalogue import corrected, dropping_a_view
+from prefect_sluice.warehouse.duckdb.side_catalogue import corrected, dropping_a_view
 
 OURS = "sluice_catalogue.main"
 REFUSED = "Catalog Error: Existing object a is of type View, trying to drop type Table"

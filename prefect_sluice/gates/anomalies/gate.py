@@ -19,10 +19,13 @@ from prefect_sluice.gates.anomalies.questions import Dated, NumberQuestion, Usua
 from prefect_sluice.gates.base import History, Needs, Subject
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import Reader, quoted
+from prefect_sluice.warehouse.engines import ENGINES
 
 _Told = TypeVar("_Told")
 _TOP = 12
-_SHARES = "select {name}::varchar as v, count(*) / sum(count(*)) over () as s from {part} group by 1"
+_SHARES = (
+    "select cast({name} as varchar) as v, count(*) / sum(count(*)) over () as share from {part} group by 1"
+)
 _FIX = "look at the source; if it is meant, let it pass once by an exception with its last day: it is usual from then on"
 
 
@@ -72,6 +75,9 @@ class Anomalies:
             return GateReport(self.id, not_applicable="only what a refresh brings is looked at")
         if subject.candidate is None or subject.history is None:
             return GateReport(self.id, not_applicable="nothing was built")
+        if subject.candidate.dialect not in ENGINES:
+            told = f"how rows are measured in the SQL of {subject.candidate.dialect!r} is not known"
+            return GateReport(self.id, not_applicable=told)
         seen, findings = self._look(subject, subject.candidate)
         judged = self._answer_questions(seen, subject.history)
         for item in judged:
@@ -249,11 +255,10 @@ def _top(reader: Reader, found: RelationNumbers, column: str) -> tuple[Evidence,
     """Return the most frequent values of a column, with their shares of what is new and of what is served."""
     name = quoted(column)
     sql = f"""
-        with new as ({_SHARES.format(name=name, part=found.part.sql)}),
-        old as ({_SHARES.format(name=name, part=found.part.live)})
-        select coalesce(new.v, old.v), coalesce(new.s, 0), coalesce(old.s, 0)
-        from new full join old on new.v is not distinct from old.v
-        order by greatest(coalesce(new.s, 0), coalesce(old.s, 0)) desc, 1 limit {_TOP}
+        select v, sum(now), sum(served) from (
+            select v, share as now, 0 as served from ({_SHARES.format(name=name, part=found.part.sql)}) n
+            union all select v, 0, share from ({_SHARES.format(name=name, part=found.part.live)}) s
+        ) both_sides group by v order by greatest(sum(now), sum(served)) desc, 1 limit {_TOP}
     """
     try:
         rows = reader.query(sql).rows

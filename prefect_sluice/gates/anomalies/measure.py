@@ -10,19 +10,13 @@ from datetime import datetime
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.warehouse.base import Column, Reader, quoted
+from prefect_sluice.warehouse.engines import functions
+from prefect_sluice.warehouse.functions import Functions, TypeClass, finite
 
 BINS = 8
 """Into so many parts the values of a column are dealt, by their hash: their shares tell a distribution of any values."""
 _TIMES = ("_loaded_at", "loaded_at", "event_time", "event_at", "occurred_at", "updated_at", "created_at")
 """Columns of a time type that are taken for the time of a row where nobody named one, the surest first."""
-_SIZES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-_WHOLE = frozenset({*_SIZES, *(f"U{name}" for name in _SIZES)})
-_FLOATS = frozenset({"FLOAT", "DOUBLE"})
-_NUMBERS = _WHOLE | _FLOATS | {"DECIMAL"}
-_WORDS = frozenset({"VARCHAR", "BOOLEAN", "ENUM", "UUID"})
-_DAYS = frozenset(
-    {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class RelationPart:
             return self.relation
         column = quoted(self.column)
         served = f"(select max({column}) from {self.live})"
-        return f"(select * from {self.relation} where {served} is null or {column} > {served})"
+        return f"(select * from {self.relation} where {served} is null or {column} > {served}) part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +63,39 @@ def profile(
 ) -> RelationNumbers:
     """Measure the new rows of a relation. `time` names its time column ("": it has none; None: guess, carefully).
 
-    Columns in `ignored` are not looked at.
+    Columns in `ignored` are not looked at. Distinct values are left out where the engine has no sketch of them.
 
     Raises QueryFailed when the engine refuses, BadInput for an engine not known and a time column that is none.
     """
-    if reader.dialect != "duckdb":
-        raise BadInput(f"relations in {reader.dialect!r} cannot be measured")
+    engine = functions(reader.dialect)
     every = tuple(reader.columns(relation))
-    named = time_column(node, every, time)
-    part = RelationPart(relation, live, _beyond(node, every, named))
+    named = time_column(engine, node, every, time)
+    part = RelationPart(relation, live, _beyond(engine, node, every, named))
     blind = {name.lower() for name in ignored}
     columns = [column for column in every if column.name.lower() not in blind]
     asked = {"n": "count(*)"}
     asked |= {"total": f"(select count(*) from {relation})", "before": f"(select count(*) from {live})"}
     if named:
-        asked["newest"] = f"epoch(max({quoted(named)}))"
+        asked["newest"] = engine.epoch(f"max({quoted(named)})")
     keys = {key.lower() for key in node.unique_key}
     for n, column in enumerate(columns):
-        asked |= _column_aggregates(n, column, is_key=column.name.lower() in keys)
+        asked |= _column_aggregates(engine, n, column, is_key=column.name.lower() in keys)
+    asked["hash"] = engine.bucket("'sluice'", 65536)
     sql = ", ".join(f"{what} as {name}" for name, what in asked.items())
-    answer = reader.query(f"select {sql}, hash('sluice') % 65536 as hash from {part.sql}")
+    answer = reader.query(f"select {sql} from {part.sql}")
     found = {name: _number(value) for name, value in zip(answer.columns, answer.rows[0], strict=True)}
     numbers = dict(_metric_values(found, columns, part, now))
     sizes = [int(found[name] or 0) for name in ("n", "total", "before")]
     return RelationNumbers(numbers, sizes[0], part, *sizes[1:], ranges=_ranges(found, columns, part))
 
 
-def time_column(node: Node, columns: Sequence[Column], told: str | None) -> str:
+def time_column(engine: Functions, node: Node, columns: Sequence[Column], told: str | None) -> str:
     """Return the column that tells the time of a row, "" if none does. Raises BadInput for a told one that does not."""
-    times = {column.name.lower(): column.name for column in columns if _type(column) in _DAYS}
+    times = {
+        column.name.lower(): column.name
+        for column in columns
+        if engine.type_class(column.type) is TypeClass.MOMENT
+    }
     if told:
         if told.lower() not in times:
             raise BadInput(f"{node.short} has no column {told!r} of a time type")
@@ -108,36 +106,36 @@ def time_column(node: Node, columns: Sequence[Column], told: str | None) -> str:
     return next((times[name] for name in (*first, *_TIMES) if name in times), "")
 
 
-def _beyond(node: Node, columns: Sequence[Column], time: str) -> str:
+def _beyond(engine: Functions, node: Node, columns: Sequence[Column], time: str) -> str:
     """Return the column by which new rows are told: only where rows stay, and others are added to them."""
     if not node.kind.keeps_history:
         return ""
     if time:
         return time
     [key, *others] = node.unique_key or ("", "")
-    ordered = {column.name.lower(): column.name for column in columns if _type(column) in _WHOLE | _DAYS}
+    ordered = {
+        column.name.lower(): column.name
+        for column in columns
+        if engine.type_class(column.type) in {TypeClass.WHOLE, TypeClass.MOMENT}
+    }
     return ordered.get(key.lower(), "") if not others else ""
 
 
-def _type(column: Column) -> str:
-    """Return the type without its size or values; a nested one is none that is known here."""
-    return "" if column.type.endswith("]") else column.type.partition("(")[0]
-
-
-def _column_aggregates(n: int, column: Column, *, is_key: bool) -> dict[str, str]:
-    name = quoted(column.name)
-    good = f"isfinite({name})" if _type(column) in _FLOATS else f"{name} is not null"
-    asked = {f"filled{n}": f"count(*) filter ({good})"}
-    if _type(column) in _NUMBERS:
-        asked[f"distinct{n}"] = f"approx_count_distinct({name})"
-        if not is_key:
-            asked |= {f"{what}{n}": f"{what}({name}) filter ({good})" for what in ("avg", "min", "max")}
-    elif _type(column) in _WORDS:
-        asked[f"distinct{n}"] = f"approx_count_distinct({name})"
-        if not is_key:
-            dealt = f"hash({name}::varchar) % {BINS}"
-            asked |= {f"bin{b}of{n}": f"count(*) filter ({dealt} = {b})" for b in range(BINS)}
-    return asked
+def _column_aggregates(engine: Functions, n: int, column: Column, *, is_key: bool) -> dict[str, str]:
+    name, kind = quoted(column.name), engine.type_class(column.type)
+    good = finite(name) if kind is TypeClass.FLOAT else f"{name} is not null"
+    asked = {f"filled{n}": f"count(*) filter (where {good})"}
+    is_word = kind is TypeClass.WORD
+    if not (is_word or engine.is_number(column.type)):
+        return asked
+    if engine.estimate:
+        asked[f"distinct{n}"] = engine.estimate(name)
+    if is_key:
+        return asked
+    if is_word:
+        dealt = engine.bucket(name, BINS)
+        return asked | {f"bin{b}of{n}": f"count(*) filter (where {dealt} = {b})" for b in range(BINS)}
+    return asked | {f"{what}{n}": f"{what}({name}) filter (where {good})" for what in ("avg", "min", "max")}
 
 
 def _number(value: object) -> float | None:

@@ -17,6 +17,7 @@ from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure
 from prefect_sluice.gates.base import History, Needs, PastMeasure, Subject
 from prefect_sluice.gates.budget import measure
 from prefect_sluice.gates.statistics import scale
+from prefect_sluice.warehouse.engines import ENGINES
 
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SPREADS = 6
@@ -116,7 +117,8 @@ class Budget:
             return GateReport(self.id, not_applicable="nothing was built")
         counted, broken = measure.rows(subject.candidate, relations)
         numbers: dict[tuple[str, str], float] = {(uid, "rows"): rows for uid, rows in counted.items()}
-        sizes = measure.sizes(subject.candidate, relations)
+        engine = ENGINES.get(subject.candidate.dialect)
+        sizes = engine.sizes(subject.candidate, relations) if engine else {}
         numbers |= {(uid, "bytes"): size for uid, size in sizes.items()}
         numbers |= measure.seconds(subject, relations)
         findings = [

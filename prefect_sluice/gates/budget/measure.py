@@ -40,31 +40,6 @@ def _count(reader: Reader, relations: Sequence[tuple[str, str]]) -> dict[str, in
     return {relations[int(str(n))][0]: int(str(count)) for n, count in answer.rows}
 
 
-def sizes(reader: Reader, relations: Mapping[str, str]) -> dict[str, int]:
-    """Return bytes on disk by unique id, of tables; a view has none, and an engine that does not tell gives nothing."""
-    if reader.dialect != "duckdb":
-        return {}
-    block = int(str(reader.query("select block_size from pragma_database_size()").rows[0][0]))
-    found: dict[str, int] = {}
-    for uid, sql in relations.items():
-        try:
-            found[uid] = block * _blocks(reader, sql)
-        except QueryFailed:
-            continue  # a view has no storage, and DuckDB 1.5 cannot be asked about a name with a quote in it
-    return found
-
-
-def _blocks(reader: Reader, relation: str) -> int:
-    literal = relation.replace("'", "''")
-    sql = f"""
-        select count(distinct id) from (
-            select unnest(list_append(additional_block_ids, block_id)) as id
-            from pragma_storage_info('{literal}') where persistent
-        ) where id >= 0
-    """
-    return int(str(reader.query(sql).rows[0][0]))
-
-
 def seconds(subject: Subject, uids: Iterable[str]) -> dict[tuple[str, str], float]:
     """Return dbt's seconds by (unique id, metric): a table that is built anew and one that grows are not alike.
 

@@ -15,8 +15,6 @@ from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence
 from prefect_sluice.sql.countable_tests import CountableQuery, counted
 from prefect_sluice.warehouse.base import Reader, quoted
 
-_SKIPS = frozenset({"duckdb"})
-"""Engines that know the least and greatest value of each part of a table: a condition that no row meets reads nothing."""
 _TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
 _FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
 
@@ -36,8 +34,7 @@ def counts(tests: Iterable[DataTest], reader: Reader, views: Collection[Name] = 
     found: dict[str, TestCount] = {}
     computed = tuple(quoted(name.schema, name.identifier).lower() for name in views)
     for relation, shared in _shared(tests, reader.dialect).items():
-        once = relation.lower().endswith(computed) or reader.dialect not in _SKIPS
-        found |= _together(relation, shared, reader, once=once)
+        found |= _together(relation, shared, reader, once=relation.lower().endswith(computed))
     return {
         test.unique_id: found[test.unique_id] if test.unique_id in found else _alone(test, reader)
         for test in tests
@@ -53,7 +50,9 @@ def rows(test: DataTest, failures: int, reader: Reader) -> Evidence | None:
 def first_rows(source: str, reader: Reader, total: int | None = None) -> Evidence | None:
     """Return first rows of a relation or query, and how many there are (`total`, if known); None where they cannot be read."""
     try:
-        found = reader.query(f"select columns(*)::varchar from {source} limit {EVIDENCE_ROWS}")
+        named = [quoted(column.name) for column in reader.columns(source)]
+        texts = ", ".join(f"cast({name} as varchar) as {name}" for name in named)
+        found = reader.query(f"select {texts} from {source} limit {EVIDENCE_ROWS}")
         count = reader.query(f"select count(*) from {source}").rows[0][0] if total is None else total
     except QueryFailed:
         return None
@@ -101,6 +100,7 @@ def _together(relation: str, shared: _Shared, reader: Reader, *, once: bool) -> 
 
 
 def _query(relation: str, shared: _Shared, *, once: bool) -> str:
+    # The engine knows the least and greatest value of each part of a table: a condition that no row meets reads nothing.
     counted = _in_one_scan(relation, shared) if once else _by_parts(relation, shared)
     judged = ", ".join(
         f"t{at}, t{at} {test.warn_if}, t{at} {test.error_if}" for at, (test, _) in enumerate(shared)

@@ -15,10 +15,10 @@ from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.untrusted_text import parsing
+from prefect_sluice.warehouse.engines import ASSUMED, functions
 
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MACRO = re.compile(r"\{%[-+]?\s*macro\s+(\w+)\s*\(.*?\{%[-+]?\s*endmacro\s*[-+]?%\}", re.DOTALL)
-_DBT = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
 Macros = Mapping[str, str]
 """Texts of macros by name, each from `macro` to `endmacro`."""
@@ -41,12 +41,12 @@ class TemplateProject:
     project: str = ""
     packages: Mapping[str, Package] = field(default_factory=dict[str, Package])
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    adapter: str = "duckdb"
+    adapter: str = ASSUMED
 
     @property
     def fingerprint(self) -> str:
         """Return the digest of all of it, and of dbt's version, whose own macros are used, too."""
-        return digest([cast(Json, _plain(asdict(self))), _versions()])
+        return digest([cast(Json, _plain(asdict(self))), _versions(self.adapter)])
 
     def variable(self, name: str, package: str) -> tuple[bool, Any]:
         """Say whether a variable has a value for code of `package`, and which, looked for in dbt's order."""
@@ -58,9 +58,7 @@ class TemplateProject:
         return False, None
 
 
-def read_template_project(
-    project: Path, given: Mapping[str, Any], adapter: str = "duckdb"
-) -> TemplateProject:
+def read_template_project(project: Path, given: Mapping[str, Any], adapter: str = ASSUMED) -> TemplateProject:
     """Read a project's folder and its `dbt_packages`. What cannot be read is left out: dbt says what is wrong with it."""
     described = describe(project)
     own, installed = str(described.get("name") or ""), project / "dbt_packages"
@@ -142,5 +140,5 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _versions() -> list[str]:
-    return [version(name) for name in _DBT]
+def _versions(adapter: str) -> list[str]:
+    return [version(name) for name in ("dbt-core", "dbt-adapters", functions(adapter).adapter)]

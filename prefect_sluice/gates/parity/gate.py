@@ -21,6 +21,7 @@ from prefect_sluice.domain.build_conditions import (
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.warehouse.engines import LIBRARIES
 
 _ID = "parity"
 _ONE_BY_ONE = 20
@@ -117,7 +118,7 @@ class Parity:
 def _is_fatal(item: ConditionDifference) -> bool:
     """Say whether a release cannot be good here as it was there: another generation of the engine, a source that is not here."""
     if item.group == "tools":
-        return item.name == "duckdb" and _major(item.before) != _major(item.here)
+        return item.name in LIBRARIES and _major(item.before) != _major(item.here)
     return item.group == "sources" and item.before == "there" and item.here == ABSENT
 
 

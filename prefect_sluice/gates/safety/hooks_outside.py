@@ -14,6 +14,7 @@ from prefect_sluice.dbt.fingerprints.template_reads import environment
 from prefect_sluice.dbt.fingerprints.template_text import pieces
 from prefect_sluice.gates.safety.rules import ProjectRelations, judge_statement, put_aside
 from prefect_sluice.sql.side_effects import writes
+from prefect_sluice.warehouse.engines import ASSUMED
 
 HOOKS = ("on-run-start", "on-run-end", "pre-hook", "post-hook")
 _MACRO = re.compile(r"\{%-?\s*macro\s+(\w+)\s*\(")
@@ -55,7 +56,7 @@ def leaving(
 
 def _of_text(text: str, path: str, node: str, project: Path, top: Path) -> Iterator[OutsideEffect]:
     for piece in pieces(text) or ():
-        for write in writes(piece, "duckdb") or ():
+        for write in writes(piece, ASSUMED) or ():
             judgement = judge_statement(write, ProjectRelations({}), "")
             if judgement is not None and judgement.leaves:
                 refused = not put_aside(write, project, top)

@@ -28,12 +28,10 @@ from prefect_sluice.sql.columns.parts import (
 )
 from prefect_sluice.sql.columns.reader import QueryReader
 from prefect_sluice.sql.columns.understood import Unproven, require_understood
+from prefect_sluice.sql.duckdb_keywords import DIALECT
 from prefect_sluice.sql.tokens import lexemes
 
 __all__ = ["ALL", "ColumnOrigin", "PassThrough", "Read", "Shape", "doubt", "from_json", "shape", "to_json"]
-
-_DIALECT = "duckdb"
-"""The one dialect whose rules for names are known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def doubt(sql: str, dialect: str, catalog: str) -> str:
 
 
 def _proven(sql: str, dialect: str, catalog: str) -> Shape:
-    tokens = lexemes(sql, dialect) if dialect == _DIALECT else None
+    tokens = lexemes(sql, dialect) if dialect == DIALECT else None
     if not tokens:
         raise Unproven("the query cannot be taken apart")
     if inputs := volatile(sql, dialect):

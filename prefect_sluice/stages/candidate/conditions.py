@@ -17,9 +17,10 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.promotions.load_project import LoadedProject
 from prefect_sluice.runtime import process
+from prefect_sluice.warehouse.engines import functions
+from prefect_sluice.warehouse.functions import columns_of
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
-_TOOLS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
 _NOT_KEPT = "it was not recorded when it was built there"
 
 
@@ -36,7 +37,7 @@ def here(workspace: Workspace, environment: Environment, loaded: LoadedProject) 
     variables, environ = of_dbt.used(loaded.prints)
     found = Conditions(
         {
-            "tools": _tools(),
+            "tools": _tools(workspace, environment),
             **_of_target(workspace, environment),
             "packages": of_dbt.packages(loaded.folder),
             "vars": variables,
@@ -111,18 +112,23 @@ def _guessed(
     workspace: Workspace, environment: Environment, release: Release, current: Conditions
 ) -> Conditions:
     """Return what can be told of an environment of which nothing was recorded."""
-    facts = {"tools": {name: release.tools[name] for name in _TOOLS if name in release.tools}}
+    tools = _packages(workspace, environment)
+    facts = {"tools": {name: release.tools[name] for name in tools if name in release.tools}}
     unknown: Mapping[str, str] = dict.fromkeys(("packages", "vars", "env"), _NOT_KEPT)
-    tools = {name: text for name, text in current.facts["tools"].items() if name not in facts["tools"]}
+    others = {name: text for name, text in current.facts["tools"].items() if name not in facts["tools"]}
     return Conditions(
-        {"tools": {**tools, **facts["tools"]}, **_of_target(workspace, environment)},
+        {"tools": {**others, **facts["tools"]}, **_of_target(workspace, environment)},
         unknown,
         current.relations,
     )
 
 
-def _tools() -> Mapping[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in _TOOLS}
+def _packages(workspace: Workspace, environment: Environment) -> tuple[str, ...]:
+    return ("dbt-core", "dbt-adapters", *functions(workspace.warehouse(environment).dialect).packages)
+
+
+def _tools(workspace: Workspace, environment: Environment) -> Mapping[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in _packages(workspace, environment)}
     python = ".".join(platform.python_version_tuple()[:2])
     return {**versions, "prefect-sluice": __version__, "python": python}
 
@@ -152,12 +158,9 @@ def _columns(
     names = {Name.parse(text).folded: key for key, text in relations.items()}
     wanted = {name: key for name, key in names.items() if name not in own}
     found: dict[str, str] = {}
-    schemas = ", ".join(sorted({"'" + name.schema.replace("'", "''") + "'" for name in wanted})) or "''"
+    schemas = sorted({name.schema for name in wanted})
     with warehouse.reader() as reader:
-        rows = reader.query(
-            "select table_schema, table_name, column_name, data_type from information_schema.columns "
-            f"where table_catalog = current_database() and lower(table_schema) in ({schemas})"
-        ).rows
+        rows = reader.query(columns_of(schemas)).rows
     for schema, table, column, kind in rows:
         key = wanted.get(Name(str(schema), str(table)).folded)
         if key is not None:

@@ -44,6 +44,7 @@ from prefect_sluice.warehouse.base import (
     Warehouse,
     quoted,
 )
+from prefect_sluice.warehouse.functions import RELATIONS
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _OURS = ("sluice",)
@@ -274,8 +275,7 @@ def _served(built: _Built) -> tuple[Pointer, ...]:
 
 def _there(reader: Reader) -> tuple[Name, ...]:
     """Return every relation of the side database, in order."""
-    sql = "select table_schema, table_name from information_schema.tables where table_catalog = current_database() order by all"
-    return tuple(Name(str(schema), str(identifier)) for schema, identifier in reader.query(sql).rows)
+    return tuple(Name(str(schema), str(identifier)) for schema, identifier in reader.query(RELATIONS).rows)
 
 
 def _dropped_by_hooks(built: _Built, there: Collection[Name]) -> _Built:

@@ -8,7 +8,7 @@ import duckdb
 
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import LIVE, Stub, quoted
-from prefect_sluice.warehouse.side_catalogue import MARK
+from prefect_sluice.warehouse.duckdb.side_catalogue import MARK
 
 
 def place(connection: duckdb.DuckDBPyConnection, stubs: Sequence[Stub], catalog: str) -> tuple[Name, ...]:

@@ -22,7 +22,6 @@ from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse import side_catalogue
 from prefect_sluice.warehouse.base import (
     BASELINE,
     LIVE,
@@ -44,6 +43,7 @@ from prefect_sluice.warehouse.duckdb import (
     displaced_names,
     estimate,
     link_views,
+    side_catalogue,
     take_back_names,
 )
 from prefect_sluice.warehouse.duckdb import collect as duckdb_keeping

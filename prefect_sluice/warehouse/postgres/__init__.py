@@ -1,0 +1,1 @@
+"""PostgreSQL: so far what it calls what is asked of every engine."""
