@@ -1,1 +1,1 @@
-"""What people read: what is recorded, gathered and rendered as text, Markdown, HTML and links."""
+"""Reports for people: gathers what is recorded and renders it as text, Markdown, HTML and links."""

@@ -1,4 +1,4 @@
-"""What is said of a plan's step once Stage has counted: how many rows are gone, where the plan could only warn of it. Pure."""
+"""Notes of a plan's steps once Stage has counted: how many rows are gone, where the plan could only warn of it. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _ANEW: Mapping[Noted, str] = {
 
 
 def rows_gone(step: Step, reports: Iterable[GateReport]) -> int | None:
-    """Return how many rows of what serves the diff did not find again in what was built; None: its plan warns of none, or
-    the diff did not count, or has no key to tell a row that is gone from one that changed."""
+    """Return how many served rows the diff did not find in what was built; None: the plan warns of none, or the diff did
+    not count, or has no key to tell a row that is gone from one that changed."""
     if step.note is None or step.note.kind not in _ANEW:
         return None
     findings = [finding for report in reports if report.gate == DIFF for finding in report.findings]

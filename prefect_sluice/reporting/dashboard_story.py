@@ -1,4 +1,4 @@
-"""What a promotion changes for the readers of its dashboard, from what is recorded and from what the gates found."""
+"""The story of a dashboard's promotion: what its readers find changed, from records and from the findings of gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded of a promotion, gathered for its report: from the state store, the bundle store and the warehouse."""
+"""The record of a promotion for its report, gathered from the state store, the bundle store and the warehouse."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _entries(
 def _displaced(
     workspace: Workspace, environment: Environment | None, promotion: Promotion, serves: int
 ) -> tuple[Displaced, ...]:
-    """Return the names that do not show what a promotion serves; none where it does not serve, or nobody can tell now."""
+    """Return the names that do not show what a promotion serves; none where it does not serve, or the warehouse is busy."""
     if (
         environment is None
         or not serves

@@ -1,5 +1,5 @@
-"""What each environment serves, what waits for whom and what is held, with links to where people act. From the state store:
-no warehouse is opened for it, so that it can be asked for at any time."""
+"""The state of each environment: what it serves, what waits for whom, what is held, with links to where people act. From
+the state store: no warehouse is opened for it, so that it can be asked for at any time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ _LIFTS = {
 
 
 def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
-    """Return how each environment stands, in their order, and after them what is blocked wherever it goes. Changes nothing."""
+    """Return the state of each environment, in their order, and after them the releases that are blocked everywhere.
+    Changes nothing."""
     controls = in_force(workspace.store.controls(), process.now())
     present = ledger.fold(workspace.store.entries())
     stands = tuple(

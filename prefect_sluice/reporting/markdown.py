@@ -32,6 +32,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, on one line: no link, no markup, no HTML, and nobody is called by it."""
+    """Return a text that Markdown shows as it is, on one line: no link, no markup, no HTML, and no mention of a user."""
     quiet = _CALLS.sub("\\g<0>\u2060", clean(text))
     return _SPECIAL.sub(r"\\\1", quiet).replace("\\_", "_").replace("&", "&amp;")

@@ -1,4 +1,4 @@
-"""A promoted part as people are told of it: by its own commits and their authors, never by the newest commit of all. Pure."""
+"""The name of a promoted part, its commits and their authors: its own, never the newest commit of all. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def commits_of(release: Release) -> tuple[Commit, ...]:
 
 
 def authors(release: Release) -> str:
-    """Return who wrote what a release brings, by name: of a part, whoever wrote one of its commits."""
+    """Return the authors of what a release brings, by name: of a part, those of its own commits."""
     written = [commit.author for commit in commits_of(release)] or [release.change.author]
     names = tuple(dict.fromkeys(author.partition(" <")[0] for author in written))
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
@@ -30,6 +30,6 @@ def commits_line(commits: Sequence[Commit], most: int = _MOST) -> str:
 
 
 def titled(release: Release, environment: str) -> str:
-    """Return what a promotion of a release is called: a part by its name and where it goes, a commit by its subject."""
+    """Return the title of a release's promotion: a part by its name and where it goes, a commit by its subject."""
     subject = release.change.subject
     return f"{subject} → {environment}" if release.composed is not None else subject

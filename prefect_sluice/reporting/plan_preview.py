@@ -1,4 +1,4 @@
-"""Planning for a look: the plan of a request without a lease, how it would be published, and why it is so."""
+"""Preview of a plan: made without a lease, with how it would be published, and the reasons of its steps."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _release(workspace: Workspace, environment: Environment, request: Request) -
 
 
 def _meant(nodes: Mapping[str, Node], text: str) -> str:
-    """Return the unique id of the node that people call so. Raises BadInput when there is none, or several."""
+    """Return the unique id of the node with that name. Raises BadInput when there is none, or several."""
     uids = [uid for uid, node in nodes.items() if text.lower() in _called(node)]
     if len(uids) == 1:
         return uids[0]

@@ -1,4 +1,4 @@
-"""What a release published, relation by relation, with what each was built from: for whoever keeps a catalogue of data."""
+"""Published relations of a release, with what each was built from: for catalogues of data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How environments stand, with links to where people act: as Markdown for an artifact, and as a page. Pure."""
+"""The status of environments, with links to where people act: as Markdown for an artifact, and as a page. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ControlInForce:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentCard:
-    """How an environment stands ("": what is in no environment). `generation` 0: nothing is served. `title` is what serves,
+    """The card of an environment ("": for what is in no environment). `generation` 0: nothing is served. `title` is what serves,
     `since` when it was published (UTC), `page` its report, `links` are forms by what they do, `dashboards`
     those that can be promoted to it, with the form."""
 
@@ -53,8 +53,8 @@ class EnvironmentCard:
 
 
 def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str:
-    """Return it as Markdown. No time of its own is in it: it changes only when something did. `index` is the page of the same
-    ("": none is served)."""
+    """Return the status as Markdown. No time of its own is in it: it changes only when something did. `index` is the
+    page of the same ("": none is served)."""
     lines = ["## What serves, what waits, what is held", ""]
     for stand in stands:
         lines += [f"### {escaped(stand.environment or 'Wherever it goes')}", ""]
@@ -96,7 +96,7 @@ def _run(waiting: WaitingPromotion) -> str:
 
 
 def standing_page(stands: Sequence[EnvironmentCard], now: datetime, home: str = "") -> str:
-    """Return it as one HTML file, made at `now`. `home` is the page with all forms ("": no server is known)."""
+    """Return the status as one HTML file, made at `now`. `home` is the page with all forms ("": no server is known)."""
     return rendered(
         "standing.html", "What serves, what waits, what is held", stands=stands, now=now, home=home
     )

@@ -1,1 +1,1 @@
-"""What a run shows of one promotion, each as a page of Markdown of its own: plan, report, diff, approval, generation."""
+"""Artifacts of one promotion, each a page of Markdown: plan, report, diff, approval, generation."""

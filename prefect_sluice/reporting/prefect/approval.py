@@ -1,4 +1,4 @@
-"""What an approver is asked: shortly, as the text of a form, and in full, as an artifact. Pure."""
+"""The question to an approver: short, as the text of a form, and in full, as an artifact. Pure."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def approval_page(report: Report, links: RunLinks) -> str:
 
 
 def _to_look_at(report: Report) -> list[str]:
-    """Return what did not pass, but for what is told with a relation or a consumer."""
+    """Return the findings that did not pass and do not stand with a relation or a consumer."""
     told_elsewhere = {id(one.finding) for one in report.changed} | {
         id(i) for one in report.reached for i in one.findings
     }
@@ -105,7 +105,7 @@ def _approval_lines(report: Report) -> list[str]:
 
 
 def _policy(report: Report, most: int) -> list[str]:
-    """Return what is changed of the policy: a yes is to that, too."""
+    """Return the changes of the policy: a yes is to them, too."""
     policy = report.dossier.policy
     if policy is None or not policy.changes:
         return []
@@ -141,7 +141,7 @@ def _what_is_approved(report: Report, promotion: Promotion) -> list[str]:
 
 
 def _answering(report: Report) -> list[str]:
-    """Return where a yes or no is said: by clicks, so that nobody is asked for a terminal."""
+    """Return the links to answer with: by clicks, so that nobody needs a terminal."""
     way = report.dossier.way
     places = [f"**{link('Say yes', way.yes)}** or **{link('say no', way.no)}** in a form"] if way.yes else []
     places += [f"⋮ → Resume in {link(way.name or 'the run', way.run)}"] if way.resumes else []

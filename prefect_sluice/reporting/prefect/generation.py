@@ -21,7 +21,7 @@ _FOLDED = 500
 
 @dataclass(frozen=True, slots=True)
 class MovedNames:
-    """What a generation did to public names: those that are new, lead elsewhere, or are gone, and how many stayed."""
+    """Public names between two generations: those that are new, lead elsewhere, or are gone, and how many stayed."""
 
     new: tuple[Pointer, ...]
     other: tuple[tuple[Pointer, Pointer], ...]
@@ -30,7 +30,7 @@ class MovedNames:
 
 
 def moved(before: Sequence[Pointer], after: Sequence[Pointer]) -> MovedNames:
-    """Return what became of each public name."""
+    """Return which public names moved."""
     old: Mapping[Name, Pointer] = {pointer.name.folded: pointer for pointer in before}
     new = {pointer.name.folded: pointer for pointer in after}
     other = tuple(
@@ -104,6 +104,6 @@ def _pointers(moved_names: MovedNames) -> list[str]:
 
 
 def _mark(pointer: Pointer) -> str:
-    """Return what tells a physical relation from others of its name: the digits behind it."""
+    """Return the digits that tell a physical relation from others of its name."""
     name = pointer.address.identifier
     return name.rpartition("__")[2] if "__" in name else name

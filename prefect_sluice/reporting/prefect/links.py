@@ -1,4 +1,4 @@
-"""What stands above every artifact: which promotion and release it is about, and where the rest is. Pure."""
+"""The head of every artifact: which promotion and release it is about, and links to the others. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class RunLinks:
-    """Where the rest is: the run by name and address, the artifacts that it has by now, and the page of the whole report.
+    """Links of a run: the run by name and address, the artifacts that it has by now, and the page of the whole report.
 
     An address is "" where there is none: no server, or no web server for the pages.
     """
@@ -88,7 +88,8 @@ def links_line(links: RunLinks, promotion: str = "", *, but: ArtifactKind | None
 
 
 def about(record: ReleaseRecord, links: RunLinks, kind: ArtifactKind) -> list[str]:
-    """Return the lines that say what an artifact is about, and where the rest is. The title of a report says what is brought."""
+    """Return the lines that say what an artifact is about, with links to the others. The title of a report says what it
+    brings."""
     promotion, release = record.promotion, record.release
     lines: list[str] = []
     if release is not None:

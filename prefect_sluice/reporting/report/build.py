@@ -1,4 +1,4 @@
-"""From what is recorded to what is told: the one function that every report, page and artifact starts from. Pure."""
+"""Builds the report from the record: the one function that every page and artifact starts from. Pure."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _consumer_label(consumer: Consumer) -> str:
 
 
 def _names(plan: Plan | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the public names that come, and those that go."""
+    """Return the new public names, and those that are removed."""
     if plan is None:
         return (), ()
     new = (str(step.name) for step in plan.of(Action.BUILD) if step.reason.kind is Because.NEW)

@@ -1,4 +1,4 @@
-"""What changes, and for whom, as the page shows it: relations and consumers in plain words, and further down their rows. Pure."""
+"""The sections on changes and their readers: relations and consumers in plain words, and further down their rows. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
 
 
 def no_change(report: Report) -> str:
-    """Return why no relation is told of; that nothing changed is only said where it was compared."""
+    """Return why the section lists no relation; that nothing changed is only said where it was compared."""
     promotion = report.dossier.promotion
     if report.changed:
         return "What changes in the relations is said above."

@@ -1,4 +1,4 @@
-"""The report as JSON: what it tells, and under it all that it was made from, whole."""
+"""The report as JSON, with the whole record that it was made from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect_sluice.reporting.terminal.policy import policy_document
 
 
 def dossier_document(record: ReleaseRecord) -> dict[str, Json]:
-    """Return what is recorded."""
+    """Return the record of a promotion as JSON."""
     return {
         "release": json_documents.release(record.release) if record.release else None,
         "promotion": json_documents.promotion(record.promotion) if record.promotion else None,
@@ -28,7 +28,7 @@ def dossier_document(record: ReleaseRecord) -> dict[str, Json]:
 
 
 def report_document(report: Report) -> dict[str, Json]:
-    """Return the report, in its own order, and what is recorded as `recorded`."""
+    """Return the report, in its own order, and the record under `recorded`."""
     head = report.head
     return {
         "title": head.title,

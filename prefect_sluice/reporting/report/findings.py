@@ -1,4 +1,4 @@
-"""What the gates found, as the page shows it: what did not pass with its rows, then gate by gate, with what passed. Pure."""
+"""The section on findings: those that did not pass with their rows, then gate by gate, with those that passed. Pure."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ LIMIT = 2_000_000
 
 
 def page(report: Report, *, limit: int = LIMIT) -> str:
-    """Return the page, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
+    """Return the page, at most `limit` characters: what does not fit is left out, the least important first, and counted."""
     once = Once(report)
     return fitting(lambda bounds: _page(report, once, bounds), limit, LADDER)
 

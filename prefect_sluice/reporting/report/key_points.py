@@ -1,4 +1,4 @@
-"""What whoever decides must know first, in a few lines: what stopped it, what changes, what comes and goes. Pure."""
+"""Key points for whoever decides, in a few lines: what stopped it, what changes, which names are new or removed. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def policy_points(record: ReleaseRecord) -> tuple[KeyPoint, ...]:
 def _stopped(
     gates: Sequence[GateRow], findings: Sequence[Finding], changed: Sequence[ChangedRelation]
 ) -> list[KeyPoint]:
-    """Return what did not pass; a warning of the diff is said with the change it is about."""
+    """Return the findings that did not pass; a warning of the diff stands with its change."""
     only_warn = {gate.gate for gate in gates if gate.only_warns}
     numbered = [
         (number, finding)
@@ -75,7 +75,7 @@ def _stopped(
 def _each_gate_first(
     numbered: Sequence[tuple[int, Finding]], only_warn: set[str]
 ) -> Sequence[tuple[int, Finding]]:
-    """Return them so that of every gate that stopped it the worst finding comes before the second of any."""
+    """Return findings in an order in which the worst of each stopping gate comes before the second of any."""
     seen: Counter[str] = Counter()
     ranks: dict[int, tuple[bool, int]] = {}
     for number, finding in numbered:
@@ -85,7 +85,7 @@ def _each_gate_first(
 
 
 def _finding_text(finding: Finding, changed: Sequence[ChangedRelation]) -> str:
-    """Return what it says, with the name of what it is about where neither it nor its check names it."""
+    """Return the summary of a finding, with the name of its subject where neither summary nor check names it."""
     name = short_name(finding.subjects[0]) if len(finding.subjects) == 1 else ""
     one = next((one for one in changed if one.finding is finding), None)
     if one is not None:

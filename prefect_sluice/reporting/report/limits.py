@@ -1,4 +1,4 @@
-"""How much of a report is shown, and how a report is made to fit: the least telling goes first, and is said aloud."""
+"""Limits of a report, and how it is made to fit: the least important is left out first, and counted."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def fitting(show: Callable[[ReportLimits], str], limit: int, ladder: Sequence[Re
 
 
 def few(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
-    """Return the first of them, and how many are left out."""
+    """Return the first values, and how many are left out."""
     return items[:most], max(len(items) - most, 0)
 
 

@@ -1,4 +1,4 @@
-"""What a promotion touches, as a graph with levels: changed nodes, what they read directly, who reads them. Pure."""
+"""The lineage of a promotion, as a graph with levels: changed nodes, what they read directly, who reads them. Pure."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _levels(nodes: Sequence[str], edges: Iterable[tuple[str, str]]) -> Mapping[s
 def _bounded(
     dots: Sequence[LineageNode], edges: Sequence[tuple[str, str]], edited: frozenset[str]
 ) -> Lineage:
-    """Return at most MOST nodes one by one, the telling ones; the rest of each column and part as one node."""
+    """Return at most MOST nodes one by one, the important ones; the rest of each column and part as one node."""
 
     def rank(dot: LineageNode) -> tuple[int, int]:
         bad = dot.verdict is not None and not dot.verdict.lets_through

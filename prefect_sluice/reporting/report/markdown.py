@@ -34,7 +34,7 @@ _LONGEST = 200
 
 
 def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[ReportLimits] = SHORT) -> str:
-    """Return the report, at most `limit` characters: what does not fit is left out, the least telling first, and counted."""
+    """Return the report, at most `limit` characters: what does not fit is left out, the least important first, and counted."""
     return fitting(lambda bounds: _page(report, bounds), limit, ladder)
 
 

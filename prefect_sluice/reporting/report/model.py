@@ -28,9 +28,9 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class WebLinks:
-    """Where people go on in a browser: the page of the promotion's run, by address and name, and the form that says `yes` or
-    `no` to it, filled in but for who says it; "" where there is none, or nobody knows. `resumes`: the run waits, and its own
-    form says it, too."""
+    """Links to where people go on in a browser: the page of the promotion's run, by address and name, and the form that
+    says `yes` or `no` to it, filled in but for who says it; "" where there is none, or it is not known. `resumes`: the run
+    waits, and its own form says it, too."""
 
     run: str = ""
     name: str = ""
@@ -46,7 +46,7 @@ class WebLinks:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """What is recorded of one release, and of one promotion of it in full. `generations` are those that it
+    """The record of one release, and of one promotion of it in full. `generations` are those that it
     wrote, newest first; `plan` is None where there is none, or it is another promotion's (a rollback writes
     an older table again). `blocks` are those of the release that are in force.
 
@@ -88,7 +88,7 @@ class ReleaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the reader may do next: in words, and the command, if there is one; `finding`, if it is how to mend that."""
+    """A next step for the reader: in words, and the command, if there is one; `finding`, if it is how to mend that."""
 
     text: str
     command: str = ""
@@ -97,7 +97,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What is decided, in one word and one sentence, and what the reader should do next."""
+    """The decision, in one word and one sentence, and the next steps."""
 
     title: str
     word: str
@@ -150,7 +150,7 @@ class ChangedRelation:
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """What one gate came to. `verdict` None: it did not apply, and `told` says why; `counts` are its findings by verdict."""
+    """The row of one gate. `verdict` None: it did not apply, and `told` says why; `counts` are its findings by verdict."""
 
     gate: str
     stage: str
@@ -190,7 +190,7 @@ class LineageNode:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What is touched and what it hangs on. `edges` go from what is read to who reads it; `left_out` counts the nodes
+    """The lineage of what is touched. `edges` go from what is read to who reads it; `left_out` counts the nodes
     that are drawn together, because there are too many."""
 
     dots: tuple[LineageNode, ...]

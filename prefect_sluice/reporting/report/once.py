@@ -1,4 +1,4 @@
-"""Where each sentence stands: once on a page, where people look for it. Pure.
+"""The place of each sentence: once on a page, where people look for it. Pure.
 
 What stopped it, and what changes in the relations that matter most, is said first, among the points, and what to do beside
 them; what changes in others in the table of changes; what changes for a consumer with that consumer. The findings, the gates and
@@ -15,7 +15,7 @@ from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, 
 
 
 class Once:
-    """What a report says where. Findings are looked at once, however many are asked about; made anew for each page."""
+    """The places of a report's sentences. Findings are looked at once, however many are asked about; made anew for each page."""
 
     def __init__(self, report: Report) -> None:
         """Look at all findings of a report."""
@@ -48,7 +48,7 @@ class Once:
         return "" if finding.fix in self._fixes else finding.fix
 
     def of_gate(self, gate: GateRow) -> str:
-        """Return what a gate came to in words, "" where they stand elsewhere."""
+        """Return the sentence of a gate, "" where it stands elsewhere."""
         if gate.only_warns and gate.verdict is not None and not gate.verdict.lets_through:
             return "a no here only warns"
         return "" if any(id(finding) in self._told for finding in gate.passed) else gate.told

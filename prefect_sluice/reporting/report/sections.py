@@ -1,4 +1,4 @@
-"""The sections around the findings as the page shows them: what is asked, lineage, stages, plan, approvals, provenance. Pure."""
+"""The sections around the findings: request, lineage, stages, plan, approvals, provenance. Pure."""
 
 from __future__ import annotations
 

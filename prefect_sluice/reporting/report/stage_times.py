@@ -45,7 +45,7 @@ def laps(record: ReleaseRecord) -> tuple[StageRow, ...]:
 
 
 def waited(record: ReleaseRecord) -> timedelta | None:
-    """Return how long it waited for the yes or no that was used; None where nobody had to say one."""
+    """Return how long the promotion waited for the yes or no that was used; None where none was needed."""
     staged = _at(record.entries, "promotion.staged")
     answered = _at(record.entries, "approval.given")
     return answered - staged if staged and answered and answered >= staged else None

@@ -1,6 +1,6 @@
 """Tables of a report's page as values: plain ones, and the rows behind a finding with bars and with changed values marked. Pure.
 
-How they look is said in `templates/parts.html`.
+`templates/parts.html` gives them their look.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `sluice collect` dropped, or would: relations, generations, files, and how much room that makes."""
+"""The lines of `sluice collect`: relations, generations and files that it dropped, or would drop, and their room."""
 
 from __future__ import annotations
 

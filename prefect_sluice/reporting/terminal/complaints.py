@@ -1,4 +1,4 @@
-"""What the doctor found: a line that names it, one that says what it means, and the command that helps."""
+"""The lines of `sluice doctor`: for each complaint its name, what it means, and the command that helps."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def lifted_lines(lifted: Sequence[Control], left: Sequence[Control]) -> list[Lin
 
 
 def despite_lines(controls: Sequence[Control]) -> list[Line]:
-    """Return what did not stop a rollback, said aloud."""
+    """Return the controls that did not stop a rollback."""
     return [
         line(Span("all the same: ", Style.WARN), f"{control.told}; a rollback is not stopped by it")
         for control in controls

@@ -1,4 +1,4 @@
-"""What each model has: a row per model, and the shares below."""
+"""The lines of `sluice coverage`: a row per model, and the shares below."""
 
 from __future__ import annotations
 

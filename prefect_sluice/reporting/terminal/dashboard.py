@@ -1,4 +1,4 @@
-"""A dashboard's promotion in plain words: how much of what it shows changes, in what way, and who else sees it."""
+"""The story of a dashboard's promotion in plain words: what changes in what it shows, and who else sees it."""
 
 from __future__ import annotations
 

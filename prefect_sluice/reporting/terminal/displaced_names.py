@@ -1,4 +1,4 @@
-"""Public names that do not show what was published: told above whatever a command says of what serves."""
+"""Public names that do not show what was published: their lines stand above everything else about what serves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prefect_sluice.reporting.table import WIDTH
 
 
 def displaced_lines(displaced: Sequence[Displaced], *, width: int = WIDTH) -> list[Line]:
-    """Return what stands where in red, and the command that helps; nothing where every name shows what it should."""
+    """Return the displaced names in red, and the command that helps; nothing where every name shows what it should."""
     if not displaced:
         return []
     head = wrapped(

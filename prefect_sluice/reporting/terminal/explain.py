@@ -13,7 +13,7 @@ _MOST = 8
 
 
 def why_lines(reasons: StepReasons) -> list[Line]:
-    """Return the step, and under it what speaks for it."""
+    """Return the step, and under it the reasons for it."""
     step = reasons.step
     lines = [line(strong(str(step.name)), f"  {_word(reasons)}: {step.reason}")]
     sentences = [*_own(reasons), *(_parent(parent) for parent in reasons.above)]

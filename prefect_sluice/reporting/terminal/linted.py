@@ -1,4 +1,4 @@
-"""What `sluice lint` says: what was mended, a line per finding, and how many."""
+"""The lines of `sluice lint`: files that were mended, a line per finding, and how many."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lint_lines(
 
 
 def _counted(counted: Sequence[Finding], failing: Sequence[Finding], old: Finding | None) -> str:
-    """Return how many files were looked at, how many of them have nothing at all, and how many findings count."""
+    """Return how many files were looked at, how many of them are clean, and how many findings count."""
     looked_at, bad = {_file(finding) for finding in counted}, {_file(finding) for finding in failing}
     before = {str(row[0]) for row in old.evidence.rows} if old and old.evidence else set[str]()
     more = old.evidence.total - len(before) if old and old.evidence else 0

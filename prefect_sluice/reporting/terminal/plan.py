@@ -134,8 +134,8 @@ def summary(plan: Plan) -> str:
 
 
 def costs_line(costs: ExpectedCosts) -> str:
-    """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 83.9 MB`; "" where nothing is built. What has no past is said,
-    never guessed."""
+    """Return `expected: about 40 s (from 5 builds), 1.2 M rows, 83.9 MB`; "" where nothing is built. Without earlier
+    builds it says so, and never guesses."""
     if not costs.relations:
         return ""
     if costs.seconds is None and costs.rows is None:

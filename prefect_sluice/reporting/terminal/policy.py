@@ -1,4 +1,4 @@
-"""What a promotion changes of the policy of its environment, in lines: what counts, and from when."""
+"""Changes of an environment's policy by a promotion, in lines: what counts, and from when."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def policy_change_lines(policy: Governance | None) -> Sequence[str]:
 
 
 def policy_lines(policy: Governance | None, *, width: int = WIDTH) -> list[Line]:
-    """Return what is told of the policy; nothing where it stays as it is."""
+    """Return the lines on the policy; nothing where it stays as it is."""
     sentence = policy_sentence(policy)
     if not sentence or policy is None:
         return []

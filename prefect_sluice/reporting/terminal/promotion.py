@@ -1,4 +1,4 @@
-"""The promotion that an approval is asked for, in full: what exactly a yes would say yes to."""
+"""The promotion that waits for an approval, in full: what exactly a yes is to."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _release_title(identifier: str, release: Release | None) -> str:
 
 
 def approvals_lines(approvals: Sequence[Approval], *, width: int = WIDTH) -> list[Line]:
-    """Return each yes and no that was said."""
+    """Return each approval and rejection."""
     lines: list[Line] = []
     for approval in approvals:
         comment = f': "{approval.comment}"' if approval.comment else ""
