@@ -60,7 +60,7 @@ def dossier(
         former=store.release(promotion.base_release) if promotion.base_release else None,
         stages=tuple(stage for stage, _ in reports),
         serves=present["generation"] if present else 0,
-        asked=policy.counting.approvals(promotion.cause),
+        approvals_needed=policy.counting.approvals(promotion.cause),
         policy=policy,
         warns=frozenset(name for name, own in policy.counting.gates.items() if own.on == "warn"),
         consumers=tuple(declared.consumers.values()),

@@ -15,12 +15,12 @@ from prefect_sluice.reporting.wording import moment
 
 @dataclass(frozen=True, slots=True)
 class WaitingPromotion:
-    """A promotion that is not at its end: what it is called, who is asked ("": somebody has said yes or no), since when (UTC),
+    """A promotion that is not at its end: its title, its `approvers` ("": somebody has said yes or no), since when (UTC),
     and where its run, its form and its report (`page`) are."""
 
     promotion: str
     title: str
-    asked: str
+    approvers: str
     since: datetime
     way: WebLinks
     page: str = ""
@@ -84,11 +84,11 @@ def _lift(stop: ControlInForce) -> str:
 
 def _waiting(waiting: WaitingPromotion) -> str:
     sentence = f"{link(waiting.title, waiting.page)}, since {moment(waiting.since)}"
-    if not waiting.asked:
+    if not waiting.approvers:
         return f"{sentence}: answered, and not published yet{_run(waiting)}"
     way = waiting.way
     form = f" — {link('say yes', way.yes)} or {link('say no', way.no)}" if way.yes else ""
-    return f"{sentence}, waits for a yes of {escaped(waiting.asked)}{form}{_run(waiting)}"
+    return f"{sentence}, waits for a yes of {escaped(waiting.approvers)}{form}{_run(waiting)}"
 
 
 def _run(waiting: WaitingPromotion) -> str:

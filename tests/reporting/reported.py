@@ -141,7 +141,7 @@ FULL = ReleaseRecord(
     former=FORMER,
     stages=("test", "test", "stage", "stage", "stage"),
     serves=3,
-    asked=1,
+    approvals_needed=1,
     consumers=(BOARD,),
     described={uid("daily"): "Flights per day,\nas the board shows them."},
     runs=(
@@ -186,7 +186,7 @@ STANDS = (
         "Count a flight once",
         NOW,
         _FORM,
-        (_WAITS, replace(_WAITS, asked="")),
+        (_WAITS, replace(_WAITS, approvers="")),
         (_HELD,),
         _FORMS,
         _DASHBOARDS,

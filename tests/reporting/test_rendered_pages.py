@@ -300,7 +300,7 @@ DOSSIER = ReleaseRecord(
     former=FORMER,
     stages=("test", "stage", "stage", "stage"),
     serves=3,
-    asked=1,
+    approvals_needed=1,
     consumers=(BOARD,),
     runs=(
         Run(

@@ -194,7 +194,7 @@ def test_what_served_once_is_not_said_to_serve() -> None:
 
 
 def test_a_release_that_needs_no_approval_is_not_waiting() -> None:
-    assert report(replace(WAITING, asked=0)).head.word == "READY"
+    assert report(replace(WAITING, approvals_needed=0)).head.word == "READY"
 
 
 def test_a_gate_that_only_warns_has_stopped_nothing() -> None:

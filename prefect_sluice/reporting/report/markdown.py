@@ -346,7 +346,9 @@ def _approvals(report: Report) -> list[str]:
     lines = [
         "### Approvals",
         "",
-        f"It needs {count(record.asked, 'approval')}." if record.asked else "It needs no approval.",
+        f"It needs {count(record.approvals_needed, 'approval')}."
+        if record.approvals_needed
+        else "It needs no approval.",
         "",
     ]
     for approval in record.approvals:

@@ -51,13 +51,12 @@ class ReleaseRecord:
     an older table again). `blocks` are those of the release that are in force.
 
     `former` is the release that served before, `stages` the stage of each report, `serves` the generation that the
-    environment serves now as the ledger has it (0: none), `asked` how many approvals it needs, `warns` the gates whose
-    no only warns, `consumers` who reads the project's relations, `described` what nodes are said to be, by unique id,
-    `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will not, or it cannot
-    be told), `costs` what its build is expected to take and to bring (None: it is built), `policy` which
-    policy judges it and what it changes of it. `displaced` are the public names that do not show
-    what it serves, `way` is where its run and form are in a browser, `web` where all forms are. `at` is when this
-    was read, UTC.
+    environment serves now as the ledger has it (0: none), `approvals_needed` how many approvals its policy asks for,
+    `warns` the gates whose no only warns, `consumers` who reads the project's relations, `described` what nodes are said
+    to be, by unique id, `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will
+    not, or it cannot be told), `costs` what its build is expected to take and to bring (None: it is built), `policy`
+    which policy judges it and what it changes of it. `displaced` are the public names that do not show what it serves,
+    `way` is where its run and form are in a browser, `web` where all forms are. `at` is when this was read, UTC.
     """
 
     release: Release | None
@@ -72,7 +71,7 @@ class ReleaseRecord:
     former: Release | None = None
     stages: tuple[str, ...] = ()
     serves: int = 0
-    asked: int = 0
+    approvals_needed: int = 0
     warns: frozenset[str] = frozenset()
     consumers: tuple[Consumer, ...] = ()
     described: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -60,7 +60,7 @@ def _reached(
         return len(names), None
     if state in _PAST:
         done = min(_PAST[state] - (len(WHOLE) - len(names) if _PAST[state] > 2 else 0), len(names))
-        waits = state is State.STAGED and record.asked > 0
+        waits = state is State.STAGED and record.approvals_needed > 0
         return done, ("waits for a yes", Style.WARN) if waits else None
     if state is State.REFUSED:
         last = record.stages[-1].split()[0] if record.stages else "stage"
@@ -118,7 +118,7 @@ def _gates(stage: str, record: ReleaseRecord) -> str:
 
 def _approved(record: ReleaseRecord) -> str:
     if not record.approvals:
-        return "" if record.asked else "no approval needed"
+        return "" if record.approvals_needed else "no approval needed"
     last = record.approvals[-1]
     return f"{SAID[last.decision]} by {last.who}, {moment(last.at)}"
 

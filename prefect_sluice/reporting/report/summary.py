@@ -55,7 +55,7 @@ def waits_for_an_answer(report: Report) -> bool:
     """Say whether somebody has to say yes or no to it, and nobody has."""
     record = report.dossier
     promotion = record.promotion
-    if promotion is None or promotion.state is not State.STAGED or not record.asked:
+    if promotion is None or promotion.state is not State.STAGED or not record.approvals_needed:
         return False
     return rule(promotion, record.approvals, record.at).by is None
 
@@ -67,7 +67,7 @@ def _waiting(record: ReleaseRecord, promotion: Promotion, title: str, gates: Seq
         f"{'All ' if len(judged) > 1 else ''}{count(len(judged), 'gate')} that could be asked let it through"
     )
     sentence += f", with warnings of {', '.join(warned)}" if warned else ""
-    if not record.asked:
+    if not record.approvals_needed:
         return Headline(
             title, "READY", Style.GOOD, f"{sentence}; {_now(record, promotion)}.", _go_on(record, promotion)
         )
