@@ -45,8 +45,9 @@ def collect(
 
     def swept() -> State[Any]:
         with connected(connections), beating():
-            request = CollectRequest(project(folder), environment, dry_run, actor, tuple(drop_history or ()))
-            done = sweep(request, timedelta(seconds=wait_seconds))
+            workspace = project(folder)
+            request = CollectRequest(workspace.root, environment, dry_run, actor, tuple(drop_history or ()))
+            done = sweep(workspace, request, timedelta(seconds=wait_seconds))
         return Completed(name="Unchanged" if done.is_empty else "Collected", message=name_forms(done.message))
 
     return ending(swept)

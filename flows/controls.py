@@ -16,7 +16,6 @@ from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.promotions.control_commands import ControlAct, command
-from prefect_sluice.workspace.workspace import Workspace
 
 
 @flow(
@@ -48,7 +47,7 @@ def controls(
 
     def done() -> State[Any]:
         with connected(connections):
-            workspace = Workspace.at(project(folder, fresh=False))
+            workspace = project(folder, fresh=False)
             asked = ControlAct(act)
             lines = command(
                 workspace,

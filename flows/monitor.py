@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -30,7 +29,7 @@ from prefect_sluice.orchestration.wake_runs import wake
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
 
-Care = Callable[[Path], tuple[str, ...]]
+Care = Callable[[Workspace], tuple[str, ...]]
 """Looks after something in a project's folder, once a minute, and returns a line for each thing it did. Safe to repeat."""
 
 CARE: tuple[Care, ...] = (wake,)
@@ -69,13 +68,12 @@ def _ended_well(environment: str, folder: str, actor: str, connections: str) -> 
         return Failed(name=UNHEALTHY, message=name_forms(str(error)))
 
 
-def _monitor_environments(here: Path, environment: str, folder: str, actor: str) -> State[Any]:
-    workspace = Workspace.at(here)
+def _monitor_environments(workspace: Workspace, environment: str, folder: str, actor: str) -> State[Any]:
     chosen = [workspace.environment(environment)] if environment else list(workspace.environments.values())
     run = this_run()
     with signed(workspace.store, str(run.id) if run else "", actor):
         found = tuple(care_for(workspace, resolved, actor) for resolved in chosen)
-        return _ended(workspace, environment, found, _rest(workspace, folder))
+        return _ended(workspace, environment, found, _rest(workspace.anew(), folder))
 
 
 def _rest(workspace: Workspace, folder: str) -> tuple[Health, ...]:
@@ -90,7 +88,7 @@ def _rest(workspace: Workspace, folder: str) -> tuple[Health, ...]:
         cares["links to forms"] = lambda: note_forms(workspace, folder)
         cares["the status"] = lambda: show_status(workspace) or ()
     for care in CARE:
-        cares[getattr(care, "__name__", "care")] = lambda care=care: care(workspace.root)
+        cares[getattr(care, "__name__", "care")] = lambda care=care: care(workspace)
     return tuple(health for name, care in cares.items() for health in _cared(name, care))
 
 

@@ -60,7 +60,7 @@ def plan(
             asked = RefreshRequest(Path(), environment, select, actor=actor)
 
     def looked() -> State[Any]:
-        with prepared(asked, RunContext(folder, connections)) as request:
-            return Completed(name="Planned", message=name_forms(look(request, tuple(why.split()))))
+        with prepared(asked, RunContext(folder, connections)) as (workspace, request):
+            return Completed(name="Planned", message=name_forms(look(request, tuple(why.split()), workspace)))
 
     return ending(looked)

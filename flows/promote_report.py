@@ -11,7 +11,7 @@ from prefect_sluice.orchestration.conduct import RunContext, conduct
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.planning.choices import chosen
-from prefect_sluice.promotions.dashboards import at
+from prefect_sluice.promotions.dashboards import named_or_last
 from prefect_sluice.promotions.request import PromoteRequest
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.tasks.approve import approve
@@ -52,6 +52,6 @@ def promote_report(
         wait_seconds: How long to wait when another release of this environment is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    here = RunContext(folder, connections, wait_seconds, where=at)
+    here = RunContext(folder, connections, wait_seconds, where=named_or_last)
     request = PromoteRequest(Path(), environment, release, origin, report=chosen(report), actor=actor)
     return conduct(request, (source, build, test, stage, approve, deploy, monitor), here)

@@ -58,12 +58,13 @@ def rollback(
     here = RunContext(folder, connections, wait_seconds)
 
     def both() -> State[Work]:
-        with prepared(request, here) as asked:  # once, for the question between the two, too
-            done = at_work(asked, (write_again, monitor), here.wait)
+        with prepared(request, here) as (workspace, asked):  # once, for the question between the two, too
+            done = at_work(workspace, asked, (write_again, monitor), here.wait)
             more = follow_up(done)
             if more is None:
                 return concluded(done)
             refreshed = at_work(
+                workspace.anew(),
                 more,
                 (source, build, stage, approve, deploy, monitor),
                 here.wait,

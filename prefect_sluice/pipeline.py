@@ -39,14 +39,21 @@ _STAGES: Mapping[str, Stage] = {
 
 
 @contextmanager
-def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Generator[Work]:
-    """Take the environment's lease, settle what a dead process left, and give the work to walk with.
+def begin(
+    request: Request,
+    *,
+    wait: timedelta = timedelta(0),
+    ttl: timedelta = TTL,
+    workspace: Workspace | None = None,
+) -> Generator[Work]:
+    """Take the environment's lease, settle what a dead process left, and give the work to walk with. `workspace` is the
+    project's where it is open already.
 
     Raises LeaseHeld when another promotion is at work and `wait` is over, Stopped when a hold, freeze or block forbids it;
     Skipped instead, and recorded, where the environment's policy has a refresh left out then.
     """
     process.disable_telemetry()
-    workspace = Workspace.at(request.folder)
+    workspace = workspace or Workspace.at(request.folder)
     environment = workspace.environment(request.environment or None)
     request = replace(request, environment=environment.name)
     with as_policy_says(workspace, environment, request):
@@ -64,20 +71,31 @@ def begin(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = 
             # Again: the rollback that was settled just now, or waited for, may have placed a hold.
             serving = current.release if request.cause.renews else ""
             permit(workspace, environment.name, request.cause, serving, past=request.rolled_back)
-            with logged(workspace, request), paged(workspace), timed(workspace.store), noted(ours, request):
-                yield Work(request, lease.lease)
+            with (
+                logged(workspace, request),
+                paged(workspace.anew()),
+                timed(workspace.store),
+                noted(ours, request),
+            ):
+                yield Work(request, lease.lease, workspace=ours)
 
 
-def run(request: Request, *, wait: timedelta = timedelta(0), ttl: timedelta = TTL) -> Work:
+def run(
+    request: Request,
+    *,
+    wait: timedelta = timedelta(0),
+    ttl: timedelta = TTL,
+    workspace: Workspace | None = None,
+) -> Work:
     """Run all stages of a request in this process and return the ended work. Safe to run again after any crash.
 
     What a rollback asked to come after it does not run here, but in `catch_up`.
     """
-    with begin(request, wait=wait, ttl=ttl) as work:
+    with begin(request, wait=wait, ttl=ttl, workspace=workspace) as work:
         return followed_up(walk(work, *(_STAGES[name] for name in stages_of(request.cause))))
 
 
 def catch_up(work: Work, *, wait: timedelta = timedelta(0)) -> Work | None:
     """Refresh the older code's data after a rollback, if that was asked for; return the ended work, or None. Repeatable."""
     request = follow_up(work)
-    return run(request, wait=wait) if request is not None else None
+    return run(request, wait=wait, workspace=work.workspace.anew()) if request is not None else None

@@ -18,12 +18,13 @@ from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.terminal.dashboard import sentences
 from prefect_sluice.reporting.terminal.plan import summary
+from prefect_sluice.workspace.workspace import Workspace
 
 
-def _look(request: Request, named: tuple[str, ...] = ()) -> str:
+def _look(request: Request, named: tuple[str, ...], workspace: Workspace) -> str:
     """Show the plan of a request, why the nodes that are `named` are in it as they are, and return what it comes to. Nothing is
     changed."""
-    found = planned(request, named)
+    found = planned(request, named, workspace)
     links = RunLinks(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
     publish = None if found.plan.changes_nothing else found.expected
     known = ReleaseRecord(found.release, plan=found.plan, expected=publish, costs=found.costs)

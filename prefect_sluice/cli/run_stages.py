@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from prefect_sluice.reporting.terminal.outcome import outcome_lines
 
 if TYPE_CHECKING:
     from prefect_sluice.reporting.terminal.dashboard import DashboardStory
+    from prefect_sluice.workspace.workspace import Workspace
 
 EXIT_CODES = {
     Status.DONE: 0,
@@ -28,17 +30,21 @@ EXIT_CODES = {
 }
 
 
-def run_and_show(request: Request, console: Console, *, wait: timedelta, via: str) -> int:
-    """Run all stages of a request, show how it ended, and return the exit code."""
+def run_and_show(
+    request: Request, console: Console, *, wait: timedelta, via: str, opened: Workspace | None = None
+) -> int:
+    """Run all stages of a request, show how it ended, and return the exit code. `opened` is the project where it is open."""
     from prefect_sluice.reporting.terminal.dashboard import story_lines
     from prefect_sluice.workspace.policy_in_force import rules_of
     from prefect_sluice.workspace.workspace import Workspace
 
     # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
-    workspace = Workspace.at(request.folder)
-    work = _through_prefect(request, console, wait) if wants_prefect(via) else _here(request, console, wait)
+    workspace = opened or Workspace.at(request.folder)
+    asked = replace(request, environment=workspace.environment(request.environment or None).name)
+    through = _through_prefect if wants_prefect(via) else _here
+    work = through(workspace, asked, console, wait)
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
-    gates = rules_of(workspace, work.promotion).gates if work.promotion else workspace.settings.gates
+    gates = rules_of(workspace.anew(), work.promotion).gates if work.promotion else workspace.settings.gates
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
     story, output = _dashboard_story(work), console.told(code)
     output.show(story_lines(story, width=console.width) if story else [])
@@ -59,14 +65,14 @@ def wants_prefect(via: str) -> bool:
     return via == "prefect" or (via == "auto" and bool(os.environ.get("PREFECT_API_URL")))
 
 
-def _here(request: Request, console: Console, wait: timedelta) -> Work:
+def _here(workspace: Workspace, request: Request, console: Console, wait: timedelta) -> Work:
     from prefect_sluice import pipeline
 
     with progress(console):
-        return pipeline.run(request, wait=wait)
+        return pipeline.run(request, wait=wait, workspace=workspace)
 
 
-def _through_prefect(request: Request, console: Console, wait: timedelta) -> Work:
+def _through_prefect(_: Workspace, request: Request, console: Console, wait: timedelta) -> Work:
     with progress(console) as shown:
         shown.hear("starting Prefect")
         # The stages, and how they end, are shown here; the server keeps every line of the log.

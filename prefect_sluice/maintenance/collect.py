@@ -90,14 +90,18 @@ class Collected:
         return f"{count(relations, 'relation')}{old} and {count(len(self.files), 'file')} {verb}"
 
 
-def collect(request: CollectRequest, *, wait: timedelta = timedelta(0)) -> Collected:
+def collect(
+    request: CollectRequest, *, wait: timedelta = timedelta(0), workspace: Workspace | None = None
+) -> Collected:
     """Collect, or say what would be collected. Repeatable after any crash: it goes on with what is left.
+
+    `workspace` is the project's where it is open already.
 
     Takes the lease of every environment whose relations or files it may touch. Raises LeaseHeld when one is
     at work and `wait` is over, Refused when what is needed cannot be known, WarehouseBusy.
     """
     process.disable_telemetry()
-    workspace = Workspace.at(request.folder)
+    workspace = workspace or Workspace.at(request.folder)
     environments = _environments(workspace, request.environment)
     chosen = {workspace.environment(request.environment).name} if request.environment else set(environments)
     if request.dry_run:

@@ -51,7 +51,7 @@ def conduct_answer(reply: Reply, stages: Stages, here: RunContext) -> State[Any]
 
     def answered() -> State[Any]:
         with connected(here.connections), beating(), logged_waits():
-            workspace = Workspace.at(project(here.folder, fresh=False))
+            workspace = project(here.folder, fresh=False)
             promotion = waiting_promotion(workspace.store, reply.promotion)
             _refuse_what_was_not_shown(promotion, reply)
             record(
@@ -62,14 +62,14 @@ def conduct_answer(reply: Reply, stages: Stages, here: RunContext) -> State[Any]
                 comment=reply.comment,
                 channel=AnswerChannel.FORM,
             )
-            for line in wake(workspace.root):
+            for line in wake(workspace):
                 get_run_logger().info(line)
             try:
                 own = stages_of(promotion.cause)
                 left = tuple(each for each in stages if getattr(each, "__name__", "") in own)
                 return _gone_on(workspace, promotion, reply, left, here)
             finally:
-                show_status(workspace)
+                show_status(workspace.anew())
 
     return ending(answered)
 
@@ -94,7 +94,7 @@ def _gone_on(
     request = pinned(workspace, plainest, promotion)
     run = this_run()
     with signed(workspace.store, str(run.id) if run else "", reply.by), linked(workspace, resumes=False):
-        work = gone_on(request, promotion, stages, here.wait)
+        work = gone_on(workspace, request, promotion, stages, here.wait)
     if work.generation is not None:
-        wake_quietly(workspace.root)
+        wake_quietly(workspace.anew())
     return concluded(work)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -52,13 +51,13 @@ _PATIENCE = timedelta(minutes=15)
 class RunContext:
     """The surroundings of a run: a folder or git URL with sluice.yml, the name of its connections, and how long it waits.
 
-    `where` finds the environment in the project's folder, for a way in whose default is not that of the project.
+    `where` finds the environment in the project, for a way in whose default is not that of the project.
     """
 
     folder: str = "."
     connections: str = ""
     wait_seconds: int | None = 0
-    where: Callable[[Path, str], str] | None = None
+    where: Callable[[Workspace, str], str] | None = None
 
     @property
     def wait(self) -> timedelta:
@@ -75,53 +74,56 @@ def conduct(request: Request, stages: Stages, here: RunContext) -> State[Work]:
     """
 
     def conducted() -> State[Work]:
-        with prepared(request, here) as prepared_request:
-            return concluded(at_work(prepared_request, stages, here.wait))
+        with prepared(request, here) as (workspace, prepared_request):
+            return concluded(at_work(workspace, prepared_request, stages, here.wait))
 
     return ending(conducted)
 
 
 @contextmanager
-def prepared(request: AnyRequest, here: RunContext) -> Generator[AnyRequest]:
-    """Set up a run while the block runs, and give the request with the folder to work in.
+def prepared(request: AnyRequest, here: RunContext) -> Generator[tuple[Workspace, AnyRequest]]:
+    """Set up a run while the block runs; give the project, opened for this run, and the request for it.
 
-    Raises BadInput for connections or a repository that there are not.
+    Raises BadInput for connections or a repository that there are not, and ConfigInvalid.
     """
     with connected(here.connections), beating(), naming(request), logged_waits():
         # What goes back must work while the git server does not.
-        folder = project(here.folder, fresh=not request.cause.goes_back)
-        environment = here.where(folder, request.environment) if here.where else request.environment
-        yield replace(request, folder=folder, environment=environment)
+        workspace = project(here.folder, fresh=not request.cause.goes_back)
+        environment = here.where(workspace, request.environment) if here.where else request.environment
+        yield workspace, replace(request, folder=workspace.root, environment=environment)
 
 
-def at_work(request: Request, stages: Stages, wait: timedelta) -> Work:
+def at_work(workspace: Workspace, request: Request, stages: Stages, wait: timedelta) -> Work:
     """Run the stages of a request that is `prepared`; suspend the run where it has to wait for a yes. Raises SluiceError."""
     # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
     alone = not request.cause.goes_back and not request.rolled_back
     run, flow_run = suspendable() if alone else None, this_run()
-    workspace = Workspace.at(request.folder)
     with (
         signed(workspace.store, str(flow_run.id) if flow_run else "", request.actor),
         linked(workspace, resumes=run is not None),
     ):
-        work = _walked(request, stages, wait) if run is None else _answered(run, request, stages, wait)
+        if run is None:
+            work = _walked(workspace, request, stages, wait)
+        else:
+            work = _answered(workspace, run, request, stages, wait)
         if work.generation is not None:
-            wake_quietly(request.folder)  # the others that wait here were planned on what serves no longer
-        show_status(workspace)
+            wake_quietly(workspace.anew())  # the others that wait here were planned on what serves no longer
+        show_status(workspace.anew())
     return work
 
 
-def _walked(request: Request, stages: Stages, wait: timedelta) -> Work:
-    with begin(request, wait=wait) as work:
+def _walked(workspace: Workspace, request: Request, stages: Stages, wait: timedelta) -> Work:
+    with begin(request, wait=wait, workspace=workspace) as work:
         return followed_up(walk(work, *stages))
 
 
-def _answered(run: SuspendableRun, request: Request, stages: Stages, wait: timedelta) -> Work:
+def _answered(
+    workspace: Workspace, run: SuspendableRun, request: Request, stages: Stages, wait: timedelta
+) -> Work:
     """Run the stages, or go on where the run was suspended; suspend it, again, while nobody has decided."""
-    workspace = Workspace.at(request.folder)
     question, note = _standing(workspace, run), ""
     if question is None:
-        work = _walked(request, stages, wait)
+        work = _walked(workspace, request, stages, wait)
     else:
         work, note = _resumed(workspace, run, question, request, stages, wait)
     if work.outcome is not None and work.outcome.status is Status.WAITING:
@@ -157,13 +159,15 @@ def _resumed(
     note = "" if is_decided(workspace, promotion) else record_form_answer(workspace, run, question, promotion)
     if not is_decided(workspace, promotion):
         return waits_on(recorded_work(workspace, request, promotion), promotion), note
-    return gone_on(request, promotion, stages, max(wait, _PATIENCE)), ""
+    return gone_on(workspace, request, promotion, stages, max(wait, _PATIENCE)), ""
 
 
-def gone_on(request: Request, promotion: Promotion, stages: Stages, wait: timedelta) -> Work:
+def gone_on(
+    workspace: Workspace, request: Request, promotion: Promotion, stages: Stages, wait: timedelta
+) -> Work:
     """Return the work after a promotion was gone on with: from Approve on as it stands, or through all stages again where
     the environment or the candidate is no more what it was. The request is `pinned`."""
-    with begin(request, wait=wait) as work:
+    with begin(request, wait=wait, workspace=workspace) as work:
         then = going_on(replace(work, request=request), promotion.id)
         if then is None:
             return walk(work, *stages)

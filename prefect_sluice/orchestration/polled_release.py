@@ -17,7 +17,6 @@ from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.workspace.workspace import Workspace
 
 UNCHANGED = "Unchanged"
 
@@ -34,20 +33,26 @@ def conduct_release(request: ReleaseRequest, stages: Stages, here: RunContext) -
 
 def _released(request: ReleaseRequest, stages: Stages, here: RunContext) -> State[Work]:
     run = this_run()
-    with prepared(request, here) as prepared_request:
+    with prepared(request, here) as (workspace, prepared_request):
         if run is None or run.deployment_id is None or request.dirty or under_way(run):
-            return concluded(at_work(prepared_request, stages, here.wait))
-        workspace = Workspace.at(prepared_request.folder)
+            return concluded(at_work(workspace, prepared_request, stages, here.wait))
         if not run.auto_scheduled:
             return concluded(
-                at_work(replace(prepared_request, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
+                at_work(
+                    workspace,
+                    replace(prepared_request, ref=fetch_ref(workspace, request.ref)),
+                    stages,
+                    here.wait,
+                )
             )
         environment = workspace.environment(request.environment or None)
         seen = poll_branch(workspace, environment, request.ref)
         if seen.why:
             return _nothing(seen.why)
         try:
-            return concluded(at_work(replace(prepared_request, ref=seen.commit), stages, here.wait))
+            return concluded(
+                at_work(workspace, replace(prepared_request, ref=seen.commit), stages, here.wait)
+            )
         except (LeaseHeld, Stopped) as later:
             return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:

@@ -75,8 +75,8 @@ def current(url: str, *, fresh: bool = True) -> Path:
         return _checkout(url, base, clone)
 
 
-def shared(url: str, folder: Path) -> Path:
-    """Return `folder`, a checkout of `url`, once it is sure that what it names is not only on this machine.
+def shared(url: str, folder: Path) -> Workspace:
+    """Open `folder`, a checkout of `url`, once it is sure that what it names is not only on this machine.
 
     Raises BadInput that names the key of sluice.yml, or the dbt target, that has to say where else.
     """
@@ -99,7 +99,7 @@ def shared(url: str, folder: Path) -> Path:
                 f"{mask_url(url)}: {workspace.profile.file.name}",
                 f"give target {environment.target.name!r} an absolute path, perhaps by env_var()",
             )
-    return folder
+    return workspace
 
 
 def _refuse_secrets(url: str) -> None:

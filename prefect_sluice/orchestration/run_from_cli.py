@@ -15,7 +15,6 @@ from prefect.settings import PREFECT_API_URL
 from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.promotions.request import Request
 from prefect_sluice.promotions.work import Work, keeping
-from prefect_sluice.workspace.workspace import Workspace
 
 _PATIENCE = 10
 """Seconds that sending queued logs may take."""
@@ -29,12 +28,11 @@ class ServerAway(BadInput):
 def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more: object) -> Work:
     """Call the flow and return the work in its final state. Raises what a stage raised, and ServerAway."""
     _reachable()
-    environment = Workspace.at(request.folder).environment(request.environment or None)  # for the run's name
     kept: list[Work] = []
     with keeping(kept):
         try:
             state = flow(
-                environment=environment.name,
+                environment=request.environment,
                 folder=str(request.folder),
                 actor=request.actor,
                 wait_seconds=int(wait.total_seconds()),
@@ -50,7 +48,7 @@ def run_flow(flow: Callable[..., Any], request: Request, wait: timedelta, **more
         return kept[-1]
     if isinstance(result, BaseException):
         raise result
-    raise ServerAway("the run has no end", environment.name, "look at it in the Prefect UI")
+    raise ServerAway("the run has no end", request.environment, "look at it in the Prefect UI")
 
 
 def _reachable() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, timedelta
 
 from prefect import get_run_logger
@@ -14,7 +15,6 @@ from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, pr
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
-from prefect_sluice.promotions.refresh_history import due
 from prefect_sluice.promotions.request import RefreshRequest
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.workspace.workspace import Workspace
@@ -32,24 +32,23 @@ def conduct_refresh(request: RefreshRequest, stages: Stages, here: RunContext) -
 
 
 def _refreshed(request: RefreshRequest, stages: Stages, here: RunContext) -> State[Work]:
-    with prepared(request, here) as prepared_request:
+    with prepared(request, here) as (workspace, prepared_request):
         try:
-            with due(_occasion()):
-                patience = timedelta(seconds=_patience(prepared_request, here.wait_seconds))
-                return concluded(at_work(prepared_request, stages, patience))
+            patience = timedelta(seconds=_patience(workspace, prepared_request, here.wait_seconds))
+            return concluded(at_work(workspace, replace(prepared_request, due=_due_for()), stages, patience))
         except Skipped as skipped:
             get_run_logger().warning(str(skipped))
             return Cancelled(name=SKIPPED, message=name_forms(str(skipped)), data=skipped)
 
 
-def _patience(request: RefreshRequest, wait_seconds: int | None) -> int:
+def _patience(workspace: Workspace, request: RefreshRequest, wait_seconds: int | None) -> int:
     if wait_seconds is not None:
         return wait_seconds
-    environment = Workspace.at(request.folder).environment(request.environment or None)
+    environment = workspace.environment(request.environment or None)
     return int(environment.policy.refresh.patience.total_seconds())
 
 
-def _occasion() -> ScheduledTime | None:
+def _due_for() -> ScheduledTime | None:
     """Return what this run was due for; None for one that no Prefect deployment started, or that is under way already."""
     run = this_run()
     if run is None or run.deployment_id is None or run.expected_start_time is None:

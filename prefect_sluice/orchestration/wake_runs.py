@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -43,7 +42,7 @@ def _client() -> Generator[SyncPrefectClient]:
         yield client
 
 
-def wake(folder: Path) -> tuple[str, ...]:
+def wake(workspace: Workspace) -> tuple[str, ...]:
     """Look at every promotion that waits for an approval, and return what was done, a line each. Repeatable; made to be
     done each minute.
 
@@ -51,7 +50,6 @@ def wake(folder: Path) -> tuple[str, ...]:
     started again, those whose promotion has ended end in the state of that name, and what ended is forgotten. Raises what
     the state store and Prefect's client raise; what only one run does not allow is a line.
     """
-    workspace = Workspace.at(folder)
     lines = [*_carried(workspace), *_expired(workspace)]
     questions = workspace.store.questions()
     if not questions:
@@ -62,10 +60,10 @@ def wake(folder: Path) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def wake_quietly(folder: Path) -> None:
+def wake_quietly(workspace: Workspace) -> None:
     """Do so at the end of a flow, and log what was done; what goes wrong is logged, since the flow's own work is done."""
     try:
-        for line in wake(folder):
+        for line in wake(workspace):
             get_run_logger().info(line)
     except Exception as error:  # whatever it was: the monitor does it again within a minute
         get_run_logger().warning(f"the runs that wait were not looked at: {error}")

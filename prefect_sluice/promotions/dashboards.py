@@ -38,9 +38,9 @@ def destination(workspace: Workspace) -> str:
     return ordered(workspace.environments)[-1]
 
 
-def at(folder: Path, environment: str) -> str:
-    """Return the environment, the last one of the project in `folder` where none is named. Raises ConfigInvalid."""
-    return environment or destination(Workspace.at(folder))
+def named_or_last(workspace: Workspace, environment: str) -> str:
+    """Return the environment, the last one of the project where none is named. Raises ConfigInvalid."""
+    return environment or destination(workspace)
 
 
 def recorded(workspace: Workspace, environments: list[str], release: str) -> tuple[Consumer, ...] | None:
@@ -59,5 +59,5 @@ def _parsed(workspace: Workspace, environment: Environment, release: Release) ->
         def work(self, environment: Environment) -> Path:
             return self.folder / "work" / f"{environment.name}.plan"
 
-    loaded = load(Aside(workspace.file, workspace.settings), environment, release)
+    loaded = load(Aside(workspace.file, workspace.settings, once=workspace.once), environment, release)
     return tuple(consumers(loaded.manifest).values())

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _CACHE = "facts.3"
 """With the number of their form: facts that an older Sluice wrote are not read."""
-_LOADED: dict[tuple[str, str, str, str, frozenset[Name]], LoadedProject] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +198,11 @@ def load(workspace: Workspace, environment: Environment, release: Release) -> Lo
             workspace.settings.working_directory,
         ]
     )
-    key = (str(workspace.file), environment.name, release.id, declared, served)
-    # What may not run is looked at anew each time: sluice.yml may say by now that it may.
-    if key not in _LOADED or _LOADED[key].withheld:
-        _LOADED.clear()  # one at a time: a manifest is large, and dbt keeps state per process
-        _LOADED[key] = _load(workspace, environment, release, served)
-    return _LOADED[key]
+    key = (str(workspace.work(environment)), environment.name, release.id, declared, served)
+    found = workspace.once.get("project", key, lambda: _load(workspace, environment, release, served))
+    if found.withheld:  # what may not run is looked at anew each time: sluice.yml may say by now that it may
+        workspace.once.drop("project")
+    return found
 
 
 def _others(workspace: Workspace, environment: Environment) -> frozenset[Name]:

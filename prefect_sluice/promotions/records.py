@@ -30,12 +30,12 @@ SERVED = frozenset({State.DEPLOYED, State.STABLE})
 
 
 def opened(work: Work) -> tuple[Workspace, Environment]:
-    """Open the workspace and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
+    """Return the workspace and the environment of a request. Raises ConfigInvalid, BadInput, and LeaseLost for one who slept.
 
     Who only looks (`sluice plan`) has no lease, which is token 0, and loses none. What the release declares, and the policy
     that judges the promotion, go before what the sluice.yml there says by now.
     """
-    workspace = Workspace.at(work.request.folder).under(work.lease if work.lease.token else None)
+    workspace = work.workspace.under(work.lease if work.lease.token else None)
     if work.release is not None:
         rules = rules_of(workspace, work.promotion) if work.promotion is not None else None
         workspace = governed(workspace, work.release, rules)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import LeaseHeld, Skipped, SluiceError, Stopped
-from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED, RefreshAttempt, ScheduledTime, answered
+from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED, RefreshAttempt, answered
 from prefect_sluice.promotions.request import RefreshRequest, Request
 from prefect_sluice.promotions.work import Work, keeping
 from prefect_sluice.runtime import process
@@ -18,18 +17,6 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
     from prefect_sluice.state.reader import Reads
-
-_occasion: ContextVar[ScheduledTime | None] = ContextVar("occasion", default=None)
-
-
-@contextmanager
-def due(occasion: ScheduledTime | None) -> Generator[None]:
-    """Say what a refresh in the block was due for: it is left out if another one did its work by then."""
-    token = _occasion.set(occasion)
-    try:
-        yield
-    finally:
-        _occasion.reset(token)
 
 
 def last(reads: Reads, environment: str) -> RefreshAttempt | None:
@@ -71,7 +58,7 @@ def noted(workspace: Workspace, request: Request) -> Generator[None]:
         yield
         return
     _leave_answered(workspace, request)
-    begun = RefreshAttempt(process.now(), by=_by())
+    begun = RefreshAttempt(process.now(), by=_by(request))
     _save_attempt(workspace, request, begun)
     kept: list[Work] = []
     try:
@@ -86,21 +73,20 @@ def noted(workspace: Workspace, request: Request) -> Generator[None]:
 
 
 def _leave_answered(workspace: Workspace, request: RefreshRequest) -> None:
-    occasion = _occasion.get()
-    if occasion is None or request.select:
+    if request.due is None or request.select:
         return
-    why = answered(occasion, last(workspace.store, request.environment))
+    why = answered(request.due, last(workspace.store, request.environment))
     if why:
         raise Skipped(why)
 
 
 def _skip(workspace: Workspace, request: RefreshRequest, skipped: Skipped) -> Skipped:
     """Record that a refresh was left out, and return the error that says so."""
-    now, occasion = process.now(), _occasion.get()
-    attempt = RefreshAttempt(now, now, SKIPPED, skipped.why, _by())
+    now = process.now()
+    attempt = RefreshAttempt(now, now, SKIPPED, skipped.why, _by(request))
     facts: dict[str, Json] = {"why": skipped.why, "control": skipped.control}
-    if occasion is not None:
-        facts["due"] = occasion.due.isoformat()
+    if request.due is not None:
+        facts["due"] = request.due.due.isoformat()
     with workspace.store.transaction() as transaction:
         if not request.select:
             transaction.put_refresh(request.environment, attempt)
@@ -110,9 +96,8 @@ def _skip(workspace: Workspace, request: RefreshRequest, skipped: Skipped) -> Sk
     return skipped
 
 
-def _by() -> str:
-    occasion = _occasion.get()
-    return occasion.by if occasion else ""
+def _by(request: RefreshRequest) -> str:
+    return request.due.by if request.due else ""
 
 
 def _close(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.refresh_rules import ScheduledTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,14 @@ class ReleaseRequest(_Asked):
 @dataclass(frozen=True, slots=True)
 class RefreshRequest(_Asked):
     """New data for what serves. `select` are dbt's selectors, parted by blanks, of the part to renew ("": all of it); `past` is
-    the promotion of the rollback that it catches up after ("": none)."""
+    the promotion of the rollback that it catches up after ("": none). `due` is what a scheduled one was due for: it is left out
+    if another one did its work by then."""
 
     cause: ClassVar[Cause] = Cause.REFRESH
 
     select: str = ""
     past: str = ""
+    due: ScheduledTime | None = None
 
     @property
     def what(self) -> str:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
@@ -18,6 +19,9 @@ from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.request import Request
 from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.warehouse.publishing import Published
+
+if TYPE_CHECKING:
+    from prefect_sluice.workspace.workspace import Workspace
 
 
 class Status(StrEnum):
@@ -54,6 +58,7 @@ class Outcome:
 class Work:
     """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
 
+    `workspace` is the one that the run opened, under its lease: who needs it takes it from here, and opens none.
     `resumed` says that its candidate was made and judged by an earlier run, which showed the findings;
     `published` how the generation got into the warehouse, None where that was done before; `took` what each stage of this
     run took.
@@ -71,6 +76,7 @@ class Work:
     published: Published | None = None
     outcome: Outcome | None = None
     took: tuple[StageTime, ...] = field(default=(), compare=False)
+    workspace: Workspace = field(kw_only=True, compare=False, repr=False)
 
     def ends(self, status: Status, message: str, next: str = "", passing: str = "") -> Work:
         """Return the work, ended."""

@@ -6,7 +6,6 @@ from prefect_sluice.planning.dashboards import called, picked
 from prefect_sluice.promotions.dashboards import recorded
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
-from prefect_sluice.workspace.workspace import Workspace
 
 
 def dashboard_story(work: Work) -> DashboardStory | None:
@@ -18,7 +17,6 @@ def dashboard_story(work: Work) -> DashboardStory | None:
     name = picked(work.request.part) or (picked(made.select) if made else "")
     if not name:
         return None
-    workspace = Workspace.at(work.request.folder)
-    consumers = recorded(workspace, [work.plan.environment], work.release.id) or ()
+    consumers = recorded(work.workspace, [work.plan.environment], work.release.id) or ()
     consumer = called(consumers, name)
     return story(consumer, consumers, work.plan, reports=work.reports) if consumer else None

@@ -57,10 +57,13 @@ class PlanPreview:
     edited: tuple[ExpectedEdit, ...] = ()
 
 
-def planned(request: Request, named: tuple[str, ...] = ()) -> PlanPreview:
-    """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears."""
+def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None) -> PlanPreview:
+    """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears.
+
+    `opened` is the project's workspace where it is open already.
+    """
     process.disable_telemetry()
-    workspace = _aside(request.folder)
+    workspace = _aside(opened or Workspace.at(request.folder))
     environment = workspace.environment(request.environment or None)
     release = _release(workspace, environment, request)
     policy = governance(workspace, environment.name, release, request.cause)
@@ -111,7 +114,8 @@ def _release(workspace: Workspace, environment: Environment, request: Request) -
         return chosen(workspace, environment, request)
     now = process.now()
     nobody = Lease(environment.name, 0, "", now, now)
-    change = source(Work(replace(request, environment=environment.name), nobody)).change
+    asked = replace(request, environment=environment.name)
+    change = source(Work(asked, nobody, workspace=workspace)).change
     if change is None:
         raise OutOfOrder()
     return pack(workspace, environment, change, request.actor)
@@ -135,11 +139,11 @@ def _called(node: Node) -> set[str]:
     return {node.unique_id.lower(), node.short.lower(), str(node.name).lower()}
 
 
-def _aside(folder: Path) -> Workspace:
+def _aside(workspace: Workspace) -> Workspace:
     """Return the workspace with work folders of its own: in the shared ones a release may be building right now."""
 
     class Aside(Workspace):
         def work(self, environment: Environment) -> Path:
             return self.folder / "work" / f"{environment.name}.plan"
 
-    return Aside.at(folder)
+    return Aside(workspace.file, workspace.settings, once=workspace.once)

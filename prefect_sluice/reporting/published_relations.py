@@ -11,7 +11,6 @@ from prefect_sluice.domain.node import Name, Node
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.load_project import load
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.workspace.workspace import Workspace
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -36,7 +35,7 @@ def assets(work: Work) -> tuple[PublishedRelation, ...]:
 
     if work.plan is None or work.release is None or work.generation is None:
         return ()
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace
     environment = workspace.environment(work.request.environment)
     loaded = load(workspace, environment, work.release)
     engine = workspace.warehouse(environment).dialect

@@ -13,7 +13,6 @@ from prefect_sluice.promotions.records import fenced, opened
 from prefect_sluice.promotions.request import RefreshRequest
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.runtime import process
-from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect_sluice.state.store import Transaction
@@ -43,7 +42,7 @@ def follow_up(work: Work) -> RefreshRequest | None:
     promotion = work.promotion
     if promotion is None or work.outcome is None or work.outcome.status is not Status.DONE:
         return None
-    wanted = Workspace.at(work.request.folder).store.aftercare(promotion.id)
+    wanted = work.workspace.store.aftercare(promotion.id)
     if wanted is None or not wanted.catch_up or wanted.caught_up:
         return None
     asked = work.request

@@ -98,6 +98,7 @@ def recorded_work(
         promotion=promotion,
         reports=tuple(report for _, report in workspace.store.reports(promotion.id)),
         resumed=True,
+        workspace=workspace,
     )
 
 
@@ -121,7 +122,7 @@ def going_on(work: Work, promotion: str) -> Work | None:
     It is gone on with as it stands only if the environment still serves what it was planned from, and the candidate is there,
     byte for byte: so what is published is what was approved. Under the environment's lease.
     """
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace
     found = workspace.store.promotion(promotion)
     if found is None:
         return None

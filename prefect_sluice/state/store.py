@@ -41,8 +41,6 @@ class StateStore(Reads):
         self._lease = lease
         self._origin: StateStore | None = None
         self._thread = threading.local()
-        # Whoever forgets to close it leaves no connection open at a server.
-        weakref.finalize(self, engine.dispose)
 
     def under(self, lease: Lease | None) -> Self:
         """Return the store for who works under a lease: each of its transactions raises LeaseLost once the lease is not ours.
@@ -70,7 +68,10 @@ class StateStore(Reads):
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, place)
+        opened = cls(engine, place)
+        # Whoever forgets to close it leaves no connection open at a server.
+        weakref.finalize(opened, engine.dispose)
+        return opened
 
     def close(self) -> None:
         """Close all connections. Safe to repeat."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import suppress
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 
 from prefect_sluice import config
@@ -166,7 +166,9 @@ def settings_text(workspace: Workspace, release: Release) -> str | None:
 def settings_of(workspace: Workspace, release: Release) -> config.Config | None:
     """Return a release's own sluice.yml; None where it has none. Raises ConfigInvalid, which names the commit."""
     text = settings_text(workspace, release)
-    return None if text is None else _parsed(text, f"{workspace.file.name} of {release.change.short}")
+    return (
+        None if text is None else _parsed(workspace, text, f"{workspace.file.name} of {release.change.short}")
+    )
 
 
 def uncommitted(workspace: Workspace, release: Release) -> str:
@@ -184,9 +186,8 @@ def uncommitted(workspace: Workspace, release: Release) -> str:
     return f"what {name} says of gates counts once it is committed: git add {name} && git commit"
 
 
-@lru_cache(maxsize=16)
-def _parsed(text: str, where: str) -> config.Config:
-    return config.parse(text, where)
+def _parsed(workspace: Workspace, text: str, where: str) -> config.Config:
+    return workspace.once.get(f"settings: {where}", text, partial(config.parse, text, where))
 
 
 def _here(workspace: Workspace, environment: str) -> ReleaseRules | None:
@@ -236,6 +237,8 @@ def _committed(workspace: Workspace, environment: str, release: Release) -> Rele
     try:
         content = git.content(git.root(workspace.root), "HEAD", path)
         text = "" if content is None else content.decode(errors="replace")
-        return policy_in_file(_parsed(text, f"{path} of HEAD"), environment) or _default(environment)
+        return policy_in_file(_parsed(workspace, text, f"{path} of HEAD"), environment) or _default(
+            environment
+        )
     except (BadInput, ConfigInvalid):
         return _default(environment)

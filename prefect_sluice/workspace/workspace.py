@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect_sluice import config
 from prefect_sluice.dbt import profile
@@ -30,10 +30,34 @@ if TYPE_CHECKING:
     from prefect_sluice.warehouse.duckdb.opening import SideOpener
 
 FOLDER = ".sluice"
-_STORES = ("environ", "store", "bundles", "shelf")
+_Opened = TypeVar("_Opened")
 
 STATE, BUNDLES, BUNDLES_OPTIONS = "SLUICE_STATE", "SLUICE_BUNDLES", "SLUICE_BUNDLES_OPTIONS"
 """The environment variables that go before `state` and `bundles`, and what the latter's file system is opened with."""
+
+
+class OpenedOnce:
+    """What one run opened or read, for as long as it runs: handed from workspace to workspace, and gone with the last of them.
+
+    No dataclass and no mapping: Prefect looks through all that lies in a task's parameters.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing opened."""
+        self._found: dict[str, tuple[Hashable, Any]] = {}
+
+    def get(self, what: str, key: Hashable, make: Callable[[], _Opened]) -> _Opened:
+        """Return the one `what` there is: what was made before for the same `key`, else what `make` gives, in its place."""
+        known = self._found.get(what)
+        if known is None or known[0] != key:
+            # The old one goes first: a manifest is large.
+            self._found.pop(what, None)
+            known = self._found[what] = (key, make())
+        return known[1]
+
+    def drop(self, what: str) -> None:
+        """Have it made anew when it is next asked for. Repeatable."""
+        self._found.pop(what, None)
 
 
 @dataclass(frozen=True)
@@ -62,7 +86,8 @@ class Environment:
 
 @dataclass(frozen=True)
 class Workspace:
-    """One sluice.yml and what it names. Nothing is opened before it is asked for.
+    """One sluice.yml and what it names. Nothing is opened before it is asked for, and then once: a run opens one workspace and
+    hands it down; those that are made of it share what is opened.
 
     `judged_by` is the policy that judges the promotion at work (None: none is at work); every other environment has the one
     that is in force there.
@@ -73,6 +98,7 @@ class Workspace:
     settings: config.Config
     judged_by: ReleaseRules | None = None
     lease: Lease | None = None
+    once: OpenedOnce = field(default_factory=OpenedOnce, compare=False, repr=False)
 
     @classmethod
     def at(cls, folder: Path) -> Workspace:
@@ -81,11 +107,13 @@ class Workspace:
         return cls(file, config.load(file))
 
     def under(self, lease: Lease | None) -> Workspace:
-        """Return the same for who works under a lease, with the same state store where it is open already."""
-        other = replace(self, lease=lease)
-        if "store" in self.__dict__:
-            other.__dict__["store"] = self.store.under(lease)
-        return other
+        """Return the same for who works under a lease; None: as it is without one."""
+        return replace(self, lease=lease)
+
+    def anew(self) -> Workspace:
+        """Return the same under no lease, as it was when the run opened it, for after a deployment: which policy is in force is
+        looked up anew."""
+        return self.under(None)
 
     @property
     def root(self) -> Path:
@@ -110,17 +138,20 @@ class Workspace:
             raise ConfigInvalid("is no folder", place, fix)
         return folder
 
-    @cached_property
+    @property
     def environ(self) -> Mapping[str, str]:
         """The environment variables."""
-        return process.environment()
+        return self.once.get("environ", (), process.environment)
 
     @cached_property
     def profile(self) -> Profile:
         """The project's dbt profile. Raises ConfigInvalid."""
         folder = self.root / self.settings.profiles if self.settings.profiles else None
         variables = self.settings.vars
-        return profile.load(self.project, self.environ, folder=folder, variables=variables, home=self.home)
+        read = partial(
+            profile.load, self.project, self.environ, folder=folder, variables=variables, home=self.home
+        )
+        return self.once.get("profile", (self.project, folder, repr(variables), self.home), read)
 
     @cached_property
     def environments(self) -> Mapping[str, Environment]:
@@ -152,11 +183,8 @@ class Workspace:
         return standing(self, environment)
 
     def with_settings(self, settings: config.Config, judged_by: ReleaseRules | None) -> Workspace:
-        """Return it with other settings, and the stores that are open already."""
-        made = replace(self, settings=settings, judged_by=judged_by)
-        opened = {name: self.__dict__[name] for name in _STORES if name in self.__dict__}
-        made.__dict__.update(opened)
-        return made
+        """Return it with other settings, and all that is open already."""
+        return replace(self, settings=settings, judged_by=judged_by)
 
     def environment(self, name: str | None = None) -> Environment:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
@@ -247,15 +275,15 @@ class Workspace:
         from prefect_sluice.state.store import StateStore
 
         _ = self.folder
-        return StateStore.open(self.state).under(self.lease)
+        return self.once.get("store", self.state, lambda: StateStore.open(self.state)).under(self.lease)
 
-    @cached_property
+    @property
     def bundles(self) -> BundleStore:
         """The bundle store."""
         from prefect_sluice.state.bundles import BundleStore
 
-        url = self.environ.get(BUNDLES) or self.settings.bundles
-        return BundleStore(self._resolve_url(url), self._options())
+        url = self._resolve_url(self.environ.get(BUNDLES) or self.settings.bundles)
+        return self.once.get("bundles", url, lambda: BundleStore(url, self._options()))
 
     def _resolve_url(self, url: str) -> str:
         with parsing("is no path", url, "name a file or a URL"):
@@ -274,16 +302,20 @@ class Workspace:
             raise BadInput("is not a JSON object", BUNDLES_OPTIONS, fix)
         return cast("dict[str, Json]", read)
 
-    @cached_property
+    @property
     def shelf(self) -> SharedCandidates | None:
         """Where candidates are shared with other machines; None where the bundle store is a folder of this one."""
         from prefect_sluice.state.shared_candidates import SharedCandidates
 
-        return SharedCandidates(self.bundles) if "://" in self.bundles.url else None
+        bundles = self.bundles
+        return self.once.get(
+            "shelf", bundles.url, lambda: SharedCandidates(bundles) if "://" in bundles.url else None
+        )
 
     def warehouse(self, environment: Environment, folder: Path | None = None) -> Warehouse:
         """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
         side databases are then opened as dbt opens them, and relative paths start there."""
+        from prefect_sluice.warehouse.duckdb.remembered import Answers
         from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
         from prefect_sluice.warehouse.publishing import PublishMode, PublishRule
 
@@ -297,6 +329,7 @@ class Workspace:
             patience=settings.patience,
             rule=rule,
             room=self._room(environment, folder),
+            answers=self.once.get("answers", (), Answers),
         )
 
     def _room(self, environment: Environment, folder: Path | None) -> SideOpener:

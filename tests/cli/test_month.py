@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.promotions import load_project
 from prefect_sluice.runtime import process
 from tests.cli.conftest import Run, git
 from tests.repository import repository
@@ -47,7 +46,6 @@ class Life:
 
     def sleep(self, days: int) -> None:
         self._ahead += timedelta(days=days)
-        load_project._LOADED.clear()  # pyright: ignore[reportPrivateUsage]  # each command is a process of its own
 
     def command(self, *words: str) -> str:
         answer = self._run(*words, "-C", self.folder, "--as", "Ada")

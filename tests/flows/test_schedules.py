@@ -180,11 +180,11 @@ def test_the_monitor_says_once_that_what_is_served_is_gone(prefect_server: str, 
 def test_what_else_is_cared_for_has_its_turn_whatever_breaks(
     prefect_server: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(folder: Path) -> tuple[str, ...]:
+    def breaks(workspace: Workspace) -> tuple[str, ...]:
         raise OSError("no route to host")
 
-    def wakes(folder: Path) -> tuple[str, ...]:
-        return (f"woke somebody in {folder.name}",)
+    def wakes(workspace: Workspace) -> tuple[str, ...]:
+        return (f"woke somebody in {workspace.root.name}",)
 
     monkeypatch.setattr(monitoring, "CARE", (wakes,))
     state: Any = monitor(environment="prod", folder=str(project), return_state=True)

@@ -218,10 +218,10 @@ def test_a_file_approves(waiting: Deployed, project: Path) -> None:
     assert main(["approve", "--as", "Grace", "--write", str(project / "yes"), "-C", str(project)]) == 0
     text = carried.read_text(encoding="utf-8")
     carried.write_text(text.replace(promotion(project).binding, "a" * 64), encoding="utf-8")
-    assert "another plan" in "".join(wake(project))
+    assert "another plan" in "".join(wake(Workspace.at(project)))
     assert waiting.name == "Suspended"
     carried.write_text(text, encoding="utf-8")
-    assert f"yes/{carried.name}: approve by Grace (unauthenticated)" in wake(project)
+    assert f"yes/{carried.name}: approve by Grace (unauthenticated)" in wake(Workspace.at(project))
     assert waiting.start().name == "Released"
     assert (amount(project), channels(project)) == (10, ["file"])
 
@@ -242,7 +242,7 @@ def test_a_git_ref_rejects(waiting: Deployed, project: Path) -> None:
         check=True,
     )
     assert f"refs/sluice/approvals/{asked.id}: reject by Lin <lin@example.com> (unauthenticated)" in wake(
-        project
+        Workspace.at(project)
     )
     waiting.start()
     assert (waiting.name, waiting.state.message) == (
@@ -257,10 +257,10 @@ def test_what_waits_too_long_expires(waiting: Deployed, project: Path) -> None:
     settings = SETTINGS.replace("approvals: 1}", "approvals: 1, waits: 0s}")
     judge_by(project, settings)
     assert main(["approve", "--as", "Grace", "-C", str(project)]) == 1
-    wake(project)
+    wake(Workspace.at(project))
     assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Expired")
     assert promotion(project).state is State.EXPIRED
-    assert wake(project) == ()
+    assert wake(Workspace.at(project)) == ()
 
 
 def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) -> None:
@@ -270,7 +270,7 @@ def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) 
     assert overtaking is not None
     record(Workspace.at(project), overtaking, Decision.APPROVE, by="Grace")
     pipeline.run(ReleaseRequest(project, "prod", actor="Ada"))
-    wake(project)
+    wake(Workspace.at(project))
     assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Superseded")
     assert "took its place" in str(waiting.state.message)
     assert amount(project) == 20
@@ -286,14 +286,14 @@ def test_a_branch_that_moved_is_not_what_was_approved(waiting: Deployed, project
 def test_a_form_that_was_filled_in_to_wake_a_run_is_no_approval(waiting: Deployed, project: Path) -> None:
     """Should the decision not count any more by then, the run asks again: nobody typed what stands there."""
     record(Workspace.at(project), promotion(project), Decision.APPROVE, by="Grace")
-    wake(project)
+    wake(Workspace.at(project))
     before = promotion(project)
     judge_by(project, SETTINGS.replace("approvals: 1}", "approvals: 1, approvers: [Lin]}"))
     waiting.start()
     assert (waiting.name, amount(project)) == ("Suspended", None)
     with Workspace.at(project).store.transaction() as transaction:
         transaction.put_promotion(before)
-    wake(project)
+    wake(Workspace.at(project))
     assert waiting.start().name == "Released"
 
 
@@ -336,7 +336,7 @@ def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_th
     form, asked = "http://127.0.0.1/v2/deployments/deployment/1/run", promotion(project)
     remember_forms(Workspace.at(project), {"answer": (form, {"folder": str(project)})})
     waiting.put(Cancelled(), force=True)
-    [line] = wake(project)
+    [line] = wake(Workspace.at(project))
     assert waiting.state.message == line
     assert f"promotion {asked.id} still waits for a yes" in line
     filled = [parse_qs(urlsplit(word).query)["parameters"][0] for word in line.split() if "http" in word]
@@ -345,7 +345,7 @@ def test_a_cancelled_run_says_that_its_promotion_waits_and_it_is_answered_all_th
         {"folder": str(project), "promotion": what, "decision": decision}
         for decision in ("reject", "approve")
     ]
-    assert wake(project) == ()
+    assert wake(Workspace.at(project)) == ()
     shown = path_of(Workspace.at(project), INDEX)
     said: Any = answer("approve", asked.id[:6], folder=str(project), actor="Grace", return_state=True)
     assert (said.name, amount(project)) == ("Released", 10)

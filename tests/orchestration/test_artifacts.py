@@ -126,13 +126,18 @@ def test_what_cannot_be_shown_stops_no_stage(
 ) -> None:
     """The server is away, or the page cannot be made: the stage is done all the same, and the log says it."""
     from prefect_sluice.domain.promotion import Lease
-    from tests.reporting.reported import NOW, PLAN
+    from tests.reporting.reported import NOW, PLAN, PROMOTION
+
+    opened = Workspace.at(project)
 
     @flow
     def shows() -> str:
-        show_plan(Work(ReleaseRequest(project / "nowhere", NAME), Lease(NAME, 0, "", NOW, NOW), plan=PLAN))
+        lease = Lease(NAME, 0, "", NOW, NOW)
+        show_plan(
+            Work(ReleaseRequest(project, NAME), lease, plan=PLAN, promotion=PROMOTION, workspace=opened)
+        )
         return "done"
 
-    (project / "sluice.yml").unlink()
+    (project / "profiles.yml").unlink()
     assert shows() == "done"
     assert "an artifact of this run could not be made (ConfigInvalid" in caplog.text

@@ -181,4 +181,4 @@ def test_what_every_machine_sees_will_do(tmp_path: Path) -> None:
     }
     url = f"file://{made(tmp_path / 'shop', files)}"
     folder = remote_project.current(url)
-    assert remote_project.shared(url, folder) == folder
+    assert remote_project.shared(url, folder).root == folder

@@ -31,6 +31,7 @@ from prefect_sluice.promotions.request import (
     RollbackRequest,
 )
 from prefect_sluice.promotions.work import Work
+from tests.reporting.reported import NOWHERE
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 COMMIT = "a1b2c3d" + "0" * 33
@@ -52,7 +53,7 @@ GENERATION = Generation("prod", 5, "r", "p", 1, Cause.ROLLBACK, 3, AT, ())
     ],
 )
 def test_a_run_is_called_by_what_goes_where(request_made: Request, known: bool, name: str) -> None:
-    work = Work(request_made, LEASE)
+    work = Work(request_made, LEASE, workspace=NOWHERE)
     assert name_of(replace(work, change=CHANGE) if known else work) == name
 
 
@@ -60,7 +61,7 @@ def test_a_part_is_called_by_what_it_is() -> None:
     """No commit's name: of none it is the whole."""
     part = replace(CHANGE, subject="Sales dashboard")
     release = Release(part, {}, {}, Composed("prod", "of", "onto", "+exposure:sales"))
-    work = Work(PromoteRequest(Path(), "prod", "r"), LEASE, change=part, release=release)
+    work = Work(PromoteRequest(Path(), "prod", "r"), LEASE, change=part, release=release, workspace=NOWHERE)
     assert name_of(work) == "promote Sales dashboard → prod"
 
 
@@ -90,12 +91,14 @@ def test_a_run_that_goes_on_keeps_its_name(before: str, name: str) -> None:
 
 
 def test_a_rollback_is_called_by_the_generation_it_goes_back_to() -> None:
-    work = Work(RollbackRequest(Path(), "prod"), LEASE, generation=GENERATION)
+    work = Work(RollbackRequest(Path(), "prod"), LEASE, generation=GENERATION, workspace=NOWHERE)
     assert name_of(work) == "rollback to generation 3 → prod"
 
 
 def test_a_working_tree_has_no_commit() -> None:
-    work = Work(ReleaseRequest(Path(), "dev"), LEASE, change=replace(CHANGE, commit="dirty"))
+    work = Work(
+        ReleaseRequest(Path(), "dev"), LEASE, change=replace(CHANGE, commit="dirty"), workspace=NOWHERE
+    )
     assert name_of(work) == "release working tree → dev"
 
 

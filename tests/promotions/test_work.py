@@ -8,9 +8,10 @@ from pathlib import Path
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Outcome, Stage, Status, Work, listening, tell, walk
+from tests.reporting.reported import NOWHERE
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-WORK = Work(ReleaseRequest(Path(), "prod"), Lease("prod", 1, "ada", NOW, NOW))
+WORK = Work(ReleaseRequest(Path(), "prod"), Lease("prod", 1, "ada", NOW, NOW), workspace=NOWHERE)
 
 
 def stage(name: str, seen: list[str], *, ends: bool = False) -> Stage:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from prefect_sluice.config import Config
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.generation import Cause
@@ -18,8 +20,11 @@ from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Held, HeldBy, Note, Noted, Reason
 from prefect_sluice.reporting.report.model import ReleaseRecord, WebLinks
 from prefect_sluice.reporting.status_page import ControlInForce, EnvironmentCard, WaitingPromotion
+from prefect_sluice.workspace.workspace import Workspace
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+NOWHERE = Workspace(Path("sluice.yml"), Config())
+"""The workspace of work that is only looked at: nothing there is opened."""
 CHANGE = Change(
     "a1b2c3d4" * 5, "t" * 40, ".", "Ada <ada@example.com>", NOW, "Count a flight once", (), ("models/a.sql",)
 )

@@ -26,13 +26,13 @@ from prefect_sluice.reporting.terminal.show import dossier_lines
 from prefect_sluice.reporting.terminal.stages import stage_lines
 from prefect_sluice.reporting.terminal.status import EnvironmentStanding, status_lines
 from prefect_sluice.warehouse.base import Column
-from tests.reporting.reported import CHANGE, FULL, NOW, PLAN, PROMOTION, RELEASE
+from tests.reporting.reported import CHANGE, FULL, NOW, NOWHERE, PLAN, PROMOTION, RELEASE
 from tests.reporting.test_rendered_pages import G2, LEASE
 
 WORDS = tuple(f"word{n}" for n in range(30))
 SUBJECT = replace(CHANGE, subject=" ".join(WORDS))
 RELEASED = replace(RELEASE, change=SUBJECT)
-START = Work(ReleaseRequest(Path(), "prod"), LEASE)
+START = Work(ReleaseRequest(Path(), "prod"), LEASE, workspace=NOWHERE)
 ADOPTED = Adopted(Name("marts", "orders"), Name("store", "orders"), False, "", loses=WORDS)
 COLUMNS = tuple(Column(word, "INTEGER") for word in WORDS[:20])
 TEXTS: dict[str, Callable[[], str]] = {

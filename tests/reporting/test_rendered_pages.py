@@ -52,6 +52,7 @@ from prefect_sluice.reporting.terminal.status import (
     blocks_lines,
     status_lines,
 )
+from tests.reporting.reported import NOWHERE
 from tests.reporting.test_artifacts import ARTIFACTS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -201,12 +202,14 @@ LEASE = Lease("prod", 9, "ada@host pid 42 start 7", NOW - timedelta(minutes=2), 
 
 def working(status: Status, message: str, next: str = "") -> Work:
     request = ReleaseRequest(Path(), "prod")
-    work = Work(request, LEASE, CHANGE, RELEASE, PLAN, PROMOTION, REPORTS, replace(G2, number=4))
+    work = Work(
+        request, LEASE, CHANGE, RELEASE, PLAN, PROMOTION, REPORTS, replace(G2, number=4), workspace=NOWHERE
+    )
     return work.ends(status, message, next)
 
 
 def _stages() -> list[Line]:
-    start = Work(ReleaseRequest(Path(), "prod"), LEASE)
+    start = Work(ReleaseRequest(Path(), "prod"), LEASE, workspace=NOWHERE)
     sourced = replace(start, change=CHANGE)
     built = replace(sourced, plan=PLAN, release=RELEASE, promotion=PROMOTION)
     failed = replace(built, reports=REPORTS).ends(Status.REFUSED, "1 finding")

@@ -175,7 +175,7 @@ def _woken(workspace: Workspace, promotion: Promotion) -> tuple[str, ...]:
     try:
         from prefect_sluice.orchestration.wake_runs import wake
 
-        return wake(workspace.root) or ("a Prefect run waits for it, and is on its way",)
+        return wake(workspace.anew()) or ("a Prefect run waits for it, and is on its way",)
     except Exception as error:
         return (f"the Prefect run that waits for it was not told ({type(error).__name__}): {later}",)
 
@@ -237,6 +237,6 @@ def _go_on(workspace: Workspace, promotion: Promotion, by: str, console: Console
 
     plainest = request_for(promotion.cause, workspace.root, promotion.environment, actor=by)
     request = pinned(workspace, plainest, promotion)
-    code = run_and_show(request, console, wait=timedelta(0), via="local")
+    code = run_and_show(request, console, wait=timedelta(0), via="local", opened=workspace.anew())
     console.show([line(one) for one in _woken(workspace, promotion)])
     return code

@@ -58,7 +58,7 @@ def collect(
     else:
         with progress(console):
             request = core.CollectRequest(folder, environment, dry_run, who(actor, folder), drop_history)
-            done = core.collect(request, wait=wait)
+            done = core.collect(request, wait=wait, workspace=workspace)
     console.show(collected.lines(done, workspace.root, width=console.width))
     console.answer(collected.document(done, workspace.root))
     return 0

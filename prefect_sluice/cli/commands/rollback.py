@@ -93,21 +93,19 @@ def _in_the_way(work: Work) -> tuple[Control | None, tuple[Control, ...]]:
     """Return the hold that this rollback placed, and the holds and freezes that did not stop it."""
     from prefect_sluice.domain.controls import on
     from prefect_sluice.promotions.controls import current
-    from prefect_sluice.workspace.workspace import Workspace
 
     mine = work.promotion.id if work.promotion else ""
-    there = on(current(Workspace.at(work.request.folder)), work.request.environment)
+    there = on(current(work.workspace.anew()), work.request.environment)
     hold = next((control for control in there if mine and control.promotion == mine), None)
     return hold, tuple(control for control in there if control != hold)
 
 
 def _origin(work: Work) -> Generation | None:
     """Return the generation whose data is served again."""
-    from prefect_sluice.workspace.workspace import Workspace
 
     if work.generation is None:
         return None
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace
     history = workspace.warehouse(workspace.environment(work.request.environment)).history(
         work.generation.environment
     )
@@ -118,12 +116,11 @@ def _lines(work: Work, origin: Generation | None, took: float, width: int) -> li
     from prefect_sluice.promotions.work import Status
     from prefect_sluice.reporting.terminal.outcome import outcome_lines, rollback_line
     from prefect_sluice.runtime import process
-    from prefect_sluice.workspace.workspace import Workspace
 
     generation = work.generation
     if generation is None or (work.outcome and work.outcome.status is not Status.DONE):
         return outcome_lines(work, width=width)
-    release = Workspace.at(work.request.folder).store.release(generation.release)
+    release = work.workspace.store.release(generation.release)
     return [rollback_line(generation, release, origin, took, process.now())]
 
 

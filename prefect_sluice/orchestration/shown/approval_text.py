@@ -10,14 +10,13 @@ from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.prefect import approval
 from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.write_pages import address_of
-from prefect_sluice.workspace.workspace import Workspace
 
 
 def asked_text(work: Work) -> str:
     """Return in one line who is asked for what, and how they answer; "" for work without a promotion. Changes nothing."""
     if work.promotion is None:
         return ""
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace.anew()
     promotion = workspace.store.promotion(work.promotion.id) or work.promotion
     approval_report = report(dossier(workspace, promotion))
     page = address_of(workspace, promotion.id)
@@ -35,7 +34,7 @@ def request_text(work: Work, note: str = "") -> str:
     """
     if work.promotion is None:
         return ""
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace.anew()
     promotion = workspace.store.promotion(work.promotion.id) or work.promotion
     made = {kind: artifact.id for kind, artifact in made_by_run(work).items()}
     return approval.request_text(report(dossier(workspace, promotion)), links_of(workspace, work, made), note)

@@ -73,7 +73,7 @@ def show_report(work: Work) -> None:
     """Show the report as of now and the diff, and have the report's page written."""
     if work.promotion is None or not work.reports:
         return
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace.anew()
     renewed(workspace, work.promotion)
     _show(work, {ArtifactKind.DIFF: _diff, ArtifactKind.REPORT: report_page})
     page = address_of(workspace, work.promotion.id)
@@ -94,7 +94,7 @@ def show_approval(work: Work) -> None:
     if work.promotion is None:
         return
     waits = work.outcome is not None and work.outcome.status is Status.WAITING
-    if waits or Workspace.at(work.request.folder).store.approvals(work.promotion.id):
+    if waits or work.workspace.anew().store.approvals(work.promotion.id):
         _show(work, {ArtifactKind.APPROVAL: approval_page})
 
 
@@ -104,7 +104,7 @@ def show_generation(work: Work) -> None:
     written = work.generation
     if written is None or work.promotion is None:
         return
-    renewed(Workspace.at(work.request.folder), work.promotion)
+    renewed(work.workspace.anew(), work.promotion)
     before = _before(work)
     how = publish_text(work.published) if work.published else ""
     _show(
@@ -125,7 +125,7 @@ def _before(work: Work) -> Generation | None:
     """Return what served before; None where it is not known, or another process holds the warehouse."""
     if work.promotion is None:
         return None
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace.anew()
     environment = workspace.environment(work.promotion.environment)
     with suppress(SluiceError):
         return workspace.warehouse(environment).generation(environment.name, work.promotion.base)
@@ -134,7 +134,7 @@ def _before(work: Work) -> Generation | None:
 
 def _show(work: Work, pages: Mapping[ArtifactKind, _Page]) -> None:
     """Show these pages, each with links to what this run shows already. A page that is empty is left out."""
-    workspace = Workspace.at(work.request.folder)
+    workspace = work.workspace.anew()
     shown_report = report(_release_record(workspace, work))
     shown = {kind: (artifact.id, str(artifact.data)) for kind, artifact in made_by_run(work).items()}
     for kind, page in pages.items():

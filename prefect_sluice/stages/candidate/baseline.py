@@ -76,9 +76,8 @@ class _Apart(Workspace):
 
 
 def _side(workspace: Workspace, environment: Environment) -> Path:
-    return (
-        _Apart(workspace.file, workspace.settings).work(environment) / "side" / environment.target.path.name
-    )
+    apart = _Apart(workspace.file, workspace.settings, once=workspace.once)
+    return apart.work(environment) / "side" / environment.target.path.name
 
 
 def _built(
@@ -126,8 +125,7 @@ def only(plan: Plan, wanted: Collection[str], live: Generation) -> Plan:
 def main(arguments: Sequence[str]) -> None:
     """Build in this process; say as JSON where it is, or why it cannot be built."""
     folder, environment, *wanted = arguments
-    known = Workspace.at(Path(folder))
-    workspace = _Apart(known.file, known.settings)
+    workspace = _Apart.at(Path(folder))
     try:
         found, failed = _built(workspace, workspace.environment(environment), wanted)
     except SluiceError as error:

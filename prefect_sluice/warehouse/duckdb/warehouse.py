@@ -56,7 +56,7 @@ from prefect_sluice.warehouse.duckdb.file_state import settle, stamp
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 from prefect_sluice.warehouse.duckdb.opening import CONFIG, NEW_FILE, Connect, SideOpener, plain
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
-from prefect_sluice.warehouse.duckdb.remembered import remembered
+from prefect_sluice.warehouse.duckdb.remembered import Answers, remembered
 from prefect_sluice.warehouse.duckdb.writer import Writer
 from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
 from prefect_sluice.warehouse.publishing import Forecast, PublishRule, PublishWeight, Told
@@ -79,8 +79,9 @@ class DuckDB:
         patience: timedelta = timedelta(seconds=5),
         rule: PublishRule = PublishRule(),  # noqa: B008  # frozen
         room: SideOpener = SideOpener(),  # noqa: B008  # frozen
+        answers: Answers | None = None,
     ) -> None:
-        """Serve from `path`; nothing is opened yet. `room` is where side databases are opened, and how."""
+        """Serve from `path`; nothing is opened yet. `room`: how side databases are opened; `answers`: what a run read already."""
         self.path = path
         self.catalog = catalog_name(path)
         self.store = store
@@ -88,6 +89,7 @@ class DuckDB:
         self._patience = patience
         self._rule = rule
         self._room = room
+        self._answers: Answers = {} if answers is None else answers
 
     @contextmanager
     def reader(self) -> Generator[Reader]:
@@ -323,7 +325,7 @@ class DuckDB:
             with self._open(self.path, read_only=True) as connection:
                 return read(connection)
 
-        return remembered(self.path, question, ask)
+        return remembered(self._answers, self.path, question, ask)
 
     def _create(self) -> None:
         # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
