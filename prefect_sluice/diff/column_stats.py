@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, cast
+from typing import Annotated
+
+from pydantic import Field
 
 from prefect_sluice.diff.values import format_value
 from prefect_sluice.domain.digests import Json
@@ -18,9 +19,9 @@ class ColumnStats:
 
     nulls: int
     distinct: int
-    about: bool = False
-    least: str | None = None
-    most: str | None = None
+    about: Annotated[bool, Field(alias="distinct_is_estimated")] = False
+    least: Annotated[str | None, Field(alias="min")] = None
+    most: Annotated[str | None, Field(alias="max")] = None
     mean: float | None = None
 
 
@@ -48,12 +49,6 @@ class ColumnStatsPair:
             "before": _document(self.before),
             "after": _document(self.after),
         }
-
-    @classmethod
-    def read(cls, document: Json) -> ColumnStatsPair:
-        """Read what `as_json` wrote."""
-        raw = cast(Mapping[str, Any], document)
-        return cls(raw["name"], raw["type"], _read(raw["before"]), _read(raw["after"]))
 
 
 MEASURES = ("nulls", "distinct", "min", "max", "mean")
@@ -93,12 +88,3 @@ def _document(side: ColumnStats | None) -> Json:
         # JSON has no word for NaN and the infinities.
         "mean": mean if mean is None or isfinite(mean) else str(mean),
     }
-
-
-def _read(raw: Any) -> ColumnStats | None:
-    if raw is None:
-        return None
-    mean = None if raw["mean"] is None else float(raw["mean"])
-    return ColumnStats(
-        raw["nulls"], raw["distinct"], raw["distinct_is_estimated"], raw["min"], raw["max"], mean
-    )

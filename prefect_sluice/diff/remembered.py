@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
 
-from prefect_sluice.diff.column_stats import ColumnStatsPair
-from prefect_sluice.diff.relation import (
-    Cell,
-    ChangedColumn,
-    ChangedRow,
-    NameCaseChange,
-    RelationDiff,
-    TypeChange,
-)
+from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.memory import Memory
-from prefect_sluice.domain.verdict import Evidence
+from prefect_sluice.runtime import documents
 from prefect_sluice.warehouse.base import Column
 
 _FORM = 3
@@ -61,38 +52,4 @@ def remembered(
 
 def read(document: Json) -> RelationDiff:
     """Return the difference that `RelationDiff.as_json` wrote."""
-    raw = cast(Mapping[str, Any], document)
-    return RelationDiff(
-        name=raw["name"],
-        rows_before=raw["rows_before"],
-        rows_after=raw["rows_after"],
-        key=tuple(raw["key"]),
-        key_problem=raw["key_problem"],
-        rows_added=raw["rows_added"],
-        rows_removed=raw["rows_removed"],
-        rows_changed=raw["rows_changed"],
-        columns_added=_columns(raw["columns_added"]),
-        columns_removed=_columns(raw["columns_removed"]),
-        columns_retyped=tuple(TypeChange(**item) for item in raw["columns_retyped"]),
-        columns_respelled=tuple(NameCaseChange(**item) for item in raw["columns_respelled"]),
-        columns_changed=tuple(ChangedColumn(item["name"], item["rows"]) for item in raw["columns_changed"]),
-        changed=tuple(
-            ChangedRow(tuple(row["key"]), tuple(Cell(**cell) for cell in row["cells"]))
-            for row in raw["changed"]
-        ),
-        added=_rows(raw["added"]),
-        removed=_rows(raw["removed"]),
-        rows_close=raw["rows_close"],
-        columns_close=tuple(raw["columns_close"]),
-        numbers=tuple(ColumnStatsPair.read(item) for item in raw["numbers"]),
-    )
-
-
-def _columns(raw: Any) -> tuple[Column, ...]:
-    return tuple(Column(item["name"], item["type"]) for item in raw)
-
-
-def _rows(raw: Any) -> Evidence | None:
-    if raw is None:
-        return None
-    return Evidence(tuple(raw["columns"]), tuple(tuple(row) for row in raw["rows"]), raw["total"])
+    return documents.read(RelationDiff, document)

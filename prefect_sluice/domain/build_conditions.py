@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
 
-from prefect_sluice.domain.digests import Json, digest
+from prefect_sluice.domain.digests import digest
 
 GROUPS: Mapping[str, str] = {
     "tools": "versions of the engine, dbt and Python",
@@ -33,22 +32,6 @@ class Conditions:
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     unknown: Mapping[str, str] = field(default_factory=dict[str, str])
     relations: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def document(self) -> Json:
-        """Return it as JSON."""
-        return {
-            "facts": {group: dict(named) for group, named in self.facts.items()},
-            "unknown": dict(self.unknown),
-            "relations": dict(self.relations),
-        }
-
-    @classmethod
-    def read(cls, document: Json) -> Conditions:
-        """Read what `document` wrote."""
-        raw = cast(Mapping[str, Any], document)
-        return cls(
-            {group: dict(named) for group, named in raw["facts"].items()}, raw["unknown"], raw["relations"]
-        )
 
 
 @dataclass(frozen=True, slots=True)

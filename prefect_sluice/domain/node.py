@@ -6,9 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
 
-from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput
 
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"\.(.+)')
@@ -92,37 +90,6 @@ class FingerprintParts:
     doubt: str = ""
     complete: bool = False
     text: str = ""
-
-    def document(self) -> Json:
-        """Return it as JSON; what is empty is left out."""
-        reads = {uid: None if columns is None else list(columns) for uid, columns in self.reads.items()}
-        content: dict[str, Json] = {
-            "whole": self.whole,
-            "parts": dict(self.parts),
-            "rows": self.rows,
-            "columns": dict(self.columns),
-            "reads": reads,
-            "doubt": self.doubt,
-            "complete": self.complete,
-            "text": self.text,
-        }
-        return {key: value for key, value in content.items() if value}
-
-    @classmethod
-    def read(cls, document: Json) -> FingerprintParts:
-        """Read what `document` wrote."""
-        raw = cast(Mapping[str, Any], document)
-        reads = cast(Mapping[str, list[str] | None], raw.get("reads", {}))
-        return cls(
-            str(raw.get("whole", "")),
-            dict(raw.get("parts", {})),
-            str(raw.get("rows", "")),
-            dict(raw.get("columns", {})),
-            {uid: None if columns is None else tuple(columns) for uid, columns in reads.items()},
-            str(raw.get("doubt", "")),
-            bool(raw.get("complete", False)),
-            str(raw.get("text", "")),
-        )
 
 
 @dataclass(frozen=True, slots=True)

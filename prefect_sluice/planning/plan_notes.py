@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.node import FingerprintParts
+from prefect_sluice.runtime import documents
 
 _Noted = TypeVar("_Noted")
 
@@ -30,30 +31,14 @@ class NotesBefore:
 
     def document(self) -> Json:
         """Return the notes as JSON."""
-        noted: dict[str, Json] = {
-            "nodes": dict(self.nodes),
-            "tests": dict(self.tests),
-            "versions": dict(self.versions),
-            "behind": {uid: dict(texts) for uid, texts in self.behind.items()},
-        }
-        if self.former:
-            noted["former"] = {uid: list(ids) for uid, ids in self.former.items()}
-        made = {uid: item.document() for uid, item in self.makeup.items()}
-        return {**noted, "makeup": made} if made else noted
+        # These are there even where they are empty, as ever, and first; what came later is not.
+        always: dict[str, Json] = {"nodes": {}, "tests": {}, "versions": {}, "behind": {}}
+        return {**always, **documents.document(self, without_defaults=True)}
 
     @classmethod
     def read(cls, document: Json) -> NotesBefore:
         """Read what `document` wrote; an older plan noted less."""
-        raw = cast(Mapping[str, Any], document)
-        makeup = cast(Mapping[str, Json], raw.get("makeup", {}))
-        return cls(
-            raw["nodes"],
-            raw["tests"],
-            raw.get("versions", {}),
-            {uid: FingerprintParts.read(item) for uid, item in makeup.items()},
-            raw.get("behind", {}),
-            {uid: tuple(ids) for uid, ids in raw.get("former", {}).items()},
-        )
+        return documents.read(cls, document)
 
     @property
     def new_ids(self) -> Mapping[str, str]:

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
+from enum import Enum
+from functools import cache
 from math import isfinite
-from typing import Any, cast
+from typing import Any, TypeVar, cast, get_type_hints
 
-from prefect_sluice.domain.controls import Control, RollbackExtras
 from prefect_sluice.domain.controls import ControlKind as ControlKind
 from prefect_sluice.domain.digests import Json, canonical
 from prefect_sluice.domain.errors import BadInput, LedgerBroken
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.ledger import LedgerEntry
-from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import (
-    Approval,
-    ApprovalQuestion,
-    Candidate,
-    Decision,
     Lease,
-    Promotion,
-    State,
 )
-from prefect_sluice.domain.relation import Relation, RelationState
+from prefect_sluice.domain.relation import Relation
 from prefect_sluice.domain.release import Change, Commit, Composed, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, subjects_of
 
 Columns = Mapping[Any, Any]
 """A row by column name; Any, because that is what a database gives."""
+_Value = TypeVar("_Value")
+_JSON = {"Json": object, "Sequence": Sequence}
+"""What a type names that holds JSON, and need not be told apart here."""
 
 
 @contextmanager
@@ -44,8 +41,27 @@ def readable(what: str, place: str) -> Generator[None]:
         raise BadInput(f"{what} is not what was written", where=place, fix=fix) from error
 
 
-def _only(kind: type, row: Columns, /, **changed: Any) -> dict[str, Any]:
-    return {field.name: row[field.name] for field in fields(kind) if field.name not in changed} | changed
+def columns(value: Any) -> dict[str, Any]:
+    """Return the columns of a value: its fields by name, of an enum the text."""
+    named = asdict(value)
+    return {name: item.value if isinstance(item, Enum) else item for name, item in named.items()}
+
+
+def of(kind: type[_Value], row: Columns) -> _Value:
+    """Return the value that `columns` wrote. Not by a TypeAdapter: to make one takes longer than a quick command reads."""
+    return kind(**{name: make(row[name]) for name, make in _fields(kind)})
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Return the fields of a dataclass, and what makes a value of a column: the enum's class, else nothing."""
+    hints = get_type_hints(kind, localns=_JSON)
+    enums = {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Enum)}
+    return tuple((field.name, enums.get(field.name, _as_it_is)) for field in fields(kind))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def release_row(release: Release) -> dict[str, Any]:
@@ -91,69 +107,21 @@ def _composed(document: Mapping[str, Any]) -> Composed:
     return Composed(document["environment"], document["of"], document["onto"], document["select"], commits)
 
 
-def promotion_row(promotion: Promotion) -> dict[str, Any]:
-    """Return the columns of a promotion."""
-    return {**asdict(promotion), "cause": promotion.cause.value, "state": promotion.state.value}
-
-
-def promotion(row: Columns) -> Promotion:
-    """Return the promotion."""
-    return Promotion(**_only(Promotion, row, cause=Cause(row["cause"]), state=State(row["state"])))
-
-
-def candidate(row: Columns) -> Candidate:
-    """Return the candidate."""
-    return Candidate(**_only(Candidate, row))
-
-
 def relation_row(relation: Relation) -> dict[str, Any]:
     """Return the columns of a relation; the address takes two of them."""
-    row = asdict(relation)
+    row = columns(relation)
     del row["address"]
-    place = {"schema": relation.address.schema, "identifier": relation.address.identifier}
-    return {**row, **place, "kind": relation.kind.value, "state": relation.state.value}
+    return {**row, "schema": relation.address.schema, "identifier": relation.address.identifier}
 
 
 def relation(row: Columns) -> Relation:
     """Return the relation."""
-    address = Name(row["schema"], row["identifier"])
-    kind, state = NodeKind(row["kind"]), RelationState(row["state"])
-    return Relation(**_only(Relation, row, address=address, kind=kind, state=state))
-
-
-def approval_row(approval: Approval) -> dict[str, Any]:
-    """Return the columns of an approval."""
-    return {**asdict(approval), "decision": approval.decision.value}
-
-
-def approval(row: Columns) -> Approval:
-    """Return the approval."""
-    return Approval(**_only(Approval, row, decision=Decision(row["decision"])))
-
-
-def question(row: Columns) -> ApprovalQuestion:
-    """Return what a run asks."""
-    return ApprovalQuestion(**_only(ApprovalQuestion, row))
-
-
-def control_row(control: Control) -> dict[str, Any]:
-    """Return the columns of a hold, freeze or block."""
-    return {**asdict(control), "kind": control.kind.value}
-
-
-def control(row: Columns) -> Control:
-    """Return the hold, freeze or block."""
-    return Control(**_only(Control, row, kind=ControlKind(row["kind"])))
-
-
-def aftercare(row: Columns) -> RollbackExtras:
-    """Return what a rollback brings with it."""
-    return RollbackExtras(**_only(RollbackExtras, row))
+    return of(Relation, {**row, "address": Name(row["schema"], row["identifier"])})
 
 
 def lease(row: Columns) -> Lease | None:
     """Return the lease, or None when nobody holds it."""
-    return Lease(**_only(Lease, row)) if row["expires_at"] else None
+    return of(Lease, row) if row["expires_at"] else None
 
 
 def entry_row(entry: LedgerEntry) -> dict[str, Any]:
@@ -165,9 +133,8 @@ def entry_row(entry: LedgerEntry) -> dict[str, Any]:
 def entry(row: Columns) -> LedgerEntry:
     """Return the ledger entry. Raises LedgerBroken when it is not, to the byte, what was written."""
     try:
-        found = LedgerEntry(
-            **_only(LedgerEntry, row, at=datetime.fromisoformat(row["at"]), facts=json.loads(row["facts"]))
-        )
+        at, facts = datetime.fromisoformat(row["at"]), json.loads(row["facts"])
+        found = of(LedgerEntry, {**row, "at": at, "facts": facts})
         same = entry_row(found) == dict(row)
     except (ValueError, TypeError) as error:
         raise LedgerBroken(row["number"], "it cannot be read") from error
@@ -225,19 +192,19 @@ def _table(evidence: Evidence) -> dict[str, Any]:
 
 def _finding(document: dict[str, Any]) -> Finding:
     evidence = document["evidence"]
-    return Finding(
-        **_only(
-            Finding,
-            document,
-            subjects=subjects_of(document["subject"]),
-            verdict=Verdict[document["verdict"]],
-            observed=_float(document["observed"]),
-            limit=_float(document["limit"]),
-            evidence=_evidence(evidence) if evidence else None,
+    return of(
+        Finding,
+        {
+            **document,
+            "subjects": subjects_of(document["subject"]),
+            "verdict": Verdict[document["verdict"]],
+            "observed": _float(document["observed"]),
+            "limit": _float(document["limit"]),
+            "evidence": _evidence(evidence) if evidence else None,
             # Reports that an older Sluice wrote have neither.
-            more=tuple(_evidence(table) for table in document.get("more", ())),
-            fix=document.get("fix", ""),
-        )
+            "more": tuple(_evidence(table) for table in document.get("more", ())),
+            "fix": document.get("fix", ""),
+        },
     )
 
 

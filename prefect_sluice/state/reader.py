@@ -74,7 +74,7 @@ class Reads(RecordReads, ABC):
         if row is None:
             return None
         with codec.readable(f"promotion {row['id']}", self.place):
-            return codec.promotion(row)
+            return codec.of(Promotion, row)
 
     def promotions(
         self, *, environment: str | None = None, states: Collection[State] = (), limit: int | None = None
@@ -87,7 +87,7 @@ class Reads(RecordReads, ABC):
             query = query.where(PROMOTION.c.state.in_([state.value for state in states]))
         rows = self._rows(query)
         with codec.readable("a promotion", self.place):
-            return tuple(codec.promotion(row) for row in rows)
+            return tuple(codec.of(Promotion, row) for row in rows)
 
     def served_last(self, environment: str, *, with_policy: bool = False) -> Promotion | None:
         """Return the newest promotion that wrote a generation, or of those that brought a policy; None if there is none."""
@@ -97,14 +97,14 @@ class Reads(RecordReads, ABC):
             query = query.where(PROMOTION.c.policy != "")
         rows = self._rows(query.order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(1))
         with codec.readable("a promotion", self.place):
-            return codec.promotion(rows[0]) if rows else None
+            return codec.of(Promotion, rows[0]) if rows else None
 
     def served_first(self) -> Promotion | None:
         """Return the oldest promotion of a release that wrote a generation, in whichever environment; None if there is none."""
         query = select(PROMOTION).where(PROMOTION.c.generation.is_not(None), PROMOTION.c.release != "")
         rows = self._rows(query.order_by(PROMOTION.c.created_at, PROMOTION.c.seq).limit(1))
         with codec.readable("a promotion", self.place):
-            return codec.promotion(rows[0]) if rows else None
+            return codec.of(Promotion, rows[0]) if rows else None
 
     def reports(self, promotion: str) -> tuple[tuple[str, GateReport], ...]:
         """Return the gate reports of a promotion as (stage, report), in the order they were written."""
@@ -131,7 +131,7 @@ class Reads(RecordReads, ABC):
         """Return the candidate of a promotion, or None."""
         rows = self._rows(select(CANDIDATE).where(CANDIDATE.c.promotion == promotion))
         with codec.readable(f"the candidate of promotion {promotion}", self.place):
-            return codec.candidate(rows[0]) if rows else None
+            return codec.of(Candidate, rows[0]) if rows else None
 
     def relations(self, promotion: str | None = None) -> tuple[Relation, ...]:
         """Return all relations, or those that a promotion built, by address."""
@@ -150,7 +150,7 @@ class Reads(RecordReads, ABC):
             query = query.where(APPROVAL.c.promotion == promotion)
         rows = self._rows(query)
         with codec.readable("an approval" + (f" of promotion {promotion}" if promotion else ""), self.place):
-            return tuple(codec.approval(row) for row in rows)
+            return tuple(codec.of(Approval, row) for row in rows)
 
     def question(self, run: str) -> ApprovalQuestion | None:
         """Return what a run of a scheduler asked last; None if it asks nothing."""
@@ -160,7 +160,7 @@ class Reads(RecordReads, ABC):
         """Return what runs of a scheduler ask, the oldest first."""
         rows = self._rows(select(QUESTION).order_by(QUESTION.c.at, QUESTION.c.run))
         with codec.readable("a question", self.place):
-            return tuple(codec.question(row) for row in rows)
+            return tuple(codec.of(ApprovalQuestion, row) for row in rows)
 
     def controls(self, *, lifted: bool = False) -> tuple[Control, ...]:
         """Return the holds, freezes and blocks that nobody lifted, run out or not; with `lifted` all there ever were."""
@@ -169,13 +169,13 @@ class Reads(RecordReads, ABC):
             query = query.where(CONTROL.c.lifted_at.is_(None))
         rows = self._rows(query)
         with codec.readable("a hold, freeze or block", self.place):
-            return tuple(codec.control(row) for row in rows)
+            return tuple(codec.of(Control, row) for row in rows)
 
     def aftercare(self, promotion: str) -> RollbackExtras | None:
         """Return what a rollback brings with it; None for any other promotion."""
         rows = self._rows(select(AFTERCARE).where(AFTERCARE.c.promotion == promotion))
         with codec.readable(f"the rollback {promotion}", self.place):
-            return codec.aftercare(rows[0]) if rows else None
+            return codec.of(RollbackExtras, rows[0]) if rows else None
 
     def lease(self, environment: str) -> Lease | None:
         """Return the lease as recorded, run out or not; None when it was dropped or never taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
@@ -19,6 +19,7 @@ from prefect_sluice.domain.poll_rules import PollAttempt, PollBase
 from prefect_sluice.domain.promotion import Run, StageTime, State
 from prefect_sluice.domain.refresh_rules import RefreshAttempt
 from prefect_sluice.domain.run_signs import SignOfLife
+from prefect_sluice.runtime import documents
 from prefect_sluice.state import codec
 from prefect_sluice.state.tables import ALERT, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
 
@@ -53,13 +54,15 @@ class RecordReads(ABC):
         query = select(CONDITIONS).where(CONDITIONS.c.promotion == promotion)
         with codec.readable(f"what promotion {promotion} was built under", self.place):
             rows = self._rows(query)
-            return next(((row["at"], Conditions.read(json.loads(row["document"]))) for row in rows), None)
+            return next(
+                ((row["at"], documents.read(Conditions, json.loads(row["document"]))) for row in rows), None
+            )
 
     def refresh(self, environment: str) -> RefreshAttempt | None:
         """Return the last attempt to refresh all of an environment; None if there was none."""
         query = select(REFRESH).where(REFRESH.c.environment == environment)
         with codec.readable(f"the last refresh of {environment!r}", self.place):
-            return next((_attempt(row) for row in self._rows(query)), None)
+            return next((codec.of(RefreshAttempt, row) for row in self._rows(query)), None)
 
     def poll(self, environment: str) -> PollAttempt | None:
         """Return the scheduled release that broke last before there was a promotion; None if none did."""
@@ -84,7 +87,7 @@ class RecordReads(ABC):
         """Return the last sign of life of every flow run that has not ended in good order, by the run's id."""
         with codec.readable("a sign of life", self.place):
             rows = self._rows(select(SIGN).order_by(SIGN.c.run))
-            return tuple(SignOfLife(row["run"], row["holder"], row["seen"]) for row in rows)
+            return tuple(codec.of(SignOfLife, row) for row in rows)
 
 
 class RecordWrites(ABC):
@@ -105,12 +108,16 @@ class RecordWrites(ABC):
 
     def put_conditions(self, promotion: str, at: datetime, conditions: Conditions) -> None:
         """Record what a promotion is built under, in place of what was recorded before."""
-        row = {"promotion": promotion, "at": at, "document": canonical(conditions.document()).decode()}
+        row = {
+            "promotion": promotion,
+            "at": at,
+            "document": canonical(documents.document(conditions)).decode(),
+        }
         self._upsert(CONDITIONS, [row], ("promotion",))
 
     def put_refresh(self, environment: str, attempt: RefreshAttempt) -> None:
         """Record an attempt to refresh all of an environment, in place of the one before."""
-        self._upsert(REFRESH, [{"environment": environment, **asdict(attempt)}], ("environment",))
+        self._upsert(REFRESH, [{"environment": environment, **codec.columns(attempt)}], ("environment",))
 
     def put_poll(self, environment: str, broken: PollAttempt) -> None:
         """Record that the scheduled release of a commit broke, in place of the one that did before."""
@@ -135,7 +142,7 @@ class RecordWrites(ABC):
 
     def put_sign(self, sign: SignOfLife) -> None:
         """Record that a flow run lives."""
-        self._upsert(SIGN, [asdict(sign)], ("run",))
+        self._upsert(SIGN, [codec.columns(sign)], ("run",))
 
     def drop_records(self, promotions: Iterable[str], declared: Iterable[tuple[str, str]]) -> None:
         """Forget what the stages of promotions took and what they were built under, and what releases declared in an
@@ -156,10 +163,6 @@ def _pieces(keys: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(keys)
     while some := list(islice(rest, _AT_ONCE)):
         yield some
-
-
-def _attempt(row: RowMapping) -> RefreshAttempt:
-    return RefreshAttempt(row["at"], row["ended"], row["status"], row["message"], row["by"])
 
 
 def _try(row: RowMapping) -> PollAttempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from math import isfinite
@@ -60,7 +60,7 @@ class Transaction(Reads, RecordWrites):
 
     def put_promotion(self, promotion: Promotion) -> None:
         """Record a promotion, or where it stands now. Safe to repeat."""
-        self._upsert(PROMOTION, [codec.promotion_row(promotion)], ("id",))
+        self._upsert(PROMOTION, [codec.columns(promotion)], ("id",))
 
     def put_reports(self, promotion: str, stage: str, reports: Sequence[GateReport]) -> None:
         """Record what the gates said in a stage, in place of what they said there before. Safe to repeat."""
@@ -75,7 +75,7 @@ class Transaction(Reads, RecordWrites):
         own = (MEASURE.c.promotion == promotion) & (MEASURE.c.gate == report.gate)
         self._connection.execute(delete(MEASURE).where(own))
         rows = [
-            {"promotion": promotion, "gate": report.gate, **asdict(item)}
+            {"promotion": promotion, "gate": report.gate, **codec.columns(item)}
             for item in report.measures
             if isfinite(item.value)
         ]
@@ -84,8 +84,7 @@ class Transaction(Reads, RecordWrites):
 
     def put_candidate(self, candidate: Candidate) -> None:
         """Record a promotion's candidate, in place of one it had before. Safe to repeat."""
-        row = {name: getattr(candidate, name) for name in (column.name for column in CANDIDATE.columns)}
-        self._upsert(CANDIDATE, [row], ("promotion",))
+        self._upsert(CANDIDATE, [codec.columns(candidate)], ("promotion",))
 
     def put_relations(self, relations: Sequence[Relation]) -> None:
         """Record relations, in place of what stood at their addresses. Safe to repeat."""
@@ -98,9 +97,9 @@ class Transaction(Reads, RecordWrites):
 
         Raises Refused when another approval has that id.
         """
-        self._upsert(APPROVAL, [codec.approval_row(approval)], ("id",), overwrite=False)
+        self._upsert(APPROVAL, [codec.columns(approval)], ("id",), overwrite=False)
         row = self._rows(select(APPROVAL).where(APPROVAL.c.id == approval.id))[0]
-        if replace(codec.approval(row), used_at=None) != replace(approval, used_at=None):
+        if replace(codec.of(Approval, row), used_at=None) != replace(approval, used_at=None):
             why = f"approval {approval.id!r} is recorded already, and says something else"
             raise Refused(why, fix="give the new one its own id")
 
@@ -111,7 +110,7 @@ class Transaction(Reads, RecordWrites):
 
     def put_question(self, question: ApprovalQuestion) -> None:
         """Record what a run asks, in place of what it asked before. Safe to repeat."""
-        self._upsert(QUESTION, [asdict(question)], ("run",))
+        self._upsert(QUESTION, [codec.columns(question)], ("run",))
 
     def drop_question(self, run: str) -> None:
         """Forget what a run asked. Safe to repeat."""
@@ -119,11 +118,11 @@ class Transaction(Reads, RecordWrites):
 
     def put_control(self, control: Control) -> None:
         """Record a hold, freeze or block, or that it was lifted. Safe to repeat."""
-        self._upsert(CONTROL, [codec.control_row(control)], ("id",))
+        self._upsert(CONTROL, [codec.columns(control)], ("id",))
 
     def put_aftercare(self, aftercare: RollbackExtras) -> None:
         """Record what a rollback brings with it, or how far that is. Safe to repeat."""
-        self._upsert(AFTERCARE, [asdict(aftercare)], ("promotion",))
+        self._upsert(AFTERCARE, [codec.columns(aftercare)], ("promotion",))
 
     def stand_still(self) -> None:
         """Wait until nobody publishes or writes the ledger, and keep it so until this transaction ends."""

@@ -18,6 +18,7 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Subject
 from prefect_sluice.gates.parity.gate import Parity, Settings
+from prefect_sluice.runtime import documents
 from prefect_sluice.warehouse.duckdb.session import engine
 
 PASSED, WARNED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED, Verdict.INCONCLUSIVE
@@ -149,7 +150,7 @@ def test_many_differences_are_told_together() -> None:
 
 def test_conditions_are_what_was_kept() -> None:
     kept = Conditions(SAME, {"vars": "no"}, {"raw.orders": "raw.orders"})
-    assert Conditions.read(kept.document()) == kept
+    assert documents.read(Conditions, documents.document(kept)) == kept
     assert list(differences(kept, kept)) == []
     other = Conditions({"vars": {"x": "1"}, "env": {"Y": "1"}})
     assert ConditionDifference("env", "Y", "-", "1") in differences(kept, other)

@@ -16,7 +16,7 @@ from prefect_sluice.domain.poll_rules import PollAttempt, PollBase
 from prefect_sluice.domain.promotion import Run, StageTime
 from prefect_sluice.domain.refresh_rules import RefreshAttempt
 from prefect_sluice.domain.run_signs import SignOfLife
-from prefect_sluice.runtime import process
+from prefect_sluice.runtime import documents, process
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
 from prefect_sluice.state.records import AlertRecord
@@ -39,7 +39,7 @@ def of_before(connection: Any) -> None:
         ("declared.2", "prod r0"): {"older": "form"},
         ("conditions.1", "p1"): {
             "at": "2026-03-01T13:00:00+01:00",
-            "conditions": CONDITIONS.document(),
+            "conditions": documents.document(CONDITIONS),
         },
         ("conditions.1", "broken"): {"at": "not a time"},
         ("refresh.1", "prod"): {
