@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
+import certifi
 import pytest
 from dbt_common.tests import enable_test_caching
 from hypothesis import HealthCheck, settings
 
 from prefect_sluice.runtime.process import QUIET
+from tests.warm_commands import Commands, commands
 
 _FOREIGN = ("DBT_", "GIT_", "PREFECT_", "SLUICE_")
 """Variables of the user's own. A git hook that runs the tests, for one, sets GIT_DIR to their repository."""
@@ -41,14 +44,32 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(_FOREIGN) and not name.startswith(_OURS)]:
         del os.environ[name]
     config.stash[_HOME] = tempfile.mkdtemp(prefix="sluice-tests-")
-    os.environ.update({**QUIET, **_GIT, "PREFECT_HOME": config.stash[_HOME]})
+    home = Path(config.stash[_HOME])
+    os.environ.update({**QUIET, **_GIT, **_few_certificates(home), "PREFECT_HOME": str(home)})
     enable_test_caching()  # dbt's own, of its own tests: the same macro's text is taken apart once in a process
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def _few_certificates(home: Path) -> Mapping[str, str]:
+    """Have HTTP clients trust one authority instead of a hundred and fifty: each client that is made reads them all, a
+    fiftieth of a second long, and the tests' servers are this machine's own, without TLS."""
+    end = "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end
+    (home / "certificates.pem").write_text(first, encoding="utf-8")
+    place = str(home / "certificates.pem")
+    return {"SSL_CERT_FILE": place, "PREFECT_API_SSL_CERT_FILE": place}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def warm_commands() -> Generator[Commands]:
+    """What runs `sluice` and plain `dbt` as processes of their own, without a cold start for each."""
+    with commands() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ _NEVER = (
     "prefect_sluice.cli",
     "prefect_sluice.state.migrations",
 )
-QUIET_COLLECTOR = (50_000, 20, 50)
+_QUIET_COLLECTOR = (50_000, 20, 50)
 """The thresholds of Python's garbage collector that the command line sets in its own process (`prefect_sluice.cli.run`)."""
 
 _SILENT = ("--log-level", "none", "--log-level-file", "none", "--no-print")
@@ -61,7 +61,7 @@ def warm(write: Callable[[Path], object]) -> None:
     dbt builds the schemas of its own classes as it first needs them, a second long; and it keeps what it made of each
     macro's text, another second. No child looks through what is there already for garbage.
     """
-    gc.set_threshold(*QUIET_COLLECTOR)
+    gc.set_threshold(*_QUIET_COLLECTOR)
     enable_test_caching()
     for name in _HEAVY:
         importlib.import_module(name)
@@ -100,14 +100,14 @@ def _use_dbt(write: Callable[[Path], object]) -> None:
         again = runner().invoke([*_SILENT, "parse", "--profiles-dir", "."])
         built = runner().invoke([*_SILENT, "build", "--profiles-dir", "."])
         os.chdir(before)
-        _let_go()
+        let_go()
     for answer in (found, again, built):
         assert answer.exception is None, answer.exception
     for macro in found.result.macros.values():
         uses(macro.macro_sql)
 
 
-def _let_go() -> None:
+def let_go() -> None:
     """Close what dbt opened: DuckDB's threads end with it."""
     connections: Any = importlib.import_module("dbt.adapters.duckdb.connections")
     connections.DuckDBConnectionManager.close_all_connections()

@@ -22,6 +22,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling, Scheduled
 
+from prefect_sluice.cli import main
 from prefect_sluice.domain import lease_holder
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.orchestration.dead_runs import reap
@@ -137,13 +138,7 @@ def amounts(folder: Path) -> list[tuple[object, ...]]:
 
 def is_sound(folder: Path) -> None:
     """Assert that the doctor finds nothing."""
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect_sluice.cli", "doctor", "-C", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert main(["doctor", "-C", str(folder)]) == 0
 
 
 def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Path) -> None:

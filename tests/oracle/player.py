@@ -22,20 +22,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.request import RollbackFollowUp, RollbackRequest, request_for
 from prefect_sluice.runtime.faults import VARIABLE
 from tests.warm import end_with, warm
-
-PROJECT = {
-    "dbt_project.yml": "name: warm\nprofile: warm\nversion: '1.0'\n",
-    "profiles.yml": "warm: {target: dev, outputs: {dev: {type: duckdb, path: ':memory:'}}}\n",
-    "models/a.sql": "select {{ 1 }} as id\n",
-    "models/a.yml": "models: [{name: a, columns: [{name: id, data_tests: [unique]}]}]\n",
-}
-
-
-def write(folder: Path) -> None:
-    """Write a project of one model."""
-    for name, text in PROJECT.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+from tests.warm_commands import write
 
 
 def sluice(asked: dict[str, Any]) -> dict[str, Any]:

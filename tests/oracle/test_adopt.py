@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -17,8 +15,9 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.promotions.request import ReleaseRequest, request_for
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.workspace.workspace import Workspace
+from tests.warm_commands import Commands
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("plain-dbt")]
 
 FILES = {
     ".gitignore": "w.duckdb*\nlogs/\ntarget/\n",
@@ -42,14 +41,14 @@ KEPT = "select id, v, dbt_valid_to is null from mart.kept order by all"
 
 
 def run(*command: str, cwd: Path) -> None:
-    environ = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def dbt(folder: Path) -> None:
+def dbt(commands: Commands, folder: Path) -> None:
     """Build it as the team always did."""
-    run(str(Path(sys.executable).parent / "dbt"), "--quiet", "build", cwd=folder)
+    ran = commands.dbt("--quiet", "build", folder=folder)
+    assert ran.code == 0, ran
 
 
 def sql(folder: Path, *statements: str) -> list[tuple[object, ...]]:
@@ -60,13 +59,13 @@ def sql(folder: Path, *statements: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Path:
+def team(tmp_path: Path, warm_commands: Commands) -> Path:
     """A project and its warehouse; the sources no longer hold what the history was made from."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     sql(tmp_path, "create schema raw", "create table raw.o as select i as id, i * 10 as v from range(5) t(i)")
-    dbt(tmp_path)
+    dbt(warm_commands, tmp_path)
     sql(
         tmp_path,
         "delete from raw.o where id < 3",
@@ -83,7 +82,7 @@ def go(folder: Path, cause: Cause = Cause.RELEASE, *, adopt: bool = False) -> Wo
     return pipeline.run(request)
 
 
-def test_a_team_comes_goes_back_and_goes(team: Path) -> None:
+def test_a_team_comes_goes_back_and_goes(team: Path, warm_commands: Commands) -> None:
     before = {
         name: sql(team, f"from mart.{name} order by all") for name in ("events", "total", "best", "kept")
     }
@@ -118,7 +117,7 @@ def test_a_team_comes_goes_back_and_goes(team: Path) -> None:
     assert sql(team, "select count(*) from duckdb_schemas() where schema_name like 'sluice%'") == [(0,)]
     assert (sql(team, "from mart.events order by all"), sql(team, KEPT)) == (expected, kept)
     sql(team, "insert into raw.o values (6, 60)")
-    dbt(team)
+    dbt(warm_commands, team)
     assert sql(team, "from mart.events order by all") == [*expected, (6, 60)]
     assert sql(team, "from mart.total") == [(210,)]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +15,9 @@ from prefect_sluice.promotions.request import RefreshRequest
 from prefect_sluice.promotions.work import Status
 from tests.oracle.served import Content, differences, relations
 from tests.oracle.test_histories import TABLE, Project, status
+from tests.warm_commands import Commands
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plain-dbt")]
 
 SELECTORS = """
 selectors:
@@ -62,22 +61,26 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def plain(project: Project, folder: Path, made: Sequence[str] = MADE) -> dict[str, Content]:
+def plain(
+    project: Project, folder: Path, commands: Commands, made: Sequence[str] = MADE
+) -> dict[str, Content]:
     """Return what plain dbt builds of the project's files, in a warehouse that holds what was made before."""
     ignored = shutil.ignore_patterns(".git", ".sluice", "w.duckdb*", "target", "sluice.yml")
     shutil.copytree(project.folder, folder, ignore=ignored)
     with duckdb.connect(str(folder / "w.duckdb")) as connection:
         for statement in made:
             connection.execute(statement)
-    dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
-    subprocess.run(dbt, cwd=folder, check=True, capture_output=True)
+    ran = commands.dbt("--quiet", "build", folder=folder)
+    assert ran.code == 0, ran
     return dict(relations(folder / "w.duckdb"))
 
 
-def test_what_is_served_is_what_plain_dbt_builds(project: Project, tmp_path: Path) -> None:
+def test_what_is_served_is_what_plain_dbt_builds(
+    project: Project, warm_commands: Commands, tmp_path: Path
+) -> None:
     assert status(project.release(FILES)) is Status.DONE
     found = relations(project.folder / "w.duckdb")
-    assert not differences(plain(project, tmp_path / "plain"), found)
+    assert not differences(plain(project, tmp_path / "plain", warm_commands), found)
     assert {"main.codes", "main.chosen", "main.child", "main.by_hand"} == found.keys()
     assert project.read("main.by_hand") == [(1,)], "left out, and read as it stands there"
     # A model that becomes part of the selection is built, one that leaves it goes.
@@ -88,7 +91,7 @@ def test_what_is_served_is_what_plain_dbt_builds(project: Project, tmp_path: Pat
     )
     assert status(project.release({"selectors.yml": wider}, gone=("models/wrong.sql",))) is Status.DONE
     found = relations(project.folder / "w.duckdb")
-    assert not differences(plain(project, tmp_path / "again"), found)
+    assert not differences(plain(project, tmp_path / "again", warm_commands), found)
     assert {"main.slow", "main.other_codes", "main.late"} <= found.keys()
 
 

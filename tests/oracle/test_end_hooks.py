@@ -10,8 +10,9 @@ from prefect_sluice.promotions.work import Status
 from tests.oracle.served import differences, relations
 from tests.oracle.test_default_selector import plain
 from tests.oracle.test_histories import TABLE, Project, status
+from tests.warm_commands import Commands
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plain-dbt")]
 
 HOOKS = {
     "a name": "insert into main.written select max(id) + 1 from main.leaf",
@@ -39,7 +40,9 @@ RAW = ("create schema raw", "create table raw.t as select 1 as id")
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_what_a_hook_at_the_end_writes_is_made_anew(hook: str, tmp_path: Path) -> None:
+def test_what_a_hook_at_the_end_writes_is_made_anew(
+    hook: str, warm_commands: Commands, tmp_path: Path
+) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
     project = Project(folder)
@@ -57,12 +60,15 @@ def test_what_a_hook_at_the_end_writes_is_made_anew(hook: str, tmp_path: Path) -
         "models/calm.sql": TABLE + "select 7 as id",
     }
     assert status(project.release(files)) is Status.DONE
-    assert not differences(plain(project, tmp_path / "first", RAW), relations(folder / "w.duckdb"))
+    assert not differences(
+        plain(project, tmp_path / "first", warm_commands, RAW), relations(folder / "w.duckdb")
+    )
 
     for number, change in enumerate(CHANGES if hook == "a name" else CHANGES[-1:]):
         work = project.release(change)
         assert status(work) is Status.DONE, change
-        assert not differences(plain(project, tmp_path / f"{number}", RAW), relations(folder / "w.duckdb"))
+        built_by_dbt = plain(project, tmp_path / f"{number}", warm_commands, RAW)
+        assert not differences(built_by_dbt, relations(folder / "w.duckdb"))
         assert work.plan is not None
         built = {uid.rpartition(".")[2] for uid in work.plan.made}
         assert ("calm" in built) is (hook == "the graph"), "only where the hook lists all nodes may it be any"
@@ -71,4 +77,4 @@ def test_what_a_hook_at_the_end_writes_is_made_anew(hook: str, tmp_path: Path) -
     project.load(more)
     assert status(project.refresh()) is Status.DONE
     found = relations(folder / "w.duckdb")
-    assert not differences(plain(project, tmp_path / "third", (*RAW, more)), found)
+    assert not differences(plain(project, tmp_path / "third", warm_commands, (*RAW, more)), found)

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.warm_commands import Commands
+
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "foreign"
 OF_THE_RUN = {"dbt_scd_id", "dbt_valid_from", "dbt_updated_at"}
 """Columns of a snapshot that hold the time of the run."""
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("plain-dbt")]
+
 TARGETS = {"dev": ("analytics/dev.duckdb", "dev"), "production": ("analytics/shop.duckdb", "production")}
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_unmodified_foreign_project_serves_what_a_plain_build_gives(tmp_path: Path, target: str) -> None:
+def test_an_unmodified_foreign_project_serves_what_a_plain_build_gives(
+    warm_commands: Commands, tmp_path: Path, target: str
+) -> None:
     """`sluice init && sluice release`, nothing else; table by table and type by type the same relations as dbt's own."""
     file, environment = TARGETS[target]
     plain, released = tmp_path / "plain", tmp_path / "released"
     shutil.copytree(FIXTURE, plain)
     _repository(released)
 
-    _run("dbt", "--quiet", "build", "--target", target, cwd=plain / "analytics")
-    _sluice("init", cwd=released)
-    _sluice("release", "--env", environment, cwd=released, also_fine=3)
+    built = warm_commands.dbt("--quiet", "build", "--target", target, folder=plain / "analytics")
+    assert built.code == 0, built
+    _sluice(warm_commands, released, "init")
+    _sluice(warm_commands, released, "release", "--env", environment, also_fine=3)
     if target == "production":
-        _sluice("approve", "--as", "somebody else", cwd=released)
-        _sluice("release", "--env", environment, cwd=released)
+        _sluice(warm_commands, released, "approve", "--as", "somebody else")
+        _sluice(warm_commands, released, "release", "--env", environment)
 
     expected, served = _relations(plain / file), _relations(released / file)
     assert sorted(served) == sorted(expected)
@@ -41,15 +44,13 @@ def test_an_unmodified_foreign_project_serves_what_a_plain_build_gives(tmp_path:
         assert served[name] == expected[name], name
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_releasing_it_again_builds_nothing(tmp_path: Path) -> None:
+def test_releasing_it_again_builds_nothing(warm_commands: Commands, tmp_path: Path) -> None:
     """What was served already is left alone: same generation, exit code 0."""
     released = tmp_path / "released"
     _repository(released)
-    _sluice("init", cwd=released)
-    _sluice("release", cwd=released)
-    again = _sluice("release", cwd=released)
+    _sluice(warm_commands, released, "init")
+    _sluice(warm_commands, released, "release")
+    again = _sluice(warm_commands, released, "release")
     assert "generation 1" in again
     with duckdb.connect(str(released / "analytics" / "dev.duckdb"), read_only=True) as connection:
         assert connection.execute("select count(*) from sluice.generation").fetchall() == [(1,)]
@@ -58,23 +59,13 @@ def test_releasing_it_again_builds_nothing(tmp_path: Path) -> None:
 def _repository(folder: Path) -> None:
     shutil.copytree(FIXTURE, folder)
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "as it is"]):
-        _run("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *command, cwd=folder)
+        subprocess.run(["git", *command], cwd=folder, check=True)
 
 
-def _sluice(*arguments: str, cwd: Path, also_fine: int = 0) -> str:
-    return _run(sys.executable, "-m", "prefect_sluice.cli", *arguments, cwd=cwd, also_fine=also_fine)
-
-
-def _run(program: str, *arguments: str, cwd: Path, also_fine: int = 0) -> str:
-    found = Path(sys.executable).parent / program
-    command = [str(found) if found.exists() and program == "dbt" else program, *arguments]
-    environ = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
-    environ.pop("PREFECT_API_URL", None)
-    done = subprocess.run(
-        command, cwd=cwd, env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
-    assert done.returncode in {0, also_fine}, done.stdout + done.stderr
-    return done.stdout
+def _sluice(commands: Commands, folder: Path, *words: str, also_fine: int = 0) -> str:
+    ran = commands.sluice(*words, folder=folder)
+    assert ran.code in {0, also_fine}, ran
+    return ran.out
 
 
 def _relations(file: Path) -> dict[str, tuple[list[tuple[str, str]], list[tuple[object, ...]]]]:

@@ -28,6 +28,7 @@ def player() -> Generator[Player]:
 @pytest.mark.slow
 @pytest.mark.crash
 @pytest.mark.timeout(600)
+@pytest.mark.xdist_group("player")
 @pytest.mark.parametrize(("seed", "steps"), [(1, 3), (3, 3)])
 def test_after_each_step_what_is_served_is_what_dbt_gives(
     player: Player, tmp_path: Path, seed: int, steps: int

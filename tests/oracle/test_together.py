@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -15,8 +13,9 @@ from prefect_sluice.maintenance.doctor.examine import examine
 from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
+from tests.warm_commands import Commands
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("plain-dbt")]
 
 FILES = {
     ".gitignore": "w.duckdb*\n.sluice/\n",
@@ -38,10 +37,9 @@ def sluice(folder: Path, *words: str) -> int:
     return main([*words, "-C", str(folder)])
 
 
-def killed(folder: Path, point: FaultPoint, *words: str) -> int:
+def killed(commands: Commands, folder: Path, point: FaultPoint, *words: str) -> int:
     """Run a command that dies at a point; return how it ended."""
-    command = (sys.executable, "-P", "-m", "prefect_sluice.cli", *words, "-C", str(folder))
-    return subprocess.run(command, env={**os.environ, VARIABLE: point.value}, check=False).returncode
+    return commands.sluice(*words, folder=folder, environ={VARIABLE: point.value}).code
 
 
 def wrong(folder: Path) -> list[str]:
@@ -72,9 +70,11 @@ def test_the_doctor_knows_who_left_and_who_was_adopted(team: Path) -> None:
     assert wrong(team) == [], "released again, as it advised"
 
 
-def test_leaving_that_died_is_told_and_ended(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_leaving_that_died_is_told_and_ended(
+    team: Path, warm_commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert sluice(team, "release") == 0
-    assert killed(team, FaultPoint.LEAVE_DONE, "leave", "dev", "--yes") < 0
+    assert killed(warm_commands, team, FaultPoint.LEAVE_DONE, "leave", "dev", "--yes") < 0
     assert rows(team, "mart.two") == [(2,)]
     capsys.readouterr()
     assert sluice(team, "doctor") == 1
@@ -83,9 +83,9 @@ def test_leaving_that_died_is_told_and_ended(team: Path, capsys: pytest.CaptureF
     assert wrong(team) == []
 
 
-def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path) -> None:
+def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path, warm_commands: Commands) -> None:
     """Killed before Monitor, then something else is released: the dead promotion is at its end, and nothing waits for it."""
-    assert killed(team, FaultPoint.DEPLOY_RECORDED, "release") < 0
+    assert killed(warm_commands, team, FaultPoint.DEPLOY_RECORDED, "release") < 0
     assert [item.partition(" is ")[2] for item in wrong(team) if item.startswith("promotion")] == [
         "deployed, and nobody works on it"
     ]
@@ -95,7 +95,7 @@ def test_what_served_unwatched_is_closed_by_what_comes_next(team: Path) -> None:
     assert wrong(team) == []
     left = list((team / ".sluice" / "candidates").glob("*/*.duckdb"))
     assert left == [], "what was served is in the store: nobody takes anything from its candidate"
-    assert killed(team, FaultPoint.ROLLBACK_FLIPPED, "rollback") < 0
+    assert killed(warm_commands, team, FaultPoint.ROLLBACK_FLIPPED, "rollback") < 0
     assert sluice(team, "rollback") == 0
     assert rows(team, "mart.two") == [(2,)]
     assert sluice(team, "history") == 0

@@ -26,7 +26,7 @@ MAPPED = {
     "deployments": "prefect_sluice/deployments",
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]  # which is built once
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -1,0 +1,151 @@
+"""`sluice` and plain `dbt` as processes of their own, forked from one that has imported everything: none pays for imports.
+
+As this module is run, it is that process: it forks a child for each line of JSON, and answers with its exit code.
+`Commands` is the test's side of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tests.warm import end_with, let_go, python_path, warm
+
+_PROJECT = {
+    "dbt_project.yml": "name: warm\nprofile: warm\nversion: '1.0'\n",
+    "profiles.yml": "warm: {target: dev, outputs: {dev: {type: duckdb, path: warm.duckdb}}}\n",
+    "models/a.sql": "select {{ 1 }} as id\n",
+    "models/a.yml": "models: [{name: a, columns: [{name: id, data_tests: [unique]}]}]\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended, and what it said. A negative code is the signal that killed it."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Runs commands, one after the other. `scratch` is a folder for what they say."""
+
+    process: subprocess.Popen[str]
+    scratch: Path
+
+    def sluice(self, *words: str | Path, folder: Path, environ: Mapping[str, str] | None = None) -> Ran:
+        """Run a command of ours in a folder; `environ` is added to this process's variables."""
+        return self._run("sluice", words, folder, environ or {})
+
+    def dbt(self, *words: str | Path, folder: Path) -> Ran:
+        """Run plain dbt in a folder."""
+        return self._run("dbt", words, folder, {})
+
+    def _run(
+        self, program: str, words: tuple[str | Path, ...], folder: Path, environ: Mapping[str, str]
+    ) -> Ran:
+        out, err = self.scratch / "out", self.scratch / "err"
+        asked = {
+            "program": program,
+            "words": [str(word) for word in words],
+            "folder": str(folder),
+            "environ": {**os.environ, **environ},
+            "out": str(out),
+            "err": str(err),
+        }
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        code = int(self.process.stdout.readline())
+        return Ran(code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+@contextmanager
+def commands() -> Generator[Commands]:
+    """Start the process that forks, and end it with the block."""
+    environ = {**os.environ, "PYTHONPATH": python_path()}
+    words = [sys.executable, "-m", "tests.warm_commands"]
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+        ) as process,
+    ):
+        yield Commands(process, Path(scratch))
+
+
+def write(folder: Path) -> None:
+    """Write a dbt project of one model."""
+    for name, text in _PROJECT.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _child(asked: dict[str, Any], parent: int) -> NoReturn:
+    """Do what a line asks, with the command's streams, folder and variables, and end with its exit code."""
+    end_with(parent)
+    os.environ.clear()
+    os.environ.update(asked["environ"])
+    os.chdir(asked["folder"])
+    for stream, place, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, asked["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, asked["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    ):
+        opened = os.open(place, flags, 0o600)
+        os.dup2(opened, stream)
+        os.close(opened)
+    try:
+        code = _done(asked["program"], asked["words"])
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    let_go()  # what a process of its own closes as it ends
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a fork cannot end the threads of C++ libraries that only its parent has
+
+
+def _done(program: str, words: list[str]) -> int:
+    """Do a command, and return its exit code."""
+    if program == "sluice":
+        from prefect_sluice.cli import main
+
+        return main(words)
+    from dbt.cli.main import cli
+
+    sys.argv = ["dbt", *words]
+    try:
+        cli()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _serve() -> None:
+    """Answer each line with the exit code of the command that it asks for."""
+    end_with(os.getppid())
+    warm(write)
+    itself = os.getpid()
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _child(json.loads(line), itself)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()
