@@ -66,7 +66,7 @@ def conduct_answer(reply: Reply, stages: Stages, here: RunContext) -> State[Any]
                 get_run_logger().info(line)
             try:
                 own = stages_of(promotion.cause)
-                left = tuple(each for each in stages if getattr(each, "__name__", "") in own)
+                left = tuple(stage for stage in stages if getattr(stage, "__name__", "") in own)
                 return _gone_on(workspace, promotion, reply, left, here)
             finally:
                 show_status(workspace.anew())
