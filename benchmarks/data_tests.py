@@ -33,6 +33,7 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.gates.base import BuildOutcome, Subject
 from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
 from prefect_sluice.sql.countable_tests import counted
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,7 +129,8 @@ def within(least: float, most: float) -> Mapping[str, Any]:
 def started(folder: Path, target: str) -> Session:
     """Return dbt for a project, building where the target says."""
     found = profile.load(folder, dict(os.environ)).target(target)
-    return Session(found, folder, folder, folder / "state", found.path, folder / "none.duckdb", {})
+    place = CandidatePlace(str(found.path), found.path)
+    return Session(found, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
 
 
 def compared(session: Session, repeat: int, views: Sequence[str] = ()) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from prefect_sluice.dbt.session import Session
 from prefect_sluice.orchestration.shown.node_runs import show_nodes
 from prefect_sluice.runtime.events import NodeDone
 from prefect_sluice.stages.candidate.outcomes import nodes_done
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -116,7 +117,8 @@ def project(folder: Path, models: int) -> Path:
 def shown(folder: Path) -> dict[str, Any]:
     """Build with plain dbt, show its nodes in a flow run, and return what each took."""
     target = profile.load(folder, dict(os.environ)).target("prod")
-    session = Session(target, folder, folder, folder / "state", target.path, folder / "none.duckdb", {})
+    place = CandidatePlace(str(target.path), target.path)
+    session = Session(target, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
     manifest = session.parse()
     wall, cpu = perf_counter(), process_time()
     results = session.build(manifest)

@@ -50,9 +50,7 @@ def moved(workspace: Workspace) -> object:
 
 
 def _history(workspace: Workspace, environment: Environment) -> tuple[Generation, ...]:
-    return (
-        workspace.warehouse(environment).history(environment.name) if environment.target.path.exists() else ()
-    )
+    return workspace.warehouse(environment).history(environment.name) if environment.database.exists() else ()
 
 
 def _consumers(workspace: Workspace, history: tuple[Generation, ...]) -> Iterator[Consumer]:

@@ -9,7 +9,8 @@ from typing import Any, LiteralString, cast
 import psycopg
 
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.warehouse.base import Column, Rows
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.base import Column, Rows, WhichState, quoted
 
 
 @dataclass
@@ -24,6 +25,10 @@ class PostgresReader:
 
     def columns(self, relation: str) -> Sequence[Column]:
         return self._ask(f"select * from {relation} limit 0")[1]
+
+    def at(self, name: Name, of: WhichState = "own") -> str:
+        assert of == "own", "there is one database alone"
+        return quoted(name.schema, name.identifier)
 
     def stop(self) -> None:
         self.connection.cancel()

@@ -1,8 +1,7 @@
-"""The dbt profile, read without dbt: which targets there are, and which warehouse file each one means."""
+"""The dbt profile, read without dbt: which targets there are, and which database each one means."""
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,24 +11,37 @@ from typing import Any, cast
 from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.domain.untrusted_text import parsing, plain
-from prefect_sluice.warehouse.duckdb.database_name import catalog_name
+from prefect_sluice.warehouse.adapter import Adapter
+from prefect_sluice.warehouse.database import Database
+from prefect_sluice.warehouse.engines import ADAPTERS
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """One output of the profile. `settings` is the mapping as dbt would read it, `raw` the same with its Jinja
-    unrendered (so that no secret is written anywhere), `path` the warehouse file."""
+    unrendered (so that no secret is written anywhere), `database` what it means."""
 
     profile: str
     name: str
     settings: Mapping[str, Any]
     raw: Mapping[str, Any]
-    path: Path
+    database: Database
 
     @property
-    def catalog(self) -> str:
-        """The name that DuckDB gives the database."""
-        return catalog_name(self.path)
+    def adapter(self) -> Adapter:
+        """What makes warehouses and sessions of its engine."""
+        return ADAPTERS[str(self.settings["type"])]
+
+    @property
+    def path(self) -> Path:
+        """The file, where the engine's databases are one. For what writes or reads that engine's own settings."""
+        (file,) = self.database.files
+        return file
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Where its public names are: two targets with the same one cannot both be environments."""
+        return self.database.identity, str(self.settings.get("schema", "main"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Profile:
     variables: Mapping[str, Any]
 
     def target(self, name: str) -> Target:
-        """Return one output. Raises ConfigInvalid if it is not there, cannot be rendered or is not a DuckDB file."""
+        """Return one output. Raises ConfigInvalid if it is not there, cannot be rendered or nothing can be served from it."""
         if name not in self.outputs:
             names = ", ".join(sorted(self.outputs)) or "none"
             raise ConfigInvalid(
@@ -56,25 +68,18 @@ class Profile:
                 "name one of them in sluice.yml: environments.<name>.target",
             )
         settings = _rendered(self.outputs[name], self.environ, self.variables, str(self.file))
-        if settings.get("type") != "duckdb":
+        adapter = ADAPTERS.get(str(settings.get("type")))
+        if adapter is None:
             raise ConfigInvalid(
                 f"target {name!r} is of type {settings.get('type')!r}; this version serves DuckDB",
                 str(self.file),
                 "add a target of type duckdb",
             )
-        path = str(settings.get("path", ":memory:"))
-        if path.startswith(":memory:") or path.partition(":")[0] in {"md", "motherduck", "ducklake"}:
-            raise ConfigInvalid(
-                f"target {name!r} has path {path!r}, which is no file",
-                str(self.file),
-                "give it the path of a DuckDB file",
-            )
-        with parsing("is no path", str(self.file), f"mend path of target {name!r}", ConfigInvalid):
-            file = Path(os.path.normpath(self.home / Path(path).expanduser()))
-        return Target(self.name, name, settings, self.outputs[name], file)
+        database = adapter.database(settings, self.home, target=name, place=str(self.file))
+        return Target(self.name, name, settings, self.outputs[name], database)
 
-    def files(self) -> Mapping[str, Target]:
-        """Return the targets that are DuckDB files, by name, in the profile's order."""
+    def usable(self) -> Mapping[str, Target]:
+        """Return the targets that something can be served from, by name, in the profile's order."""
         targets: dict[str, Target] = {}
         for name in self.outputs:
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import io
 import json
@@ -29,6 +28,7 @@ from prefect_sluice.dbt.seeds import take_from
 from prefect_sluice.dbt.selection import marked
 from prefect_sluice.dbt.side_catalogue import as_in_the_warehouse
 from prefect_sluice.dbt.unreadable_files import file_of
+from prefect_sluice.dbt.warehouse_session import disconnected
 from prefect_sluice.dbt.warnings import ErrorReasons, warning_listener, without_colour
 from prefect_sluice.domain.digests import Json, canonical
 from prefect_sluice.domain.errors import BadInput, DbtFailed
@@ -37,7 +37,8 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.allowed_variables import is_of_the_pipeline
 from prefect_sluice.runtime.cancellation import told_to_stop
 from prefect_sluice.runtime.redaction import concealed
-from prefect_sluice.warehouse.base import LIVE
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
+from prefect_sluice.warehouse.duckdb.database_file import LIVE
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -62,16 +63,23 @@ def _only_where_asked(command: str, arguments: Sequence[str]) -> Mapping[str, An
 class Session:
     """Where and how dbt runs. `project` is the project's folder in the checkout, `home` where its own files are
     resolved (the folder a user would run dbt in), `work` a folder of ours that keeps the parse state between releases,
-    `side` the side database's file, `live` the served one (attached read-only if it exists)."""
+    `place` where the candidate is built. `live` is the served one, attached read-only if it exists: the target's, unless another
+    is named."""
 
     target: Target
     project: Path
     home: Path
     work: Path
-    side: Path
-    live: Path
+    place: CandidatePlace
     variables: Mapping[str, Any]
     working_directory: Path | None = None
+    live: Path | None = None
+
+    @property
+    def side(self) -> Path:
+        """The side database's file, which dbt-duckdb builds in."""
+        assert self.place.file is not None
+        return self.place.file
 
     @property
     def cwd(self) -> Path:
@@ -211,7 +219,7 @@ class Session:
         with (
             process.inside(self.cwd),
             _own_modules(self.project),
-            _disconnected(),
+            disconnected(),
             as_in_the_warehouse(),
             named_at_once(),
             contextlib.redirect_stdout(io.StringIO()),
@@ -246,10 +254,11 @@ class Session:
         # Unrendered: what comes from the environment (secrets, too) stays in the environment.
         settings = at_home(self.target.raw, self.target.settings, self.home)
         attached: list[Any] = list(settings.get("attach") or ())
-        if self.live.exists():
+        live = self.live or self.target.path
+        if live.exists():
             # Hidden: whatever asks the catalogue sees what it would see with plain dbt.
             hidden = {"hidden": True}
-            attached.append({"path": str(self.live), "alias": LIVE, "read_only": True, "options": hidden})
+            attached.append({"path": str(live), "alias": LIVE, "read_only": True, "options": hidden})
         own = cast(dict[str, Any], settings.get("config_options") or {})
         options = {"autoinstall_known_extensions": "false", **own}
         outputs = outputs_at(self.target.raw, self.target.settings, self.outputs)
@@ -382,19 +391,3 @@ def _own_modules(folder: Path) -> Generator[None]:
         for name, module in tuple(sys.modules.items()):
             if (getattr(module, "__file__", None) or "").startswith(inside):
                 del sys.modules[name]
-
-
-@contextlib.contextmanager
-def _disconnected() -> Generator[None]:
-    """Let go of the side database afterwards: dbt keeps it open for the life of the process."""
-    gc.freeze()  # what is there already holds none of it, and need not be looked through: 0.2 s, each time
-    try:
-        yield
-    finally:
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-        with contextlib.suppress(Exception):  # nothing was opened, or it is closed already
-            DuckDBConnectionManager.close_all_connections()
-        # The cursors of dbt's threads keep the file open until they are collected.
-        gc.collect()
-        gc.unfreeze()

@@ -30,8 +30,9 @@ from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.warehouse.base import Warehouse
-from prefect_sluice.warehouse.inventory import FileUse, Inventory
-from prefect_sluice.workspace.workspace import Environment, Workspace
+from prefect_sluice.warehouse.database import Database
+from prefect_sluice.warehouse.inventory import DiskUse, Inventory
+from prefect_sluice.workspace.workspace import Environment, Workspace, one_per_database
 
 STARTED, DONE, SWEPT = "collect.started", "collect.done", "collect.files"
 
@@ -55,13 +56,13 @@ class CollectRequest:
 
 @dataclass(frozen=True, slots=True)
 class CollectedWarehouse:
-    """One warehouse: its file, the environments of sluice.yml that serve from it, the plan, the file before and after."""
+    """One warehouse: its database, the environments of sluice.yml that serve from it, the plan, its bytes before and after."""
 
-    path: Path
+    database: Database
     environments: tuple[str, ...]
     plan: CollectPlan
-    before: FileUse
-    after: FileUse
+    before: DiskUse
+    after: DiskUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,13 @@ def _environments(workspace: Workspace, environment: str) -> Mapping[str, Enviro
     """Return the environments to hold: all, or those that share their warehouse with the one asked for."""
     if not environment:
         return workspace.environments
-    file = workspace.environment(environment).target.path
-    return {
-        name: environment
-        for name, environment in workspace.environments.items()
-        if environment.target.path == file
-    }
+    return _sharing(workspace.environments, workspace.environment(environment))
+
+
+def _sharing(environments: Mapping[str, Environment], one: Environment) -> Mapping[str, Environment]:
+    """Return the environments that have the database of `one`, itself among them."""
+    identity = one.database.identity
+    return {name: other for name, other in environments.items() if other.database.identity == identity}
 
 
 @contextmanager
@@ -152,8 +154,10 @@ def _collected(
     chosen: set[str],
     leases: Sequence[Lease],
 ) -> Collected:
-    files = sorted({environment.target.path for environment in environments.values()})
-    swept = tuple(_warehouse(workspace, request, path, environments, chosen, leases) for path in files)
+    swept = tuple(
+        _warehouse(workspace, request, _sharing(environments, one), chosen, leases)
+        for one in one_per_database(environments.values())
+    )
     standing = _standing(workspace)
     leftover_files, notes = _files(workspace, request, chosen, standing)
     notes = (*_left(request, swept), *notes)
@@ -176,26 +180,24 @@ def _left(request: CollectRequest, swept: Sequence[CollectedWarehouse]) -> tuple
 def _warehouse(
     workspace: Workspace,
     request: CollectRequest,
-    path: Path,
-    environments: Mapping[str, Environment],
+    here: Mapping[str, Environment],
     chosen: set[str],
     leases: Sequence[Lease],
 ) -> CollectedWarehouse:
-    here = {
-        name: environment for name, environment in environments.items() if environment.target.path == path
-    }
-    warehouse = workspace.warehouse(next(iter(here.values())))
-    tell(f"looking at {path.name}")
+    """Collect in the warehouse that the environments `here` share."""
+    first = next(iter(here.values()))
+    warehouse = workspace.warehouse(first)
+    tell(f"looking at {first.database.name}")
     inventory = warehouse.inventory(measured=True)
     ends = frozenset(Name.parse(text).folded for text in request.drop_history)
     plan = plan_warehouse(
         workspace, warehouse, inventory, [here[name] for name in here if name in chosen], ends
     )
-    after = inventory.file
+    after = inventory.disk
     if plan.does_something and not request.dry_run:
-        _drop(workspace, request, warehouse, path.name, plan, leases)
-        after = warehouse.inventory().file
-    return CollectedWarehouse(path, tuple(here), plan, inventory.file, after)
+        _drop(workspace, request, warehouse, first.database.name, plan, leases)
+        after = warehouse.inventory().disk
+    return CollectedWarehouse(first.database, tuple(here), plan, inventory.disk, after)
 
 
 def plan_warehouse(
@@ -256,14 +258,14 @@ def _drop(
     workspace: Workspace,
     request: CollectRequest,
     warehouse: Warehouse,
-    file: str,
+    name: str,
     plan: CollectPlan,
     leases: Sequence[Lease],
 ) -> None:
     run = uuid.uuid4().hex[:10]
     facts = {
         "run": run,
-        "warehouse": file,
+        "warehouse": name,
         "relations": len(plan.drops),
         "rows": plan.rows,
         "bytes": plan.size,
@@ -287,9 +289,10 @@ def _settle(workspace: Workspace, environments: Mapping[str, Environment], actor
     pending = [entry for entry in entries if entry.event == STARTED and str(entry.facts["run"]) not in ended]
     if not pending:
         return
-    first = {environment.target.path: environment for environment in environments.values()}
     runs = {
-        run for environment in first.values() for run in workspace.warehouse(environment).inventory().runs
+        run
+        for environment in one_per_database(environments.values())
+        for run in workspace.warehouse(environment).inventory().runs
     }
     for entry in pending:
         if entry.facts["run"] in runs:
@@ -328,9 +331,7 @@ OUTSIDE = "it lies outside the repository, and may hold what others need"
 def _standing(workspace: Workspace) -> NeededInputs:
     inventories = [
         workspace.warehouse(environment).inventory()
-        for environment in {
-            environment.target.path: environment for environment in workspace.environments.values()
-        }.values()
+        for environment in one_per_database(workspace.environments.values())
     ]
     generations = [generation for inventory in inventories for generation in inventory.generations]
     age = max((environment.policy.keep.age for environment in workspace.environments.values()), default=GRACE)

@@ -64,7 +64,7 @@ def usage(inventory: Inventory, reading: Mapping[Name, frozenset[Name]]) -> Ware
         if (names := reached.get((generation.environment, generation.number))) is not None
     )
     unreached = sum(size for name, size in sizes.items() if name not in times)
-    return WarehouseUse(uses, inventory.file.size, inventory.file.free, len(inventory.physical), unreached)
+    return WarehouseUse(uses, inventory.disk.size, inventory.disk.free, len(inventory.physical), unreached)
 
 
 def _reached(

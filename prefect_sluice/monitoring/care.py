@@ -77,7 +77,7 @@ def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
         )
         if promotion.generation is not None
     ]
-    if not environment.target.path.exists():
+    if not environment.database.exists():
         if not recorded:
             return f"{environment.name}: nothing is served yet", ""
         gone = f"{environment.name} served generation {max(recorded)}, and its warehouse file is gone"

@@ -93,7 +93,7 @@ def shared(url: str, folder: Path) -> Workspace:
                 f"name one that all machines reach, such as {key}: {example}",
             )
     for environment in workspace.environments.values():
-        if environment.target.path.is_relative_to(process.home().resolve()):
+        if any(file.is_relative_to(process.home().resolve()) for file in environment.database.files):
             raise BadInput(
                 f"the warehouse of {environment.name!r} is a path in a clone, which no other machine sees",
                 f"{mask_url(url)}: {workspace.profile.file.name}",

@@ -20,7 +20,7 @@ _DIGITS = 12
 class CandidateContents:
     """Everything that Deploy does with a candidate: tables to bring in, views to make, and all pointers afterwards.
 
-    `file` is the SHA-256 of the side database's bytes ("" when nothing was built), `held` what the tables hold.
+    `file` is the digest with which the candidate was sealed ("" when nothing was built), `held` what the tables hold.
     """
 
     tables: tuple[IncomingTable, ...]

@@ -16,7 +16,7 @@ from prefect_sluice.planning.refresh_subset import source_texts, volatile_texts
 from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, VersionMethod, source_as_configured
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
-from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub, quoted
+from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub
 from prefect_sluice.warehouse.engines import functions
 
 _UNKNOWN = "unknown since generation"
@@ -108,7 +108,6 @@ def texts(node: Node) -> tuple[str, ...]:
 def versions(
     nodes: Mapping[str, Node],
     reader: Reader | None,
-    catalog: str,
     folder: Path,
     unknown: str,
     *,
@@ -127,9 +126,9 @@ def versions(
     for text in sorted({text for node in nodes.values() for text in texts(node)} - found.keys()):
         way = (ways or {}).get(text, EXACT)
         if way is EXACT or way == VersionMethod(way.key):
-            found[text] = _version(text, reader, catalog, folder, unknown)
+            found[text] = _version(text, reader, folder, unknown)
         else:
-            found[text] = _by_way(text, way, reader, catalog, _Folders(folder, root))
+            found[text] = _by_way(text, way, reader, _Folders(folder, root))
     return found
 
 
@@ -139,7 +138,7 @@ class _Folders:
     root: Path
 
 
-def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, folders: _Folders) -> str:
+def _by_way(text: str, way: VersionMethod, reader: Reader | None, folders: _Folders) -> str:
     if way.files or text.startswith(FILE):
         path, folder = (way.files, folders.root) if way.files else (text.removeprefix(FILE), folders.project)
         version = _file_version(path, folder, "", stat=way.stat)
@@ -150,7 +149,7 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, 
         raise _astray(way, "there is no warehouse yet to ask")
     name = source_as_configured(text)
     try:
-        rows = reader.query(_version_query(way, name, catalog, reader.dialect)).rows
+        rows = reader.query(_version_query(way, name, reader)).rows
     except QueryFailed as error:
         raise _astray(way, f"{name}: {error}") from error
     told = (
@@ -161,10 +160,15 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, catalog: str, 
     return f"{way.measure or 'declared'}: {told}"
 
 
-def _version_query(way: VersionMethod, name: str, catalog: str, dialect: str) -> str:
+def _version_query(way: VersionMethod, name: str, reader: Reader) -> str:
     if way.table:
-        return functions(dialect).in_order(way.table)
-    return way.query or f"select {way.measure} from {quoted(catalog, *name.split('.', 1))}"
+        return functions(reader.dialect).in_order(way.table)
+    return way.query or f"select {way.measure} from {reader.at(_as_home(name))}"
+
+
+def _as_home(name: str) -> Name:
+    schema, _, identifier = name.partition(".")
+    return Name(schema, identifier)
 
 
 def _astray(way: VersionMethod, what: str) -> ConfigInvalid:
@@ -183,21 +187,17 @@ def is_unknown(version: str) -> bool:
     return version.startswith(_UNKNOWN)
 
 
-def _version(text: str, reader: Reader | None, catalog: str, folder: Path, unknown: str) -> str:
+def _version(text: str, reader: Reader | None, folder: Path, unknown: str) -> str:
     if text.startswith(FILE):
         return _file_version(text.removeprefix(FILE), folder, unknown)
-    at_home = not text.startswith(ELSEWHERE)
-    relation = _in(catalog, Name.parse(text)) if at_home else text.removeprefix(ELSEWHERE)
-    if reader is None or relation.endswith("()"):
+    elsewhere = text.removeprefix(ELSEWHERE) if text.startswith(ELSEWHERE) else ""
+    if reader is None or elsewhere.endswith("()"):
         return unknown
+    relation = elsewhere or reader.at(Name.parse(text))
     try:
         return row_digest.content(relation, reader)
     except QueryFailed:
         return unknown
-
-
-def _in(catalog: str, name: Name) -> str:
-    return quoted(catalog, name.schema, name.identifier)
 
 
 def _file_version(path: str, folder: Path, unknown: str, *, stat: bool = False) -> str:

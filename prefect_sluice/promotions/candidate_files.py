@@ -1,4 +1,4 @@
-"""The files that candidates wait in: what is in them, whether they are whole, who else gets them, how long they are kept."""
+"""The places that candidates wait in: what is in them, whether they are whole, who else gets them, how long they are kept."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
-from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.warehouse.base import Warehouse
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.workspace.workspace import Workspace
 
 _KEPT = 2
@@ -31,7 +32,7 @@ def contents_of(workspace: Workspace, promotion: Promotion) -> CandidateContents
 
 
 def candidate_is_whole(workspace: Workspace, promotion: Promotion) -> bool:
-    """Say whether the candidate's file is here with the bytes that were judged: those that the evidence names.
+    """Say whether the candidate is here as it was judged: with the digest that the evidence names.
 
     One that another machine made is fetched. Raises SharedStoreAway when the shared store does not answer.
     """
@@ -39,26 +40,32 @@ def candidate_is_whole(workspace: Workspace, promotion: Promotion) -> bool:
     candidate = workspace.store.candidate(promotion.id)
     if candidate is None or not expected:
         return candidate is not None
+    warehouse = workspace.warehouse(workspace.environment(promotion.environment))
     return bool(candidate.path) and is_here(
-        workspace, promotion.id, workspace.folder / candidate.path, expected
+        workspace, warehouse, promotion.id, warehouse.place(candidate.path), expected
     )
 
 
-def is_here(workspace: Workspace, promotion: str, path: Path, expected: str) -> bool:
-    """Say whether a candidate's file is at `path` with the digest `expected`, once it was fetched if need be."""
-    if path.is_file() and digest_file(path) == expected:
+def is_here(
+    workspace: Workspace, warehouse: Warehouse, promotion: str, place: CandidatePlace, expected: str
+) -> bool:
+    """Say whether a candidate is at `place` with the digest `expected`, once it was fetched if need be."""
+    if warehouse.verify(place, expected):
         return True
-    if workspace.shelf is None:
+    if workspace.shelf is None or place.file is None:
         return False
     tell(f"fetching the candidate of promotion {promotion} from the shared store")
-    return workspace.shelf.fetch(promotion, expected, path)
+    return workspace.shelf.fetch(promotion, expected, place.file)
 
 
-def share(workspace: Workspace, promotion: str, file: Path | None, digest: str) -> None:
-    """Put a candidate where other machines find it, if there is such a place. Repeatable. Raises SharedStoreAway."""
-    if workspace.shelf is not None and file is not None:
+def share(workspace: Workspace, promotion: str, place: CandidatePlace | None, digest: str) -> None:
+    """Put a candidate where other machines find it, if there is such a place, and they do not see it anyway. Repeatable.
+
+    Raises SharedStoreAway.
+    """
+    if workspace.shelf is not None and place is not None and place.file is not None:
         tell("sharing the candidate")
-        workspace.shelf.put(promotion, file, digest)
+        workspace.shelf.put(promotion, place.file, digest)
         reach(FaultPoint.STAGE_SHARED)
 
 
@@ -75,7 +82,12 @@ def _here(workspace: Workspace) -> set[str]:
 
 def folder(workspace: Workspace, promotion: str) -> Path:
     """Return where a promotion's candidate waits."""
-    return workspace.folder / "candidates" / promotion
+    return workspace.folder / candidate_name(promotion)
+
+
+def candidate_name(promotion: str) -> str:
+    """Return the name under which a promotion's candidate waits."""
+    return f"candidates/{promotion}"
 
 
 def tidy(workspace: Workspace, ended: Promotion) -> None:

@@ -19,6 +19,7 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.planning import source_versions
 from prefect_sluice.source import dbt_packages, ignored_inputs
 from prefect_sluice.sql.write_targets import Targets
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ class LoadedProject:
     withheld: tuple[str, ...] = ()
 
 
-def side_file(workspace: Workspace, environment: Environment) -> Path:
-    """Return where an environment's side database is built: a fixed place, so that dbt's parse state stays valid."""
-    return workspace.work(environment) / "side" / environment.target.path.name
+def side(workspace: Workspace, environment: Environment) -> CandidatePlace:
+    """Return where an environment's candidate is built: a fixed place, so that dbt's parse state stays valid."""
+    work = workspace.work(environment).relative_to(workspace.folder)
+    return workspace.warehouse(environment).side(work.as_posix())
 
 
 def checkout(workspace: Workspace, release: Release, *, purpose: str = "build", anew: bool = False) -> Path:
@@ -228,8 +230,7 @@ def _load(
         folder,
         workspace.home,
         workspace.work(environment),
-        side_file(workspace, environment),
-        environment.target.path,
+        side(workspace, environment),
         variables,
         _working_directory(workspace, folder, release.change.project),
     )
@@ -248,10 +249,10 @@ def _load(
     withheld: tuple[str, ...] = ()
     if missing:
         # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
-        draft = partial(read, manifest, prints, known, environment.target.catalog, served, chosen)
+        draft = partial(read, manifest, prints, known, environment.database.catalog, served, chosen)
         withheld = refusing(workspace, environment, release, folder, session.cwd, manifest, draft)
     found = known if withheld else {**known, **_new_facts(workspace, environment, session, prints, missing)}
-    project = read(manifest, prints, found, environment.target.catalog, served, chosen)
+    project = read(manifest, prints, found, environment.database.catalog, served, chosen)
     project = replace(project, nodes=bound(folder, project.nodes))
     _refuse_left_out(workspace, session.cwd, project, manifest)
     declare(manifest, project.nodes)
@@ -341,7 +342,7 @@ def _compiled(
     manifest = prints.manifest
     warehouse = workspace.warehouse(environment, session.cwd)
     live = warehouse.generation(environment.name)
-    warehouse.prepare(session.side, source_versions.stubs(live, warehouse.relations(), (), Targets()))
+    warehouse.prepare(session.place, source_versions.stubs(live, warehouse.relations(), (), Targets()))
     first = _texts(session, manifest, missing, incremental=False)
     more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))
     second = _texts(session, manifest, more, incremental=True)

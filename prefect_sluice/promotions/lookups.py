@@ -25,9 +25,7 @@ def existing_store(workspace: Workspace) -> StateStore | None:
 def displaced(workspace: Workspace, environment: Environment) -> tuple[Displaced, ...]:
     """Return the public names of an environment that do not show what was published. Raises WarehouseBusy."""
     return (
-        workspace.warehouse(environment).displaced(environment.name)
-        if environment.target.path.exists()
-        else ()
+        workspace.warehouse(environment).displaced(environment.name) if environment.database.exists() else ()
     )
 
 

@@ -39,7 +39,7 @@ def observe(
     ways = {text: policy.way(text) for text in texts}
     # As dbt opens it: a source may lie in what the profile attaches.
     warehouse = workspace.warehouse(environment, loaded.session.cwd)
-    is_there = environment.target.path.exists()
+    is_there = environment.database.exists()
     relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:
         stamp = warehouse.stamp() if is_there else ""
@@ -52,7 +52,7 @@ def observe(
         known = {text: remembered[key] for text, key in keys.items() if key in remembered}
         unknown = source_versions.unknown_version(live, release)
         found = source_versions.versions(
-            nodes, reader, warehouse.catalog, loaded.session.cwd, unknown, ways=ways, root=workspace.root, known=known
+            nodes, reader, loaded.session.cwd, unknown, ways=ways, root=workspace.root, known=known
         )  # fmt: skip
     fresh = {key: found[text] for text, key in keys.items() if text not in known and found[text] != unknown}
     if stamp and fresh:
@@ -98,7 +98,7 @@ def _key(way: VersionMethod, text: str) -> str:
 
 
 def _entry(environment: Environment) -> str:
-    return digest(str(environment.target.path.resolve()))
+    return digest(environment.database.identity)
 
 
 def _remembered(workspace: Workspace, environment: Environment, stamp: str) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ def refuse_what_does_not_fit(workspace: Workspace, environment: Environment, pla
     expected = forecast(workspace, environment, plan)
     if expected.needs > expected.free:
         raise Refused(
-            f"publishing {expected.way.words} needs about {_megabytes(expected.needs)} beside {environment.target.path}, and"
+            f"publishing {expected.way.words} needs about {_megabytes(expected.needs)} beside {environment.database.place}, and"
             f" {_megabytes(expected.free)} are free",
             "make room, then run the command again",
         )

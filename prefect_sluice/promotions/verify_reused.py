@@ -195,7 +195,7 @@ def _refuse_edited(
 
 
 def _entry(environment: Environment) -> str:
-    return digest(str(environment.target.path.resolve()))
+    return digest(environment.database.identity)
 
 
 def _verified_addresses(workspace: Workspace, environment: Environment, stamp: str) -> frozenset[Name]:

@@ -83,7 +83,7 @@ def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
 def _generations(
     workspace: Workspace, environment: Environment | None, promotion: Promotion
 ) -> tuple[Generation, ...]:
-    if environment is None or promotion.generation is None or not environment.target.path.exists():
+    if environment is None or promotion.generation is None or not environment.database.exists():
         return ()
     with suppress(SluiceError):  # another process may hold it for good
         history = workspace.warehouse(environment).history(environment.name)
@@ -114,7 +114,7 @@ def _displaced(
         environment is None
         or not serves
         or promotion.generation != serves
-        or not environment.target.path.exists()
+        or not environment.database.exists()
     ):
         return ()
     with suppress(SluiceError):

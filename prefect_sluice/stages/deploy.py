@@ -91,7 +91,8 @@ def _publication(
             f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
             "nothing was published; release again: sluice release",
         )
-    live = workspace.warehouse(environment).generation(environment.name)
+    warehouse = workspace.warehouse(environment)
+    live = warehouse.generation(environment.name)
     if live.number != promotion.base and live.promotion != promotion.id:
         raise EnvironmentMoved(environment.name, promotion.base, live.number)
     candidate = workspace.store.candidate(promotion.id)
@@ -107,9 +108,9 @@ def _publication(
         process.now().replace(microsecond=0),
         old_names.dated(contents.pointers, process.now().date()),
     )
-    file = workspace.folder / candidate.path if candidate and candidate.path else None
+    place = warehouse.place(candidate.path) if candidate and candidate.path else None
     publication = Publication(
-        generation, promotion.base, file, contents.tables, contents.views, held=contents.held
+        generation, promotion.base, place, contents.tables, contents.views, held=contents.held
     )
     adopted = adopt.planned(workspace, promotion) if not promotion.base else ()
     if not adopted:

@@ -19,7 +19,7 @@ from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate.without_failed import held_back
 from prefect_sluice.stages.candidate.without_failed import held_line as partly
-from prefect_sluice.warehouse.base import Reader, Warehouse, quoted
+from prefect_sluice.warehouse.base import Reader, Warehouse
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 STAGE = "monitor"
@@ -95,7 +95,7 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation, base: in
         taken = warehouse.displaced(environment) if same else ()
         doubtful = _doubtful(warehouse, environment, expected, base)
         with warehouse.reader() as reader:
-            bad = _bad(reader, warehouse.catalog, doubtful, taken)
+            bad = _bad(reader, doubtful, taken)
         total = len(expected.pointers)
         rest = total - len(doubtful)
         told = count(len(doubtful), "public relation answers", "public relations answer") + (
@@ -126,7 +126,7 @@ def look_again(warehouse: Warehouse, served: Generation) -> GateReport:
     some = [pointer for pointer in served.pointers if pointer not in missing][:_SOME]
     taken = warehouse.displaced(served.environment)
     with warehouse.reader() as reader:
-        bad = tuple(_bad(reader, warehouse.catalog, (*missing, *some), taken))
+        bad = tuple(_bad(reader, (*missing, *some), taken))
     told = count(len(served.pointers), "public relation is in place", "public relations are in place")
     return GateReport(STAGE, bad or (Finding(STAGE, "readable", Verdict.PASSED, told),))
 
@@ -149,19 +149,17 @@ def _doubtful(warehouse: Warehouse, environment: str, expected: Generation, base
     )
 
 
-def _bad(
-    reader: Reader, catalog: str, pointers: Iterable[Pointer], taken: Sequence[Displaced]
-) -> list[Finding]:
+def _bad(reader: Reader, pointers: Iterable[Pointer], taken: Sequence[Displaced]) -> list[Finding]:
     """Return a finding for each name under which something else stands, and for each other pointer that does not answer."""
     names = {item.name for item in taken}
     found = [Finding(STAGE, NAMES, Verdict.FAILED, str(item), fix=TAKE_BACK) for item in taken]
-    read = (_unreadable(reader, catalog, pointer) for pointer in pointers if pointer.name not in names)
+    read = (_unreadable(reader, pointer) for pointer in pointers if pointer.name not in names)
     return found + [finding for finding in read if finding]
 
 
-def _unreadable(reader: Reader, catalog: str, pointer: Pointer) -> Finding | None:
+def _unreadable(reader: Reader, pointer: Pointer) -> Finding | None:
     try:
-        reader.query(f"select * from {quoted(catalog, pointer.name.schema, pointer.name.identifier)} limit 1")
+        reader.query(f"select * from {reader.at(pointer.name)} limit 1")
     except QueryFailed as error:
         return Finding(STAGE, "readable", Verdict.FAILED, f"{pointer.name}: {error}", (pointer.node,))
     return None

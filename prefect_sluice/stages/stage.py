@@ -68,7 +68,7 @@ def stage(work: Work) -> Work:
     keep_reports(workspace, promotion, STAGE, reports)
     if not gates.judge(reports, workspace.settings.gates).lets_through:
         return refuse(work, workspace, reports, STAGE, why_not)
-    share(workspace, promotion.id, made.file, made.contents.file)
+    share(workspace, promotion.id, made.place, made.contents.file)
     staged = _record(workspace, work, promotion, made, reports)
     reach(FaultPoint.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *reports))
@@ -116,7 +116,7 @@ def _record(
     evidence = workspace.bundles.put_document(evidence_document(contents, (*work.reports, *reports)))
     candidate = Candidate(
         promotion.id,
-        str(made.file.relative_to(workspace.folder)) if made.file else "",
+        made.place.at if made.place else "",
         made.contents.file,
         process.now(),
     )

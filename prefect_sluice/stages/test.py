@@ -108,7 +108,7 @@ def _lay(workspace: Workspace, environment: Environment, loaded: LoadedProject, 
     warehouse = workspace.warehouse(environment, loaded.session.cwd)
     live = plan.base_of(warehouse.generation(environment.name))
     laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
-    warehouse.prepare(loaded.session.side, laid)
+    warehouse.prepare(loaded.session.place, laid)
 
 
 def _prepare_columns(

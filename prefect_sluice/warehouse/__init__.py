@@ -1,1 +1,1 @@
-"""The adapters: one module per engine, all behind the port in `base`."""
+"""Where people read: the port in `base`, the list of engines in `engines`, and a folder for each of them."""

@@ -1,27 +1,26 @@
-"""What Sluice asks of a warehouse. An adapter is a module beside this one; `tests/warehouse` holds its contract."""
+"""What Sluice asks of a warehouse. An engine is a folder beside this module; `tests/warehouse` holds its contract.
+
+A candidate's place is the adapter's own (`CandidatePlace`), and so is what a target means (`database.Database`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.coming_and_going import Movable
 from prefect_sluice.warehouse.content import RelationContent
 from prefect_sluice.warehouse.inventory import Keeper
 from prefect_sluice.warehouse.publishing import Told
 
-LIVE = "sluice_live"
-"""The name under which the served database is attached, read-only, wherever a candidate is read or built."""
-
-
-BASELINE = "sluice_baseline"
-"""The name under which a baseline is attached where a candidate is read: what the code that serves makes of today's data."""
+WhichState = Literal["own", "live", "baseline"]
+"""Of what is read: what the reader was opened on, what is served, and what the code that serves makes of today's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,13 @@ class Reader(Protocol):
 
     def columns(self, relation: str) -> Sequence[Column]:
         """Return the columns of a relation (written as SQL, quoted), in order. Raises QueryFailed if there is none."""
+        ...
+
+    def at(self, name: Name, of: WhichState = "own") -> str:
+        """Return a relation of one of the states as a query of this reader names it, whether it is there or not.
+
+        "live" and "baseline" go where `candidate` opened the reader, "live" also where `reader` did.
+        """
         ...
 
     def stop(self) -> None:
@@ -111,7 +117,7 @@ class Publication:
 
     generation: Generation
     base: int
-    candidate: Path | None = None
+    candidate: CandidatePlace | None = None
     tables: tuple[IncomingTable, ...] = ()
     views: tuple[LinkedView, ...] = ()
     adopt: tuple[Adopted, ...] = ()
@@ -131,9 +137,10 @@ class SideLinks:
 
 @dataclass(frozen=True, slots=True)
 class SealedCandidate:
-    """The digest of a side database's bytes. `broken` are views that could not be linked; they, and other views that
-    are served as tables, are `pinned`: tables in the side database already, at their physical address. `unread` are views of
-    which no row can be read, with the engine's reason, by address: they are linked to nothing. `held` is what the tables hold."""
+    """The digest of all that is in a candidate, which `Warehouse.verify` compares. `broken` are views that could not be linked;
+    they, and other views that are served as tables, are `pinned`: tables in the side database already, at their physical address.
+    `unread` are views of which no row can be read, with the engine's reason, by address: they are linked to nothing. `held` is
+    what the tables hold."""
 
     digest: str
     broken: tuple[Name, ...]
@@ -195,7 +202,7 @@ class Linker(Protocol):
 class Warehouse(Movable, Keeper, Protocol):
     """The served database of one target. Each method opens what it needs and closes it again.
 
-    All raise WarehouseBusy when another process holds the file and WarehouseDamaged when it is not a database.
+    All raise WarehouseBusy when another process keeps everybody out and WarehouseDamaged when it is no database.
     `catalog` is the name the database bears; `dialect` is sqlglot's name of its SQL.
     """
 
@@ -238,30 +245,48 @@ class Warehouse(Movable, Keeper, Protocol):
         """Return every relation in the database outside Sluice's own schemas."""
         ...
 
-    def prepare(self, side: Path, stubs: Sequence[Stub]) -> tuple[Name, ...]:
+    def side(self, work: str) -> CandidatePlace:
+        """Return where a candidate is built for whom the name `work` is: a fixed place. Makes nothing."""
+        ...
+
+    def place(self, at: str) -> CandidatePlace:
+        """Return the place whose `at` this is: what an older Sluice wrote down counts, too. Opens nothing."""
+        ...
+
+    def prepare(self, side: CandidatePlace, stubs: Sequence[Stub]) -> tuple[Name, ...]:
         """Make a fresh side database at `side` that bears the public name, with the stubs in it.
 
-        Returns the names whose stub could not be made (a view that no longer works). Repeatable: replaces the file.
+        Returns the names whose stub could not be made (a view that no longer works). Repeatable: replaces what is there.
         """
         ...
 
-    def take(self, side: Path, candidate: Path, tables: Sequence[IncomingTable]) -> None:
+    def take(self, side: CandidatePlace, candidate: CandidatePlace, tables: Sequence[IncomingTable]) -> None:
         """Copy relations of a sealed side database into another one, in place of the stubs at these names.
 
         Repeatable. Raises QueryFailed when one is not there.
         """
         ...
 
-    def candidate(self, side: Path, baseline: Path | None = None) -> AbstractContextManager[Reader]:
-        """Open a side database for reading, the served one attached as LIVE (when there is one), `baseline` as BASELINE."""
+    def candidate(
+        self, side: CandidatePlace, baseline: CandidatePlace | None = None
+    ) -> AbstractContextManager[Reader]:
+        """Open a side database for reading; the reader reaches what is served, too, when there is any, and the `baseline`."""
         ...
 
-    def seal(self, side: Path, links: SideLinks) -> SealedCandidate:
-        """Try the linked views in the side database, write its journal into its file, and return the SHA-256 of the bytes.
+    def seal(self, side: CandidatePlace, links: SideLinks) -> SealedCandidate:
+        """Try the linked views in the side database, have all of it on disk, and return its digest.
 
         A view that does not give the columns of the one dbt built is named in `broken`, one that cannot be read in `unread`.
         Done once per side database.
         """
+        ...
+
+    def keep(self, side: CandidatePlace, name: str) -> CandidatePlace:
+        """Move a sealed candidate to where it waits under `name`, and return that place. The next build starts afresh."""
+        ...
+
+    def verify(self, candidate: CandidatePlace, digest: str) -> bool:
+        """Say whether a candidate is there and is what it was when it was sealed with this digest. Reads all of it."""
         ...
 
     def publish(

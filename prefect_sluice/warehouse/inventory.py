@@ -50,8 +50,8 @@ class PointerSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class FileUse:
-    """Bytes of the warehouse file, and those of it that hold nothing now and are written to again first."""
+class DiskUse:
+    """Bytes that the whole database takes on disk, and those of it that hold nothing now and are written to again first."""
 
     size: int = 0
     free: int = 0
@@ -66,7 +66,7 @@ class Inventory:
     spans: tuple[PointerSpan, ...] = ()
     physical: tuple[StoredRelation, ...] = ()
     public: tuple[PublicRelation, ...] = ()
-    file: FileUse = FileUse()
+    disk: DiskUse = DiskUse()
     runs: frozenset[str] = frozenset()
 
     @property
@@ -116,8 +116,8 @@ class Keeper(Protocol):
         ...
 
     def collect(self, collection: Collection) -> None:
-        """Drop the relations and the old names, and mark the generations, in one transaction; then give the room back to the
-        file. What is not our view under an old name is left.
+        """Drop the relations and the old names, and mark the generations, in one transaction; then give the room back. What is
+        not our view under an old name is left.
 
         Done once per run: again is no change. Raises EnvironmentMoved when an environment is at another generation,
         Refused when a public name leads to one of the relations.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,9 +16,9 @@ from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.domain.untrusted_text import parsing, plain
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.file_modes import keep_private
-from prefect_sluice.warehouse.base import LIVE
-from prefect_sluice.warehouse.duckdb.database_name import catalog_name
-from prefect_sluice.warehouse.duckdb.side_catalogue import SEEN
+from prefect_sluice.warehouse.adapter import WarehouseOptions
+from prefect_sluice.warehouse.database import Database
+from prefect_sluice.warehouse.publishing import PublishMode, PublishRule
 
 if TYPE_CHECKING:
     from prefect_sluice.config.policy import ReleaseRules
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from prefect_sluice.state.bundles import BundleStore
     from prefect_sluice.state.shared_candidates import SharedCandidates
     from prefect_sluice.state.store import StateStore
-    from prefect_sluice.warehouse.base import Engine, Warehouse
-    from prefect_sluice.warehouse.duckdb.opening import SideOpener
+    from prefect_sluice.warehouse.base import Warehouse
 
 FOLDER = ".sluice"
 _Opened = TypeVar("_Opened")
@@ -69,6 +68,11 @@ class Environment:
     written: config.EnvironmentPolicy
     rules: Callable[[], ReleaseRules | None] = field(default=lambda: None, compare=False, repr=False)
     """Gives the policy in force, which goes before; None where the one that is written counts."""
+
+    @property
+    def database(self) -> Database:
+        """The database that it serves from."""
+        return self.target.database
 
     @cached_property
     def policy(self) -> config.EnvironmentPolicy:
@@ -157,7 +161,7 @@ class Workspace:
     def environments(self) -> Mapping[str, Environment]:
         """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
         written = self.settings.environments or {
-            name: config.EnvironmentPolicy() for name in self.profile.files()
+            name: config.EnvironmentPolicy() for name in self.profile.usable()
         }
         if not written:
             raise ConfigInvalid(
@@ -217,23 +221,11 @@ class Workspace:
         return name if name in self.profile.outputs else self.profile.default
 
     def _distinct(self, environments: Mapping[str, Environment]) -> None:
-        seen: dict[tuple[Path, str], str] = {}
+        seen: dict[tuple[str, str], str] = {}
+        taken = {"sluice", self.settings.warehouse.store}
         for name, environment in environments.items():
-            if environment.target.catalog.lower() in {"sluice", self.settings.warehouse.store, LIVE, SEEN}:
-                raise ConfigInvalid(
-                    f"the warehouse file of {name!r} bears the name of a schema of Sluice's own",
-                    str(environment.target.path),
-                    "call the file something else",
-                )
-            file = environment.target.path.resolve()
-            if catalog_name(file) != environment.target.catalog:
-                # A publish by copy takes the place of the file that the link leads to, under that file's name.
-                raise ConfigInvalid(
-                    f"the warehouse file of {name!r} is a link to {file.name}, and DuckDB names a database by its file",
-                    str(environment.target.path),
-                    f"give the file itself as `path` in {self.profile.file.name}, or call the link {file.name}",
-                )
-            key = (file, str(environment.target.settings.get("schema", "main")))
+            environment.database.refuse_its_name(name, taken, self.profile.file.name)
+            key = environment.target.names
             if key in seen:
                 raise ConfigInvalid(
                     f"environments {seen[key]!r} and {name!r} have the same warehouse file and schema",
@@ -255,7 +247,7 @@ class Workspace:
     @cached_property
     def _served(self) -> tuple[Path, ...]:
         try:
-            return tuple(environment.target.path for environment in self.environments.values())
+            return tuple(file for place in self.environments.values() for file in place.database.files)
         except SluiceError:  # who needs to know what is wrong there is told elsewhere
             return ()
 
@@ -315,39 +307,35 @@ class Workspace:
     def warehouse(self, environment: Environment, folder: Path | None = None) -> Warehouse:
         """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
         side databases are then opened as dbt opens them, and relative paths start there."""
-        from prefect_sluice.warehouse.duckdb.remembered import Answers
-        from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
-        from prefect_sluice.warehouse.publishing import PublishMode, PublishRule
+        from prefect_sluice.dbt.warehouse_session import opener
 
         settings = self.settings.warehouse
+        answers = self.once.get("answers", (), dict[Any, Any])
         rule = PublishRule(
             None if settings.publish == "auto" else PublishMode(settings.publish), settings.lock
         )
-        return DuckDB(
-            environment.target.path,
-            store=settings.store,
-            patience=settings.patience,
-            rule=rule,
-            room=self._room(environment, folder),
-            answers=self.once.get("answers", (), Answers),
+        target = environment.target
+        connect = opener(target, self.project, self.settings.vars) if folder else None
+        return target.adapter.warehouse(
+            target.database,
+            WarehouseOptions(
+                settings.store, settings.patience, rule, self.root / FOLDER, answers, connect, folder
+            ),
         )
-
-    def _room(self, environment: Environment, folder: Path | None) -> SideOpener:
-        from prefect_sluice.warehouse.duckdb.opening import SideOpener
-
-        if folder is None:
-            return SideOpener()
-        from prefect_sluice.dbt.warehouse_session import opener
-
-        connect = opener(environment.target, self.project, self.settings.vars)
-        return SideOpener(connect, folder) if connect else SideOpener(folder=folder)
-
-    def engine(self, settings: Mapping[str, str]) -> Engine:
-        """Return what a session of the engine with these settings is like on this machine. Opens no warehouse."""
-        from prefect_sluice.warehouse.duckdb.session import engine
-
-        return engine(settings)
 
     def work(self, environment: Environment) -> Path:
         """The folder that keeps an environment's parse state and its side database between releases."""
         return self.folder / "work" / environment.name
+
+
+def one_per_database(environments: Iterable[Environment]) -> tuple[Environment, ...]:
+    """Return the first environment of each database, in the order of the databases' identities."""
+    first: dict[str, Environment] = {}
+    for environment in environments:
+        first.setdefault(environment.database.identity, environment)
+    return tuple(first[identity] for identity in sorted(first))
+
+
+def databases(environments: Iterable[Environment]) -> tuple[Database, ...]:
+    """Return the databases of environments, each once, in the order of their identities."""
+    return tuple(environment.database for environment in one_per_database(environments))

@@ -17,6 +17,7 @@ from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
 from prefect_sluice.dbt.fingerprints.settings import Settings, packages
 from prefect_sluice.dbt.nodes import Project, asks_incremental, code_key, read, sql_nodes
 from prefect_sluice.dbt.session import Session
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 
 FILES: Mapping[str, str] = {
@@ -101,7 +102,13 @@ class Shop:
         side = self.state / "side" / "shop.duckdb"
         side.parent.mkdir(parents=True, exist_ok=True)
         return Session(
-            target, self.folder, self.folder, self.state, side, self.folder / "none.duckdb", variables or {}
+            target,
+            self.folder,
+            self.folder,
+            self.state,
+            CandidatePlace(str(side), side),
+            variables or {},
+            live=self.folder / "none.duckdb",
         )
 
     def read(self, variables: Mapping[str, Any] | None = None, *, compiled: bool = False) -> Project:

@@ -38,7 +38,12 @@ def test_a_target_is_a_file(tmp_path: Path) -> None:
     found = load(project(tmp_path))
     assert (found.name, found.default, found.file) == ("shop", "dev", tmp_path / "profiles.yml")
     dev = found.target("dev")
-    assert (dev.profile, dev.name, dev.path, dev.catalog) == ("shop", "dev", tmp_path / "shop.duckdb", "shop")
+    assert (dev.profile, dev.name, dev.path, dev.database.catalog) == (
+        "shop",
+        "dev",
+        tmp_path / "shop.duckdb",
+        "shop",
+    )
     assert dev.settings == {"type": "duckdb", "path": "shop.duckdb", "schema": "main"}
 
 
@@ -52,7 +57,7 @@ def test_jinja_is_rendered_and_the_raw_text_kept(tmp_path: Path) -> None:
 
 
 def test_files_are_the_targets_we_can_serve_in_their_order(tmp_path: Path) -> None:
-    assert list(load(project(tmp_path)).files()) == ["dev", "prod"]
+    assert list(load(project(tmp_path)).usable()) == ["dev", "prod"]
 
 
 def test_a_variable_that_another_target_needs_need_not_be_set(tmp_path: Path) -> None:

@@ -120,9 +120,9 @@ def test_any_yaml_is_plain_or_refused(text: str) -> None:
 def test_any_profile_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "dbt_project.yml").write_bytes(b"name: shop\nprofile: shop\n")
     (tmp_path / "profiles.yml").write_bytes(b"shop: " + content)
-    check(lambda: profile.load(tmp_path, {}).files())
+    check(lambda: profile.load(tmp_path, {}).usable())
     (tmp_path / "dbt_project.yml").write_bytes(b"profile: " + content)
-    check(lambda: profile.load(tmp_path, {}).files())
+    check(lambda: profile.load(tmp_path, {}).usable())
 
 
 @SEEDED

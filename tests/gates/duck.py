@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import duckdb
 
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.warehouse.base import Column, Rows
+from prefect_sluice.domain.node import Name
+from prefect_sluice.warehouse.base import Column, Rows, WhichState, quoted
 
 
 @dataclass
@@ -27,6 +28,10 @@ class DuckReader:
             return Rows(tuple(column[0] for column in cursor.description or ()), rows)
         except duckdb.Error as error:
             raise QueryFailed(str(error).splitlines()[0], sql) from error
+
+    def at(self, name: Name, of: WhichState = "own") -> str:
+        assert of == "own", "there is one database alone"
+        return quoted(name.schema, name.identifier)
 
     def stop(self) -> None:
         self.connection.interrupt()

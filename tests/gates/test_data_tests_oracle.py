@@ -26,6 +26,7 @@ from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, Verdict
 from prefect_sluice.gates.base import BuildOutcome, Subject
 from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
 from prefect_sluice.sql.countable_tests import counted
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from tests.gates.duck import DuckReader
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data-tests-oracle")]
@@ -100,9 +101,8 @@ def project(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Se
         for name, query in TABLES.items():
             connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {query}')
         connection.execute(f"DROP TABLE IF EXISTS folded; {SAME_WORD}")
-    return Session(
-        target, folder, folder, folder / "state", folder / "shop.duckdb", folder / "none.duckdb", {}
-    )
+    place = CandidatePlace("shop.duckdb", folder / "shop.duckdb")
+    return Session(target, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
 
 
 def schema(specs: Sequence[Spec]) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.maintenance.usage import usage
-from prefect_sluice.warehouse.inventory import FileUse, Inventory, PointerSpan, StoredRelation
+from prefect_sluice.warehouse.inventory import DiskUse, Inventory, PointerSpan, StoredRelation
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_bytes_of_one_generation_and_bytes_that_are_shared() -> None:
             StoredRelation(address("t1"), False, "", 8, 80),
             StoredRelation(address("v1"), True, "from t1", 0, 0),
         ),
-        file=FileUse(1000, 100),
+        disk=DiskUse(1000, 100),
     )
     found = usage(inventory, {address("v1"): frozenset({address("t1")})})
     assert [(use.number, use.relations, use.rows, use.own, use.shared) for use in found.generations] == [

@@ -31,9 +31,7 @@ def version(duck: DuckReader) -> str:
     setting = SourceVersion(version="declared", table="Raw.Batches")
     way = SourcePolicy({"raw.orders": setting}).way("raw.orders")
     assert not way.reads_the_source
-    return versions({NODE.unique_id: NODE}, duck, "memory", Path(), "unknown", ways={"raw.orders": way})[
-        "raw.orders"
-    ]
+    return versions({NODE.unique_id: NODE}, duck, Path(), "unknown", ways={"raw.orders": way})["raw.orders"]
 
 
 def test_it_is_all_rows_of_the_table_in_order() -> None:

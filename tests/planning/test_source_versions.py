@@ -34,9 +34,7 @@ def version(sql: str, folder: Path) -> str:
     with duckdb.connect() as connection:
         connection.execute("create schema raw")
         connection.execute(f"create table raw.orders as {sql}")
-        return versions({"a": node(sources=(RAW,))}, DuckReader(connection), "memory", folder, "?")[
-            "raw.orders"
-        ]
+        return versions({"a": node(sources=(RAW,))}, DuckReader(connection), folder, "?")["raw.orders"]
 
 
 SAME = "from (values (1, 'x'), (2, null)) t(id, name)"
@@ -93,14 +91,14 @@ def test_what_cannot_be_looked_at_has_the_unknown_version(tmp_path: Path) -> Non
         elsewhere=('"other"."main"."x"', "read_csv()"),
     )
     with duckdb.connect() as connection:
-        found = versions({"a": looked}, DuckReader(connection), "memory", tmp_path, "?")
+        found = versions({"a": looked}, DuckReader(connection), tmp_path, "?")
     assert set(found) == set(source_versions.texts(looked))
     assert set(found.values()) == {"?"}
 
 
 def file_versions(folder: Path, path: str) -> str:
     with duckdb.connect() as connection:
-        found = versions({"a": node(files=(path,))}, DuckReader(connection), "memory", folder, "?")
+        found = versions({"a": node(files=(path,))}, DuckReader(connection), folder, "?")
     return found[f"file:{path}"]
 
 

@@ -10,6 +10,7 @@ from prefect_sluice.config import EnvironmentPolicy
 from prefect_sluice.dbt.profile import Target
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.promotions.environment_order import before, comes_after, ordered
+from prefect_sluice.warehouse.duckdb.database_file import DatabaseFile
 from prefect_sluice.workspace.workspace import Environment
 
 
@@ -17,7 +18,9 @@ def places(**after: str | None) -> dict[str, Environment]:
     """Return environments by name, each with its `after`."""
     return {
         name: Environment(
-            name, Target("shop", name, {}, {}, Path(f"{name}.duckdb")), EnvironmentPolicy(after=value)
+            name,
+            Target("shop", name, {}, {}, DatabaseFile(Path(f"{name}.duckdb"))),
+            EnvironmentPolicy(after=value),
         )
         for name, value in after.items()
     }

@@ -94,7 +94,7 @@ def test_rows_are_counted_for_tables_only() -> None:
         connection.execute("create table a as select 1; create table b as select range from range(7)")
         connection.execute("create view v as select 1; begin transaction")
         reader = DuckReader(connection, writes=False)
-        assert rows(reader, "memory", nodes, results) == {"model.p.a": 1, "model.p.b": 7}
+        assert rows(reader, nodes, results) == {"model.p.a": 1, "model.p.b": 7}
 
 
 def test_tests_that_the_gate_asked_took_its_time() -> None:

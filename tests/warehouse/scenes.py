@@ -12,6 +12,7 @@ import duckdb
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.warehouse.base import IncomingTable, LinkedView, Publication, Rows, Warehouse, quoted
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.duckdb.opening import CONFIG
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 
@@ -27,9 +28,10 @@ def duckdb_warehouse(folder: Path) -> Warehouse:
 ADAPTERS: dict[str, Callable[[Path], Warehouse]] = {"duckdb": duckdb_warehouse}
 
 
-def run_sql(path: Path, *statements: str) -> None:
+def run_sql(where: Path | CandidatePlace, *statements: str) -> None:
     """Do in a database what dbt, a hook or a person would."""
-    with duckdb.connect(str(path), config=dict(CONFIG)) as connection:
+    file = where.file if isinstance(where, CandidatePlace) else where
+    with duckdb.connect(str(file), config=dict(CONFIG)) as connection:
         for statement in statements:
             connection.execute(statement)
 
@@ -55,12 +57,12 @@ class Scene:
         """The served database's file."""
         return self.folder / "shop.duckdb"
 
-    def side(self) -> Path:
+    def side(self) -> CandidatePlace:
         """Return where the next side database goes: it bears the public name."""
         self.runs += 1
-        return self.folder / f"side{self.runs}" / self.file.name
+        return self.warehouse.side(f"work{self.runs}")
 
-    def build(self, tables: Mapping[Name, str]) -> Path:
+    def build(self, tables: Mapping[Name, str]) -> CandidatePlace:
         """Return a side database in which each query stands as a table under its name."""
         side = self.side()
         self.warehouse.prepare(side, ())

@@ -12,7 +12,6 @@ from prefect_sluice.domain.errors import BadInput, EnvironmentMoved, LeaseLost, 
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.warehouse.base import (
-    LIVE,
     Column,
     IncomingTable,
     LinkedView,
@@ -21,6 +20,7 @@ from prefect_sluice.warehouse.base import (
     Stub,
     quoted,
 )
+from prefect_sluice.warehouse.duckdb.database_file import LIVE
 from tests.warehouse.scenes import STORE, Scene, pointer, run_sql, written
 
 A, B, C = Name("main", "a"), Name("main", "b"), Name("mart", "c")
@@ -132,8 +132,9 @@ def test_a_side_database_stands_in_for_the_served_one(scene: Scene) -> None:
     with scene.warehouse.candidate(side) as reader:
         assert reader.query(f"select v from {written(A)}").rows == ((1,),)
         assert reader.query(f"select v from {quoted(scene.warehouse.catalog, 'mart', 'c')}").rows == ((2,),)
-        assert reader.query(f"select v from {quoted(LIVE, 'mart', 'c')}").rows == ((2,),)
-    assert side.stem == scene.file.stem
+        assert reader.query(f"select v from {reader.at(Name('mart', 'c'), of='live')}").rows == ((2,),)
+    assert side.file is not None
+    assert side.file.stem == scene.file.stem
 
 
 def test_a_clone_can_be_written_to_and_leaves_the_original_alone(scene: Scene) -> None:
@@ -311,13 +312,41 @@ def test_a_broken_view_is_pinned_as_dbt_built_it(scene: Scene) -> None:
 def test_what_is_sealed_is_all_in_the_file(scene: Scene) -> None:
     side = scene.build({A: "select 1 as v"})
     sealed = scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), ()))
-    assert sealed.digest == digest_file(side)
-    assert [path.name for path in side.parent.iterdir()] == [side.name], (
-        "a journal would not be in the digest"
-    )
+    assert side.file is not None
+    assert sealed.digest == digest_file(side.file)
+    assert list(side.file.parent.iterdir()) == [side.file], "a journal would not be in the digest"
     with scene.warehouse.candidate(side) as reader:
         reader.query("from main.a")
-    assert sealed.digest == digest_file(side), "reading changed it"
+    assert scene.warehouse.verify(side, sealed.digest), "reading changed it"
+
+
+def test_a_candidate_is_known_by_what_is_written_down_of_its_place(scene: Scene) -> None:
+    side = scene.build({A: "select 1 as v"})
+    assert scene.warehouse.place(side.at) == side
+    assert scene.warehouse.side("some") == scene.warehouse.side("some") != scene.warehouse.side("other")
+    with scene.warehouse.candidate(scene.warehouse.place(side.at)) as reader:
+        assert reader.query("from main.a").rows == ((1,),)
+
+
+def test_what_is_kept_is_what_was_sealed_and_leaves_its_place_free(scene: Scene) -> None:
+    side = scene.build({A: "select 1 as v"})
+    sealed = scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), ()))
+    kept = scene.warehouse.keep(side, "candidates/p1")
+    assert kept == scene.warehouse.place(kept.at) != side
+    assert scene.warehouse.verify(kept, sealed.digest)
+    assert not scene.warehouse.verify(side, sealed.digest), "it was moved"
+    scene.warehouse.prepare(side, ())
+    scene.warehouse.keep(side, "candidates/p2")
+    with scene.warehouse.candidate(kept) as reader:
+        assert reader.query("from main.a").rows == ((1,),)
+
+
+def test_a_candidate_that_was_written_to_is_not_what_was_sealed(scene: Scene) -> None:
+    side = scene.build({A: "select 1 as v"})
+    sealed = scene.warehouse.seal(side, SideLinks((IncomingTable(A, address("a")),), (), ()))
+    run_sql(side, "insert into main.a values (2)")
+    assert not scene.warehouse.verify(side, sealed.digest)
+    assert not scene.warehouse.verify(scene.warehouse.place("nowhere/shop.duckdb"), sealed.digest)
 
 
 # ---- publishing ----------------------------------------------------------------------------------------
@@ -354,7 +383,7 @@ def test_publishing_does_all_or_nothing(scene: Scene) -> None:
 def test_a_candidate_that_is_not_there_publishes_nothing(scene: Scene) -> None:
     publication = scene.publication({A: "select 1 as v"})
     with pytest.raises(BadInput, match="gone"):
-        scene.warehouse.publish(replace(publication, candidate=scene.folder / "gone.duckdb"))
+        scene.warehouse.publish(replace(publication, candidate=scene.warehouse.place("gone/shop.duckdb")))
     assert scene.warehouse.generation("prod").number == 0
 
 

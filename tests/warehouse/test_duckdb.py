@@ -19,11 +19,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from prefect_sluice.dbt.profile import Target
 from prefect_sluice.domain.errors import WarehouseBusy, WarehouseDamaged
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.warehouse.base import LinkedView, Publication
+from prefect_sluice.warehouse.duckdb.database_file import DatabaseFile
 from prefect_sluice.warehouse.duckdb.opening import CONFIG
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
 from tests.warehouse.scenes import NOW, Scene, pointer, run_sql
@@ -86,11 +86,12 @@ def test_another_process_that_holds_the_file_is_named(shop: Scene) -> None:
 def test_a_candidate_that_is_held_is_busy_too(shop: Scene) -> None:
     publication = shop.publication({A: "select 1 as v"})
     assert publication.candidate is not None
-    with worker("hold", publication.candidate) as process:
+    assert publication.candidate.file is not None
+    with worker("hold", publication.candidate.file) as process:
         assert heard(process) == "held"
         with pytest.raises(WarehouseBusy) as caught:
             shop.warehouse.publish(publication)
-        assert caught.value.path == str(publication.candidate)
+        assert caught.value.path == str(publication.candidate.file)
     assert shop.warehouse.publish(publication).number == 1
 
 
@@ -148,7 +149,7 @@ def test_the_catalog_is_what_duckdb_calls_it(tmp_path: Path, file: str) -> None:
     with duckdb.connect(str(tmp_path / file)) as connection:
         name = connection.execute("select current_database()").fetchall()[0][0]
     assert DuckDB(tmp_path / file).catalog == name
-    assert Target("p", "t", {}, {}, tmp_path / file).catalog == name
+    assert DatabaseFile(tmp_path / file).catalog == name
 
 
 def test_the_file_can_be_copied_renamed_and_attached(shop: Scene) -> None:

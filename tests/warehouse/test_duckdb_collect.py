@@ -56,7 +56,7 @@ def test_the_inventory_has_all_there_is(scene: Scene) -> None:
     big = sizes[first.pointers[0].address]
     assert (big.rows, big.is_view) == (5000, False)
     assert big.size is not None
-    assert 0 < big.size < found.file.size
+    assert 0 < big.size < found.disk.size
     view = sizes[second.by_name()[V].address]
     assert (view.is_view, view.size) == (True, 0)
     assert scene.warehouse.linker.references(view.sql) is not None
@@ -127,11 +127,11 @@ def test_the_room_is_used_again(scene: Scene) -> None:
     gone = next(item for item in before.physical if item.address == first.pointers[0].address)
     scene.warehouse.collect(collection(scene, gone.address))
     after = scene.warehouse.inventory()
-    freed = after.file.free - before.file.free + before.file.size - after.file.size
+    freed = after.disk.free - before.disk.free + before.disk.size - after.disk.size
     assert gone.size is not None
     assert freed == pytest.approx(gone.size, rel=0.2)
     scene.publish({B: "select range as n, hash(range) as h from range(100000)"})
-    assert scene.warehouse.inventory().file.size <= before.file.size * 1.2
+    assert scene.warehouse.inventory().disk.size <= before.disk.size * 1.2
 
 
 def test_public_views_are_made_again(scene: Scene) -> None:

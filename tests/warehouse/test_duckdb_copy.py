@@ -22,8 +22,9 @@ from prefect_sluice.domain.errors import Refused, WarehouseBusy
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.duckdb import copy_and_replace
 from prefect_sluice.warehouse.duckdb.opening import CONFIG
+from prefect_sluice.warehouse.duckdb.publish_weight import PublishWeight, forecast
 from prefect_sluice.warehouse.duckdb.warehouse import DuckDB
-from prefect_sluice.warehouse.publishing import Published, PublishMode, PublishRule, PublishWeight, forecast
+from prefect_sluice.warehouse.publishing import Published, PublishMode, PublishRule
 from tests.warehouse.scenes import Scene, run_sql
 from tests.warehouse.worker import NAMES
 

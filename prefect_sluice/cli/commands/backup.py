@@ -76,7 +76,7 @@ def _warehouse(workspace: Workspace, environment: str, file: Path, console: Cons
     console.answer({
         "file": str(file),
         "environment": resolved.name,
-        "warehouse": str(resolved.target.path),
+        "warehouse": resolved.database.place,
         "generation": current.number,
         "release": current.release,
         "relations": len(current.relations),

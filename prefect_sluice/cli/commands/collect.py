@@ -52,7 +52,7 @@ def collect(
     if environment:
         workspace.environment(environment)
     if existing_store(workspace) is None and not any(
-        p.target.path.exists() for p in workspace.environments.values()
+        p.database.exists() for p in workspace.environments.values()
     ):
         done = core.Collected(dry_run, (), ())
     else:

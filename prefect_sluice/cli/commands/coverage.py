@@ -58,15 +58,13 @@ def _covered(workspace: Workspace, environment: str) -> Covered:
     process.disable_telemetry()
     resolved = workspace.environment(environment)
     # A folder of its own: in the shared one a release may be at work, and it is of another checkout.
-    work = workspace.folder / "work" / f"{resolved.name}.tree"
-    side = work / "side" / resolved.target.path.name
+    work = f"work/{resolved.name}.tree"
     session = Session(
         resolved.target,
         workspace.project,
         workspace.home,
-        work,
-        side,
-        resolved.target.path,
+        workspace.folder / work,
+        workspace.warehouse(resolved).side(work),
         workspace.settings.vars,
         workspace.home,
     )

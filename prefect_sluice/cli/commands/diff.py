@@ -13,7 +13,7 @@ from prefect_sluice.cli.console import Console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prefect_sluice.domain.generation import Generation, Pointer
+    from prefect_sluice.domain.generation import Generation
     from prefect_sluice.gates.diff.gate import Settings
     from prefect_sluice.reporting.terminal.generations import RelationDifference
     from prefect_sluice.warehouse.base import Reader
@@ -158,14 +158,13 @@ def _with_rows(
     tolerance = near.near((short_name(uid), name, difference.name.identifier, uid))
     try:
         rows = compare(
-            reader, _sql(difference.before), _sql(difference.after), chosen, name, tolerance=tolerance
+            reader,
+            reader.at(difference.before.address),
+            reader.at(difference.after.address),
+            chosen,
+            name,
+            tolerance=tolerance,
         )
         return replace(difference, rows=rows)
     except (QueryFailed, BadInput) as error:
         return replace(difference, problem=str(error))
-
-
-def _sql(pointer: Pointer) -> str:
-    from prefect_sluice.warehouse.base import quoted
-
-    return quoted(pointer.address.schema, pointer.address.identifier)

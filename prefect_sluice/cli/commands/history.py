@@ -60,7 +60,7 @@ def _events(
 ) -> tuple[HistoryEvent, ...]:
     from prefect_sluice.reporting.terminal.history import events
 
-    if store is None and not environment.target.path.exists():
+    if store is None and not environment.database.exists():
         return ()
     generations = workspace.warehouse(environment).history(environment.name)
     if store is None:

@@ -66,7 +66,7 @@ def _write(place: Path, project: Path, folder: Path) -> Path:
         project.relative_to(place).as_posix(), default, targets, survey(project, top), prefix, called_in
     )
     file.write_text(content, encoding="utf-8")
-    _keep_out(top, [target.path for target in targets])
+    _keep_out(top, [file for target in targets for file in target.database.files])
     return file
 
 
@@ -160,10 +160,10 @@ def _targets(project: Path, home: Path | None) -> tuple[str, list[Target]]:
     from prefect_sluice.runtime import process
 
     read = profile.load(project, process.environment(), home=home)
-    different: dict[tuple[Path, str], Target] = {}
-    for target in read.files().values():
+    different: dict[tuple[str, str], Target] = {}
+    for target in read.usable().values():
         # Two environments cannot share their names: of targets with one file and schema the first counts.
-        different.setdefault(_names(target), target)
+        different.setdefault(target.names, target)
     if not different:
         raise ConfigInvalid(
             "no target is a DuckDB file", str(read.file), "add an output of type duckdb with a path"
@@ -173,18 +173,13 @@ def _targets(project: Path, home: Path | None) -> tuple[str, list[Target]]:
         return 0 if target.name in _FIRST else 2 if target.name in config.PRODUCTION else 1
 
     ordered = sorted(different.values(), key=rank)
-    default = different[_names(read.files()[read.default])] if read.default in read.files() else ordered[0]
+    default = different[read.usable()[read.default].names] if read.default in read.usable() else ordered[0]
     return default.name, ordered
 
 
 def _shown(path: Path, root: Path) -> str:
     """Return a path as people would type it in the folder of sluice.yml."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _names(target: Target) -> tuple[Path, str]:
-    """Return where a target's names are: its file and its schema."""
-    return target.path, str(target.settings.get("schema", "main"))
 
 
 def _next_lines(following: Sequence[tuple[str, str]]) -> list[Line]:
@@ -214,7 +209,7 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     rows = [
         (
             environment.name,
-            _shown(environment.target.path, workspace.root),
+            environment.database.shown(workspace.root),
             "needs an approval" if environment.approvals else "",
         )
         for environment in workspace.environments.values()
@@ -240,7 +235,7 @@ def _tell(file: Path, written: bool, console: Console) -> None:
         "written": written,
         "project": str(workspace.project),
         "environments": [
-            {"name": environment.name, "warehouse": str(environment.target.path), "approvals": environment.approvals}
+            {"name": environment.name, "warehouse": environment.database.place, "approvals": environment.approvals}
             for environment in workspace.environments.values()
         ],
         "default_environment": default,

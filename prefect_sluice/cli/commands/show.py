@@ -77,9 +77,7 @@ def _find_by_name(
 
     if not what or number(what) is not None:
         resolved = workspace.environment(environment)
-        history = (
-            workspace.warehouse(resolved).history(resolved.name) if resolved.target.path.exists() else ()
-        )
+        history = workspace.warehouse(resolved).history(resolved.name) if resolved.database.exists() else ()
         numbered = [generation for generation in history if not what or generation.number == number(what)]
         if numbered:
             return store.release(numbered[0].release), store.promotion(numbered[0].promotion)

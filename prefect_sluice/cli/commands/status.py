@@ -72,11 +72,11 @@ def _usage(
     from prefect_sluice.workspace.workspace import FOLDER
 
     uses: dict[str, WarehouseUse] = {}
-    for path, environment in {environment.target.path: environment for environment in chosen}.items():
+    for environment in {environment.database.identity: environment for environment in chosen}.values():
         warehouse = workspace.warehouse(environment)
         inventory = warehouse.inventory(measured=True)
         use = usage(inventory, dependencies(inventory, warehouse.linker.references))
-        uses[_shown(path, workspace.root)] = use
+        uses[environment.database.shown(workspace.root)] = use
     bundles = workspace.bundles.folder
     ours = {name: workspace.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
     folders = {"bundles": bundles, **ours} if bundles else ours
@@ -101,13 +101,12 @@ def _standing(
 
     generation, problem = _generation(workspace, environment)
     release = store.release(generation.release) if store and generation else None
-    file = environment.target.path
     return EnvironmentStanding(
         name=environment.name,
         generation=generation,
         release=release,
-        warehouse=_shown(file, workspace.root),
-        size=file.stat().st_size if file.is_file() else 0,
+        warehouse=environment.database.shown(workspace.root),
+        size=environment.database.size(),
         open=_open(store, environment) if store else (),
         lease=_lease(store, environment) if store else None,
         problem=problem,
@@ -125,7 +124,7 @@ def _generation(workspace: Workspace, environment: Environment) -> tuple[Generat
     from prefect_sluice.domain.errors import WarehouseBusy
     from prefect_sluice.domain.generation import Generation
 
-    if not environment.target.path.exists():
+    if not environment.database.exists():
         return Generation.nothing(environment.name), ""
     try:
         return workspace.warehouse(environment).generation(environment.name), ""
@@ -175,10 +174,6 @@ def _lease(store: StateStore, environment: Environment) -> Lease | None:
     if lease is None or lease.expires_at <= process.now() or holder_is_dead(lease.holder, process.host()):
         return None
     return lease
-
-
-def _shown(file: Path, root: Path) -> str:
-    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
 def _document(standing: EnvironmentStanding) -> Json:

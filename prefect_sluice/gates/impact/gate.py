@@ -26,7 +26,7 @@ from prefect_sluice.planning.impact import (
     title,
     without,
 )
-from prefect_sluice.warehouse.base import Reader, quoted
+from prefect_sluice.warehouse.base import Reader
 
 _UNTOLD = "a consumer that this change takes off what it reads, or no longer declares, would not be seen"
 
@@ -213,7 +213,7 @@ def _unknown(uid: str, columns: Sequence[str], subject: Subject, known: ImpactIn
         return ""
     else:
         try:
-            there = {*_columns(subject.candidate, quoted(step.name.schema, step.name.identifier))}
+            there = {*_columns(subject.candidate, subject.candidate.at(step.name))}
         except QueryFailed:
             return ""
     lower = {name.lower() for name in there}

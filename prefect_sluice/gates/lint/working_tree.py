@@ -193,7 +193,7 @@ def _served(workspace: Workspace, environment: Environment) -> Release | None:
     from prefect_sluice.domain import ledger
     from prefect_sluice.domain.errors import WarehouseBusy
 
-    if not environment.target.path.exists():
+    if not environment.database.exists():
         return None
     try:
         name = workspace.warehouse(environment).generation(environment.name).release

@@ -61,15 +61,15 @@ class Complaint:
 @dataclass(frozen=True, slots=True)
 class Examined:
     """The state to examine, as it was at `now` (UTC): the chosen environments, the state store (None: there is none, or it
-    cannot be used), and the warehouses that could be opened, by file. `deep`: rows are read, too."""
+    cannot be used), and the warehouses that could be opened, by their database's identity. `deep`: rows are read, too."""
 
     workspace: Workspace
     environments: Mapping[str, Environment]
     store: StateStore | None
-    inventories: Mapping[Path, Inventory]
+    inventories: Mapping[str, Inventory]
     now: datetime
     deep: bool = False
 
     def inventory(self, environment: Environment) -> Inventory | None:
         """Return what stands in an environment's warehouse, None where it could not be opened."""
-        return self.inventories.get(environment.target.path)
+        return self.inventories.get(environment.database.identity)

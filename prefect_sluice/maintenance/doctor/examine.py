@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.domain.node import Name
@@ -18,8 +17,9 @@ from prefect_sluice.runtime import process
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.state.lease import hold_lease, holder_is_dead, this_process
 from prefect_sluice.state.store import StateStore
+from prefect_sluice.warehouse.database import Database
 from prefect_sluice.warehouse.inventory import Inventory
-from prefect_sluice.workspace.workspace import Environment, Workspace
+from prefect_sluice.workspace.workspace import Environment, Workspace, databases
 
 REPAIRED = "doctor.repaired"
 
@@ -90,9 +90,9 @@ def _complaints(
     complaints: list[Complaint] = []
     store = _store(workspace, complaints)
     inventories = {
-        path: inventory
-        for path in sorted({environment.target.path for environment in environments.values()})
-        if (inventory := _inventory(workspace, environments, path, complaints)) is not None
+        database.identity: inventory
+        for database in databases(environments.values())
+        if (inventory := _inventory(workspace, environments, database, complaints)) is not None
     }
     patient = Examined(workspace, environments, store, inventories, process.now(), deep)
     yield from complaints
@@ -116,16 +116,21 @@ def _store(workspace: Workspace, complaints: list[Complaint]) -> StateStore | No
 
 
 def _inventory(
-    workspace: Workspace, environments: Mapping[str, Environment], path: Path, complaints: list[Complaint]
+    workspace: Workspace,
+    environments: Mapping[str, Environment],
+    database: Database,
+    complaints: list[Complaint],
 ) -> Inventory | None:
-    here = [name for name, environment in environments.items() if environment.target.path == path]
+    here = [name for name, one in environments.items() if one.database.identity == database.identity]
     try:
         return workspace.warehouse(environments[here[0]]).inventory()
     except SluiceError as error:
         why = error.what if isinstance(error, BadInput) else error.problem
         fix = "close it there, then: sluice doctor" if error.retry else "restore it from a backup"
         complaints.append(
-            Complaint("warehouse", ", ".join(here), f"{path.name}: {why}", "nothing in it was looked at", fix)
+            Complaint(
+                "warehouse", ", ".join(here), f"{database.name}: {why}", "nothing in it was looked at", fix
+            )
         )
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,10 +12,8 @@ from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.maintenance.needed import OPEN
-from prefect_sluice.runtime.running import start_of
-from prefect_sluice.workspace.workspace import FOLDER
+from prefect_sluice.workspace.workspace import FOLDER, databases
 
-_FRESH = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)")
 _BACKUP = "restore the bundle store from a backup"
 _FREE = 0.05
 """Of a disk, that should be free."""
@@ -121,18 +118,16 @@ def _orphan(patient: Examined, path: Path, environment: str, what: str, *, safe:
 
 def _unfinished(patient: Examined) -> Iterator[Complaint]:
     """Yield files beside a warehouse that a process was making, and died."""
-    for path in sorted({environment.target.path for environment in patient.environments.values()}):
-        for other in sorted(path.parent.glob(f".{path.name}.*")) if path.parent.is_dir() else ():
-            match = _FRESH.fullmatch(other.name)
-            if match and match["name"] == path.name and start_of(int(match["pid"])) is None:
-                yield _orphan(patient, other, "", "what a process that died was making")
+    for database in databases(patient.environments.values()):
+        for file in database.unfinished():
+            yield _orphan(patient, file, "", "what a process that died was making")
 
 
 def _journals(patient: Examined) -> Iterator[Complaint]:
     """Yield the journals that dead writers left beside warehouses. While a writer is at work, its file is not looked at."""
     for environment in patient.environments.values():
-        journal = environment.target.path.with_name(f"{environment.target.path.name}.wal")
-        if patient.inventory(environment) is not None and journal.is_file() and journal.stat().st_size:
+        journal = environment.database.journal()
+        if patient.inventory(environment) is not None and journal is not None:
             yield Complaint(
                 "file",
                 environment.name,
@@ -144,11 +139,12 @@ def _journals(patient: Examined) -> Iterator[Complaint]:
 
 
 def _disks(patient: Examined) -> Iterator[Complaint]:
-    for path in sorted({environment.target.path for environment in patient.environments.values()}):
-        folder = next(parent for parent in path.parents if parent.is_dir())
-        usage = shutil.disk_usage(folder)
-        served = path.stat().st_size if path.is_file() else 0
-        yield from nearly_full(path.name, usage.free, usage.total, served)
+    for database in databases(patient.environments.values()):
+        for folder in {
+            next(parent for parent in file.parents if parent.is_dir()): None for file in database.files
+        }:
+            usage = shutil.disk_usage(folder)
+            yield from nearly_full(database.name, usage.free, usage.total, database.size())
 
 
 def nearly_full(name: str, free: int, total: int, served: int) -> Iterator[Complaint]:

@@ -15,7 +15,8 @@ from prefect_sluice.maintenance.needed import OPEN
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.stage import candidate_is_whole
 from prefect_sluice.state.lease import holder_is_dead
-from prefect_sluice.workspace.workspace import Environment
+from prefect_sluice.warehouse.inventory import Inventory
+from prefect_sluice.workspace.workspace import Environment, one_per_database
 
 _SERVED = (State.DEPLOYED, State.STABLE)
 
@@ -251,7 +252,8 @@ def _installed(name: str) -> str:
 
 def _forgotten(patient: Examined) -> Iterator[Complaint]:
     """Yield environments that this project released to, and that sluice.yml does not name any more."""
-    for path, inventory in patient.inventories.items():
+    for environment in one_per_database(patient.environments.values()):
+        inventory = patient.inventory(environment) or Inventory()
         for name in inventory.environments:
             newest = next(
                 generation for generation in inventory.generations if generation.environment == name
@@ -261,7 +263,7 @@ def _forgotten(patient: Examined) -> Iterator[Complaint]:
                 yield Complaint(
                     "environment",
                     name,
-                    f"{path.name} serves environment {name!r}, which {patient.workspace.file.name} does not name",
+                    f"{environment.database.name} serves environment {name!r}, which {patient.workspace.file.name} does not name",
                     "it is not released to, and nothing of it is collected",
                     "name it again, or leave it as it is",
                     note=True,

@@ -11,7 +11,7 @@ from prefect_sluice.maintenance.collect_plan import read_by
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
 from prefect_sluice.warehouse.base import Linker, Warehouse, quoted
 from prefect_sluice.warehouse.inventory import Inventory, PointerSpan
-from prefect_sluice.workspace.workspace import Environment
+from prefect_sluice.workspace.workspace import Environment, one_per_database
 
 
 def examine(patient: Examined) -> Iterator[Complaint]:
@@ -21,16 +21,11 @@ def examine(patient: Examined) -> Iterator[Complaint]:
         if inventory is not None and inventory.current(environment.name):
             yield from _gone(environment, inventory)
             yield from _views(environment, patient.workspace.warehouse(environment))
-    for path, inventory in patient.inventories.items():
-        linker = patient.workspace.warehouse(
-            next(
-                environment
-                for environment in patient.environments.values()
-                if environment.target.path == path
-            )
-        ).linker
-        yield from _strangers(patient, inventory)
-        yield from _readers(inventory, linker)
+    for environment in one_per_database(patient.environments.values()):
+        inventory = patient.inventory(environment)
+        if inventory is not None:
+            yield from _strangers(patient, inventory)
+            yield from _readers(inventory, patient.workspace.warehouse(environment).linker)
 
 
 def _gone(environment: Environment, inventory: Inventory) -> Iterator[Complaint]:

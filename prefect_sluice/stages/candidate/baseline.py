@@ -19,22 +19,23 @@ from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.node import Name, ancestors
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.planning.plan import Action, Plan, Step
-from prefect_sluice.promotions.load_project import load
+from prefect_sluice.promotions.load_project import load, side
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.stages.build import plan_release
 from prefect_sluice.stages.candidate import make
 from prefect_sluice.stages.source import serving
-from prefect_sluice.warehouse.base import BASELINE, IncomingTable, SideLinks, quoted
+from prefect_sluice.warehouse.base import IncomingTable, SideLinks
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineDatabase:
-    """A database file, and what it holds: relations as quoted SQL, by unique id, as a candidate's reader names them. `why`
+    """Where a baseline is, and what it holds: the name of each relation in it, by unique id. `why`
     says what kept it from being made."""
 
-    file: Path | None = None
-    relations: Mapping[str, str] = field(default_factory=dict[str, str])
+    place: CandidatePlace | None = None
+    relations: Mapping[str, Name] = field(default_factory=dict[str, Name])
     why: str = ""
 
 
@@ -61,9 +62,11 @@ def build(
         said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         return BaselineDatabase(why=f"the code that serves could not be run on the new data: {said}")
     told = cast("dict[str, Any]", json.loads(lines[-1]))
-    relations = {ids[uid]: quoted(BASELINE, *name) for uid, name in told["relations"].items()}
+    relations = {ids[uid]: Name(*name) for uid, name in told["relations"].items()}
     why = "; ".join(f"the code that serves fails on today's data: {said}" for said in told["failed"][:1])
-    return BaselineDatabase(_side(workspace, environment), relations, why)
+    return BaselineDatabase(
+        side(_Apart(workspace.file, workspace.settings, once=workspace.once), environment), relations, why
+    )
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,6 @@ class _Apart(Workspace):
     def work(self, environment: Environment) -> Path:
         """See Workspace."""
         return self.folder / "work" / f"{environment.name}-baseline"
-
-
-def _side(workspace: Workspace, environment: Environment) -> Path:
-    apart = _Apart(workspace.file, workspace.settings, once=workspace.once)
-    return apart.work(environment) / "side" / environment.target.path.name
 
 
 def _built(
@@ -97,7 +95,7 @@ def _built(
     store = workspace.settings.warehouse.store
     at = {uid: Name(store, f"baseline_{number}") for number, uid in enumerate(names)}
     tables = tuple(IncomingTable(name, at[uid]) for uid, name in names.items())
-    sealed = warehouse.seal(loaded.session.side, SideLinks(tables, (), ()))
+    sealed = warehouse.seal(loaded.session.place, SideLinks(tables, (), ()))
     found = {uid: at[uid] if at[uid] in sealed.pinned else name for uid, name in names.items()}
     bad += [
         f"{loaded.project.nodes[uid].short}: {sealed.unread[at[uid]]}"

@@ -31,14 +31,14 @@ def here(workspace: Workspace, environment: Environment, loaded: LoadedProject) 
     """
     from prefect_sluice.dbt import build_conditions as of_dbt
 
-    known = of_dbt.sources(loaded.manifest, environment.target.catalog)
+    known = of_dbt.sources(loaded.manifest, environment.database.catalog)
     names = {name.folded for node in loaded.project.nodes.values() for name in node.sources}
     relations = {known.get(name, str(name)): str(name) for name in names}
     variables, environ = of_dbt.used(loaded.prints)
     found = Conditions(
         {
             "tools": _tools(workspace, environment),
-            **_of_target(workspace, environment),
+            **_of_target(environment),
             "packages": of_dbt.packages(loaded.folder),
             "vars": variables,
             "env": environ,
@@ -46,7 +46,7 @@ def here(workspace: Workspace, environment: Environment, loaded: LoadedProject) 
         relations=relations,
     )
     try:
-        is_there = environment.target.path.exists()
+        is_there = environment.database.exists()
         columns: Mapping[str, str] = _columns(workspace, environment, relations) if is_there else {}
     except (QueryFailed, WarehouseBusy, WarehouseDamaged) as error:
         return replace(found, unknown={"sources": str(error)})
@@ -117,7 +117,7 @@ def _guessed(
     unknown: Mapping[str, str] = dict.fromkeys(("packages", "vars", "env"), _NOT_KEPT)
     others = {name: text for name, text in current.facts["tools"].items() if name not in facts["tools"]}
     return Conditions(
-        {"tools": {**others, **facts["tools"]}, **_of_target(workspace, environment)},
+        {"tools": {**others, **facts["tools"]}, **_of_target(environment)},
         unknown,
         current.relations,
     )
@@ -133,11 +133,11 @@ def _tools(workspace: Workspace, environment: Environment) -> Mapping[str, str]:
     return {**versions, "prefect-sluice": __version__, "python": python}
 
 
-def _of_target(workspace: Workspace, environment: Environment) -> Mapping[str, Mapping[str, str]]:
+def _of_target(environment: Environment) -> Mapping[str, Mapping[str, str]]:
     from prefect_sluice.dbt import build_conditions as of_dbt
 
     settings, wanted = of_dbt.target(environment.target.settings)
-    engine = workspace.engine(settings)
+    engine = environment.target.adapter.session(settings)
     extensions = {
         name: f"{text}; {engine.extensions.get(name, 'not installed')}" for name, text in wanted.items()
     }

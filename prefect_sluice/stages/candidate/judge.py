@@ -23,14 +23,14 @@ from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.stages.build import before
 from prefect_sluice.stages.candidate import ask_gates, baseline, losses
 from prefect_sluice.stages.candidate.make import MadeCandidate
-from prefect_sluice.warehouse.base import LIVE, Reader, quoted
+from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 def judge(
     workspace: Workspace, environment: Environment, release: Release, plan: Plan, made: MadeCandidate
 ) -> tuple[GateReport, ...]:
-    """Return what each gate found on the candidate. Changes nothing; reads the sealed file."""
+    """Return what each gate found on the candidate. Changes nothing; reads what was sealed."""
     loaded = load(workspace, environment, release)
     asked = gates.make_gates(workspace.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
     warehouse = workspace.warehouse(environment, loaded.session.cwd)
@@ -45,23 +45,24 @@ def judge(
     )
     # What was dropped behind our back is nothing that one could compare with.
     served = source_versions.still_there(written, warehouse.kept(environment.name))
-    if made.file is None:
+    if made.place is None:
         known = replace(known, changed=())
-        standing = _standing(environment.target.catalog, plan, served)
-        if not standing:
+        if not _standing(plan, served):
             return ask_gates.ask(asked, known, workspace)
         with warehouse.reader() as reader:
-            return ask_gates.ask(asked, replace(known, candidate=reader, standing=standing), workspace)
+            known = replace(known, candidate=reader, standing=_relation_sql(reader, _standing(plan, served)))
+            return ask_gates.ask(asked, known, workspace)
     moved = _moved(known, plan, written)
     then = {new: old for old, new in raw.new_ids(plan.ids).items()}
     base = baseline.build(workspace, environment, _to_compare(workspace, known, plan, written, moved), then)
-    known = replace(known, moved=moved, baseline_relations=base.relations, no_baseline=base.why)
-    with warehouse.candidate(made.file, base.file) as reader:
+    known = replace(known, moved=moved, no_baseline=base.why)
+    with warehouse.candidate(made.place, base.place) as reader:
         if served != written:
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
-        known = replace(known, candidate=reader)
-        known = _with_relations(known, environment.target.catalog, plan, made, live)
+        beside = {uid: reader.at(name, of="baseline") for uid, name in base.relations.items()}
+        known = replace(known, candidate=reader, baseline_relations=beside)
+        known = _with_relations(known, reader, plan, made, live)
         return (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
 
 
@@ -127,16 +128,14 @@ def _without_broken_views(served: Generation, reader: Reader) -> Generation:
 
 def _answers(reader: Reader, pointer: Pointer) -> bool:
     try:
-        reader.query(
-            f"select * from {quoted(LIVE, pointer.address.schema, pointer.address.identifier)} limit 0"
-        )
+        reader.query(f"select * from {reader.at(pointer.address, of='live')} limit 0")
     except QueryFailed:
         return False
     return True
 
 
 def _with_relations(
-    known: Subject, catalog: str, plan: Plan, made: MadeCandidate, served: Generation
+    known: Subject, reader: Reader, plan: Plan, made: MadeCandidate, served: Generation
 ) -> Subject:
     good = {result.unique_id for result in made.results if _counts(result)}
     # What nothing serves now, and goes on, is compared with what it goes on from.
@@ -149,27 +148,23 @@ def _with_relations(
     return replace(
         known,
         changed=(*plan.made, *plan.relinked),
-        candidate_relations={
-            uid: quoted(catalog, name.schema, name.identifier) for uid, name in names.items()
-        },
-        live_relations={
-            uid: quoted(LIVE, live[uid].address.schema, live[uid].address.identifier)
-            for uid in built
-            if uid in live
-        },
+        candidate_relations={uid: reader.at(name) for uid, name in names.items()},
+        live_relations={uid: reader.at(live[uid].address, of="live") for uid in built if uid in live},
         same_code=frozenset(
             uid for uid in built if uid in live and live[uid].fingerprint == known.nodes[uid].fingerprint
         ),
-        standing=_standing(LIVE, plan, served),
+        standing=_relation_sql(reader, _standing(plan, served)),
     )
 
 
-def _standing(catalog: str, plan: Plan, served: Generation) -> Mapping[str, str]:
-    """Return what is served and stays as it is, by unique id, as it is read in `catalog`."""
-    stays = {step.pointer for step in plan.of(Action.REUSE)} & set(served.pointers)
-    return {
-        item.node: quoted(catalog, item.address.schema, item.address.identifier) for item in stays if item
-    }
+def _standing(plan: Plan, served: Generation) -> frozenset[Pointer]:
+    """Return what is served and stays as it is."""
+    return frozenset(step.pointer for step in plan.of(Action.REUSE) if step.pointer) & set(served.pointers)
+
+
+def _relation_sql(reader: Reader, standing: frozenset[Pointer]) -> Mapping[str, str]:
+    """Return relations that are served, by unique id, as a query of the reader names them."""
+    return {pointer.node: reader.at(pointer.address, of="live") for pointer in standing}
 
 
 def _counts(result: NodeResult) -> bool:

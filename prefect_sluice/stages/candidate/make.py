@@ -23,7 +23,7 @@ from prefect_sluice.planning.costs import usual_seconds
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.reasons import Note, Noted
 from prefect_sluice.promotions import verify_reused
-from prefect_sluice.promotions.candidate_files import folder
+from prefect_sluice.promotions.candidate_files import candidate_name
 from prefect_sluice.promotions.load_project import LoadedProject, load, selector, set_aside
 from prefect_sluice.promotions.observe_sources import observe
 from prefect_sluice.promotions.records import still_ours
@@ -42,8 +42,8 @@ from prefect_sluice.warehouse.base import (
     SideLinks,
     Stub,
     Warehouse,
-    quoted,
 )
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.functions import RELATIONS
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -52,13 +52,13 @@ _OURS = ("sluice",)
 
 @dataclass(frozen=True, slots=True)
 class MadeCandidate:
-    """A candidate, made. `file` is the sealed side database (None when nothing had to be built), `notes` what
+    """A candidate, made. `place` is where it is, sealed (None when nothing had to be built), `notes` what
     was done in another way than asked, by unique id; `taken` counts what an earlier attempt had built, `tests` are the data
     tests that it is still to be asked; `rows` counts those of new tables, by unique id, where somebody wants to know.
     `looked` is what was found of that on which it is built."""
 
     contents: CandidateContents
-    file: Path | None
+    place: CandidatePlace | None
     results: tuple[NodeResult, ...]
     relations: tuple[Relation, ...]
     notes: Mapping[str, str]
@@ -129,7 +129,7 @@ class _Built:
 
 def _lay(warehouse: Warehouse, loaded: LoadedProject, live: Generation, plan: Plan) -> tuple[Stub, ...]:
     laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
-    warehouse.prepare(loaded.session.side, laid)
+    warehouse.prepare(loaded.session.place, laid)
     return laid
 
 
@@ -143,7 +143,9 @@ def _take(
     found = dict(reuse_finished.find(workspace, environment, plan, never=hooked(loaded.manifest)))
     if found and set(found) == set(plan.made) and has_operations(loaded.manifest):
         found.popitem()  # what runs before and after all nodes runs only with one that is built
-    return reuse_finished.take(warehouse, loaded.session.side, found, {uid: nodes[uid].name for uid in found})
+    return reuse_finished.take(
+        warehouse, loaded.session.place, found, {uid: nodes[uid].name for uid in found}
+    )
 
 
 def _build(
@@ -185,7 +187,7 @@ def _build(
 
 
 def _finish(workspace: Workspace, warehouse: Warehouse, built: _Built) -> MadeCandidate:
-    side = built.loaded.session.side
+    side = built.loaded.session.place
     tell("linking")
     with warehouse.candidate(side) as reader:
         there = _there(reader)
@@ -193,7 +195,7 @@ def _finish(workspace: Workspace, warehouse: Warehouse, built: _Built) -> MadeCa
         extra = _by_products(reader, warehouse, built, there)
         nodes = built.loaded.project.nodes
         counted = built.results if NODES.is_heard else ()
-        rows = outcomes.rows(reader, warehouse.catalog, nodes, counted)
+        rows = outcomes.rows(reader, nodes, counted)
     links = _links(warehouse, built, extra)
     sealed = warehouse.seal(side, links)
     built = replace(built, results=_read(built, sealed))
@@ -205,9 +207,10 @@ def _finish(workspace: Workspace, warehouse: Warehouse, built: _Built) -> MadeCa
         file=sealed.digest,
         held=sealed.held,
     )
-    file = _keep(workspace, side, built.promotion)
+    still_ours(workspace.store, built.promotion)
+    kept = warehouse.keep(side, candidate_name(built.promotion.id))
     return MadeCandidate(
-        contents, file, built.results, _relations(built, contents), _notes(built, sealed), rows=rows
+        contents, kept, built.results, _relations(built, contents), _notes(built, sealed), rows=rows
     )
 
 
@@ -230,7 +233,7 @@ def _still_the_same(
     What nobody can look at says nothing here; nor does the clock, which has moved on of course.
     """
     planned = plan.notes.versions
-    if not planned or not loaded.session.live.exists():
+    if not planned or not environment.database.exists():
         return
     now = observe(workspace, environment, loaded, live, plan.release)
     unknown = source_versions.unknown_version(live, plan.release)
@@ -323,7 +326,7 @@ def _by_products(
 
 
 def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer | None, run: str) -> Pointer:
-    relation = quoted(warehouse.catalog, name.schema, name.identifier)
+    relation = reader.at(name)
     try:
         columns = [[column.name, column.type] for column in reader.columns(relation)]
         content = digest([row_digest.content(relation, reader), columns])
@@ -335,15 +338,6 @@ def _by_product(reader: Reader, warehouse: Warehouse, name: Name, old: Pointer |
     return Pointer(
         name, address(warehouse.store, name, content, run), by_product(name), NodeKind.TABLE, content, ""
     )
-
-
-def _keep(workspace: Workspace, side: Path, promotion: Promotion) -> Path:
-    """Move the sealed file to where it waits; the next build gets a fresh one."""
-    still_ours(workspace.store, promotion)
-    place = folder(workspace, promotion.id) / side.name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    side.replace(place)
-    return place
 
 
 def _relations(built: _Built, contents: CandidateContents) -> tuple[Relation, ...]:

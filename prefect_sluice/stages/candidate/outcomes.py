@@ -12,7 +12,7 @@ from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.results import DROPPED, NodeResult
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.runtime.events import GateJudged, NodeDone, NodeFate
-from prefect_sluice.warehouse.base import Reader, quoted
+from prefect_sluice.warehouse.base import Reader
 
 _AT_ONCE = 100
 """How many tables one query counts."""
@@ -44,9 +44,7 @@ def called(uid: str) -> str:
     )
 
 
-def rows(
-    reader: Reader, catalog: str, nodes: Mapping[str, Node], results: Iterable[NodeResult]
-) -> Mapping[str, int]:
+def rows(reader: Reader, nodes: Mapping[str, Node], results: Iterable[NodeResult]) -> Mapping[str, int]:
     """Return how many rows each new table has, by unique id; a view's would have to be worked out, and are left out.
 
     A table's count is in its metadata, so that this costs a query for a hundred tables. One that cannot be read has none.
@@ -59,13 +57,13 @@ def rows(
     found: dict[str, int] = {}
     for start in range(0, len(tables), _AT_ONCE):
         part = tables[start : start + _AT_ONCE]
-        found |= _counted(reader, catalog, [nodes[uid] for uid in part])
+        found |= _counted(reader, [nodes[uid] for uid in part])
     return found
 
 
-def _counted(reader: Reader, catalog: str, nodes: Sequence[Node]) -> Mapping[str, int]:
+def _counted(reader: Reader, nodes: Sequence[Node]) -> Mapping[str, int]:
     each = [
-        f"select {place} as place, count(*) as rows from {quoted(catalog, node.name.schema, node.name.identifier)}"
+        f"select {place} as place, count(*) as rows from {reader.at(node.name)}"
         for place, node in enumerate(nodes)
     ]
     try:
@@ -73,11 +71,7 @@ def _counted(reader: Reader, catalog: str, nodes: Sequence[Node]) -> Mapping[str
     except QueryFailed:
         # One of them alone is to blame, and no reason to leave the others out.
         half = len(nodes) // 2
-        return (
-            {**_counted(reader, catalog, nodes[:half]), **_counted(reader, catalog, nodes[half:])}
-            if half
-            else {}
-        )
+        return {**_counted(reader, nodes[:half]), **_counted(reader, nodes[half:])} if half else {}
     return {nodes[int(str(place))].unique_id: int(str(count)) for place, count in answer.rows}
 
 

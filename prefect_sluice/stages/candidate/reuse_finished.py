@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, BundleDamaged
@@ -16,16 +15,17 @@ from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.candidate_files import contents_of, is_here, kept_candidates
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.warehouse.base import IncomingTable, Warehouse
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRelation:
-    """One relation, finished: its node, the promotion that built it, and where its rows are in that one's file."""
+    """One relation, finished: its node, the promotion that built it, and where its rows are in that one's candidate."""
 
     node: str
     promotion: str
-    file: Path
+    place: CandidatePlace
     source: Name
 
 
@@ -45,26 +45,29 @@ def find(
     if not wanted:
         return found
     there = kept_candidates(workspace)
+    warehouse = workspace.warehouse(environment)
     for old in workspace.store.promotions(environment=environment.name, states=(State.SUPERSEDED,)):
         if old.id not in there:
             continue
-        file, contents = _find_candidate(workspace, old)
+        place, contents = _find_candidate(workspace, warehouse, old)
         matching = (
             {uid: name for uid, name in _same(contents, wanted) if uid not in found} if contents else {}
         )
-        if file and contents and matching and is_here(workspace, old.id, file, contents.file):
-            found |= {uid: FinishedRelation(uid, old.id, file, name) for uid, name in matching.items()}
+        if place and contents and matching and is_here(workspace, warehouse, old.id, place, contents.file):
+            found |= {uid: FinishedRelation(uid, old.id, place, name) for uid, name in matching.items()}
     return found
 
 
-def _find_candidate(workspace: Workspace, old: Promotion) -> tuple[Path | None, CandidateContents | None]:
-    """Return where the file of a candidate belongs and what it holds, as far as that is known: else it is built again."""
+def _find_candidate(
+    workspace: Workspace, warehouse: Warehouse, old: Promotion
+) -> tuple[CandidatePlace | None, CandidateContents | None]:
+    """Return where a candidate belongs and what it holds, as far as that is known: else it is built again."""
     candidate = workspace.store.candidate(old.id) if old.evidence else None
-    file = workspace.folder / candidate.path if candidate and candidate.path else None
-    if file is None:
+    place = warehouse.place(candidate.path) if candidate and candidate.path else None
+    if place is None:
         return None, None
     try:
-        return file, contents_of(workspace, old)
+        return place, contents_of(workspace, old)
     except (BadInput, BundleDamaged):
         return None, None
 
@@ -79,13 +82,16 @@ def _same(
 
 
 def take(
-    warehouse: Warehouse, side: Path, found: Mapping[str, FinishedRelation], names: Mapping[str, Name]
+    warehouse: Warehouse,
+    side: CandidatePlace,
+    found: Mapping[str, FinishedRelation],
+    names: Mapping[str, Name],
 ) -> tuple[NodeResult, ...]:
     """Copy finished relations into the side database, under their public names, and answer for dbt what became of them."""
-    for file in sorted({item.file for item in found.values()}):
-        here = [item for item in found.values() if item.file == file]
+    for place in sorted({item.place for item in found.values()}, key=lambda place: place.at):
+        here = [item for item in found.values() if item.place == place]
         tell(f"taking {count(len(here), 'relation')} from promotion {here[0].promotion}")
-        warehouse.take(side, file, [IncomingTable(item.source, names[item.node]) for item in here])
+        warehouse.take(side, place, [IncomingTable(item.source, names[item.node]) for item in here])
     return tuple(_result(item) for item in found.values())
 
 

@@ -21,7 +21,7 @@ from prefect_sluice.warehouse.duckdb.literals import bound
 from prefect_sluice.warehouse.duckdb.own_tables import has_tables
 from prefect_sluice.warehouse.inventory import (
     Collection,
-    FileUse,
+    DiskUse,
     Inventory,
     PointerSpan,
     PublicRelation,
@@ -72,7 +72,7 @@ def inventory(connection: Connection, path: Path, store: str, *, measured: bool)
                     if n.schema not in {store, "sluice"}
                 ),
             ),
-            file=_file(connection, path),
+            disk=_disk(connection, path),
             runs=_runs(connection),
         )
     finally:
@@ -129,12 +129,12 @@ def _spans(connection: Connection) -> tuple[PointerSpan, ...]:
     )
 
 
-def _file(connection: Connection, path: Path) -> FileUse:
+def _disk(connection: Connection, path: Path) -> DiskUse:
     sql = (
         "select block_size * free_blocks from pragma_database_size() where database_name = current_database()"
     )
     rows = connection.execute(sql).fetchall()
-    return FileUse(path.stat().st_size, int(rows[0][0]) if rows else 0)
+    return DiskUse(path.stat().st_size, int(rows[0][0]) if rows else 0)
 
 
 def _runs(connection: Connection) -> frozenset[str]:

@@ -11,7 +11,7 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.warehouse.coming_and_going import Departure
-from prefect_sluice.warehouse.publishing import PublishWeight
+from prefect_sluice.warehouse.duckdb.publish_weight import PublishWeight
 
 _CELLS = """
     select schema_name, table_name, estimated_size * column_count from duckdb_tables()
@@ -35,7 +35,7 @@ def publication(
     connection: duckdb.DuckDBPyConnection, asked: Publication, current: Generation, path: Path
 ) -> PublishWeight:
     """Return what this publish moves: the candidate's bytes, and what is adopted twice (it is copied, and read again)."""
-    file = asked.candidate if asked.tables else None
+    file = asked.candidate.file if asked.candidate and asked.tables else None
     candidate = file.stat().st_size if file and file.exists() else 0
     moved = relations(connection, [item.name for item in asked.adopt], 0, path).bring
     before, after = current.by_name(), asked.generation.by_name()

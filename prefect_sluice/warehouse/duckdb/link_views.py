@@ -10,7 +10,8 @@ import duckdb
 
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.base import LIVE, IncomingTable, LinkedView, SideLinks, quoted
+from prefect_sluice.warehouse.base import IncomingTable, LinkedView, SideLinks, quoted
+from prefect_sluice.warehouse.duckdb.database_file import LIVE
 from prefect_sluice.warehouse.duckdb.literals import bound
 from prefect_sluice.warehouse.duckdb.publish import CANDIDATE, catalog_of
 

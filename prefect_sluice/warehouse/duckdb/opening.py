@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+import contextlib
+import gc
+import os
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 import duckdb
 
+from prefect_sluice.domain.errors import WarehouseBusy
 from prefect_sluice.runtime.process import inside
+from prefect_sluice.warehouse.duckdb.errors import translated
+
+_STEP = 0.05
+"""Seconds between two attempts."""
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
 NEW_FILE = {**CONFIG, "default_block_size": "16384"}
@@ -27,9 +38,48 @@ class Connect(Protocol):
         ...
 
 
+def patiently(
+    attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, patience: timedelta
+) -> duckdb.DuckDBPyConnection:
+    """Return what `attempt` returns, tried again for as long as `patience` while another process holds the file at `path`.
+
+    Raises WarehouseBusy, and WarehouseDamaged.
+    """
+    deadline = monotonic() + patience.total_seconds()
+    pause = threading.Event()
+    while True:
+        try:
+            return attempt()
+        except duckdb.Error as error:
+            failure = translated(error, path)
+            if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
+                raise failure from error
+            if failure.ours:
+                gc.collect()  # a connection that nobody uses any more is open until it is collected
+            pause.wait(_STEP)
+
+
 def plain(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     """Open a file with nothing but these settings."""
     return duckdb.connect(str(path), read_only=read_only, config=dict(config))
+
+
+def create(path: Path, open_new: Callable[[Path], AbstractContextManager[object]]) -> None:
+    """Make an empty database at `path`; one that another process made meanwhile stays. Repeatable."""
+    # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    remove(fresh)
+    with open_new(fresh):
+        pass
+    with contextlib.suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there, and its journal."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 
 from prefect_sluice.domain.errors import QueryFailed
+from prefect_sluice.domain.node import Name
 from prefect_sluice.runtime.cancellation import surface_cancellation
-from prefect_sluice.warehouse.base import Column, Rows
+from prefect_sluice.warehouse.base import Column, Rows, WhichState, quoted
 
 
 class DuckReader:
@@ -23,12 +24,14 @@ class DuckReader:
         *,
         writes: bool = True,
         reads: Callable[[str], str] = str,
+        catalogs: Mapping[WhichState, str] | None = None,
     ) -> None:
         """Read through `connection`, which the caller opens and closes; `writes` says that its transaction may do more, `reads`
-        gives the SQL that is sent for a query."""
+        gives the SQL that is sent for a query, `catalogs` the names that databases bear there (None: there is one alone)."""
         self._connection = connection
         self._writes = writes
         self._reads = reads
+        self._catalogs = catalogs
 
     def query(self, sql: str) -> Rows:
         """Return all rows. Raises QueryFailed."""
@@ -53,6 +56,11 @@ class DuckReader:
         ):  # none is open, or the database itself is lost: the next query says so
             self._connection.execute("rollback")
             self._connection.execute("begin transaction")
+
+    def at(self, name: Name, of: WhichState = "own") -> str:
+        """See Reader."""
+        database = (self._catalogs[of],) if self._catalogs is not None else ()
+        return quoted(*database, name.schema, name.identifier)
 
     def stop(self) -> None:
         """See Reader."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import duckdb
 
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.base import LIVE, Stub, quoted
+from prefect_sluice.warehouse.base import Stub, quoted
+from prefect_sluice.warehouse.duckdb.database_file import LIVE
 from prefect_sluice.warehouse.duckdb.side_catalogue import MARK
 
 

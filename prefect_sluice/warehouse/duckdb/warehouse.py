@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import os
-import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TypeVar
 
 import duckdb
@@ -23,8 +19,6 @@ from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, W
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import (
-    BASELINE,
-    LIVE,
     IncomingTable,
     Publication,
     Reader,
@@ -34,6 +28,7 @@ from prefect_sluice.warehouse.base import (
     Stub,
     quoted,
 )
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.coming_and_going import Departure
 from prefect_sluice.warehouse.content import RereadRelation
 from prefect_sluice.warehouse.duckdb import (
@@ -43,6 +38,7 @@ from prefect_sluice.warehouse.duckdb import (
     displaced_names,
     estimate,
     link_views,
+    opening,
     side_catalogue,
     take_back_names,
 )
@@ -50,19 +46,18 @@ from prefect_sluice.warehouse.duckdb import collect as duckdb_keeping
 from prefect_sluice.warehouse.duckdb import leave as duckdb_leave
 from prefect_sluice.warehouse.duckdb import publish as duckdb_publish
 from prefect_sluice.warehouse.duckdb import stubs as duckdb_stubs
-from prefect_sluice.warehouse.duckdb.database_name import catalog_name
-from prefect_sluice.warehouse.duckdb.errors import translated
+from prefect_sluice.warehouse.duckdb.database_file import BASELINE, LIVE, catalog_name
 from prefect_sluice.warehouse.duckdb.file_state import settle, stamp
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 from prefect_sluice.warehouse.duckdb.opening import CONFIG, NEW_FILE, Connect, SideOpener, plain
+from prefect_sluice.warehouse.duckdb.publish_weight import PublishWeight
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
 from prefect_sluice.warehouse.duckdb.remembered import Answers, remembered
 from prefect_sluice.warehouse.duckdb.writer import Writer
 from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
-from prefect_sluice.warehouse.publishing import Forecast, PublishRule, PublishWeight, Told
+from prefect_sluice.warehouse.publishing import Forecast, PublishRule, Told
 
 _NOT_YET = "there is no warehouse yet"
-_STEP = 0.05
 _Answer = TypeVar("_Answer")
 
 
@@ -79,10 +74,13 @@ class DuckDB:
         patience: timedelta = timedelta(seconds=5),
         rule: PublishRule = PublishRule(),  # noqa: B008  # frozen
         room: SideOpener = SideOpener(),  # noqa: B008  # frozen
+        ours: Path | None = None,
         answers: Answers | None = None,
     ) -> None:
-        """Serve from `path`; nothing is opened yet. `room`: how side databases are opened; `answers`: what a run read already."""
+        """Serve from `path`; nothing is opened yet. `room`: how side databases are opened, in which folder (`ours`; None: that of
+        the file); `answers`: what a run read already."""
         self.path = path
+        self._ours = ours or path.parent
         self.catalog = catalog_name(path)
         self.store = store
         self.linker = DuckLinker(self.catalog)
@@ -98,7 +96,7 @@ class DuckDB:
             raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
         with self._open(self.path, read_only=True, connect=self._room.open) as connection:
             connection.execute("begin transaction")
-            yield DuckReader(connection, writes=False)
+            yield DuckReader(connection, writes=False, catalogs={"own": self.catalog, "live": self.catalog})
 
     def generation(self, environment: str, number: int | None = None) -> Generation:
         """See Warehouse."""
@@ -128,43 +126,57 @@ class DuckDB:
         read = partial(duckdb_publish.served, store=self.store)
         return self._remembered(f"relations beside {self.store}", read)
 
-    def prepare(self, side: Path, stubs: Sequence[Stub]) -> tuple[Name, ...]:
+    def side(self, work: str) -> CandidatePlace:
         """See Warehouse."""
-        _remove(side)
-        side.parent.mkdir(parents=True, exist_ok=True)
-        with self._room.entered(), self._open(side, new=True, connect=self._room.open) as connection:
+        return self.place(f"{work}/side/{self.path.name}")
+
+    def place(self, at: str) -> CandidatePlace:
+        """See Warehouse."""
+        return CandidatePlace(at, self._ours / at)
+
+    def prepare(self, side: CandidatePlace, stubs: Sequence[Stub]) -> tuple[Name, ...]:
+        """See Warehouse."""
+        file = self._ours / side.at
+        opening.remove(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with self._room.entered(), self._open(file, new=True, connect=self._room.open) as connection:
             self._attach_live(connection)
             for schema in sorted({stub.name.schema for stub in stubs}):
                 connection.execute(f"create schema if not exists {quoted(self.catalog, schema)}")
             return duckdb_stubs.place(connection, stubs, self.catalog)
 
-    def take(self, side: Path, candidate: Path, tables: Sequence[IncomingTable]) -> None:
+    def take(self, side: CandidatePlace, candidate: CandidatePlace, tables: Sequence[IncomingTable]) -> None:
         """See Warehouse."""
-        with self._open(side) as connection:
-            self._attach(connection, candidate, duckdb_publish.CANDIDATE)
+        file = self._ours / candidate.at
+        with self._open(self._ours / side.at) as connection:
+            self._attach(connection, file, duckdb_publish.CANDIDATE)
             try:
                 link_views.copy(connection, tables)
             except duckdb.Error as error:
-                raise QueryFailed(f"{candidate}: {str(error).splitlines()[0]}") from error
+                raise QueryFailed(f"{file}: {str(error).splitlines()[0]}") from error
 
     @contextmanager
-    def candidate(self, side: Path, baseline: Path | None = None) -> Generator[Reader]:
+    def candidate(self, side: CandidatePlace, baseline: CandidatePlace | None = None) -> Generator[Reader]:
         """See Warehouse."""
-        with self._open(side, read_only=True, connect=self._room.open) as connection:
+        with self._open(self._ours / side.at, read_only=True, connect=self._room.open) as connection:
             self._attach_live(connection)
             if baseline is not None:
-                self._attach(connection, baseline, BASELINE)
+                self._attach(connection, self._ours / baseline.at, BASELINE)
             for statement in side_catalogue.own_lists(self.store):
                 connection.execute(statement)
             connection.execute("begin transaction")
             yield DuckReader(
-                connection, writes=False, reads=partial(side_catalogue.corrected, place=side_catalogue.OWN)
+                connection,
+                writes=False,
+                reads=partial(side_catalogue.corrected, place=side_catalogue.OWN),
+                catalogs={"own": self.catalog, "live": LIVE, "baseline": BASELINE},
             )
 
-    def seal(self, side: Path, links: SideLinks) -> SealedCandidate:
-        """See Warehouse."""
+    def seal(self, side: CandidatePlace, links: SideLinks) -> SealedCandidate:
+        """See Warehouse. The digest is the SHA-256 of the file's bytes, its journal written into it."""
+        file = self._ours / side.at
         there = self._addresses() if links.live else frozenset[Name]()
-        with self._room.entered(), self._open(side, connect=self._room.open) as connection:
+        with self._room.entered(), self._open(file, connect=self._room.open) as connection:
             self._attach_live(connection)
             for statement in side_catalogue.lists(self.store):
                 connection.execute(statement)
@@ -175,7 +187,19 @@ class DuckDB:
                 connection.execute("checkpoint")
             except duckdb.Error as error:
                 raise QueryFailed(f"a relation cannot be linked: {str(error).splitlines()[0]}") from error
-        return SealedCandidate(digest_file(side), tuple(tried.broken), pinned, tried.unread, held)
+        return SealedCandidate(digest_file(file), tuple(tried.broken), pinned, tried.unread, held)
+
+    def keep(self, side: CandidatePlace, name: str) -> CandidatePlace:
+        """See Warehouse."""
+        kept = self.place(f"{name}/{self.path.name}")
+        (self._ours / kept.at).parent.mkdir(parents=True, exist_ok=True)
+        (self._ours / side.at).replace(self._ours / kept.at)
+        return kept
+
+    def verify(self, candidate: CandidatePlace, digest: str) -> bool:
+        """See Warehouse."""
+        file = self._ours / candidate.at
+        return file.is_file() and digest_file(file) == digest
 
     def stamp(self) -> str:
         """See Warehouse."""
@@ -191,7 +215,7 @@ class DuckDB:
         """See Warehouse."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
-            self._create()
+            opening.create(self.path, partial(self._open, new=True))
         done, weight = self._check_publication(publication)
         if done is not None:
             self.empty_journal()
@@ -199,7 +223,7 @@ class DuckDB:
 
         def write(connection: duckdb.DuckDBPyConnection) -> Generation:
             if publication.candidate is not None and publication.tables:
-                self._attach(connection, publication.candidate, duckdb_publish.CANDIDATE)
+                self._attach(connection, self._ours / publication.candidate.at, duckdb_publish.CANDIDATE)
             before = self.stamp()
             written = duckdb_publish.publish(connection, publication, self.store, str(self.path), self.linker)
             if seen is not None:
@@ -223,9 +247,7 @@ class DuckDB:
         except WarehouseBusy as busy:
             if not busy.ours:
                 raise
-            return None, PublishWeight(
-                0, 0, 0
-            )  # a connection of this process writes; ours may share its file, not be read-only
+            return None, PublishWeight(0, 0, 0)  # a writer of this process shares its file with writers only
 
     def forecast(self, relations: Sequence[Name], pointers: int) -> Forecast:
         """See Movable."""
@@ -327,16 +349,6 @@ class DuckDB:
 
         return remembered(self._answers, self.path, question, ask)
 
-    def _create(self) -> None:
-        # Made under another name first: who dies while DuckDB writes its headers would leave a broken warehouse.
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        _remove(fresh)
-        with self._open(fresh, new=True):
-            pass
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, self.path)
-        fresh.unlink()
-
     def _addresses(self) -> frozenset[Name]:
         """Return what is in the served file, in lower case."""
         if not self.path.exists():
@@ -351,7 +363,11 @@ class DuckDB:
     def _attach(self, connection: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
         place = str(path).replace("'", "''")
         # Hidden: whatever lists databases, schemas, relations or columns there does not show it.
-        self._patiently(lambda: connection.execute(f"attach '{place}' as {alias} (read_only, hidden)"), path)
+        opening.patiently(
+            lambda: connection.execute(f"attach '{place}' as {alias} (read_only, hidden)"),
+            path,
+            self._patience,
+        )
 
     @contextmanager
     def _open(
@@ -364,8 +380,9 @@ class DuckDB:
         connect: Connect = plain,
     ) -> Generator[duckdb.DuckDBPyConnection]:
         config = NEW_FILE if new else CONFIG
-        connection = self._patiently(
-            lambda: connect(path, read_only=read_only, config=config), path, at_once=at_once
+        patience = timedelta(0) if at_once else self._patience
+        connection = opening.patiently(
+            lambda: connect(path, read_only=read_only, config=config), path, patience
         )
         try:
             yield connection
@@ -377,24 +394,3 @@ class DuckDB:
             ) from error
         finally:
             connection.close()
-
-    def _patiently(
-        self, attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, *, at_once: bool = False
-    ) -> duckdb.DuckDBPyConnection:
-        deadline = monotonic() + (0 if at_once else self._patience.total_seconds())
-        pause = threading.Event()
-        while True:
-            try:
-                return attempt()
-            except duckdb.Error as error:
-                failure = translated(error, path)
-                if not isinstance(failure, WarehouseBusy) or monotonic() > deadline:
-                    raise failure from error
-                if failure.ours:
-                    gc.collect()  # a connection that nobody uses any more is open until it is collected
-                pause.wait(_STEP)
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)

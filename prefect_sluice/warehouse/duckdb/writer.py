@@ -15,15 +15,8 @@ import duckdb
 
 from prefect_sluice.domain.errors import Refused, WarehouseBusy
 from prefect_sluice.warehouse.duckdb import copy_and_replace
-from prefect_sluice.warehouse.publishing import (
-    Forecast,
-    Published,
-    PublishMode,
-    PublishRule,
-    PublishWeight,
-    Told,
-    forecast,
-)
+from prefect_sluice.warehouse.duckdb.publish_weight import PublishWeight, forecast
+from prefect_sluice.warehouse.publishing import Forecast, Published, PublishMode, PublishRule, Told
 
 Connection = duckdb.DuckDBPyConnection
 _Answer = TypeVar("_Answer")
