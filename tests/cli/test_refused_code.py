@@ -47,12 +47,17 @@ CODE = {
         "import pathlib\npathlib.Path('{0}/contract').touch()\n"
         "import pandera.ibis as pa\nclass Orders(pa.DataFrameModel):\n    id: int\n"
     ),
-    "tests/test_shop.py": "import pathlib\ndef test_it():\n    pathlib.Path('{0}/pytest').touch()\n",
+    "tests/test_shop.py": "import pathlib\ndef test_it():\n    pathlib.Path('pytest').touch()\n",
 }
 
 
-def traces(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def trace_files(project: Path, outside: Path) -> list[Path]:
+    """Return the files that code left: outside, and of the tests, which are shut in, in their own checkout."""
+    return [*outside.iterdir(), *(project / ".sluice" / "checkouts").glob("*-tests/pytest")]
+
+
+def traces(project: Path, outside: Path) -> list[str]:
+    return sorted(path.name for path in trace_files(project, outside))
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def leaving(released: Path, outside: Path) -> Path:
 def test_nothing_that_is_refused_leaves_a_trace(run: Run, leaving: Path, outside: Path) -> None:
     """Planned, compared, released, released again, refreshed, promoted: refused each time, and nothing of it ran."""
     assert run("plan", "-C", leaving).code == 0
-    assert traces(outside) == []
+    assert traces(leaving, outside) == []
     answer = run("release", "-C", leaving, "--json")
     assert answer.code == 1
     reports = {one["gate"]: one for one in json.loads(answer.out)["reports"]}
@@ -88,10 +93,10 @@ def test_nothing_that_is_refused_leaves_a_trace(run: Run, leaving: Path, outside
         )
     for command in (["release"], ["diff"], ["refresh"], ["plan", "--refresh"], ["promote", "--to", "prod"]):
         run(*command, "-C", leaving)
-        assert traces(outside) == [], command
+        assert traces(leaving, outside) == [], command
     workspace = Workspace.at(leaving)
     found = baseline.build(workspace, workspace.environment("dev"), ["model.shop.orders"])
-    assert (found.why, traces(outside)) == ("", []), (
+    assert (found.why, traces(leaving, outside)) == ("", []), (
         "a baseline is of the code that serves, whatever lies in the tree"
     )
 
@@ -108,15 +113,15 @@ def test_what_one_environment_excepted_another_one_still_refuses(
     git(leaving, "commit", "--quiet", "--all", "--message", "Let it pass")
     answer = run("release", "-C", leaving, "--json")
     assert answer.code == 0, answer.out
-    written = traces(outside)
+    written = traces(leaving, outside)
     assert written == [
         "contract", "macro", "on_run_end", "on_run_start", "post_hook", "pre_hook", "pytest", "template",
     ]  # fmt: skip
-    for name in written:
-        (outside / name).unlink()
+    for path in trace_files(leaving, outside):
+        path.unlink()
     for command in (["plan", "--env", "prod"], ["promote", "--to", "prod", "--as", "Ada"]):
         answer = run(*command, "-C", leaving)
-        assert traces(outside) == [], command
+        assert traces(leaving, outside) == [], command
     assert answer.code == 1
     # In dev it serves: a refresh there builds again what was let through.
     assert run("refresh", "-C", leaving).code == 0
