@@ -186,8 +186,10 @@ def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
 @pytest.fixture
 def caller(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that runs a command which sleeps; it prints the command's number."""
+    # An interrupt is ignored where the tests themselves were started in the background.
     code = f"""
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from datetime import timedelta
 from pathlib import Path
 from prefect_sluice.isolation.interpreter import DEVICES, readable
