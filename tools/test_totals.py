@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 ACCEPTED_SKIPS = (
     "root may write everywhere",
     "docker compose is not installed",
-    "the kernel has no Landlock",
+    "this machine does not isolate",
     "systemd-analyze is not installed",
 )
 """How the reasons begin for which a test may be skipped in CI: a machine without Docker, systemd or Landlock, a run as root."""

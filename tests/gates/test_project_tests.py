@@ -22,8 +22,7 @@ from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import Gate, Needs, Subject
 from prefect_sluice.gates.catalog import checked, make_gates
 from prefect_sluice.gates.project_tests.gate import ProjectTests, Settings
-from prefect_sluice.isolation import landlock, run_command
-from prefect_sluice.isolation.sandbox import SIGNALS
+from prefect_sluice.isolation import run_command
 from prefect_sluice.runtime.running import start_of
 
 # Plugins that happen to be installed here would only cost each suite a second.
@@ -394,7 +393,10 @@ class Outside:
         return {name: told for name, told in failed.items() if name}
 
 
-@pytest.mark.skipif(landlock.abi() < SIGNALS, reason="the kernel has no Landlock")
+MISSING = run_command.reached().why
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"this machine does not isolate: {MISSING}")
 def test_what_is_outside_cannot_be_read_written_reached_or_signalled(tmp_path: Path) -> None:
     outside = Outside(tmp_path)
     refused = outside.ask()

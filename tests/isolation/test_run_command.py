@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from prefect_sluice.isolation import landlock
 from prefect_sluice.isolation import run_command as module
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import Ended, reached, run_command
-from prefect_sluice.isolation.sandbox import SIGNALS, Limits, Protection, Sandbox
+from prefect_sluice.isolation.sandbox import Limits, Protection, Sandbox
 
-needs_landlock = pytest.mark.skipif(landlock.abi() < SIGNALS, reason="the kernel has no Landlock")
+MISSING = reached().why
+needs_landlock = pytest.mark.skipif(bool(MISSING), reason=f"this machine does not isolate: {MISSING}")
 
 
 def run(folder: Path, code: str, *, seconds: float = 60, limits: Limits | None = None) -> tuple[Ended, str]:
