@@ -7,9 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from prefect_sluice.isolation import kernel, landlock, namespaces
-from prefect_sluice.isolation.sandbox import SIGNALS, WRITES_AND_TRUNCATION, Limits, Protection, Sandbox
-
-_TCP_ABI = 4
+from prefect_sluice.isolation.sandbox import Limits, Protection, Sandbox
 
 
 def enter(sandbox: Sandbox) -> Protection:
@@ -25,19 +23,21 @@ def enter(sandbox: Sandbox) -> Protection:
         namespaces.give_up_capabilities()
     _limit(sandbox.limits)
     version = landlock.abi()
-    if version < WRITES_AND_TRUNCATION:
-        why = f"Landlock {WRITES_AND_TRUNCATION} is needed, and this kernel has {version or 'none'}"
+    if version < landlock.TRUNCATION_ABI:
+        why = f"Landlock {landlock.TRUNCATION_ABI} is needed, and this kernel has {version or 'none'}"
         return Protection(why=why)
     landlock.restrict(sandbox.read, sandbox.write, network=sandbox.network or not no_namespaces)
     missing = [
         f"no namespaces ({no_namespaces})" if no_namespaces else "",
         f"sockets in the file system can be reached ({no_covers})" if no_covers and not no_namespaces else "",
-        "" if version >= SIGNALS else f"Landlock {version} lets it signal processes of the same account",
+        ""
+        if version >= landlock.SCOPE_ABI
+        else f"Landlock {version} lets it signal processes of the same account",
     ]
     return Protection(
         files=True,
-        network=sandbox.network or not no_namespaces or version >= _TCP_ABI,
-        signals=version >= SIGNALS,
+        network=sandbox.network or not no_namespaces or version >= landlock.TCP_ABI,
+        signals=version >= landlock.SCOPE_ABI,
         sockets=not no_covers,
         why="; ".join(filter(None, missing)),
     )

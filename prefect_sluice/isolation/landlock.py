@@ -29,7 +29,12 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE
 _TCP = 0b11
 """Bind and connect."""
 _ABSTRACT_SOCKETS, _SIGNALS = 0b01, 0b10
-_NETWORK_ABI, _SCOPE_ABI = 4, 6
+TRUNCATION_ABI = 3
+"""The ABI from which on a file outside can neither be written nor emptied (Linux 6.2)."""
+TCP_ABI = 4
+"""From which on TCP can be given up (Linux 6.7)."""
+SCOPE_ABI = 6
+"""From which on processes outside cannot be signalled, nor reached by abstract sockets (Linux 6.12)."""
 
 
 @cache
@@ -48,7 +53,6 @@ def abi() -> int:
 def restrict(read: Iterable[Path], write: Iterable[Path], *, network: bool) -> None:
     """Give up all rights to files but to read what is below `read` and to read and write what is below `write`; TCP too
     unless `network`. What is not there is left out. For this thread and its children, for good. Raises OSError."""
-    kernel.prctl(kernel.NO_NEW_PRIVILEGES, 1)
     rights = _handled()
     ruleset = _ruleset(rights, 0 if network else _TCP, _ABSTRACT_SOCKETS | _SIGNALS)
     try:
@@ -56,7 +60,7 @@ def restrict(read: Iterable[Path], write: Iterable[Path], *, network: bool) -> N
             _allow(ruleset, path, _READ & rights)
         for path in write:
             _allow(ruleset, path, rights)
-        kernel.system_call(_RESTRICT, "landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint32(0))
+        _restrict_self(ruleset)
     finally:
         os.close(ruleset)
 
@@ -64,27 +68,31 @@ def restrict(read: Iterable[Path], write: Iterable[Path], *, network: bool) -> N
 def scope_signals() -> bool:
     """Give up the right to signal what this process did not start, and say whether that is so. Then a signal to all (-1) is one
     to all that it started, and to nothing else. For good."""
-    if abi() < _SCOPE_ABI:
+    if abi() < SCOPE_ABI:
         return False
-    kernel.prctl(kernel.NO_NEW_PRIVILEGES, 1)
     ruleset = _ruleset(0, 0, _SIGNALS)
     try:
-        kernel.system_call(_RESTRICT, "landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint32(0))
+        _restrict_self(ruleset)
     finally:
         os.close(ruleset)
     return True
 
 
+def _restrict_self(ruleset: int) -> None:
+    kernel.prctl(kernel.NO_NEW_PRIVILEGES, 1)
+    kernel.system_call(_RESTRICT, "landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint32(0))
+
+
 def _handled() -> int:
     version = abi()
-    newer = [(2, _MOVE), (3, _TRUNCATE), (5, _DEVICE)]
+    newer = [(2, _MOVE), (TRUNCATION_ABI, _TRUNCATE), (5, _DEVICE)]
     return _FIRST | sum(right for since, right in newer if version >= since)
 
 
 def _ruleset(rights: int, network: int, scopes: int) -> int:
     version = abi()
     attributes = struct.pack("=QQQ", rights, network, scopes)
-    size = 24 if version >= _SCOPE_ABI else 16 if version >= _NETWORK_ABI else 8
+    size = 24 if version >= SCOPE_ABI else 16 if version >= TCP_ABI else 8
     return kernel.system_call(
         _CREATE,
         "landlock_create_ruleset",

@@ -6,11 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-WRITES_AND_TRUNCATION = 3
-"""The Landlock ABI from which on a file outside can neither be written nor emptied (Linux 6.2)."""
-SIGNALS = 6
-"""The Landlock ABI from which on processes outside cannot be signalled (Linux 6.12)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -35,7 +35,7 @@ class Database(Protocol):
         """The files of this machine that it lies in, which need not be there yet; none where a server has it."""
         ...
 
-    def shown(self, root: Path) -> str:
+    def place_from(self, root: Path) -> str:
         """Return `place` as people would type it in the folder `root`."""
         ...
 

@@ -25,8 +25,8 @@ def test_two_ways_to_one_file_are_one_database(tmp_path: Path) -> None:
 
 def test_a_file_below_is_shown_as_people_type_it(tmp_path: Path) -> None:
     database = DatabaseFile(tmp_path / "data/shop.duckdb")
-    assert database.shown(tmp_path) == "data/shop.duckdb"
-    assert database.shown(tmp_path / "elsewhere") == str(database.path)
+    assert database.place_from(tmp_path) == "data/shop.duckdb"
+    assert database.place_from(tmp_path / "elsewhere") == str(database.path)
 
 
 def test_before_it_is_there_it_has_no_bytes(tmp_path: Path) -> None:

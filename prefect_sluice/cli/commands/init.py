@@ -209,7 +209,7 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     rows = [
         (
             environment.name,
-            environment.database.shown(workspace.root),
+            environment.database.place_from(workspace.root),
             "needs an approval" if environment.approvals else "",
         )
         for environment in workspace.environments.values()

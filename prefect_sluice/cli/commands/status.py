@@ -76,7 +76,7 @@ def _usage(
         warehouse = workspace.warehouse(environment)
         inventory = warehouse.inventory(measured=True)
         use = usage(inventory, dependencies(inventory, warehouse.linker.references))
-        uses[environment.database.shown(workspace.root)] = use
+        uses[environment.database.place_from(workspace.root)] = use
     bundles = workspace.bundles.folder
     ours = {name: workspace.root / FOLDER / name for name in ("candidates", "checkouts", "work")}
     folders = {"bundles": bundles, **ours} if bundles else ours
@@ -105,7 +105,7 @@ def _standing(
         name=environment.name,
         generation=generation,
         release=release,
-        warehouse=environment.database.shown(workspace.root),
+        warehouse=environment.database.place_from(workspace.root),
         size=environment.database.size(),
         open=_open(store, environment) if store else (),
         lease=_lease(store, environment) if store else None,

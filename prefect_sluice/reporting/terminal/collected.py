@@ -40,7 +40,7 @@ def _warehouse(done: Collected, swept: CollectedWarehouse, root: Path, width: in
     head = f": {count(len(plan.drops), 'relation')} to drop, {len(plan.kept)} stay"
     if not done.dry_run:
         head = f": {count(len(plan.drops), 'relation')} dropped, {len(plan.kept)} stay"
-    block = [line(strong(swept.database.shown(root)), head)]
+    block = [line(strong(swept.database.place_from(root)), head)]
     rows = [
         (str(drop.address), "view" if drop.is_view else count(drop.rows, "row"), size(drop.size or 0))
         for drop in plan.drops[:_MOST]
@@ -121,7 +121,7 @@ def document(done: Collected, root: Path) -> Json:
         "dry_run": done.dry_run,
         "warehouses": [
             {
-                "path": swept.database.shown(root),
+                "path": swept.database.place_from(root),
                 "environments": list(swept.environments),
                 "plan": swept.plan.document(),
                 "before": {"bytes": swept.before.size, "free": swept.before.free},

@@ -58,7 +58,7 @@ class DatabaseFile:
         """See Database."""
         return (self.path,)
 
-    def shown(self, root: Path) -> str:
+    def place_from(self, root: Path) -> str:
         """See Database."""
         return str(self.path.relative_to(root) if self.path.is_relative_to(root) else self.path)
 
