@@ -36,11 +36,11 @@ class _Columns:
 
     @property
     def added(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.after if column not in [each.after for each in self.pairs])
+        return tuple(column for column in self.after if column not in [pair.after for pair in self.pairs])
 
     @property
     def removed(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.before if column not in [each.before for each in self.pairs])
+        return tuple(column for column in self.before if column not in [pair.before for pair in self.pairs])
 
     @property
     def retyped(self) -> tuple[TypeChange, ...]:
@@ -77,7 +77,7 @@ def compare(
     keys, problem = _keys(engine, columns, key)
     comparison = _comparison(engine, before, after, columns, keys)
     totals = [reader.query(comparison.totals(side)).rows[0] for side in (comparison.before, comparison.after)]
-    found = RelationDiff(
+    diff = RelationDiff(
         name,
         *(_integer(total[0]) for total in totals),
         key=tuple(pair.name for pair in keys),
@@ -88,18 +88,18 @@ def compare(
         columns_respelled=columns.respelled,
     )
     same = bool(columns.pairs) and _common(totals[0], columns) == _common(totals[1], columns)
-    if same and replace(found, key_problem="").identical:
-        return replace(found, key_problem="")
+    if same and replace(diff, key_problem="").identical:
+        return replace(diff, key_problem="")
 
     def differing() -> RelationDiff:
         if same:
-            return _with_numbers(reader, engine, comparison, columns, replace(found, key_problem=""))
-        known = _sized(reader, comparison)
-        rows = _rows(reader, known, found, columns, keys, totals)
-        return rows if rows.identical else _with_numbers(reader, engine, known, columns, rows)
+            return _with_numbers(reader, engine, comparison, columns, replace(diff, key_problem=""))
+        sized = _sized(reader, comparison)
+        rows = _rows(reader, sized, diff, columns, keys, totals)
+        return rows if rows.identical else _with_numbers(reader, engine, sized, columns, rows)
 
     sides = ((columns.before, totals[0]), (columns.after, totals[1]))
-    near = [each.near.relative if each.near else 0.0 for each in columns.pairs]
+    near = [pair.near.relative if pair.near else 0.0 for pair in columns.pairs]
     return remembered(memory, address(reader.dialect, sides, key, near), name, differing)
 
 
@@ -110,14 +110,14 @@ def _common(total: Sequence[object], columns: _Columns) -> Sequence[object]:
 
 def _sized(reader: Reader, comparison: Comparison) -> Comparison:
     """Return the comparison with absolute tolerances, which the size of the values decides."""
-    if not any(each and each.is_number for each in comparison.nears):
+    if not any(tolerance and tolerance.is_number for tolerance in comparison.nears):
         return comparison
     before, after = (
         reader.query(comparison.largest(side)).rows[0] for side in (comparison.before, comparison.after)
     )
     sized = (
-        each and each.over(max(float(str(size)) for size in (one, two, 0) if size is not None))
-        for each, one, two in zip(comparison.nears, before, after, strict=True)
+        tolerance and tolerance.over(max(float(str(size)) for size in (one, two, 0) if size is not None))
+        for tolerance, one, two in zip(comparison.nears, before, after, strict=True)
     )
     return replace(comparison, nears=tuple(sized))
 
@@ -125,39 +125,39 @@ def _sized(reader: Reader, comparison: Comparison) -> Comparison:
 def _rows(
     reader: Reader,
     comparison: Comparison,
-    found: RelationDiff,
+    diff: RelationDiff,
     columns: _Columns,
     keys: Sequence[ColumnPair],
     totals: Sequence[Sequence[object]],
 ) -> RelationDiff:
     if not columns.pairs:
-        return _nothing_in_common(found, columns)
+        return _nothing_in_common(diff, columns)
     values = [pair for pair in columns.pairs if pair not in keys]
     fault = _key_fault(reader, comparison, keys) if keys else ""
     if keys and not fault:
-        by_key = _by_key(reader, comparison, found, values)
+        by_key = _by_key(reader, comparison, diff, values)
         if not (by_key.rows_added and by_key.rows_removed and any(comparison.nears[: len(keys)])):
             return by_key
         fault = f"key {', '.join(pair.name for pair in keys)} differs in its last digits"
-        loose = _without_key(reader, comparison, found, [*keys, *values], totals, fault)
+        loose = _without_key(reader, comparison, diff, [*keys, *values], totals, fault)
         return loose if loose.rows_close else by_key
-    return _without_key(reader, comparison, found, [*keys, *values], totals, fault)
+    return _without_key(reader, comparison, diff, [*keys, *values], totals, fault)
 
 
 def _without_key(
     reader: Reader,
     comparison: Comparison,
-    found: RelationDiff,
+    diff: RelationDiff,
     pairs: Sequence[ColumnPair],
     totals: Sequence[Sequence[object]],
     fault: str,
 ) -> RelationDiff:
     one, two = (total[2 : 2 + len(pairs)] for total in totals)
-    found = replace(found, key=(), key_problem=fault or found.key_problem)
+    diff = replace(diff, key=(), key_problem=fault or diff.key_problem)
     if any(comparison.nears):
-        rows, *counts = (_integer(each) for each in reader.query(comparison.close_rows()).rows[0])
-        close = tuple(each.name for each, count in zip(pairs, counts, strict=True) if count)
-        found = replace(found, rows_close=rows, columns_close=close)
+        rows, *counts = (_integer(cell) for cell in reader.query(comparison.close_rows()).rows[0])
+        close = tuple(pair.name for pair, count in zip(pairs, counts, strict=True) if count)
+        diff = replace(diff, rows_close=rows, columns_close=close)
         if not rows:
             comparison = replace(comparison, nears=())  # they would be looked for again by each question
         else:  # sums over all rows tell of last digits, too
@@ -166,36 +166,36 @@ def _without_key(
                 for side in (comparison.before, comparison.after)
             )
     other = [
-        ChangedColumn(each.name, None) for each, old, new in zip(pairs, one, two, strict=True) if old != new
+        ChangedColumn(pair.name, None) for pair, old, new in zip(pairs, one, two, strict=True) if old != new
     ]
-    return _as_multiset(reader, comparison, replace(found, columns_changed=tuple(other)))
+    return _as_multiset(reader, comparison, replace(diff, columns_changed=tuple(other)))
 
 
 def _with_numbers(
-    reader: Reader, engine: Functions, comparison: Comparison, columns: _Columns, found: RelationDiff
+    reader: Reader, engine: Functions, comparison: Comparison, columns: _Columns, diff: RelationDiff
 ) -> RelationDiff:
     """Return the difference with the numbers of the columns that changed; those of a column that did not say something only
     where rows came or went, and in a big relation nobody waits for them."""
-    changed = {each.name for each in found.columns_changed} | {each.name for each in columns.retyped}
-    moved = bool(found.rows_added or found.rows_removed)
-    values = max(found.rows_before, found.rows_after) * len(columns.pairs)
+    changed = {column.name for column in diff.columns_changed} | {column.name for column in columns.retyped}
+    moved = bool(diff.rows_added or diff.rows_removed)
+    values = max(diff.rows_before, diff.rows_after) * len(columns.pairs)
     wanted = [
-        (each.before, each.after)
-        for each in columns.pairs
-        if each.name in changed or (moved and (values <= ALL_VALUES or each.name in found.key))
+        (pair.before, pair.after)
+        for pair in columns.pairs
+        if pair.name in changed or (moved and (values <= ALL_VALUES or pair.name in diff.key))
     ]
     alone: list[tuple[Column | None, Column | None]] = [
         *((None, column) for column in columns.added),
         *((column, None) for column in columns.removed),
     ]
     sides = (
-        (comparison.before.relation, found.rows_before),
-        (comparison.after.relation, found.rows_after),
+        (comparison.before.relation, diff.rows_before),
+        (comparison.after.relation, diff.rows_after),
     )
     numbers = measure(reader, engine, sides, [*wanted, *alone])
-    told = [each for each in numbers if each.name in changed or each.before != each.after]
-    order = {each.name: n for n, each in enumerate(found.columns_changed)}
-    return replace(found, numbers=tuple(sorted(told, key=lambda each: order.get(each.name, len(order)))))
+    shown = [stats for stats in numbers if stats.name in changed or stats.before != stats.after]
+    order = {column.name: n for n, column in enumerate(diff.columns_changed)}
+    return replace(diff, numbers=tuple(sorted(shown, key=lambda stats: order.get(stats.name, len(order)))))
 
 
 def _match(
@@ -204,10 +204,10 @@ def _match(
     after: Sequence[Column],
     tolerance: Callable[[str], float],
 ) -> _Columns:
-    known = {engine.fold(column.name): column for column in before}
+    old_columns = {engine.fold(column.name): column for column in before}
     pairs: list[ColumnPair] = []
     for column in after:
-        old = known.get(engine.fold(column.name))
+        old = old_columns.get(engine.fold(column.name))
         if old is not None:
             pairs.append(
                 ColumnPair(old, column, *comparison_forms(engine, old, column, tolerance(column.name)))
@@ -216,44 +216,44 @@ def _match(
 
 
 def _keys(engine: Functions, columns: _Columns, key: Sequence[str]) -> tuple[tuple[ColumnPair, ...], str]:
-    known = {engine.fold(pair.name): pair for pair in columns.pairs}
-    wanted = list(dict.fromkeys(engine.fold(each) for each in key))
-    missing = [each for each in key if engine.fold(each) not in known]
+    pairs_by_name = {engine.fold(pair.name): pair for pair in columns.pairs}
+    wanted = list(dict.fromkeys(engine.fold(name) for name in key))
+    missing = [name for name in key if engine.fold(name) not in pairs_by_name]
     if missing:
         return (), f"key column {', '.join(missing)} is not on both sides"
-    return tuple(known[each] for each in wanted), ""
+    return tuple(pairs_by_name[name] for name in wanted), ""
 
 
 def _comparison(
     engine: Functions, before: str, after: str, columns: _Columns, keys: Sequence[ColumnPair]
 ) -> Comparison:
-    values = [each for each in columns.pairs if each not in keys]
+    values = [pair for pair in columns.pairs if pair not in keys]
 
-    def side(relation: str, known: tuple[Column, ...], of: Callable[[ColumnPair], Column]) -> Side:
-        own = [of(each) for each in columns.pairs]
+    def side(relation: str, own_columns: tuple[Column, ...], of: Callable[[ColumnPair], Column]) -> Side:
+        own = [of(pair) for pair in columns.pairs]
         return Side(
             relation,
-            known,
-            tuple(compared(engine, of(each), each.how) for each in keys),
-            tuple(compared(engine, of(each), each.how) for each in values),
+            own_columns,
+            tuple(compared(engine, of(pair), pair.how) for pair in keys),
+            tuple(compared(engine, of(pair), pair.how) for pair in values),
             tuple(
                 compared(engine, column, how(engine, column.type, column.type))
-                for column in known
+                for column in own_columns
                 if column not in own
             ),
             tuple(
-                quoted(of(each).name)
-                if each.near and not each.near.is_number
-                else compared(engine, of(each), each.how)
-                for each in values
+                quoted(of(pair).name)
+                if pair.near and not pair.near.is_number
+                else compared(engine, of(pair), pair.how)
+                for pair in values
             ),
         )
 
     return Comparison(
         engine,
-        side(before, columns.before, lambda each: each.before),
-        side(after, columns.after, lambda each: each.after),
-        (*(_of_key(each.near) for each in keys), *(each.near for each in values)),
+        side(before, columns.before, lambda pair: pair.before),
+        side(after, columns.after, lambda pair: pair.after),
+        (*(_of_key(pair.near) for pair in keys), *(pair.near for pair in values)),
     )
 
 
@@ -262,10 +262,10 @@ def _of_key(near: FloatComparison | None) -> FloatComparison | None:
     return near if near and near.is_number else None
 
 
-def _nothing_in_common(found: RelationDiff, columns: _Columns) -> RelationDiff:
-    gone, new = found.rows_before, found.rows_after
+def _nothing_in_common(diff: RelationDiff, columns: _Columns) -> RelationDiff:
+    gone, new = diff.rows_before, diff.rows_after
     return replace(
-        found,
+        diff,
         rows_removed=gone,
         rows_added=new,
         rows_changed=None,
@@ -278,7 +278,7 @@ def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[ColumnPair
     """Return why the key cannot tell rows apart, or ""; a join by such a key would multiply rows."""
     named = ", ".join(pair.name for pair in keys)
     for where, side in (("after", comparison.after), ("before", comparison.before)):
-        empty, surplus = (_integer(each) for each in reader.query(comparison.key_faults(side)).rows[0])
+        empty, surplus = (_integer(cell) for cell in reader.query(comparison.key_faults(side)).rows[0])
         if empty:
             return f"key {named} is NULL in {count(empty, 'row')} {where}"
         if surplus:
@@ -287,19 +287,19 @@ def _key_fault(reader: Reader, comparison: Comparison, keys: Sequence[ColumnPair
 
 
 def _by_key(
-    reader: Reader, comparison: Comparison, found: RelationDiff, values: Sequence[ColumnPair]
+    reader: Reader, comparison: Comparison, diff: RelationDiff, values: Sequence[ColumnPair]
 ) -> RelationDiff:
-    answer = [_integer(each) for each in reader.query(comparison.by_key()).rows[0]]
+    answer = [_integer(cell) for cell in reader.query(comparison.by_key()).rows[0]]
     added, removed, changed, *counts = answer
     counts, (near, *nears) = counts[: len(values)], counts[len(values) :]
     touched = [n for n, count in enumerate(counts) if count]
     return replace(
-        found,
+        diff,
         rows_added=added,
         rows_removed=removed,
         rows_changed=changed,
         rows_close=near,
-        columns_close=tuple(each.name for each, count in zip(values, nears, strict=True) if count),
+        columns_close=tuple(pair.name for pair, count in zip(values, nears, strict=True) if count),
         columns_changed=tuple(ChangedColumn(values[n].name, counts[n]) for n in touched),
         changed=_changed(reader, comparison, values, touched) if changed else (),
         added=_sample(reader, comparison.moved_sample("added"), comparison.after, added),
@@ -318,14 +318,14 @@ def _changed(
             for n, at in zip(touched, range(width, len(row), 3), strict=True)
             if row[at + 2]
         ]
-        rows.append(ChangedRow(tuple(str(each) for each in row[:width]), tuple(cells)))
+        rows.append(ChangedRow(tuple(str(cell) for cell in row[:width]), tuple(cells)))
     return tuple(rows)
 
 
-def _as_multiset(reader: Reader, comparison: Comparison, found: RelationDiff) -> RelationDiff:
-    added, removed = (_integer(each) for each in reader.query(comparison.as_multiset()).rows[0])
+def _as_multiset(reader: Reader, comparison: Comparison, diff: RelationDiff) -> RelationDiff:
+    added, removed = (_integer(cell) for cell in reader.query(comparison.as_multiset()).rows[0])
     return replace(
-        found,
+        diff,
         rows_added=added,
         rows_removed=removed,
         rows_changed=None,
@@ -337,7 +337,7 @@ def _as_multiset(reader: Reader, comparison: Comparison, found: RelationDiff) ->
 def _sample(reader: Reader, sql: str, side: Side, total: int) -> Evidence | None:
     if not total:
         return None
-    rows = tuple(tuple(_text(each) for each in row) for row in reader.query(sql).rows)
+    rows = tuple(tuple(_text(cell) for cell in row) for row in reader.query(sql).rows)
     return Evidence(tuple(column.name for column in side.columns), rows, total)
 
 

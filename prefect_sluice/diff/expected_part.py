@@ -39,32 +39,39 @@ def parts(diff: RelationDiff, expected: Sequence[ExpectedChange]) -> tuple[Expec
     Without a key a changed row is one that went and one that came: as many as both went and came may have changed, in each
     of the columns that differ, and only what is beyond that is counted as rows.
     """
-    found = [
-        (each.name, diff.changed_share if each.rows is None else diff.share(each.rows))
-        for each in diff.columns_changed
+    shares = [
+        (
+            column_change.name,
+            diff.changed_share if column_change.rows is None else diff.share(column_change.rows),
+        )
+        for column_change in diff.columns_changed
     ]
     come, go = diff.rows_added, diff.rows_removed
-    if diff.rows_changed is None and found:
+    if diff.rows_changed is None and shares:
         come, go = come - min(come, go), go - min(come, go)
     if come or go:
         # Of no rows before, each that comes is all of it.
-        found.append(("", diff.share(max(come, go)) if diff.rows_before else 1.0))
-    return tuple(ExpectedPart(column, share, _widest(column, expected)) for column, share in found if share)
+        shares.append(("", diff.share(max(come, go)) if diff.rows_before else 1.0))
+    return tuple(ExpectedPart(column, share, _widest(column, expected)) for column, share in shares if share)
 
 
 def _widest(column: str, expected: Sequence[ExpectedChange]) -> ExpectedChange | None:
-    meant = [each for each in expected if (each.is_column(column) if column else each.is_rows)]
-    return max(meant, key=lambda each: each.up_to, default=None)
+    meant = [
+        expectation
+        for expectation in expected
+        if (expectation.is_column(column) if column else expectation.is_rows)
+    ]
+    return max(meant, key=lambda expectation: expectation.up_to, default=None)
 
 
-def unexplained(found: Sequence[ExpectedPart]) -> float:
+def unexplained(parts_of_diff: Sequence[ExpectedPart]) -> float:
     """Return the largest share that nobody declared, 0 where all is declared."""
-    return max((part.share for part in found if not part.is_explained), default=0.0)
+    return max((part.share for part in parts_of_diff if not part.is_explained), default=0.0)
 
 
-def table(found: Sequence[ExpectedPart]) -> Evidence:
+def table(parts_of_diff: Sequence[ExpectedPart]) -> Evidence:
     """Return what changed beside what was expected, what nobody declared first."""
-    ordered = sorted(found, key=lambda part: (part.is_explained, -part.share))
+    ordered = sorted(parts_of_diff, key=lambda part: (part.is_explained, -part.share))
     rows = tuple(
         (
             part.column or ROWS,

@@ -45,9 +45,9 @@ class Tolerance:
 
     def of(self, names: Iterable[str], column: str) -> float:
         """Return the tolerance of a column in the relation that goes by one of these names."""
-        known = [name.casefold() for name in names]
-        whole = [value for pattern, value in self.own.items() if _fits(pattern, known)]
-        named = [f"{name}.{column.casefold()}" for name in known]
+        folded_names = [name.casefold() for name in names]
+        whole = [value for pattern, value in self.own.items() if _fits(pattern, folded_names)]
+        named = [f"{name}.{column.casefold()}" for name in folded_names]
         exactly = [value for pattern, value in self.own.items() if _fits(pattern, named)]
         return [self.relative, *whole, *exactly][-1]
 
@@ -79,7 +79,7 @@ class FloatComparison:
         """Return the condition that two values, given as SQL expressions, are close; never NULL."""
         if self.type != NUMBERS:
             return _close(self.type, one, two, self, 0)
-        parts = " OR ".join(f"{each} LIKE '%{sign}%'" for each in (one, two) for sign in ".e")
+        parts = " OR ".join(f"{value} LIKE '%{sign}%'" for value in (one, two) for sign in ".e")
         inside = _close_numbers(f"CAST({one} AS {_DOUBLE})", f"CAST({two} AS {_DOUBLE})", self)
         return f"({one} IS NOT DISTINCT FROM {two} OR coalesce(({parts}) AND {inside}, false))"
 
@@ -103,9 +103,9 @@ def near(
     as values of `type`, in which floats may be within lists and structs (if `nested` looks into them), or as NUMBERS."""
     if not relative:
         return None
-    wide = max((_relative(each, relative) for each in kinds if _is_float(each)), default=relative)
+    wide = max((_relative(kind, relative) for kind in kinds if _is_float(kind)), default=relative)
     if type == NUMBERS:
-        return FloatComparison(type, wide) if any(_is_float(each) for each in kinds) else None
+        return FloatComparison(type, wide) if any(_is_float(kind) for kind in kinds) else None
     if _is_float(type):
         return FloatComparison(type, wide)
     return FloatComparison(type, wide, nested=nested) if nested and _holds_floats(type) else None
@@ -118,9 +118,9 @@ def close_texts(one: str, two: str, relative: float) -> bool:
         b, a = float(one), float(two)
     except ValueError:
         return False
-    if not any(set(each) & set(".eE") for each in (one, two)):
+    if not any(set(text) & set(".eE") for text in (one, two)):
         return False
-    digits = max(len(re.sub(r"[eE].*|[^0-9]", "", each).lstrip("0")) for each in (one, two))
+    digits = max(len(re.sub(r"[eE].*|[^0-9]", "", text).lstrip("0")) for text in (one, two))
     return digits >= _DIGITS and isfinite(a) and isfinite(b) and isclose(b, a, rel_tol=relative)
 
 
@@ -151,8 +151,8 @@ def _close(kind: str, one: str, two: str, how: FloatComparison, depth: int) -> s
         return _close_numbers(one, two, own)
     if nested and (inside := _LIST.fullmatch(kind)):
         pair = f"x{depth}"
-        each = _close(inside[1], f"{pair}[1]", f"{pair}[2]", how, depth + 1)
-        return _both(one, two, nested.same_lists(one, two, inside[1], pair, each))
+        element = _close(inside[1], f"{pair}[1]", f"{pair}[2]", how, depth + 1)
+        return _both(one, two, nested.same_lists(one, two, inside[1], pair, element))
     if nested and (inside := _STRUCT.fullmatch(kind)):
         parts = [
             _close(part, nested.part(one, name), nested.part(two, name), how, depth)
@@ -164,7 +164,7 @@ def _close(kind: str, one: str, two: str, how: FloatComparison, depth: int) -> s
 
 def _close_numbers(one: str, two: str, how: FloatComparison) -> str:
     """Halves are subtracted: whole values could be beyond what a DOUBLE holds. NaN and the infinities are like themselves."""
-    b, a = (f"CAST({each} AS {_DOUBLE})" for each in (one, two))
+    b, a = (f"CAST({value} AS {_DOUBLE})" for value in (one, two))
     limit = f"greatest({how.relative / 2!r} * greatest(abs({b}), abs({a})), {how.floor / 2!r})"
     whole = f"{b} = trunc({b}) AND {a} = trunc({a}) AND abs({b}) < {_WHOLE}"
     exact = "" if _is_single(how.type) else f" AND NOT ({whole})"
@@ -182,8 +182,8 @@ def _coarse(kind: str, value: str, how: FloatComparison, shift: float, depth: in
     if _is_float(kind):
         return _coarse_number(value, replace(how, relative=_relative(kind, how.relative)), shift)
     if nested and (inside := _LIST.fullmatch(kind)):
-        each = _coarse(inside[1], f"x{depth}", how, shift, depth + 1)
-        return nested.list_text(value, inside[1], f"x{depth}", each)
+        element = _coarse(inside[1], f"x{depth}", how, shift, depth + 1)
+        return nested.list_text(value, inside[1], f"x{depth}", element)
     if nested and (inside := _STRUCT.fullmatch(kind)):
         parts = [
             _coarse(part, nested.part(value, name), how, shift, depth) for name, part in fields_of(inside[1])

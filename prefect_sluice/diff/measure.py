@@ -29,24 +29,24 @@ def measure(
         _side(reader, engine, relation, [pair[n] for pair in columns], about=about)
         for n, (relation, _) in enumerate(sides)
     )
-    found: list[ColumnStatsPair] = []
+    stats: list[ColumnStatsPair] = []
     for (before, after), one, two in zip(columns, old, new, strict=True):
         named = after or before
         if named is not None:
-            found.append(ColumnStatsPair(named.name, named.type, one, two))
-    return tuple(found)
+            stats.append(ColumnStatsPair(named.name, named.type, one, two))
+    return tuple(stats)
 
 
 def _side(
     reader: Reader, engine: Functions, relation: str, columns: Sequence[Column | None], *, about: bool
 ) -> list[ColumnStats | None]:
-    known = [column for column in columns if column is not None]
-    if not known:
+    present = [column for column in columns if column is not None]
+    if not present:
         return [None for _ in columns]
-    asked = ", ".join(part for column in known for part in _parts(engine, column, about=about))
-    row = reader.query(f"SELECT {asked} FROM {relation}").rows[0]
-    found = iter([_numbers(row[at : at + _WIDTH], about=about) for at in range(0, len(row), _WIDTH)])
-    return [None if column is None else next(found) for column in columns]
+    measures = ", ".join(part for column in present for part in _parts(engine, column, about=about))
+    row = reader.query(f"SELECT {measures} FROM {relation}").rows[0]
+    stats = iter([_numbers(row[at : at + _WIDTH], about=about) for at in range(0, len(row), _WIDTH)])
+    return [None if column is None else next(stats) for column in columns]
 
 
 def _parts(engine: Functions, column: Column, *, about: bool) -> list[str]:

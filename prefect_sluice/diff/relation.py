@@ -110,8 +110,8 @@ class RelationDiff:
     def numeric(self) -> tuple[str, ...]:
         """Return the columns that are numbers on both sides, by type: only these have a mean. Digits in a text are none."""
         return tuple(
-            each.name for each in self.numbers
-            if each.before and each.after and each.before.mean is not None and each.after.mean is not None
+            stats.name for stats in self.numbers
+            if stats.before and stats.after and stats.before.mean is not None and stats.after.mean is not None
         )  # fmt: skip
 
     @property
@@ -137,8 +137,10 @@ class RelationDiff:
     @property
     def other_columns(self) -> tuple[str, ...]:
         """Return in words what columns retyped and spelled otherwise were and are."""
-        retyped = [f"column {each.name} is {each.after}, was {each.before}" for each in self.columns_retyped]
-        respelled = [f"column {each.before} is spelled {each.after}" for each in self.columns_respelled]
+        retyped = [
+            f"column {column.name} is {column.after}, was {column.before}" for column in self.columns_retyped
+        ]
+        respelled = [f"column {column.before} is spelled {column.after}" for column in self.columns_respelled]
         return (*retyped, *respelled)
 
     @property
@@ -159,10 +161,10 @@ class RelationDiff:
     def _columns(self) -> list[str]:
         """Return which columns come, go and are others, by name."""
         moved = {
-            "new column": [each.name for each in self.columns_added],
-            "dropped column": [each.name for each in self.columns_removed],
-            "retyped column": [each.name for each in self.columns_retyped],
-            "respelled column": [each.after for each in self.columns_respelled],
+            "new column": [column.name for column in self.columns_added],
+            "dropped column": [column.name for column in self.columns_removed],
+            "retyped column": [column.name for column in self.columns_retyped],
+            "respelled column": [column.after for column in self.columns_respelled],
         }
         return [f"{noun(len(which), what)}: {_some(which)}" for what, which in moved.items() if which]
 
@@ -194,19 +196,19 @@ class RelationDiff:
             "columns_added": _columns(self.columns_added),
             "columns_removed": _columns(self.columns_removed),
             "columns_retyped": [
-                {"name": each.name, "before": each.before, "after": each.after}
-                for each in self.columns_retyped
+                {"name": column.name, "before": column.before, "after": column.after}
+                for column in self.columns_retyped
             ],
             "columns_respelled": [
-                {"before": each.before, "after": each.after} for each in self.columns_respelled
+                {"before": column.before, "after": column.after} for column in self.columns_respelled
             ],
             "columns_changed": [
                 {
-                    "name": each.name,
-                    "rows": each.rows,
-                    "share": None if each.rows is None else self.share(each.rows),
+                    "name": column.name,
+                    "rows": column.rows,
+                    "share": None if column.rows is None else self.share(column.rows),
                 }
-                for each in self.columns_changed
+                for column in self.columns_changed
             ],
             "changed": [
                 {"key": list(row.key), "cells": [_cell(cell) for cell in row.cells]} for row in self.changed

@@ -42,12 +42,12 @@ def remembered(
     """Return what is kept of a pair, else what `compare` finds, and keep it. `name` is what to call the relation now."""
     if memory is None:
         return compare()
-    known = memory.recall(key)
-    if known is not None:
-        return replace(read(known), name=name)
-    found = compare()
-    memory.keep(key, found.as_json())
-    return found
+    kept = memory.recall(key)
+    if kept is not None:
+        return replace(read(kept), name=name)
+    compared = compare()
+    memory.keep(key, compared.as_json())
+    return compared
 
 
 def read(document: Json) -> RelationDiff:

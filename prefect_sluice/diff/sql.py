@@ -80,10 +80,14 @@ class Comparison:
         """One row: rows, sum of row hashes, one of hashes per column, keys first, and where the side has columns of its own,
         one of the hashes of whole rows; NULL sums for no rows."""
         compared = [*side.keys, *side.values]
-        hashes = [self.engine.row_hash(each) for each in (compared, *([each] for each in compared)) if each]
+        hashes = [
+            self.engine.row_hash(expressions)
+            for expressions in (compared, *([expressions] for expressions in compared))
+            if expressions
+        ]
         if side.others:
             hashes.append(self.engine.row_hash([*compared, *side.others]))
-        sums = [self.engine.total(each) for each in hashes]
+        sums = [self.engine.total(row_hash) for row_hash in hashes]
         return f"SELECT {', '.join(['count(*)', *sums])} FROM {side.relation}"
 
     def key_faults(self, side: Side) -> str:
@@ -102,7 +106,7 @@ class Comparison:
         columns = range(len(self.before.values))
         differ = [self._differs(n) for n in columns]
         anything = " OR ".join(differ) or "false"
-        counts = [f"count(*) FILTER (WHERE {each})" for each in [anything, *differ]]
+        counts = [f"count(*) FILTER (WHERE {condition})" for condition in [anything, *differ]]
         counts.append(f"count(*) FILTER (WHERE NOT ({anything}))")
         counts += [
             f"count(*) FILTER (WHERE NOT ({anything}) AND b.v{n} IS DISTINCT FROM a.v{n})"
@@ -182,8 +186,8 @@ class Comparison:
         """One row: the largest finite value of each of `nears` that is of numbers, NULL for the others."""
         values = [*side.keys, *_compared_values(side)]
         sizes = [
-            each.largest(value) if each and each.is_number else "NULL"
-            for each, value in zip(self.nears, values, strict=True)
+            near.largest(value) if near and near.is_number else "NULL"
+            for near, value in zip(self.nears, values, strict=True)
         ]
         return f"SELECT {', '.join(sizes)} FROM {side.relation}"
 
@@ -257,8 +261,8 @@ class Comparison:
             for rows, letter in ((_BEFORE, "b"), (_AFTER, "a"))
         ]
         second = self._pairs("rough2", *left)
-        each = f"SELECT bh AS h, 1 AS n FROM {_PAIRS} UNION ALL SELECT ah, -1 FROM {_PAIRS}"
-        counted = f"SELECT h, sum(n) AS n FROM ({each}) x GROUP BY h"
+        matched_rows = f"SELECT bh AS h, 1 AS n FROM {_PAIRS} UNION ALL SELECT ah, -1 FROM {_PAIRS}"
+        counted = f"SELECT h, sum(n) AS n FROM ({matched_rows}) x GROUP BY h"
         return (
             f"{_BEFORE}_rows AS MATERIALIZED ({ones}), {_AFTER}_rows AS MATERIALIZED ({twos}),"
             f" {_PAIRS}_1 AS MATERIALIZED ({first}), {_PAIRS}_2 AS MATERIALIZED ({second}),"
@@ -271,20 +275,23 @@ class Comparison:
         """Return the surplus rows of a side, with hashes that close rows have in common; only these are hashed once more."""
         held = [*side.keys, *_compared_values(side)]
         shifted = (
-            [each.coarse(f"v{n}", shift) if each else f"v{n}" for n, each in enumerate(self.nears)]
+            [near.coarse(f"v{n}", shift) if near else f"v{n}" for n, near in enumerate(self.nears)]
             for shift in (0.0, 0.5)
         )
-        rough = ", ".join(f"{self.engine.row_hash(each)} AS rough{n}" for n, each in enumerate(shifted, 1))
+        rough = ", ".join(
+            f"{self.engine.row_hash(shifted_values)} AS rough{n}"
+            for n, shifted_values in enumerate(shifted, 1)
+        )
         rows = self._surplus(side, _aliased_columns("v", held), sign).replace(_MOVED, _EXACT)
         return f"SELECT *, {rough}, row_number() OVER () AS id FROM {rows} r"
 
     def _pairs(self, rough: str, before: str, after: str) -> str:
-        order = ", ".join(f"v{n}" for n, each in enumerate(self.nears) if each)
+        order = ", ".join(f"v{n}" for n, near in enumerate(self.nears) if near)
         b, a = (
             f"(SELECT *, row_number() OVER (PARTITION BY {rough} ORDER BY {order}) AS place FROM {rows} r)"
             for rows in (before, after)
         )
-        close = [each.close(f"b.v{n}", f"a.v{n}") for n, each in enumerate(self.nears) if each]
+        close = [near.close(f"b.v{n}", f"a.v{n}") for n, near in enumerate(self.nears) if near]
         shown = [f"{side}.v{n} AS {side}v{n}" for side in "ba" for n in range(len(self.nears))]
         return (
             f"SELECT b.id AS bid, a.id AS aid, b.h AS bh, a.h AS ah, {', '.join(shown)} FROM {b} b JOIN {a} a"

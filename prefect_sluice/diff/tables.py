@@ -49,12 +49,12 @@ def rows_table(diff: RelationDiff) -> Evidence:
 
 def columns_table(diff: RelationDiff) -> tuple[Evidence, ...]:
     """Return the numbers of each column before and after; the share of rows in which it changed is None where nobody knows."""
-    shares = {each.name: each.rows for each in diff.columns_changed}
+    shares = {column.name: column.rows for column in diff.columns_changed}
     rows: list[tuple[str | None, ...]] = []
-    for each in diff.numbers[:EVIDENCE_ROWS]:
-        count = shares.get(each.name, 0)
-        share = None if count is None or each.before is None or each.after is None else diff.share(count)
-        rows.append((each.name, each.type, _share(share), *each.shown()))
+    for column in diff.numbers[:EVIDENCE_ROWS]:
+        count = shares.get(column.name, 0)
+        share = None if count is None or column.before is None or column.after is None else diff.share(count)
+        rows.append((column.name, column.type, _share(share), *column.shown()))
     if not rows:
         return ()
     named = ("column", "type", "changed", *MEASURES)
@@ -65,8 +65,11 @@ def _schema(diff: RelationDiff) -> Sequence[Evidence]:
     rows = [
         *((column.name, "none", column.type) for column in diff.columns_added),
         *((column.name, column.type, "none") for column in diff.columns_removed),
-        *((each.name, each.before, each.after) for each in diff.columns_retyped),
-        *((each.after, f"spelled {each.before}", f"spelled {each.after}") for each in diff.columns_respelled),
+        *((column.name, column.before, column.after) for column in diff.columns_retyped),
+        *(
+            (column.after, f"spelled {column.before}", f"spelled {column.after}")
+            for column in diff.columns_respelled
+        ),
     ]
     if not rows:
         return ()

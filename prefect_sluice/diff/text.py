@@ -55,8 +55,8 @@ def _schema(diff: RelationDiff) -> list[str]:
     lines = {
         "added": [f"{column.name} {column.type}" for column in diff.columns_added],
         "removed": [column.name for column in diff.columns_removed],
-        "retyped": [f"{each.name} {each.before} -> {each.after}" for each in diff.columns_retyped],
-        "spelled otherwise": [f"{each.before} -> {each.after}" for each in diff.columns_respelled],
+        "retyped": [f"{column.name} {column.before} -> {column.after}" for column in diff.columns_retyped],
+        "spelled otherwise": [f"{column.before} -> {column.after}" for column in diff.columns_respelled],
     }
     return [f"  columns {what}: {_some(which)}" for what, which in lines.items() if which]
 
@@ -68,11 +68,11 @@ def _some(names: Sequence[str]) -> str:
 
 def _columns(diff: RelationDiff) -> list[Sequence[str]]:
     """Return the columns that changed, with their numbers; then those whose numbers alone differ, since rows came or went."""
-    numbers = {each.name: each.shown() for each in diff.numbers}
+    numbers = {stats.name: stats.shown() for stats in diff.numbers}
     rows: list[list[str]] = []
-    for each in diff.columns_changed:
-        share = ("?", "") if each.rows is None else (str(each.rows), percent(diff.share(each.rows)))
-        rows.append([each.name, *share, *numbers.pop(each.name, ("",) * len(MEASURES))])
+    for column in diff.columns_changed:
+        share = ("?", "") if column.rows is None else (str(column.rows), percent(diff.share(column.rows)))
+        rows.append([column.name, *share, *numbers.pop(column.name, ("",) * len(MEASURES))])
     rows += [[name, "", "", *shown] for name, shown in numbers.items()]
     if not rows:
         return []
@@ -97,7 +97,7 @@ def _cells(diff: RelationDiff) -> list[Sequence[str]]:
 
 
 def _count_cells(diff: RelationDiff) -> int:
-    return sum(each.rows or 0 for each in diff.columns_changed) if diff.changed else 0
+    return sum(column.rows or 0 for column in diff.columns_changed) if diff.changed else 0
 
 
 def _table(
@@ -139,8 +139,8 @@ def _whole_rows(sign: str, sample: Evidence | None, width: int) -> list[str]:
         for row in sample.rows[:_WHOLE_ROWS]
     ]
     more = sample.total - len(lines)
-    said = [_cut(line, width) for line in lines]
-    return said + ([f"  {sign} and {count(more, 'more row')}"] if more > 0 and lines else [])
+    shown_rows = [_cut(line, width) for line in lines]
+    return shown_rows + ([f"  {sign} and {count(more, 'more row')}"] if more > 0 and lines else [])
 
 
 def _shown(value: str | None) -> str:

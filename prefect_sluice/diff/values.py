@@ -62,16 +62,16 @@ def _percent(share: float) -> str:
     return f"{value:+.3g} %" if abs(value) < 1000 else f"{value:+.0f} %"
 
 
-def with_change(found: Evidence) -> Evidence:
+def with_change(rows_shown: Evidence) -> Evidence:
     """Return rows with their values as people read them; beside values before and after what they changed by."""
-    if found.columns[-3:] != _VALUES:
-        rows = tuple(tuple(cell and format_value(cell) for cell in row) for row in found.rows)
-        return replace(found, rows=rows)
-    told = (
+    if rows_shown.columns[-3:] != _VALUES:
+        rows = tuple(tuple(cell and format_value(cell) for cell in row) for row in rows_shown.rows)
+        return replace(rows_shown, rows=rows)
+    changed_rows = (
         (
             *(cell and format_value(cell) for cell in row[:-2]),
-            *changed(*row[-2:], number=row[-3] in found.numbers),
+            *changed(*row[-2:], number=row[-3] in rows_shown.numbers),
         )
-        for row in found.rows
+        for row in rows_shown.rows
     )
-    return replace(found, columns=(*found.columns, CHANGE), rows=tuple(told))
+    return replace(rows_shown, columns=(*rows_shown.columns, CHANGE), rows=tuple(changed_rows))
